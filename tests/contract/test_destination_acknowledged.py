@@ -29,7 +29,7 @@ def test_incident_accepted_from_triage_is_acknowledged(life, how):  # noqa: F811
     assert life.seen.is_acknowledged
 
 
-def test_acceptance_before_the_first_read_is_seen(life):  # noqa: F811 - the fixture
+def test_acceptance_before_the_first_read_is_detected(life):  # noqa: F811 - the fixture
     life.does("open")
     accept(life, "Fixing")
     life.looks()
@@ -52,7 +52,7 @@ def test_incident_ended_from_triage_is_not_acknowledged(life, status):  # noqa: 
     assert (life.seen.state, life.seen.is_acknowledged) == ("resolved", False)
 
 
-def test_reading_it_back_takes_no_further_call(life):  # noqa: F811 - the fixture
+def test_detecting_an_acceptance_needs_no_additional_call(life):  # noqa: F811 - the fixture
     life.does("open")
     accept(life)
     calls = life.simulator.app.state.calls.all

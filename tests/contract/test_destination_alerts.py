@@ -33,14 +33,14 @@ def events(world):
     return [call.body for call in world.simulator.app.state.calls.all if "/alert_events/" in call.path]
 
 
-def test_key_is_short_whatever_the_alerts_are_called(world):
+def test_key_is_short_for_long_titles(world):
     """Keys made of labels exceeded the vendor's limit, so no responder was paged."""
     opened = world.do(KIND, "open", {"title": "x" * 5000})
     assert len(opened.vendor_id) <= 33
     assert [one.field for one in opened.omitted] == ["title"]
 
 
-def test_every_event_has_a_key(world):
+def test_every_event_has_the_publication_s_key(world):
     """The first event had no key, and the vendor refused it."""
     opened = world.do(KIND, "open")
     world.do(KIND, "update", severity="critical", at=opened.vendor_id)
@@ -57,7 +57,7 @@ def test_next_episode_pages_again(world, held):
     assert [one.status for one in held.known.values()] == ["resolved", "firing"]
 
 
-def test_two_destinations_have_alerts_of_their_own(world, held):
+def test_two_destinations_open_separate_alerts(world, held):
     """Two teams shared a key, and the resolution for one team ended the alert of the other."""
     keys = {perform(world, "open", destination=name).vendor_id for name in ("there", "elsewhere")}
     assert len(keys) == len(held.known) == 2
@@ -69,7 +69,7 @@ def test_key_survives_a_restart(world, held):
     assert (first.vendor_id, len(held.known)) == (second.vendor_id, 1)
 
 
-def test_title_of_the_resolution_is_not_its_identity(world, held):
+def test_resolution_with_another_title_resolves_the_alert(world, held):
     """The title was the key, so a changed title in the resolution created a second alert."""
     opened = world.do(KIND, "open")
     assert world.do(KIND, "resolve", {"title": "[RESOLVED] Checkout works"}, at=opened.vendor_id).state == "resolved"
@@ -82,7 +82,7 @@ def test_resolution_without_an_alert_opens_nothing(world, held):
     assert held.known == {}
 
 
-def test_late_firing_event_is_noticed_and_resolved_again(world, held):
+def test_alert_reopened_by_late_event_is_resolved_again(world, held):
     """A firing event that was processed after the resolution paged for a resolved problem."""
     held.refires = True
     opened = world.do(KIND, "open")
@@ -123,7 +123,7 @@ def test_filtered_event_is_reported_and_sent_again(world, held):
     assert world.observe(KIND, opened.vendor_id).differs == ""
 
 
-def test_event_that_is_still_processed_is_no_difference(world, held):
+def test_event_in_processing_is_no_difference(world, held):
     held.drops = True
     opened = world.do(KIND, "open")
     seen = perform(world, "observe", vendor_id=opened.vendor_id, lags=True)
@@ -138,7 +138,7 @@ def test_severity_reference_and_the_rules_metadata_are_sent(world):
     }  # fmt: skip
 
 
-def test_link_that_is_none_is_left_out(world):
+def test_invalid_link_is_omitted(world):
     opened = world.do(KIND, "open", {"source_url": "grafana"})
     assert ([one.field for one in opened.omitted], opened.state) == (["source_url"], "open")
 
@@ -166,7 +166,7 @@ def test_token_of_another_source_is_refused(world, held):
     assert world.do(KIND, "open").state == "open"
 
 
-def test_without_account_key_nothing_is_read(world):
+def test_destination_without_account_key_reads_nothing(world):
     opened = perform(world, "open", settings=WITHOUT_KEY)
     for operation in ("update", "observe"):
         assert perform(world, operation, vendor_id=opened.vendor_id, settings=WITHOUT_KEY).state == "open"
@@ -192,12 +192,12 @@ def test_alert_of_another_destination_is_not_listed(world):
         ({"account_key": "another"}, "401"),
     ],
 )
-def test_check_names_what_is_wrong_with_the_source(world, settings, problem):
+def test_check_reports_problems_of_the_alert_source(world, settings, problem):
     (found,) = world.run(KIND, lambda there: there.check(), **settings)
     assert problem in found
 
 
-def test_check_finds_a_token_of_another_source(world, held):
+def test_check_reports_a_token_of_another_source(world, held):
     held.token = "of-another-source"
     (found,) = world.run(KIND, lambda there: there.check())
     assert found == '"api_key" is not the token of alert source "incident-router by http"'
@@ -216,7 +216,7 @@ def attach(world, opened, incident, *, view=None):
     return world.run(KIND, lambda there: there.update(asked), **ATTACHED)
 
 
-def test_alert_is_attached_once_the_incident_is_open(world):
+def test_alert_is_attached_after_the_incident_opens(world):
     opened = perform(world, "open", settings=ATTACHED)
     assert opened.differs == ""
     incident = world.do("incident-io", "open").vendor_id
@@ -229,14 +229,14 @@ def test_alert_is_attached_once_the_incident_is_open(world):
     assert [call for call in world.changes() if call.endswith("incident_alerts")] == ["POST /v2/incident_alerts"]
 
 
-def test_alert_opened_after_its_incident_attaches_later(world):
+def test_alert_opened_after_its_incident_awaits_attachment(world):
     """The vendor processes the event later, so the alert can't be attached immediately."""
     incident = world.do("incident-io", "open").vendor_id
     opened = perform(world, "open", linked_id=incident, settings=ATTACHED)
     assert (opened.state, "not attached" in opened.differs) == ("open", True)
 
 
-def test_alert_that_a_person_has_parted_stays_parted(world, held):
+def test_alert_detached_by_a_person_stays_detached(world, held):
     opened = perform(world, "open", settings=ATTACHED)
     incident = world.do("incident-io", "open").vendor_id
     held.unrelated.add((held.by_key(opened.vendor_id).id, incident))
@@ -244,7 +244,7 @@ def test_alert_that_a_person_has_parted_stays_parted(world, held):
     assert ([one.field for one in seen.omitted], seen.differs, seen.state) == (["attach_to"], "", "open")
 
 
-def test_locked_incident_is_tried_again(world, held):
+def test_attachment_to_a_locked_incident_is_retried(world, held):
     opened = perform(world, "open", settings=ATTACHED)
     incident = world.do("incident-io", "open").vendor_id
     held.busy = True
@@ -254,13 +254,13 @@ def test_locked_incident_is_tried_again(world, held):
     assert attach(world, opened, incident).differs == ""
 
 
-def test_attaching_needs_a_key_of_the_account():
+def test_attachment_requires_an_account_key():
     with pytest.raises(ValueError, match="attach_to needs account_key"):
         registry.KINDS[KIND].config(api_key="k", alert_source="01A", attach_to="incidents")
 
 
 @pytest.mark.parametrize("has_arrived", [True, False])
-def test_unconfirmed_alert_that_is_over_ends(world, held, has_arrived):
+def test_unconfirmed_alert_of_a_resolved_incident_is_resolved(world, held, has_arrived):
     """The outcome of a firing event was unknown, and its repetition after the end paged a responder."""
     if has_arrived:
         perform(world, "open")

@@ -39,12 +39,12 @@ def configured(kind):
 
 
 @each_kind
-def test_the_settings_on_a_page_are_accepted(kind):
+def test_documented_settings_are_accepted(kind):
     assert kind in {config.kind for config in configured(kind).values()}
 
 
 @each_kind
-def test_documented_rules_fit_the_documented_settings(kind):
+def test_documented_rules_are_valid_for_documented_settings(kind):
     known = configured(kind)
     entries = [entry for block in blocks(kind) for entry in block.get("open", ())]
     assert kind in {known[entry["at"]].kind for entry in entries}
@@ -55,7 +55,7 @@ def test_documented_rules_fit_the_documented_settings(kind):
 
 
 @each_kind
-def test_a_page_speaks_of_every_setting_and_field(kind):
+def test_page_documents_every_setting_and_field(kind):
     names = {*registry.KINDS[kind].config.model_fields, *registry.KINDS[kind].opening.model_fields} - {"kind"}
     assert [name for name in sorted(names) if f"`{name}`" not in page(kind)] == []
 
@@ -69,7 +69,7 @@ def test_page_documents_only_existing_settings(kind):
 
 
 @each_kind
-def test_defaults_are_those_of_the_page(kind):
+def test_documented_defaults_match_the_code(kind):
     """The mappings on the page equal the defaults."""
     (pasted,) = [config for config in configured(kind).values() if config.kind == kind]
     plain = registry.KINDS[kind].config(api_key="key", **NEEDED.get(kind, {}))

@@ -68,7 +68,7 @@ def test_raised_incident_pages_once(world, pages):
     assert len(pages) == 1
 
 
-def test_raise_pages_again_if_the_rule_says_so(world, pages):
+def test_raised_severity_pages_again_with_on_raise(world, pages):
     life = Life(world, users=[vendor.USER], at_least="minor", on_raise=True)
     for operation, severity in (("open", "minor"), ("update", "critical"), ("update", "minor"), ("update", "critical")):
         life.does(operation, severity)
@@ -89,7 +89,7 @@ def test_page_without_response_repeats_with_its_key(world, pages, action):
     assert len(world.objects(KIND)) == 1
 
 
-def test_page_that_fails_again_is_a_failed_update(world):
+def test_second_failure_of_a_page_fails_the_update(world):
     world.fault(KIND, "500", path="/v2/escalations", count=2)
     life = Life(world)
     life.does("open")
@@ -116,14 +116,14 @@ def test_refused_page_is_a_dead_letter(world, pages, escalation, fault, message)
     assert pages == {}
 
 
-def test_page_is_made_without_what_the_vendor_refuses(world, pages):
+def test_page_omits_fields_that_the_vendor_rejects(world, pages):
     world.fault(KIND, "refuse-field", path="/v2/escalations", field="incident_id")
     Life(world).does("open")
     (page,) = pages.values()
     assert (page.incident, page.description) == ("", "")
 
 
-def test_open_that_was_found_pages(world, pages):
+def test_found_incident_pages_at_the_next_update(world, pages):
     """The response was lost and the idempotency key may have expired, so the worker searches for the incident."""
     world.do(KIND, "open")
     life = Life(world)
@@ -169,26 +169,26 @@ def test_cancellation_without_a_response_is_repeated(world, pages):
     assert [page.status for page in pages.values()] == ["cancelled"]
 
 
-def test_page_without_cancel_is_left_to_its_responders(world, pages):
+def test_page_without_cancel_outlives_the_resolution(world, pages):
     life = Life(world, path="Primary", cancel=False)
     life.does("open")
     life.does("resolve")
     assert [page.status for page in pages.values()] == ["triggered"]
 
 
-def test_check_finds_an_unknown_path(world):
+def test_check_reports_an_unknown_escalation_path(world):
     (problem,) = world.run(KIND, lambda there: there.check({"escalation": {"path": "Primry"}}))
     assert problem.startswith('escalation path "Primry" does not exist; did you mean "Primary"')
     assert world.run(KIND, lambda there: there.check(), defaults=PRIMARY) == []
 
 
 @pytest.mark.parametrize("escalation", [{}, {"path": "a", "users": ["01A"]}, {"path": ""}])
-def test_escalation_pages_a_path_or_users(escalation):
+def test_escalation_requires_either_path_or_users(escalation):
     with pytest.raises(ValueError, match="either path or users"):
         registry.KINDS[KIND].config(api_key="k", defaults={"escalation": escalation})
 
 
-def test_incident_over_before_it_opened_pages_nobody(world, pages):
+def test_incident_resolved_before_it_opened_does_not_page(world, pages):
     """Every open attempt fails without a response. The last one creates the incident, which is then resolved."""
     life = Life(world)
     assert life.does("open", is_over=True, is_repeated=True, failures=1).state == "open"

@@ -37,7 +37,7 @@ def failure_of(vendor, kind, operation):
     return caught.value
 
 
-def told(failure):
+def failure_text(failure):
     """Return all text of a failure and of its causes."""
     said = ""
     problem = failure
@@ -49,19 +49,19 @@ def told(failure):
 
 @pytest.mark.parametrize("status", EXPECTED)
 @pytest.mark.parametrize(("kind", "operation"), accounts.CHANGES)
-def test_rejected_change_says_what_happens_next(kind, operation, status):
+def test_rejected_change_raises_the_failure_of_its_status(kind, operation, status):
     vendor = accounts.scripted_account(kind, operation)
     vendor.failing = status
     failure = failure_of(vendor, kind, operation)
     assert type(failure) is EXPECTED[status]
     assert str(status) in failure.message
-    assert scripted.SECRET not in told(failure)
+    assert scripted.SECRET not in failure_text(failure)
     assert getattr(failure, "status", status) == status
 
 
 @pytest.mark.parametrize(("kind", "operation"), [one for one in accounts.OPERATIONS if one not in LOOKS_NOTHING_UP])
 @pytest.mark.parametrize("status", [401, 429, 500, 503])
-def test_a_look_that_fails_first_has_changed_nothing(kind, operation, status):
+def test_failed_read_before_a_change_changes_nothing(kind, operation, status):
     vendor = scripted.Vendor()
     accounts.ACCOUNTS[kind].script(vendor, operation in accounts.OF_DRAFTS)
     for method, path in list(vendor._answers):
@@ -71,7 +71,7 @@ def test_a_look_that_fails_first_has_changed_nothing(kind, operation, status):
     failure = failure_of(vendor, kind, operation)
     assert type(failure) is {401: errors.Denied, 429: errors.Throttled}.get(status, errors.Temporary)
     assert vendor.changes == []
-    assert scripted.SECRET not in told(failure)
+    assert scripted.SECRET not in failure_text(failure)
 
 
 @pytest.mark.parametrize("kind", registry.KINDS)
@@ -85,7 +85,7 @@ def test_open_with_a_lost_response_may_have_happened(kind):
 
 
 @pytest.mark.parametrize("kind", registry.KINDS)
-def test_open_with_a_strange_response_may_have_happened(kind):
+def test_open_with_an_unexpected_response_may_have_happened(kind):
     vendor = accounts.scripted_account(kind, "open")
     for method, path in list(vendor._answers):
         if method == "POST":
@@ -95,7 +95,7 @@ def test_open_with_a_strange_response_may_have_happened(kind):
 
 
 @pytest.mark.parametrize("kind", registry.KINDS)
-def test_a_vendor_that_is_not_there_did_nothing(kind):
+def test_refused_connection_is_a_temporary_failure(kind):
     async def elsewhere(destination):
         # A port that was free a moment ago, without a listener.
         destination._http._base = "http://127.0.0.1:1"
@@ -107,7 +107,7 @@ def test_a_vendor_that_is_not_there_did_nothing(kind):
 
 
 @pytest.mark.parametrize("kind", registry.KINDS)
-def test_a_destination_shows_its_key_to_nobody(kind):
+def test_destination_repr_hides_its_key(kind):
     async def shown(destination):
         return repr(destination) + repr(vars(destination))
 

@@ -74,7 +74,7 @@ def test_custom_fields_and_roles_follow_the_rule(life):
     assert life.shown() == (None, [life.options[1]], "eve@example.com")
 
 
-def test_only_what_changes_is_sent(life):
+def test_update_sends_only_changed_fields(life):
     life.does("open", team="shop", cause=life.options[0])
     life.person(custom_field_entries=[{"custom_field_id": life.select, "values": []}])
     life.simulator.app.state.calls.all.clear()
@@ -86,7 +86,7 @@ def test_only_what_changes_is_sent(life):
 
 @pytest.mark.parametrize("looks", [0, 1, 2])
 @pytest.mark.parametrize("began", ["shop", None])
-def test_what_a_person_has_changed_stays(life, looks, began):
+def test_values_changed_by_a_person_stay(life, looks, began):
     lead = "ada@example.com" if began else None
     life.does("open", team=began, lead=lead)
     entry = {"custom_field_id": life.field, "values": [{"value_text": "search"}]}
@@ -104,23 +104,23 @@ def test_what_a_person_has_changed_stays(life, looks, began):
 def test_rejected_field_is_omitted_alone(life):
     life.does("open", team="shop")
     life.fault(KIND, "refuse-field", field="incident.custom_field_entries", count=10)
-    check_that_the_rest_is_changed(life)
+    check_other_fields_are_changed(life)
 
 
 def test_unexplained_rejection_omits_custom_fields_and_roles(life):
     life.does("open", team="shop")
     life.fault(KIND, "status", status=422, path=f"/v2/incidents/{life.seen.vendor_id}/actions/edit")
-    check_that_the_rest_is_changed(life)
+    check_other_fields_are_changed(life)
 
 
-def check_that_the_rest_is_changed(life):
+def check_other_fields_are_changed(life):
     seen = life.does("update", team="pay", severity="critical")
     assert [(one.field, one.code) for one in seen.omitted] == [("custom_field_entries", "refused")]
     (incident,) = life.objects(KIND)
     assert (incident["severity"]["name"], life.shown()[0]) == ("Critical", ["shop"])
 
 
-def test_the_type_stays_and_this_is_told(life):
+def test_incident_type_stays_and_is_reported_omitted(life):
     life.does("open", incident_type="Default")
     seen = life.does("update", incident_type="Security")
     assert [(one.field, one.code) for one in seen.omitted] == [("incident_type", "left_out")]

@@ -11,7 +11,7 @@ world = simulated.world
 
 @pytest.mark.parametrize("action", ["odd-row", "endless"])
 @simulated.each_kind
-def test_awkward_lists_block_nothing(world, kind, action):
+def test_malformed_lists_block_no_operation(world, kind, action):
     world.fault(kind, action, "GET", count=100_000)
     fields = {"incident_type": "Default"} if kind == "incident-io" else {}
     opened = world.do(kind, "open", fields)
@@ -22,7 +22,7 @@ def test_awkward_lists_block_nothing(world, kind, action):
 
 @pytest.mark.parametrize("action", ["odd-row", "endless"])
 @simulated.each_kind
-def test_unanswered_open_is_found_in_an_awkward_list(world, kind, action):
+def test_unanswered_open_is_found_in_a_malformed_list(world, kind, action):
     opened = world.do(kind, "open")
     world.fault(kind, action, "GET", count=100_000)
     found = world.do(kind, "find")
@@ -60,7 +60,7 @@ def test_reference_is_found_in_a_truncated_post(world, length):
     assert world.do(kind, "find", long).vendor_id == opened.vendor_id
 
 
-def test_paused_incident_is_closed_once_it_is_resumed(world):
+def test_paused_incident_closes_after_it_is_resumed(world):
     opened = world.do("incident-io", "open")
     state = world.simulator.app.state.vendors["incident-io"]._state
     (incident,) = state.incidents.values()

@@ -63,7 +63,7 @@ def test_post_on_another_destination_s_page_is_not_listed(world, kind):
 
 
 @life.each_kind
-def test_listing_that_fails_says_so(world, kind):
+def test_failed_listing_raises_a_failure(world, kind):
     world.do(kind, "open")
     world.fault(kind, "drop", method="GET", count=1000)
     with pytest.raises(errors.Failure):
@@ -92,7 +92,7 @@ IN_TEXTS = [name for name, kind in registry.KINDS.items() if kind.has_references
 
 
 @pytest.mark.parametrize("kind", IN_TEXTS)
-def test_item_of_a_person_is_not_listed(world, kind, monkeypatch):
+def test_item_created_by_a_person_is_not_listed(world, kind, monkeypatch):
     monkeypatch.setattr(references, "add_tag", lambda title, _reference: title)
     monkeypatch.setattr(references, "add_footer", lambda text, _reference: text or "Nothing")
     world.do(kind, "open")

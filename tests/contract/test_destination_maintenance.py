@@ -70,7 +70,7 @@ def test_maintenance_in_a_person_s_post_survives_resolution(world):
     assert world.sent() == {"Checkout API": "OPERATIONAL", "Payments": MAINTAINED}
 
 
-def test_maintenance_of_the_component_itself_survives_the_resolution(world):
+def test_maintenance_of_a_component_survives_the_resolution(world):
     world.opens(KIND)
     affected = [{"componentId": identity, "status": "OPERATIONAL"} for identity in world.ids().values()]
     world.person("PUT", world.path(), {"affectedComponents": affected})
@@ -79,7 +79,7 @@ def test_maintenance_of_the_component_itself_survives_the_resolution(world):
     assert world.components() == {"Payments": MAINTAINED}
 
 
-def test_maintenance_requested_by_the_rule_ends_with_it(world):
+def test_maintenance_requested_by_a_rule_ends_at_resolution(world):
     fields = {"components": {"Payments": "under_maintenance"}}
     opened = world.do(KIND, "open", fields)
     assert world.components() == {"Payments": MAINTAINED}

@@ -20,7 +20,7 @@ def test_unknown_object_is_not_found(world, kind):
 
 
 @simulated.each_kind
-def test_gateway_page_is_not_an_answer(world, kind):
+def test_gateway_page_is_not_a_vendor_response(world, kind):
     """The outcome of a change is unknown. A read is retried."""
     opened = world.do(kind, "open")
     world.fault(kind, "gateway", "GET", status=404, count=9)
@@ -33,12 +33,12 @@ def test_gateway_page_is_not_an_answer(world, kind):
 
 
 @simulated.each_kind
-def test_account_in_order_can_be_probed(world, kind):
+def test_probe_of_a_valid_account_changes_nothing(world, kind):
     world.run(kind, lambda there: there.probe())
     assert world.changes() == []
 
 
-def test_a_draft_is_dismissed_and_stays_gone(world):
+def test_dismissed_draft_is_not_found(world):
     kind, page = "devhelm-status-page", {"page": "Acme EU", "follows": "devhelm"}
     linked = world.do("devhelm", "open").vendor_id
     adopted = world.do(kind, "adopt", linked_id=linked, **page)

@@ -87,7 +87,7 @@ def observed(world):
 
 
 @pytest.mark.parametrize("kind", PAGES)
-def test_a_title_that_a_person_has_changed_stays(world, kind):
+def test_title_changed_by_a_person_stays(world, kind):
     world.opens(kind).renames("Card payments fail")
     assert observed(world).edited == Edit.TITLE_CHANGED
     seen = world.again("update", {"title": "Ours again", "update_message": "Still looking."}, severity="critical")
@@ -98,7 +98,7 @@ def test_a_title_that_a_person_has_changed_stays(world, kind):
 
 
 @pytest.mark.parametrize("kind", PAGES)
-def test_person_s_post_is_not_changed(world, kind):
+def test_post_updated_by_a_person_is_not_changed(world, kind):
     world.opens(kind).writes("We have found the cause.")
     assert observed(world).edited == Edit.UPDATE_POSTED
     texts = len(world.post()["updates"])
@@ -107,7 +107,7 @@ def test_person_s_post_is_not_changed(world, kind):
 
 
 @pytest.mark.parametrize("kind", PAGES)
-def test_what_nobody_has_touched_is_updated_and_resolved(world, kind):
+def test_unedited_post_is_updated_and_resolved(world, kind):
     world.opens(kind)
     assert observed(world).edited is None
     updated = world.again("update", UPDATED, severity="critical")
@@ -165,7 +165,7 @@ def test_subscribers_are_notified_only_of_worse_updates(world, kind, severity, t
 
 
 @pytest.mark.parametrize("kind", PAGES)
-def test_retraction_leaves_what_a_person_has_changed(world, kind):
+def test_retraction_keeps_a_post_edited_by_a_person(world, kind):
     world.opens(kind).renames("Card payments fail")
     seen = world.again("retract", {})
     assert (seen.state, seen.edited) == ("open", Edit.TITLE_CHANGED)
@@ -175,7 +175,7 @@ def test_retraction_leaves_what_a_person_has_changed(world, kind):
 
 
 @pytest.mark.parametrize("kind", PAGES)
-def test_retraction_leaves_a_post_that_a_person_resolved(world, kind):
+def test_retraction_keeps_a_post_resolved_by_a_person(world, kind):
     opened = world.opens(kind).opened
     world.do(kind, "resolve", at=opened.vendor_id)
     before = world.state(kind)

@@ -23,7 +23,7 @@ def ended(world) -> str:
     return opened.vendor_id
 
 
-def test_reopened_incident_is_the_same_and_says_so(world):
+def test_reopened_incident_keeps_its_id_with_an_update(world):
     first = ended(world)
     seen = world.do(KIND, "open", at=first)
     assert (seen.vendor_id, seen.state, seen.note) == (first, "open", "")
@@ -33,7 +33,7 @@ def test_reopened_incident_is_the_same_and_says_so(world):
     assert world.do(KIND, "resolve", at=first).state == "resolved"
 
 
-def test_reopening_twice_acts_once(world):
+def test_repeated_reopening_reopens_the_incident_once(world):
     first = ended(world)
     world.fault(KIND, "act-then-drop")
     with pytest.raises(errors.Unanswered):
@@ -44,7 +44,7 @@ def test_reopening_twice_acts_once(world):
     assert one["incident"]["reopenCount"] == 1
 
 
-def test_what_is_still_over_was_not_opened_again(world):
+def test_lost_reopen_request_leaves_the_incident_resolved(world):
     first = ended(world)
     world.fault(KIND, "drop")
     with pytest.raises(errors.Unanswered):
@@ -61,12 +61,12 @@ def test_refused_reopening_creates_a_new_incident(world):
     assert seen.note == "the vendor did not reopen the previous incident"
 
 
-def test_missing_item_is_created_again(world):
+def test_deleted_incident_is_created_again(world):
     gone = "11111111-1111-4111-8111-111111111111"
     assert world.do(KIND, "open", at=gone).state == "open"
     assert len(world.objects(KIND)) == 1
 
 
-def test_item_resolved_by_person_is_not_ours(world):
+def test_resolve_of_a_resolved_incident_ends_nothing(world):
     first = ended(world)
     assert not world.do(KIND, "resolve", at=first).ended

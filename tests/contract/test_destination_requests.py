@@ -94,20 +94,20 @@ def changes(kind: str, operation: str, **settings: Any) -> list[tuple[str, Any]]
 
 
 @pytest.mark.parametrize(("kind", "operation"), accounts.CHANGES)
-def test_every_body_equals_the_vendor_sdk_s(kind, operation):
+def test_every_request_body_matches_the_vendor_s_sdk(kind, operation):
     sent = changes(kind, operation)
     assert sent, "the account is scripted so that every operation has something to do"
     for made, body in sent:
         check(made, body)
 
 
-def test_incident_io_api_version_2_is_supported():
+def test_body_for_incident_io_version_2_is_valid():
     (made, body), *_ = changes("incident-io", "open", api="v2")
     assert made == "POST /v2/incidents"
     check(made, body)
 
 
-def test_all_that_a_destination_may_call_was_called():
+def test_every_modeled_endpoint_is_called():
     """A request that no operation above sends would not be validated."""
     made = {made for kind, operation in accounts.CHANGES for made, _ in changes(kind, operation)}
     made |= {made for made, _ in changes("incident-io", "open", api="v2")}
@@ -115,7 +115,7 @@ def test_all_that_a_destination_may_call_was_called():
 
 
 @pytest.mark.parametrize("kind", registry.KINDS)
-def test_every_kind_is_examined_with_all_its_fields(kind):
+def test_accounts_have_every_field_of_their_kind(kind):
     assert accounts.ACCOUNTS[kind].fields.keys() == registry.KINDS[kind].opening.model_fields.keys()
 
 
@@ -130,6 +130,6 @@ def test_every_kind_is_examined_with_all_its_fields(kind):
         ("POST /api/v1/status-pages/p/incidents", {"title": "x", "impact": "MAJOR"}),
     ],
 )
-def test_this_examination_can_be_failed(made, body):
+def test_invalid_body_fails_the_check(made, body):
     with pytest.raises((AssertionError, ValueError, KeyError)):
         check(made, body)

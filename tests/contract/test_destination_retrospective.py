@@ -34,7 +34,7 @@ def publishes(world, operation="open", **fields):
     return world.run(KIND, lambda there: getattr(there, method)(asked(operation, **fields)))
 
 
-def test_what_is_over_is_published_as_over(world):
+def test_resolved_incident_is_published_as_resolved(world):
     seen = publishes(world, resolve_message="Payments work again.")
     assert seen.state == "resolved"
     [post] = world.objects(KIND)
@@ -59,7 +59,7 @@ def test_live_post_with_equal_number_has_another_key(world):
     assert asked().key != msgspec.structs.replace(asked(), ended_at=0).key
 
 
-def test_refused_components_are_left_out(world):
+def test_rejected_components_are_omitted(world):
     world.fault(KIND, "status", status=422, path=PATH)
     seen = publishes(world)
     assert [one.field for one in seen.omitted] == ["component_statuses"]

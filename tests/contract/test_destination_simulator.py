@@ -103,7 +103,7 @@ def world(simulator):
 
 
 @each_kind
-def test_a_whole_life(world, kind):
+def test_incident_is_opened_updated_and_resolved(world, kind):
     opened = world.do(kind, "open")
     assert opened.state == "open"
     assert world.observe(kind, opened.vendor_id).state == "open"
@@ -126,7 +126,7 @@ def test_unanswered_executed_open_leaves_one_object(world, kind):
 
 
 @each_kind
-def test_an_open_that_did_nothing_is_not_found(world, kind):
+def test_open_without_effect_is_not_found(world, kind):
     world.fault(kind, "drop")
     with pytest.raises(errors.Unanswered):
         world.do(kind, "open")
@@ -147,7 +147,7 @@ def test_unanswered_executed_change_is_not_repeated(world, kind, operation):
 
 
 @each_kind
-def test_what_somebody_has_resolved_stays_as_it_is(world, kind):
+def test_resolved_object_is_not_changed(world, kind):
     opened = world.do(kind, "open")
     world.do(kind, "resolve", at=opened.vendor_id)
     before = world.state(kind)
@@ -168,7 +168,7 @@ def test_what_somebody_has_resolved_stays_as_it_is(world, kind):
         ("hang", errors.Unanswered),
     ],
 )
-def test_each_fault_says_what_happens_next(world, kind, action, expected):
+def test_each_fault_raises_its_failure(world, kind, action, expected):
     world.fault(kind, action, retry_after=7, hang_seconds=30)
     with pytest.raises(errors.Failure) as caught:
         world.do(kind, "open", **({"timeout_seconds": 0.3} if action == "hang" else {}))
@@ -194,7 +194,7 @@ def test_check_of_a_valid_account_reports_nothing(world, kind):
     assert world.run(kind, lambda there: there.check()) == []
 
 
-def test_incident_io_api_version_2_behaves_alike(world):
+def test_incident_io_version_2_opens_and_resolves(world):
     fields = {"status": "investigating", "mode": "test", "incident_type": "default"}
     opened = world.do("incident-io", "open", fields, api="v2")
     assert world.do("incident-io", "resolve", fields, at=opened.vendor_id, api="v2").state == "resolved"
@@ -224,7 +224,7 @@ def test_components_at_devhelm_follow_the_severity_and_recover(world):
     assert set(shown().values()) == {"OPERATIONAL"}
 
 
-def test_a_draft_is_adopted_changed_published_and_resolved(world):
+def test_draft_is_adopted_changed_published_and_resolved(world):
     kind, page = "devhelm-status-page", {"page": "Acme EU", "follows": "devhelm"}
     linked = world.do("devhelm", "open").vendor_id
     adopted = world.do(kind, "adopt", linked_id=linked, **page)
@@ -301,7 +301,7 @@ def test_rejection_without_field_omits_optional_fields(world, kind):
 
 
 @each_kind
-def test_rejected_required_field_is_a_rejection(world, kind):
+def test_rejected_required_field_fails_permanently(world, kind):
     needed = "name" if kind in {"incident-io", "incident-io-status-page"} else "title"
     world.fault(kind, "refuse-field", field=needed, count=100)
     with pytest.raises(errors.Permanent) as caught:
@@ -311,7 +311,7 @@ def test_rejected_required_field_is_a_rejection(world, kind):
 
 
 @pytest.mark.parametrize("kind", ["incident-io", "incident-io-status-page"])
-def test_a_repeated_open_stays_the_same_request(world, kind):
+def test_repeated_open_omits_no_rejected_field(world, kind):
     """While the outcome is unknown, a different body would be a different request."""
     world.fault(kind, "status", status=422)
     asked = scripted.operation("open", FIELDS[kind], severity="major", is_repeated=True)
@@ -416,7 +416,7 @@ def gone(world, **more):
     world.fault("incident-io", "status", method="", path="/v1/incidents", status=404, count=1000, **more)
 
 
-def test_version_one_is_used_while_it_is_served(world):
+def test_version_1_is_used_while_available(world):
     assert world.do("incident-io", "open").state == "open"
     assert world.changes() == ["POST /v1/incidents"]
 
@@ -427,7 +427,7 @@ def test_version_2_replaces_a_removed_version_1(world):
     assert world.changes() == ["POST /v1/incidents", "POST /v2/incidents"]
 
 
-def test_the_version_is_found_out_at_the_start(world):
+def test_check_detects_the_available_version(world):
     gone(world)
     asked = scripted.operation("open", FIELDS["incident-io"], severity="major")
 
@@ -459,7 +459,7 @@ def test_unknown_open_outcome_never_changes_the_version(world):
     assert world.changes() == ["POST /v1/incidents"]
 
 
-def test_a_version_that_is_chosen_is_used(world):
+def test_configured_version_is_used(world):
     gone(world)
     with pytest.raises(errors.NotFound):
         world.do("incident-io", "open", api="v1")
@@ -474,7 +474,7 @@ def update_devhelm(world, vendor_id, severity, title="Checkout fails", before=("
     return world.run("devhelm", lambda there: there.update(asked))
 
 
-def test_an_update_at_devhelm_changes_severity_and_title(world):
+def test_devhelm_update_changes_severity_and_title(world):
     opened = world.do("devhelm", "open", severity="minor")
     update_devhelm(world, opened.vendor_id, "critical", "All of checkout fails", before=("minor", "Checkout fails"))
     [made] = world.objects("devhelm")

@@ -101,7 +101,7 @@ each_page = pytest.mark.parametrize("kind", PAGES)
 @simulated.each_kind
 @each_action
 @each_style
-def test_rewritten_texts_are_no_edits(life, style, action):
+def test_normalized_texts_are_no_edits(life, style, action):
     rewriting(life, action, style)
     assert (life.does("open").state, life.seen.edited) == ("open", None)
     assert life.does("observe").edited is None
@@ -116,7 +116,7 @@ def test_rewritten_texts_are_no_edits(life, style, action):
 
 @simulated.each_kind
 @each_style
-def test_title_follows_the_rule_although_it_is_rewritten(life, style):
+def test_normalized_title_follows_the_rule(life, style):
     rewriting(life, "normalize", style)
     life.does("open")
     field = "name" if life.kind == "incident-io" else "title"
@@ -138,7 +138,7 @@ EDITS = {
 @each_action
 @each_style
 @pytest.mark.parametrize("edit", EDITS)
-def test_person_s_edit_is_noticed_despite_normalization(life, style, action, edit):
+def test_person_s_edit_is_detected_despite_normalization(life, style, action, edit):
     rewriting(life, action, style)
     life.does("open")
     life.person(**EDITS[edit])
@@ -148,7 +148,7 @@ def test_person_s_edit_is_noticed_despite_normalization(life, style, action, edi
 @each_page
 @pytest.mark.parametrize("edit", EDITS)
 @pytest.mark.parametrize("operation", ["update", "resolve"])
-def test_edit_of_a_person_stops_an_operation(life, operation, edit):
+def test_person_s_edit_stops_an_operation(life, operation, edit):
     life.does("open")
     life.does("update", severity="critical")
     life.person(**EDITS[edit])
@@ -158,14 +158,14 @@ def test_edit_of_a_person_stops_an_operation(life, operation, edit):
 
 
 @each_page
-def test_small_edit_of_a_title_is_noticed(life):
+def test_small_title_edit_is_detected(life):
     life.does("open")
     life.person(title=life.seen.view.fields["title"].replace(" at all there", ""))
     assert life.does("observe").edited == Edit.TITLE_CHANGED
 
 
 @pytest.mark.parametrize("kind", ["devhelm-status-page"])
-def test_changed_impact_is_noticed_despite_derivation(life):
+def test_changed_impact_is_detected_despite_derivation(life):
     rewriting(life, "normalize", "impact")
     life.does("open", severity="minor")
     life.person(impact="CRITICAL")
@@ -173,7 +173,7 @@ def test_changed_impact_is_noticed_despite_derivation(life):
 
 
 @pytest.mark.parametrize("kind", ["devhelm-status-page"])
-def test_component_that_a_person_has_changed_is_noticed(life):
+def test_component_changed_by_a_person_is_detected(life):
     life.does("open")
     (component,) = life.seen.view.asked
     life.person(affected={component: "UNDER_MAINTENANCE"})

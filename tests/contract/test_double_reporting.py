@@ -57,19 +57,19 @@ def test_enabled_channel_names_both_destinations(client, simulator):
     assert 'at "io"' in text
 
 
-def test_channel_without_incident_io_here_doubles_nothing(client, simulator):
+def test_channel_without_incident_io_destination_is_not_reported(client, simulator):
     client.alert_channels.create({"name": "On call", "config": INCIDENT_IO})
     assert found(f"{simulator.url}/devhelm", {"dh": "devhelm", "page": "devhelm-status-page"}) == []
 
 
-def test_disabled_channel_doubles_nothing(client, simulator):
+def test_disabled_channel_is_not_reported(client, simulator):
     client.alert_channels.create({"name": "On call", "config": INCIDENT_IO})
     simulator.app.state.vendors["devhelm"].channels.known[0].enabled = False
     assert [one.enabled for one in client.alert_channels.list()] == [False]
     assert found(f"{simulator.url}/devhelm", BOTH) == []
 
 
-def test_channels_that_can_t_be_read_are_told(client, simulator):
+def test_unreadable_channels_are_reported(client, simulator):
     simulator.app.state.faults.append(faults.Fault(action="status", vendor="devhelm", method="GET", status=403))
     try:
         (text,) = found(f"{simulator.url}/devhelm", BOTH)

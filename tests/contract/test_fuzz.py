@@ -10,7 +10,7 @@ from tests.fuzz import bodies, runs, table, targets
 
 
 @pytest.mark.parametrize("name", targets.TARGETS)
-def test_bad_inputs_are_refused_or_handled(name, tmp_path):
+def test_fuzzed_inputs_cause_no_failure(name, tmp_path):
     found = runs.fuzz(targets.TARGETS[name], 0.3, 7, tmp_path)
     assert found["examples"] == []
     assert found["tried"]
@@ -29,7 +29,7 @@ class Broken:
 
 
 @pytest.mark.parametrize("body", [b"raises", b"silent", b"never began", b"over"])
-def test_a_mistake_of_a_parser_is_found(body):
+def test_parser_mistake_is_found(body):
     assert bodies.problem(Broken(), body)
     assert bodies.problem(Broken(), b"fine") == ""
 
@@ -66,7 +66,7 @@ def wrong(_data, _folder):
     ("judge", "said"),
     [(fail, "KeyError"), (eat, "MemoryError"), (wrong, "it is wrong"), (spin, "the process ended with status -")],
 )
-def test_whatever_goes_wrong_is_a_find(judge, said):
+def test_every_target_failure_is_a_find(judge, said):
     found = runs.alone("a target", 0.0, 7, targets.Target("a target", make, judge))
     assert found.finds == 1
     assert said in found.examples[0]

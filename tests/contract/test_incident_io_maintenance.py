@@ -64,7 +64,7 @@ def test_window_mutes_alerts_matching_a_whole_group(simulator, vendor):
     assert mutes(found, now, service="Other") == []
 
 
-def test_future_windows_are_known_and_past_ones_not(simulator, vendor):
+def test_future_windows_are_imported_and_past_ones_skipped(simulator, vendor):
     covered = [("Service", "one_of", ["Search"])]
     for begins in (-HOUR, HOUR, -5 * HOUR):
         plan(vendor, covered, begins=begins)
@@ -91,7 +91,7 @@ def test_partly_unreadable_window_mutes_nothing(simulator, vendor, groups, more,
     assert why in found.skipped["w0"]
 
 
-def test_archived_window_is_over(simulator, vendor):
+def test_archived_window_is_not_imported(simulator, vendor):
     plan(vendor, [("Service", "one_of", ["Search"])], archived_at="2026-01-01T00:00:00Z")
     assert imported(simulator) == silences.Imported([])
 
@@ -104,7 +104,7 @@ def test_simulator_lists_windows_as_the_sdk_reads_them(vendor):
     assert (condition.subject.label, condition.operation.value) == ("Service", "one_of")
 
 
-def test_configured_account_is_asked(simulator, vendor, tmp_path):
+def test_windows_of_a_configured_account_are_imported(simulator, vendor, tmp_path):
     plan(vendor, [("Service", "one_of", ["Search"])])
     file = tmp_path / "router.yaml"
     file.write_text(

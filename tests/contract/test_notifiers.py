@@ -103,7 +103,7 @@ def page(kind: str) -> str:
     return (PAGES / f"{kind}.md").read_text()
 
 
-def test_events_of_every_type_are_among_the_samples():
+def test_sample_events_include_every_type():
     assert {type(event) for event in ALL} == set(events.TYPES)
 
 
@@ -127,7 +127,7 @@ def test_every_type_of_event_is_delivered(kind):
         (302, errors.Unanswered),
     ],
 )
-def test_refused_delivery_fails_as_what_it_is(kind, answer, failure):
+def test_rejected_delivery_raises_the_failure_of_its_status(kind, answer, failure):
     with receiver.receiving() as at:
         at.answers = [answer]
         with pytest.raises(failure) as raised:
@@ -139,7 +139,7 @@ def test_refused_delivery_fails_as_what_it_is(kind, answer, failure):
 
 
 @each_kind
-def test_receiver_that_is_away_was_surely_not_reached(kind):
+def test_refused_connection_raises_a_temporary_failure(kind):
     with receiver.receiving() as at:
         url = at.url
     at.url = url
@@ -165,21 +165,21 @@ def test_slow_receiver_times_out(kind):
 
 
 @each_kind
-def test_secrets_are_in_no_representation(kind):
+def test_config_repr_hides_secrets(kind):
     config = registry.KINDS[kind].config(kind=kind, **SETTINGS[kind]("https://hooks.example"))
     assert TOKEN not in repr(config)
     assert SECRET not in repr(config)
 
 
 @each_kind
-def test_mistaken_setting_repeats_no_secret(kind):
+def test_setting_error_reveals_no_secret(kind):
     with pytest.raises(pydantic.ValidationError) as raised:
         registry.KINDS[kind].config(kind=kind, nonsense=1, **SETTINGS[kind](f"no-scheme:{TOKEN}"))
     assert TOKEN not in str(raised.value)
 
 
 @each_kind
-def test_settings_on_a_page_are_accepted(kind):
+def test_documented_settings_are_accepted(kind):
     read = [yaml.YAML(typ="safe").load(text) for text in BLOCK.findall(page(kind))]
     found = [entry for document in read for entry in document["notifiers"].values()]
     assert kind in {entry["kind"] for entry in found}

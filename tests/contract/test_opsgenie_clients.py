@@ -68,7 +68,7 @@ def test_sdk_closes_an_alert_by_its_request_id(router):
     assert resolved.fingerprint == firing.fingerprint == status.data.alert_id
 
 
-def test_the_sdk_deletes_an_alert(router):
+def test_sdk_deletes_an_alert_by_alias(router):
     api = sdks.opsgenie.AlertApi(api_client=sdk(router))
     api.delete_alert(identifier="lock/3", identifier_type="alias")
     (resolved,) = router.alerts()
@@ -111,7 +111,7 @@ def test_heartbeat_ping_is_refused_without_heartbeats(router):
     assert router.alerts() == []
 
 
-def test_a_wrong_key_is_refused_whatever_is_called(router):
+def test_wrong_key_is_rejected_by_every_endpoint(router):
     api = sdks.opsgenie.AlertApi(api_client=sdk(router, key="another"))
     for call in (lambda: api.create_alert(payload()), lambda: api.get_request_status(request_id="x")):
         with pytest.raises(sdks.opsgenie_errors.AuthenticationException) as caught:
@@ -152,7 +152,7 @@ def test_request_line_is_stored_without_the_token(router):
     assert source.parse(body, {}, serving.NOW).alerts == [alert]
 
 
-def test_a_body_cannot_replace_the_request_line(router):
+def test_body_cannot_replace_the_request_line(router):
     url = f"{router.url}/v1/webhooks/og/v2/alerts/other/notes"
     smuggled = b'{"note": "n"}, "request": "POST /v2/alerts/lock%2F3/close"'
     answer = httpx.post(url, content=smuggled, headers={"Authorization": f"GenieKey {KEY}"})

@@ -36,7 +36,7 @@ def test_documented_rule_test_passes():
     assert (problems, list(map(str, result.problems))) == ([], [])
 
 
-def test_the_rule_on_the_page_matches_a_ping():
+def test_documented_rule_matches_a_ping():
     config = registry.KINDS["opsgenie-api"].config(auth="none", heartbeats=True)
     source = registry.build("opsgenie-clients", config).source
     ping = json.dumps({"body": None, "request": "GET /v2/heartbeats/nightly-backup/ping"}).encode()

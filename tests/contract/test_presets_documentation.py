@@ -55,7 +55,7 @@ def test_template_is_json_with_only_known_members(kind):
 
 
 @pytest.mark.parametrize("kind", ["dynatrace", "uptimerobot"])
-def test_unfilled_template_is_no_alert(kind):
+def test_unfilled_template_is_unparsable(kind):
     (template,) = [block for block in blocks(kind) if block.startswith("{")]
     source = registry.build("here", registry.KINDS[kind].config(auth="none")).source
     with pytest.raises(base.Unparsable, match="status: there is none"):
@@ -143,7 +143,7 @@ def test_icinga_command_names_only_known_fields():
     assert set(re.findall(r'"(\w+)=\$', block)) <= delivered("nagios")
 
 
-def test_the_page_of_any_json_names_every_preset():
+def test_json_page_lists_every_preset():
     listed = re.findall(r"^\| \[`([\w-]+)`\]\(([\w-]+)\.md\) \|", page("json"), re.MULTILINE)
     assert sorted(kind for kind, _ in listed) == PRESETS
     assert all(kind == target for kind, target in listed)

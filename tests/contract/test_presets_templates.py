@@ -55,7 +55,7 @@ BLADE = r"\{\{ \$(\w+) \}\}"
 BRACKET = r"\[([A-Z_]+)\]"
 
 
-def test_the_body_for_healthchecks():
+def test_healthchecks_template_gives_both_states():
     values = {"CODE": "c-1", "NAME": "Backup", "TAGS": "prod team:archive", "NOW": "2026-03-02T09:15:30+00:00"}
     down = read("healthchecks", filled("healthchecks", DOLLAR, {**values, "STATUS": "down"}))
     up = read("healthchecks", filled("healthchecks", DOLLAR, {**values, "STATUS": "up"}))
@@ -73,7 +73,7 @@ def test_gatus_template_handles_escaped_quotes():
     assert triggered.annotations["description"] == 'Get "https://a.example": EOF'
 
 
-def test_the_body_for_site24x7():
+def test_site24x7_template_gives_both_states():
     values = {"MONITOR_ID": "7", "MONITORNAME": "Camera", "INCIDENT_TIME_ISO": "2026-03-02T14:45:30+0530"}
     down = read("site24x7", filled("site24x7", DOLLAR, {**values, "STATUS": "DOWN", "TAGS": "team:harbour"}))
     up = read("site24x7", filled("site24x7", DOLLAR, {**values, "STATUS": "UP"}))
@@ -100,7 +100,7 @@ def test_kibana_template_handles_escaped_texts():
     assert (over.status, over.fingerprint) == ("resolved", "r/web-1")
 
 
-def test_the_body_for_coralogix():
+def test_coralogix_template_gives_both_states():
     values = {"ALERT_UNIQUE_IDENTIFIER": "u", "ALERT_NAME": "Errors", "EVENT_TIMESTAMP_ISO": "2026-03-02T09:15:30Z"}
     group = {"ALERT_GROUPBY_LABELS": "host:web-1"}
     firing = read(
@@ -113,7 +113,7 @@ def test_the_body_for_coralogix():
 
 
 @pytest.mark.parametrize("kind", ["coralogix", "gatus", "healthchecks", "kibana", "librenms", "site24x7"])
-def test_unfilled_body_is_no_alert(kind):
+def test_unfilled_template_is_unparsable(kind):
     source = registry.build("here", registry.KINDS[kind].config(auth="none")).source
     with pytest.raises(registry.base.Unparsable, match="status: there is none"):
         source.parse(template(kind).encode(), {}, NOW)
@@ -155,7 +155,7 @@ APP = {
 }
 
 
-def test_the_body_for_argocd_with_any_message(tmp_path):
+def test_argocd_template_handles_any_message(tmp_path):
     alert = read("argocd", argocd(tmp_path, APP))
     assert (alert.status, alert.title) == ("firing", "timetable is degraded")
     assert alert.fingerprint == "https://argocd.example.com/argocd/timetable"

@@ -55,7 +55,7 @@ def open_incident(client, **others):
     return client.incidents.create({"title": "Checkout is down [IR-7F3K2Q]", "severity": "DOWN", **others})
 
 
-def test_an_incident_is_opened_and_read(client):
+def test_incident_is_opened_and_read(client):
     created = open_incident(client, body="5xx above 20%")
     incident = created.incident
     assert (incident.title, incident.severity) == ("Checkout is down [IR-7F3K2Q]", "DOWN")
@@ -68,7 +68,7 @@ def test_an_incident_is_opened_and_read(client):
     assert (read.incident, read.updates) == (created.incident, created.updates)
 
 
-def test_an_incident_is_updated_and_resolved_once(client):
+def test_incident_is_updated_and_resolved_once(client):
     incident = open_incident(client).incident.id
     told = client.add_update(incident, body="Still looking.", notify_subscribers=False, new_status="TRIGGERED")
     assert (told.incident.status, told.updates[-1].old_status) == ("TRIGGERED", "CONFIRMED")
@@ -80,12 +80,12 @@ def test_an_incident_is_updated_and_resolved_once(client):
     assert caught.value.code == "CONFLICT"
 
 
-def test_an_incident_is_resolved_without_a_word(client):
+def test_incident_is_resolved_without_a_note(client):
     over = client.incidents.resolve(open_incident(client).incident.id)
     assert (over.incident.status, over.incident.resolution_note) == ("RESOLVED", None)
 
 
-def test_incidents_are_listed_whole_and_by_pages(client):
+def test_incidents_are_listed_completely_and_by_page(client):
     ids = [open_incident(client).incident.id for _ in range(5)]
     assert [one.id for one in client.incidents.list()] == ids[::-1]
     page = client.incidents.list_page(1, 2)
@@ -110,7 +110,7 @@ def test_reference_is_found_among_open_and_resolved_items(client):
     assert client.search(started_to=NOW - dt.timedelta(seconds=1)) == []
 
 
-def test_pages_and_their_components_are_read(client, pages):
+def test_status_pages_and_components_are_listed(client, pages):
     modes = {slug: (page.name, page.incident_mode) for slug, page in pages.items()}
     assert modes == {
         "acme": ("Acme", "MANUAL"),
@@ -124,7 +124,7 @@ def test_pages_and_their_components_are_read(client, pages):
         assert {(one.type, one.current_status) for one in found.values()} == {("STATIC", "OPERATIONAL")}
 
 
-def test_post_lives_from_creation_to_deletion(client, pages):
+def test_post_is_created_updated_resolved_and_deleted(client, pages):
     page, posts = pages["acme"], client.status_pages.incidents
     linked = open_incident(client).incident.id
     body = {**POST, "monitoringIncidentId": str(linked), "notifySubscribers": False}
@@ -160,7 +160,7 @@ def test_post_lives_from_creation_to_deletion(client, pages):
         posts.get(page.id, post.id)
 
 
-def test_posts_are_listed_by_pages(client, pages):
+def test_posts_are_listed_by_page(client, pages):
     page, posts = pages["acme"], client.status_pages.incidents
     ids = [posts.create(page.id, POST).id for _ in range(3)]
     first, second = posts.list(page.id, size=2), posts.list(page.id, page=1, size=2)
@@ -203,7 +203,7 @@ def test_draft_is_changed_and_published(client, pages):
     assert components(client, page)["Search"].current_status == "MAJOR_OUTAGE"
 
 
-def test_a_draft_is_dismissed(client, pages):
+def test_dismissed_draft_is_not_listed(client, pages):
     page, posts = pages["acme-eu"], client.status_pages.incidents
     open_incident(client)
     (draft,) = posts.list(page.id).data
@@ -211,7 +211,7 @@ def test_a_draft_is_dismissed(client, pages):
     assert posts.list(page.id).data == []
 
 
-def test_an_incident_tells_of_its_posts(client, pages):
+def test_incident_lists_its_status_page_posts(client, pages):
     incident = open_incident(client).incident.id
     post = client.status_pages.incidents.create(pages["acme"].id, {**POST, "monitoringIncidentId": str(incident)})
     linked = {one.status_page_slug: one for one in client.incidents.get(incident).status_page_incidents}
@@ -230,7 +230,7 @@ def test_an_incident_tells_of_its_posts(client, pages):
     }
 
 
-def test_refusal_has_its_fields_and_request_id(client, pages):
+def test_rejection_has_its_fields_and_request_id(client, pages):
     unknown = [{"componentId": str(UNKNOWN), "status": "MAJOR_OUTAGE"}]
     with pytest.raises(errors.DevhelmApiError) as caught:
         client.status_pages.incidents.create(pages["acme"].id, {**POST, "affectedComponents": unknown})
@@ -241,7 +241,7 @@ def test_refusal_has_its_fields_and_request_id(client, pages):
     assert told.timestamp == BEGIN_AT // 1000
 
 
-def test_what_is_not_there_is_not_found(client, pages):
+def test_unknown_id_is_not_found(client, pages):
     posts = client.status_pages.incidents
     for read in (
         lambda: client.incidents.get(UNKNOWN),
@@ -253,7 +253,7 @@ def test_what_is_not_there_is_not_found(client, pages):
         assert caught.value.code == "NOT_FOUND"
 
 
-def test_another_key_is_not_let_in(simulator):
+def test_unknown_key_is_unauthorized(simulator):
     stranger = sdks.devhelm_client.Client("another", base_url=f"{simulator.url}/devhelm")
     try:
         with pytest.raises(errors.DevhelmAuthError) as caught:

@@ -23,7 +23,7 @@ def client():
         one.wire.close()
 
 
-def test_maintenance_is_planned_and_listed(client):
+def test_maintenance_is_scheduled_and_listed(client):
     planned = ((NOW - HOUR / 2, "disks"), (NOW + HOUR / 2, "cables"))
     made = [
         client.maintenance_windows.create(

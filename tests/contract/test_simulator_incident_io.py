@@ -127,7 +127,7 @@ def test_incident_is_created_once_in_both_versions(vendor, create):
     assert len(done("incidents_v2", "incidents_v2_list", vendor).incidents) == 1
 
 
-def test_an_incident_is_found_by_its_number(vendor):
+def test_incident_is_found_by_its_number(vendor):
     first = created_v1(vendor)
     number = first.reference.removeprefix("INC-")
     assert done("incidents_v2", "incidents_v2_show", vendor, number).incident.id == first.id
@@ -146,7 +146,7 @@ def test_edit_changes_only_the_named_fields(vendor):
     assert done("incidents_v1", "incidents_v1_show", vendor, first.id).incident.status.value == "closed"
 
 
-def test_roles_and_custom_fields_come_back(vendor, simulator):
+def test_created_incident_has_roles_and_custom_fields(vendor, simulator):
     held = simulator.app.state.vendors["incident-io"]._state
     entry = {"custom_field_id": held.custom_field.id, "values": [{"value_text": "checkout"}]}
     role = {"incident_role_id": held.role.id, "assignee": {"email": "ann@example.com"}}
@@ -172,7 +172,7 @@ def test_timestamps_are_listed_set_and_edited(vendor):
     assert [one.value.value.hour for one in after.incident_timestamp_values] == [8]
 
 
-def test_a_post_is_created_once_under_its_key(vendor):
+def test_post_is_created_once_per_key(vendor):
     affected = [{"component_id": components(vendor)["Checkout API"], "component_status": "full_outage"}]
     first = posted(vendor, component_statuses=affected)
     assert posted(vendor, name="Something else").id == first.id
@@ -186,7 +186,7 @@ def test_a_post_is_created_once_under_its_key(vendor):
     assert shown(vendor, first.id).component_impacts[0].component_status.value == "full_outage"
 
 
-def test_post_lives_through_updates_with_its_components(vendor, simulator):
+def test_post_updates_change_its_components(vendor, simulator):
     component = components(vendor)["Checkout API"]
     first = posted(vendor, component_statuses=[{"component_id": component, "component_status": "full_outage"}])
 
@@ -206,7 +206,7 @@ def test_post_lives_through_updates_with_its_components(vendor, simulator):
     assert all(one.end_at for one in after.component_impacts)
 
 
-def test_a_post_is_renamed(vendor):
+def test_post_is_renamed(vendor):
     first = posted(vendor)
     body = sdks.incident_io_models.StatusPagesUpdateStatusPageIncidentPayloadV2.from_dict({"name": "Payments fail"})
     name = "status_pages_v2_update_status_page_incident"
@@ -214,7 +214,7 @@ def test_a_post_is_renamed(vendor):
     assert shown(vendor, first.id).name == "Payments fail"
 
 
-def test_lists_are_gone_through_page_by_page(vendor):
+def test_list_pages_contain_every_incident(vendor):
     made = [created_v1(vendor, key=f"k{number}").id for number in range(5)]
     seen, after = [], None
     while True:

@@ -70,7 +70,7 @@ def test_resolved_event_without_alert_is_dropped(vendor):
 
 
 @pytest.mark.parametrize(("refires", "status", "pages"), [(False, "resolved", 1), (True, "firing", 2)])
-def test_firing_event_after_the_resolution_is_as_chosen(vendor, held, refires, status, pages):
+def test_firing_event_after_resolution_reopens_if_configured(vendor, held, refires, status, pages):
     held.alerts.refires = refires
     for word in ("firing", "resolved", "firing"):
         event(vendor, word)
@@ -96,12 +96,12 @@ def test_alerts_are_filtered_by_key_status_and_source(vendor):
         ({"deduplication_key": "x" * 256}, "deduplication_key"),
     ],
 )
-def test_event_that_does_not_fit_is_refused(vendor, change, field):
+def test_event_with_invalid_fields_is_rejected(vendor, change, field):
     answer = event(vendor, http_status=422, **{"key": change.pop("deduplication_key", "k"), **change})
     assert answer.errors[0].source.field == field
 
 
-def test_event_without_key_is_refused(vendor):
+def test_event_without_key_is_rejected(vendor):
     body = sdks.incident_io_models.AlertEventsCreateHTTPPayloadV2.from_dict({"title": "x", "status": "firing"})
     answer = done("alert_events_v2", "alert_events_v2_create_http", vendor, alerts.SOURCE, status=422, body=body)
     assert answer.errors[0].source.field == "deduplication_key"
@@ -132,7 +132,7 @@ def test_alert_is_attached_once(vendor):
     assert [one.id for one in listed_there] == [first.id]
 
 
-def test_alert_parted_by_a_person_is_not_attached(vendor, held):
+def test_alert_detached_by_a_person_is_not_attached(vendor, held):
     incident = through_sdk.created_v2(vendor).id
     event(vendor)
     (alert,) = listed(vendor)
@@ -162,7 +162,7 @@ def test_escalation_with_one_key_pages_once(vendor):
         ({"user_ids": [escalations.USER], "incident_id": "01NOBODY"}, "incident_id"),
     ],
 )
-def test_escalation_that_does_not_fit_is_refused(vendor, given, field):
+def test_escalation_with_invalid_fields_is_rejected(vendor, given, field):
     assert escalated(vendor, status=422, **given).errors[0].source.field == field
 
 

@@ -109,7 +109,7 @@ def test_post_with_mismatched_fields_is_refused(send, post, change, field):
     assert refused(send("/v2/status_page_incidents", {**post, **change})) == [field]
 
 
-def test_lengths_that_just_fit_are_taken(send, post):
+def test_texts_of_maximum_length_are_accepted(send, post):
     assert send("/v2/status_page_incidents", {**post, "name": "x" * 200, "message": "y" * 4096})[0] == 201
 
 
@@ -126,7 +126,7 @@ def test_components_are_refused_when_a_post_is_resolved(send, post, simulator):
     assert refused(send("/v2/status_page_incident_updates", update)) == ["component_statuses"]
 
 
-def test_there_are_at_most_a_hundred_updates(send, post):
+def test_update_101_of_a_post_is_rejected(send, post):
     made = send("/v2/status_page_incidents", post)[1]["status_page_incident"]["id"]
     update = {"status_page_incident_id": made, "message": "Still.", "notify_subscribers": False}
     for _ in range(99):
@@ -145,12 +145,12 @@ def test_there_are_at_most_a_hundred_updates(send, post):
         ("/v2/status_page_structures/01NOBODY", None, None),
     ],
 )
-def test_what_does_not_exist_is_not_found(send, path, body, method):
+def test_unknown_id_is_not_found(send, path, body, method):
     refused(send(path, body, method=method), 404)
 
 
 @pytest.mark.parametrize("path", ["/v1/severities", "/v2/incidents", "/v2/status_pages"])
-def test_nobody_is_let_in_without_a_key(send, path):
+def test_request_without_key_is_unauthorized(send, path):
     refused(send(path, token=""), 401)
 
 

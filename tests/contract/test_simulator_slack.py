@@ -39,7 +39,7 @@ def test_message_is_posted_updated_and_answered_in_thread(slack, simulator):
     assert posted["ts"] != messages[1]["ts"]
 
 
-def test_mistakes_are_refused_with_slacks_words(slack):
+def test_invalid_calls_get_slack_s_error_codes(slack):
     posted = slack.chat_postMessage(channel="incidents", text="one")
     assert refused(lambda: slack.chat_postMessage(channel="#gone", text="x")) == "channel_not_found"
     assert refused(lambda: slack.api_call("chat.postMessage", json={"channel": "incidents"})) == "no_text"
@@ -75,7 +75,7 @@ def text(length: int, kind: str = "mrkdwn") -> dict:
         ([{"type": "unknown"}], False),
     ],
 )
-def test_blocks_have_slacks_limits(slack, blocks, fits):
+def test_blocks_have_slack_s_limits(slack, blocks, fits):
     def call() -> None:
         slack.chat_postMessage(channel="incidents", text="x", blocks=blocks)
 

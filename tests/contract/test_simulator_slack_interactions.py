@@ -96,7 +96,7 @@ def test_click_sends_signed_block_actions(simulator, slack, app):
     assert [(one["action_id"], one["value"], one["block_id"]) for one in said["actions"]] == [("approve", "v1", "acts")]
 
 
-def test_click_on_an_earlier_version_has_its_value(simulator, slack, app):
+def test_click_on_an_earlier_version_sends_its_value(simulator, slack, app):
     message = post(slack)
     newer = {**ACTIONS, "elements": [{**BUTTON, "value": "v2"}]}
     slack.chat_update(channel=message["channel"], ts=message["ts"], text="two", blocks=[newer])
@@ -115,7 +115,7 @@ def test_impossible_click_is_refused(simulator, slack, wrong):
     assert act(simulator, "clicks", **click)[0] == 422
 
 
-def test_failed_request_is_repeated_and_then_shown(simulator, slack, app):
+def test_failed_request_is_retried_and_then_shown(simulator, slack, app):
     message = post(slack)
     app.statuses = [500, 503]
     outcome = act(simulator, "clicks", channel="incidents", ts=message["ts"], action="approve")[1]
@@ -141,7 +141,7 @@ def test_modal_is_submitted_with_its_values(simulator, slack, app):
     assert state(simulator)["modals"] == []
 
 
-def test_submission_is_answered_with_errors_or_another_view(simulator, slack, app):
+def test_submission_response_shows_errors_or_another_view(simulator, slack, app):
     view = opened(simulator, slack, app)
     app.bodies = [{"response_action": "errors", "errors": {"title": "It changed."}}]
     act(simulator, "submissions", view=view["id"])
@@ -184,7 +184,7 @@ def test_trigger_opens_one_modal_within_three_seconds(simulator, slack, app, clo
         ({"private_metadata": "x" * 250_001}, "view_too_large"),
     ],
 )
-def test_modals_have_slacks_limits(simulator, slack, app, change, error):
+def test_modals_have_slack_s_limits(simulator, slack, app, change, error):
     message = post(slack)
     act(simulator, "clicks", channel="incidents", ts=message["ts"], action="approve")
     trigger = payload(app)["trigger_id"]
@@ -222,7 +222,7 @@ def test_modal_is_updated_only_by_its_hash(simulator, slack, app):
         ({"type": "slider"}, False),
     ],
 )
-def test_buttons_have_slacks_limits(slack, element, fits):
+def test_buttons_have_slack_s_limits(slack, element, fits):
     block = {"type": "actions", "elements": [{**BUTTON, **element}]}
     if fits:
         post(slack, block)
@@ -256,7 +256,7 @@ def test_response_url_allows_five_uses_in_30_minutes(simulator, slack, app, cloc
     assert harness.ask(payload(app)["response_url"], {"text": "late"}) == (404, {"ok": False, "error": "expired_url"})
 
 
-def test_command_is_answered_for_one_user_or_all(simulator, app):
+def test_command_response_reaches_one_user_or_all(simulator, app):
     app.bodies = [{"text": "None is open."}]
     act(simulator, "commands", command="/incidents", text="open", user="U0BOB")
     assert (app.forms[-1]["command"], app.forms[-1]["text"]) == ("/incidents", "open")
@@ -266,7 +266,7 @@ def test_command_is_answered_for_one_user_or_all(simulator, app):
     assert [one["text"] for one in state(simulator)["incidents"]] == ["Frozen."]
 
 
-def test_users_and_groups_are_read_by_form_only(simulator, slack):
+def test_users_and_groups_require_form_encoding(simulator, slack):
     assert slack.usergroups_users_list(usergroup="S0ONCALL")["users"] == ["U0ADA", "U0BOB"]
     assert slack.users_info(user="U0ADA")["user"]["real_name"] == "Ada Lovelace"
     assert slack.users_info(user="U0GONE")["user"]["deleted"] is True

@@ -70,7 +70,7 @@ def strike(simulator, **fault):
     assert harness.ask(f"{simulator.url}/workspace/connections", fault)[0] == 201
 
 
-def test_slacks_own_client_receives_clicks_and_commands(simulator, slack):
+def test_slack_s_client_receives_clicks_and_commands(simulator, slack):
     received_kinds = []
 
     def listen(on, request):
@@ -102,7 +102,7 @@ def test_only_an_app_token_opens_connections(simulator, slack):
     assert raised.value.response["error"] == "not_allowed_token_type"
 
 
-def test_url_is_good_for_one_connection(simulator):
+def test_connection_url_is_valid_once(simulator):
     url = web(simulator, None).apps_connections_open(app_token="xapp-1")["url"]
     with client.connect(url, proxy=None):
         pass
@@ -110,7 +110,7 @@ def test_url_is_good_for_one_connection(simulator):
         pass
 
 
-def test_envelope_goes_to_another_connection_without_acknowledgement(simulator, slack):
+def test_unacknowledged_envelope_goes_to_another_connection(simulator, slack):
     with connected(simulator) as first, connected(simulator) as second:
         outcome = click(simulator, slack)
         one = received(first)
@@ -131,7 +131,7 @@ def test_envelope_goes_to_another_connection_when_one_closes(simulator, slack):
         assert outcome.get(timeout=10)["attempts"] == 2
 
 
-def test_user_sees_that_no_connection_is_open(simulator, slack):
+def test_click_without_connection_fails(simulator, slack):
     assert click(simulator, slack).get(timeout=10)["error"] == "no_connection"
 
 

@@ -75,7 +75,7 @@ def vendor(received):
         yield lambda name: Vendor(simulator, name, received)
 
 
-def test_incident_io_tells_of_incidents_and_posts(vendor):
+def test_incident_io_sends_webhooks_of_incident_changes(vendor):
     at = vendor("incident-io")
     (severity, *_) = at.call("GET", "/v1/severities")["severities"]
     new = {"idempotency_key": "k", "name": "Down", "visibility": "public", "severity_id": severity["id"]}
@@ -93,7 +93,7 @@ def test_incident_io_tells_of_incidents_and_posts(vendor):
     assert (said["incident"]["id"], said["new_status"]["id"]) == (incident["id"], closed["id"])
 
 
-def test_devhelm_tells_of_incidents(vendor):
+def test_devhelm_sends_webhooks_of_incident_changes(vendor):
     at = vendor("devhelm")
     new = {"title": "Down", "severity": "DOWN"}
     identity = at.call("POST", "/api/v1/incidents", new)["data"]["incident"]["id"]

@@ -31,7 +31,7 @@ def test_manifest_has_commands_scopes_and_addresses(manifest):
         assert all(one["url"].endswith(slack_endpoints.COMMANDS) for one in given)
 
 
-def test_settings_of_the_page_are_accepted():
+def test_documented_settings_are_accepted():
     blocks = [text for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if "slack_app:" in text]
     assert blocks
     for text in blocks:
@@ -40,6 +40,6 @@ def test_settings_of_the_page_are_accepted():
         assert sections.SlackApp.model_validate(filled)
 
 
-def test_both_ways_are_documented():
+def test_page_documents_both_connection_modes():
     assert [one["settings"]["socket_mode_enabled"] for one in MANIFESTS] == [True, False]
     assert all(f"`{name}`" in PAGE for name in PARTS)

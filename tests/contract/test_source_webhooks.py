@@ -42,7 +42,7 @@ def test_every_delivery_s_alerts_reach_the_inbox(path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_unreadable_body_is_kept_and_answered_by_kind(kind):
+def test_unreadable_body_is_quarantined_with_the_kind_s_status(kind):
     answer, store = post(kind, b'{"cannot": ["be", "read"]}')
     assert answer.status == registry.KINDS[kind].unparsable_status
     assert answer.json["quarantined"] == "kept-1"
@@ -99,7 +99,7 @@ def mixed(kind: str) -> bytes:
 
 
 @pytest.mark.parametrize("kind", SEVERAL)
-def test_good_alerts_are_accepted_and_bad_ones_kept(kind):
+def test_valid_alerts_are_accepted_and_invalid_ones_quarantined(kind):
     before = quarantined()
     answer, store = post(kind, mixed(kind), query=b"")
     ((entry, _),) = store.accepted
@@ -115,7 +115,7 @@ def test_good_alerts_are_accepted_and_bad_ones_kept(kind):
 
 
 @pytest.mark.parametrize("kind", SEVERAL)
-def test_retried_bad_alert_gives_the_same_error(kind):
+def test_replayed_invalid_alert_gives_the_same_error(kind):
     _, store = post(kind, mixed(kind), query=b"")
     again, kept = post(kind, store.kept[0][1], query=b"")
     assert (again.status, again.json["where"]) == (202, "alerts[0].status")
@@ -123,7 +123,7 @@ def test_retried_bad_alert_gives_the_same_error(kind):
 
 
 @pytest.mark.parametrize("kind", SEVERAL)
-def test_bad_alert_that_cannot_be_kept_is_retried(kind):
+def test_delivery_is_retried_while_quarantine_is_full(kind):
     class Full(asking.Recording):
         async def add(self, *_: object) -> str:
             raise errors.Unavailable("the quarantine is full", 5)

@@ -64,7 +64,7 @@ def survives(kind: str, body: bytes, settings: dict | None = None) -> None:
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_a_body_becomes_the_expected_alerts(path):
+def test_body_becomes_the_expected_alerts(path):
     case = json.loads(path.read_text())
     found = parsed(path.parent.name, case)
     assert [msgspec.structs.asdict(alert) for alert in found.alerts] == [
@@ -84,13 +84,13 @@ def test_firing_and_resolved_samples_share_a_fingerprint(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_body_parses_the_same_every_time(kind):
+def test_repeated_parsing_gives_equal_alerts(kind):
     for case in cases(kind):
         assert parsed(kind, case) == parsed(kind, case)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_body_cut_off_anywhere_is_unparsable(kind):
+def test_truncated_body_is_unparsable(kind):
     for case in cases(kind):
         body = json.dumps(case["body"]).encode()
         for length in range(0, len(body), 7):
@@ -100,14 +100,14 @@ def test_a_body_cut_off_anywhere_is_unparsable(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(body=st.binary(max_size=300))
-def test_any_bytes_are_either_alerts_or_unparsable(kind, body):
+def test_any_bytes_give_alerts_or_unparsable(kind, body):
     survives(kind, body)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @hypothesis.settings(max_examples=40)  # Per kind. `make fuzz` runs more examples.
 @given(body=anything)
-def test_any_json_is_either_alerts_or_unparsable(kind, body):
+def test_any_json_gives_alerts_or_unparsable(kind, body):
     survives(kind, json.dumps(body).encode())
 
 
@@ -181,7 +181,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
-def test_a_hostile_body_is_unparsable(kind, body):
+def test_hostile_body_is_unparsable(kind, body):
     with pytest.raises(base.Unparsable):
         source(kind).parse(body, {}, NOW)
 
@@ -195,7 +195,7 @@ def test_nesting_near_the_recursion_limit_never_crashes(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_kind_is_whole(kind):
+def test_registered_kind_is_complete(kind):
     entry = registry.KINDS[kind]
     assert entry.name == kind
     assert entry.summary

@@ -31,7 +31,7 @@ def configured(kind: str) -> list[tuple[dict, list[bytes]]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_settings_on_a_page_are_accepted(kind):
+def test_documented_settings_are_accepted(kind):
     assert configured(kind)
     for settings, _ in configured(kind):
         assert settings["kind"] == kind
@@ -39,7 +39,7 @@ def test_the_settings_on_a_page_are_accepted(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_documented_bodies_fit_the_documented_settings(kind):
+def test_documented_bodies_are_valid_for_documented_settings(kind):
     for settings, bodies in configured(kind):
         endpoint = registry.build("documented", registry.KINDS[kind].config(**settings))
         for body in bodies:

@@ -75,7 +75,7 @@ def test_resolution_after_its_start_ends_the_alert(kind):
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in BY_ARRIVAL])
-def test_resolution_before_its_start_also_ends_it(kind):
+def test_resolution_before_its_start_ends_the_alert(kind):
     overtaken = pairs(read(kind, LATER), read(kind, NOW))
     assert overtaken
     for fired, over in overtaken:
@@ -83,7 +83,7 @@ def test_resolution_before_its_start_also_ends_it(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_delivery_that_arrives_again_says_nothing_older(kind):
+def test_repeated_delivery_is_never_older(kind):
     once, again = read(kind, NOW), read(kind, LATER)
     assert [alert.identity for alert in once] == [alert.identity for alert in again]
     for alert, repeated in zip(once, again, strict=True):

@@ -66,7 +66,7 @@ def order(alert: alerts.Alert) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_kind_has_samples_and_settings_to_paste(kind):
+def test_kind_has_all_sample_files(kind):
     there = {path.name for path in (FOLDER / kind).glob("*")}
     missing = sorted(FILES - there)
     assert not missing, (
@@ -88,7 +88,7 @@ def test_sample_fires_and_its_counterpart_resolves(kind, tmp_path):
 
 
 @whole
-def test_sample_is_new_each_time_it_is_sent(kind, tmp_path):
+def test_each_sent_sample_is_newer(kind, tmp_path):
     turns = [("firing", 0), ("resolved", 1), ("firing", 2), ("resolved", 3)]
     sent = [read(kind, tmp_path, status, NOW + after * SECOND).alerts[0] for status, after in turns]
     assert [order(alert) for alert in sent] == sorted({order(alert) for alert in sent})
@@ -101,7 +101,7 @@ def test_sample_is_marked_as_a_test(kind, tmp_path):
 
 
 @whole
-def test_everything_in_a_sample_is_filled_in(kind):
+def test_samples_contain_no_unfilled_marks(kind):
     for status in ("firing", "resolved"):
         text = samples.body(kind, status, NOW, "delivery-1").decode()
         assert json.loads(text)
@@ -125,7 +125,7 @@ def test_sender_instructions_name_url_and_secret(kind):
 
 
 @whole
-def test_sender_instructions_equal_the_documented_ones(kind):
+def test_sender_instructions_match_the_documentation(kind):
     page = (FOLDER.parents[2] / "docs" / "how-to" / "sources" / f"{kind}.md").read_text()
     said = samples.sender(kind, "n", "u")
     start, end = said.find("\n{\n"), said.find("\n}\n")
@@ -134,12 +134,12 @@ def test_sender_instructions_equal_the_documented_ones(kind):
 
 
 @pytest.mark.parametrize("name", ["", "1", "true", "a b", "a/b", "../a", "a:b", "NULL", "-a"])
-def test_a_name_that_cannot_be_pasted_is_told(name):
+def test_unusable_source_name_is_detected(name):
     assert not samples.can_be_named(name)
 
 
 @pytest.mark.parametrize("name", ["a", "on-call", "team.a_1", "truest"])
-def test_pasted_name_names_its_variable(name, tmp_path):
+def test_usable_source_name_gives_a_valid_variable(name, tmp_path):
     assert samples.can_be_named(name)
     assert samples.variable(name).isidentifier()
     assert configured("json", tmp_path, name).kind == "json"
