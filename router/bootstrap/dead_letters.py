@@ -136,9 +136,13 @@ class DeadLetters:
             if _decided_at(incident, name) != one.decided_at:
                 return None
             if event.what == "redrive":
-                after = msgspec.structs.replace(incident, pardons={**incident.pardons, name: event.at})
+                after = incidents.with_interventions(
+                    incident, redriven_at={**incident.interventions.redriven_at, name: event.at}
+                )
             else:
-                after = msgspec.structs.replace(incident, abandoned={**incident.abandoned, name: event.at})
+                after = incidents.with_interventions(
+                    incident, discarded_at={**incident.interventions.discarded_at, name: event.at}
+                )
             return Change(after, held.version, wake=True, events=[event])
 
         if not await self._incidents.update(one.incident, make):
@@ -164,7 +168,7 @@ def _operations(seen: incident_snapshot.Snapshot) -> list[DeadLetter]:
 
 
 def _let_go(held: StoredIncident | None, one: publications.Publication) -> bool:
-    return held is not None and held.incident.abandoned.get(one.name, 0) > one.rejected_at
+    return held is not None and held.incident.interventions.discarded_at.get(one.name, 0) > one.rejected_at
 
 
 def _is_dead(one: publications.Publication) -> bool:
@@ -173,7 +177,9 @@ def _is_dead(one: publications.Publication) -> bool:
 
 def _decided_at(incident: incidents.Incident, name: str) -> Timestamp:
     """Return when an operator last decided on a publication's dead letter, in microseconds; 0 for never."""
-    return Timestamp(max(incident.pardons.get(name, 0), incident.abandoned.get(name, 0)))
+    return Timestamp(
+        max(incident.interventions.redriven_at.get(name, 0), incident.interventions.discarded_at.get(name, 0))
+    )
 
 
 def _operation(incident: str, one: publications.Publication, held: StoredIncident | None) -> DeadLetter:

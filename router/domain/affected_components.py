@@ -64,7 +64,7 @@ def shown(incident: incidents.Incident, target: decisions.Target, fixed: object,
     named = {name for of_field in target.parts.values() for name in of_field.values()}
     told = last if isinstance(last, Mapping) else {}
     before = {name: str(status) for name, status in told.items() if name in named}
-    if not incident.quiet_since:
+    if incident.quiet is None:
         before = dict.fromkeys(before, WELL)
     return before | firing | said
 

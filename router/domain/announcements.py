@@ -176,7 +176,7 @@ def _takes(observed: Observed, now: Timestamp) -> dict[str, Take]:
     """Return the takes of the waiting reviews whose time isn't up, by destination."""
     found = {}
     for one in observed.publications:
-        take = observed.incident.takes.get(one.name)
+        take = observed.incident.interventions.takes.get(one.name)
         if take is not None and one.destination in observed.reviews and now < take.until:
             found[one.destination] = take
     return found
@@ -203,15 +203,15 @@ def about(incident: incidents.Incident) -> events.Incident:
 
 
 def _state(observed: Observed, now: Timestamp) -> Announced:
-    incident, acknowledgement = observed.incident, observed.incident.acknowledgement
+    incident, acknowledgement = observed.incident, observed.incident.interventions.acknowledgement
     return Announced(
         incident.episode,
         incident.status,
         incident.severity,
         {one.name: _publication(one) for one in observed.publications},
         {destination: review.digest for destination, review in observed.reviews.items()},
-        {destination: verdict.at for destination, verdict in incident.review_verdicts.items()},
-        retractions={name: retraction.at for name, retraction in incident.retractions.items()},
+        {destination: verdict.at for destination, verdict in incident.interventions.verdicts.items()},
+        retractions={name: retraction.at for name, retraction in incident.interventions.retractions.items()},
         acknowledged_at=Timestamp(acknowledgement.at if acknowledgement is not None else 0),
         unacknowledged_at=Timestamp(acknowledgement.ended_at if acknowledgement is not None else 0),
         takes=_takes(observed, now),
@@ -262,7 +262,7 @@ def _events(before: Announced, observed: Observed, now: Timestamp) -> Iterator[e
 
 
 def _acknowledgement(before: Announced, incident: incidents.Incident) -> Iterator[events.Event]:
-    given = incident.acknowledgement
+    given = incident.interventions.acknowledgement
     if given is None:
         return
     is_new = given.at != before.acknowledged_at
@@ -285,12 +285,12 @@ def _taken(before: Announced, observed: Observed, now: Timestamp) -> Iterator[ev
 
 def _is_undecided(before: Announced, incident: incidents.Incident, destination: str) -> bool:
     """Return whether no reviewer has decided on the review that was announced."""
-    verdict = incident.review_verdicts.get(destination)
+    verdict = incident.interventions.verdicts.get(destination)
     return destination in before.reviews and (verdict.at if verdict else None) == before.verdicts.get(destination)
 
 
 def _released_by(observed: Observed, destination: str) -> str:
-    takes = observed.incident.takes
+    takes = observed.incident.interventions.takes
     names = (one.name for one in observed.publications if one.destination == destination)
     return next((takes[name].released_by for name in names if name in takes), "")
 
@@ -364,7 +364,7 @@ def _is_update(was: AnnouncedPublication, one: publications.Publication, inciden
 
 def _reviews(before: Announced, observed: Observed, now: Timestamp) -> Iterator[events.Event]:
     incident = observed.incident
-    for destination in sorted({*before.reviews, *observed.reviews, *incident.review_verdicts}):
+    for destination in sorted({*before.reviews, *observed.reviews, *incident.interventions.verdicts}):
         waited, review = before.reviews.get(destination, ""), observed.reviews.get(destination)
         decided = _decided(before, observed, destination, now)
         if decided is not None:
@@ -380,7 +380,7 @@ def _decided(before: Announced, observed: Observed, destination: str, now: Times
     """Return how a review ended since the last announcement; None if it still waits, or if there was none."""
     incident = observed.incident
     waited, name = before.reviews.get(destination, ""), f"{incident.episode}/{destination}"
-    verdict, retraction = incident.review_verdicts.get(destination), incident.retractions.get(name)
+    verdict, retraction = incident.interventions.verdicts.get(destination), incident.interventions.retractions.get(name)
     if verdict is not None and verdict.at != before.verdicts.get(destination):
         outcome: events.ReviewOutcome = verdict.kind
         if verdict.kind == "approved" and (verdict.fields or verdict.ending):

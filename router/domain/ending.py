@@ -29,22 +29,23 @@ def postponed(
     """
     if not overtaken_at or before.status != "open" or after.episode != before.episode:
         return after
+    # A heartbeat that is received ends the incident, whatever came before it.
     if timing.timing_of(before).heartbeat:
-        return after  # A heartbeat that is received ends the incident, whatever came before it.
+        return after
+    period = before.quiet or incidents.QuietPeriod(after.quiet.since if after.quiet is not None else now)
     if after.status == "closed":
-        since = before.quiet_since or now
-        after = msgspec.structs.replace(after, status="open", quiet_since=since, closed_at=before.closed_at, ended_at=0)
-    elif not after.quiet_since or (before.quiet_since and after.monitored_since == before.monitored_since):
+        after = msgspec.structs.replace(after, status="open", closed_at=before.closed_at, ended_at=None)
+    # An alert fires, or the incident was quiet before and the fold changes nothing about that.
+    elif after.quiet is None or (before.quiet is not None and after.monitored_since == before.monitored_since):
         return after
     # The page must not say that no alert fires before that is known.
-    return msgspec.structs.replace(
-        after, quiet_after=max(before.quiet_after, overtaken_at), monitored_since=before.monitored_since
-    )
+    period = msgspec.structs.replace(period, overtaken_at=max(period.overtaken_at or overtaken_at, overtaken_at))
+    return msgspec.structs.replace(after, quiet=period)
 
 
 def may_wait(incident: incidents.Incident) -> bool:
     """Return whether the incident's end depends on the deliveries that wait."""
-    return incident.status == "open" and incident.quiet_since > 0 and incident.quiet_after > 0
+    return incident.status == "open" and incident.quiet is not None and incident.quiet.overtaken_at is not None
 
 
 def waits(incident: incidents.Incident, unfolded_at: Timestamp, now: Timestamp) -> bool:
@@ -52,17 +53,21 @@ def waits(incident: incidents.Incident, unfolded_at: Timestamp, now: Timestamp) 
 
     ``unfolded_at`` is when the oldest waiting delivery was accepted, in microseconds; 0 if none waits.
     """
-    if not may_wait(incident) or now - incident.quiet_since > LONGEST_WAIT:
+    period = incident.quiet
+    # The incident fires, or no earlier delivery waited when it went quiet.
+    if incident.status != "open" or period is None or period.overtaken_at is None:
         return False
-    return 0 < unfolded_at <= incident.quiet_after
+    return now - period.since <= LONGEST_WAIT and 0 < unfolded_at <= period.overtaken_at
 
 
 def due(incident: incidents.Incident, now: Timestamp) -> Timestamp:
     """Return when to look at the incident again, as ``timing.due`` does; if its end waits, after a pause."""
     moment = timing.due(incident)
-    if not may_wait(incident) or not 0 < moment <= now:
+    period = incident.quiet
+    # The end doesn't wait, or isn't due yet.
+    if period is None or not may_wait(incident) or not 0 < moment <= now:
         return moment
-    return Timestamp(now + pause(Duration(now - incident.quiet_since)))
+    return Timestamp(now + pause(Duration(now - period.since)))
 
 
 def pause(waited: Duration) -> Duration:

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 import msgspec
 
 from router.domain import (
-    acknowledgements,
     affected_components,
     alert_states,
     decisions,
@@ -141,9 +140,8 @@ def ended(
         changed_at=now,
         response=response,
         opening_alert=routed.alert,
-        review_verdicts={},
-        acknowledgement=None,
-        follows="",
+        follows=None,
+        interventions=msgspec.structs.replace(incident.interventions, verdicts={}, acknowledgement=None),
     )
 
 
@@ -197,7 +195,7 @@ def _without_muted(
     incident = timing.without(incident, found.keys())
     asks = with_texts_of(incident.asks, incident.alerts, incident.held_alerts)
     incident = msgspec.structs.replace(incident, muted={**incident.muted, **found}, asks=asks, changed_at=now)
-    return timing.quiet(incident, now) if not incident.fires else timing.led(incident)
+    return timing.quiet(incident, now) if not incident.still_fires else timing.led(incident)
 
 
 def _without_over(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
@@ -292,34 +290,33 @@ def _with(
 ) -> incidents.Incident:
     """Return the incident with the newest states of its alerts. Nothing else is decided yet."""
     known = incident.alerts
-    fires = incident.still_fires
-    buried = 0
-    heard = 0
+    summary = incident.summary
+    fires = summary.fires
+    oldest_received_at, oldest_tombstone_at = summary.oldest_received_at, summary.oldest_tombstone_at
     for identity, state in changed.items():
         before = known.get(identity)
         if before is not None and not before.resolved:
             fires -= 1
         if state.resolved:
-            buried = min(buried or state.learned_at, state.learned_at)
+            oldest_tombstone_at = min(oldest_tombstone_at or state.learned_at, state.learned_at)
         else:
             fires += 1
-            heard = min(heard or state.learned_at, state.learned_at)
+            oldest_received_at = min(oldest_received_at or state.learned_at, state.learned_at)
     # Copying 5,000 alerts for each message would dominate a storm.
     if reuse:
         known.update(changed)
-    since = incident.oldest_received_at
-    held = msgspec.structs.replace(
-        incident,
-        alerts=known if reuse else {**known, **changed},
-        fires=fires,
-        oldest_received_at=0 if not fires else min(since or heard, heard or since) or now,
-        expires_at=_expires_at(incident, changed) if fires else 0,
-        oldest_tombstone_at=min(incident.oldest_tombstone_at or buried, buried or incident.oldest_tombstone_at),
+    summary = incidents.AlertSummary(
+        fires,
+        # Nothing can become stale or expire while no alert fires.
+        (oldest_received_at or now) if fires else None,
+        _expires_at(summary, changed) if fires else None,
+        oldest_tombstone_at,
     )
+    held = msgspec.structs.replace(incident, alerts=known if reuse else {**known, **changed}, summary=summary)
     return _without_old_tombstones(held, now)
 
 
-def _expires_at(incident: incidents.Incident, changed: dict[str, alert_states.AlertState]) -> Timestamp:
+def _expires_at(summary: incidents.AlertSummary, changed: dict[str, alert_states.AlertState]) -> Timestamp | None:
     """Return a time before which no alert expires. Repeats don't postpone it; it is recomputed once it has passed."""
     ends = [
         instance.ends_at
@@ -327,9 +324,9 @@ def _expires_at(incident: incidents.Incident, changed: dict[str, alert_states.Al
         for instance in (state, *state.others)
         if instance.ends_at and not instance.resolved
     ]
-    if incident.expires_at:
-        ends.append(incident.expires_at)
-    return Timestamp(min(ends, default=0))
+    if summary.expires_at is not None:
+        ends.append(summary.expires_at)
+    return min(ends, default=None)
 
 
 def _with_asks(
@@ -364,7 +361,7 @@ def _settle(
     """Decide from the alerts' newest states whether the incident opens, stays, escalates, or closes."""
     episode = birth[0]
     # No alert fires any longer: the quiet period begins, or the incident ends.
-    if not held.fires:
+    if not held.still_fires:
         return timing.quiet(held, now)
     # An alert fires, and there is no episode that it could join.
     if held.status == "closed":
@@ -376,18 +373,12 @@ def _settle(
         return timing.opened(held, now=now, episode=episode) if timing.opens_now(held, now) else held
     worst = max((state.severity for state in changed.values() if not state.resolved), default=held.severity)
     # Firing again within the quiet period counts as a change of a flapping incident.
-    if held.quiet_since:
+    if held.quiet is not None:
         held = timing.changed(held, now)
     held = timing.joined(held, now)
     severity = timing.severity_of(held, worst)
-    return msgspec.structs.replace(
-        held,
-        severity=severity,
-        quiet_since=0,
-        monitored_since=0,
-        changed_at=now,
-        acknowledgement=acknowledgements.after_severity(held.acknowledgement, severity, now),
-    )
+    interventions = incidents.after_severity(held.interventions, severity, now)
+    return msgspec.structs.replace(held, severity=severity, quiet=None, changed_at=now, interventions=interventions)
 
 
 def _begin(incident: incidents.Incident, now: Timestamp, birth: tuple[str, Timestamp, str]) -> incidents.Incident:
@@ -399,17 +390,15 @@ def _begin(incident: incidents.Incident, now: Timestamp, birth: tuple[str, Times
     episode, accepted_at, trace = birth
     again = incident.closed_at > 0 and now - incident.closed_at < timing.timing_of(incident).reopen_within
     begun = timing.led(incident)
-    pending_since, held_since = timing.hold_times(begun, now)
     begun = msgspec.structs.replace(
         begun,
         status="pending",
         severity=timing.worst(begun),
         changed_at=now,
         accepted_at=accepted_at,
-        pending_since=pending_since,
-        held_since=held_since,
+        hold=timing.begin_hold(begun, now),
         trace=trace,
-        follows=incident.episode if again else "",
+        follows=incident.episode if again else None,
     )
     # No hold has passed, so the incident waits for its timer.
     if not again and not timing.opens_now(begun, now):
@@ -423,7 +412,8 @@ def _begin(incident: incidents.Incident, now: Timestamp, birth: tuple[str, Times
 def has_old_tombstones(incident: incidents.Incident, now: Timestamp) -> bool:
     """Return whether a change at ``now`` removes tombstones."""
     # Checking every alert of a large incident is expensive, so it is done once per lifetime of tombstones.
-    return 0 < incident.oldest_tombstone_at < now - 2 * TOMBSTONE_LIFE
+    oldest_at = incident.summary.oldest_tombstone_at
+    return oldest_at is not None and oldest_at < now - 2 * TOMBSTONE_LIFE
 
 
 def _without_old_tombstones(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
@@ -431,5 +421,6 @@ def _without_old_tombstones(incident: incidents.Incident, now: Timestamp) -> inc
         return incident
     horizon = now - TOMBSTONE_LIFE
     kept = {key: state for key, state in incident.alerts.items() if not state.resolved or state.learned_at >= horizon}
-    oldest = min((state.learned_at for state in kept.values() if state.resolved), default=0)
-    return msgspec.structs.replace(incident, alerts=kept, oldest_tombstone_at=oldest)
+    oldest_at = min((state.learned_at for state in kept.values() if state.resolved), default=None)
+    summary = msgspec.structs.replace(incident.summary, oldest_tombstone_at=oldest_at)
+    return msgspec.structs.replace(incident, alerts=kept, summary=summary)

@@ -33,8 +33,9 @@ def heard(
     response = last.decision.response
     assert response is not None  # noqa: S101 - it is a heartbeat by its response
     known = incident.response
-    same = known is not None and known.version == response.version and incident.last_heartbeat_at
-    if same and incident.status == "closed" and now - incident.last_heartbeat_at < response.timing.heartbeat // PARTS:
+    last_at = incident.last_heartbeat_at if known is not None and known.version == response.version else None
+    # A heartbeat soon after the last one isn't stored, so that frequent heartbeats cost few writes.
+    if last_at is not None and incident.status == "closed" and now - last_at < response.timing.heartbeat // PARTS:
         return incident
     over = {"status": "closed", "closed_at": now, "ended_at": now} if incident.status == "open" else {}
     return msgspec.structs.replace(
@@ -43,11 +44,8 @@ def heard(
         opening_alert=last.alert,
         severity=last.decision.severity,
         alerts={},
-        fires=0,
-        oldest_received_at=0,
-        expires_at=0,
-        quiet_since=0,
-        monitored_since=0,
+        summary=incidents.AlertSummary(),
+        quiet=None,
         muted={},
         asks=(),
         held_alerts={},
@@ -65,7 +63,7 @@ def due(incident: incidents.Incident) -> Timestamp:
     0 if the incident isn't a heartbeat's or it is missed.
     """
     response = incident.response
-    if incident.status != "closed" or not incident.last_heartbeat_at or response is None:
+    if incident.status != "closed" or incident.last_heartbeat_at is None or response is None:
         return Timestamp(0)
     every = response.timing.heartbeat
     return Timestamp(incident.last_heartbeat_at + every + every // PARTS if every else 0)
@@ -81,7 +79,7 @@ def excused(incident: incidents.Incident, muting: silences.Muting | None, now: T
     if mute is None:
         return incident
     aside = {alert.identity: incidents.Muted(routed, mute.until, mute.by, mute.kind)}
-    return msgspec.structs.replace(incident, last_heartbeat_at=0, muted=aside)
+    return msgspec.structs.replace(incident, last_heartbeat_at=None, muted=aside)
 
 
 def resumed(
@@ -99,5 +97,5 @@ def forgotten(incident: incidents.Incident, now: Timestamp) -> incidents.Inciden
     """Return the incident as it is once its heartbeat is no longer expected."""
     closed_at = now if incident.status == "open" else incident.closed_at
     return msgspec.structs.replace(
-        incident, status="closed", last_heartbeat_at=0, muted={}, closed_at=closed_at, changed_at=now
+        incident, status="closed", last_heartbeat_at=None, muted={}, closed_at=closed_at, changed_at=now
     )

@@ -48,7 +48,7 @@ def remind(
     if incident.status != "open" or response is None or not incident.still_fires:
         return Reminded(None, before, 0)
     every, stale_after = response.reminders.remind_every, response.reminders.stale_after
-    acknowledgement, held = incident.acknowledgement, incident.acknowledged
+    acknowledgement, held = incident.interventions.acknowledgement, incident.acknowledged
     if held is not None and not stale_after:
         return Reminded(None, None, 0)
     if held is not None:

@@ -38,9 +38,7 @@ def opened_by(
         response=response,
         opening_alert=alert,
         alerts={alert.identity: state},
-        fires=1,
-        oldest_received_at=since,
-        expires_at=state.ends_at,
+        summary=incidents.AlertSummary(1, since, state.ends_at or None),
         trace=trace,
         asks=(asks.Ask(0, response, alert, since, since, 1, severity, is_joined=True),),
     )
@@ -57,21 +55,23 @@ def joined_by(
         return None
     (ask,) = incident.asks
     states: dict[str, alert_states.AlertState] = {}
-    expires_at, since = incident.expires_at, incident.oldest_received_at
+    summary = incident.summary
+    expires_at, oldest_received_at = summary.expires_at, summary.oldest_received_at
     for routed in arrived:
         identity = routed.alert.identity
         if identity in incident.alerts or identity in states or not _belongs(routed, ask, now):
             return None
         states[identity] = state = _state(routed, ask.id)
-        since = min(since, state.learned_at)
-        expires_at = min(expires_at or state.ends_at, state.ends_at or expires_at)
-    fires = len(states)
+        oldest_received_at = min(oldest_received_at or state.learned_at, state.learned_at)
+        # An alert without an end never expires.
+        if state.ends_at:
+            expires_at = min(expires_at or state.ends_at, state.ends_at)
     return msgspec.structs.replace(
         incident,
         alerts=incident.alerts | states,
-        fires=incident.fires + fires,
-        oldest_received_at=since,
-        expires_at=expires_at,
+        summary=incidents.AlertSummary(
+            summary.fires + len(states), oldest_received_at, expires_at, summary.oldest_tombstone_at
+        ),
         asks=(_with_more(ask, states.values()),),
         changed_at=now,
     )
@@ -81,8 +81,8 @@ def _takes_more(incident: incidents.Incident, count: int, now: Timestamp) -> boo
     """Return whether new alerts of an incident's only rule change nothing but its alerts and its counts."""
     if incident.status != "open" or len(incident.asks) != 1 or incident.muted or incident.held_alerts:
         return False
-    # It is about to end, or its counts are not known.
-    if incident.quiet_since or incident.monitored_since or incident.fires <= 0 or not incident.oldest_received_at:
+    # The incident is about to end.
+    if incident.quiet is not None or not incident.still_fires:
         return False
     (ask,) = incident.asks
     # The alert that leads may have to change, or the severity.
@@ -92,8 +92,9 @@ def _takes_more(incident: incidents.Incident, count: int, now: Timestamp) -> boo
         return False
     if not ask.is_joined or not ask.since or ask.fires <= 0 or ask.severity > incident.severity:
         return False
-    given = incident.acknowledgement
-    if given is not None and not given.ended_at and given.severity < incident.severity:
+    acknowledgement = incident.interventions.acknowledgement
+    # The acknowledgement ends, because it is of a lower severity.
+    if acknowledgement is not None and not acknowledgement.ended_at and acknowledgement.severity < incident.severity:
         return False
     return len(incident.alerts) + count < fold.MOST_HELD and not fold.has_old_tombstones(incident, now)
 

@@ -32,11 +32,11 @@ def ended(incident: incidents.Incident, *, lost_at: Timestamp, now: Timestamp, e
     firing = {name for name, state in alerts.items() if not state.resolved}
     over = timing.recounted(incident, alerts, alerts.values())
     held_alerts = {name: routed for name, routed in over.held_alerts.items() if name in firing}
-    over = msgspec.structs.replace(over, held_alerts=held_alerts, follows="", closed_at=now, ended_at=now)
+    over = msgspec.structs.replace(over, held_alerts=held_alerts, follows=None, closed_at=now, ended_at=now)
     if firing:
         return timing.opened(over, now=now, episode=episode, at_once=True)
     over = _never_published_afterwards(over)
-    return msgspec.structs.replace(over, status="closed", quiet_since=0, monitored_since=0, changed_at=now)
+    return msgspec.structs.replace(over, status="closed", quiet=None, changed_at=now)
 
 
 def ended_again(incident: incidents.Incident, *, now: Timestamp, episode: str) -> incidents.Incident:
@@ -48,8 +48,8 @@ def ended_again(incident: incidents.Incident, *, now: Timestamp, episode: str) -
         opened_at=now,
         closed_at=now,
         changed_at=now,
-        review_verdicts={},
-        follows="",
+        follows=None,
+        interventions=msgspec.structs.replace(incident.interventions, verdicts={}),
     )
 
 

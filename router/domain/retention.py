@@ -38,7 +38,7 @@ def retained(
     current = {incident.episode, incident.follows}
     # Without a document of the incident, the current episode is unknown.
     over = [one for one in known if incident.episode and one.episode not in current and is_at_rest(one)]
-    over = [one for one in over if corrections.pending(incident.corrections, one) is None]
+    over = [one for one in over if corrections.pending(incident.interventions.corrections, one) is None]
     if not over:
         return known
     named = {one.name: _named(one) for one in over if _is_needed(one, now)}

@@ -89,9 +89,7 @@ def _life(before: incidents.Incident, after: incidents.Incident, now: Timestamp)
         if before.status == "open":
             yield Event(now, "closed", "All alerts are resolved.")
         yield opened(after, now)
-        before = msgspec.structs.replace(
-            before, status="open", severity=after.severity, quiet_since=0, monitored_since=0
-        )
+        before = msgspec.structs.replace(before, status="open", severity=after.severity, quiet=None)
     if after.status == "pending" and before.status != "pending":
         hold = timing.timing_of(after).open_after // 1_000_000
         yield Event(now, "held", f"An alert fires. The incident opens if an alert still fires after {hold} s.")
@@ -118,7 +116,7 @@ def unacknowledged(ended: acknowledgements.Acknowledgement) -> Event:
 
 
 def _acknowledgement_ended(before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> Iterator[Event]:
-    held, ended = before.acknowledgement, after.acknowledgement
+    held, ended = before.interventions.acknowledgement, after.interventions.acknowledgement
     if held is None or held.ended_at or ended is None or not ended.ended_at:
         return
     text = f"The acknowledgement by {ended.name} has ended, because the severity was raised."
@@ -161,10 +159,10 @@ def _end(before: incidents.Incident, after: incidents.Incident, now: Timestamp) 
         yield Event(
             now, "monitored", f"All alerts are resolved. The incident is monitored for {seconds} s before it ends."
         )
-    elif after.status == "open" and bool(after.quiet_since) != bool(before.quiet_since):
-        if after.quiet_since:
+    elif after.status == "open" and (after.quiet is None) != (before.quiet is None):
+        if after.quiet is not None:
             seconds = timing.quiet_period(after) // 1_000_000
-            if after.quiet_after > before.quiet_after and not seconds:
+            if after.quiet.overtaken_at is not None and not seconds:
                 text = "All alerts are resolved. The incident ends unless earlier deliveries contradict that."
                 yield Event(now, "quiet", text)
                 return

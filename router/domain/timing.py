@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable, Mapping
 
 import msgspec
 
-from router.domain import acknowledgements, alert_states, asks, decisions, heartbeat, incidents, severities
+from router.domain import alert_states, asks, decisions, heartbeat, incidents, severities
 from router.domain.reasons import Cause, Reason
 from router.domain.times import Duration, Timestamp
 
@@ -26,7 +26,8 @@ def asks_of(incident: incidents.Incident) -> tuple[asks.Ask, ...]:
     # A closed incident has no asks, and neither has a heartbeat, which no alert asks for.
     if incident.asks or incident.status == "closed" or response is None or alert is None or response.timing.heartbeat:
         return incident.asks
-    since = incident.pending_since or incident.opened_at
+    hold = incident.hold
+    since = (hold.pending_since if hold is not None else None) or incident.opened_at
     ask = asks.Ask(0, response, alert, since, since, incident.still_fires, incident.severity)
     return (msgspec.structs.replace(ask, is_joined=incident.status == "open"),)
 
@@ -47,15 +48,16 @@ def _due(incident: incidents.Incident) -> Timestamp:
     if incident.status == "pending":
         moments.append(_opens_at(incident))
     else:
-        if incident.quiet_since:
-            moments.append(_next_of_quiet(incident))
+        if incident.quiet is not None:
+            moments.append(_next_of_quiet(incident, incident.quiet))
         if joins_at := asks.next_join(incident.asks):
             moments.append(joins_at)
     stale_after = min(stale_by_ask(incident).values(), default=0)
-    if stale_after and incident.oldest_received_at:
-        moments.append(Timestamp(incident.oldest_received_at + stale_after))
-    if incident.expires_at:
-        moments.append(incident.expires_at)
+    summary = incident.summary
+    if stale_after and summary.oldest_received_at is not None:
+        moments.append(Timestamp(summary.oldest_received_at + stale_after))
+    if summary.expires_at is not None:
+        moments.append(summary.expires_at)
     return Timestamp(min(moments, default=0))
 
 
@@ -70,10 +72,10 @@ def upcoming(incident: incidents.Incident) -> list[tuple[Timestamp, Cause]]:
         return sorted(found, key=_in_order)
     if incident.status == "pending":
         found.append((_opens_at(incident), Cause(Reason.HOLD_ENDS)))
-    elif incident.quiet_since:
-        is_over = incident.monitored_since or not monitor_for(incident)
+    elif incident.quiet is not None:
+        is_over = incident.quiet.monitored_since or not monitor_for(incident)
         reason = Reason.QUIET_PERIOD_ENDS if is_over else Reason.MONITORING_BEGINS
-        found.append((_next_of_quiet(incident), Cause(reason)))
+        found.append((_next_of_quiet(incident, incident.quiet), Cause(reason)))
     else:
         found += [
             (ask.joins_at, Cause(Reason.ESCALATION_DUE, detail=ask.response.rule))
@@ -81,10 +83,11 @@ def upcoming(incident: incidents.Incident) -> list[tuple[Timestamp, Cause]]:
             if ask.joins_at
         ]
     stale_after = min(stale_by_ask(incident).values(), default=0)
-    if stale_after and incident.oldest_received_at:
-        found.append((Timestamp(incident.oldest_received_at + stale_after), Cause(Reason.ALERTS_STALE)))
-    if incident.expires_at:
-        found.append((incident.expires_at, Cause(Reason.ALERT_EXPIRES)))
+    summary = incident.summary
+    if stale_after and summary.oldest_received_at is not None:
+        found.append((Timestamp(summary.oldest_received_at + stale_after), Cause(Reason.ALERTS_STALE)))
+    if summary.expires_at is not None:
+        found.append((summary.expires_at, Cause(Reason.ALERT_EXPIRES)))
     return sorted(found, key=_in_order)
 
 
@@ -112,8 +115,8 @@ def apply_timers(incident: incidents.Incident, *, now: Timestamp, episode: str) 
     if incident.status == "open":
         incident = joined(incident, now)
         severity = severity_of(incident, incident.severity)
-        acknowledgement = acknowledgements.after_severity(incident.acknowledgement, severity, now)
-        return msgspec.structs.replace(incident, severity=severity, acknowledgement=acknowledgement)
+        interventions = incidents.after_severity(incident.interventions, severity, now)
+        return msgspec.structs.replace(incident, severity=severity, interventions=interventions)
     # An alert has fired throughout the hold.
     if incident.status == "pending" and now >= _opens_at(incident):
         return opened(incident, now=now, episode=episode)
@@ -132,12 +135,9 @@ def opened(incident: incidents.Incident, *, now: Timestamp, episode: str, at_onc
         severity=max(firing, default=incident.severity),
         opened_at=now,
         changed_at=now,
-        pending_since=0,
-        quiet_since=0,
-        monitored_since=0,
-        held_since=0,
-        review_verdicts={},
-        acknowledgement=None,
+        hold=None,
+        quiet=None,
+        interventions=msgspec.structs.replace(incident.interventions, verdicts={}, acknowledgement=None),
         asks=asks.joined(asks_of(incident), ids),
     )
     return led(_without_joined(incident))
@@ -153,8 +153,8 @@ def _joins_at(incident: incidents.Incident, ask: asks.Ask) -> Timestamp:
     joins_at = ask.joins_at
     at_most = ask.response.timing.max_hold
     # Each interruption restarts the hold, so a flapping alert would never open without this limit.
-    if joins_at and at_most and incident.status == "pending" and incident.held_since:
-        return Timestamp(min(joins_at, incident.held_since + at_most))
+    if joins_at and at_most and incident.status == "pending" and incident.hold is not None:
+        return Timestamp(min(joins_at, incident.hold.began_at + at_most))
     return joins_at
 
 
@@ -237,16 +237,18 @@ def worst(incident: incidents.Incident) -> severities.Severity:
     return max([state.severity for state in incident.alerts.values() if not state.resolved], default=incident.severity)
 
 
-def hold_times(incident: incidents.Incident, now: Timestamp) -> tuple[Timestamp, Timestamp]:
-    """Return since when an incident that begins to fire is pending, and since when it is held.
+def begin_hold(incident: incidents.Incident, now: Timestamp) -> incidents.Hold:
+    """Return the hold of an incident that begins to fire.
 
     If the rule has ``max_hold``, a hold that ended within the last ``open_after`` continues: a flapping outage is an
     outage, and its interruptions must not hold it for longer than ``max_hold``.
     """
-    timing = timing_of(incident)
-    goes_on = incident.held_since and timing.max_hold and now - incident.hold_dropped_at <= timing.open_after
+    timing, hold = timing_of(incident), incident.hold
     since = min([ask.since for ask in incident.asks if ask.since], default=now)
-    return since, incident.held_since if goes_on else since
+    # The alerts fire again soon after the last hold was dropped, so that hold continues.
+    if hold is not None and timing.max_hold and now - (hold.dropped_at or 0) <= timing.open_after:
+        return incidents.Hold(hold.began_at, since, hold.dropped_at)
+    return incidents.Hold(since, since)
 
 
 def _opens_at(incident: incidents.Incident) -> Timestamp:
@@ -275,12 +277,12 @@ def monitor_for(incident: incidents.Incident) -> Duration:
     return Duration(max((target.ending.monitor_for for target in response.targets), default=0))
 
 
-def _next_of_quiet(incident: incidents.Incident) -> Timestamp:
+def _next_of_quiet(incident: incidents.Incident, period: incidents.QuietPeriod) -> Timestamp:
     """Return when a quiet incident begins to be monitored, or ends."""
     # The quiet period is over, and the posts say that they are monitored.
-    if incident.monitored_since:
-        return Timestamp(incident.monitored_since + monitor_for(incident))
-    return Timestamp(incident.quiet_since + quiet_period(incident))
+    if period.monitored_since is not None:
+        return Timestamp(period.monitored_since + monitor_for(incident))
+    return Timestamp(period.since + quiet_period(incident))
 
 
 def flaps(incident: incidents.Incident) -> bool:
@@ -325,25 +327,29 @@ def _quiet(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
     incident = msgspec.structs.replace(incident, held_alerts={}) if incident.held_alerts else incident
     if incident.status != "open":
         # The alerts resolved during the hold, so no incident was opened.
-        return msgspec.structs.replace(incident, status="closed", pending_since=0, hold_dropped_at=now)
+        hold = incident.hold
+        if hold is not None:
+            hold = msgspec.structs.replace(hold, pending_since=None, dropped_at=now)
+        return msgspec.structs.replace(incident, status="closed", hold=hold)
     # The first time only: time also passes while the incident stays quiet.
-    if not incident.quiet_since:
-        incident = changed(incident, now)
-    incident = msgspec.structs.replace(incident, quiet_since=incident.quiet_since or now)
+    period = incident.quiet
+    if period is None:
+        period = incidents.QuietPeriod(now)
+        incident = msgspec.structs.replace(changed(incident, now), quiet=period)
     # Alerts that fire again within the quiet period belong to the same episode.
-    if now < _next_of_quiet(incident):
+    if now < _next_of_quiet(incident, period):
         return incident
-    if monitor_for(incident) and not incident.monitored_since:
+    if monitor_for(incident) and period.monitored_since is None:
         # Its posts say so, and they continue if it fires again: the episode lasts until the monitoring ends.
-        return msgspec.structs.replace(incident, monitored_since=now, changed_at=now)
+        period = msgspec.structs.replace(period, monitored_since=now)
+        return msgspec.structs.replace(incident, quiet=period, changed_at=now)
     return msgspec.structs.replace(
         incident,
         status="closed",
-        quiet_since=0,
-        monitored_since=0,
+        quiet=None,
         closed_at=now,
         changed_at=now,
-        ended_at=incident.quiet_since,
+        ended_at=period.since,
     )
 
 
@@ -356,7 +362,8 @@ def _without_stale(incident: incidents.Incident, now: Timestamp) -> incidents.In
     """Remove alerts that were not received for ``stale_after``. Such an alert fires again if it is received again."""
     stale_after = stale_by_ask(incident)
     # No alert can be stale yet: the oldest one was received recently enough.
-    if not stale_after or not 0 < incident.oldest_received_at <= now - min(stale_after.values()):
+    oldest_at = incident.summary.oldest_received_at
+    if not stale_after or oldest_at is None or oldest_at > now - min(stale_after.values()):
         return incident
 
     def is_kept(state: alert_states.AlertState) -> bool:
@@ -375,16 +382,14 @@ def recounted(
     """Return the incident with these alerts. ``watched`` are those that may become stale."""
     firing = [state for state in alerts.values() if not state.resolved]
     instances = (instance for state in firing for instance in (state, *state.others) if not instance.resolved)
-    buried = min((state.learned_at for state in alerts.values() if state.resolved), default=0)
-    return msgspec.structs.replace(
-        incident,
-        alerts=alerts,
-        fires=len(firing),
-        oldest_received_at=min((state.learned_at for state in watched if not state.resolved), default=0),
-        expires_at=min((instance.ends_at for instance in instances if instance.ends_at), default=0),
-        oldest_tombstone_at=buried,
-        asks=asks.recount(asks_of(incident), alerts),
+    summary = incidents.AlertSummary(
+        len(firing),
+        oldest_received_at=min((state.learned_at for state in watched if not state.resolved), default=None),
+        expires_at=min((instance.ends_at for instance in instances if instance.ends_at), default=None),
+        oldest_tombstone_at=min((state.learned_at for state in alerts.values() if state.resolved), default=None),
     )
+    recounted_asks = asks.recount(asks_of(incident), alerts)
+    return msgspec.structs.replace(incident, alerts=alerts, summary=summary, asks=recounted_asks)
 
 
 def without(incident: incidents.Incident, names: Container[str]) -> incidents.Incident:
@@ -397,7 +402,7 @@ def without(incident: incidents.Incident, names: Container[str]) -> incidents.In
 def _without_expired(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
     """End the alerts that have expired. They stay as tombstones, so that a message that is read twice has no effect."""
     # The earliest end is still ahead.
-    if not 0 < incident.expires_at <= now:
+    if incident.summary.expires_at is None or incident.summary.expires_at > now:
         return incident
     kept = {identity: alert_states.expire(state, now) for identity, state in incident.alerts.items()}
     return recounted(incident, kept, kept.values())

@@ -63,7 +63,7 @@ class Muting:
         if inhibition.is_key(key):
             return any(not ends_at or ends_at > now for ends_at in self._supported.get(key, {}).values())
         incident = self._known.get(key)
-        return incident is not None and incident.status != "closed" and not incident.quiet_since
+        return incident is not None and incident.status != "closed" and incident.quiet is None
 
 
 def _is_firing(routed_alert: decisions.Routed) -> bool:

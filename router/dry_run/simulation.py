@@ -200,7 +200,7 @@ class Simulation:
             awaiting += [review for review in self._republishable() if review.destination == destination]
         for seen in awaiting:
             incident = self.incidents[seen.incident]
-            earlier = incident.review_verdicts.get(destination)
+            earlier = incident.interventions.verdicts.get(destination)
             verdict = reviews.verdict(seen, word, self.now, earlier)
             self._becomes(incident, reviews.decided(incident, seen, verdict, earlier) or incident)
         return len(awaiting)
@@ -287,7 +287,10 @@ class Simulation:
         due = timing.due(after)
         if due and due != timing.due(before):
             heapq.heappush(self._timers, (due, after.key))
-        decided = (after.review_verdicts, after.retractions) != (before.review_verdicts, before.retractions)
+        decided = (after.interventions.verdicts, after.interventions.retractions) != (
+            before.interventions.verdicts,
+            before.interventions.retractions,
+        )
         if aggregator.visible(before, after) or decided:
             self._reconcile(after)
 
@@ -314,7 +317,7 @@ class Simulation:
                     target for target in response.targets if target.publish == "review" or target.ending.review
                 )
                 verdicts = {target.destination: self._approval() for target in reviewed_targets}
-                incident = msgspec.structs.replace(incident, review_verdicts=verdicts)
+                incident = incidents.with_interventions(incident, verdicts=verdicts)
         episode.severity = max(episode.severity, incident.severity)
         if incident.status == "closed":
             episode.closed_at = incident.closed_at

@@ -164,7 +164,7 @@ class Actions:
         If a review is still pending, only a decision on the version that the caller has seen counts.
         """
         incidents_by_key = await incidents.Incidents(self._connection).read([body.incident])
-        verdict = incidents_by_key[body.incident].incident.review_verdicts.get(body.destination)
+        verdict = incidents_by_key[body.incident].incident.interventions.verdicts.get(body.destination)
         return verdict.who if verdict is not None and (is_gone or verdict.digest in {"", body.seen}) else ""
 
     async def retract(self, act: ActionContext, body: request_bodies.Retract) -> models.Retracted:

@@ -15,7 +15,7 @@ _T = TypeVar("_T")
 _LATEST = times.from_datetime(datetime.max.replace(tzinfo=UTC))
 
 
-def at(moment: times.Timestamp) -> datetime | None:
+def at(moment: times.Timestamp | None) -> datetime | None:
     """Convert a time in microseconds since the epoch; None if there is none. Times after year 9999 become its end."""
     return times.to_datetime(min(moment, _LATEST)) if moment else None
 

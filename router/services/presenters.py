@@ -45,7 +45,7 @@ def incident_row(
         title=incident.opening_alert.title if incident.opening_alert is not None else "",
         rule=incident.response.rule if incident.response is not None else "",
         firing=incident.still_fires,
-        opened_at=models.at(incident.opened_at or incident.pending_since),
+        opened_at=models.at(incident.opened_at or (incident.hold.pending_since if incident.hold is not None else None)),
         closed_at=models.at(Timestamp(incident.closed_at if incident.status == "closed" else 0)),
         changed_at=models.at(incident.changed_at),
         destinations=[target.destination for target in incident.response.targets]
@@ -83,7 +83,9 @@ def problems(
         if desired_state.is_current(incident, each, publications_of_incident) and not each.settled
     ]
     holds: dict[models.Problem, bool] = {
-        "dead_letter": any(each.dead and incident.abandoned.get(each.name, 0) <= each.rejected_at for each in current),
+        "dead_letter": any(
+            each.dead and incident.interventions.discarded_at.get(each.name, 0) <= each.rejected_at for each in current
+        ),
         "not_found": any(each.gone for each in current),
         "awaiting_review": is_awaited,
         "retrying": any(each.condition and not each.dead for each in current),

@@ -51,7 +51,7 @@ def publication(
         next_reason=next_reason,
         next_at=models.at(next_at),
         posted=_posted(record) if place is not None and place.kind.corrects else [],
-        correcting=pending(story.incident.corrections, record) is not None,
+        correcting=pending(story.incident.interventions.corrections, record) is not None,
         delayed_at=models.at(record.delayed_at),
         stands_in_for=record.stands_in_for,
     )
@@ -61,7 +61,7 @@ def _retraction(
     story: public_pages.Story, record: publications.Publication, place: public_pages.Place | None
 ) -> dict[str, Any]:
     """Return what an operator may do, or has done, about a false post."""
-    incident, retraction = story.incident, story.incident.retractions.get(record.name)
+    incident, retraction = story.incident, story.incident.interventions.retractions.get(record.name)
     if place is None or not place.kind.public:
         return {}
     outcomes = retractions.outcomes(incident, [record], {record.destination: place}, record.destination)

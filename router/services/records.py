@@ -1,5 +1,6 @@
 """Reads what the router stores besides incidents: silences, dead letters, the quarantine, tokens, the audit log."""
 
+import operator
 from collections.abc import Callable, Collection
 
 import redis.asyncio
@@ -79,19 +80,18 @@ class Records:
 
     async def heartbeats(self) -> list[resources.Heartbeat]:
         """Return all heartbeats, the least recently received first."""
-        incidents = [
-            incident.incident
-            for incident in (await self._sight.get()).incidents.values()
-            if incident.incident.last_heartbeat_at
+        incidents = [stored.incident for stored in (await self._sight.get()).incidents.values()]
+        received = [
+            (incident.last_heartbeat_at, incident) for incident in incidents if incident.last_heartbeat_at is not None
         ]
         return [
             resources.Heartbeat(
                 incident=incident.key,
                 every_seconds=timing.timing_of(incident).heartbeat / 1_000_000,
-                last_heard_at=models.at(incident.last_heartbeat_at),
+                last_heard_at=models.at(last_heartbeat_at),
                 silent=incident.status == "open",
             )
-            for incident in sorted(incidents, key=lambda incident: incident.last_heartbeat_at)
+            for last_heartbeat_at, incident in sorted(received, key=operator.itemgetter(0))
         ]
 
     async def publishing(self) -> models.Publishing:

@@ -10,7 +10,7 @@ import msgspec
 
 from router.domain import asks, deliveries, incidents, publications, timeline
 from router.domain.undecodable import Undecodable
-from router.store import compression, errors
+from router.store import compression, errors, flat_documents
 
 # The first byte of a compressed delivery. MessagePack never uses it.
 _COMPRESSED = b"\xc1"
@@ -18,6 +18,7 @@ _COMPRESSED = b"\xc1"
 _encode = msgspec.msgpack.Encoder().encode
 _decode_delivery = msgspec.msgpack.Decoder(deliveries.Delivery).decode
 _decode_incident = msgspec.msgpack.Decoder(incidents.Incident).decode
+_decode_flat_incident = msgspec.msgpack.Decoder(flat_documents.FlatIncident).decode
 _decode_events = msgspec.msgpack.Decoder(list[timeline.Event]).decode
 _decode_publications = msgspec.msgpack.Decoder(list[publications.Publication]).decode
 
@@ -104,11 +105,11 @@ def pack_incident(incident: incidents.Incident) -> bytes:
 
 
 def unpack_incident(data: bytes) -> incidents.Incident:
-    """Decode an incident document. Raises ``UnreadableDocument``."""
+    """Decode an incident document of this version or the previous one. Raises ``UnreadableDocument``."""
     try:
         incident = _decode_incident(data)
     except Undecodable as error:
-        raise errors.UnreadableDocument(f"the document is not an incident: {error}") from error
+        incident = _unpack_flat_incident(data, error)
     stored, response, alert = incident.sole_ask, incident.response, incident.opening_alert
     if stored is None:
         return incident
@@ -120,6 +121,17 @@ def unpack_incident(data: bytes) -> incidents.Incident:
         stored.id, response, alert, stored.began_at, stored.since, stored.fires, stored.severity, stored.is_joined
     )
     return msgspec.structs.replace(incident, asks=(ask,), sole_ask=None)
+
+
+def _unpack_flat_incident(data: bytes, refusal: Exception) -> incidents.Incident:
+    """Decode an incident document of version 4, after reading it as one of this version failed with ``refusal``.
+
+    A worker of the previous version may write such documents until its next heartbeat.
+    """
+    try:
+        return _decode_flat_incident(data).nested()
+    except Undecodable:
+        raise errors.UnreadableDocument(f"the document is not an incident: {refusal}") from refusal
 
 
 def pack_publications(documents: list[publications.Publication]) -> bytes:

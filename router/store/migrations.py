@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Callable
 import redis.asyncio
 
 from router.domain import identity
-from router.store import alert_owners, codec, errors, incidents, keys
+from router.store import alert_owners, codec, errors, incident_lists, incidents, keys, scripts
 
 _CHUNK = 1000
+_DOCUMENTS_AT_ONCE = 100
 
 
 async def list_incidents_and_gather_homes(connection: "redis.asyncio.Redis") -> None:
@@ -80,6 +81,20 @@ async def allow_compression(_: "redis.asyncio.Redis") -> None:
 
     Only the version changes, so that workers that can't read compressed deliveries stop.
     """
+
+
+async def nest_incidents(connection: "redis.asyncio.Redis") -> None:
+    """Migrate from version 4 to 5: rewrite incidents whose parts are fields of the incident.
+
+    An incident that changes meanwhile is left as it is. Its next change rewrites it, and until then it can be read.
+    """
+    store = incidents.Incidents(connection)
+    names = await incident_lists.read_names(scripts.Scripts(connection), keys.incidents, keys.names)
+    for first in range(0, len(names), _DOCUMENTS_AT_ONCE):
+        # A damaged document is reported and left as it is.
+        stored = await store.read(names[first : first + _DOCUMENTS_AT_ONCE], {})
+        present = [one for one in stored.values() if one.version]
+        await store.commit([incidents.Change(one.incident, one.version, wake=False) for one in present])
 
 
 _GONE = -2  # PTTL returns this for a key that doesn't exist.

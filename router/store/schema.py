@@ -9,7 +9,7 @@ import redis.asyncio
 
 from router.store import client, errors, keys, migrations, scripts
 
-VERSION = 4
+VERSION = 5
 _STEP_SECONDS = 600.0  # Time limit of a migration step, which scans all keys.
 
 Step = Callable[["redis.asyncio.Redis"], Awaitable[None]]
@@ -20,6 +20,7 @@ STEPS: Mapping[int, Step] = {
     1: migrations.list_incidents_and_gather_homes,
     2: migrations.name_incidents,
     3: migrations.allow_compression,
+    4: migrations.nest_incidents,
 }
 
 

@@ -55,14 +55,14 @@ class Acknowledgements:
             found[:] = [after]
             if after is held.incident:
                 return None
-            assert after.acknowledgement is not None  # noqa: S101 - it was acknowledged above
-            events = [timeline.acknowledged(after.acknowledgement)]
+            assert after.interventions.acknowledgement is not None  # noqa: S101 - it was acknowledged above
+            events = [timeline.acknowledged(after.interventions.acknowledgement)]
             return Change(after, held.version, wake=True, events=events)
 
         is_new = await self._store.update(key, make)
         (incident,) = found
-        assert incident.acknowledgement is not None  # noqa: S101 - acknowledged() raises if the incident isn't open
-        return Given(incident, incident.acknowledgement, is_new)
+        assert incident.interventions.acknowledgement is not None  # noqa: S101 - acknowledged() raises if the incident isn't open
+        return Given(incident, incident.interventions.acknowledgement, is_new)
 
     async def withdraw(self, key: str, request: OperatorRequest) -> acknowledgements.Acknowledgement | None:
         """End the active acknowledgement and return it. Return None if none is active."""
@@ -74,7 +74,7 @@ class Acknowledgements:
             found[:] = [] if ended is None else [ended]
             if ended is None:
                 return None
-            after = msgspec.structs.replace(held.incident, acknowledgement=ended)
+            after = incidents.with_interventions(held.incident, acknowledgement=ended)
             return Change(after, held.version, wake=True, events=[timeline.unacknowledged(ended)])
 
         await self._store.update(key, make)
@@ -91,9 +91,9 @@ async def read_back(store: Incidents, incident: incidents.Incident, known: Seque
 
     def make(held: StoredIncident) -> Change | None:
         after = with_vendors(held.incident, known)
-        if after is held.incident or after.acknowledgement is None:
+        if after is held.incident or after.interventions.acknowledgement is None:
             return None
-        events = [timeline.acknowledged(after.acknowledgement)]
+        events = [timeline.acknowledged(after.interventions.acknowledgement)]
         return Change(after, held.version, wake=True, events=events)
 
     await store.update(incident.key, make)
@@ -104,14 +104,14 @@ def with_vendors(incident: incidents.Incident, known: Iterable[publications.Publ
     given = [one for one in known if one.episode == incident.episode and one.acknowledged_at]
     if incident.status != "open" or incident.acknowledged is not None or not given:
         return incident
-    newest, before = max(given, key=lambda one: one.acknowledged_at), incident.acknowledgement
+    newest, before = max(given, key=lambda one: one.acknowledged_at), incident.interventions.acknowledgement
     # An acknowledgement from before the last one ended is already recorded, or the end overrules it.
     if before is not None and newest.acknowledged_at <= max(before.at, before.ended_at):
         return incident
     found = acknowledgements.Acknowledgement(
         "", newest.acknowledged_at, incident.severity, destination=newest.destination
     )
-    return msgspec.structs.replace(incident, acknowledgement=found)
+    return incidents.with_interventions(incident, acknowledgement=found)
 
 
 def acknowledged(incident: incidents.Incident, request: OperatorRequest, now: Timestamp) -> incidents.Incident:
@@ -124,11 +124,11 @@ def acknowledged(incident: incidents.Incident, request: OperatorRequest, now: Ti
     # The first operator works on the incident. A second operator sees the first one's name, and may withdraw.
     if incident.acknowledged is not None and not incident_reminders.is_stale(incident, now):
         return incident
-    before = incident.acknowledgement
+    before = incident.interventions.acknowledgement
     # Each acknowledgement needs a unique time, because notifiers distinguish acknowledgements by time.
     at = Timestamp(max(now, max(before.at, before.ended_at) + 1)) if before is not None else now
     given = acknowledgements.Acknowledgement(request.who, at, incident.severity, request.reason)
-    return msgspec.structs.replace(incident, acknowledgement=given)
+    return incidents.with_interventions(incident, acknowledgement=given)
 
 
 def withdrawn(

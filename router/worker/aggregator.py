@@ -229,7 +229,7 @@ class Aggregator:
         events = timeline.events_for_change(held.incident, after, [one.routed for one in group], held.read_at)
         if found_over:
             events = [timeline.found_over(after, held.read_at)]
-        if ignored and held.read_at - after.ignored_at >= IGNORED_PAUSE:
+        if ignored and (after.ignored_at is None or held.read_at - after.ignored_at >= IGNORED_PAUSE):
             after = msgspec.structs.replace(after, ignored_at=held.read_at)
             events.append(timeline.ignored(ignored, _deliveries(group, ignored), held.read_at))
         if after is held.incident:
@@ -337,7 +337,7 @@ def _deliveries(group: list[routing.Arrival], ignored: list[decisions.Routed]) -
 async def firing_now(store: Incidents, names: set[str]) -> set[str]:
     """Return the incidents that fire, whether they are open or held."""
     held = await store.read(names, {})
-    return {key for key, one in held.items() if one.incident.status != "closed" and not one.incident.quiet_since}
+    return {key for key, one in held.items() if one.incident.status != "closed" and one.incident.quiet is None}
 
 
 def _fires(group: list[routing.Arrival]) -> bool:

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import msgspec
-
 from router.domain import corrections, incidents, publications, texts, timeline, visible
 from router.domain.times import Timestamp
 from router.store.incidents import Change, Incidents, StoredIncident
@@ -90,7 +88,7 @@ class Corrections:
 
         def make(held: StoredIncident) -> Change | None:
             incident = held.incident
-            if corrections.pending(incident.corrections, one) is not None:
+            if corrections.pending(incident.interventions.corrections, one) is not None:
                 raise UnderWayError
             wanted = corrections.Correction(
                 word.update, visible.visible(word.body), word.seen, word.who, now, word.status, word.reason
@@ -108,8 +106,8 @@ def _has(publication: publications.Publication, update: str) -> bool:
 
 
 def _with(incident: incidents.Incident, name: str, wanted: corrections.Correction) -> incidents.Incident:
-    kept = {known: one for known, one in incident.corrections.items() if known != name} | {name: wanted}
-    return msgspec.structs.replace(incident, corrections=dict(list(kept.items())[-_MOST_KEPT:]))
+    kept = {known: one for known, one in incident.interventions.corrections.items() if known != name} | {name: wanted}
+    return incidents.with_interventions(incident, corrections=dict(list(kept.items())[-_MOST_KEPT:]))
 
 
 def _told(one: publications.Publication, update: Posted, wanted: corrections.Correction) -> timeline.Event:

@@ -138,12 +138,12 @@ class DesiredStateBuilder:
         """Return the desired state of the publication: that of the incident, or closed if its episode is over."""
         current = is_current(incident, publication, siblings)
         target, asked_at = _target_for(incident, publication) if current else (None, publication.destination)
-        verdict = incident.review_verdicts.get(publication.destination) if current else None
-        retracted = incident.retractions.get(publication.name) if place.kind.public else None
+        verdict = incident.interventions.verdicts.get(publication.destination) if current else None
+        retracted = incident.interventions.retractions.get(publication.name) if place.kind.public else None
         ask, is_asked = _ask_of(incident, target, asked_at)
         ending = target.ending if target is not None else decisions.Ending()
         # Only an open post is monitored: a draft is published with the rule's first text, if at all.
-        is_quiet = incident.status == "open" and bool(incident.monitored_since)
+        is_quiet = incident.status == "open" and incident.monitored_since is not None
         monitored = is_quiet and bool(ending.monitor_for) and publication.state == "open"
         content, leaks, note = self._content(
             _seen_by(incident, ask), publication, target if is_asked else None, verdict, (place.kind.public, monitored)
@@ -175,7 +175,7 @@ class DesiredStateBuilder:
             min_update_interval=Duration(self.policy.min_update_interval if place.kind.public else 0),
             observe_interval=self.policy.observe_interval,
             redriven_at=_redriven_at(incident, publication, retracted),
-            discarded_at=incident.abandoned.get(publication.name, Timestamp(0)),
+            discarded_at=incident.interventions.discarded_at.get(publication.name, Timestamp(0)),
             note=note,
             reopen_vendor_id=_reopenable(earlier),
             is_previous_closed=earlier is None or earlier.state != "open" or bool(earlier.dead),
@@ -301,7 +301,10 @@ def _over(
         return _NOT_OVER
     if publication.state != "absent" or publication.review_ended:
         return _NOT_OVER
-    ended_at = incident.ended_at if incident.ended_at >= incident.opened_at else incident.closed_at
+    ended_at = incident.ended_at
+    # The last alert ended before the incident opened, or its end isn't known.
+    if ended_at is None or ended_at < incident.opened_at:
+        ended_at = incident.closed_at
     # A deadline that dismissed it in time was the rule's decision.
     due = publication.review_since + target.deadline
     if target.deadline and target.at_deadline == "dismiss" and publication.pending_review and due <= incident.closed_at:
@@ -316,12 +319,12 @@ def _redriven_at(
     incident: incidents.Incident, publication: publications.Publication, retracted: reviews.Retraction | None
 ) -> Timestamp:
     """Return when an operator last redrove a dead letter of the post. A retraction also redrives it."""
-    redriven_at = incident.pardons.get(publication.name, Timestamp(0))
+    redriven_at = incident.interventions.redriven_at.get(publication.name, Timestamp(0))
     return redriven_at if retracted is None else max(redriven_at, retracted.at)
 
 
 def _correction(incident: incidents.Incident, publication: publications.Publication) -> publications.Content | None:
-    found = corrections.pending(incident.corrections, publication)
+    found = corrections.pending(incident.interventions.corrections, publication)
     return found.content(incident.severity) if found is not None else None
 
 

@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-import msgspec
-
 from router.domain import incidents, publications, reviews, timeline, visible
 from router.domain.times import Timestamp
 from router.store.incidents import Change, Incidents, StoredIncident
@@ -83,7 +81,7 @@ class Retractions:
         def make(held: StoredIncident) -> Change | None:
             found[:] = outcomes(held.incident, known, self._places, destination)
             retracted_before.clear()
-            retracted_before.update(held.incident.retractions)
+            retracted_before.update(held.incident.interventions.retractions)
             after = retracted(held.incident, known, found, word, now)
             if after is held.incident:
                 return None
@@ -120,7 +118,7 @@ def _is_there(one: publications.Publication) -> bool:
 
 
 def _outcome(incident: incidents.Incident, one: publications.Publication) -> Outcome:
-    retraction = incident.retractions.get(one.name)
+    retraction = incident.interventions.retractions.get(one.name)
     if one.settled:
         if not one.retracted:
             return "resolved"
@@ -162,8 +160,8 @@ def retracted(
         added[one.name] = reviews.Retraction(word.who, at, word.reason, _digest(seen), message)
     if not added:
         return incident
-    kept = {name: one for name, one in incident.retractions.items() if name not in added} | added
-    return msgspec.structs.replace(incident, retractions=dict(list(kept.items())[-_MOST_KEPT:]))
+    kept = {name: one for name, one in incident.interventions.retractions.items() if name not in added} | added
+    return incidents.with_interventions(incident, retractions=dict(list(kept.items())[-_MOST_KEPT:]))
 
 
 _TOLD: Mapping[Outcome, str] = {

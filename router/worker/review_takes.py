@@ -69,18 +69,18 @@ class Takes:
 
 def current(incident: incidents.Incident, publication: str, now: Timestamp) -> reviews.Take | None:
     """Return the active take of a publication's review. Return None if the review isn't taken."""
-    take = incident.takes.get(publication)
+    take = incident.interventions.takes.get(publication)
     return take if take is not None and now < take.until else None
 
 
 def without(incident: incidents.Incident, publication: str) -> dict[str, reviews.Take]:
     """Return the incident's takes without that of ``publication``, whose review is decided."""
-    return {name: take for name, take in incident.takes.items() if name != publication}
+    return {name: take for name, take in incident.interventions.takes.items() if name != publication}
 
 
 def _with(incident: incidents.Incident, publication: str, take: reviews.Take) -> incidents.Incident:
     takes = [*without(incident, publication).items(), (publication, take)]
-    return msgspec.structs.replace(incident, takes=dict(takes[-_MOST_KEPT:]))
+    return incidents.with_interventions(incident, takes=dict(takes[-_MOST_KEPT:]))
 
 
 def _destination(publication: str) -> str:

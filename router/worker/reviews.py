@@ -182,7 +182,7 @@ class Reviews:
         if waits is None or waits.digest != seen.digest:
             raise ChangedError(waits)
         now = self._clock()
-        earlier = held.incident.review_verdicts.get(seen.destination)
+        earlier = held.incident.interventions.verdicts.get(seen.destination)
         given = verdict(seen, word, now, earlier)
 
         def make(held: StoredIncident) -> Change | None:
@@ -221,16 +221,16 @@ def decided(
         return None
     if (incident.status != "open") != (seen.what in {"resolution", "retrospective"}):
         return None
-    if incident.review_verdicts.get(seen.destination) != earlier:
+    if incident.interventions.verdicts.get(seen.destination) != earlier:
         return None
-    if incident.retractions.get(seen.publication) != seen.retraction:
+    if incident.interventions.retractions.get(seen.publication) != seen.retraction:
         return None
-    verdicts = {**incident.review_verdicts, seen.destination: given}
-    retractions = incident.retractions
+    verdicts = {**incident.interventions.verdicts, seen.destination: given}
+    retractions = incident.interventions.retractions
     if given.kind == "approved":  # A retracted post is to be published again.
         retractions = _without(retractions, seen)
     takes = review_takes.without(incident, seen.publication)
-    return msgspec.structs.replace(incident, review_verdicts=verdicts, retractions=retractions, takes=takes)
+    return incidents.with_interventions(incident, verdicts=verdicts, retractions=retractions, takes=takes)
 
 
 def _retraction_decided(
@@ -240,16 +240,16 @@ def _retraction_decided(
 
     Approving takes the changed post down. Dismissing ends the retraction, and leaves the post to that person.
     """
-    retraction = incident.retractions.get(seen.publication)
+    retraction = incident.interventions.retractions.get(seen.publication)
     if retraction is None or retraction.digest == seen.digest:
         return None
-    retractions = _without(incident.retractions, seen)
+    retractions = _without(incident.interventions.retractions, seen)
     if given.kind == "approved":
         retractions[seen.publication] = msgspec.structs.replace(
             retraction, who=given.who, at=given.at, digest=seen.digest
         )
     takes = review_takes.without(incident, seen.publication)
-    return msgspec.structs.replace(incident, retractions=retractions, takes=takes)
+    return incidents.with_interventions(incident, retractions=retractions, takes=takes)
 
 
 def _without(retractions: Mapping[str, reviews.Retraction], seen: Review) -> dict[str, reviews.Retraction]:
@@ -307,7 +307,7 @@ def waiting(
         if place is None or not place.kind.public or incident.response is None:
             continue
         # Of an earlier episode, only a retraction waits. Nothing else of it is published.
-        if not desired_state.is_current(incident, one, known) and one.name not in incident.retractions:
+        if not desired_state.is_current(incident, one, known) and one.name not in incident.interventions.retractions:
             continue
         # A read that is due doesn't end a review.
         desired = msgspec.structs.replace(desires.build(incident, one, known, place), observe_interval=0)
@@ -356,19 +356,19 @@ def republishable(
     """
     found = []
     for one in known:
-        place, retraction = places.get(one.destination), incident.retractions.get(one.name)
+        place, retraction = places.get(one.destination), incident.interventions.retractions.get(one.name)
         is_down = (one.retracted and one.settled) or (one.state == "absent" and one.intent is None)
         if place is None or retraction is None or one.episode != incident.episode or not is_down:
             continue
-        kept = {name: other for name, other in incident.retractions.items() if name != one.name}
-        without = msgspec.structs.replace(incident, retractions=kept)
+        kept = {name: other for name, other in incident.interventions.retractions.items() if name != one.name}
+        without = incidents.with_interventions(incident, retractions=kept)
         again = publications.republished(one) if one.settled else one
         desired = saying[0].build(without, again, known, place)
         if desired.present and desired.suppressed is None and desired.publish != "shadow":
             digest = plan.review_digest(desired, again)
             retracted = Cause(Reason.RETRACTED, who=retraction.who)
             made = _review(incident, again, desired, digest, (steps.Subject.POST, retracted))
-            anew = reviews.again_of(digest, retraction, incident.review_verdicts.get(one.destination))
+            anew = reviews.again_of(digest, retraction, incident.interventions.verdicts.get(one.destination))
             made = made._replace(
                 deadline_at=Timestamp(0), since=retraction.at, digest=anew, asked=digest, retraction=retraction
             )
@@ -423,8 +423,9 @@ def _later(
 ) -> Mapping[str, str]:
     """Return the texts of a post once no alert fires; nothing if it is resolved without being monitored."""
     known, place = among
-    quiet = msgspec.structs.replace(incident, monitored_since=max(incident.changed_at, 1))
-    desired = desires.build(quiet, msgspec.structs.replace(publication, state="open"), known, place)
+    period = incidents.QuietPeriod(incident.changed_at, monitored_since=incident.changed_at)
+    monitored = msgspec.structs.replace(incident, quiet=period)
+    desired = desires.build(monitored, msgspec.structs.replace(publication, state="open"), known, place)
     if not desired.monitored:
         return {}
     shown = {

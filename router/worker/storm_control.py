@@ -43,7 +43,7 @@ class StormControl:
         current = [one for one in session.publications if one.episode == session.incident.episode]
         held_since = max((one.held_since for one in current), default=Timestamp(0))
         episode = storm_queue.Episode(session.incident.episode, session.incident.key)
-        if held_since and session.incident.quiet_since:
+        if held_since and session.incident.quiet is not None:
             await self._leave([episode])  # If it fires again, it keeps its age in the queue.
         elif self._store is None or not _asks(session, current, places):
             if held_since:
@@ -102,7 +102,7 @@ def _over(session: lease_session.LeaseSession, publication: Publication) -> bool
 
 def _waits(incident: incidents.Incident, episode: str) -> bool:
     """Return whether an episode whose turn has come still fires."""
-    return incident.status == "open" and incident.episode == episode and not incident.quiet_since
+    return incident.status == "open" and incident.episode == episode and incident.quiet is None
 
 
 def _asks(

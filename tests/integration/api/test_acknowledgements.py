@@ -156,6 +156,6 @@ def test_what_can_not_be_acknowledged_is_refused(play, method, more, status, det
         ann = await at.as_("responder", name="ann")
         answer = await ann.request(method, f"{API}/acknowledgements", **more)
         assert (answer.status_code, detail in answer.json()["detail"]) == (status, True), answer.text
-        assert (await at.on.incident(consoles.key())).acknowledgement is None
+        assert (await at.on.incident(consoles.key())).interventions.acknowledgement is None
 
     play(body)

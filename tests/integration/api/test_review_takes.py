@@ -89,7 +89,7 @@ def test_take_blocks_no_decision_of_others(play, decision):
         digest = (await review(bob))["digest"]
         done = await bob.post(f"{API}/review", json={**WHERE, "seen": digest, "decision": decision})
         assert (done.status_code, done.json()["who"]) == (200, "bob")
-        assert (await at.on.incident(consoles.key())).takes == {}
+        assert (await at.on.incident(consoles.key())).interventions.takes == {}
         gone = await take(ann)
         assert gone.status_code == 404
         assert "waits for review" in gone.json()["detail"]

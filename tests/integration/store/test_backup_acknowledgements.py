@@ -21,7 +21,7 @@ def test_acknowledgement_and_take_survive_backup_and_restore(with_redis):
         await delete_all(connection)
         await restore(connection, data)
         incident = (await incidents.Incidents(connection).read(["down"]))["down"].incident
-        assert (incident.acknowledged, incident.takes) == (given.acknowledgement, {name: taken.take})
+        assert (incident.acknowledged, incident.interventions.takes) == (given.acknowledgement, {name: taken.take})
         texts = [event.text for event in await incidents.Incidents(connection).timeline("down")]
         assert "Acknowledged by ann: on it" in texts
 

@@ -48,7 +48,7 @@ def test_one_of_two_review_decisions_wins(play, both_checked, one, other):
         won, lost = sorted(answers, key=lambda answer: answer.status_code)
         assert lost.json()["by"] == won.json()["who"]
         assert lost.json()["detail"] == f"{won.json()['who']} decided first; your decision was not recorded"
-        verdict = (await at.on.incident(consoles.key())).review_verdicts["page"]
+        verdict = (await at.on.incident(consoles.key())).interventions.verdicts["page"]
         assert (verdict.who, verdict.kind) == (won.json()["who"], won.json()["kind"])
         await at.on.turn()
         assert at.page.kinds == ([] if verdict.kind == "dismissed" else ["open"])
@@ -82,8 +82,8 @@ def test_retraction_unseen_by_reviewer_keeps_post_down(play, both_checked, decis
         await at.on.turn()
         assert at.page.kinds == []
         incident = await at.on.incident(consoles.key())
-        assert [one.who for one in incident.retractions.values()] == ["bob"]
-        assert ("page" in incident.review_verdicts) == (answer.status_code == 200)
+        assert [one.who for one in incident.interventions.retractions.values()] == ["bob"]
+        assert ("page" in incident.interventions.verdicts) == (answer.status_code == 200)
 
     play(body)
 

@@ -2,6 +2,9 @@
 
 import asyncio
 
+import msgspec
+
+from router.domain import incidents as domain
 from router.store import alert_owners as alert_homes
 from router.store import incidents, keys, publications, schema
 
@@ -26,5 +29,42 @@ def test_version_1_data_keeps_incidents_and_placements(with_redis):
         assert 0 < await connection.zscore(keys.incidents(keys.shard(closed)), closed) < float("inf")
         assert await publications.Publications(connection, lease_seconds=1.0).names() == [closed]
         assert await store.owners.find(homes) == {**homes, "am/7": "another since"}
+
+    with_redis(body)
+
+
+def test_version_4_incidents_are_nested(with_redis):
+    async def body(connection):
+        store = incidents.Incidents(connection)
+        flat = {"key": "down", "status": "open", "episode": "e1", "quiet_since": 5, "pardons": {"e1/page": 6}}
+        await connection.hset(keys.incident("down"), mapping={"v": 1, "d": msgspec.msgpack.encode(flat)})
+        await connection.hset(keys.incident("damaged"), mapping={"v": 1, "d": b"\xc1"})
+        for name in ("down", "damaged"):
+            await connection.zadd(keys.incidents(keys.shard(name)), {name: "inf"})
+        await connection.set(keys.SCHEMA, 4)
+        await asyncio.gather(*(schema.Schema(connection).ensure() for _ in range(2)))
+        assert await connection.get(keys.SCHEMA) == str(schema.VERSION).encode()
+        document = msgspec.msgpack.decode(await connection.hget(keys.incident("down"), "d"))
+        assert (document["incident"], document["quiet"]) == ("down", [5, None, None])
+        assert await connection.hget(keys.incident("damaged"), "d") == b"\xc1"
+        incident = (await store.read(["down"]))["down"].incident
+        assert incident.quiet == domain.QuietPeriod(5)
+        assert incident.interventions == domain.Interventions(redriven_at={"e1/page": 6})
+
+    with_redis(body)
+
+
+def test_flat_document_of_older_worker_is_read(with_redis):
+    """A worker of version 4 may write such a document after the migration, until its next heartbeat."""
+
+    async def body(connection):
+        await schema.Schema(connection).ensure()
+        store = incidents.Incidents(connection)
+        flat = {"key": "down", "status": "open", "episode": "e1", "monitored_since": 6, "quiet_since": 5}
+        await connection.hset(keys.incident("down"), mapping={"v": 1, "d": msgspec.msgpack.encode(flat)})
+        stored = (await store.read(["down"]))["down"]
+        assert stored.incident.quiet == domain.QuietPeriod(5, 6)
+        assert await store.write(incidents.Change(stored.incident, stored.version, wake=False))
+        assert (await store.read(["down"]))["down"].incident == stored.incident
 
     with_redis(body)

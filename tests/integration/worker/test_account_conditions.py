@@ -5,7 +5,7 @@ import functools
 import pytest
 
 from router.destinations import registry
-from router.domain import publications
+from router.domain import incidents, publications
 from router.outbound import errors
 from router.worker import circuit_breaker
 from tests.end_to_end import harness
@@ -147,7 +147,7 @@ def test_redriven_open_keeps_its_idempotency_key(play, kind):
         now = await scene.on.redis_now() + MICROS
 
         def pardon(held):
-            after = vendors.msgspec.structs.replace(held.incident, pardons={known.name: now})
+            after = incidents.with_interventions(held.incident, redriven_at={known.name: now})
             return vendors.workers.incidents.Change(after, held.version, wake=True)
 
         await scene.on.incidents.update("down", pardon)

@@ -1,8 +1,7 @@
 """In an alert storm, a limited number of incidents opens per window, and the others are queued."""
 
-import msgspec
-
 from router.domain import decisions, reviews, severities
+from router.domain.incidents import with_interventions
 from router.store import incidents, keys, publishing_state, storm_queue
 from router.worker import self_alerts
 from tests.integration import alert_storms, vendor, workers
@@ -138,9 +137,7 @@ async def _approve(scene: alert_storms.StormHarness, name: str) -> None:
 
     def make(held):
         verdicts = {"page": reviews.Verdict("approved", "ann", 1, "")}
-        return incidents.Change(
-            msgspec.structs.replace(held.incident, review_verdicts=verdicts), held.version, wake=True
-        )
+        return incidents.Change(with_interventions(held.incident, verdicts=verdicts), held.version, wake=True)
 
     await scene.on.incidents.update(name, make)
     await scene.on.turn()

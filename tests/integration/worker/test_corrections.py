@@ -48,7 +48,7 @@ class Operator(drafts.DraftHarness):
 
         async def right():
             one, incident = await self.publication(), await self.on.incident()
-            return all(wanted.at <= one.corrected_at for wanted in incident.corrections.values())
+            return all(wanted.at <= one.corrected_at for wanted in incident.interventions.corrections.values())
 
         await self.on.until_awaited(right)
 
@@ -195,7 +195,7 @@ def test_correction_lost_to_a_retraction_is_reported(with_redis, simulator):
         told = await desk.told()
         assert ("correction", "The correction by ada at page was not made: retracted by ada.") in told
         incident, publication = await desk.on.incident(), await desk.publication()
-        assert domain_corrections.pending(incident.corrections, publication) is None
+        assert domain_corrections.pending(incident.interventions.corrections, publication) is None
         await desk.on.pages._publishing.unfreeze()
         await desk.on.publications.wake_all()
         await desk.on.turn()

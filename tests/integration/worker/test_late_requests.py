@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from router.domain import decisions, severities
+from router.domain.incidents import QuietPeriod
 from router.store import incidents
 from router.store import publications as publication_store
 from tests.end_to_end import harness
@@ -252,7 +253,7 @@ def test_late_status_change_is_undone(play, fires):
 
 def monitored_long_ago(held):
     """Advance past the end of the monitoring."""
-    earlier = msgspec.structs.replace(held.incident, monitored_since=1)
+    earlier = msgspec.structs.replace(held.incident, quiet=QuietPeriod(1, 1))
     return incidents.Change(earlier, held.version, wake=True)
 
 

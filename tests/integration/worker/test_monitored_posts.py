@@ -7,6 +7,7 @@ import pytest
 
 from router.domain import decisions
 from router.domain import reviews as review
+from router.domain.incidents import QuietPeriod
 from router.store import incidents, keys, publishing_state
 from router.worker import reviews
 from tests.end_to_end import harness
@@ -59,7 +60,7 @@ class Page:
         """Advance past the end of the monitoring."""
 
         def make(held):
-            earlier = msgspec.structs.replace(held.incident, monitored_since=1)
+            earlier = msgspec.structs.replace(held.incident, quiet=QuietPeriod(1, 1))
             return incidents.Change(earlier, held.version, wake=True)
 
         assert await self.on.incidents.update("down", make)

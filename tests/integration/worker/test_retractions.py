@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from router.domain import decisions, severities
+from router.domain import decisions, incidents, severities
 from router.domain.reasons import Reason
 from router.store import incidents as incident_store
 from router.store import keys, publishing_state
@@ -290,7 +290,7 @@ def test_changed_post_is_left_to_its_person(with_redis, at, kind):
         await page.reviews().decide(waits, reviews.ReviewDecision("dismissed", "bob"))
         await page.on.turn()
         assert not page.is_down()
-        assert (await page.on.incident()).retractions == {}
+        assert (await page.on.incident()).interventions.retractions == {}
         assert await page.retracts() == ["retracting"]  # The operator has seen the change.
         assert page.is_down()
 
@@ -448,7 +448,7 @@ def test_repeated_retraction_redrives_what_the_vendor_refused(with_redis, at, ki
             known = await page.scene.known()
 
             def give_up(held):
-                after = msgspec.structs.replace(held.incident, abandoned={known.name: page.on.redis_time()})
+                after = incidents.with_interventions(held.incident, discarded_at={known.name: page.on.redis_time()})
                 return incident_store.Change(after, held.version, wake=True)
 
             await page.on.incidents.update("down", give_up)

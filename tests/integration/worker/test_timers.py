@@ -86,7 +86,7 @@ def test_alert_with_end_time_resolves_unless_repeated(with_redis):
         await on.deliver(msgspec.structs.replace(workers.firing(), ends_at=first))
         await on.turn()
         await on.check_before(first)
-        assert (at.states(), (await on.incident()).expires_at) == (["open"], first)
+        assert (at.states(), (await on.incident()).summary.expires_at) == (["open"], first)
         second = await on.redis_now() + window
         await on.deliver(msgspec.structs.replace(workers.firing("f2"), ends_at=second))
         await on.deliver(workers.resolved())

@@ -68,7 +68,7 @@ def play(with_redis, body):
 def test_acknowledgement_at_vendor_is_recorded_once(with_redis):
     async def body(scene):
         await scene.looked()
-        assert (await scene.on.incident()).acknowledgement is None
+        assert (await scene.on.incident()).interventions.acknowledgement is None
         scene.accept()
         held = await scene.held()
         assert (held.destination, held.who, held.name) == ("on-call", "", "a responder at on-call")
@@ -109,7 +109,7 @@ def test_raised_severity_ends_the_acknowledgement_of_the_vendor(with_redis):
         await scene.on.deliver(workers.firing("f2"), level=severities.Severity.CRITICAL)
         await scene.looked()
         incident = await scene.on.incident()
-        assert (incident.acknowledged, incident.acknowledgement.ended_cause) == (None, "escalated")
+        assert (incident.acknowledged, incident.interventions.acknowledgement.ended_cause) == (None, "escalated")
 
     play(with_redis, body)
 

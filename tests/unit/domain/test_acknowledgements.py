@@ -27,14 +27,16 @@ def given(severity: severities.Severity = MAJOR, **more) -> acknowledgements.Ack
 
 def open_incident(level: severities.Severity = MINOR, **changes) -> incidents.Incident:
     opened = folded(routed(level=level))
-    return msgspec.structs.replace(opened, acknowledgement=given(opened.severity), **changes)
+    acknowledged = incidents.with_interventions(opened, acknowledgement=given(opened.severity))
+    return msgspec.structs.replace(acknowledged, **changes)
 
 
 def test_worse_severity_ends_the_acknowledgement():
     before = open_incident()
     after = folded(routed("f2", level=CRITICAL), start=before, now=before.opened_at + SECOND)
     assert after.acknowledged is None
-    assert (after.acknowledgement.ended_cause, after.acknowledgement.who) == ("escalated", "ada")
+    ended = after.interventions.acknowledgement
+    assert (ended.ended_cause, ended.who) == ("escalated", "ada")
     texts = [event.text for event in timeline.events_for_change(before, after, [], NOW)]
     assert "The acknowledgement by ada has ended, because the severity was raised." in texts
 
@@ -43,23 +45,23 @@ def test_worse_severity_ends_the_acknowledgement():
 def test_further_alert_of_no_worse_severity_keeps_it(level):
     before = open_incident()
     after = folded(routed("f2", level=level), start=before)
-    assert after.acknowledged == before.acknowledgement
+    assert after.acknowledged == before.interventions.acknowledgement
 
 
 def test_severity_that_returns_keeps_the_acknowledgement():
     follows = decisions.Response("r", "rules/a.yaml:1", "v1", follows_severity=True)
     opened = folded(routed("a", level=MAJOR, response=follows), routed("b", level=MINOR, response=follows))
-    one = msgspec.structs.replace(opened, acknowledgement=given(MAJOR))
+    one = incidents.with_interventions(opened, acknowledgement=given(MAJOR))
     fallen = folded(routed("a", "resolved", ends_at=200, response=follows), start=one)
     assert fallen.severity == MINOR
     risen = folded(routed("c", level=MAJOR, response=follows), start=fallen)
-    assert (risen.severity, risen.acknowledged) == (MAJOR, one.acknowledgement)
+    assert (risen.severity, risen.acknowledged) == (MAJOR, one.interventions.acknowledgement)
 
 
 def test_lower_severity_does_not_renew_ended_acknowledgement():
     follows = decisions.Response("r", "rules/a.yaml:1", "v1", follows_severity=True)
     opened = folded(routed("a", level=MINOR, response=follows))
-    one = msgspec.structs.replace(opened, acknowledgement=given(MINOR))
+    one = incidents.with_interventions(opened, acknowledgement=given(MINOR))
     worse = folded(routed("b", level=CRITICAL, response=follows), start=one)
     better = folded(routed("b", "resolved", ends_at=200, level=CRITICAL, response=follows), start=worse)
     assert (better.severity, better.acknowledged) == (MINOR, None)
@@ -68,28 +70,31 @@ def test_lower_severity_does_not_renew_ended_acknowledgement():
 def test_alert_that_fires_again_keeps_the_acknowledgement():
     waits = decisions.Response("r", "rules/a.yaml:1", "v1", timing=decisions.Timing(resolve_after=HOUR))
     opened = folded(routed(response=waits))
-    one = msgspec.structs.replace(opened, acknowledgement=given(opened.severity))
+    one = incidents.with_interventions(opened, acknowledgement=given(opened.severity))
     quiet = folded(routed(status="resolved", ends_at=200, response=waits), start=one)
     again = folded(routed(starts_at=300, response=waits), start=quiet, now=one.opened_at + SECOND)
-    assert (quiet.status, again.episode, again.acknowledged) == ("open", one.episode, one.acknowledgement)
+    assert (quiet.status, again.episode, again.acknowledged) == ("open", one.episode, one.interventions.acknowledgement)
 
 
 def test_reopened_incident_is_not_acknowledged():
     reopens = decisions.Response("r", "rules/a.yaml:1", "v1", timing=decisions.Timing(reopen_within=HOUR))
     opened = folded(routed(response=reopens))
-    one = msgspec.structs.replace(opened, acknowledgement=given(opened.severity))
+    one = incidents.with_interventions(opened, acknowledgement=given(opened.severity))
     over = folded(routed(status="resolved", ends_at=200, response=reopens), start=one)
     assert over.acknowledged is None
-    assert over.acknowledgement == one.acknowledgement
+    assert over.interventions.acknowledgement == one.interventions.acknowledgement
     again = folded(routed(starts_at=300, response=reopens), start=over, now=one.opened_at + SECOND, episode="e2")
-    assert (again.status, again.follows, again.acknowledgement) == ("open", "e1", None)
+    assert (again.status, again.follows, again.interventions.acknowledgement) == ("open", "e1", None)
 
 
 def test_time_alone_keeps_the_acknowledgement():
     stale = decisions.Response("r", "rules/a.yaml:1", "v1", timing=decisions.Timing(stale_after=HOUR))
     opened = folded(routed("a", response=stale), routed("b", response=stale, received_at=NOW))
-    one = msgspec.structs.replace(opened, acknowledgement=given(opened.severity))
-    assert timing.apply_timers(one, now=one.opened_at + SECOND, episode="e2").acknowledged == one.acknowledgement
+    one = incidents.with_interventions(opened, acknowledgement=given(opened.severity))
+    assert (
+        timing.apply_timers(one, now=one.opened_at + SECOND, episode="e2").acknowledged
+        == one.interventions.acknowledgement
+    )
 
 
 def test_acknowledgement_is_announced_once():
@@ -184,7 +189,7 @@ def test_decision_ends_a_take_without_a_release():
     told, post = Told(), a_publication(pending_review="d1", review_since=NOW)
     told.look(an_incident(takes=taken(NOW + HOUR)), post, reviews=[a_review()])
     verdict = reviews.Verdict("approved", "bob", NOW + SECOND, "d1")
-    assert told.look(an_incident(review_verdicts={"page": verdict}), post) == ["review.decided"]
+    assert told.look(an_incident(verdicts={"page": verdict}), post) == ["review.decided"]
 
 
 def test_take_pauses_reminders_and_escalation():

@@ -21,9 +21,11 @@ EPISODE = "e1"
 def an_incident(**changes) -> incidents.Incident:
     opening = alerts.Alert("am", "f1", "firing", NOW, 0, title="Checkout is down")
     made = incidents.Incident(
-        "down", "open", 1, EPISODE, MAJOR, NOW, response=RESPONSE, opening_alert=opening, fires=1, changed_at=NOW
+        "down", "open", 1, EPISODE, MAJOR, NOW, response=RESPONSE, opening_alert=opening, changed_at=NOW
     )
-    return msgspec.structs.replace(made, **changes)
+    made = msgspec.structs.replace(made, summary=incidents.AlertSummary(1))
+    decided = {name: changes.pop(name) for name in incidents.Interventions.__struct_fields__ if name in changes}
+    return msgspec.structs.replace(incidents.with_interventions(made, **decided), **changes)
 
 
 def a_publication(destination: str = "page", **changes) -> publication.Publication:
@@ -147,7 +149,7 @@ class TestReviews:
         assert waiting.review.message == "We are on it."
         changed = told.events(an_incident(), reviews=[a_review("d2")], after=announcements.SPACING)
         assert [(event.previous_digest, event.review.digest) for event in changed] == [("d1", "d2")]
-        approved = an_incident(review_verdicts={"page": review.Verdict("approved", "ann", NOW, "d2", "looks right")})
+        approved = an_incident(verdicts={"page": review.Verdict("approved", "ann", NOW, "d2", "looks right")})
         (decided,) = told.events(approved, a_publication())
         assert (decided.outcome, decided.by, decided.reason) == ("approved", "ann", "looks right")
         assert told.look(approved, a_publication()) == []
@@ -156,19 +158,19 @@ class TestReviews:
         told = Told()
         told.look(an_incident(), reviews=[a_review()])
         edited = review.Verdict("approved", "ann", NOW, "d1", fields={"message": "Ours."})
-        (decided,) = told.events(an_incident(review_verdicts={"page": edited}))
+        (decided,) = told.events(an_incident(verdicts={"page": edited}))
         assert decided.outcome == "edited"
 
     def test_next_version_after_a_decision_waits_anew(self):
         told = Told()
         told.look(an_incident(), reviews=[a_review()])
-        decided = an_incident(review_verdicts={"page": review.Verdict("approved", "ann", NOW, "d1")})
+        decided = an_incident(verdicts={"page": review.Verdict("approved", "ann", NOW, "d1")})
         assert told.look(decided, reviews=[a_review("d2")]) == ["review.decided", "review.waiting"]
 
     def test_decision_on_a_review_never_announced_is_announced(self):
         told = Told()
         told.look(an_incident())
-        decided = an_incident(review_verdicts={"page": review.Verdict("dismissed", "ann", NOW)})
+        decided = an_incident(verdicts={"page": review.Verdict("dismissed", "ann", NOW)})
         assert told.look(decided) == ["review.decided"]
 
     @pytest.mark.parametrize(

@@ -30,18 +30,19 @@ def test_an_incident_that_overtook_nothing_ends():
 
 def test_an_incident_that_overtook_a_delivery_goes_quiet():
     found = postponed(closed_at=5)
-    assert (found.status, found.quiet_since, found.quiet_after, found.closed_at) == ("open", NOW, OVERTAKEN_AT, 5)
+    assert (found.status, found.closed_at) == ("open", 5)
+    assert found.quiet == incidents.QuietPeriod(NOW, overtaken_at=OVERTAKEN_AT)
 
 
 def test_incident_in_its_quiet_period_waits_as_well():
     found = postponed(resolve_after=60 * SECOND)
-    assert (found.quiet_since, found.quiet_after) == (NOW, OVERTAKEN_AT)
+    assert found.quiet == incidents.QuietPeriod(NOW, overtaken_at=OVERTAKEN_AT)
 
 
 def test_a_further_fold_does_not_end_what_waits():
     before = postponed()
     later = ending.postponed(before, timing.quiet(before, NOW + SECOND), OVERTAKEN_AT, NOW + SECOND)
-    assert (later.status, later.quiet_since, later.quiet_after) == ("open", NOW, OVERTAKEN_AT)
+    assert (later.status, later.quiet) == ("open", incidents.QuietPeriod(NOW, overtaken_at=OVERTAKEN_AT))
 
 
 def test_fold_without_earlier_pending_deliveries_ends_waiting_incidents():

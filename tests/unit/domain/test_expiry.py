@@ -111,7 +111,7 @@ def test_old_message_does_not_refire_a_resolved_alert():
 
 def test_end_from_the_sender_counts_before_its_time():
     life = Life().fires(until=60).after(10).resolves()
-    assert (life.status, life.incident.expires_at, timing.due(life.incident)) == ("closed", 0, 0)
+    assert (life.status, life.incident.summary.expires_at, timing.due(life.incident)) == ("closed", None, 0)
 
 
 def test_what_is_held_and_ends_opens_nothing():
@@ -121,7 +121,7 @@ def test_what_is_held_and_ends_opens_nothing():
 
 def test_resolve_after_begins_with_the_last_alert_s_end():
     life = Life(resolve_after=300).fires(until=60).after(359)
-    assert (life.status, life.incident.quiet_since) == ("open", START + 60 * SECOND)
+    assert (life.status, life.incident.quiet) == ("open", incidents.QuietPeriod(START + 60 * SECOND))
     assert life.after(1).status == "closed"
 
 
@@ -179,7 +179,7 @@ def test_earlier_stored_states_and_incidents_are_read():
     state = msgspec.msgpack.decode(msgspec.msgpack.encode([1, False, 0, 2, 7]), type=alert_states.AlertState)
     assert (state.expired, state.starts_at, state.severity, state.others) == (False, 1, MINOR, ())
     stored = msgspec.to_builtins(incidents.Incident("k", status="open"))
-    assert stored == {"key": "k", "status": "open"}, "what has its default is not stored"
+    assert stored == {"incident": "k", "status": "open"}, "what has its default is not stored"
     assert timing.due(msgspec.convert(stored, incidents.Incident)) == 0
 
 

@@ -24,9 +24,11 @@ def an_incident(reminders: decisions.Reminders = BOTH, **changes) -> incidents.I
     alert = alerts.Alert("am", "f1", "firing", OPENED, 0, title="Checkout is down")
     response = decisions.Response("r", "rules/a.yaml:1", "v1", reminders=reminders)
     made = incidents.Incident(
-        "down", "open", 1, "e1", MAJOR, OPENED, response=response, opening_alert=alert, fires=1, changed_at=OPENED
+        "down", "open", 1, "e1", MAJOR, OPENED, response=response, opening_alert=alert, changed_at=OPENED
     )
-    return msgspec.structs.replace(made, **changes)
+    made = msgspec.structs.replace(made, summary=incidents.AlertSummary(1))
+    decided = {name: changes.pop(name) for name in incidents.Interventions.__struct_fields__ if name in changes}
+    return msgspec.structs.replace(incidents.with_interventions(made, **decided), **changes)
 
 
 def acknowledged(minute: float, **more) -> acknowledgements.Acknowledgement:
@@ -74,7 +76,7 @@ def test_ended_acknowledgement_starts_the_period_over():
     assert played((15, an_incident()), (41, one), (54, one), (55, one)) == ["unacknowledged", "", "", "unacknowledged"]
 
 
-@pytest.mark.parametrize("changes", [{"fires": 0}, {"status": "closed"}, {"response": None}])
+@pytest.mark.parametrize("changes", [{"summary": incidents.AlertSummary()}, {"status": "closed"}, {"response": None}])
 def test_nothing_reminds_while_no_alert_fires(changes):
     one = an_incident(**changes)
     reminded = incident_reminders.remind(None, one, announcements.about(an_incident()), OPENED + 60 * MINUTE)

@@ -116,7 +116,7 @@ def test_refiring_soon_after_the_end_skips_the_hold():
 
 def test_refiring_later_is_a_separate_incident():
     life = Life(open_after=60, reopen_within=600).fires().after(60).resolves().after(600).fires()
-    assert (life.status, life.incident.follows) == ("pending", "")
+    assert (life.status, life.incident.follows) == ("pending", None)
 
 
 def test_alert_that_is_no_longer_received_ends():

@@ -30,8 +30,10 @@ def target(publish: str = "auto", **more) -> decisions.Target:
 def opened(*targets: decisions.Target, labels=None, **more) -> incidents.Incident:
     response = decisions.Response("r", "f:1", "v", targets or (target(),))
     first = alerts.Alert("am", "a", "firing", 1, 0, title="t", labels=labels or {})
+    decided = {name: more.pop(name) for name in incidents.Interventions.__struct_fields__ if name in more}
     given = {"status": "open", "episode": "e1", "severity": MAJOR, "opened_at": NOW, **more}
-    return incidents.Incident(key="k", response=response, opening_alert=first, **given)
+    made = incidents.Incident(key="k", response=response, opening_alert=first, **given)
+    return incidents.with_interventions(made, **decided)
 
 
 def known(**more) -> publications.Publication:
@@ -72,22 +74,22 @@ def test_fallback_replaces_forbidden_text_with_notice():
 
 def test_reviewer_s_text_overrides_the_rule_s():
     approved = reviews.Verdict("approved", "ann", NOW, "d", fields={"title": "Hers"})
-    desired = wanted(opened(review_verdicts={"page": approved}))
+    desired = wanted(opened(verdicts={"page": approved}))
     assert desired.content.fields == {"title": "Hers", "message": "m"}
     assert desired.verdict is approved
     dismissed = reviews.Verdict("dismissed", "ann", NOW, "d")
-    assert wanted(opened(review_verdicts={"page": dismissed})).content.fields["title"] == "10.0.0.1"
+    assert wanted(opened(verdicts={"page": dismissed})).content.fields["title"] == "10.0.0.1"
 
 
 def test_dismissed_update_keeps_the_earlier_reviewed_text():
     dismissed = reviews.Verdict("dismissed", "bob", NOW, "d", fields={"title": "Hers"})
-    desired = wanted(opened(review_verdicts={"page": dismissed}))
+    desired = wanted(opened(verdicts={"page": dismissed}))
     assert (desired.content.fields["title"], desired.note) == ("Hers", None)
 
 
 def test_decision_applies_to_its_episode_and_page():
     said = {"page": reviews.Verdict("approved", "ann", NOW), "other": reviews.Verdict("dismissed", "bob", NOW)}
-    one = opened(review_verdicts=said)
+    one = opened(verdicts=said)
     assert wanted(one).verdict is said["page"]
     earlier = publications.Publication("e0", "page", state="open", content=publications.Content(MAJOR, {}))
     assert wanted(one, earlier).verdict is None
@@ -126,7 +128,7 @@ def test_review_settings_of_the_rule_are_included():
 
 
 def test_pardons_are_for_one_publication_of_one_episode():
-    one = opened(pardons={"e1/page": 5}, abandoned={"e0/page": 6})
+    one = opened(redriven_at={"e1/page": 5}, discarded_at={"e0/page": 6})
     assert (wanted(one).redriven_at, wanted(one).discarded_at) == (5, 0)
     earlier = publications.Publication("e0", "page", content=publications.Content(MAJOR, {}))
     assert (wanted(one, earlier).redriven_at, wanted(one, earlier).discarded_at) == (0, 6)
@@ -147,7 +149,7 @@ def test_invisible_characters_of_a_reviewer_are_removed():
     approved = reviews.Verdict(
         "approved", "ann", NOW, "d", fields={"title": "He\u200brs\u202e", "components": ["A\u2060"]}
     )
-    shown = wanted(opened(review_verdicts={"page": approved}), render_public=render_public).content.fields
+    shown = wanted(opened(verdicts={"page": approved}), render_public=render_public).content.fields
     assert shown == {"title": "Hers", "message": "m", "components": ["A"]}
 
 
@@ -212,7 +214,7 @@ OPEN = {"state": "open", "vendor_id": "v1"}
 
 
 def quiet(*targets: decisions.Target, **more) -> incidents.Incident:
-    return opened(*targets, quiet_since=NOW, monitored_since=NOW, **more)
+    return opened(*targets, quiet=incidents.QuietPeriod(NOW, NOW), **more)
 
 
 def test_quiet_incident_is_monitored_where_shown():
@@ -259,12 +261,12 @@ def test_only_public_posts_end_with_a_reviewer():
 def test_reviewer_s_update_text_does_not_replace_the_message():
     words = {"title": "Hers", "update_message": "We look on."}
     one = quiet(
-        target(ending=MONITORING), review_verdicts={"page": reviews.Verdict("approved", "ann", NOW, "d", fields=words)}
+        target(ending=MONITORING), verdicts={"page": reviews.Verdict("approved", "ann", NOW, "d", fields=words)}
     )
     fields = wanted(one, known(**OPEN)).content.fields
     assert (fields["title"], fields["update_message"]) == ("Hers", "Fixed.")
     own = reviews.Verdict("approved", "ann", NOW, "d", fields=words, ending={"update_message": "All is well."})
-    fields = wanted(msgspec.structs.replace(one, review_verdicts={"page": own}), known(**OPEN)).content.fields
+    fields = wanted(incidents.with_interventions(one, verdicts={"page": own}), known(**OPEN)).content.fields
     assert (fields["title"], fields["update_message"]) == ("Hers", "All is well.")
 
 

@@ -32,7 +32,8 @@ def opened(what: reviews.What) -> incidents.Incident:
     """Return an incident with a review. Every review except an opening follows an earlier verdict."""
     earlier = {} if what == "opening" else {"page": review.Verdict("approved", "eve", 1)}
     status = "closed" if what == "resolution" else "open"
-    return incidents.Incident("down", status=status, generation=1, episode="e1", review_verdicts=earlier)
+    decided = incidents.Interventions(verdicts=earlier)
+    return incidents.Incident("down", status=status, generation=1, episode="e1", interventions=decided)
 
 
 class Document:
@@ -57,7 +58,7 @@ def deciding(document: Document, what: reviews.What, kind: str, who: str, outcom
     yield
     verdict, fields = WORDS[kind]
     one = seen(what)
-    earlier = checked.review_verdicts.get("page")
+    earlier = checked.interventions.verdicts.get("page")
     given = reviews.verdict(one, reviews.ReviewDecision(verdict, who, fields=fields), 5, earlier)
     yield
     while True:
@@ -122,7 +123,7 @@ def test_exactly_one_of_two_decisions_wins(contest):
         document, outcomes = contest(randomness, what, (one, other))
         won = [given for given in outcomes.values() if given is not None]
         # A reviewer that starts after the other's write decides on the other's verdict, without a conflict.
-        last = document.incident.review_verdicts["page"]
+        last = document.incident.interventions.verdicts["page"]
         assert last in won
         lost += len(won) == 1
         if len(won) == 2:
@@ -140,7 +141,7 @@ def test_one_of_several_concurrent_decisions_wins():
             next(person)
         interleaved(randomness, *people, folding(document))
         (won,) = (given for given in outcomes.values() if given is not None)
-        assert document.incident.review_verdicts["page"] == won
+        assert document.incident.interventions.verdicts["page"] == won
         assert len(outcomes) == 3
 
 
@@ -154,12 +155,12 @@ def test_retraction_defeats_decisions_on_earlier_versions():
         for person in people:
             next(person)
         interleaved(randomness, *people, retracting(document, "ann"), folding(document))
-        assert document.incident.retractions["e1/page"].who == "ann"
+        assert document.incident.interventions.retractions["e1/page"].who == "ann"
         won = [given for given in outcomes.values() if given is not None]
         assert len(won) <= 1
         refused += not won
-        assert document.incident.review_verdicts.get("page") == (
-            won[0] if won else opened(what).review_verdicts.get("page")
+        assert document.incident.interventions.verdicts.get("page") == (
+            won[0] if won else opened(what).interventions.verdicts.get("page")
         )
     assert 0 < refused < INTERLEAVINGS
 
@@ -170,12 +171,12 @@ def test_publishing_again_is_refused_after_another_retraction(kind):
     first, second = (review.Retraction("ann", at, "false", review.RETRACTION) for at in (3, 4))
     one = seen("opening")._replace(retraction=first)
     given = reviews.verdict(one, reviews.ReviewDecision(verdict, "bob", fields=fields), 5)
-    incident = msgspec.structs.replace(opened("opening"), retractions={"e1/page": second})
+    incident = incidents.with_interventions(opened("opening"), retractions={"e1/page": second})
     assert reviews.decided(incident, one, given, None) is None
-    incident = msgspec.structs.replace(incident, retractions={})
+    incident = incidents.with_interventions(incident, retractions={})
     assert reviews.decided(incident, one, given, None) is None
-    incident = msgspec.structs.replace(incident, retractions={"e1/page": first})
-    assert reviews.decided(incident, one, given, None).review_verdicts == {"page": given}
+    incident = incidents.with_interventions(incident, retractions={"e1/page": first})
+    assert reviews.decided(incident, one, given, None).interventions.verdicts == {"page": given}
 
 
 @pytest.mark.parametrize("what", WHATS)
@@ -183,12 +184,12 @@ def test_decisions_on_two_pages_are_independent(what):
     incident = opened(what)
     for page in ("page", "other-page"):
         one = seen(what, page)
-        earlier = incident.review_verdicts.get(page)
+        earlier = incident.interventions.verdicts.get(page)
         incident = reviews.decided(
             incident, one, reviews.verdict(one, reviews.ReviewDecision("approved", "ann"), 5), earlier
         )
         assert incident is not None
-    assert incident.review_verdicts.keys() == {"page", "other-page"}
+    assert incident.interventions.verdicts.keys() == {"page", "other-page"}
 
 
 @pytest.mark.parametrize(("what", "kind"), KINDS)
@@ -196,5 +197,5 @@ def test_a_decision_on_another_episode_is_refused(what, kind):
     verdict, fields = WORDS[kind]
     one = seen(what)
     given = reviews.verdict(one, reviews.ReviewDecision(verdict, "ann", fields=fields), 5)
-    later = msgspec.structs.replace(opened(what), episode="e2", review_verdicts={})
+    later = msgspec.structs.replace(opened(what), episode="e2", interventions=incidents.Interventions())
     assert reviews.decided(later, one, given, None) is None

@@ -1,0 +1,126 @@
+"""Documents of schema version 4, in which the parts of an incident are fields of the incident.
+
+The fields have 0 or an empty text where there is nothing. Only these documents have a field ``key``.
+"""
+
+import msgspec
+
+from router.domain import acknowledgements, alert_states, alerts, decisions, incidents, reviews, severities
+from router.domain.asks import Ask, StoredAsk
+from router.domain.corrections import Correction
+from router.domain.times import Timestamp
+
+_STORED_NAMES = {
+    "oldest_received_at": "heard_since",
+    "oldest_tombstone_at": "tombstones_since",
+    "hold_dropped_at": "unheld_at",
+    "overflow_count": "unheld",
+    "last_heartbeat_at": "beat_at",
+    "review_verdicts": "verdicts",
+}
+
+
+class FlatIncident(msgspec.Struct, frozen=True, gc=False, rename=_STORED_NAMES):
+    """An incident document of version 4. ``fires`` is -1 if the alerts weren't counted yet."""
+
+    key: str
+    status: incidents.Status = "closed"
+    generation: int = 0
+    episode: str = ""
+    severity: severities.Severity = severities.Severity.INFO
+    opened_at: Timestamp = Timestamp(0)
+    closed_at: Timestamp = Timestamp(0)
+    changed_at: Timestamp = Timestamp(0)
+    accepted_at: Timestamp = Timestamp(0)
+    response: decisions.Response | None = None
+    opening_alert: alerts.Alert | None = None
+    alerts: dict[str, alert_states.AlertState] = {}
+    review_verdicts: dict[str, reviews.Verdict] = {}
+    pardons: dict[str, Timestamp] = {}
+    abandoned: dict[str, Timestamp] = {}
+    pending_since: Timestamp = Timestamp(0)
+    quiet_since: Timestamp = Timestamp(0)
+    follows: str = ""
+    fires: int = -1
+    oldest_received_at: Timestamp = Timestamp(0)
+    oldest_tombstone_at: Timestamp = Timestamp(0)
+    held_since: Timestamp = Timestamp(0)
+    hold_dropped_at: Timestamp = Timestamp(0)
+    changes: tuple[Timestamp, ...] = ()
+    muted: dict[str, incidents.Muted] = {}
+    overflow_count: int = 0
+    last_heartbeat_at: Timestamp = Timestamp(0)
+    expires_at: Timestamp = Timestamp(0)
+    trace: str = ""
+    asks: tuple[Ask, ...] = ()
+    held_alerts: dict[str, decisions.Routed] = {}
+    ignored_at: Timestamp = Timestamp(0)
+    quiet_after: Timestamp = Timestamp(0)
+    monitored_since: Timestamp = Timestamp(0)
+    sole_ask: StoredAsk | None = None
+    retractions: dict[str, reviews.Retraction] = {}
+    ended_at: Timestamp = Timestamp(0)
+    corrections: dict[str, Correction] = {}
+    acknowledgement: acknowledgements.Acknowledgement | None = None
+    takes: dict[str, reviews.Take] = {}
+
+    def nested(self) -> incidents.Incident:
+        """Return the incident with nested parts."""
+        return incidents.Incident(
+            self.key,
+            self.status,
+            self.generation,
+            self.episode,
+            self.severity,
+            opened_at=self.opened_at,
+            closed_at=self.closed_at,
+            changed_at=self.changed_at,
+            accepted_at=self.accepted_at,
+            ended_at=self.ended_at or None,
+            response=self.response,
+            opening_alert=self.opening_alert,
+            alerts=self.alerts,
+            summary=self._summary(),
+            asks=self.asks,
+            sole_ask=self.sole_ask,
+            hold=self._hold(),
+            held_alerts=self.held_alerts,
+            quiet=self._quiet(),
+            changes=self.changes,
+            follows=self.follows or None,
+            muted=self.muted,
+            overflow_count=self.overflow_count,
+            last_heartbeat_at=self.last_heartbeat_at or None,
+            ignored_at=self.ignored_at or None,
+            trace=self.trace,
+            interventions=self._interventions(),
+        )
+
+    def _summary(self) -> incidents.AlertSummary:
+        fires = self.fires if self.fires >= 0 else sum(not state.resolved for state in self.alerts.values())
+        return incidents.AlertSummary(
+            fires, self.oldest_received_at or None, self.expires_at or None, self.oldest_tombstone_at or None
+        )
+
+    def _hold(self) -> incidents.Hold | None:
+        # Documents from before ``max_hold`` have no ``held_since``.
+        began_at = self.held_since or self.pending_since
+        if not began_at:
+            return None
+        return incidents.Hold(began_at, self.pending_since or None, self.hold_dropped_at or None)
+
+    def _quiet(self) -> incidents.QuietPeriod | None:
+        if not self.quiet_since:
+            return None
+        return incidents.QuietPeriod(self.quiet_since, self.monitored_since or None, self.quiet_after or None)
+
+    def _interventions(self) -> incidents.Interventions:
+        return incidents.Interventions(
+            verdicts=self.review_verdicts,
+            redriven_at=self.pardons,
+            discarded_at=self.abandoned,
+            retractions=self.retractions,
+            corrections=self.corrections,
+            takes=self.takes,
+            acknowledgement=self.acknowledgement,
+        )
