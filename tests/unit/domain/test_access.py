@@ -22,7 +22,7 @@ def test_role_includes_all_lower_roles():
     assert access.Role.VIEWER < access.Role.RESPONDER < access.Role.ADMIN
 
 
-def test_a_role_is_written_as_its_word():
+def test_roles_are_listed_by_name_in_order():
     assert list(access.ROLES) == ["viewer", "responder", "admin"]
     assert all(role.word == word for word, role in access.ROLES.items())
 
@@ -61,7 +61,7 @@ def test_token_is_invalid_from_its_expiry_time():
     assert not token.valid(secret, NOW + DAY)
 
 
-def test_a_token_without_an_end_holds_for_ever():
+def test_token_without_expiry_time_never_expires():
     token, text = made()
     assert token.valid(access.split_token(text)[1], NOW + 10_000 * DAY)
 
@@ -89,7 +89,7 @@ def test_any_text_can_be_parsed_as_a_token(text):
     assert not made()[0].valid(text.encode("utf-8", "replace").decode(), NOW)
 
 
-def test_two_tokens_are_never_alike():
+def test_new_tokens_have_distinct_ids_and_digests():
     numbers = itertools.count()
 
     def counted(size: int) -> str:

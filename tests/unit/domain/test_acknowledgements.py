@@ -42,7 +42,7 @@ def test_worse_severity_ends_the_acknowledgement():
 
 
 @pytest.mark.parametrize("level", [MINOR, severities.Severity.INFO])
-def test_further_alert_of_no_worse_severity_keeps_it(level):
+def test_alert_of_no_worse_severity_keeps_the_acknowledgement(level):
     before = open_incident()
     after = folded(routed("f2", level=level), start=before)
     assert after.acknowledged == before.interventions.acknowledgement
@@ -126,7 +126,7 @@ def test_withdrawal_and_next_acknowledgement_are_announced():
     assert told.look(an_incident(acknowledgement=second), after=SECOND) == ["incident.acknowledged"]
 
 
-def test_acknowledgement_that_ended_between_looks_is_announced_whole():
+def test_acknowledgement_ended_between_comparisons_is_fully_announced():
     told = Told()
     told.look(an_incident())
     ended = given(ended_at=NOW + SECOND, ended_cause="escalated")
@@ -156,7 +156,7 @@ def test_unacknowledged_incident_reminds_until_acknowledged():
     assert (told.due, told.look(reminding(acknowledgement=given()), after=HOUR)) == (0, [])
 
 
-def test_late_announcement_is_no_reminder():
+def test_late_announcement_sends_no_reminder():
     told = Told()
     assert told.look(reminding(), after=700 * SECOND) == ["incident.opened"]
     assert told.look(reminding(), after=SECOND) == []

@@ -37,7 +37,7 @@ def test_alert_affects_the_component_of_its_field_s_text():
     ("field", "text"),
     [("title", "t"), ("source", "am"), ("severity", "page"), ("annotations.team", "web"), ("labels.a.b", "dotted")],
 )
-def test_every_field_that_rules_may_name_is_read(field, text):
+def test_components_are_read_from_every_alert_field(field, text):
     of = response(decisions.Target("page", parts={field: {text: "Website"}}))
     labels = {"a.b": "dotted"}
     one = alerts.Alert("am", "f", "firing", 1, 0, "t", labels, {"team": "web"}, "page")
@@ -68,7 +68,7 @@ def test_component_recovers_with_its_last_resolved_alert():
     assert shown(again, last=shown(after, last=told)) == {"Checkout": "minor", "Search": "minor"}
 
 
-def test_while_nothing_fires_they_stay_as_they_are():
+def test_quiet_period_keeps_component_statuses():
     patient = response(timing=decisions.Timing(resolve_after=1_000_000))
     one = folded(routed("pay", of=patient))
     after = folded(routed("pay", "resolved", of=patient), start=one, now=NOW + 1)
@@ -88,7 +88,7 @@ def test_other_components_are_not_reset():
     assert shown(one, last=["Search"]) == {"Checkout": "minor"}
 
 
-def test_other_pages_have_nothing_of_it():
+def test_component_is_shown_only_on_its_page():
     other = decisions.Target("other", parts={"labels.service": {"pay": "Payments"}})
     one = folded(routed("pay", of=response(PAGE, other)))
     assert affected_components.shown(one, other, None, None) == {"Payments": "minor"}

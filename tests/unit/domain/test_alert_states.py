@@ -62,7 +62,7 @@ def test_same_start_fires_again_after_the_window():
     assert fires_in_any_order(firing(1), resolved(20), firing(25.1))
 
 
-def test_known_end_does_not_end_it_again():
+def test_repeated_end_does_not_resolve_refired_alert():
     state = state_after(firing(1), resolved(20, ends=19), firing(40))
     assert alert_states.merge(state, resolved(41, ends=19), WINDOW) == (state, "ignored")
     assert not fires(firing(1), resolved(20, ends=19), firing(40), resolved(50, ends=49))
@@ -73,7 +73,7 @@ def test_resolution_older_than_the_window_is_late():
     assert fires_in_any_order(firing(1), firing(30), resolved(20, ends=19))
 
 
-def test_resolution_before_its_firing_message_ends_it():
+def test_resolution_received_first_resolves_the_alert():
     assert not fires(resolved(5), firing(6))
 
 
@@ -83,7 +83,7 @@ def test_newest_received_severity_counts_in_any_order():
         assert state_after(*order).severity is MINOR
 
 
-def test_repeat_costs_a_write_once_a_window():
+def test_repeat_changes_the_state_once_per_window():
     state = state_after(firing(1))
     assert alert_states.merge(state, firing(5), WINDOW) == (state, "unchanged")
     assert alert_states.merge(state, firing(6.1), WINDOW)[1] == "changed"
@@ -117,7 +117,7 @@ class TestSeveralSenders:
         state = state_after(firing(1), firing(10, starts=9), resolved(12, starts=9))
         assert alert_states.merge(state, firing(13), WINDOW) == (state, "ignored")
 
-    def test_no_more_instances_than_are_bounded(self):
+    def test_number_of_instances_is_limited(self):
         state = state_after(*(firing(n, starts=n, origin=f"o{n}") for n in range(1, 20)))
         assert len(state.others) == alert_states.MAX_INSTANCES - 1
 
@@ -140,7 +140,7 @@ class TestClocks:
         assert state_after(firing(1), resolved(10, ends=70)).ends_at == at(10)
 
     @pytest.mark.parametrize("behind", [5, 60, 600])
-    def test_clock_that_is_behind_changes_nothing(self, behind):
+    def test_slow_sender_clock_does_not_affect_the_state(self, behind):
         old = {"starts": -behind}
         assert fires(firing(1, **old))
         assert not fires(firing(1, **old), resolved(10, ends=10 - behind, **old))
@@ -152,14 +152,14 @@ class TestClocks:
 class TestExpiry:
     """Alerts that expire unless they are repeated."""
 
-    def test_expired_alert_that_continues_fires_at_once(self):
+    def test_repeat_of_expired_alert_fires_immediately(self):
         state = alert_states.expire(state_after(firing(1, ends=5)), at(5))
         assert state.resolved
         assert state.expired
         assert not alert_states.merge(state, firing(6, ends=10), WINDOW)[0].resolved
         assert alert_states.merge(state, firing(6, ends=5), WINDOW)[0] is state
 
-    def test_each_instance_expires_by_itself(self):
+    def test_instances_expire_independently(self):
         state = state_after(firing(1, ends=5, origin="a"), firing(2, starts=1, ends=9, origin="b"))
         later = alert_states.expire(state, at(6))
         assert not later.resolved
@@ -202,7 +202,7 @@ def oracle(messages: list[Said]) -> bool:
 
 
 @given(st.lists(said, min_size=1, max_size=6), st.randoms(use_true_random=False))
-def test_order_and_repetition_don_t_decide(messages, order):
+def test_order_and_repetition_do_not_affect_the_state(messages, order):
     shuffled = [*messages, *messages[:2]]
     order.shuffle(shuffled)
     assert fires(*(one.message() for one in messages)) == oracle(messages)
@@ -213,7 +213,7 @@ replicas = st.lists(st.tuples(st.integers(1, 6), st.booleans(), st.sampled_from(
 
 
 @given(replicas, st.randoms(use_true_random=False))
-def test_fires_while_any_replica_does(messages, order):
+def test_alert_fires_while_any_replica_fires(messages, order):
     """Each replica has its own origin and start, so a late delivery of one doesn't affect the others."""
     starts = {"a": -100, "b": -90}
     made = [

@@ -178,12 +178,12 @@ def test_unknown_active_alert_is_found_every_second_poll():
     assert when == [2, 4]
 
 
-def test_what_begins_anew_there_is_waited_for_anew():
+def test_restarted_alert_is_found_only_after_another_poll():
     memory = compared(alertmanager_diff.Memory(), {}, {"a": alertmanager_diff.Held(1_000, True)}, 0).memory
     assert compared(memory, {}, {"a": alertmanager_diff.Held(9_000, True)}, 2).found == {}
 
 
-def test_alert_resolved_here_is_over_unless_it_restarted():
+def test_resolved_alert_is_found_only_after_a_restart():
     here = seen(folded(routed("a", "resolved", 5_123, 6_000)))
     assert (
         compared(
@@ -202,7 +202,7 @@ def test_alert_active_since_its_resolution_returns():
     assert compared(memory, here, there, 10).found == {"a": NOW}
 
 
-def test_alert_about_to_expire_is_worth_refreshing():
+def test_alert_about_to_expire_is_refreshed():
     there, memory = {"a": alertmanager_diff.Held(100, True)}, alertmanager_diff.Memory({"a": (100, NOW)})
     soon = seen(folded(routed("a", "firing", 100, NOW + MINUTE)))
     assert compared(memory, soon, there, 2).found == {"a": 100}
@@ -211,7 +211,7 @@ def test_alert_about_to_expire_is_worth_refreshing():
 
 
 @pytest.mark.parametrize(("minutes", "found"), [(40, {}), (50, {"a": 100})])
-def test_alert_about_to_go_stale_is_worth_refreshing(minutes, found):
+def test_alert_about_to_go_stale_is_refreshed(minutes, found):
     patient = msgspec.structs.replace(RESPONSE, timing=decisions.Timing(stale_after=60 * MINUTE))
     held = folded(routed("a", "firing", 100, response=patient))
     here = seen(held, NOW + minutes * MINUTE)
@@ -248,7 +248,7 @@ def test_set_aside_heartbeat_does_not_fire():
     assert seen(incidents.Incident(key="key", muted=aside)) == {}
 
 
-def test_alerts_of_other_sources_are_not_known():
+def test_alerts_of_other_sources_are_ignored():
     assert seen(folded(routed("a", "firing", 100)), source="other") == {}
 
 

@@ -58,7 +58,7 @@ class Told:
         return list(made.found)
 
 
-def test_life_of_incident_is_announced_once_each():
+def test_each_incident_transition_is_announced_once():
     told = Told()
     absent, shown = a_publication(), a_publication(state="open", digest="c1", url="https://vendor.example/1")
     assert told.look(an_incident(), absent) == ["incident.opened"]
@@ -70,7 +70,7 @@ def test_life_of_incident_is_announced_once_each():
     assert told.look(over, a_publication(state="resolved", digest="c2")) == []
 
 
-def test_incident_that_ended_between_looks_is_announced_whole():
+def test_incident_ended_between_comparisons_is_fully_announced():
     assert Told().look(an_incident(status="closed", closed_at=NOW)) == ["incident.opened", "incident.resolved"]
 
 
@@ -80,7 +80,7 @@ def test_opening_has_the_highest_severity_so_far():
     assert opened.incident.reference.startswith("IR-")
 
 
-def test_new_episode_ends_the_one_before():
+def test_new_episode_announces_the_previous_one_s_end():
     told = Told()
     told.look(an_incident())
     again = an_incident(episode="e2", follows=EPISODE, opened_at=NOW + SECOND)
@@ -99,7 +99,7 @@ def test_minor_events_wait_for_the_spacing():
     assert (escalated.previous_severity, escalated.incident.severity) == ("major", "critical")
 
 
-def test_minor_events_go_with_major_ones_at_once():
+def test_major_event_releases_minor_events_immediately():
     told = Told()
     told.look(an_incident())
     published = told.look(an_incident(severity=CRITICAL), a_publication(state="open"), after=SECOND)
@@ -132,7 +132,7 @@ def test_changed_publication_is_an_update(changes):
     assert updated.publications[0].public
 
 
-def test_refused_operation_is_announced_once_each_time():
+def test_each_rejected_operation_is_announced_once():
     told = Told()
     told.look(an_incident(), a_publication())
     dead = a_publication(dead="422: no such component", rejected_operation="open/c1", rejected_at=NOW)
@@ -154,20 +154,20 @@ class TestReviews:
         assert (decided.outcome, decided.by, decided.reason) == ("approved", "ann", "looks right")
         assert told.look(approved, a_publication()) == []
 
-    def test_reviewers_own_words_are_an_edit(self):
+    def test_approval_with_changed_text_is_an_edit(self):
         told = Told()
         told.look(an_incident(), reviews=[a_review()])
         edited = review.Verdict("approved", "ann", NOW, "d1", fields={"message": "Ours."})
         (decided,) = told.events(an_incident(verdicts={"page": edited}))
         assert decided.outcome == "edited"
 
-    def test_next_version_after_a_decision_waits_anew(self):
+    def test_next_version_after_a_decision_awaits_review(self):
         told = Told()
         told.look(an_incident(), reviews=[a_review()])
         decided = an_incident(verdicts={"page": review.Verdict("approved", "ann", NOW, "d1")})
         assert told.look(decided, reviews=[a_review("d2")]) == ["review.decided", "review.waiting"]
 
-    def test_decision_on_a_review_never_announced_is_announced(self):
+    def test_decision_on_an_unannounced_review_is_announced(self):
         told = Told()
         told.look(an_incident())
         decided = an_incident(verdicts={"page": review.Verdict("dismissed", "ann", NOW)})
@@ -181,7 +181,7 @@ class TestReviews:
             ("dismiss", SECOND, "withdrawn"),
         ],
     )
-    def test_review_that_ended_without_a_decision_says_how(self, at_deadline, later, outcome):
+    def test_review_ended_without_a_decision_has_its_outcome(self, at_deadline, later, outcome):
         told = Told()
         response = msgspec.structs.replace(
             RESPONSE, targets=(decisions.Target("page", deadline=60 * SECOND, at_deadline=at_deadline),)
@@ -208,7 +208,7 @@ class TestBaseline:
         assert told.look(an_incident()) == []
         assert told.look(an_incident(status="closed", closed_at=NOW)) == ["incident.resolved"]
 
-    def test_old_review_still_is(self):
+    def test_old_review_is_announced(self):
         told = Told()
         told.now += 2 * announcements.BASELINE
         assert told.look(an_incident(), reviews=[a_review()]) == ["review.waiting"]
@@ -222,7 +222,7 @@ class TestBaseline:
         an_incident(episode="", status="pending"),
     ],
 )
-def test_what_is_no_incident_yet_is_not_announced(one):
+def test_pending_and_inhibition_incidents_are_not_announced(one):
     told = Told()
     assert told.look(one) == []
     assert told.announced is None

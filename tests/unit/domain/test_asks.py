@@ -136,7 +136,7 @@ def test_muted_escalation_adds_nothing_until_the_silence_ends():
     assert life.after(1).at == ["pager", "tickets"]
 
 
-def test_worst_alert_gives_the_texts_in_either_order():
+def test_worst_alert_determines_the_texts_in_either_order():
     for order in (("a", "b"), ("b", "a")):
         life = Life()
         for name in order:
@@ -144,7 +144,7 @@ def test_worst_alert_gives_the_texts_in_either_order():
         assert (life.incident.response.rule, life.incident.opening_alert.fingerprint) == ("pages", "b")
 
 
-def test_texts_stay_when_a_rule_edit_changes_them():
+def test_rule_edit_keeps_the_texts_of_open_incidents():
     """An edit adds destinations to an open incident but keeps the text of existing ones."""
     edited = msgspec.structs.replace(TICKETS, version="v2", targets=(*TICKETS.targets, decisions.Target("page")))
     life = Life().fires().after(60).fires(asks=edited)
@@ -178,7 +178,7 @@ def test_incident_of_an_earlier_version_is_followed():
     assert life.after(60).at == ["tickets"]
 
 
-def test_stale_alert_asks_for_nothing():
+def test_stale_alert_adds_no_destinations():
     stale = response("pages", "pager", open_after=120, stale_after=60)
     life = Life().fires("a").fires("b", CRITICAL, stale).after(600)
     assert (life.at, life.incident.firing) == (["tickets"], ["am/a"])

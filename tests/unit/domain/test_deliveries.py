@@ -14,7 +14,7 @@ ROUTED = decisions.Decision("key", severities.Severity.MAJOR, RESPONSE)
 IGNORED = decisions.Decision(ignored="no rule matched")
 
 
-def test_a_response_shared_by_alerts_is_carried_once():
+def test_shared_response_is_stored_once():
     packed = deliveries.pack("d", "am", 5, [(subject("1"), ROUTED), (subject("2"), ROUTED)])
     assert packed.responses == [RESPONSE]
     assert [row.response for row in packed.rows] == [0, 0]
@@ -32,7 +32,7 @@ def test_end_of_an_ignored_alert_is_folded():
     assert routed.decision == IGNORED
 
 
-def test_what_was_decided_survives_the_store_unchanged():
+def test_decision_is_unchanged_by_serialization():
     packed = deliveries.pack("d", "am", 5, [(subject("1"), ROUTED)])
     data = msgspec.msgpack.encode(packed)
     read = msgspec.msgpack.decode(data, type=deliveries.Delivery)
@@ -51,7 +51,7 @@ def test_content_digest_depends_on_severity_and_text():
     assert base.digest != publications.Content(severities.Severity.MAJOR, {"a": "2"}).digest
 
 
-def test_the_ladder_is_comparable_and_speaks_words():
+def test_severities_are_ordered_and_named():
     assert (
         severities.Severity.INFO < severities.Severity.MINOR < severities.Severity.MAJOR < severities.Severity.CRITICAL
     )
@@ -63,7 +63,7 @@ MUTED = msgspec.structs.replace(
 )
 
 
-def test_mute_windows_and_inhibition_keys_survive_the_store():
+def test_mute_windows_and_inhibition_keys_are_serialized():
     data = msgspec.msgpack.encode(deliveries.pack("d", "am", 5, [(subject("1"), MUTED)]))
     assert deliveries.unpack(msgspec.msgpack.decode(data, type=deliveries.Delivery)) == [
         decisions.Routed(subject("1"), MUTED, received_at=5)
@@ -77,7 +77,7 @@ def test_delivery_of_an_older_version_is_readable():
     assert msgspec.convert(older, deliveries.Row).decision([RESPONSE]) == ROUTED
 
 
-def test_ignored_alert_that_inhibits_others_is_handed_on():
+def test_ignored_alert_that_inhibits_others_is_folded():
     ignored = msgspec.structs.replace(IGNORED, inhibits=("inhibit:r",))
     (routed,) = deliveries.unpack(deliveries.pack("d", "am", 5, [(subject("1"), ignored), (subject("2"), IGNORED)]))
     assert routed.decision == ignored

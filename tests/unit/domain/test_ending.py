@@ -22,24 +22,24 @@ def postponed(resolve_after: int = 0, **fields) -> incidents.Incident:
     return ending.postponed(*quiet_after_fold(resolve_after, **fields), OVERTAKEN_AT, NOW)
 
 
-def test_an_incident_that_overtook_nothing_ends():
+def test_incident_without_earlier_deliveries_closes():
     before, after = quiet_after_fold()
     assert after.status == "closed"
     assert ending.postponed(before, after, 0, NOW) is after
 
 
-def test_an_incident_that_overtook_a_delivery_goes_quiet():
+def test_incident_with_an_earlier_delivery_becomes_quiet():
     found = postponed(closed_at=5)
     assert (found.status, found.closed_at) == ("open", 5)
     assert found.quiet == incidents.QuietPeriod(NOW, overtaken_at=OVERTAKEN_AT)
 
 
-def test_incident_in_its_quiet_period_waits_as_well():
+def test_quiet_incident_waits_for_earlier_deliveries():
     found = postponed(resolve_after=60 * SECOND)
     assert found.quiet == incidents.QuietPeriod(NOW, overtaken_at=OVERTAKEN_AT)
 
 
-def test_a_further_fold_does_not_end_what_waits():
+def test_later_fold_does_not_close_a_waiting_incident():
     before = postponed()
     later = ending.postponed(before, timing.quiet(before, NOW + SECOND), OVERTAKEN_AT, NOW + SECOND)
     assert (later.status, later.quiet) == ("open", incidents.QuietPeriod(NOW, overtaken_at=OVERTAKEN_AT))
@@ -58,7 +58,7 @@ def test_heartbeat_ends_the_incident_despite_pending_deliveries():
 
 
 @pytest.mark.parametrize("status", ["closed", "pending"])
-def test_only_an_open_incident_waits(status):
+def test_only_open_incidents_wait_for_earlier_deliveries(status):
     before = incidents.Incident("key", status=status)
     after = incidents.Incident("key")
     assert ending.postponed(before, after, OVERTAKEN_AT, NOW) is after
@@ -83,7 +83,7 @@ def test_end_waits_for_earlier_deliveries_for_limited_time(unfolded_at, later, e
     ("waited", "pause"),
     [(0, ending.SHORTEST_PAUSE), (SECOND, SECOND // 2), (60 * SECOND, ending.LONGEST_PAUSE)],
 )
-def test_pauses_grow_with_the_waiting_time(waited, pause):
+def test_recheck_interval_grows_with_the_waiting_time(waited, pause):
     assert ending.due(postponed(), NOW + waited) == NOW + waited + pause
 
 

@@ -5,7 +5,7 @@ import msgspec
 from router.domain import events, times
 
 
-def test_every_type_but_the_test_has_a_topic():
+def test_every_event_type_except_test_has_a_topic():
     tags = {kind.__struct_config__.tag for kind in events.TYPES}
     assert tags - {"notifier.test"} == set(events.TOPICS)
     assert events.topic_of(events.TestSent("ann")) is None
@@ -19,14 +19,14 @@ def test_event_id_is_stable():
     assert read[0].type == "freeze.ended"
 
 
-def test_ids_differ_after_the_sequence_went_back():
+def test_event_ids_differ_after_a_sequence_reset():
     """After a restored backup, the sequence restarts lower. A receiver must not discard new events as duplicates."""
     event = events.FreezeEnded("ann")
     first, second = (events.Recorded(7, at, "", "router", event) for at in (1_000_000, 2_000_000))
     assert first.id != second.id
 
 
-def test_times_are_written_as_rfc_3339():
+def test_event_times_are_formatted_as_rfc_3339():
     started = events.FreezeStarted(times.to_datetime(1_800_000_000_123_456), "ann")
     assert msgspec.json.decode(msgspec.json.encode(started)) == {
         "type": "freeze.started",

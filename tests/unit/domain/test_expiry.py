@@ -109,12 +109,12 @@ def test_old_message_does_not_refire_a_resolved_alert():
     assert life.fires(until=160, starts_at=3).status == "open"
 
 
-def test_end_from_the_sender_counts_before_its_time():
+def test_resolution_before_the_expiry_closes_the_incident():
     life = Life().fires(until=60).after(10).resolves()
     assert (life.status, life.incident.summary.expires_at, timing.due(life.incident)) == ("closed", None, 0)
 
 
-def test_what_is_held_and_ends_opens_nothing():
+def test_alert_that_ends_within_hold_opens_nothing():
     life = Life(open_after=90).fires(until=60).after(1000)
     assert (life.status, life.incident.generation) == ("closed", 0)
 
@@ -125,7 +125,7 @@ def test_resolve_after_begins_with_the_last_alert_s_end():
     assert life.after(1).status == "closed"
 
 
-def test_earlier_of_own_end_and_stale_after_counts():
+def test_earlier_of_expiry_and_stale_after_ends_alert():
     assert Life(stale_after=30).fires(until=60).after(30).status == "closed"
     assert Life(stale_after=90).fires(until=60).after(60).status == "closed"
 
@@ -175,7 +175,7 @@ def test_incident_that_becomes_a_heartbeat_drops_alert_ends():
     assert (life.status, life.incident.opened_at) == ("open", START + 105 * SECOND)
 
 
-def test_earlier_stored_states_and_incidents_are_read():
+def test_states_and_incidents_of_earlier_versions_are_read():
     state = msgspec.msgpack.decode(msgspec.msgpack.encode([1, False, 0, 2, 7]), type=alert_states.AlertState)
     assert (state.expired, state.starts_at, state.severity, state.others) == (False, 1, MINOR, ())
     stored = msgspec.to_builtins(incidents.Incident("k", status="open"))

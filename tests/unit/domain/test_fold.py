@@ -45,14 +45,14 @@ def amounts_to(result: incidents.Incident) -> tuple[object, ...]:
 
 
 @given(st.lists(arrivals, max_size=6), st.randoms(use_true_random=False))
-def test_the_order_of_arrival_changes_nothing(batch, order):
+def test_arrival_order_does_not_change_the_incident(batch, order):
     shuffled = list(batch)
     order.shuffle(shuffled)
     assert amounts_to(folded(*batch)) == amounts_to(folded(*shuffled))
 
 
 @given(st.lists(arrivals, max_size=6), st.integers(0, 6))
-def test_batching_of_alerts_changes_nothing(batch, cut):
+def test_batching_does_not_change_the_incident(batch, cut):
     at_once = folded(*batch)
     in_two = folded(*batch[cut:], start=folded(*batch[:cut]), episode="e2")
     assert amounts_to(at_once) == amounts_to(in_two)
@@ -119,7 +119,7 @@ def test_refiring_alert_starts_a_new_episode():
     assert folded(routed(starts_at=300), start=closed, episode="e2").generation == 2
 
 
-def test_a_worse_alert_adds_its_destinations_and_leads():
+def test_worse_alert_adds_destinations_and_determines_the_response():
     other = msgspec.structs.replace(RESPONSE, rule="new", version="v2", targets=(decisions.Target("elsewhere"),))
     opened = folded(routed())
     worse = folded(routed("f2", response=other, level=severities.Severity.CRITICAL), start=opened)
@@ -180,7 +180,7 @@ def test_counters_equal_a_count_of_all_alerts(batches, reuse):
             assert not learned or 0 < since <= min(learned)
 
 
-def test_dictionary_is_given_away_only_on_request():
+def test_alerts_dictionary_is_reused_only_on_request():
     before = folded(routed("a"))
     alerts = dict(before.alerts)
     folded(routed("b"), start=before)
@@ -194,12 +194,12 @@ def test_tombstone_expiry_counts_from_its_receipt():
     assert result.alerts["am/a"].resolved
 
 
-def test_the_time_of_acceptance_is_kept_for_measuring():
+def test_incident_keeps_the_acceptance_time():
     result = fold.fold(incidents.Incident(key="key"), [routed()], now=NOW, episode="e", accepted_at=NOW - 7)
     assert result.accepted_at == NOW - 7
 
 
-def test_alerts_beyond_the_bound_are_told():
+def test_alerts_beyond_the_limit_are_counted_and_recorded():
     full = folded(*(routed(f"f{number}") for number in range(fold.MOST_HELD)))
     more = folded(routed("one too many"), start=full)
     assert (more.overflow_count, len(more.firing)) == (1, fold.MOST_HELD)

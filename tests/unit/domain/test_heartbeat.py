@@ -44,14 +44,14 @@ class Life:
         return self.incident.status
 
 
-def test_what_is_heard_of_in_time_opens_nothing():
+def test_heartbeat_within_its_interval_opens_nothing():
     life = Life()
     for _ in range(20):
         assert life.beats().after(EVERY - 1).status == "closed"
     assert life.incident.generation == 0
 
 
-def test_silence_opens_the_incident_as_its_rule_says():
+def test_missed_heartbeat_opens_one_incident_by_its_rule():
     life = Life().beats().after(LATE)
     assert (life.status, life.incident.severity) == ("open", severities.Severity.CRITICAL)
     assert life.incident.opening_alert.title == "Watchdog"
@@ -79,7 +79,7 @@ def test_resolved_message_is_not_a_heartbeat():
     assert life.beats("resolved").status == "open"
 
 
-def test_beats_close_to_one_another_cost_one_write():
+def test_heartbeats_in_quick_succession_write_once():
     life = Life().beats()
     before = life.incident
     assert life.after(10).beats().incident is before
@@ -101,7 +101,7 @@ def test_forgotten_heartbeat_is_not_missed_until_received_again():
     assert (life.status, life.after(10 * EVERY).incident.generation) == ("closed", 1)
 
 
-def test_an_ordinary_alert_is_none():
+def test_ordinary_alert_is_not_a_heartbeat():
     response = decisions.Response("r", "f:1", "v")
     routed = decisions.Routed(alerts.Alert("am", "a", "firing", 1, 0), decisions.Decision("k", response=response))
     assert heartbeat.beats([routed]) == []

@@ -72,7 +72,7 @@ def test_references_of_earlier_versions_name_no_owner():
     assert [identity.owner_of(text) for text in ("IR-4R3YMT7A", "", "IR-4R3YMT7A-", "x IR-4R3YMT7A-A1B4T9")] == [""] * 4
 
 
-def test_owner_tells_its_installation():
+def test_owner_identifies_its_installation():
     owner = identity.owner("production", "down")
     assert identity.is_of_installation(owner, "production")
     assert not identity.is_of_installation(owner, "staging")
@@ -89,5 +89,5 @@ def test_delivery_id_contains_its_time_and_sorts(first, second):
         assert one < other
 
 
-def test_other_texts_have_no_delivery_time():
+def test_invalid_delivery_id_has_no_time():
     assert [identity.made_at(text) for text in ("", "x" * 32, "1234", "d1")] == [0, 0, 0, 0]

@@ -53,7 +53,7 @@ def test_unacknowledged_incident_reminds_every_period():
     assert played(*looks) == ["", "", "unacknowledged", "", "", "unacknowledged", "unacknowledged", ""]
 
 
-def test_acknowledgement_stops_reminders_until_it_is_stale():
+def test_acknowledgement_stops_reminders_until_stale():
     one, held = an_incident(), an_incident(acknowledgement=acknowledged(20))
     looks = [(15, one), (21, held), (100, held), (259.9, held), (260, held), (261, held), (275, held)]
     assert played(*looks) == ["unacknowledged", "", "", "", "stale", "", "stale"]
@@ -70,24 +70,24 @@ def test_stale_acknowledgement_reminds_once_without_period():
     assert played((60, an_incident(rule)), (64, held), (65, held), (500, held)) == ["", "", "stale", ""]
 
 
-def test_ended_acknowledgement_starts_the_period_over():
+def test_ended_acknowledgement_restarts_the_reminder_period():
     ended = acknowledged(20, ended_at=int(OPENED + 40 * MINUTE), ended_cause="withdrawn")
     one = an_incident(acknowledgement=ended)
     assert played((15, an_incident()), (41, one), (54, one), (55, one)) == ["unacknowledged", "", "", "unacknowledged"]
 
 
 @pytest.mark.parametrize("changes", [{"summary": incidents.AlertSummary()}, {"status": "closed"}, {"response": None}])
-def test_nothing_reminds_while_no_alert_fires(changes):
+def test_incident_without_firing_alerts_sends_no_reminder(changes):
     one = an_incident(**changes)
     reminded = incident_reminders.remind(None, one, announcements.about(an_incident()), OPENED + 60 * MINUTE)
     assert (reminded.found, reminded.due) == (None, 0)
 
 
-def test_rule_without_reminders_reminds_of_nothing():
+def test_rule_without_reminders_sends_none():
     assert played((10_000, an_incident(decisions.Reminders()))) == [""]
 
 
-def test_reminder_says_how_long_the_incident_is_open():
+def test_reminder_contains_the_incident_s_open_duration():
     one = an_incident()
     reminded = incident_reminders.remind(None, one, announcements.about(one), OPENED + 16 * MINUTE)
     assert isinstance(reminded.found, events.IncidentReminded)

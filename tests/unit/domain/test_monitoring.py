@@ -81,13 +81,13 @@ def test_incident_that_fires_again_is_the_same_episode():
     assert anew.still_fires == 1  # An old message: the alert has fired since.
 
 
-def test_the_longest_monitoring_of_all_posts_counts():
+def test_longest_monitoring_period_of_all_posts_applies():
     of = response(page(60), msgspec.structs.replace(page(600), destination="other"), decisions.Target("on-call"))
     opened = folded(incidents.Incident("key"), "firing", 0, of)
     assert timing.due(folded(opened, "resolved", 60, of)) == NOW + 660 * SECOND
 
 
-def test_incident_without_monitored_posts_closes_at_once():
+def test_incident_without_monitored_posts_closes_immediately():
     of = response(decisions.Target("page", ending=decisions.Ending(review=True)))
     opened = folded(incidents.Incident("key"), "firing", 0, of)
     assert folded(opened, "resolved", 60, of).status == "closed"
@@ -112,7 +112,7 @@ def test_monitoring_waits_for_earlier_deliveries():
     assert settled(waits, 61).monitored_since == now + SECOND
 
 
-def test_timeline_tells_of_the_monitoring():
+def test_timeline_records_monitoring_and_refiring():
     opened = folded(incidents.Incident("key"), "firing", 0)
     monitored = folded(opened, "resolved", 60)
     (event,) = [one for one in timeline.events_for_change(opened, monitored, [], NOW) if one.what == "monitored"]
@@ -152,7 +152,7 @@ def test_open_post_is_set_to_monitoring_once():
     assert (back.kind, back.cause.code) == ("update", Reason.CONTENT_CHANGED)
 
 
-def test_monitoring_is_taken_back_without_a_review():
+def test_refiring_alert_reverts_monitoring_without_a_review():
     says = known(MONITORED, monitored=True, says_monitored=True)
     fires = wanted(CONTENT, monitored=False, publish="review")
     assert step(fires, says) == steps.Execute("update", Cause(Reason.FIRING_AGAIN))
@@ -161,7 +161,7 @@ def test_monitoring_is_taken_back_without_a_review():
     assert step(dangerous, says).waiting_on == "reviewer"
 
 
-def test_vendor_that_differs_is_set_to_monitoring_again():
+def test_drifted_post_is_set_to_monitoring_again():
     shown = known(MONITORED, differs="component a is operational", says_monitored=True)
     assert step(wanted(), shown).kind == "monitor"
 
@@ -174,12 +174,12 @@ def test_vendor_that_differs_is_set_to_monitoring_again():
         ({"publish": "review"}, "reviewer"),
     ],
 )
-def test_freeze_breaker_and_review_hold_the_monitoring_back(more, waits_for):
+def test_freeze_leak_and_review_delay_monitoring(more, waits_for):
     found = step(wanted(**more), known())
     assert (type(found), found.waiting_on) == (steps.Wait, waits_for)
 
 
-def test_monitoring_is_kept_apart_from_the_update_before():
+def test_monitoring_waits_for_the_minimum_update_interval():
     found = step(wanted(min_update_interval=60 * SECOND), known(acted_at=NOW - SECOND))
     assert found == steps.Wait(Cause(Reason.UPDATE_INTERVAL), NOW + 59 * SECOND, steps.WaitingOn.TIME)
 
@@ -226,5 +226,5 @@ def test_deadline_resolves_only_with_on_timeout_publish():
     assert step(at_deadline, taken).waiting_on == "reviewer"
 
 
-def test_approved_resolution_still_waits_for_the_thaw():
+def test_approved_resolution_waits_until_the_freeze_ends():
     assert step(over(verdict=verdict("approved"), frozen=FROZEN), known()).waiting_on == "unfreeze"

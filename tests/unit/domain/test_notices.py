@@ -6,7 +6,7 @@ LABELS = notices.Notice("labels_truncated", "labels", "65 arrived, and 64 are ke
 ALERTS = notices.Notice("alerts_truncated", "alerts", "1001 arrived, and the first 1000 are read", "", 1)
 
 
-def test_few_notices_stay_as_they_are():
+def test_few_notices_are_unchanged():
     assert notices.bounded([LABELS, ALERTS]) == (LABELS, ALERTS)
 
 
@@ -25,7 +25,7 @@ def test_alert_has_its_own_and_its_delivery_s_notices():
     assert of("other") == (ALERTS,)
 
 
-def test_one_event_of_each_code_is_told():
+def test_each_notice_code_is_recorded_once():
     """Each alert of a delivery carries the notices of the delivery, so folding must deduplicate them."""
     other = notices.Notice("labels_truncated", "labels", "70 arrived, and 64 are kept", "g", 6)
     cut, labels = timeline.noticed([ALERTS, LABELS, ALERTS, other, ALERTS], 7)
@@ -38,5 +38,5 @@ def test_one_event_of_each_code_is_told():
     assert labels.detail == {"code": "labels_truncated", "count": 7, "where": "labels", "alert": "f"}
 
 
-def test_nothing_is_told_without_notices():
+def test_no_event_is_recorded_without_notices():
     assert timeline.noticed([], 7) == []

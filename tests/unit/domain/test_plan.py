@@ -140,7 +140,7 @@ IN_STEP = content().digest
         (wanted(), known(intent=INTENT, retry_at=NOW + 1), "Wait"),
     ],
 )
-def test_each_state_and_wish_has_its_step(desired, observed, answer):
+def test_each_observed_and_desired_state_has_its_step(desired, observed, answer):
     assert kind(step(desired, observed)) == answer
 
 
@@ -154,7 +154,7 @@ def test_following_page_waits_for_its_incident():
     assert rest.waiting_on == "other_publication"
 
 
-def test_a_review_waits_for_a_person():
+def test_post_under_review_waits_for_a_reviewer():
     rest = step(wanted(public=True, publish="review"), known())
     assert isinstance(rest, steps.Wait)
     assert rest.waiting_on == "reviewer"
@@ -179,7 +179,7 @@ def test_page_with_a_rejected_update_is_still_resolved():
     assert kind(step(wanted(False), dead)) == "resolve"
 
 
-def test_other_words_are_tried_after_some_were_refused():
+def test_changed_content_is_sent_after_a_rejection():
     dead = known(
         "open", digest="other", dead="422", rejected_operation=plan.operation_fingerprint("update", content("too long"))
     )
@@ -234,13 +234,13 @@ publications = st.builds(
 
 
 @given(desires, publications)
-def test_every_step_gives_its_reason(desired, observed):
+def test_every_step_describes_its_reason_once(desired, observed):
     found = step(desired, observed)
     assert messages.describe_step(found, desired).count(messages.describe(found.cause)) == 1
 
 
 @given(desires, publications)
-def test_nothing_unintended_is_shown_publicly(desired, observed):
+def test_only_permitted_content_is_published(desired, observed):
     found = step(desired, observed)
     shown = kind(found) in {"open", "publish"} or (kind(found) == "update" and observed.state == "open")
     if desired.public and shown:
@@ -256,14 +256,14 @@ def test_nothing_unintended_is_shown_publicly(desired, observed):
 
 
 @given(desires, publications)
-def test_what_is_frozen_stays_as_it_is(desired, observed):
+def test_frozen_publication_is_not_changed(desired, observed):
     found = step(desired, observed)
     if desired.public and desired.frozen and desired.retracted is None:
         assert kind(found) in {"Wait", "Observe", "adopt"}
 
 
 @given(desires, publications)
-def test_item_changed_by_a_person_is_not_updated(desired, observed):
+def test_manually_changed_post_is_not_updated(desired, observed):
     found = step(desired, observed)
     if desired.retracted is not None:  # The digest matches a post without manual changes.
         assert not (observed.taken_over and observed.view.digest and isinstance(found, steps.Execute))
@@ -273,13 +273,13 @@ def test_item_changed_by_a_person_is_not_updated(desired, observed):
 
 
 @given(desires, publications)
-def test_no_operation_starts_while_one_is_unaccounted_for(desired, observed):
+def test_no_operation_starts_while_an_intent_is_unresolved(desired, observed):
     if observed.intent is not None:
         assert not isinstance(step(desired, observed), steps.Execute)
 
 
 @given(desires, publications)
-def test_what_is_finished_is_left_alone(desired, observed):
+def test_ended_publication_is_not_changed(desired, observed):
     if observed.state in {"resolved", "dismissed"} and observed.intent is None:
         assert isinstance(step(desired, observed), steps.Wait)
 
@@ -288,7 +288,7 @@ NEXT = {"open": "open", "publish": "open", "resolve": "resolved", "dismiss": "di
 
 
 @given(desires, publications)
-def test_acting_on_the_plan_always_comes_to_rest(desired, observed):
+def test_plan_is_complete_within_four_steps(desired, observed):
     """A simulated vendor performs each step. The plan is complete after at most four steps."""
     for _ in range(5):
         found = step(desired, observed, NOW + 2)
@@ -317,7 +317,7 @@ class TestAlertStorm:
             )
             assert plan.pending_review_digest(desired, known(), found) == ""
 
-    def test_what_is_over_waits_for_nothing(self):
+    def test_ended_queued_incident_waits_for_nothing(self):
         assert step(wanted(False), known(held_since=NOW - 5)).waiting_on == "nothing"
 
 
@@ -372,17 +372,17 @@ def test_late_result_of_unanswered_open_is_searched_twice(observed, answer, unti
     ],
 )
 @pytest.mark.parametrize("state", ["open", "resolved"])
-def test_unanswered_change_is_looked_at_twice(state, changes, answer, until):
+def test_unanswered_change_is_verified_twice(state, changes, answer, until):
     found = step(wanted(present=state == "open"), known(state, digest=IN_STEP, **changes))
     assert (kind(found), getattr(found, "due", None)) == (answer, until)
 
 
 @pytest.mark.parametrize("changes", [{"state": "dismissed"}, {"state": "absent"}, {"state": "resolved", "gone": True}])
-def test_unanswered_change_of_nothing_is_not_looked_at(changes):
+def test_unanswered_change_of_missing_post_is_not_verified(changes):
     assert known(**changes, unanswered_change_at=NOW - 181 * SECOND).verify_at == 0
 
 
-def test_nothing_is_ended_on_a_frozen_page():
+def test_search_for_late_opens_waits_during_a_freeze():
     observed = known("open", digest=IN_STEP, unanswered_at=NOW - 181 * SECOND)
     assert step(wanted(public=True, frozen=FROZEN), observed).waiting_on == "unfreeze"
 
@@ -391,14 +391,14 @@ class TestRetraction:
     @pytest.mark.parametrize("present", [True, False])
     @pytest.mark.parametrize("more", [{}, {"frozen": FROZEN}, {"review_cause": LEAK}], ids=["free", "frozen", "leak"])
     @pytest.mark.parametrize("state", ["draft", "open"])
-    def test_post_is_taken_down_whatever_fires(self, state, more, present):
+    def test_retraction_removes_the_post_under_any_condition(self, state, more, present):
         desired = wanted(present, public=True, publish="auto", retracted=retraction(), **more)
         found = step(desired, known(state, digest=IN_STEP))
         assert found == steps.Execute("retract", Cause(Reason.RETRACTED, "ann", "a false alarm"))
 
     @pytest.mark.parametrize("verdict", [None, said(), said(digest=IN_STEP)])
     @pytest.mark.parametrize("state", ["absent", "resolved", "dismissed"])
-    def test_nothing_is_published_again(self, state, verdict):
+    def test_retracted_post_is_not_published_again(self, state, verdict):
         desired = wanted(public=True, publish="auto", verdict=verdict, retracted=retraction())
         found = step(desired, known(state, retracted=state != "absent"))
         assert (kind(found), found.waiting_on) == ("Wait", "nothing")
@@ -421,7 +421,7 @@ class TestRetraction:
         )
         assert step(desired, observed).cause == Cause(Reason.DEAD_LETTER, detail="422")
 
-    def test_publication_is_renewed_after_its_retraction_ended(self):
+    def test_ended_retraction_resets_the_publication(self):
         observed = known("dismissed", retracted=True, number=3)
         assert plan.republished(wanted(public=True, retracted=retraction()), observed) is observed
         assert plan.republished(wanted(False, public=True), observed) is observed

@@ -42,17 +42,17 @@ def test_undecided_review_ends_at_its_deadline():
     assert not plan.is_decided_by_deadline(*waiting(99, at_deadline="publish"), now=NOW)
 
 
-def test_deadline_counts_from_this_content_s_first_wait():
+def test_changed_content_restarts_the_review_deadline():
     desired, observed = waiting(1000, at_deadline="publish")
     other = msgspec.structs.replace(observed, pending_review="something else")
     assert isinstance(step(desired, other), steps.Wait)
 
 
-def test_no_deadline_lets_a_leak_through():
+def test_leak_is_not_published_at_the_deadline():
     assert isinstance(step(*waiting(1000, at_deadline="publish", review_cause=LEAK)), steps.Wait)
 
 
-def test_a_draft_whose_review_lapses_is_dismissed():
+def test_draft_is_dismissed_at_its_review_deadline():
     desired, observed = waiting(100, at_deadline="dismiss")
     draft = msgspec.structs.replace(observed, state="draft", vendor_id="v1", digest=desired.content.digest)
     assert kind(step(desired, draft)) == "dismiss"
@@ -68,7 +68,7 @@ def test_rejected_operation_follows_redrive_and_discard():
     assert given_up.waiting_on == "nothing"
 
 
-def test_only_approvable_content_is_a_review():
+def test_only_approvable_content_has_a_pending_review():
     desired = wanted(public=True, publish="review")
     assert plan.pending_review_digest(desired, known(), step(desired, known())) == desired.content.digest
     over = wanted(False, public=True)
@@ -85,7 +85,7 @@ def test_only_approvable_content_is_a_review():
     assert plan.pending_review_digest(automatic, dead, step(automatic, dead)) == ""
 
 
-def test_another_change_of_a_person_is_another_review():
+def test_each_manual_change_needs_its_own_review():
     desired = wanted(public=True, publish="review")
     shown = [publications.View(fields={"title": title}) for title in ("A", "B")]
     edited = [known("draft", taken_over="edited", view=view) for view in shown]

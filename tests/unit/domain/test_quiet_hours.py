@@ -52,10 +52,10 @@ class TestWindows:
             ("2030-01-10T07:00:00", ""),
         ],
     )
-    def test_window_over_midnight(self, now, until):
+    def test_window_may_cross_midnight(self, now, until):
         assert NIGHT.until(at(now)) == (at(until) if until else 0)
 
-    def test_touching_windows_are_one(self):
+    def test_adjacent_windows_are_merged(self):
         both = quiet(
             time_zone="Europe/Zurich",
             windows=[{"days": "mon-fri", "from": "18:00", "to": "08:00"}, {"days": "sat,sun"}],
@@ -78,16 +78,16 @@ class TestWindows:
         night = quiet(**{"time_zone": zone, "from": "22:00", "to": "07:00"})
         assert night.until(at(now, zone)) == int(datetime.fromisoformat(until).timestamp()) * 1_000_000
 
-    def test_missing_end_is_when_the_clocks_change(self):
+    def test_skipped_end_time_is_the_dst_change(self):
         night = quiet(**{"time_zone": "Europe/Zurich", "from": "22:00", "to": "02:30"})
         assert night.until(at("2030-03-31T01:30", "Europe/Zurich")) == at("2030-03-31T01:00")
 
-    def test_missing_beginning_is_when_the_clocks_change(self):
+    def test_skipped_start_time_is_the_dst_change(self):
         morning = quiet(**{"time_zone": "Europe/Zurich", "from": "02:30", "to": "05:00"})
         assert morning.until(at("2030-03-31T00:59")) == 0
         assert morning.until(at("2030-03-31T01:00")) == at("2030-03-31T03:00")
 
-    def test_time_that_comes_twice_is_quiet_twice(self):
+    def test_repeated_local_time_is_quiet_twice(self):
         """02:00 to 03:00 occurs twice, and so does the half hour before the end at 02:30."""
         night = quiet(**{"time_zone": "Europe/Zurich", "from": "22:00", "to": "02:30"})
         zurich = "Europe/Zurich"
@@ -124,13 +124,13 @@ class TestPassing:
             ({}, events.TestSent("ann"), True),
         ],
     )
-    def test_exceptions_pass(self, exceptions, event, passes):
+    def test_only_exceptions_pass_during_quiet_hours(self, exceptions, event, passes):
         night = quiet(**{"from": "22:00", "to": "07:00", "except": exceptions})
         assert night.passes(event) is passes
         found, until = quiet_hours.deliverable(night, recorded(event), at("2030-01-10T01:00"))
         assert (types(found), until) == (([events.type_of(event)], 0) if passes else ([], at("2030-01-10T07:00")))
 
-    def test_events_before_one_that_passes_go_with_it(self):
+    def test_exempt_event_releases_earlier_events(self):
         """A notifier receives events in order: held events are context for an event that must not wait."""
         night = quiet(**{"from": "22:00", "to": "07:00", "except": {"events": ["review.escalated"]}})
         opened, waiting, reminded, escalated = (samples.ALL[place] for place in (0, 6, 8, 9))
@@ -161,27 +161,27 @@ class TestMorning:
         pending = recorded(*(samples.ALL[place] for place in (6, 8, 8, 7)))
         assert [one.sequence for one in quiet_hours.coalesce(NIGHT, pending)] == [4]
 
-    def test_reviews_of_different_destinations_are_apart(self):
+    def test_reviews_of_different_destinations_are_coalesced_separately(self):
         other = msgspec.structs.replace(samples.REVIEW, destination="other")
         pending = recorded(samples.ALL[6], events.ReviewWaiting(samples.INCIDENT, other), samples.ALL[10])
         assert [one.sequence for one in quiet_hours.coalesce(NIGHT, pending)] == [2, 3]
 
-    def test_guard_and_freeze_are_shown_as_they_ended(self):
+    def test_only_last_guard_and_freeze_events_are_kept(self):
         tripped, reset = events.GuardTripped(times.to_datetime(1), "why"), events.GuardReset("ann")
         frozen, thawed = events.FreezeStarted(times.to_datetime(1), "ann"), events.FreezeEnded("ann")
         pending = recorded(tripped, frozen, reset, thawed, frozen)
         assert types(quiet_hours.coalesce(NIGHT, pending)) == ["guard.reset", "freeze.started"]
 
-    def test_delay_that_ended_is_shown_by_its_end(self):
+    def test_ended_publication_delay_keeps_only_its_recovery(self):
         delayed = [event for event in samples.ALL if events.type_of(event).startswith("publication.")]
         assert types(quiet_hours.coalesce(NIGHT, recorded(*delayed))) == ["publication.recovered"]
 
-    def test_events_of_the_day_stay(self):
+    def test_daytime_events_are_not_coalesced(self):
         pending = recorded(samples.ALL[8], samples.ALL[8], samples.ALL[8], moment=at("2030-01-10T12:00"))
         assert quiet_hours.coalesce(NIGHT, pending) == pending
 
     @given(st.lists(st.sampled_from(samples.ALL), min_size=1, max_size=30))
-    def test_newest_of_each_kind_and_the_order_remain(self, found):
+    def test_coalescing_keeps_the_order_and_newest_events(self, found):
         pending = recorded(*found)
         kept = quiet_hours.coalesce(NIGHT, pending)
         assert kept == sorted(kept, key=lambda one: one.sequence)
@@ -225,7 +225,7 @@ def test_retries_count_from_the_end_of_the_window():
         ({"time_zone": "UTC", "days": "sun", "except": {"severities": ["high"]}}, "severities"),
     ],
 )
-def test_mistaken_quiet_hours_are_reported(given, problem):
+def test_invalid_quiet_hours_are_reported(given, problem):
     with pytest.raises(pydantic.ValidationError) as raised:
         quiet_settings.QuietHours(**given)
     assert problem in str(raised.value)

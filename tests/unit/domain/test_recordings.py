@@ -27,14 +27,14 @@ alerts = st.builds(
 
 
 @given(st.lists(alerts, max_size=4))
-def test_recording_is_one_line_and_reads_back(given_alerts):
+def test_recording_survives_a_round_trip_in_one_line(given_alerts):
     one = recordings.Recording("d1", "am", 17, given_alerts)
     line = recordings.encode(one)
     assert b"\n" not in line
     assert recordings.decode(line) == one
 
 
-def test_names_are_those_of_the_normal_form():
+def test_recording_uses_the_field_names_of_alerts():
     packed = deliveries.pack(
         "d1", "am", 5, [(alert.Alert("am", "f", "firing", 1, 0, "t"), decisions.Decision(ignored="x"))]
     )
@@ -48,6 +48,6 @@ def test_names_are_those_of_the_normal_form():
 @pytest.mark.parametrize(
     "line", [b"", b"{", b"[]", b'{"id": 5}', b'{"id":"a","source":"b","received_at":"x","alerts":[]}']
 )
-def test_what_is_no_recording_is_told(line):
+def test_invalid_recording_is_an_error(line):
     with pytest.raises(ValueError, match=r"."):
         recordings.decode(line)

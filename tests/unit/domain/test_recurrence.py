@@ -57,7 +57,7 @@ def test_occurrences_follow_the_wall_clock_over_dst(day, start, end):
     assert found[0] == (at(start), at(end))
 
 
-def test_touching_occurrences_are_one():
+def test_adjacent_occurrences_are_merged():
     both = [interval((0, 12 * 60), weekdays=((0, 0),)), interval((12 * 60, 24 * 60), weekdays=((0, 0),))]
     assert told(recurrence.occurrences(both, at("2030-01-06T12:00")))[0] == ("2030-01-07T00:00", "2030-01-08T00:00")
 
@@ -69,7 +69,7 @@ def test_occurrence_beyond_the_horizon_has_its_true_end():
     ]
 
 
-def test_what_always_holds_ends_somewhere():
+def test_permanent_interval_has_one_bounded_occurrence():
     assert len(recurrence.occurrences([interval()], at("2030-12-02T12:34"))) == 1
     assert interval().is_always
     assert not NIGHTS.is_always
@@ -92,7 +92,7 @@ intervals = st.builds(
     intervals=st.lists(intervals, min_size=1, max_size=2),
     now=st.sampled_from(["2030-03-30T20:17", "2030-10-26T20:17", "2030-11-02T20:17", "2030-06-01T20:17"]),
 )
-def test_occurrences_agree_with_a_look_at_every_minute(intervals, now):
+def test_occurrences_agree_with_checks_at_single_minutes(intervals, now):
     moment = at(now)
     found = recurrence.occurrences(intervals, moment)
     for minute in range(0, 2 * 24 * 60, 7):

@@ -38,7 +38,7 @@ def lives(episodes: int, pause: int) -> list[int]:
 
 
 @pytest.mark.parametrize("pause", [SECOND, 60 * SECOND, HOUR, 12 * HOUR])
-def test_five_hundred_episodes_need_no_more_than_hundred(pause):
+def test_document_stops_growing_after_one_hundred_episodes(pause):
     sizes = lives(500, pause)
     assert max(sizes[100:]) <= max(sizes[:100])
     assert max(sizes) < 25_000
@@ -74,7 +74,7 @@ HANDLED = {
 
 
 @pytest.mark.parametrize("kind", HANDLED)
-def test_what_still_needs_handling_is_kept_whole(kind):
+def test_publication_that_needs_handling_is_kept_unchanged(kind):
     needed = made("e0", **HANDLED[kind])
     known = [needed, *(made(f"e{number}") for number in range(1, 500))]
     kept = retention.retained(incident_of("e499"), known, NOW + 300 * SECOND)
@@ -96,12 +96,12 @@ def test_earlier_post_is_recognized_for_two_hours():
     assert retention.retained(incident_of("e1"), known, NOW + 2 * HOUR) == [current]
 
 
-def test_what_never_was_anywhere_leaves_nothing():
+def test_unpublished_publication_is_removed():
     known = [made("e0", state="absent", vendor_id=""), made("e1")]
     assert retention.retained(incident_of("e1"), known, NOW) == known[1:]
 
 
-def test_everything_is_kept_while_the_incident_is_unknown():
+def test_unknown_incident_keeps_all_its_publications():
     known = [made("e0"), made("e1")]
     assert retention.retained(incidents.Incident("down"), known, NOW + 30 * HOUR) is known
 

@@ -57,17 +57,17 @@ def test_reminders_follow_the_rule(minutes, expected):
         (decisions.Target("page"), 100, None),
     ],
 )
-def test_next_look_is_when_something_is_due(target, minutes, due):
+def test_next_evaluation_is_at_the_next_due_time(target, minutes, due):
     assert look({}, minutes, target).due == (SINCE + due * MINUTE if due is not None else 0)
 
 
-def test_another_version_of_the_post_begins_anew():
+def test_new_version_of_the_post_restarts_reminders():
     before = look({}, 26).after
     again = look(before, 27, since=SINCE + 26 * MINUTE)
     assert (types(again), again.after["page"].is_escalated) == ([], False)
 
 
-def test_event_says_how_long_the_review_waits():
+def test_reminder_contains_the_review_s_waiting_time():
     assert look({}, 10).found[0].waiting_seconds == 600
 
 

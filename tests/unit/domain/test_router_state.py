@@ -31,11 +31,11 @@ def told(before, after, dead: int = 0) -> list[str]:
         (None, State(freeze=ANN, unfrozen=GUARD, reset=GUARD), ["freeze.started"]),
     ],
 )
-def test_difference_is_announced(before, after, types):
+def test_state_changes_are_announced(before, after, types):
     assert told(before, after) == types
 
 
-def test_events_name_who_did_it_and_why():
+def test_events_name_the_operator_and_the_reason():
     (started,) = router_state.announce(State(), router_state.Observed(State(freeze=ANN)), NOW)
     assert (started.by, started.reason, started.since) == ("ann", "all hands", times.to_datetime(ANN.at))
     (ended,) = router_state.announce(State(freeze=ANN), router_state.Observed(State(unfrozen=ANN)), NOW)

@@ -67,7 +67,7 @@ UTF_8 = st.characters(codec="utf-8")
     st.sampled_from(["=", "!=", "=~", "!~"]),
     st.text(alphabet=UTF_8, max_size=20),
 )
-def test_a_matcher_is_read_as_it_is_shown(name, operator, value):
+def test_displayed_matcher_parses_to_the_same_matcher(name, operator, value):
     made = silences.Matcher(name, operator, value)
     try:
         silences.test(made)
@@ -179,14 +179,14 @@ def test_silence_ended_early_is_noticed_within_15_seconds():
     assert life.after(15).status == "open"
 
 
-def test_a_silence_that_is_made_longer_goes_on():
+def test_extended_silence_continues_to_mute():
     life = silenced().after(3000)
     life.silences = [quiet(end=7200)]
     assert life.after(3000).status == "closed"
     assert life.after(1200).status == "open"
 
 
-def test_an_incident_that_is_open_is_left_alone():
+def test_silence_does_not_change_open_incidents():
     life = Life().hears(CHECKOUT)
     life.silences = [quiet()]
     life.hears(of({"service": "checkout"}, starts_at=2))
@@ -195,7 +195,7 @@ def test_an_incident_that_is_open_is_left_alone():
     assert (life.incident.firing, list(life.incident.muted)) == (["am/a"], ["am/new"])
 
 
-def test_repeats_of_what_is_silenced_change_nothing():
+def test_repeats_of_silenced_alerts_write_nothing():
     life = silenced()
     before = life.incident
     assert life.hears(CHECKOUT, CHECKOUT).incident is before
@@ -234,7 +234,7 @@ def test_one_of_two_held_alerts_is_muted():
     assert life.incident.opening_alert.fingerprint == "b"
 
 
-def test_no_more_is_kept_aside_than_is_bounded():
+def test_number_of_muted_alerts_is_limited():
     life = Life()
     life.silences = [quiet()]
     life.hears(*(of({"service": "checkout"}, fingerprint=f"f{n}") for n in range(silences.MOST_MUTED + 10)))

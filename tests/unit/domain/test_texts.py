@@ -11,7 +11,7 @@ STYLES = ["strip", "fold", "crlf", "escape", "bullets", "paragraph", "backslash"
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("further", STYLES)
-def test_rewritten_text_says_the_same(style, further):
+def test_text_rewritten_by_a_vendor_is_equal(style, further):
     rewritten = awkward.normalized({"body": TEXT}, style, 60)
     assert texts.alike(awkward.normalized(rewritten, further, 60)["body"], TEXT)
     assert texts.mark(rewritten["body"]) == texts.mark(TEXT)
@@ -30,23 +30,23 @@ def test_rewritten_text_says_the_same(style, further):
         "",
     ],
 )
-def test_other_words_are_an_edit(other):
+def test_changed_words_are_an_edit(other):
     assert not texts.alike(other, TEXT)
     assert texts.mark(other) != texts.mark(TEXT)
 
 
-def test_html_that_is_no_markup_stays():
+def test_comparison_signs_are_not_markup():
     assert texts.canonical("if a<b and c>d") == "if a<b and c>d"
 
 
 @pytest.mark.parametrize("length", [25, 60, len(TEXT) - 1])
-def test_cut_text_is_known_by_its_beginning(length):
+def test_truncated_text_is_recognized_by_its_beginning(length):
     assert texts.is_cut(TEXT[:length], TEXT)
     assert texts.is_cut(TEXT[:length] + "…", TEXT)
     assert not texts.is_cut("X" + TEXT[:length], TEXT)
 
 
-def test_few_words_are_no_cut_text():
+def test_short_text_is_not_a_truncation():
     assert not texts.is_cut("We don't know", TEXT)
 
 

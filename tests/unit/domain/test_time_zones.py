@@ -18,7 +18,7 @@ def test_every_known_zone_is_found():
 
 
 @pytest.mark.parametrize("name", INVALID, ids=range(len(INVALID)))
-def test_text_that_names_no_zone_is_an_error(name):
+def test_unknown_time_zone_is_an_error(name):
     with pytest.raises(ValueError, match="time zone"):
         time_zones.find(name)
     with pytest.raises(ValueError, match="time zone"):

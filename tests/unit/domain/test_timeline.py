@@ -71,13 +71,13 @@ def test_opening_names_alert_rule_version_and_reasons():
     assert opened.at == START
 
 
-def test_repeats_tell_nothing():
+def test_repeats_record_no_event():
     told = Told().fires("a")
     told.starts -= 1
     assert told.fires("a").what == ["opened"]
 
 
-def test_a_severity_that_rises_is_told():
+def test_raised_severity_is_recorded():
     told = Told().fires("a").fires("b", level=CRITICAL)
     assert told.what == ["opened", "severity", "alerts"]
     assert told.events[1].text == "The severity is raised from minor to critical."
@@ -99,7 +99,7 @@ def test_quiet_refiring_and_end_are_recorded():
     assert told.last == "All alerts are resolved."
 
 
-def test_a_follow_up_names_what_it_takes_up():
+def test_follow_up_names_the_previous_incident():
     told = Told(reopen_within=300 * SECOND).fires("a").resolves("a").fires("a")
     assert told.what[-1] == "opened"
     assert "It continues IR-" in told.last
@@ -118,7 +118,7 @@ def test_first_alerts_are_listed_and_storm_is_counted():
     assert len(told.events) < 30
 
 
-def test_alerts_that_join_and_leave_are_told():
+def test_joining_and_resolved_alerts_are_recorded():
     told = Told().fires("a").fires("b").resolves("b")
     assert [event.text for event in told.events[1:]] == ["am/b fires.", "am/b has resolved."]
     told.fires(*(f"c{number}" for number in range(8)))
@@ -136,7 +136,7 @@ moves = st.lists(
 
 
 @given(moves, st.sampled_from([0, 50 * SECOND]), st.sampled_from([0, 50 * SECOND]), st.sampled_from([0, 500 * SECOND]))
-def test_every_opening_and_every_end_is_told_once(happens, hold, resolve_after, reopen_within):
+def test_each_opening_and_end_is_recorded_once(happens, hold, resolve_after, reopen_within):
     told = Told(open_after=hold, resolve_after=resolve_after, reopen_within=reopen_within)
     for what, argument in happens:
         getattr(told, what)(argument)

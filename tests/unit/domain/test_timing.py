@@ -75,12 +75,12 @@ def test_opening_after_hold_uses_the_first_alert_s_decision():
     assert life.incident.opened_at == START + 90 * SECOND
 
 
-def test_hold_counts_on_while_anything_fires():
+def test_hold_continues_while_any_alert_fires():
     life = Life(open_after=90).fires("a").after(60).fires("b").resolves("a").after(30)
     assert life.status == "open"
 
 
-def test_hold_begins_anew_after_everything_was_quiet():
+def test_hold_restarts_after_all_alerts_resolved():
     life = Life(open_after=90).fires().after(60).resolves().after(10).fires().after(60)
     assert life.status == "pending"
     assert life.after(30).status == "open"
@@ -101,7 +101,7 @@ def test_refiring_during_the_quiet_period_continues_the_episode():
     assert life.resolves().after(300).status == "closed"
 
 
-def test_a_repeated_resolution_does_not_prolong_the_quiet():
+def test_repeated_resolution_does_not_extend_the_quiet_period():
     life = Life(resolve_after=300).fires("a").fires("b").resolves("a").resolves("b").after(200)
     assert life.resolves("c").after(100).status == "closed"
 
@@ -142,12 +142,12 @@ def test_stale_alert_that_is_received_fires_again():
     assert life.fires(anew=False).status == "open"
 
 
-def test_stale_alerts_end_what_is_pending_too():
+def test_stale_alerts_close_a_pending_incident():
     assert Life(open_after=7200, stale_after=3600).fires().after(3600).status == "closed"
 
 
 @pytest.mark.parametrize("status", ["closed", "open"])
-def test_nothing_due_leaves_the_very_same_incident(status):
+def test_incident_without_due_timers_is_unchanged(status):
     life = Life(open_after=0, resolve_after=10).fires()
     if status == "closed":
         life.resolves().after(10)
@@ -208,7 +208,7 @@ def test_reopenings_count_as_flapping():
     assert life.after(300).status == "closed"
 
 
-def test_changes_that_are_far_apart_are_no_flapping():
+def test_infrequent_changes_are_not_flapping():
     life = flapping(resolve_after=5).fires()
     for _ in range(10):
         life.after(700).resolves().after(4).fires()
@@ -216,7 +216,7 @@ def test_changes_that_are_far_apart_are_no_flapping():
     assert life.resolves().after(5).status == "closed"
 
 
-def test_no_more_moments_are_kept_than_are_counted():
+def test_number_of_stored_changes_is_limited():
     life = flapping(resolve_after=5).fires()
     for _ in range(50):
         life.resolves().fires()
@@ -267,7 +267,7 @@ moves = st.one_of(
     ),
     st.lists(moves, max_size=20),
 )
-def test_whatever_happens_every_incident_comes_to_its_end(seconds, happens):
+def test_every_incident_eventually_closes(seconds, happens):
     life = Life(**seconds)
     for what, argument in happens:
         before = life.incident

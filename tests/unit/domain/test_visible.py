@@ -16,7 +16,7 @@ from router.domain import visible
         "",
     ],
 )
-def test_texts_that_people_write_stay_as_they_are(text):
+def test_visible_text_is_unchanged(text):
     assert visible.visible(text) == text
 
 
@@ -27,22 +27,22 @@ HIDDEN = [
 
 
 @pytest.mark.parametrize("letter", [chr(code) for code in HIDDEN], ids=[hex(code) for code in HIDDEN])
-def test_what_nobody_sees_is_removed(letter):
+def test_invisible_characters_are_removed(letter):
     assert visible.visible(f"10.0{letter}.0.7") == "10.0.0.7"
     assert visible.is_hidden(letter)
 
 
-def test_line_ends_become_one_kind():
+def test_line_endings_are_normalized():
     assert visible.visible("a\r\nb\u2028c\u2029d") == "a\nb\nc\nd"
 
 
-def test_texts_are_cleaned_wherever_they_stand():
+def test_texts_are_cleaned_in_nested_values():
     assert visible.everywhere({"a\u200b": ["b\u202e", ("c\u2060", 1, None, True)]}) == {
         "a": ["b", ["c", 1, None, True]]
     }
 
 
-def test_time_is_linear():
+def test_cleaning_takes_linear_time():
     started = time.thread_time()
     visible.visible("\u200b\u200d\u202e" * 100_000)
     visible.visible("\u200da" * 100_000)

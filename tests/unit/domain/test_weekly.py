@@ -29,7 +29,7 @@ def made(*during, starts="2030-01-01T00:00", ends="2031-01-01T00:00"):
         ("sat:mon Asia/Tokyo", "sat-mon Asia/Tokyo"),
     ],
 )
-def test_window_is_read_as_it_is_shown(text, written):
+def test_displayed_window_parses_to_the_same_window(text, written):
     assert str(weekly.parse(text)) == written
     assert weekly.parse(written) == weekly.parse(text)
 
@@ -63,7 +63,7 @@ def test_recurring_silence_mutes_within_its_windows_only():
     assert one.state(at("2031-01-01T00:00")) == "expired"
 
 
-def test_next_window_is_named():
+def test_current_or_next_window_is_returned():
     one = made("mon-fri 22:00-06:00 Europe/Zurich", starts="2030-01-07T23:00", ends="2030-01-09T23:00")
     assert one.window(at("2030-01-01T00:00")) == (at("2030-01-07T23:00"), at("2030-01-08T05:00"))
     assert one.window(at("2030-01-08T12:00")) == (at("2030-01-08T21:00"), at("2030-01-09T05:00"))
