@@ -27,7 +27,7 @@ def test_incident_is_acknowledged_and_withdrawn(console, visit):
     expect(about).to_contain_text("Not acknowledged.")
 
 
-def test_review_is_taken_and_decided_all_the_same(console, visit):
+def test_claimed_review_can_still_be_decided(console, visit):
     console.receives("take")
     console.waiting("take")
     visitor = visit(**PHONE)

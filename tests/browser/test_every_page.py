@@ -53,7 +53,7 @@ def test_times_are_local_with_utc_as_title(full, visit):
     assert shown[:5] not in utc  # Kolkata's offset from UTC isn't a whole number of hours.
 
 
-def test_the_chosen_theme_stays(console, visit):
+def test_selected_theme_persists(console, visit):
     visitor = visit(color_scheme="light")
     ground = "getComputedStyle(document.body).backgroundColor"
     light = visitor.page.evaluate(ground)

@@ -11,7 +11,7 @@ def links(page):
     return page.evaluate("[...document.querySelectorAll('a[href], form')].map((one) => one.href ?? one.action)")
 
 
-def test_sender_s_text_never_runs(full, visit):
+def test_script_in_alert_text_is_not_executed(full, visit):
     visitor = visit()
     shown = 0
     for path in full:
@@ -25,7 +25,7 @@ def test_sender_s_text_never_runs(full, visit):
     assert shown >= 9  # The text is shown unchanged.
 
 
-def test_a_click_on_a_hostile_link_leads_nowhere(full, visit):
+def test_hostile_link_is_not_rendered(full, visit):
     visitor = visit()
     (path,) = [one for one in full if one.startswith("/delivery?")]
     page = visitor.go(path)

@@ -22,7 +22,7 @@ def tab_to(page, tag, name):
     raise AssertionError(f"no {tag} {name!r} is reached by Tab")
 
 
-def test_person_signs_in_and_approves_by_keyboard(console, stranger):
+def test_reviewer_signs_in_and_approves_by_keyboard(console, stranger):
     console.receives("keyboard")
     console.waiting("keyboard")
     visitor = stranger()
@@ -38,7 +38,7 @@ def test_person_signs_in_and_approves_by_keyboard(console, stranger):
     expect(page.get_by_role("article")).not_to_have_count(before)
 
 
-def test_the_first_stop_leads_past_the_sections(console, visit):
+def test_first_tab_stop_skips_to_the_content(console, visit):
     page = visit().go("/rules")
     page.keyboard.press("Tab")
     assert page.evaluate(_FOCUS)[1] == "Skip to content"

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 pytestmark = pytest.mark.debian("chromium")
 
 
-def test_an_incident_appears_without_a_reload(console, visit):
+def test_new_incident_appears_without_a_reload(console, visit):
     page = visit().go("/incidents")
     page.evaluate("window.stayed = true")
     console.receives("live", service="search-live", title="The search answers 500")
@@ -14,14 +14,14 @@ def test_an_incident_appears_without_a_reload(console, visit):
     assert page.evaluate("window.stayed") is True
 
 
-def test_every_browser_that_looks_on_is_told(console, visit):
+def test_every_open_browser_shows_a_new_incident(console, visit):
     first, second = visit().go("/incidents"), visit().go("/")
     console.receives("both", service="both", title="Seen by two")
     for page in (first, second):
         expect(page.get_by_role("link", name="Seen by two")).to_be_visible(timeout=20_000)
 
 
-def test_typing_is_not_interrupted_by_news(console, visit):
+def test_update_does_not_interrupt_typing(console, visit):
     console.receives("typing")
     console.waiting("typing")
     page = visit().go("/reviews")
@@ -38,7 +38,7 @@ def test_typing_is_not_interrupted_by_news(console, visit):
     expect(page.get_by_role("article").filter(has_text='"meanwhile"')).to_be_visible()
 
 
-def test_a_deadline_counts_down(console, visit):
+def test_deadline_counts_down(console, visit):
     console.receives("deadline")
     console.waiting("deadline")
     page = visit().go("/reviews")

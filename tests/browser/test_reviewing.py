@@ -45,7 +45,7 @@ def test_approval_publishes_the_exact_text(console, visit):
     assert stage.MESSAGE in posted(console, visitor)
 
 
-def test_ones_own_words_go_out_instead(console, visit):
+def test_approval_publishes_the_edited_text(console, visit):
     visitor, review = on_a_phone(visit, console, "words")
     review.get_by_text("Edit the text").tap()
     review.get_by_label("Title").fill("Paying is slow & we know")
@@ -66,7 +66,7 @@ def test_dismissed_post_stays_hidden_with_its_reason(console, visit):
     harness.eventually("it is told", lambda: words in events(console, "dismiss"))
 
 
-def test_late_reviewer_is_told_who_was_first(console, visit):
+def test_late_reviewer_sees_the_first_decision(console, visit):
     visitor, review = on_a_phone(visit, console, "race")
     expect(review).to_be_visible()
     waits = console.waiting("race")
@@ -78,7 +78,7 @@ def test_late_reviewer_is_told_who_was_first(console, visit):
     assert "412" in visitor.wrong.pop()  # The browser's console reports every status above 400.
 
 
-def test_the_buttons_are_within_reach_of_a_thumb(console, visit):
+def test_review_buttons_are_large_enough_for_touch(console, visit):
     visitor, review = on_a_phone(visit, console, "thumb")
     for name in ("Approve", "Dismiss"):
         box = review.get_by_role("button", name=name).bounding_box()

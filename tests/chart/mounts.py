@@ -13,7 +13,7 @@ _numbers = itertools.count(1)
 
 
 def mount(data: Mapping[str, str], folder: Path) -> None:
-    """Mount a ConfigMap's data, or update a mounted folder: one swapped link changes all files at once."""
+    """Mount a ConfigMap's data, or update a mounted folder: one swapped link changes all files at the same time."""
     folder.mkdir(exist_ok=True)
     payload = f"..2026_01_01_00_00_00.{next(_numbers)}"
     (folder / payload).mkdir()

@@ -41,7 +41,7 @@ def samples(case: alert_cases.Case) -> list[helm.Object]:
 
 
 @pytest.mark.parametrize("case", alert_cases.CASES, ids=lambda case: f"{case.alert}: {case.why}")
-def test_fires_when_it_should_and_only_then(case, tmp_path):
+def test_alert_fires_exactly_in_its_firing_cases(case, tmp_path):
     asked = f'ALERTS{{alertname="{case.alert}",alertstate="firing"}}'
     judge(
         tmp_path,
@@ -59,18 +59,18 @@ def test_every_alert_has_firing_and_silent_cases(name):
     assert seen == {True, False}
 
 
-def test_every_case_is_about_an_existing_alert():
+def test_every_case_names_an_existing_alert():
     assert {case.alert for case in alert_cases.CASES} <= promql.alerts().keys()
 
 
-def test_a_wrong_expectation_is_found(tmp_path):
+def test_wrong_expectation_fails_the_check(tmp_path):
     """Negative control: a promtool that compares nothing would pass every case."""
     fired = next(case for case in alert_cases.CASES if case.fires)
     with pytest.raises(AssertionError, match="FAILED"):
-        test_fires_when_it_should_and_only_then(fired._replace(fires=()), tmp_path)
+        test_alert_fires_exactly_in_its_firing_cases(fired._replace(fires=()), tmp_path)
 
 
-def test_an_alert_s_texts_are_filled_in(tmp_path):
+def test_alert_annotations_are_rendered_with_its_labels(tmp_path):
     expected = {
         "exp_labels": {"severity": "warning", "namespace": "a", "source": "production"},
         "exp_annotations": RENDERED_TEXTS,
@@ -96,7 +96,7 @@ def test_prometheus_accepts_the_alerts(tmp_path):
     assert f"{number} rules found" in promtool("check", "rules", "--lint-fatal", "rendered.yaml", within=tmp_path)
 
 
-def test_prometheus_accepts_every_expression_of_the_dashboard(tmp_path):
+def test_prometheus_accepts_every_dashboard_expression(tmp_path):
     """The expressions are checked as recording rules, because promtool accepts only rule files."""
     rules = [{"record": f"panel:{place}", "expr": text} for place, text in enumerate(promql.expressions().values())]
     (tmp_path / "panels.yaml").write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}))

@@ -33,7 +33,7 @@ def container(deployment: helm.Object) -> helm.Object:
     return only
 
 
-def test_processes_are_separate_deployments_or_one():
+def test_mode_decides_between_two_deployments_and_one():
     assert [name for kind, name in helm.case("separate") if kind == "Deployment"] == [
         "shop-incident-router-web",
         "shop-incident-router-worker",
@@ -42,7 +42,7 @@ def test_processes_are_separate_deployments_or_one():
     assert container(one)["args"] == ["run"]
 
 
-def test_the_user_is_the_image_s_own(rendered):
+def test_pods_run_as_the_image_s_user(rendered):
     [user] = [
         line.split()[1] for line in (helm.tree.ROOT / "Dockerfile").read_text().splitlines() if line.startswith("USER ")
     ]
@@ -64,7 +64,7 @@ def test_service_selects_the_webhook_pods(rendered):
     assert [ports[port["targetPort"]] for port in service["spec"]["ports"]] == [8080]
 
 
-def test_a_deployment_selects_its_own_pods_only(rendered):
+def test_deployment_selects_only_its_own_pods(rendered):
     labels = [deployment["spec"]["template"]["metadata"]["labels"].items() for deployment in deployments(rendered)]
     for position, deployment in enumerate(deployments(rendered)):
         wanted = deployment["spec"]["selector"]["matchLabels"].items()
@@ -127,20 +127,20 @@ def written(rendered, folder) -> Any:
     return file
 
 
-def test_the_router_accepts_the_rendered_configuration_and_rules(rendered, tmp_path):
+def test_router_accepts_the_rendered_configuration_and_rules(rendered, tmp_path):
     environment = dict.fromkeys(SECRETS, "secret") | {"SCRIPTS_CREDENTIALS": "user:secret"}
     loaded = configuration.load(written(rendered, tmp_path), environment)
     factories.load_rules(loaded)
     assert (loaded.web.host, loaded.worker.health_host, loaded.management.host) == ("::", "::", "::")
 
 
-def test_sources_are_those_of_the_values():
+def test_rendered_sources_equal_the_values():
     """Helm merges maps: a source in the defaults would remain active next to the user's sources."""
     for case in ["separate", "all"]:
         assert read_configuration(helm.case(case))["sources"] == helm.values_of(case)["config"]["sources"]
 
 
-def test_other_configuration_is_kept():
+def test_other_settings_of_the_values_are_rendered():
     rendered = helm.case("separate")
     assert read_configuration(rendered)["worker"] == {
         "lease_seconds": 45,
@@ -149,7 +149,7 @@ def test_other_configuration_is_kept():
     }
 
 
-def test_rule_files_are_the_same_bytes():
+def test_rule_files_are_rendered_unchanged():
     data = helm.case("separate")["ConfigMap", "shop-incident-router-rules"]["data"]
     assert data == helm.values_of("separate")["rules"]
 
@@ -169,14 +169,14 @@ def test_user_s_configmap_of_rules_is_mounted():
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_a_change_of_configuration_restarts_the_pods(change):
+def test_changed_configuration_restarts_the_pods(change):
     before, after = helm.render({}), helm.render(change)
     for one, other in zip(deployments(before), deployments(after), strict=True):
         notes = [found["spec"]["template"]["metadata"]["annotations"] for found in (one, other)]
         assert notes[0] != notes[1]
 
 
-def test_changed_rules_restart_nothing():
+def test_changed_rules_restart_no_pod():
     before, after = helm.render({}), helm.render({"rules": {"10.yaml": "rules: []\n"}})
     assert deployments(before) == deployments(after)
     for deployment in deployments(after):
@@ -200,7 +200,7 @@ def test_redis_url_comes_from_values_or_secret():
     assert "REDIS_URL" not in environment(secret)
 
 
-def test_only_webhooks_are_reachable_from_outside():
+def test_ingress_exposes_only_webhook_paths():
     ingress = helm.case("separate")["Ingress", "shop-incident-router"]
     [rule] = ingress["spec"]["rules"]
     assert [path["path"] for path in rule["http"]["paths"]] == ["/v1/webhooks", "/v1/vendor-webhooks"]
@@ -208,50 +208,50 @@ def test_only_webhooks_are_reachable_from_outside():
     assert "Ingress" not in {kind for kind, _ in helm.render({})}
 
 
-def test_a_secret_is_made_only_of_given_values():
+def test_secret_is_rendered_only_from_given_values():
     secret = helm.case("all")["Secret", "shop-incident-router-web"]
     assert secret["stringData"] == {"WEBHOOK_TOKEN": "only-for-this-test"}
     assert "Secret" not in {kind for kind, _ in helm.case("separate")}
 
 
 class TestNotes:
-    def test_the_webhook_of_each_source_is_named(self, tmp_path):
+    def test_notes_name_the_webhook_of_each_source(self, tmp_path):
         shown = helm.notes(helm.values_of("separate"), tmp_path)
         for name in ["production", "scripts"]:
             assert f"  https://alerts.example.org/v1/webhooks/{name}\n" in shown
             assert f"  http://shop-incident-router.alerts/v1/webhooks/{name} " in shown
         assert "no rules" not in shown
 
-    def test_what_is_missing_is_said(self, tmp_path):
+    def test_notes_report_missing_sources_and_rules(self, tmp_path):
         shown = helm.notes(helm.REDIS, tmp_path)
         assert "`config.sources` is empty" in shown
         assert "There are no rules" in shown
         assert "helm test" not in shown
 
-    def test_required_secrets_are_named_with_their_part(self, tmp_path):
+    def test_notes_name_required_secrets_with_their_part(self, tmp_path):
         shown = helm.notes(helm.values_of("separate"), tmp_path)
         for name, part in [("webhooks", "web"), ("vendors", "worker"), ("redis", "shared")]:
             assert f"once the Secret incident-router-{name} (secrets.{part}) exists" in shown
             assert f"kubectl create secret generic incident-router-{name} --namespace alerts" in shown
 
-    def test_what_is_there_is_not_asked_for(self, tmp_path):
+    def test_notes_omit_commands_for_given_secrets(self, tmp_path):
         shown = helm.notes(helm.values_of("all"), tmp_path)
         assert "kubectl create secret" not in shown
         assert "http://shop-incident-router.alerts:8080/v1/webhooks/alertmanager" in shown
         assert "helm test shop --namespace alerts" in shown
 
-    def test_webhooks_through_a_gateway_are_named(self, tmp_path):
+    def test_notes_name_webhooks_through_a_gateway(self, tmp_path):
         shown = helm.notes(helm.values_of("gateway"), tmp_path)
         for host in ["alerts.example.org", "alerts.example.com"]:
             assert f"  https://{host}/v1/webhooks/grafana " in shown
 
-    def test_valkey_s_password_is_named(self, tmp_path):
+    def test_notes_name_the_secret_of_valkey_s_password(self, tmp_path):
         shown = helm.notes(helm.values_of("try"), tmp_path)
         assert "The Secret shop-incident-router-valkey has Valkey's password." in shown
         assert "With Argo CD, set `valkey.auth.existingSecret`" in shown
         assert "`valkey.networkPolicy.enabled` is false" not in shown
 
-    def test_an_open_valkey_is_warned_of(self, tmp_path):
+    def test_notes_warn_about_valkey_without_network_policy(self, tmp_path):
         values = {"valkey": {"enabled": True, "networkPolicy": {"enabled": False}}}
         assert "`valkey.networkPolicy.enabled` is false" in helm.notes(values, tmp_path)
 
@@ -271,7 +271,7 @@ class TestNotes:
         ],
         ids=["ClusterIP", "LoadBalancer", "NodePort", "given NodePort"],
     )
-    def test_webhooks_are_named_for_every_type_of_service(self, service, lines, tmp_path):
+    def test_notes_name_webhooks_for_every_service_type(self, service, lines, tmp_path):
         sources = {"open": {"kind": "json", "auth": "none"}}
         shown = helm.notes(helm.REDIS | {"service": service, "config": {"sources": sources}}, tmp_path)
         for line in lines:
@@ -299,7 +299,7 @@ class TestNotes:
         ],
         ids=["port-forward", "another port", "http", "https"],
     )
-    def test_the_console_is_named(self, console, line, tmp_path):
+    def test_notes_name_the_console(self, console, line, tmp_path):
         assert line in helm.notes(helm.REDIS | {"console": console}, tmp_path)
 
 
@@ -311,7 +311,7 @@ class TestNotes:
         ({"extraEnv": [{"name": "INCIDENT_ROUTER_INSTALLATION", "value": "us"}]}, "us"),
     ],
 )
-def test_installation_is_named_by_default(values, installation):
+def test_installation_has_a_default_name(values, installation):
     for deployment in deployments(helm.render(values)):
         named = [one["value"] for one in container(deployment)["env"] if one["name"] == "INCIDENT_ROUTER_INSTALLATION"]
         assert named == ([installation] if installation else [])

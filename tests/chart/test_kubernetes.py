@@ -26,7 +26,7 @@ def test_lint_finds_nothing(name):
 
 @pytest.mark.parametrize("version", NEWEST)
 @pytest.mark.parametrize("name", helm.CASES)
-def test_every_object_is_as_kubernetes_describes_it(name, version):
+def test_every_object_matches_the_kubernetes_schema(name, version):
     for one in helm.case(name).values():
         described.validate(one, version)
 
@@ -45,14 +45,14 @@ def test_only_foreign_kinds_are_skipped():
             kubernetes_validate.validate(one, NEWEST[0], strict=True)
 
 
-def test_oldest_supported_kubernetes_accepts_it():
+def test_oldest_supported_kubernetes_accepts_every_object():
     allowed = helm.read((helm.CHART / "Chart.yaml").read_text())["kubeVersion"]
     oldest = ".".join(allowed.removeprefix(">=").split(".")[:2])
     for one in helm.case("separate").values():
         described.validate(one, oldest)
 
 
-def test_there_are_enough_cases():
+def test_every_values_file_is_a_case():
     assert len(helm.CASES) >= 12
     assert {path.name for path in (helm.CHART / "ci").iterdir()} == {f"{name}-values.yaml" for name in helm.CASES}
 
@@ -73,7 +73,7 @@ def test_every_pod_meets_the_restricted_security_standard(rendered):
         assert volumes <= {"name", "configMap", "secret", "emptyDir"}, name
 
 
-def test_no_pod_has_a_token_for_kubernetes(rendered):
+def test_no_pod_mounts_a_kubernetes_token(rendered):
     for name, spec in helm.pods(rendered).items():
         assert spec["automountServiceAccountToken"] is False, name
     assert {kind for kind, _ in rendered}.isdisjoint({"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})

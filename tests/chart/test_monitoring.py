@@ -64,7 +64,7 @@ class TestExpressions:
     def test_unknown_metric_is_found_anywhere(self, expression, problem):
         assert promql.problems(expression) == [problem]
 
-    def test_what_is_no_promql_is_refused(self):
+    def test_invalid_promql_is_rejected(self):
         with pytest.raises(ValueError, match="parenthesis"):
             promql.problems("sum(incident_router_rules")
 
@@ -77,14 +77,14 @@ class TestAlerts:
         assert rule["annotations"].keys() == ANNOTATIONS
         assert rule["annotations"]["runbook_url"] == f"docs/runbooks/{name}.md"
 
-    def test_each_alert_has_a_listed_runbook(self):
+    def test_every_alert_has_a_listed_runbook(self):
         assert {path.stem for path in RUNBOOKS.glob("*.md")} == {"index", *promql.alerts()}
         index = (RUNBOOKS / "index.md").read_text()
         rows = re.findall(r"^\| \[(\w+)\]\(\1\.md\) \| (\w+) \|$", index, re.MULTILINE)
         assert rows == [(name, rule["labels"]["severity"]) for name, rule in promql.alerts().items()]
 
     @pytest.mark.parametrize("name", promql.alerts())
-    def test_the_runbook_has_the_severity_and_steps(self, name):
+    def test_runbook_has_the_severity_and_steps(self, name):
         text = runbook(name)
         assert text.startswith(f"**{promql.alerts()[name]['labels']['severity']}.** ")
         assert re.findall(r"^(\d)\. ", text, re.MULTILINE)[:2] == ["1", "2"]
@@ -98,14 +98,14 @@ class TestAlerts:
 
 
 class TestDashboard:
-    def test_is_of_a_form_that_grafana_reads(self):
+    def test_dashboard_has_grafana_s_schema_version_and_variables(self):
         found = promql.dashboard()
         assert found["schemaVersion"] == 39
         assert found["id"] is None, "an id of one Grafana would overwrite another's dashboard"
         assert [variable["name"] for variable in found["templating"]["list"]] == ["datasource", "namespace"]
         assert found["templating"]["list"][0]["type"] == "datasource"
 
-    def test_the_rows_follow_an_alert_s_way(self):
+    def test_dashboard_rows_follow_the_stages_of_an_alert(self):
         assert [panel["title"] for panel in promql.dashboard()["panels"] if panel["type"] == "row"] == ROWS
 
     @pytest.mark.parametrize("panel", promql.panels(), ids=lambda panel: panel["title"])
@@ -118,7 +118,7 @@ class TestDashboard:
         )
         assert all('namespace=~"$namespace"' in target["expr"] for target in panel["targets"])
 
-    def test_names_and_places_are_each_panel_s_own(self):
+    def test_panels_have_unique_titles_and_positions(self):
         every = promql.dashboard()["panels"]
         assert len({panel["id"] for panel in every}) == len(every)
         assert len({panel["title"] for panel in every}) == len(every)
@@ -137,7 +137,7 @@ class TestDashboard:
 
 
 class TestRendered:
-    def test_nothing_is_rendered_unless_it_is_asked_for(self):
+    def test_monitoring_objects_are_rendered_only_if_enabled(self):
         found = helm.render({})
         assert "PrometheusRule" not in {kind for kind, _ in found}
         assert ("ConfigMap", f"{NAME}-dashboard") not in found
@@ -155,11 +155,11 @@ class TestRendered:
         assert rendered == promql.alerts()
         assert "{{ $labels.source }}" in rendered_alerts()["IncidentRouterQuarantineGrows"]["annotations"]["summary"]
 
-    def test_alerts_are_left_out_by_name(self):
+    def test_alerts_are_omitted_by_name(self):
         left = rendered_alerts(without=["IncidentRouterNoDeliveries", "IncidentRouterAbsent"])
         assert promql.alerts().keys() - left.keys() == {"IncidentRouterNoDeliveries", "IncidentRouterAbsent"}
 
-    def test_runbooks_lead_to_where_the_documentation_is_kept(self):
+    def test_runbook_urls_start_with_the_documentation_url(self):
         urls = [
             rule["annotations"]["runbook_url"]
             for rule in rendered_alerts(documentation="https://w.example/r/").values()
@@ -167,7 +167,7 @@ class TestRendered:
         assert urls[0] == "https://w.example/r/docs/runbooks/IncidentRouterAbsent.md"
         assert all(url.startswith("https://w.example/r/docs/runbooks/") for url in urls)
 
-    def test_prometheus_and_grafana_find_them_by_their_labels(self):
+    def test_alerts_and_dashboard_have_the_given_labels(self):
         labels = prometheus_rule(labels={"release": "monitoring"})["metadata"]["labels"]
         assert labels["release"] == "monitoring"
         assert labels["app.kubernetes.io/instance"] == "shop"
@@ -176,10 +176,10 @@ class TestRendered:
         with_folder = dashboard_map(annotations={"grafana_folder": "Shop"})
         assert with_folder["metadata"]["annotations"] == {"grafana_folder": "Shop"}
 
-    def test_the_dashboard_is_the_file_s_own_bytes(self):
+    def test_dashboard_is_rendered_unchanged(self):
         assert dashboard_map()["data"] == {"incident-router.json": promql.DASHBOARD.read_text()}
 
-    def test_the_schema_knows_the_alerts_by_name(self):
+    def test_schema_lists_every_alert_name(self):
         schema = json.loads((helm.CHART / "values.schema.json").read_text())
         rule = schema["properties"]["monitoring"]["properties"]["prometheusRule"]["properties"]
         assert rule["without"]["items"]["enum"] == list(promql.alerts())

@@ -65,9 +65,9 @@ def reached_by(rendered, component: str) -> set[str]:
     return {one for rule in policy["ingress"] for one in peers(rendered, rule.get("from"))}
 
 
-class TestTheClosedNetwork:
+class TestNetworkPolicy:
     @pytest.mark.parametrize("component", ["web", "worker"])
-    def test_the_router_calls_names_redis_and_vendors_only(self, component):
+    def test_router_may_call_only_dns_redis_and_vendors(self, component):
         assert calls(helm.case("valkey"), component) == {
             **{key: {"anyone"} for key in DNS},
             ("TCP", 443): {"anyone"},
@@ -75,19 +75,19 @@ class TestTheClosedNetwork:
         }
 
     @pytest.mark.parametrize(("case", "port"), [("keda-tls", 6380), ("network", 6390)])
-    def test_redis_elsewhere_is_called_at_its_own_port(self, case, port):
+    def test_external_redis_is_allowed_at_its_port(self, case, port):
         assert calls(helm.case(case), "worker")["TCP", port] == {"anyone"}
 
-    def test_other_egress_is_named_by_the_user(self):
+    def test_other_egress_follows_the_values(self):
         found = calls(helm.case("network"), "worker")
         assert found.keys() == DNS | {("TCP", 443), ("TCP", 6390), ("TCP", 9093)}
         assert found["TCP", 9093] == {"namespace monitoring"}
 
-    def test_the_check_may_call_the_vendors(self):
+    def test_check_may_call_the_vendors(self):
         rendered = helm.render({"networkPolicy": {"enabled": True}, "check": {"enabled": True}})
         assert ("TCP", 443) in calls(rendered, "check")
 
-    def test_the_test_calls_what_takes_webhooks_only(self):
+    def test_helm_test_may_call_only_the_webhook_server(self):
         assert calls(helm.case("valkey"), "test") == {**{key: {"anyone"} for key in DNS}, ("TCP", 8080): {"web"}}
         assert reached_by(helm.case("valkey"), "test") == set()
 
@@ -96,7 +96,7 @@ class TestTheClosedNetwork:
         assert calls(rendered, "valkey") == {}
         assert reached_by(rendered, "valkey") == {"web", "worker", "namespace keda"}
 
-    def test_everybody_may_post_unless_the_user_says_who(self):
+    def test_values_restrict_which_peers_may_post(self):
         assert reached_by(helm.case("valkey"), "web") == {"anyone"}
         assert reached_by(helm.case("network"), "web") == {
             "namespace ingress",
@@ -105,7 +105,7 @@ class TestTheClosedNetwork:
             "test",
         }
 
-    def test_open_ports_are_those_listened_on(self):
+    def test_policy_opens_exactly_the_container_ports(self):
         rendered = helm.case("network")
         [policy] = policies(rendered, "web")
         [rule, console] = policy["ingress"]
@@ -124,12 +124,12 @@ class TestTheClosedNetwork:
         [policy] = policies(closed, "web")
         assert 8082 not in {port["port"] for rule in policy["ingress"] for port in rule["ports"]}
 
-    def test_nothing_is_closed_where_nobody_asks(self):
+    def test_network_policy_is_disabled_by_default(self):
         assert "NetworkPolicy" not in {kind for kind, _ in helm.case("separate")}
 
 
 class TestWebhooksFromOutside:
-    def test_a_route_leads_to_webhooks_alone(self):
+    def test_route_leads_only_to_webhooks(self):
         rendered = helm.case("gateway")
         route = rendered["HTTPRoute", FULLNAME]["spec"]
         [rule] = route["rules"]
@@ -156,22 +156,22 @@ class TestSecrets:
     def test_each_secret_reaches_only_its_process(self):
         assert self.given("separate") == {"web": ["shared", "web"], "worker": ["shared", "worker"]}
 
-    def test_one_process_that_does_everything_needs_them_all(self):
+    def test_combined_process_gets_every_secret(self):
         assert self.given("all") == {"all": ["shared", "web", "worker"]}
 
-    def test_valkey_and_the_test_see_none_of_them(self):
+    def test_valkey_and_helm_test_get_no_secret(self):
         more = {"valkey": {"enabled": True}, "config": {"sources": {"a": {"kind": "alertmanager", "auth": "none"}}}}
         given = self.given("separate", **more)
         assert given["StatefulSet/shop-incident-router-valkey"] == given["Pod/shop-incident-router-test"] == []
 
-    def test_one_secret_for_several_parts_is_read_once(self):
+    def test_secret_of_several_parts_is_read_once(self):
         given = self.given("all", secrets={part: {"existing": "one"} for part in SECRETS})
         assert given == {"all": ["one"]}
 
 
 class TestMetrics:
     @pytest.mark.parametrize(("case", "components"), [("monitored", {"web", "worker"}), ("monitored-all", {"all"})])
-    def test_every_pod_of_the_router_is_scraped_once(self, case, components):
+    def test_every_router_pod_is_scraped_once(self, case, components):
         rendered = helm.case(case)
         monitor = rendered["ServiceMonitor", FULLNAME]["spec"]
         [endpoint] = monitor["endpoints"]
@@ -185,10 +185,10 @@ class TestMetrics:
                 scraped += [name for name, pod in labels(rendered).items() if selects(chosen, pod)]
         assert sorted(scraped) == sorted(components)
 
-    def test_prometheus_finds_it_by_the_user_s_labels(self):
+    def test_service_monitor_has_the_given_labels(self):
         given = helm.case("monitored")["ServiceMonitor", FULLNAME]
         assert given["metadata"]["labels"]["release"] == "prometheus"
         assert given["spec"]["endpoints"] == [{"port": "health", "path": "/metrics", "interval": "15s"}]
 
-    def test_workers_have_no_service_where_nobody_scrapes_them(self):
+    def test_workers_without_service_monitor_have_no_service(self):
         assert ("Service", f"{FULLNAME}-worker") not in helm.case("separate")

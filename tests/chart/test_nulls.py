@@ -11,7 +11,7 @@ SCHEMA = json.loads((helm.CHART / "values.schema.json").read_text())
 
 
 @pytest.mark.parametrize("key", ["global", "web", "worker", "valkey", "secrets", "config", "service", "console"])
-def test_a_key_without_its_values_is_named(key):
+def test_null_for_a_required_key_is_refused(key):
     """In YAML, `web:` without content is null, with which Helm removes all defaults below it."""
     with pytest.raises(helm.Refused, match=f"{key} is required"):
         helm.template(helm.REDIS | {key: None})

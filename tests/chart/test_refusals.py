@@ -324,7 +324,7 @@ BY_CLUSTER = (
 
 
 @pytest.mark.parametrize("case", BY_SCHEMA)
-def test_the_schema_refuses_and_names(case):
+def test_schema_refuses_a_wrong_value_by_name(case):
     values, names = BY_SCHEMA[case]
     with pytest.raises(helm.Refused, match=names) as refused:
         helm.render(copy.deepcopy(values))
@@ -332,14 +332,14 @@ def test_the_schema_refuses_and_names(case):
 
 
 @pytest.mark.parametrize("case", BY_TEMPLATES)
-def test_the_templates_refuse_and_say_what_to_do(case):
+def test_templates_refuse_a_wrong_value_with_advice(case):
     values, message = BY_TEMPLATES[case]
     with pytest.raises(helm.Refused) as refused:
         helm.render(copy.deepcopy(values))
     assert message in str(refused.value)
 
 
-def test_every_refusal_of_the_templates_has_a_case():
+def test_every_template_refusal_has_a_case():
     said = "".join(path.read_text() for path in (helm.CHART / "templates").iterdir())
     known = [message for _, message in BY_TEMPLATES.values()] + [BY_CLUSTER]
     found = re.findall(r'{{-? fail (?:\(printf )?"((?:[^"\\]|\\.)+)"', said)

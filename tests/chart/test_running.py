@@ -41,7 +41,7 @@ def command(arguments: list[str], variables: dict[str, str]) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-class TestCheckBeforeARelease:
+class TestReleaseCheck:
     @staticmethod
     def run(values: helm.Object, folder) -> tuple[int, str]:
         rendered = helm.render(values)
@@ -56,7 +56,7 @@ class TestCheckBeforeARelease:
         values["config"]["destinations"]["on-call"] |= {"base_url": f"{at.url}/incident-io"}
         return values
 
-    def test_passes_where_the_vendors_know_every_name(self, tmp_path):
+    def test_check_passes_if_vendors_have_every_name(self, tmp_path):
         with harness.vendors() as at:
             status, said = self.run(self.asking(at), tmp_path)
             assert (status, said[:17]) == (0, "no problems found"), said
@@ -78,7 +78,7 @@ class TestCheckBeforeARelease:
         status, said = self.run(values, tmp_path)
         assert (status, said[:17]) == (0, "no problems found"), said
 
-    def test_fails_where_a_rule_is_wrong(self, tmp_path):
+    def test_check_fails_on_an_invalid_rule(self, tmp_path):
         values = helm.values_of("checked") | {"rules": {"10-disk.yaml": "rules: [{name: disk, wen: {}}]\n"}}
         values["check"]["online"] = False
         status, said = self.run(values, tmp_path)
@@ -97,7 +97,7 @@ class TestCheckBeforeARelease:
             assert rendered["ConfigMap", theirs]["data"] == rendered["ConfigMap", ours]["data"]
         assert "serviceAccountName" not in spec, "the release's own is not there yet"
 
-    def test_what_it_needs_is_made_before_it(self):
+    def test_check_s_objects_are_created_before_its_job(self):
         weights = {
             kind: int(one["metadata"]["annotations"]["helm.sh/hook-weight"])
             for (kind, name), one in helm.case("checked").items()
@@ -105,7 +105,7 @@ class TestCheckBeforeARelease:
         }
         assert max(weights["ConfigMap"], weights["Secret"]) < weights["Job"]
 
-    def test_offline_check_calls_nobody(self):
+    def test_offline_check_runs_without_the_online_option(self):
         spec = helm.pods(helm.case("checked-offline"))[f"Job/{FULLNAME}-check"]
         assert mounts.only(spec)["args"] == ["check"]
         assert spec["volumes"][1]["configMap"] == {"name": "our-rules"}
@@ -170,26 +170,26 @@ class TestHelmTest:
         assert "Real" in listed
         assert "IncidentRouterHelmTest" not in listed
 
-    def test_a_wrong_token_fails_and_says_so(self, running):
+    def test_helm_test_reports_a_wrong_token(self, running):
         done = self.post(self.values("alertmanager", "another"), running[0].url)
         assert done.returncode == 1
         assert "answered 401, not 202" in done.stderr
 
-    def test_test_of_an_absent_router_fails_clearly(self):
+    def test_helm_test_reports_an_unreachable_router(self):
         done = self.post(self.values("json"), f"http://127.0.0.1:{ports.unanswered()}")
         assert done.returncode == 1
         assert "does not answer" in done.stderr
 
-    def test_the_pod_sees_one_key_of_one_secret(self):
+    def test_helm_test_gets_one_key_of_one_secret(self):
         [variable] = mounts.only(helm.pods(helm.case("network"))[f"Pod/{FULLNAME}-test"])["env"]
         assert variable["valueFrom"]["secretKeyRef"] == {"name": "webhooks", "key": "WEBHOOK_TOKEN"}
 
-    def test_a_source_without_credentials_is_tested_without(self):
+    def test_helm_test_sends_no_credentials_to_open_source(self):
         runs = mounts.only(helm.pods(helm.case("open"))[f"Pod/{FULLNAME}-test"])
         assert runs["args"][1:] == [f"http://{FULLNAME}:80/v1/webhooks/anyone", "alertmanager"]
         assert "env" not in runs
 
-    def test_basic_authentication_is_sent_as_such(self):
+    def test_helm_test_uses_basic_authentication(self):
         runs = mounts.only(helm.pods(helm.case("checked-offline"))[f"Pod/{FULLNAME}-test"])
         assert [entry["name"] for entry in runs["env"]] == ["BASIC"]
 
@@ -202,11 +202,11 @@ class TestHelmTest:
         ],
         ids=["another format", "a credential in a file", "a mapping"],
     )
-    def test_test_is_omitted_for_unsupported_sources(self, source):
+    def test_helm_test_is_omitted_for_unsupported_sources(self, source):
         rendered = helm.render({"config": {"sources": {"a": source}}})
         assert ("Pod", f"{FULLNAME}-test") not in rendered
 
-    def test_it_can_be_left_out(self):
+    def test_helm_test_can_be_disabled(self):
         assert ("Pod", f"{FULLNAME}-test") not in helm.render(self.values("json") | {"test": {"enabled": False}})
 
 
@@ -237,7 +237,7 @@ def test_mounted_rules_are_reloaded_after_a_change(tmp_path):
     asyncio.run(main())
 
 
-class TestWhatKedaFollows:
+class TestKedaScaler:
     def test_scaler_uses_the_workers_stream_and_group(self):
         [trigger] = helm.case("valkey")["ScaledObject", f"{FULLNAME}-worker"]["spec"]["triggers"]
         assert (trigger["type"], trigger["metadata"]["stream"]) == ("redis-streams", keys.INBOX)

@@ -15,21 +15,21 @@ def deployment(case: str, component: str) -> helm.Object:
 
 class TestBudgets:
     @pytest.mark.parametrize(("case", "components"), [("separate", ["web", "worker"]), ("all", ["all"])])
-    def test_each_process_has_one_of_its_own_pods(self, case, components):
+    def test_every_process_has_a_disruption_budget(self, case, components):
         budgets = [one for (kind, _), one in helm.case(case).items() if kind == "PodDisruptionBudget"]
         assert [one["metadata"]["name"] for one in budgets] == [f"{FULLNAME}-{name}" for name in components]
         for budget, component in zip(budgets, components, strict=True):
             assert budget["spec"]["selector"] == deployment(case, component)["selector"]
             assert budget["spec"]["maxUnavailable"] == 1
 
-    def test_it_may_be_a_share_or_left_out(self):
+    def test_disruption_budget_can_be_percentage_or_disabled(self):
         rendered = helm.case("autoscaling")
         assert rendered["PodDisruptionBudget", f"{FULLNAME}-web"]["spec"]["maxUnavailable"] == "25%"
         assert ("PodDisruptionBudget", f"{FULLNAME}-worker") not in rendered
 
 
 class TestAutoscaling:
-    def test_webs_scale_by_requested_cpu(self):
+    def test_webhook_server_scales_by_requested_cpu(self):
         spec = helm.case("autoscaling")["HorizontalPodAutoscaler", f"{FULLNAME}-web"]["spec"]
         assert (spec["minReplicas"], spec["maxReplicas"]) == (3, 20)
         assert spec["metrics"][0]["resource"]["target"] == {"type": "Utilization", "averageUtilization": 60}
@@ -42,7 +42,7 @@ class TestAutoscaling:
             [target] = [one["spec"]["scaleTargetRef"] for (found, _), one in rendered.items() if found == kind]
             assert "replicas" not in rendered["Deployment", target["name"]]["spec"]
 
-    def test_a_number_is_said_where_nothing_scales(self):
+    def test_unscaled_deployments_set_their_replicas(self):
         assert deployment("separate", "web")["replicas"] == 3
         assert deployment("monitored-all", "all")["replicas"] == 2
 
@@ -54,7 +54,7 @@ class TestAutoscaling:
             ("autoscaling", "redis.data:6380", "0", "false"),
         ],
     )
-    def test_keda_asks_the_redis_that_the_router_uses(self, case, address, database, tls):
+    def test_keda_uses_the_router_s_redis(self, case, address, database, tls):
         [trigger] = helm.case(case)["ScaledObject", f"{FULLNAME}-worker"]["spec"]["triggers"]
         given = trigger["metadata"]
         assert (given["address"], given["databaseIndex"], given.get("enableTLS", "false")) == (address, database, tls)
@@ -71,13 +71,13 @@ class TestAutoscaling:
         [container] = deployment("valkey", "worker")["template"]["spec"]["containers"]
         assert given["metadata"]["passwordFromEnv"] in {entry["name"] for entry in container["env"]}
 
-    def test_metadata_are_texts_as_keda_wants_them(self):
+    def test_keda_metadata_values_are_strings(self):
         for case in ["valkey", "keda-tls", "autoscaling"]:
             [trigger] = helm.case(case)["ScaledObject", f"{FULLNAME}-worker"]["spec"]["triggers"]
             assert {type(value) for value in trigger["metadata"].values()} == {str}
 
 
-class TestPlaces:
+class TestPlacement:
     def test_pods_of_a_process_are_spread_among_themselves(self):
         for component in ["web", "worker"]:
             found = deployment("separate", component)["template"]["spec"]["topologySpreadConstraints"]
@@ -86,12 +86,12 @@ class TestPlaces:
                 wanted = {**SELECTOR, "app.kubernetes.io/component": component}
                 assert one["labelSelector"] == {"matchLabels": wanted}
 
-    def test_what_the_user_says_of_it_stays(self):
+    def test_given_spread_constraints_replace_the_default(self):
         [one] = deployment("placed", "web")["template"]["spec"]["topologySpreadConstraints"]
         assert (one["whenUnsatisfiable"], one["minDomains"]) == ("DoNotSchedule", 3)
         assert "topologySpreadConstraints" not in deployment("open", "web")["template"]["spec"]
 
-    def test_every_pod_goes_where_the_user_says(self):
+    def test_every_pod_has_the_given_placement(self):
         rendered = helm.render(helm.values_of("placed") | {"redis": {"url": ""}, "valkey": {"enabled": True}})
         for spec in helm.pods(rendered).values():
             assert spec["nodeSelector"] == {"pool": "monitoring"}
@@ -105,13 +105,13 @@ class TestPlaces:
         assert spec["selector"]["matchLabels"].items() <= spec["template"]["metadata"]["labels"].items()
 
 
-class TestTheEndOfAPod:
+class TestTermination:
     @pytest.mark.parametrize(("case", "component"), [("separate", "web"), ("all", "all")])
     def test_webhook_pod_waits_before_stopping(self, case, component):
         [container] = deployment(case, component)["template"]["spec"]["containers"]
         assert container["lifecycle"]["preStop"]["exec"]["command"] == ["python", "-c", "import time; time.sleep(5)"]
 
-    def test_a_worker_ends_at_once(self):
+    def test_worker_has_no_pre_stop_hook(self):
         [container] = deployment("separate", "worker")["template"]["spec"]["containers"]
         assert "lifecycle" not in container
 

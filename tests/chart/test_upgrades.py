@@ -24,7 +24,7 @@ def password(rendered: dict[tuple[str, str], helm.Object]) -> str:
     return rendered["Secret", NAME]["stringData"]["password"]
 
 
-def test_generated_password_stays_in_an_upgrade(tmp_path):
+def test_upgrade_keeps_the_generated_password(tmp_path):
     first = helm.render(VALKEY)
     before = password(first)
     with api.serving(stored(first), tmp_path) as kubeconfig:
@@ -48,7 +48,7 @@ def test_given_password_replaces_the_generated_one(tmp_path):
         assert "checksum/valkey-password" in pod["metadata"]["annotations"], "a pod reads it at its start"
 
 
-def test_volume_size_is_not_changed_silently(tmp_path):
+def test_upgrade_refuses_a_changed_volume_size(tmp_path):
     larger = {"valkey": {"enabled": True, "persistence": {"size": "8Gi"}}}
     with api.serving(stored(helm.render(VALKEY)), tmp_path) as kubeconfig:
         with pytest.raises(helm.Refused) as refused:

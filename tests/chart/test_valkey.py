@@ -112,7 +112,7 @@ def test_password_is_in_no_argument_or_environment(tmp_path):
 
 
 @pytest.mark.parametrize("password", ["", "a b", "a@b", "a\nrename-command FLUSHALL x"])
-def test_password_that_fits_no_url_ends_the_start(password, tmp_path):
+def test_password_with_url_delimiters_fails_the_start(password, tmp_path):
     script = container(helm.case("valkey"))["command"][2].replace("/run/valkey/", f"{tmp_path}/")
     done = subprocess.run(
         ["sh", "-ec", script, "start_valkey.sh"],
@@ -127,7 +127,7 @@ def test_password_that_fits_no_url_ends_the_start(password, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["try", "valkey"])
-def test_router_connects_to_its_service_with_the_password(name):
+def test_router_uses_valkey_s_service_and_password(name):
     rendered = helm.case(name)
     secret = {"valkey-password": {"password": PASSWORD}, "webhooks": {"WEBHOOK_TOKEN": "x"}}
     password = PASSWORD if name == "valkey" else rendered["Secret", NAME]["stringData"]["password"]
@@ -140,7 +140,7 @@ def test_router_connects_to_its_service_with_the_password(name):
         assert embedded_address(variables["REDIS_URL"]) == (NAME, 6379, password)
 
 
-def test_network_is_closed_to_all_but_the_router():
+def test_network_policy_admits_only_the_router():
     """This requires no value, and no policy of the router's own pods."""
     rendered = helm.render({"valkey": {"enabled": True}})
     assert [name for kind, name in rendered if kind == "NetworkPolicy"] == [NAME]

@@ -25,12 +25,12 @@ def test_every_value_has_a_description():
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: value.path)
-def test_an_explanation_is_a_sentence(value):
+def test_every_description_is_a_sentence(value):
     assert value.text[0].isupper() or value.text[0] == "`"
     assert value.text.endswith(".")
 
 
-def test_no_value_is_explained_twice():
+def test_no_value_is_described_twice():
     paths = [value.path for value in VALUES]
     assert len(paths) == len(set(paths))
 
@@ -46,12 +46,12 @@ def described(path: str) -> dict:
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: value.path)
-def test_the_schema_knows_it(value):
+def test_schema_defines_every_value(value):
     if value.path != "config.log":  # The router itself validates the content of `config`.
         assert described(value.path)
 
 
-def test_the_schema_knows_nothing_else():
+def test_schema_defines_only_existing_values():
     def known(schema: dict, path: str = "") -> set[str]:
         found = set()
         for key in schema.get("properties", {}):
@@ -88,7 +88,7 @@ def test_documented_first_installation_renders_and_is_testable():
 def test_first_installation_has_rules_that_open_incidents(tmp_path):
     """The rules pass a strict check, and each opens an incident at a destination of the documentation's example."""
     values = helm.read(EXAMPLES[0]) | {"check": {"enabled": True, "strict": True, "online": False}}
-    status, said = test_running.TestCheckBeforeARelease.run(values, tmp_path)
+    status, said = test_running.TestReleaseCheck.run(values, tmp_path)
     assert (status, said[:17]) == (0, "no problems found"), said
     rules = helm.read(values["rules"]["10-critical.yaml"])["rules"]
     assert {one["at"] for rule in rules for one in rule["open"]} <= set(values["config"]["destinations"])
@@ -111,12 +111,12 @@ def test_documented_commands_name_rendered_objects():
 
 
 @pytest.mark.parametrize("example", EXAMPLES[1:])
-def test_examples_in_the_documentation_change_the_release(example):
+def test_every_documented_example_changes_the_release(example):
     """An unknown key would be refused, and an example without an effect would be useless."""
     assert helm.render(helm.read(example)) != helm.render()
 
 
-def test_values_that_the_documentation_names_exist():
+def test_every_documented_value_exists():
     """The documentation writes `a.b`, where `a` is a value of the chart; `config` has the router's settings."""
     known = {value.path for value in VALUES} | {parent for value in VALUES for parent in parents(value.path)}
     top = {path.partition(".")[0] for path in known} - {"config", "rules"}
@@ -130,18 +130,18 @@ def parents(path: str) -> list[str]:
     return list(itertools.accumulate(path.split("."), "{}.{}".format))[:-1]
 
 
-def test_every_golden_render_has_its_case():
+def test_every_golden_render_has_a_case():
     assert {path.stem for path in golden.FOLDER.iterdir()} == set(helm.CASES)
 
 
-class TestThatAnExplanationIsRead:
+class TestDescriptionParser:
     SOURCE = "# Above.\n\nweb:\n  # -- How many.\n  # `many` is best.\n  replicas: 2\n  plain: 1\n#   x: y\nother: {}\n"
 
-    def test_up_to_its_key_and_under_its_path(self, monkeypatch, tmp_path):
+    def test_description_above_a_key_belongs_to_it(self, monkeypatch, tmp_path):
         (tmp_path / "values.yaml").write_text(self.SOURCE)
         monkeypatch.setattr(helm, "CHART", tmp_path)
         assert explained.values() == [("web.replicas", 2, "How many. `many` is best.")]
         assert explained.table().splitlines()[2] == "| `web.replicas` | `2` | How many. `many` is best. |"
 
-    def test_leaves_are_what_holds_nothing_else(self):
+    def test_leaves_are_values_without_members(self):
         assert list(explained.leaves({"a": {"b": 1, "c": {}}, "d": []})) == ["a.b", "a.c", "d"]

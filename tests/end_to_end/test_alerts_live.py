@@ -117,7 +117,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield Stage(tmp_path_factory.mktemp("alerts"), stack)
 
 
-def test_what_senders_and_files_bring_about(stage: Stage, tmp_path: Path):
+def test_sender_and_file_errors_fire_their_alerts(stage: Stage, tmp_path: Path):
     names = ["SendersRefused", "AlertsLeftOut", "QuarantineGrows", "QuarantineFull", "RulesRefused", "DeadDeliveries"]
     broken = stage.folder / "rules" / "20.yaml"
     broken.write_text("rules: nonsense")
@@ -133,7 +133,7 @@ def test_what_senders_and_files_bring_about(stage: Stage, tmp_path: Path):
         resolved(stage, *names, "PollsFail")
 
 
-def test_what_vendors_and_storms_bring_about(stage: Stage):
+def test_vendor_failures_and_storms_fire_their_alerts(stage: Stage):
     names = ["DeadLetters", "VendorErrors", "CircuitBreakerOpen", "PublishingGuardTripped", "AlertStorm"]
     stage.at.fault(vendor="incident-io", method="POST", action="503", count=10_000)
     stage.at.fault(vendor="devhelm", method="POST", path="/api/v1/incidents", action="status", status=422)
@@ -153,7 +153,7 @@ def test_what_vendors_and_storms_bring_about(stage: Stage):
     resolved(stage, *names)
 
 
-def test_redis_that_is_short_of_memory(stage: Stage):
+def test_redis_without_memory_fires_its_alerts(stage: Stage):
     used = stage.redis.info("memory")["used_memory"]
     stage.redis.config_set("maxmemory", int(used * 1.1))
     harness.eventually("deliveries are refused", lambda: stage.post(IGNORED) == 503)
@@ -162,7 +162,7 @@ def test_redis_that_is_short_of_memory(stage: Stage):
     resolved(stage, "RedisMemory", "Unavailable")
 
 
-def test_redis_that_loses_its_data(stage: Stage):
+def test_lost_redis_data_fires_its_alerts(stage: Stage):
     """Open items become orphans until an operator settles them."""
     stage.alerts("firing", "lost")
     harness.eventually("an incident is open", lambda: "open" in stage.at.incidents()["devhelm"])
@@ -172,7 +172,7 @@ def test_redis_that_loses_its_data(stage: Stage):
     resolved(stage, "DataLost", "Orphans")
 
 
-def test_processes_that_end(stage: Stage):
+def test_stopped_processes_fire_their_alerts(stage: Stage):
     stage.stop("web")
     fires(stage, "WebAbsent")
     stage.start("web")
@@ -186,7 +186,7 @@ def test_processes_that_end(stage: Stage):
     resolved(stage, "Absent", "WebAbsent", "WorkerSilent")
 
 
-def test_every_alert_is_played_here_or_by_promtool():
+def test_every_alert_is_tested_live_or_by_promtool():
     text = Path(__file__).read_text()
     played = {f"IncidentRouter{name}" for name in re.findall(r'"([A-Z]\w+)"', text)}
     assert promql.alerts().keys() - played == PLAYED_BY_PROMTOOL

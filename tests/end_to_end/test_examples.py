@@ -34,7 +34,7 @@ def test_example_is_valid_and_its_tests_pass(name):
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_the_payload_is_decided_by_the_expected_rule(name):
+def test_example_payload_matches_the_expected_rule(name):
     payload = FOLDER / name / "payload.json"
     explained = json.loads(run(name, "explain", "--source", "production", "--format", "json", str(payload)))
     assert [alert["rule"] for alert in explained] == [RULES[name]]

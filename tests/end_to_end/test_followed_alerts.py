@@ -118,7 +118,7 @@ def test_same_start_fires_again_after_the_retry_window(router, vendors):
     harness.eventually("it opens again", lambda: names(vendors).count("SameStart") == 2)
 
 
-def test_late_message_is_shown_where_it_was_ignored(router, vendors):
+def test_timeline_shows_ignored_late_message(router, vendors):
     started = iso(-600)
     send = {"to": "alertmanager", "alertname": "Late"}
     alertmanager(router, "firing", started, **send)
@@ -136,7 +136,7 @@ def test_late_message_is_shown_where_it_was_ignored(router, vendors):
     assert 'incident_router_late_alerts_total{source="alertmanager"} 1.0' in metrics
 
 
-def test_one_of_two_clusters_may_resolve_its_own(router, vendors):
+def test_incident_stays_open_until_both_clusters_resolve(router, vendors):
     a, b = iso(-600), iso(-300)
     labels = {"to": "alertmanager", "alertname": "TwoClusters"}
     alertmanager(router, "firing", a, url="https://am-a", **labels)
@@ -149,7 +149,7 @@ def test_one_of_two_clusters_may_resolve_its_own(router, vendors):
     harness.eventually("it is resolved", lambda: state_of(vendors, "TwoClusters") == "resolved")
 
 
-def test_answer_names_what_mutes_an_alert(router, vendors):
+def test_response_names_the_silence_of_an_alert(router, vendors):
     added = router.command("silences", "add", "alertname=~Silenced.*", "--for", "1h", "--reason", "works")
     assert added.returncode == 0, added.stderr
     numbers = itertools.count()
@@ -161,7 +161,7 @@ def test_answer_names_what_mutes_an_alert(router, vendors):
     assert "works" in muted_by
 
 
-def test_answer_names_the_incident_that_inhibits(router, vendors):
+def test_response_names_the_inhibiting_incident(router, vendors):
     alertmanager(router, "firing", iso(-1), alertname="RegionLost", region="eu")
     muted_by = harness.eventually(
         "the cause fires",

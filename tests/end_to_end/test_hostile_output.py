@@ -51,7 +51,7 @@ def shown(done: subprocess.CompletedProcess[str]) -> str:
 
 
 @pytest.mark.parametrize("what", ["incidents", "reviews", "deliveries", "quarantine", "silences", "dead-letters"])
-def test_lists_show_it_harmlessly(router, what):
+def test_lists_print_no_escape_sequences(router, what):
     done = router.command(what, "list")
     assert done.returncode == 0
     shown(done)
@@ -62,13 +62,13 @@ def deliveries(router: harness.Router) -> list[str]:
     return [line.split()[0] for line in listed]
 
 
-def test_a_delivery_is_shown_harmlessly(router):
+def test_delivery_is_printed_without_escape_sequences(router):
     for identity in deliveries(router):
         assert "red" in shown(router.command("deliveries", "show", identity))
         assert "checkout-down" in shown(router.command("explain", "--delivery", identity))
 
 
-def test_an_incident_and_its_review_are_shown_harmlessly(router):
+def test_incident_and_review_are_printed_without_escape_sequences(router):
     said = json.loads(router.command("explain", "--delivery", deliveries(router)[0], "--format", "json").stdout)
     [incident] = set(re.findall(r'"incident_key": ?"((?:[^"\\]|\\.)*)"', json.dumps(said)))
     name = json.loads(f'"{incident}"')
@@ -79,6 +79,6 @@ def test_an_incident_and_its_review_are_shown_harmlessly(router):
         assert json.loads(shown(router.command(*arguments)))
 
 
-def test_what_is_in_quarantine_is_shown_harmlessly(router):
+def test_quarantined_body_is_printed_without_escape_sequences(router):
     [identity] = [line.split()[0] for line in router.command("quarantine", "list").stdout.splitlines()[1:]]
     assert "zzz" in shown(router.command("quarantine", "show", identity))

@@ -110,7 +110,7 @@ def test_uncounted_events_are_exported_as_zero(exported):
     assert exported["worker"].value(dead) == 0
 
 
-def test_delivery_redis_and_vendor_were_measured(exported):
+def test_durations_of_webhooks_redis_and_vendors_are_exported(exported):
     web, worker = exported["web"], exported["worker"]
     assert web.value('incident_router_webhook_duration_seconds_count{code="2xx",source="json"}') == 1
     measured = (

@@ -16,7 +16,7 @@ def waiting(router: harness.Router) -> str:
     return router.command("reviews", "list").stdout
 
 
-def test_nothing_is_shown_before_a_person_approves(tmp_path):
+def test_reviewed_post_is_public_only_after_approval(tmp_path):
     with harness.vendors() as at, harness.router(tmp_path, reviewed(tmp_path, at)) as router:
         router.receives(severity="critical")
         harness.eventually("the people on call know", lambda: at.incidents()["devhelm"] == ["open"])
@@ -75,7 +75,7 @@ def test_self_publishing_page_gets_one_post(tmp_path):
             harness.eventually("it is resolved", lambda: at.incidents()["devhelm-page"] == ["resolved"])
 
 
-def test_the_demonstration_ends_well_and_sums_up(tmp_path):
+def test_demo_succeeds_and_prints_a_summary(tmp_path):
     told = subprocess.run(
         [harness.COMMAND, "demo", "--no-wait"], cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False
     )

@@ -32,7 +32,7 @@ def at_work(folder: Path, at: harness.Vendors, url: str) -> Iterator[harness.Rou
 
 
 @pytest.mark.debian("prometheus-alertmanager")
-def test_what_no_webhook_told_opens_and_ends(tmp_path):
+def test_poll_opens_and_resolves_incident_without_webhooks(tmp_path):
     with harness.vendors() as at, test_sources.alertmanager(tmp_path, NOWHERE) as url:
         test_sources.post_alert(url)
         with at_work(tmp_path, at, url) as router:
@@ -49,7 +49,7 @@ def test_what_no_webhook_told_opens_and_ends(tmp_path):
 
 
 @pytest.mark.debian("prometheus-alertmanager")
-def test_what_a_webhook_opened_and_none_ended_ends(tmp_path):
+def test_poll_resolves_incident_after_a_lost_webhook(tmp_path):
     port = ports.free()
     with (
         harness.vendors() as at,

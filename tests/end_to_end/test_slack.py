@@ -13,7 +13,7 @@ def scene(tmp_path_factory):
         yield router, at
 
 
-def test_click_publishes_what_was_reviewed(scene):
+def test_click_on_approve_publishes_the_reviewed_text(scene):
     review = slack.Review(scene, "Oslo")
     assert review.has_buttons()
     assert review.post is None
@@ -56,7 +56,7 @@ def test_click_after_a_disconnect_reaches_the_next_connection(scene):
     assert review.post is None
 
 
-def test_click_that_slack_sends_twice_decides_once(scene):
+def test_repeated_click_decides_once(scene):
     review = slack.Review(scene, "Lima")
     assert harness.ask(f"{review.at.url}/workspace/connections", {"action": "twice"})[0] == 201
     before = len(review.replies("U0ADA"))
@@ -66,7 +66,7 @@ def test_click_that_slack_sends_twice_decides_once(scene):
     assert len(review.replies("U0ADA")) == before + 1
 
 
-def test_command_lists_what_waits(scene):
+def test_command_lists_waiting_reviews(scene):
     review = slack.Review(scene, "Cork")
     body = {"command": "/incidents", "user": "U0BOB"}
     status, outcome = harness.ask(f"{review.at.url}/workspace/commands", body)

@@ -115,7 +115,7 @@ def test_group_member_approves_a_review(running):
 
 
 def test_click_on_earlier_version_updates_the_message(running):
-    """Changes alone are announced every 30 seconds. A click on an earlier version updates the message at once."""
+    """Changes alone are announced every 30 seconds. A click on an earlier version updates the message immediately."""
     channel = running[1]
     fires(running, "changed")
     message = channel.waits("waits for a reviewer")
@@ -134,7 +134,7 @@ def test_click_on_earlier_version_updates_the_message(running):
     assert buttons(channel.waits("Dismissed by slack:U0ADA (ada)")) == []
 
 
-def test_own_text_is_published_from_the_form(running):
+def test_text_edited_in_the_form_is_published(running):
     channel = running[1]
     fires(running, "edited")
     channel.click(channel.waits("waits for a reviewer"), "Edit", "U0BOB")

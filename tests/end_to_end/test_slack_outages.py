@@ -39,7 +39,7 @@ def wait_less(at, seconds):
     assert harness.ask(f"{at.url}/workspace/app", settings, method="PUT")[0] == 200
 
 
-def test_click_reaches_a_living_process(scene):
+def test_click_reaches_a_running_process(scene):
     router, at, _, (_, other) = scene
     frozen, killed = slack.Review((router, at), "Oslo"), slack.Review((router, at), "Bern")
     wait_less(at, 0.5)
@@ -57,7 +57,7 @@ def test_click_reaches_a_living_process(scene):
     harness.eventually("it is published", lambda: killed.post)
 
 
-def test_click_without_redis_is_answered(scene):
+def test_click_during_redis_outage_gets_a_reply(scene):
     router, at, redis, _ = scene
     review = slack.Review((router, at), "Rome")
     redis.stop()

@@ -156,7 +156,7 @@ def test_real_alertmanager_s_alert_opens_publishes_and_resolves(tmp_path):
 
 @pytest.mark.debian("prometheus-alertmanager")
 @pytest.mark.debian("prometheus")
-def test_what_a_real_prometheus_measures_reaches_both_vendors(tmp_path):
+def test_real_prometheus_alert_reaches_both_vendors(tmp_path):
     Exporter.errors = 0.0
     with contextlib.ExitStack() as stack:
         at = stack.enter_context(harness.vendors())
@@ -171,7 +171,7 @@ def test_what_a_real_prometheus_measures_reaches_both_vendors(tmp_path):
 
 
 @pytest.mark.debian("prometheus")
-def test_a_real_prometheus_needs_no_alertmanager(tmp_path):
+def test_real_prometheus_posts_directly_to_the_router(tmp_path):
     Exporter.errors = 0.9
     with contextlib.ExitStack() as stack:
         at = stack.enter_context(harness.vendors())
@@ -184,7 +184,7 @@ def test_a_real_prometheus_needs_no_alertmanager(tmp_path):
 
 
 @pytest.mark.debian("prometheus-alertmanager")
-def test_two_alertmanagers_with_one_alert_make_one_incident(tmp_path):
+def test_alert_of_two_alertmanagers_opens_one_incident(tmp_path):
     with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at)) as router:
         one, two = tmp_path / "one", tmp_path / "two"
         one.mkdir()

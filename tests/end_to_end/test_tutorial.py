@@ -53,7 +53,7 @@ def await_output(step: Step, folder: Path) -> None:
     harness.eventually(f"{step.command} prints {step.output!r}", lambda: step.output in output(step.command, folder))
 
 
-def test_the_tutorial_works_as_written(tmp_path):
+def test_tutorial_works_as_written(tmp_path):
     for name, text in files().items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
@@ -72,6 +72,6 @@ def test_the_tutorial_works_as_written(tmp_path):
     assert router.stop() == 0
 
 
-def test_the_tutorial_has_files_and_commands():
+def test_tutorial_has_files_and_commands():
     assert set(files()) == {"acme/incident-router.yaml", "acme/rules/10-shop.yaml", "acme/slow.json"}
     assert sum(bool(step.output) for step in steps()) >= 7

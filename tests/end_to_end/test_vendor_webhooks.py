@@ -36,7 +36,7 @@ def person(at, vendor, method, path, body):
     assert status < 300, answer
 
 
-def told(scene, words):
+def timeline_contains(scene, words):
     """Return whether the timeline has this entry."""
     router, _ = scene
     shown = router.command("incidents", "show", 'checkout-down{labels.service="checkout"}')
@@ -61,7 +61,9 @@ def test_timeline_names_an_incident_resolved_at_devhelm(scene):
     (one,) = at.state()["devhelm"]["incidents"]
     identity = one["incident"]["id"]
     person(at, "devhelm", "POST", f"/api/v1/incidents/{identity}/resolve", {"body": "Fixed."})
-    harness.eventually("it is told", lambda: told(scene, "It was resolved at devhelm by a person"), every=0.5)
+    harness.eventually(
+        "it is told", lambda: timeline_contains(scene, "It was resolved at devhelm by a person"), every=0.5
+    )
     harness.eventually("it is counted", lambda: is_counted(scene, "devhelm"))
 
 
@@ -73,5 +75,7 @@ def test_timeline_names_a_title_edited_on_a_page(scene):
     # The router reads a page every 15 s until the first read after a change, and then every five minutes.
     harness.eventually("the post was read", lambda: looked(at, path))
     person(at, "incident-io", "PUT", path, {"name": "Card payments fail"})
-    harness.eventually("it is told", lambda: told(scene, "At public-page a person has changed the title"), every=0.5)
+    harness.eventually(
+        "it is told", lambda: timeline_contains(scene, "At public-page a person has changed the title"), every=0.5
+    )
     harness.eventually("it is counted", lambda: is_counted(scene, "on-call"))

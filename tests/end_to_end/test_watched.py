@@ -37,7 +37,7 @@ def test_no_alert_is_pending_or_firing_when_healthy(watched):
     assert [rule["name"] for rule in watching.rules()] == list(promql.alerts())
 
 
-def test_every_panel_can_be_drawn(watched):
+def test_every_panel_has_data(watched):
     _, watching = watched
     harness.eventually(
         "what was counted is scraped twice",

@@ -1,4 +1,4 @@
-"""2,000 incidents at once: few open per window, one incident reports the rest, and none is lost or doubled."""
+"""2,000 simultaneous incidents: few open per window, one incident reports the rest, and none is lost or doubled."""
 
 import contextlib
 import itertools
@@ -62,7 +62,7 @@ class Place:
     def says(self, status: str, numbers: range) -> None:
         """Send the state of this many incidents as an Alertmanager does, a thousand alerts per delivery."""
         for first in range(numbers.start, numbers.stop, 1000):
-            alerts = [told(status, number) for number in range(first, min(first + 1000, numbers.stop))]
+            alerts = [alert_body(status, number) for number in range(first, min(first + 1000, numbers.stop))]
             body = {"version": "4", "groupKey": "g", "receiver": "r", "status": status, "alerts": alerts}
             code, answer = harness.ask(f"{next(self._urls)}/v1/webhooks/alertmanager", body, harness.TOKEN)
             assert code == 202, answer
@@ -84,7 +84,7 @@ class Place:
         return found
 
 
-def told(status: str, number: int) -> dict:
+def alert_body(status: str, number: int) -> dict:
     over = {"endsAt": "2026-11-21T09:00:00Z"} if status == "resolved" else {}
     labels = {"alertname": "Down", "key": f"k{number}"}
     return {

@@ -93,7 +93,7 @@ def test_delivery_is_lost_without_confirmation(watched):
     run(watched, body)
 
 
-async def told_a_parted_primary(watched: watching.SentinelTopology, connection, least: int) -> int:
+async def write_to_separated_primary(watched: watching.SentinelTopology, connection, least: int) -> int:
     """Deliver to a primary that only clients reach, and return the number of deliveries at its successor."""
     with watched.parted() as primary:
         old = client.connect(f"redis://127.0.0.1:{primary.port}")
@@ -112,7 +112,7 @@ async def told_a_parted_primary(watched: watching.SentinelTopology, connection, 
 def test_separated_primary_accepts_nothing(watched):
     async def body(connection):
         with pytest.raises(errors.Unavailable, match="of 2 replicas confirmed"):
-            await told_a_parted_primary(watched, connection, 2)
+            await write_to_separated_primary(watched, connection, 2)
 
     run(watched, body)
 
@@ -121,7 +121,7 @@ def test_separated_primary_loses_deliveries_without_confirmation(watched):
     """Negative control: without the acknowledgement, the delivery is accepted, and the new primary doesn't have it."""
 
     async def body(connection):
-        assert await told_a_parted_primary(watched, connection, 0) == 0
+        assert await write_to_separated_primary(watched, connection, 0) == 0
 
     run(watched, body)
 

@@ -63,7 +63,7 @@ def test_failing_vendor_does_not_delay_the_other(stage):
     harness.eventually("it comes to DevHelm, too", lambda: at.everywhere("open"), 90)
 
 
-def test_permanent_refusal_is_not_retried(stage):
+def test_permanent_rejection_is_not_retried(stage):
     """Calls to other destinations continue."""
     at, router = stage
     at.fault(vendor="devhelm", method="POST", path="/api/v1/incidents", action="status", status=422, count=1)

@@ -19,7 +19,7 @@ rules:
 
 
 def at_both(webs: list[harness.Router], number: int, status: str) -> None:
-    """Send one alert to both webs at once."""
+    """Send one alert to both webhook servers at the same time."""
     alert = {"title": f"s{number} is down", "dedup_key": f"a{number}", "labels": {"service": f"s{number}"}}
     with concurrent.futures.ThreadPoolExecutor(len(webs)) as pool:
         for answer in [pool.submit(web.receives, status=status, **alert) for web in webs]:

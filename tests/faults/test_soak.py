@@ -77,7 +77,7 @@ def test_signal_ends_soak_with_a_report(soaking, tmp_path):
     assert processes_below(tmp_path) == []
 
 
-def test_soak_ended_before_start_proves_nothing(soaking, tmp_path):
+def test_soak_stopped_during_startup_reports_no_success(soaking, tmp_path):
     process = soaking("--hours", "1")
     harness.eventually("it has started somebody", lambda: list(tmp_path.glob("*/web-0.log")))
     assert process.stop() in {1, -signal.SIGTERM}, process.said
@@ -93,7 +93,7 @@ def test_contradictory_soak_options_are_a_usage_error(wrong):
 
 
 @pytest.mark.long
-class TestThatWhatIsWrongIsFound:
+class TestNegativeControl:
     """A short trial whose ledger has more deliveries than the router received, or different ones."""
 
     @pytest.fixture

@@ -154,7 +154,7 @@ def test_workers_killed_before_acknowledging_double_nothing(setup, senders):
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_everything_is_correct_soon_after_an_outage(tmp_path):
+def test_incidents_are_correct_soon_after_an_outage(tmp_path):
     """Incidents are resolved during the outage as well. The vendors carry out some calls that they don't answer."""
     with setups.running(tmp_path, chaos.RULES, chaos.LIMITS) as setup:
         workers = [setup.worker(name) for name in ("w1", "w2", "w3")]

@@ -96,11 +96,11 @@ def given(folder, redis_address) -> dict[str, str]:
     }
 
 
-def test_nobody_may_write_to_it(image):
+def test_image_contains_no_writable_file(image):
     assert [path for path, (mode, _) in state(image.root).items() if mode & 0o222 and not path.is_symlink()] == []
 
 
-def test_it_holds_every_file_of_the_package(image):
+def test_image_contains_every_file_of_the_package(image):
     """This includes Lua scripts, templates, and other files that are read at run time."""
     package = tree.ROOT / "router"
     ours = {path.relative_to(package) for path in tree.files("*") if path.is_relative_to(package)}
@@ -115,7 +115,7 @@ def test_image_contains_compiled_code(image):
         assert int.from_bytes(compiled.read_bytes()[4:8], "little") == UNCHECKED_HASH, compiled
 
 
-def test_what_only_the_build_needs_is_not_there(image):
+def test_image_excludes_build_tools(image):
     assert [path.name for path in image.root.iterdir()] == ["opt"]
     packages = {path.name.partition("-")[0] for path in installed(image).parent.glob("*.dist-info")}
     assert "incident_router" in packages
@@ -148,7 +148,7 @@ def test_any_user_of_root_group_can_run_it(image, folder, given, at):
 
 
 @pytest.mark.usefixtures("untouched")
-def test_traces_are_sent_without_a_further_package(image, folder, given, at):
+def test_traces_need_no_additional_package(image, folder, given, at):
     file = folder / "etc/router.yaml"
     with contextlib.closing(collectors.Collector()) as collector:
         file.write_text(f"tracing: {{endpoint: '{collector.url}'}}\n{file.read_text()}")
@@ -167,7 +167,7 @@ def test_test_processes_have_no_privileges(image):
 
 
 @pytest.mark.usefixtures("untouched")
-def test_a_command_finds_mistakes_in_what_is_mounted(image, folder, at, given):
+def test_check_command_reports_mistakes_in_mounted_rules(image, folder, at, given):
     check = image.line("check", **given)
     assert subprocess.run(check, capture_output=True, check=False).returncode == 0
     (folder / "etc/rules/10.yaml").write_text("rules:\n  - name: down\n    wen: {labels.service: shop}\n")

@@ -68,7 +68,7 @@ def archived(path: Path) -> Iterator[str]:
         yield from (member.name.partition("/")[2] for member in archive if member.isfile())
 
 
-def test_release_is_complete_and_replaces_the_last(released):
+def test_release_is_complete_and_replaces_the_previous_one(released):
     assert {path.name for path in released.iterdir()} == {
         f"incident_router-{VERSION}-py3-none-any.whl",
         f"incident_router-{VERSION}.tar.gz",
@@ -79,7 +79,7 @@ def test_release_is_complete_and_replaces_the_last(released):
     }
 
 
-def test_the_checksums_are_those_of_every_file(released):
+def test_checksums_cover_every_file(released):
     listed = dict(line.split()[::-1] for line in (released / "SHA256SUMS").read_text().splitlines())
     assert listed.keys() == {path.name for path in released.iterdir()} - {"SHA256SUMS", "notes.txt"}
     for name, checksum in listed.items():
@@ -101,7 +101,7 @@ def test_release_is_reproducible(released, tmp_path):
     assert (tmp_path / "dist/SHA256SUMS").read_text() == (released / "SHA256SUMS").read_text()
 
 
-def test_the_wheel_holds_every_file_of_the_package(released):
+def test_wheel_contains_every_file_of_the_package(released):
     """This includes Lua scripts, templates, and other files that are read at run time."""
     with zipfile.ZipFile(released / f"incident_router-{VERSION}-py3-none-any.whl") as wheel:
         held = {name for name in wheel.namelist() if name.startswith("router/")}
