@@ -94,8 +94,8 @@ class Provider:
     async def begin(self, redirect_uri: str, to: str, browser: str) -> str:
         """Return the provider's address for signing in. Afterwards the console redirects the browser to ``to``.
 
-        The provider redirects the browser to ``redirect_uri``. ``browser`` is the secret that identifies the browser
-        on return.
+        The provider redirects the browser to ``redirect_uri``. ``browser`` is the secret that identifies the browser on
+        return.
         """
         metadata = await self._found()
         state, verifier, nonce = self._new_text(24), self._new_text(48), self._new_text(24)

@@ -60,11 +60,14 @@ def check_fresh(
 
 def is_stale(operation: operations.Operation, entries: Sequence[Entry] | None, stamp: Timestamp = Timestamp(0)) -> bool:
     """Return whether a read predates our last operation; ``entries`` is None if it has no timeline."""
+    # Without a recent operation of ours, every read is current.
     if not operation.lags:
         return False
+    # Vendors round their times, so a slightly older stamp may belong to the same change.
     if stamp and stamp + _ROUNDING < operation.view.stamp:
         return True
     seen_ids = operation.view.entries
+    # The newest update that the vendor has shown before is missing, so this read is older.
     return entries is not None and bool(seen_ids) and seen_ids[-1] not in {entry.id for entry in entries}
 
 
@@ -91,7 +94,9 @@ def is_newest_text(operation: operations.Operation, entries: Sequence[Entry], te
 
 def edited_title(operation: operations.Operation, title: str, our_titles: Collection[str]) -> bool:
     """Return whether a person has changed a title: the vendor never returned it, and it isn't one of ``our_titles``."""
+    # While reads lag, an older title of ours may still be shown.
     known_titles = operation.view.titles if operation.lags else operation.view.titles[-1:]
+    # Titles that the vendor has returned are ours, however it has rewritten them.
     if title in known_titles or any(texts.alike(title, our_title) for our_title in (*known_titles, *our_titles)):
         return False
     return not (operation.view.is_unconfirmed and any(texts.is_cut(title, our_title) for our_title in our_titles))
@@ -104,12 +109,14 @@ def edited_timeline(
     posted_marks = set(operation.told)
     marks = {texts.mark(text) for text in our_texts}
     for entry in entries:
+        # Texts that we have posted, and empty updates, are no edits.
         if not entry.text or not posted_marks.isdisjoint({texts.mark(entry.text), identity.mark(entry.text)}):
             continue
         is_known = bool(entry.id) and entry.id in operation.view.entries
         # The vendor may still rewrite the text between our call and the first read after it.
         if is_known and operation.view.is_unconfirmed:
             continue
+        # The vendor returned this update with another text before, so a person has changed it.
         if is_known:
             return Edit.UPDATE_CHANGED
         if texts.mark(entry.text) not in marks and not any(texts.is_cut(entry.text, text) for text in our_texts):
@@ -123,8 +130,10 @@ def edited_components(operation: operations.Operation, current: Mapping[str, str
     An earlier attempt of this operation, or an uncertain one, may have changed it to a status of ``desired``.
     """
     view = operation.view
+    # No read has shown yet what the vendor made of our statuses.
     if view.is_unconfirmed:
         return False
+    # Only a status that was shown as we sent it can have been changed by a person.
     before = view.fields.get("components") or {}
     return any(
         before.get(component) == status
@@ -181,8 +190,8 @@ def view(
     """Combine what the vendor shows now with what it returned before."""
     before = operation.view
     title = str(fields.get("title", ""))
-    titles = [entry_id for entry_id in before.titles if entry_id != title] + ([title] if title else [])
-    ids = [entry_id.id for entry_id in entries if entry_id.id]
+    titles = [earlier for earlier in before.titles if earlier != title] + ([title] if title else [])
+    ids = [entry.id for entry in entries if entry.id]
     return publications.View(
         dict(fields),
         tuple(titles[-_MOST_TITLES:]),

@@ -48,11 +48,13 @@ class ReducibleCall:
             try:
                 return await self.http.call(method, path, json=body)
             except errors.Permanent as problem:
+                # A changed body under the same idempotency key could create a second object.
                 if self.is_repeated or repeat == _MOST_REPEATS or problem.status not in _REFUSALS:
                     raise
                 less = self._without(body, problem)
                 if less is None:
                     raise
+                # Vendors refuse a repeated key with another body, so the smaller body gets its own key.
                 body = rekeyed(less)
         raise AssertionError("the last repeat answers or raises")
 
@@ -60,14 +62,17 @@ class ReducibleCall:
         """Return the body without what the vendor refuses; None if nothing can be omitted."""
         path = _path(problem.field)
         less = self._dropped(body, path) if path else None
+        # Without this field, the call would mean something else, so the refusal stands.
         if less is None and self._needs(body, path):
             return None
+        # Plans without subscribers refuse the flag and name it only in the message.
         if less is None and "subscriber" in problem.message.lower():
             less = self._dropped(body, [_NOTIFY])
         if less is None and isinstance(problem, errors.NotFound):
             less = next(
                 (reduced for name in self.suspects if (reduced := self._dropped(body, [name])) is not None), None
             )
+            # The refusal names no field that can be omitted: an incident with few fields is better than none.
             if less is None:  # The object doesn't exist, so no field is at fault.
                 return None
         if less is None:
@@ -89,9 +94,11 @@ class ReducibleCall:
         if isinstance(value, msgspec.Struct):
             inner = self._dropped(value, rest)
             return None if inner is None else msgspec.structs.replace(body, **{name: inner})
+        # One bad entry doesn't cost the whole list.
         if isinstance(value, list) and rest and rest[0].isdigit() and int(rest[0]) < len(value) and len(value) > 1:
             entries = [entry for at, entry in enumerate(value) if at != int(rest[0])]
             return msgspec.structs.replace(body, **{name: entries})
+        # The flag has no "not set" value. False means the same to the vendor.
         if name == _NOTIFY:
             return msgspec.structs.replace(body, **{name: False}) if value else None
         spare = self._spare(body)

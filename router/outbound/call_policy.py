@@ -53,9 +53,11 @@ async def wait_for_quota(quota: Quota, turn: Turn, description: str, ends_at: fl
 
     ``ends_at`` is a time of the event loop's clock, at which the caller is cancelled.
     """
+    # A longer wait is left to the operation, which releases its lease meanwhile.
     left = min(MOST_SECONDS, ends_at - asyncio.get_running_loop().time())
     while (admission := await quota.admit(turn)).wait:
         left -= admission.wait
+        # Waiting longer than the operation may take would only hold its lease.
         if left < 0:
             why = "the vendor asked for a pause" if admission.is_paused else "the account's quota is used up for now"
             raise errors.Queued(f"{description}: {why}", admission.wait)
@@ -88,6 +90,7 @@ def _wait(state: tenacity.RetryCallState) -> float:
 
 
 def _is_momentary(problem: BaseException) -> bool:
+    # Only these failures prove that the call can be repeated. After a timeout, no time is left.
     if not isinstance(problem, errors.Temporary) or isinstance(problem.__cause__, TimeoutError):
         return False
     # A refused account gets the same response again.

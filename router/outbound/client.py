@@ -186,22 +186,26 @@ class Client:
         ``path`` starts with a slash. ``json`` is anything that msgspec can encode; None sends no body. ``content`` is
         sent unchanged instead of ``json``. A GET has no effect, so a GET without a response is ``Temporary``.
         """
+        # A body that is signed was encoded by the caller. Encoding it again would break its signature.
         if content is None and json is not None:
             content = Content(msgspec.json.encode(json), {"content-type": "application/json"})
         description = f"{self.name}: {method} {path}"
         if not path.startswith("/"):
             raise errors.Permanent(f"{description}: the path must start with a slash")
         endpoint_name = endpoint(method, path)
+        # Before the timer of the call starts: waiting for a token says nothing about the vendor.
         if self.quota is not None:
             await call_policy.wait_for_quota(
                 self.quota, call_policy.Turn(floor.get(), endpoint_name), description, ends_at.get()
             )
         try:
             return await self._timed_exchange(method, path, description, content=content, query=query)
+        # The request may have arrived, so the call may have had an effect.
         except TimeoutError as problem:
             failure: errors.Failure = errors.Unanswered(f"{description}: no answer within {self._timeout_seconds:g} s")
             raise _settled(failure, method) from problem
         except errors.Throttled as problem:
+            # All processes of the account stop calling, not only the one that was throttled.
             if self.quota is not None and problem.retry_after:
                 await self.quota.pause(problem.retry_after, "" if problem.is_account_wide else endpoint_name)
             raise
@@ -257,14 +261,17 @@ class Client:
             response = await self._http.send(request)
         except errors.Failure as problem:
             raise type(problem)(self._mask(f"{description}: {problem.message}")) from problem.__cause__
+        # A body that is too large isn't read to its end, so it can't be parsed.
         raw = None if response.extensions["too_large"] else response.content
         if not 200 <= response.status_code < 300:
             raise self._refusal(response.status_code, _parse_or_none(raw), response.headers, description)
+        # Webhook receivers respond with any body.
         if content is not None and content.is_answer_ignored:
             return Answer(response.status_code, None, response.headers, description)
         return Answer(response.status_code, self._parse(raw, description), response.headers, description)
 
     def _parse(self, raw: bytes | None, description: str) -> Any:
+        # The vendor has accepted the request, so the effect has to be looked up, not repeated.
         if raw is None:
             raise errors.Unanswered(f"{description}: the answer is larger than {self._most_bytes} bytes")
         if not raw.strip():
@@ -279,6 +286,7 @@ class Client:
         message = self._mask(
             f"{description}: {status}" + (f": {vendor_message.message}" if vendor_message.message else "")
         )
+        # Some vendors put the delay into the body instead of the header.
         wait = retry_after.seconds(headers.get("retry-after", "") or vendor_message.retry_after, now=self._now())
         if status in {_TOO_EARLY, _TOO_MANY}:
             limit = self._mask(vendor_message.limit)
@@ -287,6 +295,7 @@ class Client:
         if status >= 500 or status == _TIMED_OUT:
             return errors.Unanswered(message, wait)
         if status in {_NOT_FOUND, _GONE}:
+            # A proxy's 404 says nothing about the object: treating it as deleted would open an incident twice.
             if not vendor_message.is_own:
                 message += ": this is not the vendor's error format; check the base URL, and the proxies in front of it"
                 return errors.Unanswered(message, wait)
@@ -302,8 +311,10 @@ class Client:
             "field": self._mask(vendor_message.field),
             "request_id": vendor_message.request_id,
         }
+        # Denied calls are retried, because an operator can renew the key without a restart.
         if status in _DENIED:
             return errors.Denied(message, wait, **about_field)
+        # Another client changed the object, or the call was made before. Reading the object tells which.
         if status == _CONFLICT:
             return errors.Conflict(message, wait, **about_field)
         return errors.Permanent(message, **about_field)

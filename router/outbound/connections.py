@@ -98,6 +98,7 @@ class Transport(httpx.AsyncBaseTransport):
                     response.status, headers=_read_headers(response), content=body or b"", extensions=extensions
                 )
         except tuple(OUTCOMES) as problem:
+            # Whether anything was sent decides if the call may be repeated.
             raise outcome_of(problem)(_describe(problem)) from problem
 
     async def aclose(self) -> None:
@@ -137,10 +138,13 @@ async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHand
     for _ in range(_MOST_CONNECTIONS):
         try:
             return await handler(request)
+        # Nothing was sent, so the request is safe to send on another connection.
         except _StaleConnection:
             continue
+        # No connection was made, so the vendor hasn't seen the request.
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
             raise
+        # The connection broke after the request began, so its effect is unknown.
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as problem:
             raise Interrupted(f"{type(problem).__name__}: {problem}") from problem
     return await handler(request)
@@ -164,6 +168,7 @@ def proxy_of_environment(url: str) -> yarl.URL | None:
     Return None for a URL on this machine. Raise ``ValueError`` if the proxy isn't an HTTP proxy.
     """
     parts = urllib.parse.urlsplit(url)
+    # A proxy can't reach this machine by a loopback address.
     if loopback.is_loopback(url) or urllib.request.proxy_bypass(parts.netloc.rpartition("@")[2]):
         return None
     proxies = urllib.request.getproxies()

@@ -15,12 +15,14 @@ def seconds(text: str, *, now: Timestamp) -> float | None:
     text = text.strip()
     if not text:
         return None
+    # Numbers are far more frequent than dates. Some vendors send fractions of a second.
     waited = _number(text)
     if waited is None:
         moment = _moment(text)
         if moment is None:
             return None
         waited = moment.timestamp() - now / 1_000_000
+    # A date in the past means "now". Clocks of vendors differ from ours.
     return min(max(waited, 0.0), LONGEST_SECONDS)
 
 
@@ -29,6 +31,7 @@ def _number(text: str) -> float | None:
         number = float(text)
     except ValueError:
         return None
+    # float() also parses "nan" and "inf", which are no durations.
     return number if math.isfinite(number) else None
 
 

@@ -122,6 +122,7 @@ def _response(rule: model.Rule, version: str) -> decisions.Response:
 def _unusual(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> decide.Exceptional | None:
     ignored = decisions.Decision(ignored=rule.ignore_reason) if rule.ignore_reason else None
     severity = rule.common.severity
+    # Most rules have none of these, so the search reads only one attribute of them.
     if not (
         rule.ignore_reason
         or rule.inhibited_by
@@ -145,15 +146,19 @@ class _Compiler:
         tables: dict[_TableKey, dict[str, list[_Entry]]] = defaultdict(lambda: defaultdict(list))
         loose: list[_Entry] = []
         for entry, way in zip(entries, _choose_options(entries, level), strict=True):
+            # No condition lists texts, so no table can find the rule.
             if way is None:
                 loose.append(entry)
                 continue
+            # The table checks this condition; the rule below it checks only the others.
             left = tuple(condition for condition in entry.remaining if condition != way.asked)
+            # A table of beginnings finds the rule, but only the condition itself checks the rest of the text.
             verified = entry.verified if way.settled else (*entry.verified, way.asked)
             for text in way.texts:
                 tables[way.place][text].append(entry._replace(remaining=left, verified=verified))
         built = {place: self._table(table, level) for place, table in tables.items()}
         sets, rest = self._sets(loose)
+        # Only whole labels can be looked up by the alert's own labels. Other fields keep their tables.
         labels = [place for place in built if place.field.part == "labels" and not place.length]
         wide = {place.field.key: built.pop(place) for place in labels} if len(built) > _MAX_TABLES else None
         return decide.Node(
@@ -175,12 +180,14 @@ class _Compiler:
         return built
 
     def _place(self, entries: list[_Entry], level: int) -> decide.Candidate | decide.Node:
+        # The limit on levels bounds the copies of a rule, since each level may list several texts.
         if len(entries) > _MAX_CHAIN and level + 1 < _MAX_LEVELS:
             return self.node(entries, level + 1)
         return self._chain(entries)
 
     def _chain(self, entries: Iterable[_Entry]) -> decide.Candidate:
         """Link at least one candidate in the order of the rules."""
+        # A chain is linked from its end, because each candidate holds the next one.
         last, *others = sorted(entries, key=lambda entry: -entry.candidate.number)
         chain = self._candidate(last, None)
         for entry in others:
@@ -204,6 +211,7 @@ class _Compiler:
                 by_field[pattern[0]].append((entry, pattern))
         sets = []
         for field, wanting in by_field.items():
+            # A set of one pattern costs more than the pattern itself.
             if len(wanting) == 1:
                 rest.append(wanting[0][0])
                 continue

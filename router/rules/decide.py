@@ -164,6 +164,7 @@ class PatternSet:
 
     def search(self, alert: alerts.Alert, now: Timestamp, best: Candidate | None, matches: Matches) -> Candidate | None:
         """Return the first rule that matches and ends the search, as ``Node.search`` does."""
+        # Every rule of the set comes after the rule found so far, so the text isn't searched.
         if best is not None and best.number < self._first:
             return best
         for index in self._patterns.found(self._read(alert)):
@@ -187,6 +188,7 @@ class Combined:
         cached = self._known.get(numbers)
         if cached is not None:
             return cached
+        # Clearing everything is rare and cheap. The combinations in use come back with the next alerts.
         if len(self._known) >= self._MOST:
             self._known.clear()
         self._known[numbers] = combined = _combine([candidate.response for candidate in chain])
@@ -198,6 +200,7 @@ def _combine(responses: list[decisions.Response]) -> decisions.Response:
     first, *others = responses
     targets = {target.destination: target for target in first.targets}
     labels, copied = dict(first.labels), dict(first.copied)
+    # The first rule that names a destination or a label decides it, as without `continue`.
     for response in others:
         for target in response.targets:
             targets.setdefault(target.destination, target)
@@ -213,6 +216,7 @@ def _combine(responses: list[decisions.Response]) -> decisions.Response:
 
 def in_rule_order(best: Candidate | None, matches: Matches) -> list[Candidate]:
     """Return all rules that decide, in order: those that continue, and the one that ended the search."""
+    # Tables are searched in no particular order, so later rules may have matched before `best` was found.
     chain = [candidate for candidate in matches if best is None or candidate.number < best.number]
     chain.sort(key=lambda candidate: candidate.number)
     return [*chain, best] if best is not None else chain

@@ -55,6 +55,8 @@ class Inhibitor:
             rule.name: frozenset(
                 numbers[id(inhibition)]
                 for inhibition in rule.label_inhibitions
+                # A rule whose conditions contradict the target can't match a target, so it isn't checked for each
+                # alert.
                 if not reachability.never_both(inhibition.target.asked, rule.conditions)
             )
             for rule in rules
@@ -63,6 +65,7 @@ class Inhibitor:
             inhibition: _key(inhibition.rule, inhibition.equal)
             for rule in rules
             for inhibition in rule.rule_inhibitions
+            # The inhibiting rule may belong to an isolated folder that is left out for now.
             if inhibition.rule in by_name
         }
         self._over_sources: dict[str, tuple[Make, ...]] = dict.fromkeys(by_name, ())
@@ -92,16 +95,21 @@ class Inhibitor:
         for number in sorted(self._near(alert) | targets):
             predicates_by_number = self._by_labels[number]
             is_target = number in targets
+            # If no alert can match both sides, a target is no source, and the check is skipped.
             is_source = (not is_target or predicates_by_number.overlaps) and predicates_by_number.source(alert, now)
             if is_source:
                 inhibits.append(predicates_by_number.key(alert, response, _BOTH if is_target else ""))
             if is_target:
                 muted_by.append(predicates_by_number.key(alert, response, ""))
+                # An alert that matches both sides inhibits under a separate key, so that it mutes others but not
+                # itself.
                 if predicates_by_number.overlaps and not is_source:
                     muted_by.append(predicates_by_number.key(alert, response, _BOTH))
+        # With `continue`, several rules decide, and each of them may inhibit and be inhibited.
         for name in names:
             inhibits += [key(alert, response, "") for key in self._over_sources[name]]
             muted_by += [key(alert, response, "") for key in self._over_targets[name]]
+        # Most alerts take part in no inhibition, and copying the decision would cost more than the search.
         if not inhibits and not muted_by:
             return decision
         return _with(decision, inhibits, muted_by)
@@ -117,6 +125,7 @@ def _indexed(
         lookup = next(
             ((field, condition.values) for field, condition in inhibition.source.asked if condition.values), None
         )
+        # Without a listed text, the source has to be checked against every alert.
         if lookup is None:
             loose.append(number)
             continue

@@ -92,11 +92,13 @@ def _loaded(
     units = _units(read, destinations)
     _check_order(read, units)
     shared = [*all_problems, *units[""].problems]
+    # Outside isolated folders, one problem refuses everything: a part of the rules could route alerts wrongly.
     if shared:
         raise Refused([*shared, *(problem for name, unit in units.items() if name for problem in unit.problems)])
     refused_units = {name: unit.problems for name, unit in units.items() if unit.problems}
     nothing = LastGood({}, "")
     good = {
+        # A refused folder keeps the rules that it had, so that its alerts still open incidents.
         name: last.get(name, nothing)
         if name in refused_units
         else LastGood(unit.rules, folders.version([folder for folder in read if folder.unit == name]))
@@ -104,6 +106,7 @@ def _loaded(
     }
     by_file = {name: rules for last_good in good.values() for name, rules in last_good.rules.items()}
     rules = [rule for name in sorted(by_file, key=folders.order) for rule in by_file[name]]
+    # Without isolated folders, there is only one version to report.
     version = good[""].version if len(good) == 1 else folders.joined([good[name].version for name in sorted(good)])
     apart = {name: last_good for name, last_good in good.items() if name}
     return Loaded(ruleset.RuleSet(rules, version), refused_units, apart, folders.contents(read))
@@ -152,6 +155,7 @@ def _units(read: list[folders.Folder], destinations: destination_info.Destinatio
     inherits = _headings(read, destinations)
     units = {"": _Unit([], {})}
     readers: list[tuple[_Unit, rule_parser.RuleFileParser]] = []
+    # Shared files come first, so that they keep a name that an isolated folder uses, too.
     for folder in sorted(read, key=lambda folder: bool(folder.unit)):
         unit = units.setdefault(folder.unit, _Unit([], {}))
         reader = rule_parser.RuleFileParser(destinations, places)
@@ -163,6 +167,7 @@ def _units(read: list[folders.Folder], destinations: destination_info.Destinatio
         readers.append((unit, reader))
         unit.problems += inherits[folder.name][1]
     for unit, reader in readers:
+        # Only now: a rule may name a rule in any file.
         reader.check_names()
         unit.problems += reader.problems
     return units
@@ -177,6 +182,7 @@ def _check_order(read: list[folders.Folder], units: Mapping[str, _Unit]) -> None
     before = {rule.name: earlier for rule, earlier in reachability.unreachable_rules(ordered)}
     documents_of = {document.name: document for folder in read for document in folder.files}
     for name, rules in by_file.items():
+        # One unreachable rule is a warning. A whole file without effect is a mistake in its order.
         if not rules or not all(rule.name in before for rule in rules):
             continue
         earlier = list({before[rule.name].name: before[rule.name] for rule in rules}.values())

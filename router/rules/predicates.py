@@ -38,6 +38,7 @@ class PredicateFactory:
         members = [
             self.predicate(member.asked, groups.OtherConditions(member.groups)) or _always for member in group.members
         ]
+        # `unless` excludes alerts; the other groups require one member to match.
         if group.word == "none":
             return lambda alert, now: not any(check(alert, now) for check in members)
         return lambda alert, now: any(check(alert, now) for check in members)
@@ -62,6 +63,7 @@ def _told(expression: expressions.Expression) -> Predicate:
 
 def _check(field: fields.Field, test: condition.Condition) -> Predicate:
     values = test.values
+    # Labels with listed texts are a frequent condition, so their check avoids the call of a reader.
     if values is not None and field.part == "labels":
         key = field.key
         return lambda alert, _: alert.labels.get(key, "") in values

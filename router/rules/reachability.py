@@ -28,8 +28,10 @@ def unreachable_rules(rules: Sequence[model.Rule]) -> Iterator[tuple[model.Rule,
             (candidate for key in _looked_up(rule) for candidate in earlier.get(key, ()) if covers(candidate, rule)),
             None,
         )
+        # An unreachable rule covers nothing that its coverer doesn't cover, so it isn't stored.
         if before is not None:
             yield rule, before
+        # A rule with `continue` ends no search, so it makes no later rule unreachable.
         elif not rule.should_continue:
             for key in _kept_under(rule):
                 earlier[key].append(rule)
@@ -59,6 +61,7 @@ def implies(narrow: condition.Condition, broad: condition.Condition) -> bool:
     """Return whether the broad condition provably holds for every text that the narrow one holds for."""
     if narrow == broad:
         return True
+    # A listed text can be tried out. Long lists aren't, since all pairs of rules would be compared.
     if narrow.values is not None:
         return len(narrow.values) <= _MOST_TEXTS and all(broad.holds(text) for text in narrow.values)
     return _implied_text(narrow, broad) or _implied_number(narrow, broad)
@@ -67,6 +70,7 @@ def implies(narrow: condition.Condition, broad: condition.Condition) -> bool:
 def excludes(requirement: groups.Asked, other: groups.Asked) -> bool:
     """Return whether provably no alert can meet both conditions."""
     (field, first), (other_field, second) = requirement, other
+    # An alert may have any pair of texts in two fields.
     if field != other_field:
         return False
     for text_list, needed in ((first, second), (second, first)):
@@ -113,10 +117,12 @@ def _implied_number(narrow: condition.Condition, broad: condition.Condition) -> 
 
 def _kept_under(rule: model.Rule) -> list[_Key]:
     """Return the keys under which a rule is stored: each text of one of its conditions, or a field, or none."""
+    # A rule without conditions may cover every rule.
     if not rule.conditions:
         return [(None, None)]
     text_list = [(field, test.values) for field, test in rule.conditions if test.values is not None]
     if text_list:
+        # The shortest list of texts stores the rule under the fewest keys.
         field, values = min(text_list, key=lambda pair: len(pair[1]))
         return [(field, text) for text in values]
     return [(rule.conditions[0][0], None)]

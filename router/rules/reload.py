@@ -50,6 +50,7 @@ class Rules:
         try:
             loaded = self._load(last.good if last is not None else {})
         except load.Refused as refused:
+            # Starting without rules would ignore every alert, so the process ends instead.
             if kept_files is None or last is None:
                 raise
             self._fall_back(kept_files, last, refused)
@@ -75,9 +76,11 @@ class Rules:
         """Watch the folder until cancelled. ``hangup`` requests a reload. ``clock`` returns Unix seconds."""
         async for _ in self._changes(hangup):
             seen = await asyncio.to_thread(folders.fingerprint, self.folder)
+            # Editors and mounts report changes that change nothing. An operator's SIGHUP reloads anyway.
             if seen == self._seen and not hangup.is_set():
                 continue
             hangup.clear()
+            # Before the reload: a refused folder isn't read again until it changes.
             self._seen = seen
             await self.reload(clock)
 
@@ -91,6 +94,7 @@ class Rules:
                 request = asyncio.create_task(hangup.wait())
                 await asyncio.wait({request, change}, return_when=asyncio.FIRST_COMPLETED)
                 request.cancel()
+                # An unfinished wait for changes stays pending, so that no change between two rounds is missed.
                 if change.done():
                     change.result()
                     change = None
@@ -112,10 +116,12 @@ class Rules:
             _log.exception("rules_unreadable")
             self._refuse([problems.Problem(str(self.folder), 0, 0, f"reading it failed: {type(error).__name__}")])
             return
+        # Collected before the switch, while the replaced rule set is still known.
         parts = await asyncio.to_thread(self.in_force.parts)
         self._take(loaded)
         metrics.rules_reloads.labels("unchanged" if loaded.rules.version == before else "loaded").inc()
         metrics.rules_last_reload_success_timestamp_seconds.set(clock())
+        # A reload that changed no rule needs no log line and no announcement.
         if loaded.rules.version != before:
             _log.info("rules_loaded", version=loaded.rules.version, before=before, rules=len(loaded.rules.rules))
             self._changed(loaded.rules)

@@ -64,7 +64,9 @@ class RuleSet:
         if severity is None:
             severity = severity_aliases.severity(alert)
         group = best.group
+        # Without `group_by`, all alerts of the rule share one incident.
         key = best.key if group is None else group(best.key, alert)
+        # A test alert must never join a real incident.
         if "test" in alert.labels:
             key = decide.test_key(key, alert)
         return decisions.Decision(key, severity, best.response)

@@ -59,6 +59,7 @@ class Turns:
 
     async def begin(self, size: int) -> None:
         """Wait until a body of this estimated size may be parsed. The caller must call ``end`` afterwards."""
+        # A later small body must not overtake the first in the queue, or a large one would never get a turn.
         if self._waiting or not self._has_room(size):
             await self._wait(size)
         else:
@@ -83,6 +84,7 @@ class Turns:
     def _admit(self) -> None:
         while self._waiting:
             size, turn = self._waiting[0]
+            # A cancelled request leaves the queue without a turn.
             if not turn.done():
                 if not self._has_room(size):
                     return
@@ -91,6 +93,7 @@ class Turns:
             self._waiting.popleft()
 
     def _has_room(self, size: int) -> bool:
+        # A single body that exceeds the limit alone is parsed when nothing else is.
         return not self.used or self.used + size <= self._max_size
 
 
@@ -108,6 +111,7 @@ class Share:
     @property
     def room(self) -> int:
         """Return how many more bytes this request may take."""
+        # A request is small until it exceeds LARGE_BYTES. Either class may have more room.
         small = min(self._room(is_large=False), LARGE_BYTES - self._size)
         return max(small, self._room(is_large=True))
 
@@ -123,6 +127,7 @@ class Share:
 
     def prove(self) -> None:
         """Note that the sender is authenticated: its request no longer counts as unauthenticated."""
+        # Half of the budget is reserved for authenticated senders.
         if not self._is_proven:
             self._budget.used_unproven -= self._size
             self._is_proven = True
@@ -144,6 +149,7 @@ class Share:
         room = budget.max_bytes - budget.used
         if not self._is_proven:
             room = min(room, budget.max_bytes // 2 - budget.used_unproven)
+        # A quarter of the budget is reserved for small bodies.
         if is_large:
             # Bytes that this request took while it was small count as large from now on.
             own_bytes = 0 if self._is_large else self._size
@@ -152,6 +158,7 @@ class Share:
 
     def _change(self, size: int) -> None:
         budget = self._budget
+        # The request becomes large with all bytes that it has taken so far.
         if not self._is_large and self._size + size > LARGE_BYTES:
             self._is_large = True
             budget.used_large += self._size

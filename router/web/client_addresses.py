@@ -28,9 +28,11 @@ class ClientAddresses:
             return ""
         if self._trusted:
             for entry in reversed(headers.get(b"x-forwarded-for", b"").split(b",")):
+                # The header is trusted only as far as a trusted proxy has appended to it.
                 if not within(peer, self._trusted):
                     break
                 further = _read(entry.decode("latin-1").strip())
+                # A proxy appended a text that is no address, so the last known address is the client.
                 if further is None:
                     break
                 peer = further

@@ -63,6 +63,7 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         super().connection_made(transport)
         idle = self._shared.idle
         if len(self.connections) > self._limits.max_connections:
+            # Every connection is in use. Evicting one would break off a delivery.
             if not idle:
                 self._end(problems.unavailable("too many connections are open (web.max_connections)", 1))
                 return
@@ -88,8 +89,10 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         self._last = True
         cycle: Any = self.cycle  # None before the first request.
         answered = cycle is None or cycle.response_complete
+        # uvicorn would close the connection now. The incomplete request still gets its response.
         if self._incomplete and answered:
             return  # The headers of the next request are incomplete.
+        # Without a first request, uvicorn would close the connection at once, although one may be on its way.
         if cycle is None:
             self._stop_timer()
             self._timer = self.loop.call_later(LAST_SECONDS, self.transport.close)
@@ -105,6 +108,7 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         """Start the response. After the last request the connection is closed."""
         self._headers_complete = True
         super().on_headers_complete()
+        # The client learns from `connection: close` that it must not send another request here.
         if self._last:
             self.cycle.keep_alive = False
 
@@ -116,6 +120,7 @@ class Protocol(httptools_impl.HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Receive bytes of a request. Its timer runs from the first byte to the last."""
+        # The first byte of the next request ends the idle time.
         if not self._incomplete:
             self._stop_timer()
         super().data_received(data)
@@ -126,14 +131,17 @@ class Protocol(httptools_impl.HttpToolsProtocol):
             self._forget_head()
 
     def _await_more(self, data: bytes) -> None:
+        # The timer isn't restarted by later bytes: a sender that sends one byte at a time would never time out.
         if self._timer is None:
             self._timer = self.loop.call_later(self._limits.request_timeout_seconds, self._time_out)
         scope: Any = self.scope
         if "path" not in scope:  # uvicorn sets the path when the headers are complete.
             self._head_bytes += len(data)
             self._shared.head_bytes += len(data)
+            # uvicorn has refused the request already.
             if self.transport.is_closing():
                 return
+            # Headers are in no budget yet, so each connection has a limit, and all connections together have another.
             if self._head_bytes > MAX_HEADER_BYTES:
                 self.send_400_response("The request's headers are too long.")
             elif self._shared.head_bytes > self._limits.max_head_bytes:
@@ -147,6 +155,7 @@ class Protocol(httptools_impl.HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Note that a request has started."""
+        # Pipelined requests are parsed before the first one is answered, so their number is limited.
         if len(self.pipeline) >= MAX_PIPELINED:
             raise TooManyPipelinedError
         self._incomplete = True
@@ -168,6 +177,7 @@ class Protocol(httptools_impl.HttpToolsProtocol):
     def _end(self, problem: problems.Problem) -> None:
         """Send the problem, unless a response has started, and close the connection."""
         cycle: Any = self.cycle  # None before the first request.
+        # After the response has started, a second status line would corrupt it.
         if cycle is None or not cycle.response_started or cycle.response_complete:
             headers, body = problems.render(problem, "")
             lines = b"".join(b"%s: %s\r\n" % header for header in headers)

@@ -53,6 +53,7 @@ class Startup:
 
     def judged(self, state: State) -> State:
         """Return the state for a result, given the results before it."""
+        # One success proves the configuration, so later failures are outages, which every process has.
         self._passed = self._passed or state.ready
         return state if state.ready or not self._passed else State(True, state.detail, degraded=True)
 
@@ -60,12 +61,12 @@ class Startup:
 def probes(read_states: Ask, problem: Callable[[], str] = lambda: "") -> list[routing.BaseRoute]:
     """Make the routes ``/healthz`` and ``/readyz``.
 
-    ``problem`` returns why the process has to be restarted; empty if it doesn't. ``read_states`` returns the
-    states of all
-    checks.
+    ``problem`` returns why the process has to be restarted; empty if it doesn't. ``read_states`` returns the states of
+    all checks.
     """
 
     async def healthz(request: starlette_requests.Request) -> responses.Response:
+        # Only a restart helps. Everything else is reported by /readyz.
         if message := problem():
             return problem_response(problems.Problem(503, "not-alive", message), request.url.path)
         return responses.JSONResponse({"status": "alive"})
@@ -74,6 +75,7 @@ def probes(read_states: Ask, problem: Callable[[], str] = lambda: "") -> list[ro
         states = await read_states()
         details = {name: state.detail for name, state in states.items()}
         failing = [name for name, state in states.items() if not state.ready]
+        # A degraded process still accepts deliveries, so it stays in the load balancer.
         if not failing:
             status = "degraded" if any(state.degraded for state in states.values()) else "ready"
             return responses.JSONResponse({"status": status, "checks": details})

@@ -67,10 +67,10 @@ def read(
     """Parse a body into alerts within the limits. Raises ``base.Unparsable``.
 
     ``labels_named`` returns the labels that rules name. Commands that parse a payload use this function, too, so that
-    they
-    show what is cut.
+    they show what is cut.
     """
     not_too_many_values(body, bounds.values)
+    # Typed decoders have a fixed depth. Others recurse as deep as the body is nested.
     if not endpoint.kind.typed:
         not_too_deep(body, bounds.depth)
     parsed = _parsed(endpoint, body, headers, now, bounds)
@@ -103,11 +103,13 @@ def _parsed(
         if parsed.rejected is None:
             return parsed
     except base.Unparsable:
+        # Nothing to repair: the error is about the content, not the encoding.
         if (fixed := repairs.repaired(body)) is None:
             raise
     else:
         if (fixed := repairs.repaired(body)) is None:
             return parsed
+    # A repair may change what counts as a bracket.
     not_too_deep(fixed.body, bounds.depth)
     parsed = endpoint.source.parse(fixed.body, headers, now, bounds.alerts)
     notice = Notice("body_repaired", "body", f"the body is not valid JSON: {'; '.join(fixed.changes)}")
@@ -144,8 +146,10 @@ def _inflate(body: bytes, limit: int, parts: list[bytes]) -> None:
         size += len(parts[-1])
         if size > limit:
             raise too_large(limit)
+        # A truncated body would lose the alerts at its end without notice.
         if not inflater.eof:
             raise problems.Problem(400, "encoding", "the compressed body ends too early")
+        # Each member costs a decompressor, however small it is.
         if len(parts) > _MOST_MEMBERS:
             raise problems.Problem(400, "encoding", f"the compressed body has more than {_MOST_MEMBERS} members")
         body = inflater.unused_data.lstrip(b"\0")  # A gzip file may be padded with zeros.
@@ -163,6 +167,7 @@ def too_large(limit: int) -> problems.Problem:
 
 def not_too_deep(body: bytes, depth: int) -> None:
     """Raise ``Unparsable`` if JSON is nested more than ``depth`` deep. Other bodies are left to their parser."""
+    # Most bodies have few brackets, so texts need not be removed to count the depth.
     if body.count(b"{") + body.count(b"[") <= depth:
         return
     brackets = _without_texts(body.translate(_ALIKE), _OTHERS)
@@ -172,6 +177,7 @@ def not_too_deep(body: bytes, depth: int) -> None:
             break
         # Each round removes the innermost pairs, so the rest is nested one level less.
         shorter = brackets.replace(b"[]", b"")
+        # The brackets don't pair, so the parser reports the error.
         if len(shorter) == len(brackets):
             return
         brackets = shorter
@@ -230,6 +236,7 @@ def within(
 def _fits(alert: alerts.Alert, bounds: RequestLimits, *, is_short: bool) -> bool:
     """Return whether the alert is within all limits. Nearly every alert is, so this check is fast."""
     labels, annotations = alert.labels, alert.annotations
+    # The number of labels is checked first, since it costs nothing.
     if len(labels) > bounds.labels or len(annotations) > bounds.labels:
         return False
     if is_short:
@@ -282,6 +289,7 @@ class _Cutting:
         if len(texts) <= limit:
             return texts
         named_labels = self._named()
+        # The order is stable, so the same alert always loses the same labels and keeps its incident.
         names = sorted(texts, key=lambda name: (name not in _FIRST, name not in named_labels, name))
         left_out = [repr(name[:_SHOWN]) for name in names[limit : limit + _NAMED]]
         more = f" and {len(names) - limit - _NAMED} more" if len(names) > limit + _NAMED else ""

@@ -33,9 +33,11 @@ async def read(receive: Receive, headers: Mapping[bytes, bytes], limit: int, sha
     length = headers.get(b"content-length")
     if length is not None and (len(length) > _LONGEST_NUMBER or (length.isdigit() and int(length) > limit)):
         raise request_limits.too_large(limit)
+    # The whole body is reserved before its first byte, so that a body isn't refused halfway.
     if length is not None and length.isdigit():
         share.require(int(length))
     message = await receive()
+    # Nearly every delivery arrives in one message.
     if not message.get("more_body") and message["type"] == "http.request":
         body: bytes = message["body"]
         if len(body) > limit:
@@ -49,6 +51,7 @@ async def _read_on(receive: Receive, message: MutableMapping[str, Any], limit: i
     parts = []
     size = 0
     while True:
+        # The sender has closed the connection.
         if message["type"] != "http.request":
             raise Disconnected
         part = message["body"]
@@ -56,6 +59,7 @@ async def _read_on(receive: Receive, message: MutableMapping[str, Any], limit: i
         size += len(part)
         if size > limit:
             raise request_limits.too_large(limit)
+        # A chunked body has no length, so it is counted as it arrives.
         share.take(len(part))
         if not message.get("more_body"):
             return b"".join(parts)

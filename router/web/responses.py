@@ -57,9 +57,8 @@ async def accepted(
     """Send 202 with the decisions; ``explain`` adds severities, targets, and the place of each rule.
 
     A dry run gets 200 without a delivery ID, since nothing is stored. ``quarantine_id`` is the quarantine ID of the
-    unreadable
-    alerts. ``placements`` have the incident that holds each alert, and what mutes the alert; without them, the response
-    has the rules' decisions.
+    unreadable alerts. ``placements`` have the incident that holds each alert, and what mutes the alert; without them,
+    the response has the rules' decisions.
     """
     rejections = _rejected(parsed, quarantine_id)
     places: Sequence[ports.Placement | None] = placements or [None] * len(delivery.rows)

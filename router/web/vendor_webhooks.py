@@ -101,6 +101,7 @@ class VendorWebhooks:
 
     async def _look(self, receiver: Receiver, headers: Mapping[bytes, bytes], body: bytes) -> tuple[str, int]:
         source, name = f"{PREFIX}{receiver.name}", _name_of(headers)
+        # A retry of a webhook that was handled already.
         if name and await self._seen.find(source, name):
             return "duplicate", 0
         incident_ids = ids(body)
@@ -147,6 +148,7 @@ def _walk(whole: Any) -> Iterator[str]:
             level.extend(value)
         elif isinstance(value, dict):
             for name, member in value.items():
+                # The format of IDs keeps texts and URLs from being looked up.
                 if isinstance(member, str):
                     if name.casefold().endswith("id") and _ID.fullmatch(member):
                         yield member

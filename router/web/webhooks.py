@@ -98,6 +98,7 @@ class WebhookHandler:
             if endpoint.kind.path:
                 self._endpoints[PREFIX + name + endpoint.kind.path] = self._endpoints[PREFIX + name]
         rulers = [name for name, endpoint in endpoints.items() if endpoint.kind.path == ALERTS_V2]
+        # Prometheus can post to its default path only if it is clear which source is meant.
         if len(rulers) == 1:
             self._endpoints[ALERTS_V2] = self._endpoints[PREFIX + rulers[0]]
         self._inbox = inbox
@@ -142,12 +143,14 @@ class WebhookHandler:
             self._limit_requests()
             await self._handle(endpoint, call, scope, receive, send)
         except problems.Problem as problem:
+            # The traceback refers to the body, which would stay in memory until the next garbage collection.
             problems.release(problem)
             return await self._reject(endpoint, problem, scope, send)
         except errors.Unavailable as error:
             return await self._reject(
                 endpoint, problems.unavailable(error.reason, error.retry_after_seconds), scope, send
             )
+        # No response can reach the sender, which retries on its own.
         except requests.Disconnected:
             endpoint.counts.outcome("disconnected")
             _log.info("delivery_broken_off", source=endpoint.name)
@@ -186,9 +189,11 @@ class WebhookHandler:
             if endpoint.has_handshake and scope["method"] == cloudevents_handshake.METHOD
             else b""
         )
+        # A handshake uses another method, and an API call has methods of its own.
         if not origin and call is None:
             endpoint.check_method(scope["method"])
         endpoint.authenticate(scope, headers)
+        # The handshake is answered only after authentication: it permits its sender to deliver.
         if origin:
             _log.info("deliveries_permitted", source=endpoint.name, origin=origin.decode())
             await cloudevents_handshake.permit(send, origin)
@@ -196,6 +201,7 @@ class WebhookHandler:
         if call is not None and (reply := endpoint.reply(call)) is not None:
             await responses.as_the_kind_has_it(send, reply.body, reply.status)
             return
+        # Unauthenticated requests may use only half of the budget, so that they can't keep authenticated senders out.
         with self._budget.share(is_proven=endpoint.proof == "headers" and not endpoint.is_open) as share:
             now, body = await self._read(endpoint, headers, receive, share)
             body = endpoint.payload(endpoint.verify_body_token(body), scope["query_string"], call)
@@ -223,19 +229,23 @@ class WebhookHandler:
         endpoint, headers, body, _, delivery_id, *_ = request
         if endpoint.verification is not None:
             verified = await _verified(endpoint.verification, request)
+            # Confirming a subscription is not a delivery: it contains no alerts.
             if verified.subscription:
                 _log.warning("subscription_confirmed", source=endpoint.name, topic=verified.subscription)
                 await responses.confirmed(send, verified.subscription)
                 return
             delivery_id = verified.delivery_id
+        # The signature is verified, so the body no longer counts as unauthenticated.
         if not endpoint.is_open:
             share.prove()
+        # The sender has missed an earlier 202. Storing the delivery again would only repeat the work.
         if delivery_id and self._seen is not None and (earlier := await self._seen.find(endpoint.name, delivery_id)):
             endpoint.counts.outcome("duplicate")
             _log.info("delivery_repeated", source=endpoint.name, delivery=earlier)
             await responses.duplicate(send, earlier)
             return
         request = request._replace(called=delivery_id)
+        # Large bodies have their own queue, so that they don't delay small ones.
         turns = self._budget.turns(len(body))
         size = budget.parsed_size(len(body), await self._count_values(body))
         await turns.begin(size)
@@ -259,6 +269,7 @@ class WebhookHandler:
         try:
             body = await requests.read(receive, headers, self._limits.body_bytes, share)
             now = self._clock()
+            # Vendors sign the bytes that they send, so the signature is verified before inflating.
             endpoint.verify_signature(headers, body, now)
             is_authentic = endpoint.proof != "text"
             if encoding := headers.get(b"content-encoding"):
@@ -283,6 +294,7 @@ class WebhookHandler:
         limit = self._limits.body_bytes
         # The last member of a gzip body states its size, so most bodies that don't fit are refused without inflating.
         size = int.from_bytes(body[-4:], "little") if encoding in _GZIP else 0
+        # A size that doesn't fit is refused before any work.
         if len(body) < size <= limit:
             share.require(size)
         is_slow = len(body) > _QUICK_TO_INFLATE or size > budget.LARGE_BYTES
@@ -297,10 +309,13 @@ class WebhookHandler:
                 else:
                     inflated = request_limits.inflated(*arguments)
             except problems.Problem as problem:
+                # The body may be small enough for the settings, and only the budget is used up: the sender should
+                # retry.
                 if problem.name == "too-large" and room < limit:
                     raise budget.full() from problem
                 raise
             share.take(len(inflated))
+        # The received bytes are no longer needed once the body is inflated.
         share.give_back(len(body))
         return inflated
 
@@ -308,16 +323,19 @@ class WebhookHandler:
         """Decide an authentic delivery, store it, and only then respond."""
         endpoint = request.endpoint
         try:
+            # Parsing a large body would block the event loop for all other requests.
             if len(request.body) > budget.LARGE_BYTES:
                 parsed, routed_alerts = await asyncio.get_running_loop().run_in_executor(
                     self._parser, self._decide, request
                 )
             else:
                 parsed, routed_alerts = self._decide(request)
+        # The sender is authentic, so the body may report an outage. It is kept for the operator.
         except base.Unparsable as error:
             problems.release(error)
             await self._handle_unreadable(request, error, send)
             return
+        # A failure of the router is no reason to lose the delivery: it is quarantined, and the sender retries.
         except Exception as error:
             _log.exception("delivery_undecided", source=endpoint.name)
             quarantine_id = await self._store_quarantined(
@@ -341,10 +359,12 @@ class WebhookHandler:
             retry_window=endpoint.retry_window,
         )
         span.tell(delivery=delivery_id, alerts=len(routed_alerts))
+        # A dry run ends before the first write.
         if request.is_dry_run:
             await self._answer_dry_run(request, delivery, parsed, send)
             return
         placements: Sequence[ports.Placement] = ()
+        # A delivery without alerts changes nothing, so it needs no entry in the inbox.
         if routed_alerts:
             finding = self._start_lookup(request, delivery)
             await self._inbox.accept(delivery, request.body)
@@ -358,9 +378,11 @@ class WebhookHandler:
             # harmless.
             problem = f"{parsed.rejected.where}: {parsed.rejected.problem}"
             quarantine_id = await self._store_quarantined(request, parsed.rejected.body, problem)
+        # Only after the inbox has accepted it: a remembered delivery that wasn't stored would be lost.
         if request.called and self._seen is not None:
             await self._seen.remember(endpoint.name, request.called, delivery.id)
         self._log_accepted(request, delivery, tracing.trace_id(delivery.trace))
+        # Some senders check the response for the vendor's own format.
         if endpoint.kind.answer is None or request.explain:
             explanation = self._explained(request)
             await responses.accepted(
@@ -407,6 +429,7 @@ class WebhookHandler:
             try:
                 async with asyncio.timeout(PLACEMENT_SECONDS):
                     return await placements.find(routed_alerts, request.now, lookup)
+            # The delivery is stored. The response only lacks the incidents.
             except (TimeoutError, errors.StoreError):
                 return ()
 
@@ -427,6 +450,7 @@ class WebhookHandler:
 
     def _decide(self, request: _Request) -> tuple[base.Parsed, list[tuple[alerts.Alert, decisions.Decision]]]:
         parsed = request.endpoint.read(request.body, request.headers, request.now, self._limits, self.labels_named)
+        # Read once: a reload between two alerts must not decide one delivery by two versions of the rules.
         decide = self.decide
         routed_alerts = [(alert, decide(alert, request.now)) for alert in parsed.alerts]
         all_notices = grouping_notices.notices(routed_alerts)
@@ -448,6 +472,7 @@ class WebhookHandler:
     async def _reject(
         self, endpoint: source_endpoints.SourceEndpoint, problem: problems.Problem, scope: Scope, send: problems.Send
     ) -> int:
+        # The detail of a quarantined delivery may quote its body, so the log has only the ID.
         quotes = "quarantined" in problem.extras
         if not quotes:
             endpoint.counts.outcome(problem.name.replace("-", "_"))
@@ -467,6 +492,7 @@ class WebhookHandler:
 async def _answer_unparsable(
     endpoint: source_endpoints.SourceEndpoint, error: base.Unparsable, quarantine_id: str, send: problems.Send
 ) -> None:
+    # After a 4xx, such senders drop the alert, disable the webhook, or repeat the delivery forever.
     if endpoint.kind.unparsable_status == responses.STATUS:
         await responses.quarantined(send, quarantine_id, error)
         return

@@ -120,6 +120,7 @@ class Incidents:
         """Change severity and title unless a person has, and post an update with the current severity."""
         opening = rule_fields.parse_current(IncidentOpening, self._config, operation)
         detail = await self._show(operation.vendor_id)
+        # A person or the vendor has resolved it, and an update would reopen it.
         if _over(detail.incident):
             return _detailed(detail, operation)
         timeline = _timeline(detail)
@@ -130,6 +131,7 @@ class Incidents:
         if observations.is_posted(operation, timeline, text) or observations.is_newest_text(operation, timeline, text):
             return msgspec.structs.replace(_detailed(detail, operation), omitted=omitted)
         update = wire.AddUpdate(opening.notify, text, opening.update_status)
+        # If posting fails, the view must have the new title and severity, or they would look like a person's edit.
         left = None if incident is detail.incident else _left(incident, operation)
         with half_done.leaving(left):
             answer = await self._http.call("POST", f"{_path(operation.vendor_id)}/updates", json=update)
@@ -165,6 +167,7 @@ class Incidents:
         """Read the incident's state."""
         detail = await self._show(operation.vendor_id)
         stamp = observations.moment(detail.incident.updated_at)
+        # A stale read would report our own change as a person's edit.
         if not _over(detail.incident) and observations.is_stale(operation, _timeline(detail), stamp):
             return msgspec.structs.replace(_seen(detail.incident), is_stale=True)
         seen = _detailed(detail, operation)
@@ -211,6 +214,7 @@ class Incidents:
         """Return the incident to reopen, if it is open already."""
         try:
             seen = await self.observe(operation)
+        # Deleted at the vendor: the caller opens a new one.
         except errors.NotFound:
             return None
         return seen if seen.state == "open" else None
@@ -221,10 +225,12 @@ class Incidents:
         """Reopen a resolved incident; an open one stays. Return None if it is gone or the vendor refuses."""
         try:
             incident = (await self._show(operation.vendor_id)).incident
+            # A repeated operation finds the incident open already.
             if _over(incident):
                 text = f"An alert fires again.\n\nReference: {operation.reference}"
                 update = wire.AddUpdate(opening.notify, text, opening.update_status or _FIRES)
                 await self._http.call("POST", f"{_path(operation.vendor_id)}/updates", json=update)
+        # The vendor no longer reopens this incident, so a new one is opened.
         except errors.Conflict:
             return None
         except errors.Permanent as problem:
@@ -249,6 +255,7 @@ class Incidents:
             title=self._changed_title(incident, operation, opening),
             severity=self._changed_severity(incident, operation, opening),
         )
+        # Nothing differs, so no call is made.
         if change == wire.PatchIncident():
             return incident, ()
         try:
@@ -256,6 +263,7 @@ class Incidents:
         except errors.Permanent as problem:
             if isinstance(problem, errors.NotFound):  # Reading the incident will show that it is gone.
                 await self._show(operation.vendor_id)
+            # The update text is still posted: a refused title must not hide that the incident got worse.
             left = [name for name, value in msgspec.structs.asdict(change).items() if value is not None]
             detail = f"unchanged, because the vendor refused the change: {problem}"
             return incident, tuple(operations.Omission(name, "refused", detail) for name in left)
@@ -271,6 +279,7 @@ class Incidents:
             our_severities |= {
                 self._severity_of(uncertain_opening, level) for uncertain_opening, level in self._uncertain(operation)
             }
+            # A person has set this severity, so it stays.
             if incident.severity not in our_severities:
                 return None
         return severity if severity != incident.severity else None
@@ -279,6 +288,7 @@ class Incidents:
         self, incident: wire.Incident, operation: operations.Operation, opening: IncidentOpening
     ) -> str | None:
         before = rule_fields.parse_previous(IncidentOpening, self._config, operation)
+        # Without the earlier content, a person's title can't be told from ours.
         if before is None:
             return None
         vendor_title, title = incident.title or "", references.add_tag(opening.title, operation.reference)
@@ -288,7 +298,9 @@ class Incidents:
         ]
         if before.title != opening.title:
             our_titles.append(references.add_tag(before.title, operation.reference))
-        is_ours = any(texts.alike(vendor_title, one) or texts.is_cut(vendor_title, one) for one in our_titles)
+        is_ours = any(
+            texts.alike(vendor_title, our_title) or texts.is_cut(vendor_title, our_title) for our_title in our_titles
+        )
         return title if is_ours and not texts.alike(vendor_title, title) else None
 
     def _left_by_uncertain(self, incident: wire.Incident, operation: operations.Operation) -> str:

@@ -63,11 +63,13 @@ class StatusPages:
         signed_posts = await self._posts.find_signed(
             page_id, operation.reference, operation.opened_at, operation.linked_id
         )
+        # Two posts with our reference are the result of a repeated call. Customers must see only one.
         for further in signed_posts[1:]:
             await self._posts.end(further, _duplicate(operation))
         if signed_posts:
             return self._found(signed_posts[0], operation, opening)
         linked = await self._posts.linked(page_id, operation)
+        # The reviewer decides about a person's post, so it isn't changed here.
         if linked is None or linked.is_linked_by_person:
             return _linked(linked, operation) if linked else None
         return self._found(linked.post, operation, opening)
@@ -100,10 +102,12 @@ class StatusPages:
         calls = reduced_calls.ReducibleCall(self._http, suspects=_SUSPECTS, omitted=list(omitted))
         page_id = await self._page_id(opening)
         linked = await self._posts.linked(page_id, operation)
+        # A person has posted about this incident already, so a second post would be a duplicate.
         if linked is not None and linked.is_linked_by_person:
             return _linked(linked, operation)
         if linked is not None and opening.keep_draft and posts.state(linked.post) == "draft":
             return posts.observed(linked.post, operation)  # The approved text isn't the text that it would have.
+        # The page has drafted or published a post by itself. Publishing that one keeps the page at one post.
         if linked is not None:
             return await self._publish(linked.post, operation, opening)
         body = wire.CreatePost(
@@ -124,8 +128,10 @@ class StatusPages:
         """Update title, impact, status, and components. A published post also gets the update text once."""
         opening = rule_fields.parse_current(PostOpening, self._config, operation)
         post = await self._posts.observe(posts.PostLocation.parse(operation.vendor_id))
+        # A person's edit wins: nothing is sent before a reviewer has decided.
         if (edited := await self._refusal(post, operation, opening)) is not None:
             return edited
+        # A draft has no updates, so only its fields change.
         if posts.state(post) == "draft":
             answer, sent = await self._put(post, operation, opening, opening.status)
             return await self._posts.read_back(answer, operation, sent)
@@ -145,6 +151,7 @@ class StatusPages:
         """Post the resolution, unless the post is resolved already, and then the postmortem if the rule has one."""
         opening = rule_fields.parse_current(PostOpening, self._config, operation)
         post = await self._posts.observe(posts.PostLocation.parse(operation.vendor_id))
+        # Customers never saw the draft, so there is nothing to resolve.
         if posts.state(post) == "draft":
             return posts.observed(post, operation)
         if (edited := await self._refusal(post, operation, opening)) is not None:
@@ -168,8 +175,10 @@ class StatusPages:
         """Delete the draft, unless a person created it. If it is published by now, return it as open."""
         place = posts.PostLocation.parse(operation.vendor_id)
         post = await self._posts.observe(place)
+        # A published post can't be dismissed. The caller decides what to do with it.
         if posts.state(post) != "draft":
             return posts.observed(post, operation)
+        # A person's draft isn't ours to delete.
         if await self._posts.is_linked_by_person(post, operation):
             return operations.VendorState(
                 operation.vendor_id, "dismissed", note="a person has created this draft, so it stays"
@@ -182,12 +191,14 @@ class StatusPages:
         opening = rule_fields.parse_current(PostOpening, self._config, operation)
         place = posts.PostLocation.parse(operation.vendor_id)
         post = await self._posts.observe(place)
+        # A resolved post stays: it is part of the page's history.
         if posts.state(post) == "resolved":
             return msgspec.structs.replace(posts.observed(post, operation), note="it was resolved already")
         note = ""
         if posts.state(post) == "open":
             if (edited := await self._refusal(post, operation, opening)) is not None:
                 return edited
+            # In the same call, so that no component stays down without a post that explains it.
             affected, note = await self._set_back(post, operation)
             change = wire.PutPost(affected_components=affected or None, published=False)
             answer = await self._http.call("PUT", place.path, json=change)
@@ -210,12 +221,15 @@ class StatusPages:
         """Read the post's state, and what a person has changed."""
         opening = rule_fields.parse_current(PostOpening, self._config, operation)
         post = await self._posts.observe(posts.PostLocation.parse(operation.vendor_id))
+        # A stale read would report our own change as a person's edit.
         if posts.state(post) != "resolved" and posts.is_stale(post, operation):
             return msgspec.structs.replace(posts.observed(post, operation), view=None, is_stale=True)
         edited = self._contents.edited(post, operation, opening)
+        # Looking up components takes more calls, so it comes last.
         if not edited and posts.state(post) == "open" and await self._has_edited_components(post, operation):
             edited = Edit.COMPONENT_CHANGED
         seen = posts.observed(post, operation, edited=edited)
+        # After an edit, or after the end, differences are no longer ours to correct.
         if edited or posts.state(post) != "open":
             return seen
         differs = filter(None, (seen.differs, *self._contents.left_by_uncertain(post, operation, opening)))
@@ -292,6 +306,7 @@ class StatusPages:
         )
         place = posts.PostLocation(post.status_page_id, post.id)
         published = (await calls.call("POST", f"{place.path}/publish", body)).read(wire.PostAnswer).data
+        # The outcome is unknown: the next observation tells whether the post is public.
         if published.published_at is None:
             raise errors.Unanswered(f"{self.name}: the vendor answered the publication with a draft")
         sent = self._sent(operation, opening, _kept(body.affected_components, calls))
@@ -307,6 +322,7 @@ class StatusPages:
         change = self._contents.difference(post, operation, opening, status)
         change.affected_components = post_contents.changed_components(post, affected)
         sent = self._sent(operation, opening, affected)
+        # An empty change would still move the post's time of change.
         if change == wire.PutPost():
             return post, sent
         answer = await self._http.call("PUT", posts.PostLocation(post.status_page_id, post.id).path, json=change)

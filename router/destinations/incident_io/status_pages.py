@@ -65,6 +65,7 @@ class StatusPages:
         opening = rule_fields.parse_current(PostOpening, self._config, operation)
         page = await self._page(opening)
         query: dict[str, str | int] = {"status_page_id": page.id, "page_size": names.PAGE_SIZE}
+        # Clocks differ, so a post that seems slightly older than the incident counts, too.
         since = times.to_datetime(operation.began_at or operation.opened_at) - _SKEW
         candidates: list[wire.Post] = []
         async for answer in account.list_pages(self._http, "/v2/status_page_incidents", wire.Posts, query):
@@ -76,6 +77,7 @@ class StatusPages:
         if first is None:
             return None
         posted_marks = observations.marks(operation, posts.timeline(first))
+        # The vendor may have rewritten texts since, so they are not compared with ours yet.
         view = msgspec.structs.replace(posts.view(first, operation), is_unconfirmed=True)
         return operations.VendorState(first.id, posts.state(first), page.public_url, told=posted_marks, view=view)
 
@@ -104,6 +106,7 @@ class StatusPages:
         opening, omitted = rule_fields.parse_fitted(PostOpening, self._config, operation)
         calls = reduced_calls.ReducibleCall(self._http, operation.is_repeated, omitted=list(omitted))
         page = await self._page(opening)
+        # The incident is over: customers must not see it as ongoing, not even for a moment.
         if operation.ended_at:
             return await self._open_retrospective(operation, opening, page, calls.omitted)
         body = wire.CreatePost(
@@ -141,6 +144,7 @@ class StatusPages:
         try:
             answer = await self._http.call("POST", _RETROSPECTIVE, json=body)
         except errors.Permanent as problem:
+            # Only the components can be omitted, and never under a repeated idempotency key.
             if operation.is_repeated or problem.status not in {400, 422} or not affected:
                 raise
             detail = f"omitted, because the vendor refused it: {problem}"
@@ -149,6 +153,7 @@ class StatusPages:
             less = reduced_calls.rekeyed(msgspec.structs.replace(body, updates=plain))
             answer = await self._http.call("POST", _RETROSPECTIVE, json=less)
         post = answer.read(wire.PostAnswer).status_page_incident
+        # The vendor may still process it. The operation is unanswered until the post is resolved.
         if posts.state(post) != "resolved":
             raise errors.Unanswered(
                 f"{self.name}: the vendor answered a retrospective incident with its previous status"
@@ -161,7 +166,9 @@ class StatusPages:
         post = await self._show(operation.vendor_id)
         if posts.state(post) == "resolved":
             return posts.resolved(post, operation)
+        # A read without our last update would make the next comparison find an edit.
         observations.check_fresh(operation, posts.timeline(post))
+        # A person's edit wins: nothing is sent before a reviewer has decided.
         if edited := self._edited(post, operation, opening):
             return posts.taken_over(post, operation, edited)
         calls = reduced_calls.ReducibleCall(self._http, needed=_STATUS)
@@ -171,13 +178,16 @@ class StatusPages:
             operation, posts.affected(post), _asked(wanted_statuses, calls), *uncertain_components
         ):
             return posts.taken_over(post, operation, Edit.COMPONENT_CHANGED)
+        # The title goes first: a lost response of this call can be repeated, and that of an update can't.
         title = await self._renamed(post, operation, opening)
         update = self._update_body(post, operation, opening, wanted_statuses)
         note, entry = "", None
         if update is not None:
             note = _of_room(len(post.updates or ()) + 1)
+            # The vendor limits the updates of a post, and the resolution must not fail for want of room.
             if len(post.updates or ()) < wire.LAST_UPDATE:
                 renamed = None if texts.alike(title, post.name) else posts.left(post, operation, title)
+                # If posting fails, the view must have the new title, or it would look like a person's edit.
                 with half_done.leaving(renamed):
                     entry = await _posted(calls, update)
         seen = await self._read_back(operation, post, _Sent(_asked(wanted_statuses, calls), title, entry))
@@ -212,6 +222,7 @@ class StatusPages:
             incident_status="resolved",
         )
         entry = await _posted(calls, update)
+        # Customers would still see the incident as ongoing.
         if entry is not None and entry.status not in {"", "resolved"}:
             raise errors.Unanswered(f"{self.name}: the vendor answered the resolution with the status {entry.status}")
         entries = [*posts.timeline(post), *([entry] if entry is not None else ())]
@@ -236,6 +247,7 @@ class StatusPages:
         """Read the post's state and people's changes."""
         opening = rule_fields.parse_current(PostOpening, self._config, operation)
         post = await self._show(operation.vendor_id)
+        # A stale read would report our own change as a person's edit.
         if posts.state(post) == "open" and observations.is_stale(operation, posts.timeline(post)):
             return operations.VendorState(post.id, "open", is_stale=True)
         edited = self._edited(post, operation, opening)
@@ -289,6 +301,7 @@ class StatusPages:
         try:
             return await self._names.pages.entries()
         except (errors.Permanent, errors.Denied):
+            # Without a configured page, the router can't know where posts are.
             if not self._config.page:
                 raise
             return [await self._names.page(self._config.page)]
