@@ -61,11 +61,13 @@ class Authenticator:
     async def identify(self, request: requests.HTTPConnection) -> Principal | None:
         """Return the caller of a request; None if it has no valid token or session."""
         scheme, _, text = request.headers.get("authorization", "").partition(" ")
+        # A token decides alone: a browser's cookie must not add rights to a script's request.
         if scheme.lower() == "bearer":
             person = await self.person_of_token(text)
             return Principal(person, self.address(request)) if person is not None else None
         cookie = request.cookies.get(COOKIE, "")
         session = await self._sessions.find(cookie) if cookie else None
+        # Revoking a token also ends the sessions that it began.
         if session is None or not await self._is_valid(session):
             return None
         person = access.Person(session.name, session.role, session.by)
@@ -73,6 +75,7 @@ class Authenticator:
 
     async def _is_valid(self, session: access.Session) -> bool:
         """Return whether the token that began the session is still valid."""
+        # A provider's session has no token. Its lifetime limits it.
         if not session.token:
             return True
         token = await self._tokens.find(session.token)
@@ -82,6 +85,7 @@ class Authenticator:
         """Return the caller if it has at least this role. Raises ``problems.Problem`` (401, 403) otherwise."""
         principal = await self.identify(request)
         if principal is None:
+            # A fresh installation has no token, so the usual advice would not help.
             if not await self._tokens.has_any():
                 detail = "no token exists yet: create one with `incident-router tokens create`"
             else:

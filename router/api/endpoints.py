@@ -87,13 +87,9 @@ _NO_INCIDENT = "no incident has this key or reference, or a key or reference wit
 
 
 async def _incidents(call: Call[params.Incidents, None]) -> models.Page[models.IncidentRow]:
-    incidents = call.query
+    query = call.query
     return await call.queries.incidents(
-        status=incidents.status,
-        severity=incidents.severity,
-        text=incidents.text,
-        cursor=incidents.cursor,
-        limit=incidents.limit,
+        status=query.status, severity=query.severity, text=query.text, cursor=query.cursor, limit=query.limit
     )
 
 
@@ -141,8 +137,8 @@ async def _acknowledge(call: Call[params.NoParams, request_bodies.Acknowledge]) 
 
 
 async def _unacknowledge(call: Call[params.Acknowledgement, None]) -> models.Acknowledgement:
-    acknowledge = request_bodies.Acknowledge(incident=call.query.incident, reason=call.query.reason)
-    return await call.actions.unacknowledge(call.act(acknowledge.incident), acknowledge)
+    body = request_bodies.Acknowledge(incident=call.query.incident, reason=call.query.reason)
+    return await call.actions.unacknowledge(call.act(body.incident), body)
 
 
 async def _take(call: Call[params.NoParams, request_bodies.TakeReview]) -> models.Taken:
@@ -151,13 +147,9 @@ async def _take(call: Call[params.NoParams, request_bodies.TakeReview]) -> model
 
 
 async def _release(call: Call[params.Take, None]) -> models.Released:
-    take = call.query
-    release_review = request_bodies.ReleaseReview(
-        incident=take.incident, destination=take.destination, reason=take.reason
-    )
-    return await call.actions.release_review(
-        call.act(f"{release_review.incident} at {release_review.destination}"), release_review
-    )
+    query = call.query
+    body = request_bodies.ReleaseReview(incident=query.incident, destination=query.destination, reason=query.reason)
+    return await call.actions.release_review(call.act(f"{body.incident} at {body.destination}"), body)
 
 
 async def _deliveries(call: Call[params.StreamPage, None]) -> models.Page[models.DeliveryRow]:
@@ -169,9 +161,9 @@ async def _delivery(call: _Plain) -> models.Delivery:
 
 
 async def _recordings(call: Call[params.Recordings, None]) -> models.Page[resources.Recording]:
-    recordings = call.query
-    since = times.from_datetime(recordings.since) if recordings.since is not None else Timestamp(0)
-    return await call.queries.recordings(since=since, cursor=recordings.cursor, limit=recordings.limit)
+    query = call.query
+    since = times.from_datetime(query.since) if query.since is not None else Timestamp(0)
+    return await call.queries.recordings(since=since, cursor=query.cursor, limit=query.limit)
 
 
 async def _explain(call: Call[params.NoParams, request_bodies.Explain]) -> models.Explained:
@@ -261,10 +253,10 @@ async def _sources(call: _Plain) -> list[resources.Source]:
     return call.queries.records.sources()
 
 
-def _found(_item: _Item | None, otherwise: str) -> _Item:
-    if _item is None:
+def _found(item: _Item | None, otherwise: str) -> _Item:
+    if item is None:
         raise actions.NotFound(otherwise)
-    return _item
+    return item
 
 
 def _etag(review: models.Review) -> str:
@@ -441,23 +433,16 @@ ENDPOINTS = (
 )
 
 
-def routes(
-    query_service: queries.Queries, action_service: actions.Actions, keeper: auth.Authenticator
-) -> list[routing.BaseRoute]:
+def routes(reader: queries.Queries, writer: actions.Actions, keeper: auth.Authenticator) -> list[routing.BaseRoute]:
     """Return the routes of the whole table."""
     return [
-        routing.Route(
-            PREFIX + endpoint.path,
-            _handler(endpoint, query_service, action_service, keeper),
-            methods=[endpoint.method],
-            name=endpoint.summary,
-        )
-        for endpoint in ENDPOINTS
+        routing.Route(PREFIX + row.path, _handler(row, reader, writer, keeper), methods=[row.method], name=row.summary)
+        for row in ENDPOINTS
     ]
 
 
 def _handler(
-    endpoint: Endpoint, query_service: queries.Queries, action_service: actions.Actions, keeper: auth.Authenticator
+    endpoint: Endpoint, reader: queries.Queries, writer: actions.Actions, keeper: auth.Authenticator
 ) -> Callable[[requests.Request], Awaitable[responses.Response]]:
     async def handle(request: requests.Request) -> responses.Response:
         try:
@@ -465,7 +450,7 @@ def _handler(
             await keeper.check_origin(request, principal, {})
             query = request_parsing.parse_query(endpoint.query, dict(request.query_params))
             body = await request_parsing.parse_body(endpoint.body, request)
-            call = Call(query_service, action_service, principal, request.path_params, query, body)
+            call = Call(reader, writer, principal, request.path_params, query, body)
             return _answered(endpoint, await endpoint.handle(call))
         except EXPECTED_ERRORS as error:
             return health.problem_response(problem(error), request.url.path)

@@ -30,10 +30,10 @@ def routes(query_service: queries.Queries, slack: app.SlackApp | None) -> list[r
     if slack is None or config is None or config.signing_secret is None:
         return []
     addresses = client_addresses.ClientAddresses(query_service.settings.web.trusted_proxies)
-    _endpoints = _Endpoints(slack, config.signing_secret.get_secret_value(), query_service.clock, addresses)
+    endpoint_group = _Endpoints(slack, config.signing_secret.get_secret_value(), query_service.clock, addresses)
     return [
-        routing.Route(ACTIONS, _endpoints.act, methods=["POST"]),
-        routing.Route(COMMANDS, _endpoints.command, methods=["POST"]),
+        routing.Route(ACTIONS, endpoint_group.act, methods=["POST"]),
+        routing.Route(COMMANDS, endpoint_group.command, methods=["POST"]),
     ]
 
 

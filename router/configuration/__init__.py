@@ -243,20 +243,20 @@ class _Reading:
         )
 
     def _with_environment(self, settings: Settings) -> Settings:
-        _environment = self._said()
+        environment = self._said()
         redis = (
-            settings.redis.model_copy(update={"url": _environment.redis_url})
-            if _environment.redis_url
+            settings.redis.model_copy(update={"url": environment.redis_url})
+            if environment.redis_url
             else settings.redis
         )
-        log = {"format": _environment.incident_router_log_format, "level": _environment.incident_router_log_level}
+        log = {"format": environment.incident_router_log_format, "level": environment.incident_router_log_level}
         return dataclasses.replace(
             settings,
             redis=redis,
             log=settings.log.model_copy(update={key: value for key, value in log.items() if value}),
-            installation=_environment.incident_router_installation or settings.installation,
-            rules=_environment.incident_router_rules or settings.rules,
-            data=_environment.incident_router_data or settings.data,
+            installation=environment.incident_router_installation or settings.installation,
+            rules=environment.incident_router_rules or settings.rules,
+            data=environment.incident_router_data or settings.data,
         )
 
     def _said(self) -> _Environment:

@@ -69,6 +69,7 @@ class Signing:
 
     async def _show(self, request: requests.Request, problem: str = "", status: int = 200) -> responses.Response:
         to = _own_path(request.query_params.get("to", "/"))
+        # Without a token or a provider, the page says how to create the first token.
         none = not await self._made.tokens.has_any() and self._provider is None
         return await self._render(
             request, None, "sign-in.html", status, title="Sign in", problem=problem, to=to, nobody=none
@@ -76,6 +77,7 @@ class Signing:
 
     async def _by_token(self, request: requests.Request) -> responses.Response:
         address = self._made.authenticator.address(request)
+        # Before the token is read, so that guesses are limited however the form looks.
         if not await self._made.sessions.count_attempt(address or "unknown"):
             return await self._show(request, "Too many attempts. Try again in a minute.", 429)
         async with request.form(max_files=0, max_part_size=4096) as form:
@@ -93,9 +95,11 @@ class Signing:
         secret, csrf = self._new_text(32), self._new_text(24)
         session = access.Session(person.name, person.role, person.by, csrf, self._made.queries.clock(), token)
         provider, lasts = self._made.queries.settings.management.oidc, SESSION_SECONDS
+        # The role comes from the provider's groups, which may change, so such a session is shorter.
         if provider is not None and not token:
             secret, lasts = auth.OF_PROVIDER + secret, provider.session_lifetime // 1_000_000
         await self._made.sessions.save(secret, session, lasts)
+        # A new session for each sign-in, so that a planted cookie never becomes a signed-in one.
         await self._made.sessions.delete(request.cookies.get(auth.COOKIE, ""))
         actor = actions.Caller(person, self._made.authenticator.address(request))
         await self._made.actions.record(actions.ActionContext(actor, person.role.word), "sign in")

@@ -99,6 +99,7 @@ class Provider:
         """
         metadata = await self._found()
         state, verifier, nonce = self._new_text(24), self._new_text(48), self._new_text(24)
+        # Only a digest of the browser's secret is stored, so that Redis doesn't hold a usable one.
         sign_in = msgspec.msgpack.encode(_Begun(verifier, nonce, to, access.digest(browser)))
         await self._sessions.save_sign_in(state, sign_in, UNDER_WAY_SECONDS)
         async with self._client(redirect_uri, metadata) as client:
@@ -117,27 +118,29 @@ class Provider:
         Raises ``RefusedError`` if the person has no role.
         """
         sign_in = await self._sessions.take_sign_in(query.get("state", ""))
-        _begun = msgspec.msgpack.decode(sign_in, type=_Begun) if sign_in is not None else None
+        attempt = msgspec.msgpack.decode(sign_in, type=_Begun) if sign_in is not None else None
         # Without this check, an attacker could make a victim's browser complete the attacker's sign-in, and the victim
         # would act in the attacker's name.
-        if _begun is None or _begun.browser != access.digest(browser):
+        if attempt is None or attempt.browser != access.digest(browser):
             raise RefusedError("this sign-in was not started in this browser, or has expired: try again")
         if "error" in query:
             raise RefusedError(f"the provider says: {(query.get('error_description') or query['error'])[:200]}")
+        # The metadata may have changed since the sign-in began.
         metadata = await self._found()
         with _answering():
             async with asyncio.timeout(_TIMEOUT_SECONDS), self._client(redirect_uri, metadata) as client:
-                claims = await self._claims(client, metadata, query.get("code", ""), _begun)
-        return self._person(claims), _begun.to
+                claims = await self._claims(client, metadata, query.get("code", ""), attempt)
+        return self._person(claims), attempt.to
 
-    async def _claims(self, client: Any, metadata: _Metadata, code: str, _begun: _Begun) -> dict[str, Any]:
+    async def _claims(self, client: Any, metadata: _Metadata, code: str, attempt: _Begun) -> dict[str, Any]:
         answer = await client.fetch_token(
-            metadata.token_endpoint, grant_type="authorization_code", code=code, code_verifier=_begun.verifier
+            metadata.token_endpoint, grant_type="authorization_code", code=code, code_verifier=attempt.verifier
         )
         token = msgspec.convert(dict(answer), _Tokens).id_token
         keys = await client.request("GET", metadata.jwks_uri, withhold_token=True)
         keys.raise_for_status()
-        claims = self._proven(token, msgspec.json.decode(keys.content, type=_Keys), metadata.issuer, _begun.nonce)
+        claims = self._proven(token, msgspec.json.decode(keys.content, type=_Keys), metadata.issuer, attempt.nonce)
+        # The ID token suffices, which saves a request.
         if self._config.groups_claim in claims or not metadata.userinfo_endpoint:
             return claims
         # Some providers keep the ID token small and return groups only from the userinfo endpoint.
@@ -151,17 +154,18 @@ class Provider:
     def _proven(self, token: str, keys: _Keys, issuer: str, nonce: str) -> dict[str, Any]:
         id_token = jwt.decode(token, jwk.KeySet.import_key_set({"keys": keys.keys}), ALGORITHMS)
         audience, client = id_token.claims.get("aud"), self._config.client_id
-        jwtclaims_registry = jwt.JWTClaimsRegistry(
+        registry = jwt.JWTClaimsRegistry(
             now=self._clock() // 1_000_000,
             leeway=_LEEWAY_SECONDS,
             iss={"essential": True, "value": issuer},
             sub={"essential": True},
             aud={"essential": True, "value": client},
+            # Several audiences: the token must name this client as the one that it was issued to.
             azp={"essential": isinstance(audience, list) and len(audience) > 1, "value": client},
             exp={"essential": True},
             nonce={"essential": True, "value": nonce},
         )
-        jwtclaims_registry.validate(id_token.claims)
+        registry.validate(id_token.claims)
         return dict(id_token.claims)
 
     def _person(self, claims: Mapping[str, Any]) -> access.Person:
@@ -170,6 +174,7 @@ class Provider:
             {groups} if isinstance(groups, str) else set(map(str, groups)) if isinstance(groups, list) else set()
         )
         name, config = _name(claims), self._config
+        # The highest role comes first, because a person may be in several groups.
         for role, role_groups in (
             (access.Role.ADMIN, config.admins),
             (access.Role.RESPONDER, config.responders),
@@ -181,17 +186,19 @@ class Provider:
 
     async def _found(self) -> _Metadata:
         """Return the provider's metadata, which is fetched again after ``_METADATA_LIFE``."""
+        # Keys and endpoints may move, so the metadata isn't kept forever.
         if self._metadata is None or self._clock() >= self._metadata_until:
             base = self._config.issuer.rstrip("/")
             with _answering():
-                async_client = httpx2.AsyncClient(verify=self._tls, trust_env=self._proxied)
-                async with asyncio.timeout(_TIMEOUT_SECONDS), async_client as client:
+                http = httpx2.AsyncClient(verify=self._tls, trust_env=self._proxied)
+                async with asyncio.timeout(_TIMEOUT_SECONDS), http as client:
                     answer = await client.get(f"{base}/.well-known/openid-configuration")
                     answer.raise_for_status()
-                    _metadata = msgspec.json.decode(answer.content, type=_Metadata)
-            if _metadata.issuer.rstrip("/") != base:
+                    metadata = msgspec.json.decode(answer.content, type=_Metadata)
+            # Another issuer's document would let that issuer's tokens in.
+            if metadata.issuer.rstrip("/") != base:
                 raise RefusedError("the issuer in the provider's discovery document differs from `issuer`")
-            self._metadata, self._metadata_until = _metadata, self._clock() + _METADATA_LIFE
+            self._metadata, self._metadata_until = metadata, self._clock() + _METADATA_LIFE
         return self._metadata
 
     @property

@@ -44,6 +44,7 @@ class Feed:
         """
         news = asyncio.Event()
         self._listeners[news] = person
+        # One task reads for all browsers, and none runs without a browser.
         if self._reading is None:
             self._reading = asyncio.create_task(self._read())
         loop = asyncio.get_running_loop()
@@ -56,6 +57,7 @@ class Feed:
                     async with asyncio.timeout(COMMENT_SECONDS):
                         await news.wait()
                 if loop.time() >= asked_at + COMMENT_SECONDS:
+                    # A session may end while its page stays open.
                     if not await may_listen():
                         return
                     asked_at = loop.time()
@@ -63,6 +65,7 @@ class Feed:
                 news.clear()
         finally:
             self._listeners.pop(news, None)
+            # The last browser has left.
             if not self._listeners and self._reading is not None:
                 self._reading.cancel()
                 self._reading = None
@@ -78,6 +81,7 @@ class Feed:
         while True:
             with contextlib.suppress(errors.Unavailable):
                 state = await self._state()
+                # The first read only sets the base.
                 if before and state != before:
                     for news in self._listeners:
                         news.set()

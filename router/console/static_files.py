@@ -44,15 +44,15 @@ class Assets:
 
     async def _serve(self, request: requests.Request) -> responses.Response:
         name = request.path_params["name"]
-        _asset = self._known.get(name)
-        if _asset is None:
+        asset = self._known.get(name)
+        if asset is None:
             raise exceptions.HTTPException(404)
         packed = _takes_gzip(request.headers.get("accept-encoding", ""))
         # During an upgrade, a page of one version may request a file from a process of another version. The process
         # serves its own file, and the browser revalidates the file before the next use.
         headers = {
-            "cache-control": _FOR_EVER if request.query_params.get("v") == _asset.digest else "no-cache",
-            "etag": f'"{_asset.digest}{"-gzip" if packed else ""}"',
+            "cache-control": _FOR_EVER if request.query_params.get("v") == asset.digest else "no-cache",
+            "etag": f'"{asset.digest}{"-gzip" if packed else ""}"',
             "vary": "accept-encoding",
         }
         if headers["etag"] in request.headers.get("if-none-match", ""):
@@ -60,7 +60,7 @@ class Assets:
         if packed:
             headers["content-encoding"] = "gzip"
         headers["content-type"] = _TYPES[name.rpartition(".")[2]]
-        return responses.Response(_asset.packed if packed else _asset.body, 200, headers)
+        return responses.Response(asset.packed if packed else asset.body, 200, headers)
 
 
 def _read(body: bytes) -> _Asset:

@@ -248,12 +248,12 @@ def _notify(service: _Service, message: plain_text.Message) -> errors.Failure | 
     import apprise
 
     asset = _asset()
-    notify_base = apprise.Apprise.instantiate(service.url, asset=asset)
-    if notify_base is None:
+    service_sender = apprise.Apprise.instantiate(service.url, asset=asset)
+    if service_sender is None:
         return errors.Permanent(f"{service.label}: Apprise does not accept the URL, or lacks a package for it")
-    notify_base.overflow_mode = apprise.OverflowMode.TRUNCATE
+    service_sender.overflow_mode = apprise.OverflowMode.TRUNCATE
     sender = apprise.Apprise(asset=asset)
-    sender.add(notify_base)
+    sender.add(service_sender)
     result = sender.notify(
         message.body,
         message.title,
@@ -272,14 +272,17 @@ def _failure(service: _Service, lines: Sequence[str]) -> errors.Failure:
         text = text.replace(secret, "***")
     message = f"{service.label}: {text[:_MOST_CHARACTERS]}"
     status = int(match.group(1)) if match is not None else 0
+    # The service is healthy and asks for a pause, so the circuit breaker must stay closed.
     if status in {425, 429}:
         return errors.Throttled(message)
     if status in {401, 403}:
         return errors.Denied(message, status=status)
     if status in {404, 410}:
         return errors.NotFound(message, status=status)
+    # The same message would be refused again.
     if 400 <= status < 500 and status != 408:
         return errors.Permanent(message, status=status)
+    # Apprise doesn't say whether the message was sent, so a retry may repeat it.
     return errors.Unanswered(message)
 
 

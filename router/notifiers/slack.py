@@ -66,8 +66,10 @@ class Slack:
             for message in self._renderer.messages(view, recorded_events)
             if state.get(message.key) != message.digest
         ]
+        # One call for each turn: the state is saved in between, so that a crash repeats at most one message.
         if pending:
             await self._send(pending[0], state)
+        # The events stay undelivered until no call is left.
         if len(pending) > 1:
             return base.Delivered(recorded_events[0].sequence - 1, state)
         state["view"] = msgspec.json.encode(view).decode()
@@ -82,6 +84,7 @@ class Slack:
         ts_of = f"ts:{message.key}"
         text = slack_blocks.cut_markup(message.text, slack_blocks.TEXT)
         body: dict[str, Any] = {"text": text, "blocks": message.blocks, "unfurl_links": False}
+        # The message exists, so it is updated in place.
         if ts_of in state:
             try:
                 await self._api.call(_UPDATE, {**body, "channel": state["channel"], "ts": state[ts_of]})
@@ -89,6 +92,7 @@ class Slack:
                 del state[ts_of]  # The message was deleted in Slack, so post it again.
         if ts_of not in state:
             thread: dict[str, Any] = {}
+            # A reply needs the first message, which may have been deleted.
             if f"ts:{message.thread}" in state:
                 thread = {"thread_ts": state[f"ts:{message.thread}"], "reply_broadcast": message.is_broadcast}
             answer = await self._api.call(_POST, {**body, **thread, "channel": state.get("channel", self._channel)})
@@ -112,6 +116,7 @@ def _of_one_episode(recorded_events: Sequence[events.Recorded]) -> Sequence[even
 def _kept(state: Mapping[str, str], view: slack_messages.View) -> dict[str, str]:
     """Return the state without what was needed for messages that are never updated again."""
     current = {"view", "channel"}
+    # Without an open incident, no message is updated again.
     if view.incident is None:
         return {key: value for key, value in state.items() if key in current}
     name = view.incident.reference

@@ -113,27 +113,27 @@ async def alerts(http: client.Client) -> list[Listed]:
     """Return all unresolved alerts, whatever their state. Raises ``errors.Failure``."""
     return [
         Listed(
-            _alert.fingerprint,
-            times.from_datetime(_alert.starts_at),
-            _alert.status.state == "active",
-            tuple(receiver.name for receiver in _alert.receivers),
-            _alert.labels,
-            _alert.annotations,
-            _alert.link,
+            listed_alert.fingerprint,
+            times.from_datetime(listed_alert.starts_at),
+            listed_alert.status.state == "active",
+            tuple(receiver.name for receiver in listed_alert.receivers),
+            listed_alert.labels,
+            listed_alert.annotations,
+            listed_alert.link,
         )
-        for _alert in await http.read("/api/v2/alerts", list[_Alert], query=_EVERY_STATE)
+        for listed_alert in await http.read("/api/v2/alerts", list[_Alert], query=_EVERY_STATE)
     ]
 
 
 async def condition(http: client.Client) -> Condition:
     """Return the condition of the Alertmanager. Raises ``errors.Failure``."""
-    _status = await http.read("/api/v2/status", _Status)
-    return Condition(times.from_datetime(_status.uptime), _status.cluster.status in {"ready", "disabled"})
+    listed_status = await http.read("/api/v2/status", _Status)
+    return Condition(times.from_datetime(listed_status.uptime), listed_status.cluster.status in {"ready", "disabled"})
 
 
 async def receivers(http: client.Client) -> list[str]:
     """Return the names of all receivers. Raises ``errors.Failure``."""
-    return [_receiver.name for _receiver in await http.read("/api/v2/receivers", list[_Receiver])]
+    return [receiver.name for receiver in await http.read("/api/v2/receivers", list[_Receiver])]
 
 
 def _read(_silence: _Silence, name: str) -> Silence:

@@ -73,13 +73,11 @@ class Conflict(Exception):
 class Actions:
     """The actions on one router. Callers check the role of the person first."""
 
-    def __init__(
-        self, query_service: queries.Queries, connection: "redis.asyncio.Redis", new_text: access.RandomText
-    ) -> None:
-        self._queries = query_service
-        self._settings = query_service.settings
+    def __init__(self, reader: queries.Queries, connection: "redis.asyncio.Redis", new_text: access.RandomText) -> None:
+        self._queries = reader
+        self._settings = reader.settings
         self._connection = connection
-        self._clock = query_service.clock
+        self._clock = reader.clock
         self._new_text = new_text
         self._audit = Audit(connection)
 
@@ -120,6 +118,7 @@ class Actions:
             outcome = "failed"
             raise
         finally:
+            # The console must show the effect of an action at once, even if it failed halfway.
             self._queries.invalidate()
             await asyncio.shield(self.record(act, action, outcome, detail))
 
@@ -130,18 +129,20 @@ class Actions:
             act = act._replace(subject=f"{key} at {body.destination}")
         async with self._logged(act, "review"):
             reviews = self._queries.pending_reviews()
-            waits = [review for review in await reviews.of(body.incident) if review.destination == body.destination]
-            waits.sort(key=lambda review: review.digest != body.seen)  # Posts of two episodes may be pending.
+            waits = [item for item in await reviews.of(body.incident) if item.destination == body.destination]
+            waits.sort(key=lambda item: item.digest != body.seen)  # Posts of two episodes may be pending.
+            # The decision was about another version: a reviewer must not publish what they haven't seen.
             if not waits or waits[0].digest != body.seen:
                 raise Conflict(
                     presenters.review(waits[0]) if waits else None, await self._first_reviewer(body, is_gone=not waits)
                 )
             if body.fields and body.decision == "dismiss":
                 raise Invalid("a dismissal takes no fields")
+            # Wrong fields are refused now, because the vendor would refuse them after the reviewer has left.
             if body.fields:
                 fields = {**waits[0].fields, **body.fields}
                 if wrong := public_pages.wrong_fields(self._settings, body.destination, fields):
-                    errors = [FieldError(("fields", *review.path), review.detail) for review in wrong]
+                    errors = [FieldError(("fields", *item.path), item.detail) for item in wrong]
                     raise Invalid("; ".join(map(str, wrong)), errors)
             kind = "approved" if body.decision == "approve" else "dismissed"
             word = ReviewDecision(kind, act.actor.person.name, act.reason, body.fields)  # type: ignore[arg-type]
@@ -178,8 +179,8 @@ class Actions:
             retractions = public_pages.retractions(self._settings, self._connection, self._clock)
             results = await retractions.retract(body.incident, body.destination, word)
             if not results:
-                incidents_by_key = await incidents.Incidents(self._connection).read([body.incident])
-                if not incidents_by_key[body.incident].version:
+                known = await incidents.Incidents(self._connection).read([body.incident])
+                if not known[body.incident].version:
                     raise NotFound(f'there is no incident "{body.incident}"')
                 where = f'at "{body.destination}"' if body.destination else "at a public page"
                 raise Invalid(f'incident "{body.incident}" doesn\'t appear {where}')
@@ -239,27 +240,25 @@ class Actions:
 
     async def acknowledge(self, act: ActionContext, body: request_bodies.Acknowledge) -> models.Acknowledged:
         """Acknowledge an open incident, unless it is already acknowledged. Raises ``incident_names.Ambiguous``."""
-        incident_key, key, act = await self._of_incident(act, body.incident)
+        known_key, key, act = await self._of_incident(act, body.incident)
         async with self._logged(act, "acknowledge") as detail:
-            _check_found(incident_key, body.incident)
+            _check_found(known_key, body.incident)
             try:
-                acknowledgement = await self._acknowledgements().acknowledge(key, _operator_request(act))
+                given = await self._acknowledgements().acknowledge(key, _operator_request(act))
             except acknowledgements.NotOpenError as error:
                 raise Invalid(str(error)) from error
-            given = presenters.acknowledgement(acknowledgement.incident)
-            assert given is not None  # noqa: S101 - the incident is acknowledged now
-            if not acknowledgement.is_new:
-                detail["acknowledged_before"] = given.by
-            reference = identity.reference(acknowledgement.incident.episode)
-            return models.Acknowledged(
-                incident=key, reference=reference, acknowledgement=given, is_new=acknowledgement.is_new
-            )
+            shown = presenters.acknowledgement(given.incident)
+            assert shown is not None  # noqa: S101 - the incident is acknowledged now
+            if not given.is_new:
+                detail["acknowledged_before"] = shown.by
+            reference = identity.reference(given.incident.episode)
+            return models.Acknowledged(incident=key, reference=reference, acknowledgement=shown, is_new=given.is_new)
 
     async def unacknowledge(self, act: ActionContext, body: request_bodies.Acknowledge) -> models.Acknowledgement:
         """Withdraw the acknowledgement of an incident and return it. Raises ``incident_names.Ambiguous``."""
-        incident_key, key, act = await self._of_incident(act, body.incident)
+        known_key, key, act = await self._of_incident(act, body.incident)
         async with self._logged(act, "unacknowledge") as detail:
-            _check_found(incident_key, body.incident)
+            _check_found(known_key, body.incident)
             ended = await self._acknowledgements().withdraw(key, _operator_request(act))
             if ended is None:
                 raise Invalid("the incident is not acknowledged")
@@ -270,9 +269,9 @@ class Actions:
 
     async def take_review(self, act: ActionContext, body: request_bodies.TakeReview) -> models.Taken:
         """Take a pending review for a limited time, unless another person has taken it."""
-        incident_key, key, act = await self._of_incident(act, body.incident, body.destination)
+        known_key, key, act = await self._of_incident(act, body.incident, body.destination)
         async with self._logged(act, "take review") as detail:
-            _check_found(incident_key, body.incident)
+            _check_found(known_key, body.incident)
             review = await self._pending(key, body.destination)
             take = await self._takes().take(key, review.publication, act.actor.person.name, body.seconds)
             if not take.is_new:
@@ -288,9 +287,9 @@ class Actions:
 
     async def release_review(self, act: ActionContext, body: request_bodies.ReleaseReview) -> models.Released:
         """End the take of a pending review, even of another person. Raises ``Invalid`` if the review isn't taken."""
-        incident_key, key, act = await self._of_incident(act, body.incident, body.destination)
+        known_key, key, act = await self._of_incident(act, body.incident, body.destination)
         async with self._logged(act, "release review") as detail:
-            _check_found(incident_key, body.incident)
+            _check_found(known_key, body.incident)
             review = await self._pending(key, body.destination)
             released = await self._takes().release(key, review.publication, act.actor.person.name)
             if released is None:
@@ -308,17 +307,15 @@ class Actions:
         self, act: ActionContext, name: str, destination: str = ""
     ) -> tuple[str | None, str, ActionContext]:
         """Return the key of the incident if there is one, its key or the name, and the context with that subject."""
-        incident_key = await self._queries.find_key(name)
-        key = incident_key or name
-        return incident_key, key, act._replace(subject=f"{key} at {destination}" if destination else key)
+        known_key = await self._queries.find_key(name)
+        key = known_key or name
+        return known_key, key, act._replace(subject=f"{key} at {destination}" if destination else key)
 
     async def _pending(self, key: str, destination: str) -> Review:
         """Return the pending review of an incident at a destination."""
-        waits = [
-            review for review in await self._queries.pending_reviews().of(key) if review.destination == destination
-        ]
+        waits = [item for item in await self._queries.pending_reviews().of(key) if item.destination == destination]
         # A retracted post isn't pending, although an approval could publish it again.
-        waits = [review for review in waits if review.retraction is None]
+        waits = [item for item in waits if item.retraction is None]
         if not waits:
             raise NotFound(f'nothing of incident "{key}" waits for review at "{destination}"')
         return waits[0]
@@ -352,12 +349,10 @@ class Actions:
         act = act._replace(subject=await self._queries.find_key(act.subject) or act.subject)
         async with self._logged(act, "forget heartbeat"):
 
-            def make(stored_incident: incidents.StoredIncident) -> incidents.Change | None:
-                if not stored_incident.incident.last_heartbeat_at:
+            def make(stored: incidents.StoredIncident) -> incidents.Change | None:
+                if not stored.incident.last_heartbeat_at:
                     return None
-                return incidents.Change(
-                    heartbeat.forgotten(stored_incident.incident, self._clock()), stored_incident.version, wake=True
-                )
+                return incidents.Change(heartbeat.forgotten(stored.incident, self._clock()), stored.version, wake=True)
 
             if not await incidents.Incidents(self._connection).update(act.subject, make):
                 raise NotFound("no heartbeat has this name")
@@ -388,9 +383,8 @@ class Actions:
         return act.actor.person.name, self._clock(), act.reason
 
     async def _wake_all(self) -> resources.Requeued:
-        return resources.Requeued(
-            looked_at=await public_pages.publications(self._settings, self._connection).wake_all()
-        )
+        publications = public_pages.publications(self._settings, self._connection)
+        return resources.Requeued(looked_at=await publications.wake_all())
 
     async def redrive(self, act: ActionContext) -> None:
         """Retry a dead letter."""
@@ -404,10 +398,8 @@ class Actions:
         """Retry all dead letters that match."""
         async with self._logged(act, "redrive all"):
             letters = dead_letters.DeadLetters(self._settings, self._connection)
-            selection = dead_letters.Filter(body.destination, body.operation, body.problem)
-            return resources.Redriven(
-                redriven=await letters.redrive_all(selection, act.actor.person.name, self._clock())
-            )
+            chosen = dead_letters.Filter(body.destination, body.operation, body.problem)
+            return resources.Redriven(redriven=await letters.redrive_all(chosen, act.actor.person.name, self._clock()))
 
     async def lift_pauses(self, act: ActionContext) -> resources.Lifted:
         """End the pauses of a destination's account, close its circuit breakers, and retry the operations that wait."""
@@ -420,14 +412,13 @@ class Actions:
     async def resolve_orphan(self, act: ActionContext) -> resources.Orphan:
         """Resolve an open item that belongs to no known incident at its vendor."""
         async with self._logged(act, "resolve orphan"):
-            incident_key = next(
-                (orphan for orphan in await orphans.listed(self._connection) if orphan.id == act.subject), None
-            )
-            if incident_key is None:
+            listed = await orphans.listed(self._connection)
+            orphan = next((entry for entry in listed if entry.id == act.subject), None)
+            if orphan is None:
                 raise NotFound(f'there is no orphan "{act.subject}"')
-            if not await orphans.resolve(self._settings, self._connection, incident_key, act.actor.person.name):
+            if not await orphans.resolve(self._settings, self._connection, orphan, act.actor.person.name):
                 raise NotFound(f'"{act.subject}" is not an orphan: an incident of the router has it')
-            return presenters.orphan(incident_key)
+            return presenters.orphan(orphan)
 
     async def discard_dead_letter(self, act: ActionContext) -> None:
         """Discard a dead letter."""

@@ -212,13 +212,13 @@ class Gate:
         self._past = [
             entry for entry in self._past if entry[0] > now and any(entry[1] is fault for fault in self._faults)
         ]
-        _kept = _Kept()
+        entry = _Kept()
         if self._past:
             with self._vendor.as_of(self._past[0][2]):
-                await self._app(scope, _replay(raw), _kept)
+                await self._app(scope, _replay(raw), entry)
         else:
-            await self._app(scope, _replay(raw), _kept)
-        for message in _shaped(_kept.messages, shaping):
+            await self._app(scope, _replay(raw), entry)
+        for message in _shaped(entry.messages, shaping):
             await answer(message)
 
     def _too_many(self, call: Call) -> bool:
@@ -267,10 +267,10 @@ class Gate:
                     await asyncio.shield(task)
                 _hang_up(answer.send)
             case "act-then-hang":
-                _kept = _Kept()
-                await self._app(scope, _replay(raw), _kept)
+                entry = _Kept()
+                await self._app(scope, _replay(raw), entry)
                 await asyncio.sleep(fault.hang_seconds)
-                for message in _kept.messages:
+                for message in entry.messages:
                     await answer(message)
             case "act-then-conflict":
                 await self._app(scope, _replay(raw), _nowhere)

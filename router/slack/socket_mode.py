@@ -133,6 +133,7 @@ class SocketMode:
             await asyncio.wait({task})
             if self._acknowledging:
                 await asyncio.wait(set(self._acknowledging))
+            # Connections close last, since acknowledgements go through them.
             ending = set(self._connections.values())
             for ending_task in ending:
                 ending_task.cancel()
@@ -160,6 +161,7 @@ class SocketMode:
             # Connections that repeatedly end right after their hello must not be replaced without a pause.
             failures = failures + 1 if self._now() - opened_at < self._timing.settled else 0
             _log.info("slack_reconnecting", reason=connection.reason or "closed")
+            # Slack announces planned replacements in advance, so the new connection opens without a pause.
             if connection.reason not in _PLANNED or failures > 1:
                 await self._pause(max(failures, 1), connection.reason or "closed")
 
@@ -179,6 +181,7 @@ class SocketMode:
         return _Connection(socket)
 
     def _replace(self, connection: _Connection) -> None:
+        # Slack may still send envelopes on the old connection until it closes.
         for old in self._connections:
             old.retire(self._timing.drain)
         task = asyncio.create_task(connection.run(self._receive))
@@ -188,6 +191,7 @@ class SocketMode:
 
     def _forget(self, connection: _Connection) -> None:
         del self._connections[connection]
+        # The metric is about all connections, and a replacement overlaps with the old one.
         if not self._connections:
             metrics.slack_connected.set(0)
 
@@ -207,6 +211,7 @@ class SocketMode:
             connection.leave(str(message.get("reason", "")))
             return
         envelope = _envelope(message)
+        # Slack sends an unacknowledged envelope to another connection.
         if envelope is None or self._is_stopping:
             return
         task = asyncio.create_task(self._acknowledge(connection, envelope))
@@ -216,6 +221,7 @@ class SocketMode:
     async def _acknowledge(self, connection: _Connection, envelope: _Envelope) -> None:
         body = await self._answer(envelope)
         acknowledgement: dict[str, Any] = {"envelope_id": envelope.identity}
+        # Slack refuses an acknowledgement with an unexpected body.
         if envelope.accepts and body:
             acknowledgement["payload"] = body
         try:
@@ -229,6 +235,7 @@ class SocketMode:
         if envelope.kind is None:
             return None
         answer = self._answers.get(envelope.identity)
+        # A repeated envelope gets the same answer, so that the action happens once.
         if answer is None:
             answer = asyncio.ensure_future(self._handled(envelope.kind, envelope.payload))
             self._answers[envelope.identity] = answer

@@ -110,6 +110,7 @@ class Alertmanager:
     ) -> alerts.Alert:
         labels = {**group.route_labels, **wire_alert.labels} if group.route_labels else wire_alert.labels
         annotations, link = wire_alert.annotations or {}, wire_alert.link
+        # Ruler and Alertmanager may be configured with a path as their external URL.
         if link and not link.startswith(links.SCHEMES):
             link = links.absolute(link, group.external_url)
         return alerts.Alert(
@@ -132,6 +133,7 @@ class Alertmanager:
         Raises ``error`` if the group has no list of alerts.
         """
         fields = body.decode(_decode_fields, raw)
+        # A wrong version explains all other problems, so it is reported alone.
         if wrong := _wrong_version(raw, self._version):
             raise wrong
         try:
@@ -181,6 +183,7 @@ def _micros(moment: dt.datetime | int | None) -> Timestamp:
 def _leniently(group: objects.Members, delivery: reading.Reading) -> _Body:
     """Read the fields of a group. Only the version and the alerts have to be valid."""
     left_out = group.get("truncatedAlerts", 0)
+    # In Python, True is an int.
     if isinstance(left_out, bool) or not isinstance(left_out, int) or left_out < 0:
         delivery.ignore("truncatedAlerts", "expected a number of alerts")
         left_out = 0
@@ -206,9 +209,11 @@ def _read_alert(raw: bytes, where: str, delivery: reading.Reading) -> tuple[_Fou
     except base.Unparsable as error:
         raise base.Unparsable(f"{where}.{error.where}".rstrip("."), error.problem) from error
     status = _STATUSES.get(objects.scalar(alert.get("status")))
+    # Guessing could resolve an alert that still fires.
     if status is None:
         raise base.Unparsable(f"{where}.status", "expected firing or resolved")
     alert_fingerprint = objects.optional_text(delivery, alert.get("fingerprint"), f"{where}.fingerprint")
+    # The fingerprint identifies the alert, so bad labels are left out with a notice.
     if alert_fingerprint and alert.get("labels") is not None:
         labels = objects.optional_texts(delivery, alert.get("labels"), f"{where}.labels")
     else:

@@ -201,6 +201,7 @@ class Json:
     ) -> base.Parsed:
         """Turn a delivery into alerts. Raises ``base.Unparsable`` with the alert and the setting that found nothing."""
         try:
+            # A source that reads the query has no event in its body.
             events = not self._in_query and cloudevents.is_event(headers)
             document = cloudevents.read(body, headers) if events else self._decoded(body, headers)
             return self.read(document, headers, reading.Reading(self.name, now, max_alerts), raw=body, events=events)
@@ -220,8 +221,10 @@ class Json:
         request = mapping.Scope(None, None, headers, mapping.query_of(headers, delivery))
         items = [item for group in self._groups(document, request, delivery, events=events) for item in group]
         items_to_read = [item for item in items if not self._is_ignored(item, delivery)]
+        # Ignored deliveries are accepted, so the sender doesn't repeat them.
         if items and not items_to_read:
             return delivery.close(objects.no_alert("ignore_when"))
+        # A single unreadable alert makes the whole delivery unreadable.
         if len(items_to_read) == 1:
             return delivery.close(base.Parsed([self._alert(items_to_read[0], delivery)]))
         return delivery.close(self._several(items_to_read, document, raw, delivery))
@@ -230,6 +233,7 @@ class Json:
         """Decode JSON, whatever its content type; a form only if the content type declares one."""
         if self._in_query:
             return forms.opened(forms.urlencoded(raw))
+        # Some senders declare a form and send JSON.
         if forms.is_form(forms.media_type(headers)) and not forms.is_json(raw):
             return forms.opened(forms.fields(raw, headers))
         return body.decode(_decode, raw)
@@ -252,15 +256,19 @@ class Json:
         self, document: Any, request: mapping.Scope, delivery: reading.Reading, at: tuple[str, int] = ("", -1)
     ) -> list[_Item]:
         place, origin = at
+        # Encoded parts are decoded first, so that every path of the mapping can lead into them.
         if self._open is not None:
             document = self._open(document, delivery)
         scope = _scope(request, document, document)
+        # Before the alerts are searched: an ignored body may have none.
         if self._says_nothing(self._ignored_whole, scope, delivery):
             return [_Item(place, scope, {}, origin, ignored=True)]
         shared = self._body_labels(scope, "body_labels", delivery)
         selected = document if self._alerts is None else mapping.find(self._alerts, document, "alerts")
+        # Without `alerts`, the body itself is the alert.
         if self._alerts is None and isinstance(selected, dict):
             return [_Item(place, scope, shared, origin)]
+        # Some senders unwrap a list of one alert.
         if isinstance(selected, dict):
             selected = [selected]
         if not isinstance(selected, list):
@@ -276,6 +284,7 @@ class Json:
         """Read each alert separately. If the body is a list, the unreadable members become a list of their own."""
 
         def alone(bad: list[_Item]) -> Any:
+            # Only the members of a list can be quarantined apart from the others.
             if not isinstance(document, list) or any(item.origin < 0 for item in bad):
                 return msgspec.Raw(raw) if raw else document
             return [document[origin] for origin in sorted({item.origin for item in bad})]
@@ -306,6 +315,7 @@ class Json:
     def _alert(self, item: _Item, delivery: reading.Reading) -> alerts.Alert:
         scope, place = item.scope, f"{item.place}." if item.place else ""
         content = scope.item
+        # The event could not be opened. Its problem is reported here, so that the other events are still read.
         if isinstance(content, base.Unparsable):
             raise content
         if not isinstance(content, dict):
@@ -320,6 +330,7 @@ class Json:
             title = key or ", ".join(f"{name}={value}" for name, value in sorted(labels.items()))
             delivery.note("field_ignored", f"{place}title", f"{_NO_TITLE}; the alert is named {title[:80]!r}")
         starts_at = self._starts_at(scope, f"{place}starts_at", delivery) or delivery.now
+        # Only a firing alert expires. A resolved alert has an end.
         if status == "firing":
             ends_at = self._expiry(scope, place, starts_at, delivery)
         else:

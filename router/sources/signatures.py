@@ -107,6 +107,7 @@ class Signature:
         Every signature is compared with that of every secret, in constant time.
         """
         header = headers.get(self._header)
+        # Naming the missing header helps an operator to configure the scheme, and tells a forger nothing.
         if header is None:
             return f"the header {self._header.decode()} with the signature is missing"
         before = []
@@ -119,6 +120,7 @@ class Signature:
         offered = self._offered(header)
         signed = self._signed(before, body)
         right = False
+        # Several secrets are accepted while a secret is being rotated.
         for key in self._keys:
             expected = self._encode(hmac.digest(key, signed, "sha256"))
             for candidate in offered:
@@ -152,6 +154,7 @@ class Signature:
         prefix = scheme.prefix.encode()
         entries = [part.strip() for part in parts]
         macs = [part[len(prefix) :] for part in entries if part.startswith(prefix)]
+        # Senders write hex in either case. Base64 is case-sensitive.
         return [part.lower() for part in macs] if scheme.encoding == "hex" else macs
 
     def _lateness(self, header: bytes, now: Timestamp) -> str:
@@ -159,6 +162,7 @@ class Signature:
             at = int(header) * _SECOND
         except ValueError:
             return f"the header {self._time.decode()} is not a time in seconds"
+        # A recorded delivery could resolve an outage that has begun since.
         if abs(now - at) > self._tolerance:
             tolerance = quantities.shown(self._tolerance)
             return f"the signed time is more than {tolerance} away: a replay, or a wrong clock"

@@ -75,14 +75,17 @@ class Topics:
         """
         message = _fields(body)
         kind = message.get("Type", "")
+        # All checks that need no network come first: anyone can send a message.
         region = self._region(kind, message)
         self._not_too_old(message.get("Timestamp", ""), now)
         certificate_url = message.get("SigningCertURL", "")
         _check_certificate_url(certificate_url, region)
         certificate = await self._certificate(certificate_url, now, client)
         _verify(certificate, message, _SIGNED[kind])
+        # Only a certificate that has verified a message is kept, so that forgers can't fill the cache.
         self._remember(certificate_url, certificate)
         self._limits.remember(client)
+        # The other kinds need no response to SNS.
         if kind != "SubscriptionConfirmation":
             return verifications.Verified(message.get("MessageId", ""))
         url = message.get("SubscribeURL", "")
@@ -114,11 +117,13 @@ class Topics:
             except ValueError as error:
                 raise verifications.UnavailableError("SNS did not return its certificate") from error
         at = dt.datetime.fromtimestamp(now / 1_000_000, dt.UTC)
+        # A cached certificate may have expired since it was fetched.
         if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
             raise verifications.RejectedError("the certificate that signed the message is not valid now")
         return certificate
 
     def _remember(self, url: str, certificate: x509.Certificate) -> None:
+        # SNS uses few certificates, so clearing all of them is rare.
         if url not in self._certificates and len(self._certificates) >= _MOST_CERTIFICATES:
             self._certificates.clear()
         self._certificates[url] = certificate
@@ -131,6 +136,7 @@ class Topics:
                 raise verifications.UnavailableError("too many certificates were requested")
             self._fetching[url] = task = asyncio.ensure_future(self._fetch(url))
             task.add_done_callback(lambda _: self._fetching.pop(url, None))
+        # A sender that disconnects must not cancel the fetch for the other messages.
         return await asyncio.shield(task)
 
 

@@ -104,6 +104,7 @@ class Token:
 
         The result is still a valid form or JSON, because the source reads it.
         """
+        # Every token is compared, so that the time doesn't tell which one is nearly right.
         for accepted in self._accepted:
             in_json = msgspec.json.encode(accepted.decode())[1:-1]
             for token in {accepted, in_json, parse.quote_plus(accepted).encode()}:
@@ -115,6 +116,7 @@ class Token:
     def _without_value(self, pair: bytes) -> bytes:
         """Mask the token in one pair of a form, whose value may be percent-encoded in many ways."""
         name, equals, value = pair.partition(b"=")
+        # Without percent-encoding, the value was masked above.
         if len(value) > _LONGEST or not (b"%" in value or b"+" in value):
             return pair
         read = parse.unquote_plus(value.decode("latin-1")).encode()
@@ -122,6 +124,7 @@ class Token:
 
     def _without_text(self, token: bytes) -> bytes:
         """Mask the token in one part of a JSON body. The characters of a string may be escaped in many ways."""
+        # Without an escape, the text was masked above.
         if b"\\" not in token or not token.startswith(b'"'):
             return token
         try:
@@ -161,6 +164,7 @@ def _is_escaped(body: bytes, at: int) -> bool:
 
 def _of_pairs(text: bytes, query_name: str) -> list[bytes]:
     """Return the values of a field. Other fields aren't decoded, because the sender isn't authenticated yet."""
+    # The sender isn't authenticated yet, so the work for it is limited.
     if text.count(b"&") >= _MOST_FIELDS:
         return []
     longest = 3 * len(query_name.encode())  # Each byte may be written as %XX.

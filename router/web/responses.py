@@ -84,9 +84,22 @@ async def as_the_kind_has_it(send: problems.Send, body: Mapping[str, Any], statu
     await _send(send, _encode(body), status)
 
 
-async def quarantined(send: problems.Send, identity: str, error: base.Unparsable) -> None:
-    """Send 202 for a body that is quarantined as unreadable, to a sender that would retry a 4xx forever."""
-    await _send(send, _encode({"alerts": [], "quarantined": identity, "where": error.where, "problem": error.problem}))
+async def unparsable(send: problems.Send, kind: base.Kind, error: base.Unparsable, quarantine_id: str) -> None:
+    """Respond to a body that is quarantined as unreadable. Raises ``problems.Problem`` if the status isn't 202."""
+    # After a 4xx, some senders drop the alert, disable the webhook, or repeat the delivery forever.
+    if kind.unparsable_status == STATUS:
+        content = {"alerts": [], "quarantined": quarantine_id, "where": error.where, "problem": error.problem}
+        await _send(send, _encode(content))
+        return
+    raise problems.Problem(
+        kind.unparsable_status,
+        "unparsable",
+        f"{error}. The body is in the quarantine as {quarantine_id}. "
+        "After a fix, run `incident-router quarantine retry`",
+        where=error.where,
+        problem=error.problem,
+        quarantined=quarantine_id,
+    )
 
 
 async def duplicate(send: problems.Send, earlier: str) -> None:

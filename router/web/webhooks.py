@@ -98,7 +98,6 @@ class WebhookHandler:
             if endpoint.kind.path:
                 self._endpoints[PREFIX + name + endpoint.kind.path] = self._endpoints[PREFIX + name]
         rulers = [name for name, endpoint in endpoints.items() if endpoint.kind.path == ALERTS_V2]
-        # Prometheus can post to its default path only if it is clear which source is meant.
         if len(rulers) == 1:
             self._endpoints[ALERTS_V2] = self._endpoints[PREFIX + rulers[0]]
         self._inbox = inbox
@@ -150,7 +149,6 @@ class WebhookHandler:
             return await self._reject(
                 endpoint, problems.unavailable(error.reason, error.retry_after_seconds), scope, send
             )
-        # No response can reach the sender, which retries on its own.
         except requests.Disconnected:
             endpoint.counts.outcome("disconnected")
             _log.info("delivery_broken_off", source=endpoint.name)
@@ -189,7 +187,6 @@ class WebhookHandler:
             if endpoint.has_handshake and scope["method"] == cloudevents_handshake.METHOD
             else b""
         )
-        # A handshake uses another method, and an API call has methods of its own.
         if not origin and call is None:
             endpoint.check_method(scope["method"])
         endpoint.authenticate(scope, headers)
@@ -229,7 +226,6 @@ class WebhookHandler:
         endpoint, headers, body, _, delivery_id, *_ = request
         if endpoint.verification is not None:
             verified = await _verified(endpoint.verification, request)
-            # Confirming a subscription is not a delivery: it contains no alerts.
             if verified.subscription:
                 _log.warning("subscription_confirmed", source=endpoint.name, topic=verified.subscription)
                 await responses.confirmed(send, verified.subscription)
@@ -315,7 +311,6 @@ class WebhookHandler:
                     raise budget.full() from problem
                 raise
             share.take(len(inflated))
-        # The received bytes are no longer needed once the body is inflated.
         share.give_back(len(body))
         return inflated
 
@@ -325,12 +320,9 @@ class WebhookHandler:
         try:
             # Parsing a large body would block the event loop for all other requests.
             if len(request.body) > budget.LARGE_BYTES:
-                parsed, routed_alerts = await asyncio.get_running_loop().run_in_executor(
-                    self._parser, self._decide, request
-                )
+                parsed, routed = await asyncio.get_running_loop().run_in_executor(self._parser, self._decide, request)
             else:
-                parsed, routed_alerts = self._decide(request)
-        # The sender is authentic, so the body may report an outage. It is kept for the operator.
+                parsed, routed = self._decide(request)
         except base.Unparsable as error:
             problems.release(error)
             await self._handle_unreadable(request, error, send)
@@ -353,19 +345,17 @@ class WebhookHandler:
             delivery_id,
             endpoint.name,
             request.now,
-            routed_alerts,
+            routed,
             trace=span.traceparent,
             notices=parsed.notices,
             retry_window=endpoint.retry_window,
         )
-        span.tell(delivery=delivery_id, alerts=len(routed_alerts))
-        # A dry run ends before the first write.
+        span.tell(delivery=delivery_id, alerts=len(routed))
         if request.is_dry_run:
             await self._answer_dry_run(request, delivery, parsed, send)
             return
         placements: Sequence[ports.Placement] = ()
-        # A delivery without alerts changes nothing, so it needs no entry in the inbox.
-        if routed_alerts:
+        if routed:
             finding = self._start_lookup(request, delivery)
             await self._inbox.accept(delivery, request.body)
             placements = await finding()
@@ -374,15 +364,13 @@ class WebhookHandler:
             _log.warning("alerts_left_out", source=endpoint.name, delivery=delivery.id, truncated=parsed.truncated)
         quarantine_id = ""
         if parsed.rejected is not None:
-            # Only after the inbox: if the quarantine refuses it, the sender repeats the whole delivery, which is
-            # harmless.
+            # Only after the inbox: if the quarantine fails, the sender repeats the delivery, which is harmless.
             problem = f"{parsed.rejected.where}: {parsed.rejected.problem}"
             quarantine_id = await self._store_quarantined(request, parsed.rejected.body, problem)
         # Only after the inbox has accepted it: a remembered delivery that wasn't stored would be lost.
         if request.called and self._seen is not None:
             await self._seen.remember(endpoint.name, request.called, delivery.id)
         self._log_accepted(request, delivery, tracing.trace_id(delivery.trace))
-        # Some senders check the response for the vendor's own format.
         if endpoint.kind.answer is None or request.explain:
             explanation = self._explained(request)
             await responses.accepted(
@@ -397,7 +385,7 @@ class WebhookHandler:
             raise problems.Problem(422, "unparsable", str(error), where=error.where, problem=error.problem) from error
         quarantine_id = await self._store_quarantined(request, request.body, str(error))
         request.endpoint.counts.outcome("quarantined")
-        await _answer_unparsable(request.endpoint, error, quarantine_id, send)
+        await responses.unparsable(send, request.endpoint.kind, error, quarantine_id)
 
     def _explained(self, request: _Request) -> responses.Explained | None:
         return responses.Explained(self._public, is_dry_run=request.is_dry_run) if request.explain else None
@@ -422,14 +410,13 @@ class WebhookHandler:
         placements = self._placements
         if placements is None or (request.endpoint.kind.answer is not None and not request.explain):
             return _nothing
-        routed_alerts = deliveries.routed(delivery)
-        lookup = placements.look_up(routed_alerts)
+        routed = deliveries.routed(delivery)
+        lookup = placements.look_up(routed)
 
         async def found() -> Sequence[ports.Placement]:
             try:
                 async with asyncio.timeout(PLACEMENT_SECONDS):
-                    return await placements.find(routed_alerts, request.now, lookup)
-            # The delivery is stored. The response only lacks the incidents.
+                    return await placements.find(routed, request.now, lookup)
             except (TimeoutError, errors.StoreError):
                 return ()
 
@@ -452,11 +439,11 @@ class WebhookHandler:
         parsed = request.endpoint.read(request.body, request.headers, request.now, self._limits, self.labels_named)
         # Read once: a reload between two alerts must not decide one delivery by two versions of the rules.
         decide = self.decide
-        routed_alerts = [(alert, decide(alert, request.now)) for alert in parsed.alerts]
-        all_notices = grouping_notices.notices(routed_alerts)
+        routed = [(alert, decide(alert, request.now)) for alert in parsed.alerts]
+        all_notices = grouping_notices.notices(routed)
         if all_notices:
             parsed = msgspec.structs.replace(parsed, notices=notices.bounded([*parsed.notices, *all_notices]))
-        return parsed, routed_alerts
+        return parsed, routed
 
     async def _store_quarantined(self, request: _Request, body: bytes, problem: str) -> str:
         """Quarantine a body from an authentic sender, and return its quarantine ID."""
@@ -487,24 +474,6 @@ class WebhookHandler:
         self._refusals.log("", self._clock(), is_warning=False, status=problem.status, problem=problem.detail)
         await problems.answer(send, problem, scope)
         source_metrics.unknown_source("unknown_source", problem.status, began)
-
-
-async def _answer_unparsable(
-    endpoint: source_endpoints.SourceEndpoint, error: base.Unparsable, quarantine_id: str, send: problems.Send
-) -> None:
-    # After a 4xx, such senders drop the alert, disable the webhook, or repeat the delivery forever.
-    if endpoint.kind.unparsable_status == responses.STATUS:
-        await responses.quarantined(send, quarantine_id, error)
-        return
-    raise problems.Problem(
-        endpoint.kind.unparsable_status,
-        "unparsable",
-        f"{error}. The body is in the quarantine as {quarantine_id}. "
-        f"After a fix, run `incident-router quarantine retry`",
-        where=error.where,
-        problem=error.problem,
-        quarantined=quarantine_id,
-    )
 
 
 async def _verified(verifies: verifications.Verification, request: _Request) -> verifications.Verified:

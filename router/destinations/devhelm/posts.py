@@ -78,10 +78,12 @@ class Posts:
             return None
         recent = await self._recent(page_id, operation.opened_at)
         linked_to_incident = [post for post in recent if post.incident_id == incident_id]
+        # Without a linked post, the modes aren't needed, which saves a call.
         if not linked_to_incident:
             return None
         modes = await linked_posts.modes(self._http, incident_id)
         linked_to_incident.sort(key=lambda post: (*_rank(post), linked_posts.is_by_hand(post, modes), post.created_at))
+        # A list may leave out the timeline, in which our reference is.
         post = await self._listed(PostLocation(page_id, linked_to_incident[0].id))
         return linked_posts.LinkedPost(post, self._is_linked_by_person(post, operation, modes))
 
@@ -102,6 +104,7 @@ class Posts:
         """
         signed_posts = []
         for post in await self._recent(page_id, opened_at):
+            # A post that is linked to another incident was opened for that one.
             if linked_id and post.incident_id not in {None, linked_id}:
                 continue
             # A list may leave the timelines out.
@@ -123,6 +126,7 @@ class Posts:
         for post in await self._unresolved(page_id):
             full = post if post.updates else await self._listed(PostLocation(page_id, post.id))
             reference = next(filter(None, (references.find_in_text(update.body) for update in full.updates or ())), "")
+            # The post may have been resolved between the list and this read.
             if reference and full.status != "RESOLVED":
                 place, opened_at = PostLocation(page_id, post.id), observations.moment(post.created_at)
                 items.append(operations.OpenItem(place.vendor_id, reference, post.title, opened_at=opened_at))
@@ -141,6 +145,7 @@ class Posts:
     async def end(self, post: wire.Post, text: str) -> None:
         """Delete a draft, or resolve a published post without notifying subscribers."""
         place = PostLocation(post.status_page_id, post.id)
+        # Customers never saw a draft, so it is deleted and not resolved.
         if post.published_at is None:
             await self._http.call("POST", f"{place.path}/dismiss")
         elif post.status != "RESOLVED":
@@ -159,6 +164,7 @@ class Posts:
             fresh = await self.observe(PostLocation(answer.status_page_id, answer.id))
         except errors.Failure:  # The operation is done; a later observation reads the post.
             return answered
+        # Reads may lag behind the change. The response to the change is newer then.
         is_older = is_stale(fresh, after) or (state(fresh) == "draft" and state(answer) != "draft")
         return answered if is_older else observed(fresh, after, sent)
 
@@ -176,6 +182,7 @@ class Posts:
         query = {"sort": "createdAt,desc"}
         async for page in account.read_pages(self._http, path, wire.Post, query, noun="post"):
             collected += (post for post in page if post.created_at >= since)
+            # Only a sorted list proves that all further posts are older.
             if _newest_first(page) and page[-1].created_at < since:
                 break
         return collected
@@ -246,6 +253,7 @@ def observed(
     if draft := _draft(post, operation):
         fields["draft"] = draft
     updates: Collection[str] = ()
+    # Updates that a person posted meanwhile are left to the next observation, which reports them.
     if sent is not None:
         read = [entry.id for entry in entries] if sent.read is None else sent.read
         entries = observations.without_news(operation, entries, sent.ours, read)
@@ -254,6 +262,7 @@ def observed(
         fields["posted"] = own_updates
     requested = operation.view.asked if sent is None else sent.asked
     stamp = observations.moment(post.updated_at)
+    # After an edit, differences are the person's decision.
     is_open = state(post) == "open" and not edited
     return operations.VendorState(
         PostLocation(post.status_page_id, post.id).vendor_id,
@@ -274,12 +283,12 @@ def left(post: wire.Post, operation: operations.Operation, sent: Sent) -> operat
     return msgspec.structs.replace(seen, view=msgspec.structs.replace(seen.view, fields=fields, entries=before.entries))
 
 
-def posted(post: wire.Post, operation: operations.Operation, our_texts: Collection[str] = ()) -> list[list[str]]:
+def posted(post: wire.Post, operation: operations.Operation, new_ids: Collection[str] = ()) -> list[list[str]]:
     """Return the newest updates that the router has posted, oldest first: ID, status, and text as the vendor shows it.
 
-    ``our_texts`` are the IDs of updates that this operation has posted.
+    ``new_ids`` are the IDs of updates that this operation has posted.
     """
-    posted_ids = {*(row[0] for row in operation.view.fields.get("posted") or ()), *our_texts}
+    posted_ids = {*(row[0] for row in operation.view.fields.get("posted") or ()), *new_ids}
     posted_rows = [[row.id, row.status, row.text] for row in timeline(post) if row.id in posted_ids]
     return posted_rows[-_MOST_POSTED:]
 
@@ -297,6 +306,7 @@ def _posted_now(
         if entry.id and any(texts.alike(entry.text, text) or texts.is_cut(entry.text, text) for text in our_texts)
     }
     new = [entry.id for entry in entries if entry.id and entry.id not in {*operation.view.entries, *read}]
+    # The vendor may rewrite our text, but a single new update can only be ours.
     return new_ids | set(new if len(new) == 1 else ())
 
 
@@ -305,6 +315,7 @@ def _draft(post: wire.Post, operation: operations.Operation) -> Mapping[str, Any
 
     for a published post, those of its last draft.
     """
+    # From here on the texts are the rule's, so the page's own draft is remembered from before.
     if state(post) != "draft" or is_signed(post, operation.reference):
         draft: Mapping[str, Any] = operation.view.fields.get("draft") or {}
         return draft

@@ -66,11 +66,9 @@ class Incidents:
             "mode[one_of]": "test" if self._is_test(operation) else "standard",
         }
         async for page in account.list_pages(self._http, "/v2/incidents", wire.Incidents, query):
-            for incident in list_rows.parse_rows(
-                page.incidents, wire.Incident, "incident", vendor_id=operation.reference
-            ):
-                if references.has_footer(incident.summary, operation.reference):
-                    return self._with_pending(operation, escalations.opened(operation, _seen(incident, operation)))
+            for found in list_rows.parse_rows(page.incidents, wire.Incident, "incident", vendor_id=operation.reference):
+                if references.has_footer(found.summary, operation.reference):
+                    return self._with_pending(operation, escalations.opened(operation, _seen(found, operation)))
         return None
 
     async def list_open(self, _others: Collection[str] = ()) -> list[operations.OpenItem]:
@@ -83,10 +81,8 @@ class Incidents:
         }
         open_items = []
         async for page in account.list_pages(self._http, "/v2/incidents", wire.Incidents, query):
-            incidents = list_rows.parse_rows(page.incidents, wire.Incident, "incident")
-            open_items += [
-                _item(incident) for incident in incidents if incident.incident_status.category not in categories.OVER
-            ]
+            rows = list_rows.parse_rows(page.incidents, wire.Incident, "incident")
+            open_items += [_item(row) for row in rows if row.incident_status.category not in categories.OVER]
         return [item for item in open_items if item.reference]
 
     def recognizes(self, item: operations.OpenItem, operation: operations.Operation) -> bool:  # noqa: ARG002 - a Destination
@@ -188,7 +184,7 @@ class Incidents:
             return _seen(incident, operation)
         observations.check_fresh(operation, None, observations.moment(incident.updated_at))
         before = rule_fields.parse_previous(IncidentOpening, self._config, operation)
-        uncertain = [uncertain_opening for uncertain_opening, _ in self._uncertain(operation)]
+        uncertain = [earlier for earlier, _ in self._uncertain(operation)]
         edit = wire.Edit(
             name=details.changed_name(incident, operation, opening, before, uncertain),
             summary=details.changed_summary(incident, operation, opening, before, uncertain),
@@ -213,12 +209,14 @@ class Incidents:
         """Move the incident to the closing status, unless it is finished already. Then stop paging."""
         resolved = await self._close(operation)
         opening = None
+        # Rules may have changed since. Closing and the end of paging need no fields.
         with contextlib.suppress(errors.Permanent):
             opening = rule_fields.parse_current(IncidentOpening, self._config, operation)
         return msgspec.structs.replace(resolved, note=await self._escalations.cancel(operation, opening))
 
     async def _close(self, operation: operations.Operation) -> operations.VendorState:
         incident = await self._show(operation.vendor_id)
+        # A person has closed it, and their status stays.
         if incident.incident_status.category in categories.OVER:
             return _seen(incident, operation)
         if incident.incident_status.category == categories.PAUSED:
@@ -226,6 +224,7 @@ class Incidents:
             raise errors.Conflict(f"{self.name}: a person has paused it, so it is not closed", _PAUSED_SECONDS)
         closed = await self._closed_status_id()
         edited = await self._edit(operation.vendor_id, wire.Edit(incident_status_id=closed))
+        # A workflow of the account may have moved it on. It counts as open until a read shows otherwise.
         if edited.incident_status.id != closed and edited.incident_status.category not in categories.OVER:
             raise errors.Unanswered(
                 f"{self.name}: the vendor answered the closing with the status {edited.incident_status.name}"
@@ -257,6 +256,7 @@ class Incidents:
     def _with_pending(self, operation: operations.Operation, seen: operations.VendorState) -> operations.VendorState:
         """Return what was read, with the page that is still to be made."""
         paged = seen.view.fields.get(escalations.PAGED) if seen.view is not None else None
+        # A finished incident pages no one, and without a view it is unknown whether it has paged.
         if seen.state != "open" or paged is None:
             return seen
         try:
@@ -278,6 +278,7 @@ class Incidents:
         """Look up every severity of the mapping, the closing status, and the names in the defaults."""
         defaults = {**self._config.defaults, **fields}
         problems: list[str] = []
+        # The version belongs to the account, so it is checked once and not for each rule.
         if not fields:
             with contextlib.suppress(errors.Failure):  # The other requests report the account's problems.
                 await self._versions.detect()
@@ -364,9 +365,11 @@ class Incidents:
             severity_id = await reduced_calls.known_or_omitted(
                 self._names.severities.id_of(name, field="severity"), "severity", omitted
             )
+            # The first name that the account knows wins: the rule's own, then the mapped one.
             if severity_id is not None:
                 return severity_id
         ranked = sorted(await self._names.severities.entries(), key=lambda severity: severity.rank)
+        # Accounts without severities accept incidents without one.
         if not ranked:
             return None
         nearest = ranked[round((len(ranked) - 1) * list(severities.Severity).index(severity) / 3)]
@@ -384,8 +387,10 @@ class Incidents:
         severity_id = await self._severity_id(desired, operation.content.severity, [])
         if severity_id is None:
             return None
+        # Any severity is better than none.
         if incident.severity is None:
             return severity_id
+        # Nothing to change.
         if incident.severity.id == severity_id:
             return None
         # A severity that no person has changed may also be lowered.
@@ -396,6 +401,7 @@ class Incidents:
         for opening, severity in (*our_openings, *self._uncertain(operation)):
             if incident.severity.id == await self._severity_id(opening, severity, []):
                 return severity_id
+        # A person has set this severity, so it is only raised.
         ranks = {entry.id: entry.rank for entry in await self._names.severities.entries()}
         return severity_id if ranks.get(severity_id, incident.severity.rank) >= incident.severity.rank else None
 
@@ -405,6 +411,7 @@ class Incidents:
     async def _left_by_uncertain(self, incident: wire.Incident, operation: operations.Operation) -> str:
         """Return what an uncertain update has left instead of the wanted values; empty if nothing."""
         uncertain = self._uncertain(operation)
+        # The usual case needs no further calls.
         if not uncertain:
             return ""
         opening = rule_fields.parse_current(IncidentOpening, self._config, operation)
@@ -421,6 +428,7 @@ class Incidents:
     async def _closed_status_id(self) -> str:
         if self._config.closed_status:
             return await self._names.statuses.id_of(self._config.closed_status, field="closed_status")
+        # Accounts name their statuses freely, but the category is fixed.
         closed = [status for status in await self._names.statuses.entries() if status.category == "closed"]
         if not closed:
             raise errors.Permanent(
@@ -441,6 +449,7 @@ class Incidents:
             raise
         except errors.Permanent as problem:
             spared = [name for name in _SPARED if getattr(edit, name) is not None]
+            # The refusal is about a field that matters, so it stands.
             if not spared:
                 raise
             detail = f"unchanged, because the vendor refused the change: {problem}"

@@ -93,9 +93,9 @@ class Sockets:
 
     def heal(self) -> None:
         """Discard pending faults and abort silent connections."""
-        for _connection in self._open:
-            if _connection.is_silent:
-                _connection.websocket.scope["transport"].abort()
+        for connection in self._open:
+            if connection.is_silent:
+                connection.websocket.scope["transport"].abort()
         self._refusals, self._lost, self._twice = [], 0, 0
         self.ack_seconds = ACK_SECONDS
 
@@ -107,32 +107,32 @@ class Sockets:
             return
         self._tickets.remove(ticket)  # A URL is valid for one connection.
         await websocket.accept()
-        _connection = _Connection(websocket)
+        connection = _Connection(websocket)
         reason = self._refusals.pop(0) if self._refusals else ""
         reason = reason or ("too_many_websockets" if len(self._open) >= _MOST_CONNECTIONS else "")
         if reason:
-            await _connection.send(_disconnect(reason))
+            await connection.send(_disconnect(reason))
             await websocket.close()
             return
-        self._open.append(_connection)
+        self._open.append(connection)
         hello_fields = {"host": "simulated", "build_number": 1, "approximate_connection_time": 18_060}
         hello = {"type": "hello", "num_connections": len(self._open), "connection_info": {"app_id": records.APP}}
-        await _connection.send({**hello, "debug_info": hello_fields})
+        await connection.send({**hello, "debug_info": hello_fields})
         try:
             while True:
-                self._receive(_connection, await websocket.receive_text())
+                self._receive(connection, await websocket.receive_text())
         except websockets.WebSocketDisconnect:
             pass
         finally:
-            self._open.remove(_connection)
-            _connection.closed()
+            self._open.remove(connection)
+            connection.closed()
 
-    def _receive(self, _connection: _Connection, text: str) -> None:
+    def _receive(self, connection: _Connection, text: str) -> None:
         try:
             message = json.loads(text)
         except ValueError:
             return
-        future = _connection.waiting.get(str(message.get("envelope_id", "")))
+        future = connection.waiting.get(str(message.get("envelope_id", "")))
         if future is None or future.done():
             return
         if self._lost:
@@ -145,24 +145,24 @@ class Sockets:
         identity = str(uuid.uuid4())
         tried: list[_Connection] = []
         for attempt in range(retries + 1):
-            _connection = self._next(tried)
-            if _connection is None:
+            connection = self._next(tried)
+            if connection is None:
                 return Outcome(attempt, error="no_connection")
-            tried.append(_connection)
+            tried.append(connection)
             envelope: dict[str, Any] = {"envelope_id": identity, "type": kind, "payload": payload}
             envelope["accepts_response_payload"] = accepts
             envelope |= {"retry_attempt": attempt, "retry_reason": "timeout" if attempt else ""}
-            future = _connection.waiting[identity] = asyncio.get_running_loop().create_future()
-            await _connection.send(envelope)
+            future = connection.waiting[identity] = asyncio.get_running_loop().create_future()
+            await connection.send(envelope)
             try:
                 response = await asyncio.wait_for(future, self.ack_seconds)
             except (TimeoutError, ConnectionError):
                 continue
             finally:
-                _connection.waiting.pop(identity, None)
+                connection.waiting.pop(identity, None)
             if self._twice:
                 self._twice -= 1
-                for reconnected in [other for other in self._open if other is not _connection] or [_connection]:
+                for reconnected in [other for other in self._open if other is not connection] or [connection]:
                     await reconnected.send({**envelope, "retry_attempt": 1, "retry_reason": "timeout"})
             # Slack documents no payload here and would ignore it, so report the client's error.
             error = "unexpected_payload" if response is not None and not accepts else ""
@@ -171,7 +171,7 @@ class Sockets:
 
     def _next(self, tried: list[_Connection]) -> _Connection | None:
         """Return the connection for the next attempt. Prefer untried connections that aren't about to close."""
-        order = sorted(self._open, key=lambda _connection: (_connection in tried, _connection.is_leaving))
+        order = sorted(self._open, key=lambda connection: (connection in tried, connection.is_leaving))
         if not order:
             return None
         # Rotate, because Slack distributes envelopes over the connections.
@@ -189,26 +189,26 @@ class Sockets:
             case "twice":
                 self._twice = fault.count
             case _:
-                for _connection in list(self._open):
-                    await _strike(_connection, fault)
+                for connection in list(self._open):
+                    await _strike(connection, fault)
 
 
-async def _strike(_connection: _Connection, fault: Fault) -> None:
+async def _strike(connection: _Connection, fault: Fault) -> None:
     match fault.action:
         case "disconnect":
-            _connection.is_leaving = True
-            await _connection.send(_disconnect(fault.reason))
+            connection.is_leaving = True
+            await connection.send(_disconnect(fault.reason))
             if fault.closes:
                 with contextlib.suppress(RuntimeError):
-                    await _connection.websocket.close()
+                    await connection.websocket.close()
         case "garble":
-            await _connection.send("[nonsense")
-            await _connection.send("7")
+            await connection.send("[nonsense")
+            await connection.send("7")
         case "silence":
-            _connection.is_silent = True
-            _connection.websocket.scope["transport"].pause_reading()
+            connection.is_silent = True
+            connection.websocket.scope["transport"].pause_reading()
         case _:
-            _connection.websocket.scope["transport"].abort()
+            connection.websocket.scope["transport"].abort()
 
 
 def _disconnect(reason: str) -> dict[str, Any]:
