@@ -44,6 +44,7 @@ PLACEMENT_SECONDS = 0.5  # The response waits at most this long for its optional
 
 Scope = Mapping[str, Any]
 Headers = Mapping[bytes, bytes]
+_Decided = tuple[base.Parsed, list[tuple[alerts.Alert, decisions.Decision]]]
 
 
 class _Request(NamedTuple):
@@ -212,8 +213,7 @@ class WebhookHandler:
                 _wants_explanation(scope, headers),
                 endpoint.client(scope, headers),
             )
-            # Check only now: a request that is still being received takes a connection, and connections have a separate
-            # limit.
+            # Only now: a request that is still being received counts as a connection, which has a separate limit.
             self._limit_requests()
             self._in_flight += 1
             try:
@@ -290,7 +290,6 @@ class WebhookHandler:
         limit = self._limits.body_bytes
         # The last member of a gzip body states its size, so most bodies that don't fit are refused without inflating.
         size = int.from_bytes(body[-4:], "little") if encoding in _GZIP else 0
-        # A size that doesn't fit is refused before any work.
         if len(body) < size <= limit:
             share.require(size)
         is_slow = len(body) > _QUICK_TO_INFLATE or size > budget.LARGE_BYTES
@@ -318,28 +317,11 @@ class WebhookHandler:
         """Decide an authentic delivery, store it, and only then respond."""
         endpoint = request.endpoint
         try:
-            # Parsing a large body would block the event loop for all other requests.
-            if len(request.body) > budget.LARGE_BYTES:
-                parsed, routed = await asyncio.get_running_loop().run_in_executor(self._parser, self._decide, request)
-            else:
-                parsed, routed = self._decide(request)
+            parsed, routed = await self._decide_in_turn(request)
         except base.Unparsable as error:
             problems.release(error)
             await self._handle_unreadable(request, error, send)
             return
-        # A failure of the router is no reason to lose the delivery: it is quarantined, and the sender retries.
-        except Exception as error:
-            _log.exception("delivery_undecided", source=endpoint.name)
-            quarantine_id = await self._store_quarantined(
-                request, request.body, f"the router failed: {type(error).__name__}"
-            )
-            endpoint.counts.outcome("quarantined")
-            raise problems.Problem(
-                500,
-                "internal",
-                f"the router failed on this delivery and quarantined it as {quarantine_id}",
-                quarantined=quarantine_id,
-            ) from error
         delivery_id = identity.new_delivery_id(request.now, self._randomness)
         delivery = deliveries.pack(
             delivery_id,
@@ -435,7 +417,25 @@ class WebhookHandler:
             **({"notices": sum(notice.count for notice in delivery.notices)} if delivery.notices else {}),
         )
 
-    def _decide(self, request: _Request) -> tuple[base.Parsed, list[tuple[alerts.Alert, decisions.Decision]]]:
+    async def _decide_in_turn(self, request: _Request) -> _Decided:
+        """Parse and decide a delivery. If the router fails on it, quarantine it and raise ``problems.Problem``."""
+        try:
+            # Parsing a large body would block the event loop for all other requests.
+            if len(request.body) > budget.LARGE_BYTES:
+                return await asyncio.get_running_loop().run_in_executor(self._parser, self._decide, request)
+            return self._decide(request)
+        except base.Unparsable:
+            raise
+        # A failure of the router is no reason to lose the delivery: it is quarantined, and the sender retries.
+        except Exception as error:
+            _log.exception("delivery_undecided", source=request.endpoint.name)
+            problem = f"the router failed: {type(error).__name__}"
+            quarantine_id = await self._store_quarantined(request, request.body, problem)
+            request.endpoint.counts.outcome("quarantined")
+            detail = f"the router failed on this delivery and quarantined it as {quarantine_id}"
+            raise problems.Problem(500, "internal", detail, quarantined=quarantine_id) from error
+
+    def _decide(self, request: _Request) -> _Decided:
         parsed = request.endpoint.read(request.body, request.headers, request.now, self._limits, self.labels_named)
         # Read once: a reload between two alerts must not decide one delivery by two versions of the rules.
         decide = self.decide
