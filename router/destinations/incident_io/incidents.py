@@ -256,7 +256,6 @@ class Incidents:
     def _with_pending(self, operation: operations.Operation, seen: operations.VendorState) -> operations.VendorState:
         """Return what was read, with the page that is still to be made."""
         paged = seen.view.fields.get(escalations.PAGED) if seen.view is not None else None
-        # A finished incident pages no one, and without a view it is unknown whether it has paged.
         if seen.state != "open" or paged is None:
             return seen
         try:
@@ -387,10 +386,8 @@ class Incidents:
         severity_id = await self._severity_id(desired, operation.content.severity, [])
         if severity_id is None:
             return None
-        # Any severity is better than none.
         if incident.severity is None:
             return severity_id
-        # Nothing to change.
         if incident.severity.id == severity_id:
             return None
         # A severity that no person has changed may also be lowered.
@@ -411,7 +408,6 @@ class Incidents:
     async def _left_by_uncertain(self, incident: wire.Incident, operation: operations.Operation) -> str:
         """Return what an uncertain update has left instead of the wanted values; empty if nothing."""
         uncertain = self._uncertain(operation)
-        # The usual case needs no further calls.
         if not uncertain:
             return ""
         opening = rule_fields.parse_current(IncidentOpening, self._config, operation)
