@@ -32,7 +32,7 @@ _Text = Annotated[str, pydantic.Field(max_length=500)]
 
 
 class NoParams(pydantic.BaseModel):
-    """No parameter at all."""
+    """No parameters."""
 
     model_config = pydantic.ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
@@ -82,7 +82,7 @@ class Review(NoParams):
 
 
 class Silences(NoParams):
-    """Which silences: with ``over`` those, too, that have ended."""
+    """The selected silences; ``over`` includes expired ones."""
 
     over: bool = False
 

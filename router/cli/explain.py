@@ -266,5 +266,5 @@ def _muting(outcome: tree.Tree, explanation: Mapping[str, Any]) -> None:
 
 
 def _shown(text: str) -> str:
-    """Return foreign text without control characters, escaped for markup."""
+    """Return external text without control characters, escaped for markup."""
     return terminal.markup(text if len(text) <= _LONGEST else text[:_LONGEST] + "…")

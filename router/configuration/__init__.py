@@ -414,7 +414,7 @@ class _Reading:
             return _unneeded(at) if at[0] == "notifiers" else sections.MISSING
 
     def _leave_out(self, at: tuple[str | int, ...]) -> str:
-        """Return a placeholder for an unset secret, and note what a first try goes without if nothing simulates it."""
+        """Return a placeholder for an unset secret, and record the secret if no simulator replaces it."""
         if self._slack() and at[-1] in {"token", "app_token", "signing_secret"}:
             return simulated_slack.UNSET
         if at[0] == "notifiers":

@@ -8,7 +8,7 @@ from router.yaml_source import suggestions
 
 
 class LinkProblem(NamedTuple):
-    """What is wrong, and the setting of the destination at which it is."""
+    """A problem, and the destination's setting that causes it."""
 
     destination: str
     setting: tuple[str | int, ...]

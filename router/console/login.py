@@ -13,7 +13,7 @@ from router.store.access import SESSION_SECONDS
 from router.telemetry import log
 
 BACK = "/sign-in/oidc/back"
-"""Where a provider sends people back to."""
+"""The redirect URI for identity providers."""
 BEGUN = "incident-router-sign-in"
 """The cookie by which a browser that comes back from the provider is known to be the one that left."""
 

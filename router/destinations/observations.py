@@ -1,4 +1,4 @@
-"""Compares what a vendor shows with what it showed after our last operation. Pure, and the same for every vendor.
+"""Compares a vendor's state with its state after our last operation. Pure, and shared by all vendors.
 
 Three cases look alike in one read of a post and must be distinguished:
 
@@ -187,7 +187,7 @@ def view(
     stamp: Timestamp = Timestamp(0),
     is_unconfirmed: bool = False,
 ) -> publications.View:
-    """Combine what the vendor shows now with what it returned before."""
+    """Combine the vendor's current state with its earlier response."""
     before = operation.view
     title = str(fields.get("title", ""))
     titles = [earlier for earlier in before.titles if earlier != title] + ([title] if title else [])

@@ -1,4 +1,4 @@
-"""Writes an episode's reference into what is opened, and finds it again.
+"""Writes an episode's reference into incidents and posts, and finds it.
 
 A vendor without idempotency keys is searched for the reference after a lost response. It is placed where a vendor that
 cuts long texts can't cut it: before a title and before a long text. A short text has it in its last line, which reads

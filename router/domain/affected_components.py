@@ -58,7 +58,7 @@ def shown(incident: incidents.Incident, target: decisions.Target, fixed: object,
         said = {str(name): str(status) for name, status in fixed.items()}
     else:
         said = dict.fromkeys(map(str, fixed if isinstance(fixed, list | tuple) else ()), incident.severity.word)
-    # The post of an incident that is over and was never shown names what was affected while it lasted.
+    # A retrospective post names the components that were affected during the incident.
     parts = ever(incident) if incident.status == "closed" else now(incident)
     firing = {name: worst.word for (place, name), worst in parts.items() if place == target.destination}
     named = {name for of_field in target.parts.values() for name in of_field.values()}

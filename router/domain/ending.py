@@ -23,7 +23,7 @@ LONGEST_WAIT = Duration(2 * times.MINUTE)
 def postponed(
     before: incidents.Incident, after: incidents.Incident, overtaken_at: Timestamp, now: Timestamp
 ) -> incidents.Incident:
-    """Return what the incident becomes if a fold quiets it while earlier deliveries wait.
+    """Return the incident's state if a fold resolves all its alerts while earlier deliveries wait.
 
     ``overtaken_at`` is when the newest delivery of the fold was accepted, in microseconds; 0 if no earlier one waits.
     """

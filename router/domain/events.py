@@ -49,7 +49,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The incident at one destination. ``public``: customers see it. ``edited``: what a person changed there."""
+    """The incident at one destination. ``public``: customers see it. ``edited``: a person's change there."""
 
     destination: str
     state: str

@@ -252,7 +252,7 @@ def _is_news(incident: incidents.Incident, routed: decisions.Routed) -> bool:
         return True
     # An alert that escalates to a rule with further destinations is checked again.
     response = routed.decision.response
-    # The alert asks for what the incident already has.
+    # The alert requests the incident's current response.
     if response is None or incident.response is None or is_equal(response, incident.response):
         return False
     return not any(ask.is_joined and is_equal(ask.response, response) for ask in incident.asks)

@@ -55,12 +55,12 @@ class Operation(msgspec.Struct, frozen=True):
 
     @property
     def worsens(self) -> bool:
-        """Return whether the content is worse than what was last sent, or nothing was sent yet."""
+        """Return whether the content is more severe than the last one sent, or is the first."""
         return self.before is None or self.content.severity > self.before.severity
 
     @property
     def is_repeat_of_last(self) -> bool:
-        """Return whether the content is the one that was last sent: only what the vendor shows may differ."""
+        """Return whether the content was sent last, so that only the vendor's state may differ."""
         return self.before is not None and self.before.digest == self.content.digest
 
     @property

@@ -13,7 +13,7 @@ from router.domain.times import Duration, Timestamp
 
 # Two workers' readings of the server's clock may differ by this time.
 CLOCK_DRIFT = times.SECOND
-# The time between reads until one shows what was last sent.
+# The interval of reads until one shows the content that was sent last.
 UNCONFIRMED_OBSERVE_INTERVAL = Duration(15 * times.SECOND)
 # The time before the first repeat of an update that the vendor doesn't show.
 MISMATCH_RETRY_DELAY = Duration(15 * times.SECOND)
@@ -36,7 +36,7 @@ def plan(desired: publications.Desired, observed: publications.Publication, *, n
     # An operation was begun and its result is unknown. A second operation could open the incident twice.
     if observed.intent is not None:
         return _frozen(desired, now) or ResumeIntent(observed.intent)
-    # A vendor may process an open minutes after it was sent. What it created would stay open forever.
+    # A vendor may process an open minutes after it was sent. The resulting incident would stay open forever.
     if observed.search_at and observed.search_at <= now:
         return _frozen(desired, now) or Search()
     # A vendor may process a change after the resolution as well. The post would show an outage that is over.
@@ -263,7 +263,7 @@ def _unpublished(desired: publications.Desired) -> Cause | None:
 
 
 def _change(desired: publications.Desired, observed: publications.Publication, differs: str = "") -> Execute:
-    """Return the change of a post. ``differs`` is what the vendor shows instead of the sent content."""
+    """Return the change of a post. ``differs`` is the vendor's content if it differs from the sent content."""
     mismatch = Cause(Reason.VENDOR_DIFFERS, detail=differs) if differs else None
     # Monitoring is an operation of its own, which rules and timelines name.
     if desired.monitored:
@@ -302,7 +302,7 @@ def _towards_published(desired: publications.Desired, observed: publications.Pub
     # A refusal that nothing can end is final. Otherwise the draft would stay on the page forever.
     if refusal.waiting_on is WaitingOn.NOTHING:
         return Execute("dismiss", refusal.cause)
-    # Reviewers who work at the vendor see the draft there, so it has to say what would be published.
+    # Reviewers who work at the vendor see the draft there, so it must show the post that would be published.
     if observed.digest != desired.content.digest and not observed.taken_over:
         return Execute("update", Cause(Reason.DRAFT_OUTDATED))
     return refusal
@@ -348,7 +348,7 @@ def _edited(observed: publications.Publication) -> Cause:
 
 def _unresolved(desired: publications.Desired, observed: publications.Publication, now: Timestamp) -> Wait | None:
     """Return why a post isn't resolved although its incident is closed; None if it may be resolved."""
-    # Nobody has edited the post, and the rule lets the router resolve it.
+    # No person has edited the post, and the rule lets the router resolve it.
     if not observed.taken_over and not desired.ends_by_review:
         return None
     reason = _edited(observed) if observed.taken_over else Cause(Reason.REVIEW_REQUIRED)

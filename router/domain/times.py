@@ -23,7 +23,7 @@ DAY = Duration(24 * HOUR)
 
 
 def from_seconds(seconds: float) -> Duration:
-    """Return a duration of so many seconds, rounded down to a microsecond."""
+    """Convert seconds to a duration, rounded down to a microsecond."""
     return Duration(int(seconds * SECOND))
 
 

@@ -42,14 +42,14 @@ class Config(pydantic.BaseModel):
 
 
 class Batch(NamedTuple):
-    """Events of one subject to deliver, in order, and what the notifier kept of the subject before."""
+    """Events of one subject to deliver, in order, and the notifier's stored state of the subject."""
 
     events: Sequence[events.Recorded]
     state: Mapping[str, str]
 
 
 class Delivered(NamedTuple):
-    """What was delivered: the sequence number of the last event, and what the notifier keeps of the subject."""
+    """The result of a delivery: the sequence number of the last event, and the notifier's new state of the subject."""
 
     sequence: int
     state: Mapping[str, str]

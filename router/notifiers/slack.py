@@ -114,7 +114,7 @@ def _of_one_episode(recorded_events: Sequence[events.Recorded]) -> Sequence[even
 
 
 def _kept(state: Mapping[str, str], view: slack_messages.View) -> dict[str, str]:
-    """Return the state without what was needed for messages that are never updated again."""
+    """Return the state without the entries of messages that are never updated again."""
     current = {"view", "channel"}
     # Without an open incident, no message is updated again.
     if view.incident is None:

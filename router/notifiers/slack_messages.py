@@ -68,7 +68,7 @@ class Message(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """A short hash of what the message shows."""
+        """A short hash of the message's content."""
         packed = msgspec.json.encode((self.text, self.blocks))
         return hashlib.blake2b(packed, digest_size=8).hexdigest()
 
@@ -119,7 +119,7 @@ class Renderer:
         self._reviews = slack_reviews.Renderer(console, buttons=buttons)
 
     def messages(self, view: View, recorded_events: Sequence[events.Recorded]) -> Iterator[Message]:
-        """Return what the channel has to show: the incident, its reviews, and a reply about the newest events."""
+        """Return the messages of the channel: the incident, its reviews, and a reply about the newest events."""
         incident = view.incident
         if incident is None:
             yield self._plain(recorded_events)
@@ -204,7 +204,7 @@ def line(event: events.Event) -> str:
 
 
 def _short_line(event: events.Event) -> str:
-    """Return a line that leaves out what the message above it shows; empty for most events."""
+    """Return a line without the facts of the message above it; empty for most events."""
     match event:
         case events.IncidentOpened() | events.HeartbeatMissed():
             word = "Opened" if isinstance(event, events.IncidentOpened) else "Heartbeat missed"

@@ -115,7 +115,7 @@ def endpoint(method: str, path: str) -> str:
 
 
 floor: contextvars.ContextVar[float] = contextvars.ContextVar("floor", default=0.0)
-"""The share of the quota that the operation under way leaves for what is more urgent."""
+"""The share of the quota that the current operation reserves for more urgent operations."""
 
 ends_at: contextvars.ContextVar[float] = contextvars.ContextVar("ends_at", default=math.inf)
 """When the operation under way is cut off, by the event loop's clock: no call waits for its turn until then."""

@@ -13,21 +13,21 @@ Reader = Callable[[alerts.Alert], str]
 
 PLAIN = {
     "title": "the alert's title",
-    "source": "the name of the source that it came from",
+    "source": "the name of the source",
     "severity": "the severity in the sender's words",
     "fingerprint": "the alert's identity: the sender's deduplication key, or a hash of its labels",
 }
-"""The fields that every alert has, with what they are."""
+"""The fields that every alert has, with their descriptions."""
 
 NAMED = {
     "labels": "one label; the empty text if absent",
     "annotations": "one annotation; the empty text if absent",
 }
-"""Those that lead a name, as in ``labels.service``, with what they are."""
+"""The prefixes of named fields, such as ``labels.service``, with their descriptions."""
 
 # The excluded characters have a meaning in an incident key: with them in a name, two keys could look the same.
 NAME = r'[^\s"={},]+'
-"""What may follow, as a regular expression."""
+"""A regular expression for the rest of the name."""
 
 _KEY = re.compile(NAME)
 

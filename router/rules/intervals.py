@@ -118,7 +118,7 @@ class TimeShape(pydantic.BaseModel):
 
 
 class Shape(pydantic.BaseModel):
-    """One interval as it is written; what is left out does not narrow it down."""
+    """One interval in a rule file. An absent field doesn't restrict it."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 

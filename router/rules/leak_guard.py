@@ -14,7 +14,7 @@ from router.domain import patterns, visible
 from router.rules import links
 
 BROKEN = "\N{REPLACEMENT CHARACTER}"
-"""What a public text becomes that could not be made for an alert."""
+"""The replacement for a public text that could not be rendered."""
 
 MOST_CHARACTERS = 10_000
 """The longest text that is examined: as much as any vendor takes. A longer one is objected to unread."""

@@ -20,7 +20,7 @@ Name = Annotated[
     str, pydantic.Field(min_length=1, max_length=100, json_schema_extra={"pattern": r"^[A-Za-z0-9_.\-]*$"})
 ]
 FieldName = Annotated[str, pydantic.Field(json_schema_extra={"pattern": fields.PATTERN})]
-"""A field's name; what is wrong with it is told where it is read, the pattern is for editors."""
+"""A field's name. The pattern is for editors; the parser reports a wrong name."""
 
 
 _MINUTE = 60_000_000
@@ -295,7 +295,7 @@ def _plain_name(name: str) -> str:
 
 
 class PublicShape(pydantic.BaseModel):
-    """What a variable may be in a text that customers see: exactly one of the three is said."""
+    """The allowed values of a variable in a public text: exactly one of the three fields is set."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, json_schema_extra={"minProperties": 1})
 
@@ -307,7 +307,7 @@ class PublicShape(pydantic.BaseModel):
 
 
 class SharedShape(pydantic.BaseModel):
-    """What a rule says of its incidents, and what ``defaults`` may say for many rules."""
+    """The settings that a rule or ``defaults`` may have for incidents."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
@@ -341,7 +341,7 @@ class SharedShape(pydantic.BaseModel):
 
 
 class DefaultsShape(SharedShape):
-    """``defaults``; ``open`` is by destination here: it opens nothing, and fills in what a rule leaves out there."""
+    """``defaults``. ``open`` maps destinations to default fields; it opens nothing."""
 
     publish: Publish | None = pydantic.Field(default=None, description="the default for rules that don't set it")
     open: dict[str, dict[str, Any]] = pydantic.Field(

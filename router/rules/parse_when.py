@@ -11,7 +11,7 @@ GROUPS = {
     "all": "each of these matches",
     "none": "none of these matches",
 }
-"""The groups by the words that rule files use, with what they say."""
+"""The groups by their keys in rule files, with their meanings."""
 
 _DEPTH = 8  # Deeper groups are unreadable and probably a mistake.
 _BESIDE = frozenset({"unless", "expr", "during", "except_during"})

@@ -15,7 +15,7 @@ LONGEST = 64
 _LETTERS = frozenset(string.ascii_letters)
 _DIGITS = frozenset(string.digits)
 PLAIN = _LETTERS | _DIGITS | frozenset(" -_.,+&'()%")
-"""The characters that a pattern may speak of."""
+"""The characters that a pattern may contain."""
 
 _MOST_MIXED = 8  # With more repetitions, a class of letters with digits or punctuation could match a secret.
 _MOST_GROUPS = 4

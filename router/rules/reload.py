@@ -43,7 +43,7 @@ class Rules:
         self._seen = folders.fingerprint(folder)
         self.problems: list[problems.Problem] = []
         self.accepted: rule_files.RuleFiles | None = None
-        """The files on the disk if all of them are in force."""
+        """The files on disk if all of them are active."""
         self.fallback: rule_files.RuleFiles | None = None
         """The rules from Redis by which this process decides, since it started with rules that can't be used."""
         last = _usable(kept_files, destinations)

@@ -21,10 +21,10 @@ from router.rules import (
 from router.yaml_source import documents, problems, quantities, suggestions
 
 Place = tuple[str, tuple[str | int, ...], str]
-"""Where a rule's name stands: file, position, and what is told of it."""
+"""The place of a rule's name: its file, its position, and the word for it in messages."""
 
 MOST_PROBLEMS = 1_000
-"""Problems after which the rest of a file is not read: each costs a search for what was meant."""
+"""The maximum number of problems per file. Each costs a search for a suggestion."""
 
 _NOTHING = defaults.Defaults()
 _SHOWS = (

@@ -20,7 +20,7 @@ _STRICT = pydantic.ConfigDict(extra="forbid", frozen=True)
 
 
 class ExpectedDecision(pydantic.BaseModel):
-    """What is expected of a decision; what is left out may be anything."""
+    """The expected decision. An absent field allows any value."""
 
     model_config = _STRICT
 
@@ -32,7 +32,7 @@ class ExpectedDecision(pydantic.BaseModel):
 
 
 class Arrival(pydantic.BaseModel):
-    """One alert that arrives: when, counted from the test's start, and what it carries."""
+    """One alert of a test, and the time of its arrival after the start."""
 
     model_config = _STRICT
 
@@ -57,7 +57,7 @@ _VERBS: tuple[Verb, ...] = get_args(Verb)
 
 
 class Action(pydantic.BaseModel):
-    """What a reviewer or an operator does: one of ``Verb``."""
+    """An action of a reviewer or an operator: one of ``Verb``."""
 
     model_config = _STRICT
 
@@ -182,7 +182,7 @@ class Notification(pydantic.BaseModel):
 
 
 class ExpectedResult(ExpectedDecision):
-    """What is expected of the whole test; what is expected of a decision holds for each alert that fires."""
+    """The expected result of a test. An expected decision applies to each firing alert."""
 
     incidents: int | None = pydantic.Field(default=None, ge=0, description="the number of opened incidents")
     operations: list[Operation] | None = pydantic.Field(default=None, description="all operations, in order")
@@ -190,7 +190,7 @@ class ExpectedResult(ExpectedDecision):
 
 
 class Draft(pydantic.BaseModel):
-    """What a page drafts for each incident, by the names of a rule's fields."""
+    """The draft that a page creates for each incident, by the names of a rule's fields."""
 
     model_config = _STRICT
 

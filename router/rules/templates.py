@@ -41,7 +41,7 @@ NAMES: Mapping[str, Mapping[str, str]] = {
         "runbook": "instructions, or a link to them",
     },
 }
-"""Every variable, with what it is. Those of ``labels`` and ``annotations`` are the alert's own."""
+"""Every variable, with its description. The names below ``labels`` and ``annotations`` depend on the alert."""
 
 _OPEN = ("labels", "annotations")
 _BLANKS = patterns.compile(r"\s{101}")

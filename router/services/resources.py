@@ -131,8 +131,8 @@ class Quarantined(models.Model):
 class Source(models.Model):
     """A configured source.
 
-    ``proofs`` are the ways in which senders prove themselves, ``allow_from`` the networks they may send from (empty:
-    any), ``warnings`` what is dangerous about the source.
+    ``proofs`` are the accepted methods of authentication, ``allow_from`` the networks they may send from (empty:
+    any), ``warnings`` the risks of its configuration.
     """
 
     name: str
@@ -144,7 +144,7 @@ class Source(models.Model):
 
 
 class SourceKind(models.Model):
-    """A kind of source that can be configured, and what it reads."""
+    """A kind of source that can be configured, and the payloads that it parses."""
 
     kind: str
     summary: str
@@ -207,10 +207,10 @@ class Requeued(models.Model):
 
 
 class Rule(models.Model):
-    """A rule in force: the incidents that it has opened, of the last day (``lately``) and still, and how reviews ended.
+    """An active rule, with the incidents that it opened in the last day (``lately``) or that are open, and its reviews.
 
     ``precision`` is how many of the posts that a person decided on were approved as the rule wrote them, from 0 to 1;
-    null where nobody has decided on any.
+    null if no review has been decided.
     """
 
     name: str
@@ -227,7 +227,7 @@ class Rule(models.Model):
 
 
 class Rules(models.Model):
-    """The rules in force; ``problems`` are those of the files on the disk, where these are refused.
+    """The active rules; ``problems`` are those of the files on disk if they are invalid.
 
     ``kept_at`` is when these rules were kept in Redis, if the process started with rules that can't be used.
     """

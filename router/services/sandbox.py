@@ -22,7 +22,7 @@ from router.domain.times import Timestamp
 
 _PROGRAM = (sys.executable, "-m", "router.services.sandbox_worker")
 _PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TZ")
-"""What the process is told of our environment: enough to find the program, and no secret."""
+"""The environment variables that the process gets: enough to find the program, and no secret."""
 
 _PIECE = 64 * 1024
 

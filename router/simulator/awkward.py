@@ -39,7 +39,7 @@ def _rewritten(text: str, style: Style, length: int) -> str:
 
 
 def normalized(value: Any, style: Style, length: int) -> Any:
-    """Return ``value`` with every title and text rewritten, as by a vendor that normalizes what it stores."""
+    """Return ``value`` with every title and text rewritten, as a vendor does that normalizes texts."""
     if isinstance(value, list):
         return [normalized(item, style, length) for item in value]
     if not isinstance(value, dict):

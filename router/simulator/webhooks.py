@@ -23,11 +23,11 @@ _INCIDENT_IO = "incident-io"
 _SECOND = 1_000_000
 
 Things = dict[tuple[str, str], dict[str, Any]]
-"""Incidents and posts as the vendor answers them, by what they are and their ID."""
+"""Incidents and posts as the vendor returns them, by type and ID."""
 
 
 class Endpoint(pydantic.BaseModel):
-    """Where a vendor sends its webhooks. ``secret`` is what it signs them with, as the vendor gives it out."""
+    """Where a vendor sends its webhooks. ``secret`` is the signing secret, as the vendor issues it."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 

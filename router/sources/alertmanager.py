@@ -24,7 +24,7 @@ _Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Config(base.Config):
-    """An Alertmanager that posts to us, and may be asked for what it has, should a webhook be lost."""
+    """An Alertmanager that sends webhooks. The router can poll it for alerts whose webhooks were lost."""
 
     kind: Literal["alertmanager"] = "alertmanager"
     poll: polled.Config | None = None

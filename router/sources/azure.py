@@ -1,7 +1,7 @@
 """Azure Monitor's common alert schema: the essentials have the same shape for every kind of alert.
 
-The shape of the context depends on the monitoring service. Of the context, the dimensions, values, and links of
-conditions are read, and the user's own properties.
+The shape of the context depends on the monitoring service. The router reads the context's dimensions, values, and links
+of conditions, and the user's own properties.
 """
 
 from collections.abc import Iterator

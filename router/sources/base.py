@@ -47,9 +47,9 @@ class Config(pydantic.BaseModel):
 
     Credentials: ``bearer`` tokens and ``basic`` (``user:password``), several of each at once for rotation; a ``token``
     in another header or in the address; a ``signature`` of the body. All that is set has to be right, but of bearer
-    and basic one is enough. Or ``auth: none``, said in so many words. ``allow_from``: the networks it may come from.
+    and basic one is enough. Or ``auth: none``, set explicitly. ``allow_from``: the networks it may come from.
 
-    ``resolve_after`` is for senders that never say that it is over: a firing alert that is not repeated for so long
+    ``resolve_after`` is for senders without resolve notifications: a firing alert that is not repeated for this time
     (microseconds; 0: never) has ended.
 
     ``retry_window`` is for how long the sender, or a proxy before the router, may repeat an old message. Within it

@@ -23,7 +23,7 @@ class Config(base.Config):
     """An SNS topic that posts to us.
 
     ``topics``: those whose messages are taken, each proven by SNS's signature, and whose subscriptions are confirmed.
-    ``message_age``: how old a message may be; SNS repeats what was not answered without signing it anew.
+    ``message_age``: how old a message may be; SNS retries a message with its original signature.
     """
 
     kind: Literal["cloudwatch"] = "cloudwatch"

@@ -75,7 +75,7 @@ class Fact(pydantic.BaseModel):
         return not (self.body or self.header or self.query)
 
     def __str__(self) -> str:
-        """Return the place as written in the configuration."""
+        """Return the value's place in the notation of the configuration."""
         outside = next((name for name in _PLACES[1:] if getattr(self, name)), "")
         return f"{outside}: {getattr(self, outside)}" if outside else self.path
 

@@ -28,7 +28,7 @@ _Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 class Config(base.Config):
     """Prometheus, or another ruler, that sends its alerts here as to an Alertmanager.
 
-    ``clock_skew``: how far the sender's clock may be behind (microseconds). An end is believed only so much later.
+    ``clock_skew``: how far the sender's clock may be behind (microseconds). The router trusts an end only after it.
     """
 
     kind: Literal["prometheus"] = "prometheus"

@@ -32,7 +32,7 @@ class Verification(Protocol):
     """Verifies the deliveries of one configured source."""
 
     description: str
-    """What is verified, for the console and ``sources list``."""
+    """The verified properties, for the console and ``sources list``."""
 
     async def verify(self, body: bytes, now: Timestamp, client: str = "") -> Verified:
         """Verify a body received at ``now`` (microseconds) from the address ``client``.

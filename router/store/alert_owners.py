@@ -38,7 +38,7 @@ class Move(NamedTuple):
     """A move of an alert from one incident to another.
 
     ``state`` identifies what the document of ``origin`` held of the alert when the move was planned. If the document
-    holds something else by then, the move is aborted. ``token`` is unique to the move.
+    has changed by then, the move is aborted. ``token`` is unique to the move.
     """
 
     alert: str

@@ -67,7 +67,7 @@ class DeadDeliveries:
 
 
 def _body(fields: dict[bytes, bytes]) -> bytes:
-    # Show a missing or damaged body as empty, so that the operator sees what is left of the entry.
+    # Show a missing or damaged body as empty, so that the operator still sees the rest of the entry.
     try:
         return codec.unpack_body(fields)
     except errors.UnreadableDocument:

@@ -37,7 +37,7 @@ class _Entry(NamedTuple):
 
     @property
     def is_large(self) -> bool:
-        """Return whether the delivery takes a worker much memory; its body stays compressed there."""
+        """Return whether the decoded delivery is large. A worker keeps its body compressed."""
         return max(codec.delivery_size(self.packed), len(self.body)) >= MARKED_BYTES
 
 
@@ -163,7 +163,7 @@ class InboxReader:
     ) -> None:
         """``life`` distinguishes this process from earlier ones of the same name.
 
-        ``archives``: archive what is acknowledged.
+        ``archives``: archive acknowledged deliveries.
         """
         self._writer = replica_acks.DurableWriter(connection)
         self._life = life or consumer

@@ -160,7 +160,7 @@ class Incidents:
             told = codec.pack_events(change.events)
             before = self._known.get(incident.key)
             before = before if before is not None and before.version == change.version else None
-            # What can't have changed costs the server nothing.
+            # A document that can't have changed isn't requested.
             is_renamed = before is None or before.incident.episode != incident.episode
             reference = is_renamed and _reference(incident)
             life = _life(incident)
@@ -193,7 +193,7 @@ class Incidents:
             first, entries = await pipeline.execute()
         packed = [first or b"", *(fields[b"e"] for _, fields in entries)]
         events = [event for part in packed if part for event in codec.unpack_events(part)]
-        # An incident that begins anew has its first events beside those of earlier times.
+        # A new episode's first events follow those of earlier episodes.
         return sorted(events, key=lambda event: event.at)
 
     async def names(self) -> list[str]:

@@ -299,7 +299,7 @@ def prefix(number: int) -> str:
 
 
 def notifications(subject: str) -> str:
-    """The key of what was announced of an incident, or of the router itself if ``subject`` is empty."""
+    """The key of the announced state of an incident, or of the router itself if ``subject`` is empty."""
     return f"{_notification_shard(subject)}notifications:{subject}"
 
 
@@ -314,11 +314,11 @@ def notify(subject: str) -> str:
 
 
 def notification_shards() -> list[tuple[str, str]]:
-    """For each shard the key of its timers, and what the keys of its subjects' notifications begin with."""
+    """For each shard, the key of its timers and the prefix of its subjects' notification keys."""
     shards = [prefix(number) for number in range(SHARDS)] + [_notification_shard("")]
     return [(f"{first}notify", f"{first}notifications:") for first in shards]
 
 
 def _notification_shard(subject: str) -> str:
-    # The router's own events are in the slot of what they are about.
+    # The router's own events are in the slot of their subject.
     return prefix(shard(subject)) if subject else "ir:{pages}:"

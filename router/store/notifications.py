@@ -45,7 +45,7 @@ class Notifications:
         self._lease = times.from_seconds(lease_seconds)
 
     async def announced(self, subject: str) -> bytes:
-        """Read what was announced of a subject, packed; empty if nothing was."""
+        """Read the announced state of a subject, packed; empty if there is none."""
         async with client.translate_errors():
             answer: Any = self._connection.hget(keys.notifications(subject), "s")
             return await answer or b""
@@ -53,9 +53,10 @@ class Notifications:
     async def announce(
         self, subject: str, before: bytes, after: msgspec.Struct, recorded: Sequence[events.Recorded]
     ) -> bytes | None:
-        """Store what is announced now with its events; None if another worker has announced since ``before`` was read.
+        """Store the announced state with its events. Return None if another worker was first.
 
-        Returns what is announced now, packed. The sequence numbers of the events are set by the store.
+        ``before`` is the state that the caller has read. Returns the new state, packed. The store sets the sequence
+        numbers of the events.
         """
         packed = _encode(after)
         names = [keys.notifications(subject), keys.events(subject), keys.notify(subject)]
@@ -127,7 +128,7 @@ class Notifications:
 
 
 def unpack_announced(data: bytes) -> announcements.Announced | None:
-    """Read what was announced of an incident; None if nothing was, or if it can't be read."""
+    """Read the announced state of an incident; None if there is none, or if it can't be read."""
     try:
         return _decode_announced(data) if data else None
     except Undecodable:
@@ -135,7 +136,7 @@ def unpack_announced(data: bytes) -> announcements.Announced | None:
 
 
 def unpack_router_state(data: bytes) -> router_state.RouterState | None:
-    """Read what was announced of the router; None if nothing was, or if it can't be read."""
+    """Read the announced state of the router; None if there is none, or if it can't be read."""
     try:
         return _decode_router_state(data) if data else None
     except Undecodable:

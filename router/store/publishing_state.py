@@ -72,7 +72,7 @@ _DAMAGED = Stop("the router", Timestamp(0), f"the key {keys.GATE} is damaged")
 
 
 def _unpack(data: bytes) -> Stop:
-    """Decode a stop. One that can't be decoded stays in force."""
+    """Decode a freeze or a tripped guard. If it can't be decoded, it stays active."""
     try:
         return _decode(data)
     except Undecodable as error:

@@ -8,8 +8,8 @@ import redis.asyncio
 from router.store import client, keys
 
 Outcome = Literal["approved", "edited", "dismissed", "over", "lapsed", "shadow", "automatic", "retracted"]
-"""``over``: the incident ended before anyone acted. ``lapsed``: nobody acted before its deadline. ``retracted``: an
-operator took down what was posted, or was about to be."""
+"""``over``: the incident ended before anyone acted. ``lapsed``: no one acted before its deadline. ``retracted``: an
+operator took down the post, or prevented it."""
 
 _PREFIX = keys.counts("")
 

@@ -1,4 +1,4 @@
-"""State of polling a source's monitoring: which process polls, and what is kept between two polls."""
+"""State of polling a source's monitoring: the polling process, and the data between two polls."""
 
 from typing import Any
 

@@ -108,7 +108,7 @@ class _Server:
     def _run(self) -> None:
         try:
             uvloop.run(self._serve())
-        except Exception:  # noqa: BLE001 - logged; probes fail, and whoever runs the process restarts it
+        except Exception:  # noqa: BLE001 - logged; probes fail, and the supervisor restarts the process
             _log.exception("health_server_failed")
         finally:
             self._started.set()

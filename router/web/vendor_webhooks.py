@@ -33,7 +33,7 @@ _DEVHELM_NAME = b"x-devhelm-delivery-id"
 
 Scope = Mapping[str, Any]
 Recheck = Callable[[Sequence[str], Sequence[str]], Awaitable[int]]
-"""Has what has one of some IDs at one of some destinations looked at; returns how many incidents that are."""
+"""Schedule a read of the items with these vendor IDs at these destinations. Return the number of their incidents."""
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class _Request(NamedTuple):
 
     @property
     def is_dry_run(self) -> bool:
-        """Return whether this is a dry run: the sender asks what would happen, and nothing is stored."""
+        """Return whether the sender requests a dry run, which stores nothing."""
         return self.headers.get(request_limits.TEST, b"").strip().lower() == b"dry-run"
 
 
@@ -293,7 +293,7 @@ class WebhookHandler:
         if len(body) < size <= limit:
             share.require(size)
         is_slow = len(body) > _QUICK_TO_INFLATE or size > budget.LARGE_BYTES
-        # One at a time: the budget counts a body once it is inflated, so the next one has to know what is left.
+        # One at a time: the budget counts a body once it is inflated, so the next one needs the remaining budget.
         async with self._inflating if is_slow else contextlib.nullcontext():
             room = share.room
             arguments = (body, encoding, min(limit, room))
@@ -375,7 +375,7 @@ class WebhookHandler:
     async def _answer_dry_run(
         self, request: _Request, delivery: deliveries.Delivery, parsed: base.Parsed, send: problems.Send
     ) -> None:
-        """Respond with what would happen to a delivery, and store nothing."""
+        """Respond to a dry run with the decisions, and store nothing."""
         request.endpoint.counts.outcome("dry_run")
         _log.info("delivery_tried", source=request.endpoint.name, alerts=len(delivery.rows))
         placements = await self._start_lookup(request, delivery)()

@@ -1,4 +1,4 @@
-"""Adopts what is open at a vendor for an incident after the data set was lost, so that nothing is opened beside it.
+"""Adopts an incident's open items at vendors after the data set was lost, so that no second item opens.
 
 An item is an incident's own if its reference names the incident's key and this installation. A kind whose posts carry
 no reference recognizes its own by their texts: two incidents that would post exactly the same words are the same to
@@ -47,7 +47,7 @@ class Reclaimer:
         publication: publications.Publication,
         desired: publications.Desired,
     ) -> publications.Publication | steps.Wait:
-        """Return the publication after it has adopted what is open already; or a rest until that is known."""
+        """Return the publication after it has adopted an open item, or a wait until the open items are known."""
         state = await session.data_set(self.data)
         if state.is_unread(place.name):
             await self._accounts.add_waiting(place.name, session.incident.key)
@@ -68,7 +68,7 @@ class Reclaimer:
     async def after_end(
         self, session: lease_session.LeaseSession, places: Mapping[str, configured_destinations.ConfiguredDestination]
     ) -> int:
-        """Adopt what is open of an incident that has ended since the loss. The plan resolves it.
+        """Adopt the open items of an incident that has ended since the loss. The plan resolves it.
 
         Return when to call this again (microseconds), 0 for never.
         """

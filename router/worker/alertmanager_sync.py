@@ -1,7 +1,7 @@
 """Polls Alertmanagers for alerts whose webhooks were lost.
 
 Alerts that the router never received, and the ends of alerts that an Alertmanager no longer lists, are added to the
-inbox as if a webhook had delivered them. The sync runs in the webhook server, which has the rules in force.
+inbox as if a webhook had delivered them. The sync runs in the webhook server, which has the active rules.
 """
 
 import asyncio
@@ -97,7 +97,7 @@ class AlertmanagerSync:
         clock: Callable[[], Timestamp],
         randomness: identity.Randomness,
     ) -> None:
-        """Set up. ``decide`` applies the rules in force; ``clock`` returns microseconds since the epoch."""
+        """Set up. ``decide`` applies the active rules; ``clock`` returns microseconds since the epoch."""
         self._asked = asked
         self._decide = decide
         self._inbox = inbox

@@ -219,7 +219,7 @@ class Deliveries:
         return True
 
     def _failed(self, name: str, work: "_Work", failure: errors.Failure, first: events.Recorded) -> None:
-        """Record a failure: when to retry, and what it shows about the receiver."""
+        """Record a failure: the time of the retry, and the state of the receiver."""
         now, before = work.now(), work.progress[name]
         self.breakers.record(name, failure, now, "notify")
         if self.breakers.is_half_open(name):

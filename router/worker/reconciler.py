@@ -159,7 +159,7 @@ class Reconciler:
         return await self._announcer.announce(session) if self._announcer is not None else 0
 
     async def _after_loss(self, session: LeaseSession) -> int:
-        """Reconcile the incident with what is open at the vendors if the data set was lost.
+        """Reconcile the incident with its open items at the vendors if the data set was lost.
 
         Return when to do this again (microseconds), 0 for never.
         """
@@ -252,7 +252,7 @@ class Reconciler:
             if until := await self._pages.update_allowed_at(publication, desired, step):
                 return Wait(Cause(Reason.UPDATE_BUDGET_USED), until, WaitingOn.TIME)
             # Other operations may have taken long, so the plan may be outdated. If the refreshed plan is the same
-            # step, it is taken: what has changed doesn't concern it.
+            # step, it is executed, because the change doesn't affect it.
             if _shows(desired, step) and refreshed != (desired, step) and await self._refresh_if_stale(session):
                 refreshed = desired, step
                 continue
@@ -293,7 +293,7 @@ class Reconciler:
         publication: publications.Publication,
         desired: publications.Desired,
     ) -> tuple[publications.Publication, Step]:
-        """Plan the next step. If the data in Redis was lost, adopt what is open already before that."""
+        """Plan the next step. If the data in Redis was lost, first adopt the incident's open items."""
         if self._reclaimer is not None and desired.present and plan.is_unopened(publication):
             found = await self._reclaimer.before_opening(session, place, publication, desired)
             if isinstance(found, Wait):

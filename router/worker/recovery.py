@@ -1,4 +1,4 @@
-"""Reads what is open at every destination after the data set was lost, once for all workers.
+"""Reads the open items at every destination after the data set was lost, once for all workers.
 
 Each destination is read twice: at once, and again after ``SETTLED``, because a call that was under way when the data
 set was lost may be processed after the first reading. Until the first reading, nothing is opened there (see
@@ -28,7 +28,7 @@ _CHUNK = 500
 
 
 class Recovery:
-    """Watches the data set for one worker, and reads what is open at the destinations after a loss."""
+    """Watches the data set for one worker, and reads the destinations' open items after a loss."""
 
     def __init__(
         self,
@@ -98,8 +98,8 @@ class Recovery:
             return f"no answer within {_MOST_SECONDS:g} s"
         except errors.Failure as failure:
             return str(failure)
-        # Read these after the list, so that they include what was adopted meanwhile. An ID that any destination holds
-        # is no orphan of another.
+        # Read these after the list, so that they include items that were adopted since. An ID that any destination
+        # holds is no orphan of another.
         known, opened = await self._held(place)
         found = []
         for item in items:

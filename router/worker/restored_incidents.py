@@ -90,7 +90,7 @@ class Restored:
     async def end_rest(
         self, session: lease_session.LeaseSession, places: Mapping[str, configured_destinations.ConfiguredDestination]
     ) -> int:
-        """Begin and end one more episode for what is open of an incident in addition to its own publications.
+        """Begin and end one more episode for an incident's open items that aren't among its publications.
 
         It was opened after the data were saved. ``reclaim`` adopts it, and the plan resolves it. Return when to call
         this again (microseconds), 0 for never.

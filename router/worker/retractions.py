@@ -25,7 +25,7 @@ the approval is withdrawn, and a new post is taken down. ``resolved``: it is ove
 retracted before, and nothing of it is shown.
 """
 DONE: frozenset[Outcome] = frozenset({"retracting", "repeated", "searching", "dismissed", "withheld", "withdrawn"})
-"""The outcomes of a retraction that has an effect."""
+"""The outcomes of retractions that change a post."""
 _MOST_KEPT = 50  # Retractions of one incident key. The oldest ones were completed long ago.
 
 
@@ -101,7 +101,7 @@ def outcomes(
     places: Mapping[str, desired_state.Place],
     destination: str = "",
 ) -> list[Retracted]:
-    """Return what a retraction would do to the newest episode, and to posts of earlier ones that are still there."""
+    """Return the effect of a retraction on the newest episode, and on posts of earlier ones that still exist."""
     found = []
     for one in desired_state.ensure_publications(incident, known):
         place = places.get(one.destination)
@@ -136,7 +136,7 @@ def _outcome(incident: incidents.Incident, one: publications.Publication) -> Out
 
 
 def _digest(one: publications.Publication) -> str:
-    """Return the digest of what the operator has seen: a known change by a person at the vendor, or none."""
+    """Return the digest of the operator's view: a known change by a person at the vendor, or none."""
     return reviews.digest_of(reviews.RETRACTION, one.view.digest if one.taken_over and not one.settled else "")
 
 

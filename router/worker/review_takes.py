@@ -74,7 +74,7 @@ def current(incident: incidents.Incident, publication: str, now: Timestamp) -> r
 
 
 def without(incident: incidents.Incident, publication: str) -> dict[str, reviews.Take]:
-    """Return the incident's takes without that of ``publication``, whose review is decided."""
+    """Return the incident's takes without the decided review of ``publication``."""
     return {name: take for name, take in incident.interventions.takes.items() if name != publication}
 
 

@@ -106,10 +106,10 @@ class Worker:
         self._log = log.get("worker")
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until ``stop``. Then take nothing new, finish what is under way, and leave.
+        """Work until ``stop``. Then accept no new work, finish the current work, and exit.
 
-        What is not finished after ``Pace.drain_seconds`` is cancelled: the next worker continues it, as after a crash.
-        If a later version of the router has taken over the data, end likewise, with ``Newer``.
+        After ``Pace.drain_seconds``, the remaining work is cancelled: the next worker continues it, as after a crash.
+        If a newer version of the router has taken over the data, exit in the same way, with ``Newer``.
         """
         loops = asyncio.create_task(self._loop(stop))
         stopping = asyncio.create_task(stop.wait())
@@ -232,7 +232,7 @@ class Worker:
                     await asyncio.wait_for(stop.wait(), pause)
 
     async def _take_in(self, stop: asyncio.Event) -> None:
-        """Read and fold until ``stop``, then fold what was read ahead, which would otherwise wait to be claimed."""
+        """Read and fold until ``stop``, then fold the deliveries that were read ahead, so none waits for a claim."""
         await self._repeat(stop, self._triage_turn, 0.0)
         try:
             await self._intake.finish()

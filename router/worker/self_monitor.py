@@ -68,7 +68,7 @@ class SelfMonitor:
         self._log = log.get("worker")
 
     async def turn(self, now: Timestamp) -> None:
-        """Report once what has failed for long enough, and what works again, including alert storms."""
+        """Report each condition that has lasted long enough, and each recovery, once. Alert storms are included."""
         findings = [self_alerts.storm(await self._storms.turn())]
         if self._wanted.destinations:
             known = {name: circuit_breaker.AccountHealth() for name in self._places} | dict(self._breakers.health)

@@ -119,7 +119,7 @@ class _Builder:
     def __init__(self, report: Report, substitutes: dict[int, int]) -> None:
         self.root: nodes.Node | None = None
         self.stopped = False
-        """Whether the rest of the document was not read, since nothing useful could come of it."""
+        """Whether the rest of the document was skipped, because its problems would be misleading."""
         self._report = report
         self._substitutes = substitutes
         self._texts: dict[str, tuple[str, scalars.Value]] = {}

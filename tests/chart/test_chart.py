@@ -290,7 +290,7 @@ class TestNotes:
             ({"service": {"port": 8000}}, "service/shop-incident-router-console 8082:8000\n"),
             (
                 {"ingress": {"enabled": True, "hosts": ["a.example.org"]}},
-                "  http://a.example.org\n`console.ingress.tls` is empty: tokens and cookies are readable on the way.\n",
+                "  http://a.example.org\n`console.ingress.tls` is empty: tokens and cookies are sent unencrypted.\n",
             ),
             (
                 {"ingress": {"enabled": True, "hosts": ["a.example.org"], "tls": [{"secretName": "a"}]}},

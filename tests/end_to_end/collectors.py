@@ -7,7 +7,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
 
 class Collector:
-    """An OTLP collector: what was posted to it, decoded."""
+    """An OTLP collector that decodes the posted data."""
 
     def __init__(self) -> None:
         self.spans: list = []

@@ -82,7 +82,7 @@ def _changed(chance: random.Random, document: Any) -> Any:
 
 
 def problem(source: base.Source, body: bytes) -> str:
-    """What is wrong with how a body is answered; empty where nothing is."""
+    """The problem with the response to a body; empty if there is none."""
     try:
         found = source.parse(body, {}, NOW)
     except base.Unparsable as told:

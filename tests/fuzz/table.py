@@ -21,7 +21,7 @@ def rows(text: str) -> dict[str, dict[str, str]]:
 
 
 def update(found: Iterable[runs.Run]) -> None:
-    """Write what was found into the document."""
+    """Write the results into the document."""
     lines = [
         f"| {targets.TARGETS[one.target].title} | {one.tried:,} | {one.finds or 'none'} | {one.slowest_ms:.0f} ms |\n"
         for one in found

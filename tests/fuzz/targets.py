@@ -1,6 +1,6 @@
-"""What is fuzzed: every place where text of somebody else is read.
+"""The fuzz targets: every parser of external text.
 
-Each target makes an input and judges what came of it. An input may be refused with a message. Anything else that is
+Each target creates an input and judges the result. An input may be refused with a message. Anything else that is
 not the proper result is a problem.
 """
 
@@ -27,9 +27,9 @@ NOW = bodies.NOW
 
 
 class Target(NamedTuple):
-    """One place that is fuzzed. ``make`` makes an input; ``judge`` says what is wrong with how it is handled.
+    """One place that is fuzzed. ``make`` makes an input; ``judge`` returns the problem with its handling.
 
-    ``title`` stands in the table of docs/concepts/security.md.
+    ``title`` is its row in the table of docs/concepts/security.md.
     """
 
     title: str

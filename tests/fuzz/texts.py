@@ -1,4 +1,4 @@
-"""Wrong texts, made from right ones: what a person or a program may write by mistake or to do harm."""
+"""Invalid texts, made from valid ones: mistakes and attacks of persons and programs."""
 
 import random
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tests.structure import dockerfile, tree
 
-# Remove what the tests' environment has and a builder's hasn't. Keep pip's settings, which name the index.
+# Remove the parts of the tests' environment that a builder doesn't have. Keep pip's settings, which name the index.
 _OURS = ("PYTHON", "VIRTUAL_ENV", "PYTEST", "SOURCE_DATE_EPOCH")
 _CACHE = "PIP_NO_CACHE_DIR"  # A cache enlarges an image, but speeds up a test.
 _INCAPABLE = ("--inh-caps=-all", "--bounding-set=-all")

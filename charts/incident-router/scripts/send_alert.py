@@ -1,7 +1,7 @@
 """Posts one alert to the router as a sender does, and ends with 1 where the answer is not 202.
 
 `helm test` runs it in the router's image, given the webhook's URL and the kind of its source; the credential is in
-BEARER, or as user:password in BASIC. The alert is resolved and was never heard of, so no rule opens anything for it.
+BEARER, or as user:password in BASIC. The alert is already resolved, so no rule opens an incident for it.
 """
 
 import base64

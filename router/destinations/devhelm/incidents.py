@@ -38,7 +38,7 @@ class Incidents:
         self._http = http
 
     async def adopt(self, operation: operations.Operation) -> None:
-        """Return None: what the vendor opens automatically concerns its own monitors."""
+        """Return None: the vendor's automatic incidents concern its own monitors."""
 
     async def find(self, operation: operations.Operation) -> operations.VendorState | None:
         """Search for our reference. Keep the oldest open incident that carries it, and resolve the others.

@@ -83,13 +83,13 @@ class PostContents:
         our_texts = {sign(uncertain_opening, operation) for uncertain_opening in openings} | {
             self.update_text(uncertain_opening) for uncertain_opening in openings
         }
-        # An earlier attempt of the resolution may have ended the post before a late update opened it again.
+        # An earlier attempt at the resolution may have ended the post before a late update reopened it.
         if operation.kind == "resolve":
             our_texts.add(self.resolve_text(opening))
         return {text for text in our_texts if text}
 
     def edited(self, post: wire.Post, operation: operations.Operation, opening: PostOpening) -> Edit | None:
-        """Return what a person has changed: it differs from what the vendor returned and from what we want now."""
+        """Return a person's changes: they differ from the vendor's response and from the desired state."""
         last, view = operation.before, operation.view
         before = rule_fields.parse_previous(PostOpening, self._config, operation)
         is_ended = posts.state(post) == "resolved"

@@ -117,7 +117,7 @@ def base_view(
     view: publications.View | None,
     edit: wire.Edit = NO_EDIT,
 ) -> publications.View | None:
-    """Return the base for comparing later reads: what the router has left there, without people's changes.
+    """Return the base for comparing later reads: the router's own texts, without a person's changes.
 
     The first read after a call may still show the router's texts in another form.
     """

@@ -254,7 +254,7 @@ class Incidents:
         return self._with_pending(operation, msgspec.structs.replace(seen, view=view, differs=differs))
 
     def _with_pending(self, operation: operations.Operation, seen: operations.VendorState) -> operations.VendorState:
-        """Return what was read, with the page that is still to be made."""
+        """Return the observed state, with the page that the router has yet to create."""
         paged = seen.view.fields.get(escalations.PAGED) if seen.view is not None else None
         if seen.state != "open" or paged is None:
             return seen

@@ -335,7 +335,7 @@ class StatusPages:
         return statuses_of_components
 
     def _edited(self, post: wire.Post, operation: operations.Operation, opening: PostOpening) -> Edit | None:
-        """Return what a person has changed in an open post: it is neither as the router left it nor as desired."""
+        """Return what a person has changed in an open post: it is neither the last nor the desired content."""
         before = rule_fields.parse_previous(PostOpening, self._config, operation)
         if before is None or posts.state(post) == "resolved":
             return None

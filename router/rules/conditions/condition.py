@@ -44,7 +44,7 @@ class Condition(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a condition may need besides its own value: the parser for nested conditions, and the file's named lists."""
+    """The context of a condition: the parser for nested conditions, and the file's named lists."""
 
     read: "Callable[[Any, Scope], tuple[Condition, ...]]"
     lists: Mapping[str, frozenset[str]] = field(default_factory=dict)

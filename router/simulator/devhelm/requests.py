@@ -109,7 +109,7 @@ class PutPost(Request):
 
 
 class PublishPost(Request):
-    """``POST …/publish``: null keeps what the draft says."""
+    """``POST …/publish``: null keeps the draft's value."""
 
     title: Title | None = None
     impact: Impact | None = None

@@ -89,8 +89,9 @@ class Alerts:
     """All alerts of an account.
 
     ``token`` is the secret of the source; if empty, every key that the simulator accepts is accepted. ``refires``: a
-    firing event opens a resolved alert again. ``unrelated`` are pairs of alert and incident that a person has parted.
-    ``drops``: the source's filter drops every event. ``busy``: the incidents are locked by another operation.
+    firing event reopens a resolved alert. ``unrelated`` are pairs of an alert and an incident that a person has
+    separated. ``drops``: the source's filter drops every event. ``busy``: the incidents are locked by another
+    operation.
     """
 
     def __init__(self) -> None:

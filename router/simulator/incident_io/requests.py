@@ -38,7 +38,7 @@ class FieldEntry(Request):
 
 
 class Person(Request):
-    """Somebody, by one of several names."""
+    """A user, by an ID or a name."""
 
     id: str | None = None
     email: str | None = None
@@ -46,7 +46,7 @@ class Person(Request):
 
 
 class Role(Request):
-    """Somebody in a role."""
+    """A user in a role."""
 
     incident_role_id: Required
     assignee: Person | None = None
@@ -141,7 +141,7 @@ class UpdatePost(Request):
 
 
 class PastUpdate(Request):
-    """One update of what is over already."""
+    """One update of a retrospective incident."""
 
     incident_status: PostStatus
     message: Message

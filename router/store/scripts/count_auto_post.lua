@@ -5,9 +5,9 @@
 -- KEYS[2]  zset    posts made automatically -> when, microseconds
 -- KEYS[3]  zset    components touched automatically -> when, microseconds
 -- ARGV[1]  integer maximum number of posts
--- ARGV[2]  integer within so many microseconds
+-- ARGV[2]  integer window in microseconds
 -- ARGV[3]  integer maximum number of components
--- ARGV[4]  integer within so many microseconds
+-- ARGV[4]  integer window in microseconds
 -- ARGV[5]  bytes   the value of the guard's field once it has tripped
 -- ARGV[6]  string  the post: PAGE/EPISODE
 -- ARGV[7]  string  the guard's field

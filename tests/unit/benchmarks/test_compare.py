@@ -1,4 +1,4 @@
-"""Results are compared by what they measure, and only a drop over 10% is flagged."""
+"""Results are compared by measurement, and only a drop over 10% is flagged."""
 
 import json
 import re

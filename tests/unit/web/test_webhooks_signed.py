@@ -1,4 +1,4 @@
-"""Authentication of senders at the webhook server: tokens, signatures, and 401 with only what is missing."""
+"""Authentication of senders at the webhook server: tokens, signatures, and a 401 that names only the missing parts."""
 
 import hashlib
 import hmac
