@@ -28,7 +28,7 @@ def rule(said: str = "") -> str:
         ("defaults: {acknowledgement: {remind_every: 15m}}\n" + rule(", acknowledgement: {remind_every: 5m}"), (5, 0)),
     ],
 )
-def test_rule_says_when_operators_are_reminded(text, found):
+def test_rule_configures_the_reminder_times(text, found):
     assert reminders(text) == decisions.Reminders(*(minutes * MINUTE for minutes in found))
 
 
@@ -41,12 +41,12 @@ def test_rule_says_when_operators_are_reminded(text, found):
         ("{stale_ack: 4h}", 'unknown key "stale_ack"; did you mean "stale_after"?'),
     ],
 )
-def test_mistaken_acknowledgement_is_reported(said, problem):
+def test_invalid_acknowledgement_settings_are_reported(said, problem):
     with pytest.raises(load.Refused) as refused:
         made(rule(f", acknowledgement: {said}"))
     assert problem in str(refused.value)
 
 
-def test_ignored_alerts_remind_nobody():
+def test_acknowledgement_and_ignore_exclude_each_other():
     with pytest.raises(load.Refused, match='"acknowledgement" and "ignore" exclude each other'):
         made("rules: [{name: r, when: {}, ignore: test, acknowledgement: {stale_after: 1h}}]")

@@ -111,7 +111,7 @@ def test_equal_alerts_get_equal_decisions(rules, given, destinations):
     assert forwards == [made(rules, destinations).decide(one, 0) for one in given]
 
 
-def test_every_condition_meets_the_naive_reading():
+def test_every_condition_agrees_with_the_naive_evaluation():
     wanted = {
         "equal": "a",
         "one_of": ["a"],

@@ -23,14 +23,14 @@ def test_affected_components_are_not_sent_to_the_page(kind):
     assert target.fields == {"title": "Down", "message": "Sorry."}
 
 
-def test_destination_defaults_apply_without_the_rule_s():
+def test_rule_overrides_the_destination_defaults():
     defaults = {"components_from": {"labels.team": {"web": "Website"}}}
     assert rules({}, defaults=defaults).rules[0].targets[0].parts == defaults["components_from"]
     assert rules({"components_from": PARTS}, defaults=defaults).rules[0].targets[0].parts == PARTS
     assert rules({}).rules[0].targets[0].parts == {}
 
 
-def test_a_decision_carries_them_to_the_worker(make_alert):
+def test_decision_contains_the_affected_components(make_alert):
     alert = make_alert({"service": "pay"})
     decided = rules({"components_from": PARTS}).decide(alert, 0)
     assert affected_components.by(decisions.Routed(alert, decided)) == (("page", "Checkout API"),)
@@ -51,7 +51,7 @@ def test_invalid_mapping_is_refused_with_its_position(said, wrong):
     assert wrong in str(refused.value)
 
 
-def test_an_explanation_shows_them(make_alert):
+def test_explanation_shows_the_component_mapping(make_alert):
     told = explain.explain_alert(
         rules({"components_from": PARTS}), make_alert({"service": "pay"}), 0, frozenset({"page"})
     )

@@ -28,7 +28,7 @@ def test_alert_without_matching_rule_is_ignored_with_reason(build, make_alert):
     assert decision.ignored == "no rule matched"
 
 
-def test_no_rules_at_all_ignore_everything(build, make_alert):
+def test_alert_is_ignored_without_any_rules(build, make_alert):
     assert build().decide(make_alert(), 0).ignored == "no rule matched"
 
 
@@ -36,7 +36,7 @@ def test_a_rule_without_conditions_matches_everything(build, make_alert):
     assert rule_of(build({}), make_alert()) == "r0"
 
 
-def test_all_conditions_of_a_rule_have_to_hold(build, make_alert):
+def test_all_conditions_of_a_rule_must_hold(build, make_alert):
     ruleset = build({"when": {"labels.a": "1", "title": {"matches": "5xx"}, "source": {"not": "json"}}})
     assert rule_of(ruleset, make_alert({"a": "1"}, title="many 5xx")) == "r0"
     assert rule_of(ruleset, make_alert({"a": "1"}, title="fine")) is None
@@ -55,7 +55,7 @@ def test_all_conditions_of_a_rule_have_to_hold(build, make_alert):
         ("annotations.n", {"annotations": {"n": "x"}}),
     ],
 )
-def test_every_field_can_be_asked_for(build, make_alert, field, others):
+def test_every_field_can_be_used_in_conditions(build, make_alert, field, others):
     ruleset = build({"when": {field: "x"}}, {"when": {field: {"not": "x"}}})
     assert rule_of(ruleset, make_alert(**others)) == "r0"
     assert rule_of(ruleset, make_alert(title="t")) == "r1"
@@ -69,7 +69,7 @@ def test_an_absent_label_is_the_empty_text(build, make_alert):
     assert rule_of(ruleset, make_alert({"env": "staging"})) is None
 
 
-def test_a_list_may_hold_the_empty_text(build, make_alert):
+def test_list_condition_may_contain_the_empty_text(build, make_alert):
     ruleset = build({"when": {"labels.env": ["", "production"]}})
     assert rule_of(ruleset, make_alert()) == "r0"
     assert rule_of(ruleset, make_alert({"env": "production"})) == "r0"
@@ -113,7 +113,7 @@ def test_first_rule_without_continue_ends_the_chain(build, make_alert):
     assert decision.severity < severities.Severity.CRITICAL
 
 
-def test_a_rule_that_continues_into_nothing_decides_alone(build, make_alert):
+def test_continuing_rule_without_a_later_match_decides(build, make_alert):
     ruleset = build({"continue": True, "open": OPEN}, {"when": {"labels.a": "1"}})
     assert ruleset.decide(make_alert(), 0).response.rule == "r0"
 
@@ -139,7 +139,7 @@ def test_later_rules_only_raise_the_severity(build, make_alert, first, second, h
     assert decision.severity is severities.parse(highest)
 
 
-def test_combined_responses_are_shared_too(build, make_alert):
+def test_combined_responses_are_shared_by_alerts(build, make_alert):
     ruleset = build({"continue": True, "open": OPEN}, {"open": [{"at": "second"}]})
     first, second = (ruleset.decide(make_alert(title=title), 0).response for title in ("a", "b"))
     assert first is second

@@ -39,7 +39,7 @@ def test_every_example_loads(example, folder):
 
 
 @pytest.mark.parametrize("example", [text for text in EXAMPLES if "tests:" in text])
-def test_every_test_that_is_shown_passes(example):
+def test_every_documented_rule_test_passes(example):
     made = load.from_document(documents.parse(example.encode(), "r"), DESTINATIONS)
     follows = {"devhelm-page": "devhelm"}
     places = {name: public_pages.Place(kinds.KINDS[kind], follows.get(name, "")) for name, kind in NAMES.items()}
@@ -55,7 +55,7 @@ def test_every_test_that_is_shown_passes(example):
 @pytest.mark.parametrize(
     "shape", [rule_tests.RuleTestShape, rule_tests.Action, rule_tests.ExpectedResult, rule_tests.Notification]
 )
-def test_every_test_key_is_in_the_table(shape):
+def test_every_test_key_is_documented(shape):
     for name, field in shape.model_fields.items():
         assert f"| `{field.alias or name}` | {field.description} |" in TEXT
 
@@ -78,29 +78,29 @@ def test_every_file_and_defaults_key_has_an_example():
         assert f"`{key}`" in TEXT, key
 
 
-def test_every_group_stands_in_the_table():
+def test_every_group_is_documented():
     for word, meaning in parse_when.GROUPS.items():
         assert f"| `{word}` | {meaning} |" in TEXT
 
 
-def test_every_condition_stands_in_the_table():
+def test_every_condition_is_documented():
     for name, kind in registry.CONDITIONS.items():
         assert f"| `{name}` | {kind.summary} |" in TEXT
 
 
-def test_every_variable_stands_in_the_table():
+def test_every_variable_is_documented():
     for root, inner in templates.NAMES.items():
         for part, meaning in inner.items():
             assert f"| `{root}.{part}` | {meaning} |" in TEXT
 
 
-def test_every_field_is_named():
+def test_every_field_is_documented():
     for name in ("title", "source", "severity", "labels.<name>", "annotations.<name>"):
         assert f"`{name}`" in TEXT
     assert fields.parse("labels.x").part == "labels"
 
 
-def test_the_words_of_the_ladder_are_all_listed():
+def test_every_severity_alias_is_documented():
     for severity in severities.Severity:
         own = sorted(word for word, meant in severity_aliases.WORDS.items() if meant is severity)
         assert f"| `{severity.word}` | {', '.join(own)} |" in TEXT
@@ -117,7 +117,7 @@ def test_documented_message_is_the_actual_one(folder):
     assert str(problem).replace(problem.file, "rules/20-checkout.yaml") == shown.rstrip("\n")
 
 
-def test_filters_that_are_named_exist():
+def test_documented_filters_exist():
     (listed,) = re.findall(r"The filters are those of Liquid: (.*?) and others", TEXT, re.DOTALL)
     named = re.findall(r"`(\w+)`", listed)
     assert len(named) > 10

@@ -41,7 +41,7 @@ def test_failing_checkout_opens_everywhere_and_publishes_immediately(ruleset, ma
     assert public == {"public-page": "auto", "devhelm-page": "auto"}
 
 
-def test_a_slow_checkout_waits_for_a_person(ruleset, make_alert):
+def test_slow_checkout_waits_for_a_review(ruleset, make_alert):
     decision = ruleset.decide(make_alert({"service": "checkout"}, severity="warning", title="Checkout is slow"), 0)
     assert decision.response.rule == "checkout-slow"
     assert targets(decision)["public-page"] == "review"
@@ -58,11 +58,11 @@ def test_a_slow_checkout_waits_for_a_person(ruleset, make_alert):
         ({}, {}, "everything-else"),
     ],
 )
-def test_each_alert_finds_its_rule(ruleset, make_alert, labels, others, rule):
+def test_each_alert_matches_its_rule(ruleset, make_alert, labels, others, rule):
     assert ruleset.decide(make_alert(labels, **others), 0).response.rule == rule
 
 
-def test_staging_opens_nothing_anywhere(ruleset, make_alert):
+def test_staging_alert_is_ignored(ruleset, make_alert):
     decision = ruleset.decide(make_alert({"env": "staging", "job": "postgres"}), 0)
     assert decision.ignored == "only alerts of production open incidents"
 
@@ -74,7 +74,7 @@ def test_every_text_renders_for_an_empty_alert(ruleset):
                 assert value not in {"", None} if isinstance(value, str) else True, (rule.name, name)
 
 
-def test_shipped_catch_all_keeps_senders_apart(ruleset, make_alert):
+def test_catch_all_rule_separates_senders_and_alert_names(ruleset, make_alert):
     """Most source types send neither an alert name nor a service."""
     alerts = [make_alert({"alertname": name}, source=kind) for kind in ("a", "b") for name in ("", "Up")]
     assert len({ruleset.decide(alert, 0).incident_key for alert in alerts}) == 4

@@ -13,7 +13,7 @@ from tests.unit.rules import test_agreement as agreement
     max_examples=150, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
 )
 @hypothesis.given(rules=st.lists(agreement.rule, max_size=12), given=st.lists(agreement.alert, min_size=1, max_size=4))
-def test_rules_explained_as_matching_are_those_deciding(rules, given, destinations):
+def test_explanation_agrees_with_the_decision(rules, given, destinations):
     ruleset = agreement.made(rules, destinations)
     for one in given:
         said = explain.explain_alert(ruleset, one, 0)
@@ -27,7 +27,7 @@ def test_rules_explained_as_matching_are_those_deciding(rules, given, destinatio
         ]
 
 
-def test_each_condition_is_told_with_the_value_found(build, make_alert):
+def test_explanation_shows_each_condition_and_observed_value(build, make_alert):
     ruleset = build(
         {"when": {"labels.a": "1", "title": {"matches": "5xx"}}},
         {"when": {"labels.b": {"not": ["x", "y"]}}, "owner": "team", "runbook": "look"},
@@ -64,7 +64,7 @@ def test_groups_times_and_expressions_are_explained_in_parts(build, make_alert):
     assert not looked.matches
 
 
-def test_what_would_be_sent_is_rendered(build, make_alert):
+def test_explanation_renders_the_fields_to_send(build, make_alert):
     ruleset = build(
         {
             "severity": "critical",
@@ -104,7 +104,7 @@ def test_conditions_are_explained_in_rule_file_terms(build, make_alert, asked, w
     assert looked.conditions[0].asks == words
 
 
-def test_a_response_keeps_why_it_was_given(build, make_alert):
+def test_response_contains_the_matched_conditions(build, make_alert):
     ruleset = build(
         {"when": {"labels.a": "1"}, "continue": True},
         {"when": {"any": [{"labels.b": "1"}, {"labels.c": "1"}], "title": {"contains": "x"}}, "expr": "true"},
@@ -116,7 +116,7 @@ def test_a_response_keeps_why_it_was_given(build, make_alert):
     ]
 
 
-def test_review_deadline_and_what_happens_then_are_told(build, make_alert):
+def test_explanation_shows_review_timeout_and_its_action(build, make_alert):
     review = {"timeout": "15m", "on_timeout": "publish"}
     ruleset = build({"open": [{"at": "page", "title": "t", "review": review}, {"at": "on-call"}]})
     page, on_call = explain.explain_alert(ruleset, make_alert(), 0, ["page"]).posts

@@ -24,7 +24,7 @@ from router.rules import expressions
         ("'z' in alert.labels || alert.title.contains('oo')", True),
     ],
 )
-def test_an_expression_sees_the_alert(make_alert, text, holds):
+def test_expression_reads_the_fields_of_the_alert(make_alert, text, holds):
     alert = make_alert({"a": "5", "a.b": "1"}, title="Boom", severity="page", annotations={"summary": "x"})
     asked = expressions.Expression(text)
     assert asked.holds(alert) is holds
@@ -40,7 +40,7 @@ def test_an_expression_sees_the_alert(make_alert, text, holds):
         ("alert.title.matches(alert.labels.a)", "invalid regular expression"),
     ],
 )
-def test_failing_expression_does_not_match_and_says_why(make_alert, text, why):
+def test_failing_expression_does_not_match_and_explains_why(make_alert, text, why):
     asked = expressions.Expression(text)
     alert = make_alert({"a": "[", "zero": "0"})
     assert asked.holds(alert) is False
@@ -99,7 +99,7 @@ def read(text):
 
 
 @hypothesis.given(text=st.text(max_size=30))
-def test_any_text_is_an_expression_or_an_error(text):
+def test_any_text_is_parsed_or_refused(text):
     found = read(text)
     if isinstance(found, expressions.Expression):
         assert found.text == text

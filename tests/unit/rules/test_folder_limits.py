@@ -77,7 +77,7 @@ def seconds(text):
     ],
     ids=["keys", "fields", "rules", "lists", "top", "twice"],
 )
-def test_a_file_full_of_mistakes_takes_linear_time(head, line):
+def test_file_with_many_errors_takes_linear_time(head, line):
     most = (documents.MAX_BYTES - len(head)) // (len(line) + 4)
     taken, problems = seconds(head + "".join(line % number for number in range(min(most, 6_000))))
     assert taken < 10

@@ -72,7 +72,7 @@ def test_file_with_one_matching_rule_is_used(tree, destinations):
     assert 'can\'t be reached: rule "x" at 1.yaml:1 matches all its alerts' in warning.message
 
 
-def test_isolated_folder_must_not_take_others_alerts(tree, destinations):
+def test_isolated_folder_cannot_hide_rules_of_other_files(tree, destinations):
     top = tree({"a/folder.yaml": "isolate: true\n", "a/1.yaml": CATCH_ALL, "b.yaml": rule("b")})
     loaded = load.load_apart(top, destinations)
     assert names(loaded.rules) == ["b"]
@@ -80,7 +80,7 @@ def test_isolated_folder_must_not_take_others_alerts(tree, destinations):
     assert problem.message == 'rule "rest" matches every alert of b.yaml, so no rule of that file can match'
 
 
-def test_a_folder_hands_down_defaults_lists_and_times(tree, destinations):
+def test_folder_inherits_defaults_and_lists(tree, destinations):
     top = tree(
         {
             "folder.yaml": "lists: {all: [x, y]}\ndefaults: {owner: everybody, severity: major}\n",
@@ -117,7 +117,7 @@ def test_broken_file_in_isolated_folder_disables_it_alone(tree, destinations):
         load.load(top, destinations)
 
 
-def test_its_last_good_rules_stay_where_they_stood(tree, destinations, make_alert):
+def test_isolated_folder_keeps_last_good_rules_in_place(tree, destinations, make_alert):
     top = tree({**APART, "pay/deep/2.yaml": rule("deep"), "z/1.yaml": rule("last")})
     first = load.load_apart(top, destinations)
     assert names(first.rules) == ["shared", "pay", "deep", "last"]
@@ -152,7 +152,7 @@ def test_duplicate_name_is_the_isolated_folder_s_error(tree, destinations):
     assert "the name is taken by the rule at z.yaml:1" in problem.message
 
 
-def test_the_top_can_not_stand_apart(tree, destinations):
+def test_root_folder_cannot_be_isolated(tree, destinations):
     assert told(tree({"folder.yaml": "isolate: true\n", "a.yaml": "rules: []\n"}), destinations) == [
         "folder.yaml:1:10: the top folder can't be isolated"
     ]

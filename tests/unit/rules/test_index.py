@@ -64,7 +64,7 @@ def test_rules_over_many_labels_are_indexed(build, make_alert):
     assert ruleset._root.label_tables is not None
 
 
-def test_rules_with_nothing_but_patterns_share_sets(build, make_alert):
+def test_rules_with_only_patterns_share_pattern_sets(build, make_alert):
     ruleset = build(*({"when": {"title": {"matches": f"number {n}$"}}} for n in range(1000)))
     assert ruleset.decide(make_alert(title="this is number 777"), 0).response.rule == "r777"
     assert ruleset.decide(make_alert(title="this is number 7777"), 0).ignored
@@ -91,7 +91,7 @@ def test_patterns_below_a_shared_text_share_sets(build, make_alert):
     assert ruleset.decide(make_alert({"service": "other"}, title="error 63 again"), 0).ignored
 
 
-def test_rules_with_only_prefixes_are_found_by_them(build, make_alert):
+def test_rules_with_only_prefixes_are_found_by_prefix(build, make_alert):
     ruleset = build(*({"when": {"title": {"starts_with": f"[{n:04}] disk"}}} for n in range(2000)))
     one = make_alert(title="[1234] disk full")
     assert ruleset.decide(one, 0).response.rule == "r1234"
@@ -107,7 +107,7 @@ def test_prefixes_of_many_lengths_keep_rule_order(build, make_alert):
     assert ruleset.decide(make_alert(title="y"), 0).ignored
 
 
-def test_a_rule_with_several_beginnings_is_found_once(build, make_alert):
+def test_rule_with_several_prefixes_is_found_once(build, make_alert):
     ruleset = build(
         {"when": {"title": {"starts_with": ["a", "ab", "cde"]}}, "continue": True, "open": [{"at": "on-call"}]},
         {"when": {"title": {"starts_with": ["ab", "cd"]}}, "open": [{"at": "second"}]},
@@ -144,7 +144,7 @@ def test_set_out_of_memory_falls_back_to_patterns(monkeypatch):
     assert regex.Combined(patterns).found("Service17 timed out, service3 too: time out") == [1, 3, 17]
 
 
-def test_set_that_finds_nothing_is_verified():
+def test_pattern_set_without_a_match_is_verified():
     class OutOfMemory:
         def Match(self, _):  # noqa: N802 - as RE2 calls it
             return None
@@ -156,18 +156,18 @@ def test_set_that_finds_nothing_is_verified():
     assert combined.found("acc") == []
 
 
-def test_rules_that_ask_the_same_share_one_check(build):
+def test_equal_conditions_share_one_predicate(build):
     ruleset = build(*({"when": {"labels.service": f"s{n}", "severity": ["a", "b"]}} for n in range(10)))
     ((_, table),) = ruleset._root.tables
     assert len({id(candidate.predicate) for candidate in table.values()}) == 1
 
 
-def test_an_index_over_nothing_is_empty():
+def test_index_without_rules_is_empty():
     root = compiling.compile_rules([], "v")
     assert (root.tables, root.label_tables, root.sets, root.rest) == ((), None, (), None)
 
 
-def test_the_worked_example_of_the_compiler_is_true(build, make_alert):
+def test_worked_example_of_the_compiler_is_correct(build, make_alert):
     rules = build(
         {"name": "r0", "when": {"labels.service": "checkout", "severity": "critical"}},
         {"name": "r1", "when": {"labels.service": ["checkout", "orders"]}},

@@ -61,7 +61,7 @@ def plainly(local, spans, days):
     zone=zones,
     after=st.integers(0, 8 * 24 * 60),
 )
-def test_it_holds_when_a_plain_reading_says_so(spans, days, zone, after):
+def test_interval_agrees_with_a_plain_evaluation(spans, days, zone, after):
     shape = intervals.Shape.model_validate(
         {
             "times": [{"start_time": start, "end_time": end} for start, end in spans],
@@ -86,13 +86,13 @@ def test_it_holds_when_a_plain_reading_says_so(spans, days, zone, after):
         ({"years": ["2026:2028"], "weekdays": ["sat"]}, "2028-02-26", "2029-02-24"),
     ],
 )
-def test_months_days_and_years_narrow_it_down(given, inside, outside):
+def test_months_days_and_years_limit_the_interval(given, inside, outside):
     interval = intervals.Shape.model_validate(given).interval()
     for text, holds in ((inside, True), (outside, False)):
         assert interval.holds(moment(datetime.fromisoformat(f"{text}T12:00+00:00"))) is holds
 
 
-def test_nothing_said_is_always():
+def test_empty_interval_always_holds():
     interval = intervals.Shape.model_validate({}).interval()
     assert all(interval.holds(moment(START + timedelta(hours=hours))) for hours in range(0, 1000, 7))
 
@@ -107,12 +107,12 @@ def test_nothing_said_is_always():
         {"times": [{"start_time": "25:00", "end_time": "26:00"}]},
     ],
 )  # fmt: skip
-def test_what_is_no_interval_is_refused(wrong):
+def test_invalid_interval_is_refused(wrong):
     with pytest.raises(pydantic.ValidationError):
         intervals.Shape.model_validate(wrong)
 
 
-def test_a_schedule_remembers_a_minute_and_no_more():
+def test_schedule_is_evaluated_for_each_minute():
     interval = intervals.Shape.model_validate({"times": [{"start_time": "12:00", "end_time": "12:01"}]}).interval()
     inside, outside = intervals.Schedule((interval,)), intervals.Schedule((interval,), outside=True)
     noon = START.replace(hour=12)

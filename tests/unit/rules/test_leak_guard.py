@@ -70,7 +70,7 @@ def test_intended_public_text_passes(text):
         (f"a {leak_guard.BROKEN}", "could not be rendered"),
     ],
 )
-def test_what_customers_must_not_see_is_found(text, what):
+def test_private_text_is_found(text, what):
     (*_, found) = [one for one in leak_guard.objections(text, ALLOWED) if what in one] or [""]
     assert what in found, leak_guard.objections(text, ALLOWED)
 
@@ -126,7 +126,7 @@ def hostile(chance: random.Random) -> str:
     return f"{before}{text}{after}"
 
 
-def test_of_ten_thousand_hostile_values_none_comes_through():
+def test_no_hostile_value_passes_the_leak_guard():
     chance = random.Random(20261121)
     through = [
         text for text in (hostile(chance) for _ in range(10_000)) if not leak_guard.objections(f"Down: {text}", ALLOWED)
@@ -141,21 +141,21 @@ PUMPS = [
 
 
 @pytest.mark.parametrize("pump", PUMPS)
-def test_no_text_takes_long_to_examine(pump):
+def test_any_text_is_examined_quickly(pump):
     for text in (pump * (leak_guard.MOST_CHARACTERS // len(pump)), pump * 2_000_000, pump * 30 + "zz!"):
         started = time.thread_time()
         leak_guard.objections(text)
         assert time.thread_time() - started < 0.5
 
 
-def test_an_snmp_identifier_is_objected_to_at_once():
+def test_snmp_identifier_is_refused_quickly():
     started = time.thread_time()
     assert leak_guard.objections("OID 1.3.6.1.4.1.9.9.2.1.1.2.1.3.1.1.2.3.4.5 is down") == ["an IP address"]
     assert leak_guard.objections("x." * 32 + "zz") == []
     assert time.thread_time() - started < 0.1
 
 
-def test_text_too_long_to_examine_is_an_objection():
+def test_text_over_the_length_limit_is_refused():
     assert leak_guard.objections("a " * 5_000) == []
     assert leak_guard.objections("a " * 5_000 + "a") == [
         "more than the 10000 characters that the leak guard can examine"

@@ -34,7 +34,7 @@ def test_unreachable_rule_never_decides(rules, given, destinations):
 
 @hypothesis.settings(max_examples=500, deadline=None)
 @hypothesis.given(narrow=agreement.condition, broad=agreement.condition, text=st.sampled_from(agreement.TEXTS))
-def test_what_is_said_to_be_implied_is(narrow, broad, text):
+def test_implied_condition_holds_whenever_the_narrower_one_holds(narrow, broad, text):
     def read(written):
         return registry.read(agreement_written(written))
 
@@ -85,11 +85,11 @@ def test_rule_behind_a_broader_one_is_unreachable(build, earlier, later):
         ({"when": {"labels.a": {"exists": True}}}, {"when": {"labels.a": {"matches": "^$"}}}),
     ],
 )
-def test_what_may_still_be_reached_is_not_doubted(build, first, second):
+def test_reachable_rule_gives_no_warning(build, first, second):
     assert unreachable(build, first, second) == []
 
 
-def test_equal_times_and_expressions_before_make_unreachable(build):
+def test_rule_behind_equal_schedule_and_expression_is_unreachable(build):
     night = {"during": {"times": [{"start_time": "22:00", "end_time": "06:00"}]}, "expr": "size(alert.labels) > 1"}
     assert unreachable(build, {"when": {}, **night}, {"when": {"labels.a": "1"}, **night}) == [("r1", "r0")]
 
@@ -99,7 +99,7 @@ def test_ten_thousand_rules_are_linted_quickly(build):
     assert unreachable(build, *rules, {"when": {"labels.service": "s17", "title": "x"}}) == [("r10000", "r17")]
 
 
-def test_rule_with_one_incident_for_everything_is_warned(build):
+def test_rule_with_one_incident_for_everything_gives_warning(build):
     said = "makes one incident of all alerts"
     assert said in doubted(build, {"open": OPEN})[0][1]
     assert said in doubted(build, {"when": {"source": "json", "severity": "page"}, "open": OPEN})[0][1]
@@ -112,14 +112,14 @@ def test_rule_with_one_incident_for_everything_is_warned(build):
         assert doubted(build, fine) == []
 
 
-def test_an_expression_with_nothing_before_it_is_doubted(build):
+def test_expression_without_other_conditions_gives_a_warning(build):
     (doubt,) = doubted(build, {"expr": "true", "open": OPEN})
     assert "evaluated for every alert" in doubt[1]
     assert doubted(build, {"expr": "true", "when": {"title": {"matches": "x"}}}) == []
     assert len(doubted(build, {"expr": "true", "when": {"title": {"contains": "x"}}})) == 1
 
 
-def test_a_source_that_is_not_configured_is_doubted(build):
+def test_unconfigured_source_gives_a_warning(build):
     rule = {"when": {"source": ["json", "alertmanger"]}}
     assert doubted(build, rule, world=WORLD) == [
         ("r0", 'there is no source "alertmanger"; did you mean "alertmanager"?')
@@ -127,7 +127,7 @@ def test_a_source_that_is_not_configured_is_doubted(build):
     assert doubted(build, rule) == []
 
 
-def test_label_absent_from_recorded_alerts_is_warned(build):
+def test_label_absent_from_recorded_alerts_gives_a_warning(build):
     rule = {
         "when": {"labels.servce": "x", "labels.region": "eu"},
         "labels": {"team": "a", "zone": {"from": "labels.az"}},
@@ -141,7 +141,7 @@ def test_label_absent_from_recorded_alerts_is_warned(build):
     assert doubted(build, rule) == []
 
 
-def test_warnings_have_places_and_errors_hide_them(folder, destinations):
+def test_warnings_have_positions_and_errors_hide_them(folder, destinations):
     path = folder(a="rules:\n  - {name: x, when: {}, open: []}\n  - {name: y, when: {source: z}, open: []}\n")
     report = check.check_folder(path, destinations, WORLD)
     assert [(problem.line, problem.column, problem.level) for problem in report.problems] == [
@@ -158,7 +158,7 @@ def test_warnings_have_places_and_errors_hide_them(folder, destinations):
     assert check.check_folder(path, destinations, WORLD).count("warning") == 0
 
 
-def test_broad_rule_with_possibly_empty_group_is_warned(build):
+def test_broad_rule_with_empty_group_gives_a_warning(build):
     said = "alerts that have none of labels.a, annotations.b become one incident"
     assert said in doubted(build, {"open": OPEN, "group_by": ["source", "labels.a", "annotations.b"]})[0][1]
     for fine in (
@@ -180,7 +180,7 @@ def test_broad_rule_with_possibly_empty_group_is_warned(build):
         ("Down", False),
     ],
 )
-def test_text_that_may_become_too_long_is_warned(build, title, warned):
+def test_possibly_too_long_text_gives_a_warning(build, title, warned):
     world = lint_warnings.LintContext(limits={"on-call": {"name": 200}})
     rule = {"name": "a", "when": {"labels.service": "web"}, "open": [{"at": "on-call", "name": title}]}
     found = doubted(build, rule, world=world)

@@ -18,7 +18,7 @@ def test_files_are_read_in_name_order(folder, destinations):
     assert [rule.name for rule in load.load(path, destinations).rules] == ["two", "one"]
 
 
-def test_a_rule_knows_its_file_and_line(folder, destinations):
+def test_rule_has_its_file_and_line(folder, destinations):
     rule = load.load(folder(b=TWO), destinations).rules[0]
     assert rule.place == "b.yaml:2"
 
@@ -38,7 +38,7 @@ def test_file_that_would_be_skipped_silently_is_refused(folder, destinations):
     assert told(path, destinations) == ["/b.yml: would not be read; name it .yaml"]
 
 
-def test_a_folder_that_is_not_there_is_refused(tmp_path, destinations):
+def test_missing_folder_is_refused(tmp_path, destinations):
     assert told(tmp_path / "none", destinations) == [": can't be read: No such file or directory"]
 
 
@@ -48,7 +48,7 @@ def test_files_without_rules_ignore_every_alert(folder, destinations, make_alert
     assert loaded.decide(make_alert(), 0).ignored
 
 
-def test_a_name_is_taken_once_over_all_files(folder, destinations):
+def test_rule_name_is_unique_over_all_files(folder, destinations):
     path = folder(a=ONE, b="# the same again\n" + ONE)
     assert told(path, destinations) == ['/b.yaml:2:16: rule "one": the name is taken by the rule at a.yaml:1']
 
@@ -66,20 +66,20 @@ def test_errors_of_all_files_are_reported_in_order(folder, destinations):
     assert places == ["/a.yaml:2:1", "/b.yaml:2:37", "/b.yaml:3:5", "/b.yaml:3:5", "/c.yaml:1:8"]
 
 
-def test_what_was_refused_says_everything_as_text(folder, destinations):
+def test_refusal_text_contains_position_and_caret(folder, destinations):
     with pytest.raises(load.Refused, match="a mapping") as refused:
         load.load(folder(a="rules: [5]\n"), destinations)
     assert "a.yaml:1:9" in str(refused.value)
     assert str(refused.value).endswith("^")
 
 
-def test_a_file_that_is_no_mapping_is_refused(folder, destinations):
+def test_file_without_a_mapping_is_refused(folder, destinations):
     assert told(folder(a="- 5\n"), destinations) == [
         '/a.yaml:1:1: a rule file is a mapping; put the list of rules under the key "rules:"'
     ]
 
 
-def test_the_version_follows_every_byte_and_every_name(folder, tmp_path, destinations):
+def test_version_depends_on_all_bytes_and_names(folder, tmp_path, destinations):
     def version(**files):
         for old in (tmp_path / "rules").glob("*"):
             old.unlink()
@@ -96,23 +96,23 @@ def test_defaults_of_a_destination_count_as_set(folder, destinations):
     assert load.load(path, destinations).rules[0].targets[0].fields == {}
 
 
-def test_a_rule_carries_its_owner_and_its_runbook(build):
+def test_rule_has_its_owner_and_runbook(build):
     rule = build({"owner": "team", "runbook": "look there"}).rules[0]
     assert (rule.common.owner, rule.common.runbook) == ("team", "look there")
 
 
-def test_rules_as_data_are_checked_just_the_same(destinations):
+def test_rules_given_as_data_are_validated(destinations):
     with pytest.raises(load.Refused) as refused:
         load.build([{"name": "x", "when": {"labels.a": 5, "b": "c"}, "open": []}], destinations)
     assert "did you mean" in str(refused.value)
 
 
-def test_numbers_in_data_are_texts_as_in_files(destinations, make_alert):
+def test_numbers_in_data_are_converted_to_text(destinations, make_alert):
     ruleset = load.build([{"name": "x", "when": {"labels.a": [5, True]}, "open": []}], destinations)
     assert ruleset.decide(make_alert({"a": "5"}), 0).response
     assert ruleset.decide(make_alert({"a": "true"}), 0).response
 
 
-def test_nothing_wrong_means_no_problems(folder, destinations):
+def test_valid_folder_has_no_problems(folder, destinations):
     report = check.check_folder(folder(a=ONE), destinations)
     assert (report.problems, report.files, len(report.rules.rules)) == ([], 1, 1)

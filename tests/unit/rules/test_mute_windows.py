@@ -16,7 +16,7 @@ def windows(ruleset, alert, now=NOON):
     return [((start - NOON) / HOUR, (end - NOON) / HOUR, name) for start, end, name in found]
 
 
-def test_rule_without_the_key_has_none(build, make_alert):
+def test_rule_without_mute_during_has_no_windows(build, make_alert):
     assert windows(build({}), make_alert()) == []
 
 
@@ -46,6 +46,6 @@ def test_windows_of_all_matched_rules_are_merged(build, make_alert):
 
 
 @pytest.mark.parametrize("always", [{}, [{}], [NIGHT, {"location": "Europe/Zurich"}]])
-def test_schedule_that_always_holds_is_refused(build, always):
+def test_permanent_mute_schedule_is_refused(build, always):
     with pytest.raises(load.Refused, match="applies at all times"):
         build({"mute_during": always})

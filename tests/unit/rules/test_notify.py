@@ -37,7 +37,7 @@ RULE = "{name: r, when: {}, open: []}"
         ),
     ],
 )
-def test_incident_notifies_whom_its_rules_name(text, names):
+def test_incident_notifies_the_notifiers_of_its_rules(text, names):
     assert notified(text) == names
 
 
@@ -51,17 +51,17 @@ def test_incident_notifies_whom_its_rules_name(text, names):
         (f"defaults: {{notify: [team-c]}}\nrules: [{RULE}]", '1:21: defaults: unknown notifier "team-c"'),
     ],
 )
-def test_unknown_notifier_is_reported_with_its_place(text, problem):
+def test_unknown_notifier_is_reported_with_its_position(text, problem):
     with pytest.raises(load.Refused, match="notifier") as refused:
         made(text)
     assert problem in str(refused.value)
 
 
-def test_any_name_is_accepted_where_notifiers_are_unknown():
+def test_any_name_is_accepted_without_known_notifiers():
     assert made("rules: [{name: r, when: {}, notify: [any], open: []}]", conftest.DESTINATIONS)
 
 
-def test_ignored_alerts_notify_nobody():
+def test_notify_and_ignore_exclude_each_other():
     with pytest.raises(load.Refused, match='"notify" and "ignore" exclude each other'):
         made("rules: [{name: r, when: {}, ignore: test, notify: [team-a]}]")
 
@@ -84,7 +84,7 @@ def review_of(review: str):
     return target
 
 
-def test_review_reminds_and_escalates():
+def test_review_settings_configure_reminders_and_escalation():
     target = review_of("{remind_every: 10m, escalate_after: 25m, escalate_to: [team-b]}")
     assert (target.remind_every, target.escalate_after, target.escalate_to) == (600_000_000, 1_500_000_000, ("team-b",))
     assert target.deadline == 0
@@ -101,7 +101,7 @@ def test_review_reminds_and_escalates():
         ("{escalate_after: 5m, escalate_to: [team-c]}", 'unknown notifier "team-c"; did you mean'),
     ],
 )
-def test_mistaken_review_is_reported(review, problem):
+def test_invalid_review_settings_are_reported(review, problem):
     with pytest.raises(load.Refused) as refused:
         review_of(review)
     assert problem in str(refused.value)

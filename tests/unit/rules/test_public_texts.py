@@ -95,7 +95,7 @@ def test_none_of_200_ordinary_sentences_is_held_back():
         ("alert.annotations.zone", "eu-central A"),
     ],
 )
-def test_what_a_rule_declares_is_shown(name, value):
+def test_declared_value_is_published(name, value):
     assert posted(*opened(value, name)) == {"title": LITERAL + value, "message": "Sorry."}
 
 
@@ -116,7 +116,7 @@ def rendered(fields, labels, allowed=DECLARED):
     return public_texts.render(fields, context_of(labels), allowed, ("acme.com",))
 
 
-def test_what_the_router_makes_itself_needs_no_declaration():
+def test_router_variables_need_no_declaration():
     text = "{{ incident.reference }} {{ incident.severity }} {{ incident.opened_at | date: '%H:%M' }}"
     assert rendered({"title": text}, {}) == ({"title": "IR-1 major 00:00"}, "")
 
@@ -138,7 +138,7 @@ def test_what_the_router_makes_itself_needs_no_declaration():
         "{% for x in alert.labels %}{{ x[1] }}{% endfor %}",
     ],
 )
-def test_no_template_reaches_what_is_not_declared(text):
+def test_no_template_renders_an_undeclared_value(text):
     labels = {"other": "hunter2", "listed": "Europe", "Europe": "hunter2"}
     shown = rendered({"title": text}, labels)
     assert "which the rule does not declare as public" in shown.objection
@@ -157,7 +157,7 @@ def test_value_matching_its_pattern_is_still_searched():
     assert shown.objection == "the name of a machine in alert.labels.region"
 
 
-def test_every_field_is_covered_also_lists_and_mappings():
+def test_nested_fields_are_checked_for_undeclared_variables():
     for fields in (
         {"postmortem_url": "https://acme.com/{{ alert.labels.other }}"},
         {"components": ["{{ alert.labels.other }}"]},
@@ -184,13 +184,13 @@ def test_link_with_variable_must_have_an_allowed_host(link, label, objected):
     assert shown.objection == ("a link to a host that is not allowed" if objected else "")
 
 
-def test_a_part_that_fails_is_told():
+def test_failing_template_gives_an_objection():
     allowed = {"alert.labels.n": decisions.Allowed(("x",))}
     shown = rendered({"title": "{{ alert.labels.n | divided_by: 0 }}"}, {"n": "x"}, allowed)
     assert shown == ({"title": leak_guard.BROKEN}, "a part that could not be rendered")
 
 
-def test_invisible_characters_of_literal_text_are_left_out():
+def test_invisible_characters_of_literal_text_are_removed():
     assert rendered({"title": "Do\u200bwn \u202e", "components": ["A\u2060PI"]}, {}) == (
         {"title": "Down ", "components": ["API"]},
         "",

@@ -16,13 +16,13 @@ def only(build, **opening):
     return target
 
 
-def test_review_without_deadline_waits_forever(build):
+def test_review_without_a_deadline_never_times_out(build):
     target = only(build)
     assert (target.publish, target.deadline, target.at_deadline) == ("review", 0, "dismiss")
 
 
 @pytest.mark.parametrize(("then", "said"), [({}, "dismiss"), ({"on_timeout": "publish"}, "publish")])
-def test_a_deadline_says_what_then(build, then, said):
+def test_review_deadline_has_its_configured_action(build, then, said):
     target = only(build, review={"timeout": "15m", **then})
     assert (target.deadline, target.at_deadline) == (900_000_000, said)
 
@@ -40,7 +40,7 @@ def test_test_alert_has_its_own_incident(build, make_alert):
     assert rules.decide(make_alert({"a": "x", "test": "false"}), 0).incident_key == real
 
 
-def test_so_it_is_where_several_rules_decide(build, make_alert):
+def test_test_alert_of_several_rules_has_own_incident(build, make_alert):
     rules = build({"continue": True}, {"severity": "critical"})
     tried = rules.decide(make_alert({"test": "yes"}), 0)
     assert tried.incident_key.endswith(" (test)")
@@ -71,7 +71,7 @@ def warned(folder, text, **more):
     return [f"{problem.line}:{problem.column}: {problem.message}" for problem in report.problems]
 
 
-def test_literal_text_is_warned_about_and_never_refused(folder):
+def test_private_literal_text_gives_only_a_warning(folder):
     first, second, third = warned(folder, LITERAL)
     assert first.startswith('8:16: rule "leaky": customers will read an IP address in "10.0.0.1 is down, mail"')
     assert second.startswith('10:27: rule "leaky": customers will read an e-mail address in "Mail root@localhost"')
@@ -80,11 +80,11 @@ def test_literal_text_is_warned_about_and_never_refused(folder):
     assert "pages.allowed_hosts" in third
 
 
-def test_hosts_that_the_configuration_allows_may_be_named(folder):
+def test_allowed_hosts_may_be_named(folder):
     assert len(warned(folder, LITERAL, hosts=("acme.com",))) == 2
 
 
-def test_invisible_characters_and_empty_permissions_are_warned_of(folder):
+def test_invisible_characters_and_empty_permissions_give_warnings(folder):
     text = 'rules: [{name: r, when: {}, group_by: [title], allow_text: [""], open: [{at: page, title: "a\\u200bb"}]}]'
     assert warned(folder, text) == [
         '1:60: rule "r": an empty text in allow_text allows nothing',
@@ -92,7 +92,7 @@ def test_invisible_characters_and_empty_permissions_are_warned_of(folder):
     ]
 
 
-def test_declarations_of_public_variables_travel_with_the_target(folder):
+def test_target_contains_the_declarations_of_its_variables(folder):
     text = """
 lists: {regions: [us, eu]}
 defaults: {public: {alert.labels.region: {in: regions}, alert.labels.unused: {values: [x]}}}
@@ -128,7 +128,7 @@ def test_follow_severity_is_off_by_default(build, make_alert, follow):
     assert build(rule).decide(make_alert(), 0).response.follows_severity is bool(follow)
 
 
-def test_page_without_a_status_for_monitoring_refuses_it(build):
+def test_monitoring_is_refused_without_a_monitoring_status(build):
     with pytest.raises(load.Refused, match=r'"page" \(kind page\) has no status for a monitored post'):
         only(build, resolve={"monitor_for": "15m", "message": "It works again."})
     assert only(build, resolve="review").ending == decisions.Ending(review=True)
@@ -152,14 +152,14 @@ rules:
 """
 
 
-def test_monitoring_message_obeys_the_rules_of_public_texts(folder):
+def test_monitoring_message_is_checked_as_public_text(folder):
     page = {"opening": Updated, "monitoring": "monitoring"}
     (said,) = warned(folder, MONITORED.replace("MESSAGE", "10.0.0.1 is up again"), **page)
     assert said.startswith('9:46: rule "r": customers will read an IP address in "10.0.0.1 is up again"')
     assert warned(folder, MONITORED.replace("MESSAGE", "It works in {{ alert.labels.region }}."), **page) == []
 
 
-def test_variables_of_the_monitoring_travel_with_the_target(folder):
+def test_target_contains_the_variables_of_monitoring_texts(folder):
     text = MONITORED.replace("MESSAGE", "It works in {{ alert.labels.region }}.")
     page = dataclasses.replace(conftest.DESTINATIONS["page"], opening=Updated, monitoring="monitoring")
     (target,) = load.load(folder(a=text), {"page": page}).rules[0].targets

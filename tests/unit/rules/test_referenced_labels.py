@@ -41,15 +41,15 @@ def found(folder, destinations):
         *("cluster", "copied", "region", "titled", "quoted.name"),
     ],
 )
-def test_labels_are_found_wherever_rules_name_them(found, name):
+def test_labels_are_found_anywhere_in_rules(found, name):
     assert name in found
 
 
-def test_what_no_rule_names_is_not_found(found):
+def test_unreferenced_labels_are_not_found(found):
     assert not {"instance", "web", "fixed"} & found
 
 
-def test_parts_of_rules_may_hold_mappings_in_tuples():
+def test_mappings_in_tuples_are_searched_for_labels():
     """Only a tuple of texts is a public variable. Other tuples are searched like lists."""
     assert set(referenced_labels._of_parts(("x", {"title": "{{ alert.labels.region }}"}, 3))) == {"region"}
     assert set(referenced_labels._of_parts(("alert", "labels", "region"))) == {"region"}

@@ -27,7 +27,7 @@ def test_a_good_file_is_loaded(path, destinations, tmp_path):
 
 
 @pytest.mark.parametrize("path", BAD, ids=lambda path: path.name)
-def test_a_bad_file_gives_every_message_it_announces(path, destinations, tmp_path):
+def test_bad_file_gives_its_declared_messages(path, destinations, tmp_path):
     lines = path.read_text().splitlines()
     expected = sorted(
         (level, line.removeprefix(mark)) for mark, level in MARKS.items() for line in lines if line.startswith(mark)
@@ -39,6 +39,6 @@ def test_a_bad_file_gives_every_message_it_announces(path, destinations, tmp_pat
 
 
 @pytest.mark.parametrize("name", registry.CONDITIONS)
-def test_every_condition_has_good_and_a_bad_case(name):
+def test_every_condition_has_good_and_bad_cases(name):
     assert (FOLDER / f"{name}.good.yaml").is_file()
     assert (FOLDER / f"{name}.bad.yaml").is_file()

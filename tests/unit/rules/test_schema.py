@@ -64,7 +64,7 @@ def test_every_example_of_the_manual_validates(example):
 @pytest.mark.parametrize(
     "name", ["shape", "defaults", "ignore", "timing", "during", "severity", "gt", "exists", "open"]
 )
-def test_structurally_wrong_cases_do_not_validate(name):
+def test_structurally_invalid_cases_do_not_validate(name):
     data = documents.read(CASES / f"{name}.bad.yaml").data
     assert data is not None
     if name == "gt":  # A schema can't require a number in a text, but it can reject a list.
@@ -101,7 +101,7 @@ def test_structurally_wrong_cases_do_not_validate(name):
         {"tests": [{"name": "t", "alerts": [{"at": "soon"}]}]},
     ],
 )
-def test_what_is_wrong_in_shape_does_not_validate(wrong):
+def test_invalid_structure_does_not_validate(wrong):
     assert complaints(TESTED, wrong)
 
 
@@ -134,7 +134,7 @@ def test_everything_the_loader_accepts_validates():
 
 
 @pytest.mark.parametrize("name", [*fields.PLAIN, *(f"{part}.a-b.c/d" for part in fields.NAMED)])
-def test_loader_and_schema_know_the_same_fields(name):
+def test_loader_and_schema_accept_the_same_fields(name):
     assert fields.parse(name).name == name
     assert complaints(TESTED, {"rules": [{"name": "x", "when": {name: "y"}, "group_by": [name], "open": []}]}) == []
 
@@ -172,12 +172,12 @@ def test_every_condition_and_group_is_described():
         rule_tests.Arrival, rule_tests.Action, rule_tests.ExpectedResult, rule_tests.Operation,
     ],
 )  # fmt: skip
-def test_every_key_says_what_it_is_for(shape):
+def test_every_field_of_the_shapes_has_a_description(shape):
     assert all(field.description for field in shape.model_fields.values())
     assert all(not field.description.endswith(".") for field in shape.model_fields.values())
 
 
-def test_destination_offers_optional_fields_of_its_own():
+def test_destination_has_its_own_optional_fields():
     (page,) = [
         entry
         for entry in schema.rule_file_schema(REAL)["$defs"]["rule"]["properties"]["open"]["items"]["anyOf"]
@@ -187,12 +187,12 @@ def test_destination_offers_optional_fields_of_its_own():
     assert page["required"] == ["at"]
 
 
-def test_without_destinations_anything_may_be_opened():
+def test_schema_without_destinations_accepts_any_destination():
     made = validator({})
     assert complaints(made, {"rules": [{"name": "x", "when": {}, "open": [{"at": "y", "z": 1}]}]}) == []
 
 
-def test_the_schema_says_what_it_is_of():
+def test_schema_has_a_title_and_a_dialect():
     made = schema.rule_file_schema({})
     assert (made["title"], made["$schema"]) == (
         "incident-router rule file",
@@ -200,7 +200,7 @@ def test_the_schema_says_what_it_is_of():
     )
 
 
-def test_references_lead_somewhere():
+def test_all_references_in_the_schema_resolve():
     for destinations in (REAL, conftest.DESTINATIONS, {}):
         made = schema.rule_file_schema(destinations)
         wanted = set(re.findall(r'"\$ref": "#/\$defs/([^"]+)"', json.dumps(made)))

@@ -24,11 +24,11 @@ def test_sender_s_severity_is_mapped_to_a_standard_one(make_alert, word, severit
     assert severity_aliases.severity(make_alert(severity=word)) is severities.parse(severity)
 
 
-def test_the_label_speaks_where_the_sender_says_nothing(make_alert):
+def test_severity_label_applies_without_a_sender_severity(make_alert):
     assert severity_aliases.severity(make_alert({"severity": "page"})) is severities.Severity.CRITICAL
     assert severity_aliases.severity(make_alert({"severity": "page"}, severity="info")) is severities.Severity.INFO
 
 
 @pytest.mark.parametrize("word", severities.WORDS)
-def test_the_ladder_s_own_words_mean_themselves(make_alert, word):
+def test_standard_severity_names_map_to_themselves(make_alert, word):
     assert severity_aliases.severity(make_alert(severity=word)) is severities.parse(word)

@@ -42,7 +42,7 @@ def read(kind: str, fields: dict[str, Any]) -> tuple[list[str], list[str]]:
 
 
 @pytest.mark.parametrize(("kind", "field"), CASES)
-def test_a_template_stands_for_any_text(kind, field):
+def test_text_fields_accept_a_template(kind, field):
     assert read(kind, {field: templated(accounts.ACCOUNTS[kind].fields[field])}) == ([], [])
 
 

@@ -61,12 +61,12 @@ def rendered(text):
         ("{% raw %}{{ literal }}{% endraw %}", "{{ literal }}"),
     ],
 )
-def test_texts_are_rendered(text, result):
+def test_templates_are_rendered(text, result):
     assert templates.problems(text) == ()
     assert rendered(text) == result
 
 
-def test_every_variable_there_is_can_be_used():
+def test_every_variable_is_accepted_in_templates():
     for root, parts in templates.NAMES.items():
         assert set(CONTEXT[root]) == set(parts)
         for part in parts:
@@ -75,11 +75,11 @@ def test_every_variable_there_is_can_be_used():
             )
 
 
-def test_a_missing_label_is_nothing():
+def test_missing_label_renders_as_empty_text():
     assert rendered("in {{ alert.labels.region }}{{ alert.annotations.nothing.at.all }}!") == "in !"
 
 
-def test_texts_are_rendered_at_any_depth():
+def test_nested_templates_are_rendered():
     fields = {"a": [{"b": "{{ alert.title }}"}, 5], "c": True, "d": None, "e": ("{{ alert.source }}",), "f": "x"}
     assert templates.render(fields, CONTEXT) == {"a": [{"b": "5xx"}, 5], "c": True, "d": None, "e": ["am"], "f": "x"}
     assert fields["a"][0]["b"] == "{{ alert.title }}"
@@ -105,11 +105,11 @@ def test_texts_are_rendered_at_any_depth():
         ("{% for n in (1..10000000) %}x{% endfor %}", "the template fails for an alert without labels: loop"),
     ],
 )
-def test_what_is_wrong_is_told_when_rules_load(text, problem):
+def test_template_error_is_reported_on_load(text, problem):
     assert any(told.startswith(problem) for told in templates.problems(text)), templates.problems(text)
 
 
-def test_all_that_is_wrong_is_told_at_once():
+def test_all_template_errors_are_reported_together():
     assert len(templates.problems("{{ a }}{{ b.c }}{{ alert.title | d | e }}")) == 4
 
 
@@ -118,13 +118,13 @@ def test_text_that_fails_for_alert_becomes_its_title():
     assert rendered("{% if alert.labels.service %}{{ 6 | divided_by: 0 }}{% endif %}") == "5xx"
 
 
-def test_a_text_can_t_tell_the_time():
+def test_template_cannot_read_the_current_time():
     assert rendered("{{ 'now' | date: '%Y' }}{{ 'today' | date: '%Y' }}") == "nowtoday"
     assert rendered("{{ '10:00' | date: '%Y' }}") == "10:00"
 
 
 @pytest.mark.parametrize("text", ["{{ alert.title.__class__ }}", "{{ alert.labels.__class__.__mro__ }}"])
-def test_no_code_can_be_reached(text):
+def test_template_cannot_access_python_attributes(text):
     assert rendered(text) == ""
 
 
@@ -158,7 +158,7 @@ def test_failing_filter_does_not_prevent_rendering(text, name, argument):
         ("incident.reference", ("incident", "reference")),
     ],
 )
-def test_a_variable_is_named_as_in_a_template(name, way):
+def test_variable_name_is_parsed_as_in_templates(name, way):
     assert templates.variable(name) == way
     assert templates.variables(f"x {{{{ {name} | upcase }}}} y") == (way,)
 
@@ -175,7 +175,7 @@ def test_a_variable_is_named_as_in_a_template(name, way):
         ("", "not the name of a variable"),
     ],
 )
-def test_what_is_no_variable_is_told(name, said):
+def test_invalid_variable_is_refused_with_advice(name, said):
     with pytest.raises(templates.Unknown, match=re.escape(said)):
         templates.variable(name)
 

@@ -32,13 +32,13 @@ def matches(ruleset, alert, now=0):
         ),
     ],
 )
-def test_groups_hold_as_their_words_say(build, make_alert, when, holds, fails):
+def test_any_all_and_none_groups_are_evaluated(build, make_alert, when, holds, fails):
     ruleset = build({"when": when})
     assert all(matches(ruleset, make_alert(labels)) for labels in holds)
     assert not any(matches(ruleset, make_alert(labels)) for labels in fails)
 
 
-def test_what_all_of_unless_says_is_left_out(build, make_alert):
+def test_alert_matching_all_unless_conditions_is_excluded(build, make_alert):
     ruleset = build({"when": {"labels.a": "1"}, "unless": {"labels.env": "staging", "title": {"contains": "test"}}})
     assert matches(ruleset, make_alert({"a": "1", "env": "staging"}, title="real"))
     assert matches(ruleset, make_alert({"a": "1"}, title="test"))
@@ -53,7 +53,7 @@ def test_failing_expression_counts_as_false(build, make_alert):
     assert not matches(ruleset, make_alert({"a": "1", "b": "\ud800"}, title="\ud800"))
 
 
-def test_expression_is_evaluated_only_if_all_else_matches(build, make_alert, monkeypatch):
+def test_expression_is_evaluated_only_after_other_conditions_match(build, make_alert, monkeypatch):
     ruleset = build({"when": {"labels.a": "1"}, "expr": "true"})
     (expression,) = ruleset.rules[0].other_conditions.cel_expressions
     asked = []

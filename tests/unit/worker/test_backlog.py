@@ -41,22 +41,22 @@ def test_earlier_accepted_deliveries_delay_the_end(accepted_at, expected):
     assert Waits(accepted_at).holds_back(LATER) is expected
 
 
-def test_nothing_is_held_back_before_its_time():
+def test_end_is_not_delayed_before_its_time():
     assert not Waits(NOW).holds_back(ENDS_AT - SECOND)
 
 
-def test_an_end_is_not_held_back_for_ever():
+def test_end_is_delayed_for_a_limited_time():
     waits = Waits(NOW)
     assert waits.holds_back(LATER)
     assert waits.holds_back(LATER + ending.LONGEST_WAIT)
     assert not waits.holds_back(LATER + ending.LONGEST_WAIT + 1)
 
 
-def test_wait_begins_with_the_first_look_after_downtime():
+def test_wait_starts_with_the_first_check_after_downtime():
     assert Waits(NOW).holds_back(ENDS_AT + 10 * ending.LONGEST_WAIT)
 
 
-def test_another_end_of_an_incident_waits_separately():
+def test_later_end_of_an_incident_waits_separately():
     waits = Waits(NOW)
     assert waits.holds_back(LATER)
     assert waits.holds_back(LATER + 10 * ending.LONGEST_WAIT, firing(ENDS_AT + SECOND))

@@ -8,7 +8,7 @@ def batch(count: int, size: int = 100) -> list[inbox.InboxEntry]:
     return [inbox.InboxEntry(b"1-1", b"", size)] * count
 
 
-def test_a_worker_that_keeps_up_reads_the_least():
+def test_worker_without_backlog_reads_the_minimum():
     hunger = batch_size.BatchSizer(512, 4096)
     hunger.fed(batch(3))
     assert hunger.count == 512
@@ -25,7 +25,7 @@ def test_batches_grow_with_the_inbox_and_shrink_immediately():
     assert hunger.count == 512
 
 
-def test_large_deliveries_are_read_only_as_they_fit():
+def test_batch_size_is_limited_by_delivery_size():
     hunger = batch_size.BatchSizer(512, 4096)
     hunger.fed(batch(512, 100_000))
     assert hunger.count == batch_size.MOST_BYTES // 100_000
@@ -33,7 +33,7 @@ def test_large_deliveries_are_read_only_as_they_fit():
     assert hunger.count == 1, "one is always read, however large"
 
 
-def test_a_read_that_found_nothing_says_nothing():
+def test_empty_read_keeps_the_batch_size():
     hunger = batch_size.BatchSizer(512, 4096)
     hunger.fed(batch(512))
     hunger.fed([])

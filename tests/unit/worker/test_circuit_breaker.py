@@ -22,7 +22,7 @@ def after(*fates: bool, now: int = NOW) -> circuit_breaker.CircuitBreaker:
     return state
 
 
-def test_few_failures_are_forgotten_after_a_success():
+def test_success_resets_the_failure_count():
     assert after(*[False] * 4).open_until(NOW) == 0
     assert after(*[False] * 4, True, *[False] * 4).open_until(NOW) == 0
     assert after(*[False] * 4, True) is circuit_breaker.CLOSED
@@ -34,11 +34,11 @@ def test_five_failures_open_the_circuit_for_30_seconds():
     assert after(*[False] * 5).open_until(until) == 0
 
 
-def test_calls_under_way_do_not_prolong_the_opening():
+def test_concurrent_failures_do_not_extend_the_open_period():
     assert after(*[False] * 5).until == after(*[False] * 40).until
 
 
-def test_one_probe_goes_first_and_others_wait():
+def test_half_open_circuit_allows_a_single_probe():
     opened = after(*[False] * 5)
     later = opened.until
     probing = opened.with_probe(later)
@@ -49,7 +49,7 @@ def test_one_probe_goes_first_and_others_wait():
     assert 15 * SECOND <= worse.until - later <= 30 * SECOND
 
 
-def test_a_long_outage_makes_no_longer_rests():
+def test_open_period_is_at_most_30_seconds():
     state, now = after(*[False] * 5), NOW
     for _ in range(20):
         now = state.until
@@ -180,7 +180,7 @@ def unknown(cause: errors.Failure) -> errors.Failure:
     return other
 
 
-def test_refused_repeat_of_open_is_no_vendor_failure():
+def test_rejected_repeat_of_open_is_not_a_failure():
     at = circuit_breaker.CircuitBreakers(random.Random(1))
     for _ in range(9):
         at.record("x", unknown(errors.Permanent("422", status=422)), NOW, "open")
@@ -198,7 +198,7 @@ def test_persistently_failing_creates_count_despite_successful_resolutions():
     assert at.health["x"].works
 
 
-def test_single_failure_of_kind_is_outlived_by_successes():
+def test_successes_end_a_single_failure_of_another_kind():
     at = circuit_breaker.CircuitBreakers(random.Random(1))
     at.record("x", errors.Unanswered("503"), NOW, "update")
     at.record("x", None, NOW + SECOND, "resolve")
@@ -230,7 +230,7 @@ def test_other_failures_allow_a_recovery_every_30_seconds():
     assert recoveries == 5
 
 
-def test_a_clock_that_steps_back_prolongs_no_rest():
+def test_clock_set_back_does_not_extend_open_period():
     at = circuit_breaker.CircuitBreakers(random.Random(1))
     for _ in range(5):
         at.record("x", errors.Unanswered("no answer"), NOW)

@@ -21,7 +21,7 @@ FIRES, ENDS = said("a", "firing", 100), said("a", "resolved", 100)
 
 
 @pytest.mark.parametrize("alerts", [(FIRES, ENDS), (ENDS, FIRES), (said("b", "firing", 1), ENDS, FIRES)])
-def test_firing_alert_is_named_in_any_order(alerts):
+def test_conflict_names_the_firing_alert_in_any_order(alerts):
     assert conflicting_alerts.find_conflict(delivered(*alerts)) == FIRES
 
 
@@ -39,5 +39,5 @@ def test_firing_alert_is_named_in_any_order(alerts):
     ],
     ids=["none", "fires", "ends", "twice", "ended twice", "another", "again", "no start of its own"],
 )
-def test_what_fits_together_is_no_contradiction(alerts):
+def test_consistent_alerts_are_not_a_conflict(alerts):
     assert conflicting_alerts.find_conflict(delivered(*alerts)) is None

@@ -20,7 +20,7 @@ class Conflicting:
         return refuse
 
 
-def test_open_that_met_conflict_has_an_unknown_outcome():
+def test_open_answered_with_conflict_has_an_unknown_outcome():
     place = SimpleNamespace(destination=Conflicting())
     with pytest.raises(errors.Unanswered, match="it is so already") as caught:
         asyncio.run(vendor_calls.call_vendor(place, scripted.operation("open", {})))

@@ -54,13 +54,13 @@ def wanted(one: incidents.Incident, of=None, *, at=None, **more) -> publications
     return desired_state.DesiredStateBuilder(render, **more).build(one, of or known(), [], at or place())
 
 
-def test_forbidden_text_makes_the_post_wait():
+def test_private_text_requires_a_review():
     desired = wanted(opened(), render_public=render_public)
     assert desired.review_cause == LEAK
     assert desired.publish == "auto"
 
 
-def test_what_only_the_company_sees_is_not_examined():
+def test_internal_content_is_not_examined_for_leaks():
     assert wanted(opened(), render_public=render_public, at=place(public=False)).review_cause is None
 
 
@@ -96,7 +96,7 @@ def test_decision_applies_to_its_episode_and_page():
     assert not wanted(one, earlier).present
 
 
-def test_the_policy_holds_for_every_page():
+def test_policy_applies_to_every_page():
     policy = desired_state.Policy(frozen=FROZEN, tripped=TRIPPED, min_update_interval=5, observe_interval=7)
     desired = wanted(opened(), policy=policy)
     assert (desired.frozen, desired.review_cause) == (FROZEN, TRIPPED)
@@ -105,7 +105,7 @@ def test_the_policy_holds_for_every_page():
     assert (private.min_update_interval, private.observe_interval) == (0, 7)
 
 
-def test_leak_is_the_first_reason_to_wait():
+def test_leak_precedes_the_guard_as_review_reason():
     desired = wanted(opened(), render_public=render_public, policy=desired_state.Policy(tripped=TRIPPED))
     assert desired.review_cause == LEAK
 
@@ -118,7 +118,7 @@ def test_test_incident_is_silent_only_on_public_pages(said):
 
 
 @pytest.mark.parametrize("said", ["false", "no", "0", "", "integration"])
-def test_what_only_mentions_tests_is_none(said):
+def test_false_test_label_does_not_suppress_the_post(said):
     assert wanted(opened(labels={"test": said})).suppressed is None
 
 
@@ -127,14 +127,14 @@ def test_review_settings_of_the_rule_are_included():
     assert (desired.publish, desired.deadline, desired.at_deadline) == ("review", 9, "publish")
 
 
-def test_pardons_are_for_one_publication_of_one_episode():
+def test_redrive_and_discard_apply_to_one_publication():
     one = opened(redriven_at={"e1/page": 5}, discarded_at={"e0/page": 6})
     assert (wanted(one).redriven_at, wanted(one).discarded_at) == (5, 0)
     earlier = publications.Publication("e0", "page", content=publications.Content(MAJOR, {}))
     assert (wanted(one, earlier).redriven_at, wanted(one, earlier).discarded_at) == (0, 6)
 
 
-def test_end_refers_to_the_last_sent_content():
+def test_resolution_uses_the_last_sent_content():
     last = publications.Content(MAJOR, {"title": "as it was"})
     closed = opened(status="closed")
     assert wanted(closed, known(state="open", content=last)).content is last
@@ -229,13 +229,13 @@ def test_quiet_incident_is_monitored_where_shown():
     assert (draft.present, draft.monitored, "update_status" in draft.content.fields) == (True, False, False)
 
 
-def test_post_without_monitoring_stays_beside_a_monitored_one():
+def test_monitoring_applies_only_to_posts_that_configure_it():
     other = msgspec.structs.replace(target(ending=MONITORING), destination="other")
     desired = wanted(quiet(target(), other), known(**OPEN))
     assert (desired.present, desired.monitored, desired.content.fields["message"]) == (True, False, "m")
 
 
-def test_post_that_was_monitored_gets_its_status_back():
+def test_refired_monitored_post_returns_to_its_firing_status():
     one = opened(target(ending=MONITORING))
     assert wanted(one, known(**OPEN, monitored=True)).content.fields["update_status"] == "X"
     assert "update_status" not in wanted(one, known(**OPEN)).content.fields
@@ -252,7 +252,7 @@ def test_monitoring_with_a_leak_waits_or_uses_fallback():
     assert spared.content.fields["update_message"] == "Fixed."
 
 
-def test_only_public_posts_end_with_a_reviewer():
+def test_only_public_posts_require_a_resolution_review():
     one = opened(target(ending=decisions.Ending(review=True)))
     assert wanted(one).ends_by_review
     assert not wanted(one, at=place(public=False)).ends_by_review
@@ -271,7 +271,7 @@ def test_reviewer_s_update_text_does_not_replace_the_message():
 
 
 @pytest.mark.parametrize("label", ["true", "1"])
-def test_test_is_marked_in_internal_titles(label):
+def test_test_incident_is_marked_in_internal_titles(label):
     one = opened(labels={"test": label})
     private, page = wanted(one, at=place(public=False)), wanted(one)
     assert private.content.fields == {"title": "[TEST] 10.0.0.1", "message": "m"}

@@ -29,7 +29,7 @@ def earlier(**more) -> publications.Publication:
     return publications.Publication("e1", "devhelm", **given)
 
 
-def test_what_we_have_ended_is_taken_up_again():
+def test_post_ended_by_the_router_is_reopened():
     desired = wanted(earlier())
     assert (desired.reopen_vendor_id, desired.is_previous_closed) == ("v1", True)
 
@@ -43,7 +43,7 @@ def test_what_we_have_ended_is_taken_up_again():
         (earlier(state="open", ended=False, dead="422"), True),
     ],
 )
-def test_what_is_not_ended_by_us_is_not(before, settled):
+def test_post_not_ended_by_router_is_not_reopened(before, settled):
     desired = wanted(before)
     assert (desired.reopen_vendor_id, desired.is_previous_closed) == ("", settled)
 
@@ -56,7 +56,7 @@ def test_only_the_previous_episode_can_be_reopened():
 
 
 @pytest.mark.parametrize(("reopened", "linked"), [(False, "v1"), (True, "")])
-def test_page_is_not_linked_to_an_existing_post(reopened, linked):
+def test_page_post_is_not_linked_to_reopened_incident(reopened, linked):
     page = dataclasses.replace(AT, name="page", kind=dataclasses.replace(KIND, adopts=True), follows="devhelm")
     followed = publications.Publication("e2", "devhelm", state="open", vendor_id="v1", reopened=reopened)
     desired = wanted(followed, at=page)

@@ -27,7 +27,7 @@ def ask(at, kind="update", *, vendor_id="v1", attempts=0):
 
 
 @pytest.mark.parametrize("kind", ["update", "publish", "resolve", "dismiss", "observe"])
-def test_object_that_is_not_there_is_missing(kind):
+def test_deleted_object_is_reported_as_missing(kind):
     at = vendor.Vendor()
     with pytest.raises(not_found.Missing, match="404"):
         ask(at, kind)
@@ -43,7 +43,7 @@ def test_object_found_by_second_read_is_not_missing():
     assert at.probes == 0
 
 
-def test_rejection_of_a_readable_object_counts_finally():
+def test_repeated_rejection_of_a_readable_object_is_final():
     at = vendor.Vendor()
     at.incidents["v1"] = {"state": "open"}
     at.missing = [vendor.not_found()]
@@ -52,7 +52,7 @@ def test_rejection_of_a_readable_object_counts_finally():
 
 
 @pytest.mark.parametrize("problem", [vendor.not_found(), vendor.permanent(), vendor.temporary(), vendor.unanswered()])
-def test_account_that_cannot_be_read_proves_nothing(problem):
+def test_unreadable_account_does_not_prove_absence(problem):
     at = vendor.Vendor()
     at.unreadable = problem
     with pytest.raises((errors.Temporary, errors.Unanswered)) as caught:
@@ -60,7 +60,7 @@ def test_account_that_cannot_be_read_proves_nothing(problem):
     assert not isinstance(caught.value, not_found.Missing)
 
 
-def test_other_not_found_errors_are_rejections_finally():
+def test_repeated_other_not_found_errors_are_rejections():
     """For example, a component or a page that an open names."""
     at = vendor.Vendor()
     at.before = [vendor.not_found(), vendor.not_found()]
@@ -83,19 +83,19 @@ def test_three_answers_over_a_minute_are_proof():
     assert (found.state, found.gone, found.problem) == ("dismissed", True, not_found.PROBLEM)
 
 
-def test_many_answers_within_seconds_are_no_proof():
+def test_many_responses_within_seconds_do_not_prove_absence():
     found = OPEN
     for second in range(30):
         found = noted(found, second)
     assert (found.state, found.missing_answers) == ("open", 30)
 
 
-def test_two_answers_far_apart_are_no_proof():
+def test_two_responses_do_not_prove_absence():
     assert not noted(noted(OPEN, 0), 3600).gone
 
 
 @pytest.mark.parametrize("keeps", [True, False])
-def test_unfinished_operation_waits_for_the_next_answer(keeps):
+def test_unfinished_operation_waits_for_the_next_response(keeps):
     intent = publications.Intent("resolve", 3, NOW, CONTENT)
     begun = publications.Publication("e1", "on-call", state="open", vendor_id="v1", number=3, intent=intent)
     found = noted(begun, 0, keeps_intent=keeps)

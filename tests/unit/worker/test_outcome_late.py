@@ -24,7 +24,7 @@ def shown(entries=("1", "2", "3"), told=("first", "over"), **more):
 
 
 @pytest.mark.parametrize("seen", [shown(), shown(entries=("1", "2"))], ids=["own text in an update", "status alone"])
-def test_own_change_was_carried_out_late(seen):
+def test_late_change_of_the_router_reopens_the_post(seen):
     after = operation_outcome.verified(KNOWN, seen, NOW, is_reopened=False)
     assert (after.state, after.looked_at) == ("open", NOW)
 
@@ -39,11 +39,11 @@ def test_own_change_was_carried_out_late(seen):
     ],
     ids=["reopened by a later episode", "with a new text", "without texts", "edited"],
 )
-def test_resolved_post_stays_resolved_otherwise(seen, is_reopened):
+def test_post_reopened_otherwise_stays_resolved(seen, is_reopened):
     after = operation_outcome.verified(KNOWN, seen, NOW, is_reopened=is_reopened)
     assert (after.state, after.looked_at) == ("resolved", NOW)
 
 
-def test_reopening_without_unanswered_change_is_a_person_s():
+def test_reopening_without_an_unanswered_change_is_manual():
     known = msgspec.structs.replace(KNOWN, unanswered_change_at=0)
     assert operation_outcome.verified(known, shown(), NOW, is_reopened=False).state == "resolved"

@@ -19,13 +19,13 @@ HOUR = 3_600_000_000
         (circuit_breaker.AccountHealth(failing_since=NOW - HOUR + 1, reason="503"), None),
     ],
 )
-def test_account_is_reported_after_while_until_it_works(condition, fires):
+def test_account_failing_for_an_hour_is_reported(condition, fires):
     (found,) = self_alerts.accounts({"on-call": condition}, HOUR, NOW)
     assert (found.fires, found.since, found.reason) == (fires, condition.failing_since, condition.reason)
     assert found.report == self_alerts.of_account("on-call")
 
 
-def test_tripped_guard_is_reported_before_a_freeze():
+def test_tripped_guard_is_reported_immediately_and_freeze_later():
     def fires(state: publishing_state.State) -> list[bool | None]:
         found = list(self_alerts.pages(state, HOUR, NOW))
         assert [one.fires for one in found if one.report is self_alerts.EARLIER_GUARD] == [False]
@@ -37,7 +37,7 @@ def test_tripped_guard_is_reported_before_a_freeze():
     assert fires(publishing_state.State(frozen=publishing_state.Stop("ann", NOW - HOUR + 1, ""))) == [False, False]
 
 
-def test_each_report_is_an_incident_of_its_own():
+def test_each_report_has_its_own_incident():
     every = [
         self_alerts.GUARD,
         self_alerts.FREEZE,
@@ -49,7 +49,7 @@ def test_each_report_is_an_incident_of_its_own():
     assert self_alerts.of_account("a").key == 'incident-router{destination="a"}'
 
 
-def test_its_end_is_newer_than_its_beginning():
+def test_resolved_report_is_newer_than_firing_report():
     begun = self_alerts.FREEZE.alert("firing", NOW, NOW + 5, "by ann")
     ended = self_alerts.FREEZE.alert("resolved", 0, NOW + 9, "")
     assert (begun.starts_at, begun.ends_at, begun.severity) == (NOW, 0, severities.Severity.MINOR.word)
@@ -70,5 +70,5 @@ def test_storm_report_has_queue_length_and_start(waiting, told):
     assert found.report.key == self_alerts.STORM.key == 'incident-router{storm="incidents"}'
 
 
-def test_without_a_storm_there_is_nothing_to_report():
+def test_report_without_a_storm_does_not_fire():
     assert self_alerts.storm(storm_queue.StormState()).fires is False

@@ -53,7 +53,7 @@ def test_missing_draft_is_not_recorded():
 
 
 @pytest.mark.parametrize("kind", ["update", "resolve"])
-def test_change_left_to_a_person_is_no_operation(kind):
+def test_manual_change_is_recorded_instead_of_the_operation(kind):
     before = known("open")
     after = msgspec.structs.replace(before, taken_over=Edit.TITLE_CHANGED)
     (event,) = told(before, after, kind)
@@ -63,7 +63,7 @@ def test_change_left_to_a_person_is_no_operation(kind):
 
 
 @pytest.mark.parametrize(("state", "word"), [("resolved", "resolved"), ("dismissed", "deleted")])
-def test_what_a_person_has_ended_is_told(state, word):
+def test_manual_end_is_recorded(state, word):
     (event,) = timeline_messages.noticed(known("open"), known(state), NOW, present=True)
     assert event.text == f"It was {word} at page by a person. The router does not change it back."
 
@@ -73,7 +73,7 @@ def test_automatic_end_is_not_attributed_to_a_person():
     assert timeline_messages.noticed(known("open"), known("open"), NOW, present=True) == []
 
 
-def test_a_draft_that_a_person_publishes_is_told():
+def test_manually_published_draft_is_recorded():
     (event,) = timeline_messages.noticed(known("draft"), known("open"), NOW, present=True)
     assert event.text == "The draft was published at page by a person."
 
@@ -85,7 +85,7 @@ def test_waiting_post_is_recorded_with_its_content():
     assert event.detail == {"reason": "review_required", "digest": CONTENT.digest, "fields": {"title": "Down"}}
 
 
-def test_a_review_that_came_to_nothing_is_told():
+def test_review_without_a_decision_is_recorded():
     assert "before anyone acted" in timeline_messages.over(known(), NOW).text
 
 
