@@ -208,7 +208,8 @@ def joined(asks: Iterable[Ask], ids: Container[int]) -> tuple[Ask, ...]:
 
 def next_join(asks: Iterable[Ask]) -> Timestamp:
     """Return when the next ask joins, in microseconds; 0 if none will."""
-    return Timestamp(min((ask.joins_at for ask in asks if ask.joins_at), default=0))
+    moments = [joins_at for ask in asks if not ask.is_joined and (joins_at := ask.joins_at)]
+    return min(moments) if moments else Timestamp(0)
 
 
 def lead(asks: Iterable[Ask], severities_now: Mapping[int, severities.Severity] | None = None) -> Ask | None:

@@ -34,10 +34,11 @@ def asks_of(incident: incidents.Incident) -> tuple[asks.Ask, ...]:
 
 def due(incident: incidents.Incident) -> Timestamp:
     """Return when time alone changes the incident next, in microseconds; 0 if it never does."""
+    own = _due(incident)
+    if not incident.muted:
+        return own
     moments = [muted.until for muted in incident.muted.values()]
-    if own := _due(incident):
-        moments.append(own)
-    return Timestamp(min(moments, default=0))
+    return Timestamp(min([*moments, own] if own else moments))
 
 
 def _due(incident: incidents.Incident) -> Timestamp:
@@ -52,13 +53,12 @@ def _due(incident: incidents.Incident) -> Timestamp:
             moments.append(_next_of_quiet(incident, incident.quiet))
         if joins_at := asks.next_join(incident.asks):
             moments.append(joins_at)
-    stale_after = min(stale_by_ask(incident).values(), default=0)
     summary = incident.summary
-    if stale_after and summary.oldest_received_at is not None:
+    if summary.oldest_received_at is not None and (stale_after := min(stale_by_ask(incident).values(), default=0)):
         moments.append(Timestamp(summary.oldest_received_at + stale_after))
     if summary.expires_at is not None:
         moments.append(summary.expires_at)
-    return Timestamp(min(moments, default=0))
+    return min(moments) if moments else Timestamp(0)
 
 
 def upcoming(incident: incidents.Incident) -> list[tuple[Timestamp, Cause]]:
@@ -355,7 +355,11 @@ def _quiet(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
 
 def stale_by_ask(incident: incidents.Incident) -> dict[int, Duration]:
     """Return the ``stale_after`` of each ask that has one, by the ask's ID."""
-    return {ask.id: ask.response.timing.stale_after for ask in asks_of(incident) if ask.response.timing.stale_after}
+    found: dict[int, Duration] = {}
+    for ask in asks_of(incident):
+        if stale_after := ask.response.timing.stale_after:
+            found[ask.id] = stale_after
+    return found
 
 
 def _without_stale(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:

@@ -137,17 +137,18 @@ class Incidents:
             for timeline_key, aside in (name for name in names if isinstance(name, list)):
                 todo = f"nothing; a new timeline begins, and the old one is renamed {aside.decode()} for inspection"
                 damage.report(timeline_key.decode(), "it is not a stream", todo)
-            for change in of_shard:
-                name = change.incident.key
+            now = int(time)
+            for incident, before, _, _, stays in of_shard:
+                name = incident.key
                 if name in refused:
                     written[name] = None
                     self._known.evict(name)
-                elif change.stays:
-                    written[name] = change.version
+                elif stays:
+                    written[name] = before
                 else:
                     # The script computes the same version.
-                    written[name] = version = max(change.version + 1, int(time))
-                    self._known.put(change.incident, version)
+                    written[name] = version = max(before + 1, now)
+                    self._known.put(incident, version)
         return written
 
     def _commit_call(self, number: int, changes: list[Change]) -> Call:
@@ -190,10 +191,14 @@ class Incidents:
         pipeline.hget(keys.incident(name), "e")
         pipeline.xrange(keys.timeline(name))
         async with client.translate_errors():
-            first, entries = await pipeline.execute()
-        packed = [first or b"", *(fields[b"e"] for _, fields in entries)]
-        events = [event for part in packed if part for event in codec.unpack_events(part)]
-        # A new episode's first events follow those of earlier episodes.
+            newest, entries = await pipeline.execute(raise_on_error=False)
+            if isinstance(entries, Exception):
+                raise entries
+        packed = [fields[b"e"] for _, fields in entries]
+        if isinstance(newest, bytes):  # Earlier events can be shown, even if the document isn't a hash.
+            packed.append(newest)
+        events = [event for part in packed for event in codec.unpack_events(part)]
+        # Some events are written to the stream directly, while earlier ones are in the document.
         return sorted(events, key=lambda event: event.at)
 
     async def names(self) -> list[str]:
