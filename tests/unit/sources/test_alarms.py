@@ -48,7 +48,7 @@ def refused(call, *arguments, **settings) -> base.Unparsable:
         ({"Type": "Notification"}, "Message", "plain text"),
     ],
 )
-def test_a_misfit_is_told_with_its_place(body, where, problem):
+def test_invalid_body_is_refused_with_its_field(body, where, problem):
     error = refused(by_sns, body)
     assert error.where == where
     assert problem in error.problem
@@ -97,7 +97,7 @@ def test_url_of_another_host_is_not_repeated(url):
     assert error.problem.endswith("open the URL in SubscribeURL, if it belongs to SNS")
 
 
-def test_all_ways_of_one_alarm_are_one_alert():
+def test_all_formats_of_an_alarm_are_one_alert():
     ways = [
         by_sns(envelope({**MESSAGE, "AlarmArn": ARN})),
         by_sns({**MESSAGE, "AlarmArn": ARN}),
@@ -114,7 +114,7 @@ def test_alarm_without_arn_is_identified_without_link():
     assert alert.link == ""
 
 
-def test_link_leads_to_the_partition_s_console():
+def test_link_opens_the_alarm_in_the_console():
     alert = by_sns(envelope({**MESSAGE, "AlarmArn": ARN})).alerts[0]
     expected = "eu-north-1.console.aws.amazon.com/cloudwatch/home?region=eu-north-1#alarmsV2:alarm/a%20name"
     assert alert.link == f"https://{expected}"
@@ -132,7 +132,7 @@ def test_insufficient_data_follows_the_settings(setting, statuses):
     assert all(alert.title == "a name (insufficient data)" for alert in found.alerts)
 
 
-def test_insufficient_data_changes_nothing_unless_it_is_set():
+def test_insufficient_data_is_ignored_by_default():
     assert by_eventbridge({"value": "INSUFFICIENT_DATA"}).alerts == []
     assert by_sns(envelope({**MESSAGE, "NewStateValue": "INSUFFICIENT_DATA"})).alerts == []
 
@@ -184,7 +184,7 @@ def labels(*metrics: alarms.Metric) -> dict[str, str]:
     return alarms.parsed(DELIVERY, alarm, "ignore").alerts[0].labels
 
 
-def test_labels_are_what_all_metrics_agree_on():
+def test_labels_are_common_to_all_metrics():
     first = alarms.Metric("ns", "m", {"Host": "a", "Zone": "z"})
     assert labels(first) == {
         "Host": "a",
@@ -206,6 +206,6 @@ def test_dimension_does_not_replace_identifying_labels():
 
 
 @pytest.mark.parametrize("odd", [None, "x", 7, [], [None], ["x"], [{"Expression": "a-b"}], [{"MetricStat": "x"}]])
-def test_metrics_in_any_other_form_are_none(odd):
+def test_malformed_metrics_are_ignored(odd):
     assert list(alarms.metrics(odd)) == []
     assert by_sns(envelope({**MESSAGE, "Trigger": {"Metrics": odd, "Dimensions": odd}})).alerts

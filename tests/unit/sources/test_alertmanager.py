@@ -50,7 +50,7 @@ def refused(raw: bytes) -> base.Unparsable:
         (b'{"version":"4","alerts":[{"labels":{"\xff":""}}]}', "alerts[0]", "not UTF-8"),
     ],
 )
-def test_a_misfit_is_told_with_its_place(raw, where, problem):
+def test_invalid_body_is_refused_with_its_field(raw, where, problem):
     error = refused(raw)
     assert error.where == where
     assert problem in error.problem
@@ -65,7 +65,7 @@ def test_a_misfit_is_told_with_its_place(raw, where, problem):
         (7, "alerts[1]", "Expected `object`, got `int`"),
     ],
 )
-def test_bad_alert_is_set_aside_alone(bad, where, problem):
+def test_only_the_invalid_alert_is_quarantined(bad, where, problem):
     parsed = SOURCE.parse(body(alert(), bad, alert(fingerprint="g"), receiver="r", truncatedAlerts=3), {}, NOW)
     assert [found.fingerprint for found in parsed.alerts] == ["f", "g"]
     assert parsed.about["receiver"] == "r"
@@ -164,11 +164,11 @@ def test_delivery_details_are_kept():
     }
 
 
-def test_fields_that_alertmanager_may_grow_are_no_problem():
+def test_unknown_fields_are_ignored():
     assert SOURCE.parse(body(alert(silencedBy=["x"]), newField={"a": [1]}), {}, NOW).alerts[0].fingerprint == "f"
 
 
-def test_null_for_a_map_is_an_empty_one():
+def test_null_map_is_read_as_empty():
     assert one(annotations=None).annotations == {}
     assert SOURCE.parse(body(alert(), routeLabels=None, commonLabels=None), {}, NOW).alerts
 

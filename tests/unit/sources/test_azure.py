@@ -30,7 +30,7 @@ def condition(**fields) -> dict:
         ({"schemaId": "azureMonitorCommonAlertSchema", "data": {}}, "data.essentials", "missing"),
     ],
 )
-def test_another_shape_is_told_what_to_do(body, where, problem):
+def test_other_schema_is_refused_with_advice(body, where, problem):
     with pytest.raises(base.Unparsable) as caught:
         azure.read(reading.Reading("here", NOW), body)
     assert caught.value.where == where
@@ -45,7 +45,7 @@ def test_another_shape_is_told_what_to_do(body, where, problem):
         ({"alertId": ""}, "alertId", "missing or empty"),
     ],
 )
-def test_a_misfit_is_told_with_its_place(essentials, field, problem):
+def test_invalid_field_is_refused_with_its_name(essentials, field, problem):
     with pytest.raises(base.Unparsable) as caught:
         parse(**essentials)
     assert caught.value.where == f"data.essentials.{field}"
@@ -94,7 +94,7 @@ def test_target_is_the_first_resource_in_lower_case():
     [None, "x", [], {}, {"condition": None}, {"condition": {"allOf": None}}, {"condition": {"allOf": [7, None]}}]
     + [condition(dimensions=odd) for odd in (None, "x", [None], [{}], [{"name": "a"}], [{"value": "b"}])],
 )
-def test_a_context_of_another_service_is_left_alone(context):
+def test_context_of_another_service_is_ignored(context):
     assert one(context).labels == {"rule": "r"}
 
 
@@ -108,7 +108,7 @@ def test_values_are_those_of_the_first_condition():
     }
 
 
-def test_link_is_azure_s_own_or_the_search():
+def test_link_is_the_investigation_or_search_link():
     context = condition(linkToSearchResultsUI="s", linkToFilteredSearchResultsUI="f")
     assert one(context, investigationLink="i").link == "i"
     assert one(context).link == "f"
@@ -117,7 +117,7 @@ def test_link_is_azure_s_own_or_the_search():
 
 
 @pytest.mark.parametrize("severity", ["Sev0", "Sev1", "Sev2", "Sev3", "Sev4"])
-def test_the_severity_is_azure_s_own_word(severity):
+def test_severity_keeps_azure_s_name(severity):
     assert one(severity=severity).severity == severity
 
 

@@ -24,18 +24,18 @@ def test_path_segments_are_decoded_separately():
     assert calls.Call("POST", "/v2/alerts/lock%2F3%3F/close/").segments == ("v2", "alerts", "lock/3?", "close")
 
 
-def test_the_last_value_of_a_parameter_counts():
+def test_last_value_of_a_query_parameter_applies():
     call = calls.Call("POST", "/a", "x=1&identifierType=id&identifierType=alias")
     assert (call.parameter("identifierType"), call.parameter("y")) == ("alias", "")
 
 
 @pytest.mark.parametrize("line", ["", "POST", "POST v2", "POST /a b", 7, None])
-def test_body_without_a_request_line_is_no_call(line):
+def test_body_without_a_request_line_is_plain(line):
     whole = {"request": line, "body": {}}
     assert calls.unwrap(whole) == (None, whole)
 
 
-def test_a_body_with_further_members_is_no_call():
+def test_body_with_additional_members_is_plain():
     whole = {"request": "POST /v2/alerts", "body": {}, "message": "m"}
     assert calls.unwrap(whole) == (None, whole)
 
@@ -55,7 +55,7 @@ def test_a_create_request_without_a_body_is_unparsable():
         delivering.parse("opsgenie-api", {"request": "POST /v2/alerts", "body": None})
 
 
-def test_stored_call_of_no_kind_is_unparsable():
+def test_stored_call_with_unsupported_path_is_unparsable():
     with pytest.raises(base.Unparsable, match=r"request: this source serves POST /v2/alerts, .*"):
         delivering.parse("opsgenie-api", {"request": "GET /v2/schedules", "body": None})
 
@@ -78,7 +78,7 @@ def test_missing_priority_is_opsgenie_s_default():
     assert delivering.parse("opsgenie-api", {"message": "m"}).alerts[0].severity == "P3"
 
 
-def test_another_scheme_than_the_kind_s_is_refused():
+def test_only_the_kind_s_authentication_scheme_is_accepted():
     kind, key = registry.KINDS["opsgenie-api"].config(bearer=["k"]), registry.KINDS["json"].config(bearer=["k"])
     accepts, refuses = kind.verifier().accepts, key.verifier().accepts
     assert [accepts(scheme + b" k") for scheme in (b"GenieKey", b"geniekey", b"Bearer")] == [True] * 3

@@ -84,7 +84,7 @@ def test_every_event_of_a_batch_is_a_body():
     ]  # fmt: skip
 
 
-def test_bad_events_of_a_batch_are_set_aside():
+def test_invalid_events_of_a_batch_are_quarantined():
     bad = [{"id": "3"}, {**EVENT, "data": {"status": "purple"}}]
     events = [bad[0], {**EVENT, "data": DATA}, bad[1]]
     read = parse(standard_json.dumps(events).encode(), BATCH)
@@ -100,7 +100,7 @@ def test_a_batch_may_be_empty():
     assert parse(b"[]", BATCH) == base.Parsed([])
 
 
-def test_data_in_base64_is_opened_by_its_type():
+def test_base64_data_is_decoded_by_its_content_type():
     packed = {"data_base64": "eyJzdGF0dXMiOiAib2sifQ=="}
     assert cloudevents.opened({**EVENT, **packed})["status"] == "ok"
     assert cloudevents.opened({**EVENT, **packed, "datacontenttype": "text/plain"})["data"] == '{"status": "ok"}'
@@ -131,7 +131,7 @@ def test_header_value_is_unquoted_and_decoded_once(value, text):
     assert cloudevents.read(b"", {**BINARY, b"ce-subject": value})["subject"] == text
 
 
-def test_only_the_headers_of_attributes_are_read():
+def test_only_attribute_headers_are_read():
     headers = {**BINARY, b"ce-data": b"x", b"ce-datacontenttype": b"x", b"ce-a-b": b"x", b"cecil": b"x"}
     assert sorted(cloudevents.read(b"", headers)) == ["id", "source", "specversion", "type"]
 
@@ -150,7 +150,7 @@ def test_only_the_headers_of_attributes_are_read():
         (b"{", BINARY, "", "has to be JSON"),
     ],
 )
-def test_what_is_no_event_is_told(body, headers, where, problem):
+def test_invalid_event_is_refused_with_its_field(body, headers, where, problem):
     with pytest.raises(base.Unparsable) as caught:
         parse(body, headers)
     assert caught.value.where == where
@@ -158,6 +158,6 @@ def test_what_is_no_event_is_told(body, headers, where, problem):
 
 
 @pytest.mark.parametrize("wrong", ["%%%", "é", 7, ["a"]])
-def test_data_that_is_no_base64_is_told(wrong):
+def test_invalid_base64_data_is_refused(wrong):
     with pytest.raises(base.Unparsable):
         cloudevents.opened({**EVENT, "data_base64": wrong})

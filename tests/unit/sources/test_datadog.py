@@ -33,7 +33,7 @@ def template() -> dict[str, str]:
     return json.loads(block)
 
 
-def test_sample_payload_has_every_field_read():
+def test_sample_payload_contains_every_used_field():
     read = {"title", "alert_transition", "alert_cycle_key", "alert_title", "alert_priority", "alert_type", "tags"}
     read |= (
         {"date", "last_updated", "link", "text"} | set(datadog._LABELS.values()) | set(datadog._ANNOTATIONS.values())
@@ -92,7 +92,7 @@ def test_a_transition_fires_unless_it_is_a_recovery(transition, status):
         ("[Triggered]", "firing", "[Triggered]"),
     ],
 )
-def test_without_a_transition_the_title_tells_it(title, status, rest):
+def test_title_determines_the_status_without_a_transition(title, status, rest):
     alert = parse(title=title).alerts[0]
     assert (alert.status, alert.title) == (status, rest)
 
@@ -116,12 +116,12 @@ def test_cycle_identifies_before_monitor_and_group():
 
 
 @pytest.mark.parametrize("transition", ["No Data", "Re-No Data", "re-no data"])
-def test_missing_data_is_told_in_the_title(transition):
+def test_missing_data_is_noted_in_the_title(transition):
     assert one(alert_transition=transition).title == "t (No Data)"
     assert one(alert_transition="No Data Recovered").title == "t"
 
 
-def test_missing_transition_alone_is_no_test():
+def test_missing_transition_alone_is_not_a_test():
     assert refused(alert_transition="$ALERT_TRANSITION", alert_cycle_key="c").where == "alert_transition"
     assert parse(alert_transition="$ALERT_TRANSITION", alert_cycle_key="$ALERT_CYCLE_KEY").alerts == []
 
@@ -184,7 +184,7 @@ def test_receipt_replaces_missing_or_unreadable_times():
     assert one(date="soon").starts_at == NOW
 
 
-def test_other_payload_error_says_what_to_paste():
+def test_other_payload_is_refused_with_advice():
     assert "paste the documented payload" in refused(text="hello").problem
     assert refused(alert_transition="Triggered").where == "alert_cycle_key"
 
@@ -202,7 +202,7 @@ def test_body_neither_json_nor_form_is_unparsable(raw):
         registry.build("here", datadog.Config(auth="none")).source.parse(raw, {}, NOW)
 
 
-def test_title_of_brackets_is_read_quickly():
+def test_title_with_many_brackets_is_parsed_quickly():
     began = time.monotonic()
     parse(title="[]" * 200_000 + "[Triggered] t", alert_transition="Triggered")
     assert time.monotonic() - began < 5

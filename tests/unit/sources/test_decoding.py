@@ -16,7 +16,7 @@ def opened(body, **wanted):
     return decode(body, delivery), delivery.close(base.Parsed([])).notices
 
 
-def test_nothing_to_open_is_no_work():
+def test_decoder_without_paths_is_none():
     assert decoding.decoder({}) is None
 
 
@@ -41,7 +41,7 @@ def test_base64_is_read_in_every_variant(text):
         (("json",), "words", "json"),
     ],
 )
-def test_undecodable_text_stays_and_is_reported(codecs, text, named):
+def test_undecodable_text_is_kept_with_a_notice(codecs, text, named):
     body, notices = opened({"data": text}, data=codecs)
     assert body == {"data": text}
     assert [(notice.code, notice.where) for notice in notices] == [("field_ignored", "data")]

@@ -56,10 +56,10 @@ def test_rest_of_the_delivery_is_unchanged():
 
 
 @pytest.mark.parametrize("kind", sorted(registry.KINDS))
-def test_every_kind_has_the_setting(kind):
+def test_every_source_kind_accepts_resolve_after(kind):
     assert registry.KINDS[kind].config(auth="none", resolve_after="30m").resolve_after == 1800 * SECOND
 
 
-def test_what_is_no_duration_is_refused():
+def test_invalid_resolve_after_is_refused():
     with pytest.raises(pydantic.ValidationError, match="expected a duration"):
         json.Config(auth="none", resolve_after="soon")

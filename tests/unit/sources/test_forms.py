@@ -25,12 +25,12 @@ def test_multipart_form_keeps_the_last_value_per_name():
     assert forms.fields(raw, TYPE) == {"a": "2", "b": "é\r\n{}", "f": "x"}
 
 
-def test_a_part_without_a_name_is_left_out():
+def test_part_without_a_name_is_ignored():
     assert forms.fields(b"--a b\r\nX-Y: z\r\n\r\n1\r\n" + multipart(part("a", "2")), TYPE) == {"a": "2"}
 
 
 @pytest.mark.parametrize("kind", [{}, {b"content-type": b"application/x-www-form-urlencoded"}])
-def test_any_other_form_is_urlencoded(kind):
+def test_other_content_types_are_read_as_urlencoded(kind):
     assert forms.fields(b"a=1&b=%C3%A9+%7B%7D&a=2&c=&d", kind) == {"a": "2", "b": "é {}", "c": "", "d": ""}
 
 
@@ -45,7 +45,7 @@ def test_any_other_form_is_urlencoded(kind):
         (multipart(*(part(f"a{number}", "1") for number in range(101))), TYPE, "more than 100 fields"),
     ],
 )
-def test_what_is_no_form_is_told(raw, kind, problem):
+def test_invalid_form_is_refused_with_its_problem(raw, kind, problem):
     with pytest.raises(base.Unparsable, match=problem):
         forms.fields(raw, kind)
 
@@ -53,7 +53,7 @@ def test_what_is_no_form_is_told(raw, kind, problem):
 @pytest.mark.parametrize(
     ("raw", "json"), [(b"", True), (b" \n{", True), (b"[1]", True), (b"a=1", False), (b"--b", False), (b"%7B", False)]
 )
-def test_first_bytes_tell_json_from_forms(raw, json):
+def test_first_bytes_distinguish_json_from_forms(raw, json):
     assert forms.is_json(raw) == json
 
 
@@ -69,5 +69,5 @@ def test_any_bytes_are_either_fields_or_unparsable(raw, kind):
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=10), st.text(min_size=1, max_size=10), max_size=5))
-def test_what_was_encoded_is_decoded(fields):
+def test_urlencoded_fields_are_decoded(fields):
     assert forms.urlencoded(urllib.parse.urlencode(fields).encode()) == fields

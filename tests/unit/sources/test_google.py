@@ -28,7 +28,7 @@ def one(**incident):
         ({"incident": {"state": "open"}}, "incident.incident_id", "missing or empty"),
     ],
 )
-def test_a_misfit_is_told_with_its_place(body, where, problem):
+def test_invalid_body_is_refused_with_its_field(body, where, problem):
     with pytest.raises(base.Unparsable) as caught:
         google.read(reading.Reading("here", NOW), body)
     assert caught.value.where == where
@@ -67,7 +67,7 @@ def test_specific_label_overrides_the_general_one():
 
 
 @pytest.mark.parametrize("odd", [None, "x", 7, [], ["x"]])
-def test_what_is_no_object_has_no_labels(odd):
+def test_malformed_metadata_gives_no_labels(odd):
     assert one(metadata=odd, resource=odd, metric=odd, policy_user_labels=odd).labels == {}
 
 
@@ -81,7 +81,7 @@ def test_what_is_no_object_has_no_labels(odd):
         (None, {}),
     ],
 )
-def test_the_documentation_is_a_text_or_has_one(documentation, annotations):
+def test_documentation_text_becomes_the_description(documentation, annotations):
     assert one(documentation=documentation).annotations == annotations
 
 

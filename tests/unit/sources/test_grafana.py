@@ -38,7 +38,7 @@ def refused(**top) -> base.Unparsable:
         ({"version": "1", "alerts": [{"status": "firing"}]}, "alerts[0].labels", "missing"),
     ],
 )
-def test_a_misfit_is_told_with_its_place(body, where, problem):
+def test_invalid_body_is_refused_with_its_field(body, where, problem):
     error = refused(**body)
     assert error.where == where
     assert problem in error.problem
@@ -56,7 +56,7 @@ def test_a_misfit_is_told_with_its_place(body, where, problem):
         ({"alertname": "a"}, {"summary": "s", "grafana_state_reason": "Paused"}, "s"),
     ],
 )
-def test_title_tells_missing_data_from_alerts(labels, annotations, title):
+def test_title_contains_missing_data_and_errors(labels, annotations, title):
     assert one(labels=labels, annotations=annotations).title == title
 
 
@@ -83,7 +83,7 @@ def test_rule_uid_links_both_alerts():
         ({}, "https://g/sub/"),
     ],
 )
-def test_the_link_is_the_nearest_there_is(fields, link):
+def test_link_is_the_most_specific_url(fields, link):
     parsed = parse({"status": "firing", "labels": {"a": "b"}, **fields}, externalURL="https://g/sub/")
     assert parsed.alerts[0].link == link
 
@@ -110,7 +110,7 @@ def test_only_resolved_alerts_have_an_end():
     assert one(status="resolved").starts_at == NOW
 
 
-def test_bad_alert_is_set_aside_alone():
+def test_only_invalid_alerts_are_quarantined():
     good = {"status": "firing", "labels": {"alertname": "A"}, "fingerprint": "good"}
     bad = {"status": "broken", "labels": {"alertname": "B"}}
     parsed = parse(good, bad, {**good, "status": 7}, receiver="r", truncatedAlerts=2)
@@ -124,7 +124,7 @@ def test_bad_alert_is_set_aside_alone():
 
 
 @pytest.mark.parametrize(("sent", "truncated"), [(41, 41), (0, 0), (-3, 0), ("7", 0), (None, 0)])
-def test_what_grafana_left_out_is_counted(sent, truncated):
+def test_alerts_truncated_by_grafana_are_counted(sent, truncated):
     assert parse(truncatedAlerts=sent).truncated == truncated
 
 

@@ -8,7 +8,7 @@ from router.sources import base
 from tests.unit.sources import delivering
 
 
-def test_bad_alert_of_a_group_is_lost_alone():
+def test_only_the_invalid_alert_is_quarantined():
     group = delivering.body("incident-io-alerts", "of-alertmanager-firing")
     bad = {**group, "alerts": [{"status": "neither"}, *group["alerts"]]}
     found = delivering.parse("incident-io-alerts", bad)

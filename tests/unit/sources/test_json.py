@@ -128,11 +128,11 @@ def test_notice_about_a_list_names_its_alert():
         *((word, "resolved") for word in ("success", "healthy", "up", "recovered", "cleared", "CLEAR", "available")),
     ],
 )
-def test_usual_words_are_understood_in_any_case(word, status):
+def test_default_status_words_are_case_insensitive(word, status):
     assert one({**GOOD, "status": word}).status == status
 
 
-def test_own_words_come_on_top_and_win():
+def test_configured_status_words_override_the_defaults():
     words = {"path": "level", "firing": ["ok", 2], "resolved": ["Calm"]}
     assert one({"level": "OK", "title": "T"}, status=words).status == "firing"
     assert one({"level": 2, "title": "T"}, status=words).status == "firing"
@@ -170,7 +170,7 @@ def test_labels_differing_in_name_boundaries_are_distinct():
     assert first.fingerprint != second.fingerprint
 
 
-def test_alias_is_no_key():
+def test_alias_is_not_a_default_key():
     disk = one({**GOOD, "alias": "host-1", "labels": {"service": "disk"}})
     assert disk.fingerprint != one({**GOOD, "alias": "host-1", "labels": {"service": "cpu"}}).fingerprint
     assert one({**GOOD, "alias": "host-1"}, fingerprint="alias").fingerprint == "host-1"
@@ -209,13 +209,13 @@ def test_single_object_at_alerts_is_one_alert():
     assert parse([]) == []
 
 
-def test_what_is_missing_gets_the_time_of_receipt():
+def test_missing_times_default_to_the_receipt_time():
     assert one(GOOD).starts_at == NOW
     resolved = one({**GOOD, "status": "resolved", "starts_at": 0, "ends_at": ""})
     assert (resolved.starts_at, resolved.ends_at) == (NOW, NOW)
 
 
-def test_firing_alert_s_end_counts_a_minute_later():
+def test_firing_alert_s_end_applies_from_one_minute_ahead():
     assert one({**GOOD, "ends_at": NOW + MINUTE}).ends_at == NOW + MINUTE
     assert one({**GOOD, "ends_at": "2026-03-02T12:00:00Z"}).ends_at > NOW
     ahead = NOW + 60 * MINUTE
@@ -232,13 +232,13 @@ def test_equal_start_and_end_never_ends_firing_alert(ahead):
     assert one({**body, "status": "ok"}, starts_at="at", ends_at="at").ends_at == NOW + ahead
 
 
-def test_announced_end_ends_a_firing_alert_then():
+def test_announced_end_is_the_firing_alert_s_expiry():
     assert one({**GOOD, "expires_at": NOW + 1}).ends_at == NOW + 1
     assert one({**GOOD, "valid": NOW + 5, "ends_at": NOW + 60 * MINUTE}, expires_at="valid").ends_at == NOW + 5
     assert one({**GOOD, "status": "ok", "expires_at": NOW + 1}).ends_at == NOW
 
 
-def test_values_are_found_outside_of_the_alert():
+def test_mapping_reads_body_header_and_query_values():
     body = {"state": "down", "since": 1_772_446_530, "rule": {"id": 7}, "hosts": [{"name": "a"}, {"name": "b"}]}
     settings = {
         "alerts": "hosts",
@@ -294,7 +294,7 @@ def test_only_ignored_alerts_of_a_list_are_omitted():
     assert parsed.rejected.where == "[3]"
 
 
-def test_an_empty_list_is_no_message_about_nothing():
+def test_empty_list_gives_no_reason():
     assert source(ignore_when="status == 'x'").parse(b"[]", {}, NOW).about == {}
 
 
@@ -329,14 +329,14 @@ ENCODED = {
 
 
 @pytest.mark.parametrize(("settings", "body", "title", "status"), ENCODED.values(), ids=ENCODED)
-def test_json_inside_of_texts_is_opened_in_place(settings, body, title, status):
+def test_json_in_text_fields_is_decoded(settings, body, title, status):
     parsed = source(title=title, status=status, **settings).parse(standard_json.dumps(body).encode(), {}, NOW)
     assert [(alert.title, alert.status) for alert in parsed.alerts] == [("T", "firing")]
     assert parsed.notices == ()
 
 
 @pytest.mark.parametrize("text", ["plain words", "{", "[" * 100_000, "7", "YQ"])
-def test_a_text_that_is_no_json_stays_one(text):
+def test_text_without_json_is_kept_unchanged(text):
     settings = {"decode": "Message", "title": "Message", "status": "'firing'"}
     parsed = source(**settings).parse(standard_json.dumps({"Message": text}).encode(), {}, NOW)
     assert parsed.alerts[0].title == text
@@ -370,7 +370,7 @@ def test_a_text_that_is_no_json_stays_one(text):
         ({"decode": ""}, "is not a path of names and positions"),
     ],
 )
-def test_wrong_setting_error_says_what_to_do(settings, said):
+def test_invalid_setting_is_refused_with_advice(settings, said):
     with pytest.raises(pydantic.ValidationError) as caught:
         source(**settings)
     assert said in str(caught.value)
@@ -386,7 +386,7 @@ def test_wrong_setting_error_says_what_to_do(settings, said):
         ({"format": "unix"}, "1772452800", 1_772_452_800_000_000),
     ],
 )
-def test_a_time_is_read_as_the_mapping_says(time, value, expected):
+def test_time_is_parsed_in_the_mapped_format(time, value, expected):
     assert one({**GOOD, "at": value}, starts_at={"path": "at", **time}).starts_at == expected
 
 
@@ -417,7 +417,7 @@ def test_annotations_include_the_description():
         ({"kind": "alertmanager"}, "kind"),
     ],
 )
-def test_wrong_setting_is_found_when_loaded(settings, says):
+def test_invalid_setting_is_refused_on_load(settings, says):
     with pytest.raises(pydantic.ValidationError, match=says):
         source(**settings)
 
@@ -437,14 +437,14 @@ def test_good_alerts_of_a_list_are_taken_separately():
     assert standard_json.loads(read.rejected.body) == [{"status": "firing"}, "text"]
 
 
-def test_nested_list_is_set_aside_as_whole_body():
+def test_invalid_element_quarantines_the_whole_nested_body():
     raw = standard_json.dumps({"site": "s", "events": [GOOD, 7]}).encode()
     read = source(alerts="events", body_labels={"site": "site"}).parse(raw, {}, NOW)
     assert [alert.labels for alert in read.alerts] == [{"site": "s"}]
     assert (read.rejected.where, read.rejected.body) == ("[1]", raw)
 
 
-def test_mapped_severities_are_ours_and_others_stay():
+def test_mapped_severities_are_standard_and_others_unchanged():
     ladder = {"path": "level", "map": {"P1": "critical", 5: "major"}, "otherwise": "minor"}
     found = [one({**GOOD, **level}, severity=ladder).severity for level in ({"level": " p1"}, {"level": 5}, {})]
     assert found == ["critical", "major", "minor"]

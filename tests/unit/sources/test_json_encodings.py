@@ -40,7 +40,7 @@ ENCODED = {
 
 
 @pytest.mark.parametrize("name", ENCODED)
-def test_every_encoding_goes_through_the_same_mapping(name):
+def test_every_encoding_uses_the_same_mapping(name):
     body, headers = ENCODED[name]
     (alert,) = source(**MAPPED).parse(body, headers, NOW).alerts
     assert (alert.status, alert.title, alert.fingerprint) == ("firing", "shop é", "41")

@@ -18,7 +18,7 @@ def parse(body):
     ("states", "fires"),
     [(["resolved", "firing"], True), (["firing", "resolved"], False), (["firing", "resolved", "firing"], True)],
 )
-def test_list_without_times_counts_in_its_order(states, fires):
+def test_list_without_times_is_processed_in_order(states, fires):
     response = decisions.Response("r", "f:1", "v")
     folded = incidents.Incident("k")
     for one in parse([{"title": "a", "status": state, "labels": {"k": "v"}} for state in states]):

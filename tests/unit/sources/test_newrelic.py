@@ -19,7 +19,7 @@ def one(**body):
         ({"state": "CLOSED"}, "id", "the payload must contain the issue's ID"),
     ],
 )
-def test_a_misfit_is_told_with_its_place(body, where, problem):
+def test_invalid_body_is_refused_with_its_field(body, where, problem):
     with pytest.raises(base.Unparsable) as caught:
         newrelic.read(reading.Reading("here", NOW), body)
     assert caught.value.where == where
@@ -56,7 +56,7 @@ def test_issue_starts_at_creation_and_ends_at_update():
     ("names", "label"),
     [(["a", "b"], "a, b"), (["a", None, ""], "a"), ("a", "a"), ([], None), (None, None), ([{"x": 1}], None)],
 )
-def test_several_policies_are_one_label(names, label):
+def test_several_policies_are_joined_in_one_label(names, label):
     assert one(alertPolicyNames=names).labels.get("policy") == label
 
 

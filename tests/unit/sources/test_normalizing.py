@@ -97,12 +97,12 @@ def test_relative_link_is_joined_to_the_sender_s_url(link, joined):
     assert links.absolute(link, "https://g.example/sub/") == joined
 
 
-def test_normal_alerts_are_passed_on_unchanged():
+def test_normal_alerts_are_unchanged():
     found = [alert(), alert(link="https://g.example")]
     assert all(after is before for before, after in zip(found, parsed(*found).alerts, strict=True))
 
 
-def test_what_the_source_says_is_handed_on():
+def test_error_of_the_source_is_raised_unchanged():
     class Refuses:
         name = "here"
 

@@ -38,7 +38,7 @@ def test_source_passes_its_name_and_time_to_readers():
         (b'{"key": NaN}', "the body has to be JSON"),
     ],
 )
-def test_a_body_that_is_no_object_is_unparsable(raw, problem):
+def test_body_without_an_object_is_unparsable(raw, problem):
     where, said_of_it = said(objects.Source("here", echo).parse, raw, {}, NOW)
     assert where == ""
     assert problem in said_of_it
@@ -48,7 +48,7 @@ def test_too_deep_recursion_is_an_unparsable_body():
     assert said(objects.Source("here", too_deep).parse, b"{}", {}, NOW) == ("", "the JSON is nested too deeply")
 
 
-def test_a_delivery_without_an_alert_says_why():
+def test_delivery_without_an_alert_has_a_reason():
     parsed = objects.no_alert("a test", monitor="7")
     assert parsed.alerts == []
     assert parsed.about == {"no_alert": "a test", "monitor": "7"}
@@ -90,7 +90,7 @@ def even(item, where):
     return alerts.Alert("here", objects.required(item, where), "firing", NOW, 0)
 
 
-def test_each_alert_of_several_is_read_by_itself():
+def test_invalid_alerts_are_rejected_and_others_read():
     found, rejected = objects.several(DELIVERY, [1, None, 2, []], "all", even, lambda bad: {"bad": bad})
     assert [alert.fingerprint for alert in found] == ["1", "2"]
     assert rejected == base.Rejected("all[1]", "missing or empty (and 1 more)", b'{"bad":[null,[]]}')

@@ -28,7 +28,7 @@ def one(*arguments, **incident):
         ({"event": {"event_type": "incident.resolved", "data": {"type": "incident"}}}, "event.data.id", "missing"),
     ],
 )
-def test_a_misfit_is_told_with_its_place(body, where, problem):
+def test_invalid_body_is_refused_with_its_field(body, where, problem):
     with pytest.raises(base.Unparsable) as caught:
         pagerduty.read(reading.Reading("here", NOW), body)
     assert caught.value.where == where
@@ -56,7 +56,7 @@ def test_an_incident_fires_until_it_is_resolved(kind, status, expected):
     ("kind", "type_"),
     [("incident.annotated", "incident_note"), ("service.updated", "service"), ("incident.annotated", None)],
 )
-def test_what_is_about_something_else_makes_no_alert(kind, type_):
+def test_unrelated_event_makes_no_alert(kind, type_):
     parsed = parse(kind, type=type_)
     assert parsed.alerts == []
     assert kind in parsed.about["no_alert"]

@@ -34,7 +34,7 @@ def refused(**body) -> base.Unparsable:
         ({"event_action": "acknowledge", "dedup_key": ""}, "dedup_key", "acknowledge must name"),
     ],
 )
-def test_a_misfit_is_told_with_its_place(body, where, problem):
+def test_invalid_body_is_refused_with_its_field(body, where, problem):
     error = refused(**body)
     assert error.where == where
     assert problem in error.problem
@@ -44,7 +44,7 @@ def test_long_action_text_is_not_repeated():
     assert len(refused(event_action="x" * 5000).problem) < 200
 
 
-def test_every_event_has_the_answered_key():
+def test_every_event_returns_its_dedup_key():
     payload = {"summary": "s", "source": "h", "severity": "info"}
     assert parse(event_action="trigger", dedup_key="k", payload=payload).about == {"dedup_key": "k"}
     assert parse(event_action="resolve", dedup_key="k").about == {"dedup_key": "k"}
@@ -110,5 +110,5 @@ def test_trigger_without_severity_or_source_is_accepted():
     assert (alert.severity, alert.labels) == ("", {})
 
 
-def test_the_routing_key_is_nowhere_in_an_alert():
+def test_alert_never_contains_the_routing_key():
     assert "r0ut1ng" not in repr(triggered(routing_key="r0ut1ng"))

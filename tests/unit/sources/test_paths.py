@@ -19,7 +19,7 @@ alternatives = st.lists(plain, min_size=1, max_size=3).map(" || ".join)
 
 
 @given(expression=alternatives, body=values)
-def test_the_short_way_finds_what_jmespath_finds(expression, body):
+def test_fast_path_agrees_with_jmespath(expression, body):
     found, expected = paths.compile(expression)(body), jmespath.search(expression, body)
     assert (found, type(found)) == (expected, type(expected))
 
@@ -42,7 +42,7 @@ def test_the_short_way_finds_what_jmespath_finds(expression, body):
         ("@.zero", 0),
     ],
 )
-def test_an_expression_finds(expression, found):
+def test_expression_finds_its_value(expression, found):
     body = {"a": {"b": [1, 2]}, "zero": 0, "list": ["x", "y"], "with space": "w"}
     assert paths.compile(paths.check(expression))(body) == found
 
@@ -97,5 +97,5 @@ def test_evaluation_error_is_short(expression):
         ({"a": None}, '{"a":null}'),
     ],
 )
-def test_what_was_found_becomes_text(value, text):
+def test_value_is_converted_to_text(value, text):
     assert paths.text(value) == text

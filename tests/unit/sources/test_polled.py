@@ -50,7 +50,7 @@ def test_secrets_are_masked():
     assert "very-secret" not in repr(config(bearer="very-secret")) + repr(config(basic="ann:very-secret"))
 
 
-def test_a_source_without_a_poll_asks_nobody():
+def test_source_without_poll_settings_does_not_poll():
     assert alertmanager.Config(bearer=["x"]).poll is None
     assert alertmanager.Config(bearer=["x"], poll={"url": URL}).poll.every == 60_000_000
 

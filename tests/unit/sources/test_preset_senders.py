@@ -33,7 +33,7 @@ def test_payload_of_another_sender_is_no_alert(kind, found, where):
 
 
 @pytest.mark.parametrize("state", ["OK", "up", "Ok"])
-def test_what_is_well_in_nagios_has_no_severity(state):
+def test_healthy_nagios_state_has_no_severity(state):
     found = {**delivering.body("nagios", "service-recovery"), "service_state": state}
     assert delivering.one("nagios", found).severity == ""
 
@@ -93,7 +93,7 @@ def test_splunk_search_is_one_alert_over_its_runs():
         ("ALERT_DEGRADED_RECOVERY", "", "resolved"),
     ],
 )
-def test_every_type_of_checkly_s_is_known(word, severity, status):
+def test_every_checkly_alert_type_is_mapped(word, severity, status):
     alert = delivering.one("checkly", {**delivering.body("checkly", "failure"), "alert_type": word})
     assert (alert.severity, alert.status) == (severity, status)
 
@@ -105,7 +105,7 @@ def test_splunk_observability_detector_may_lack_dimensions(dimensions):
 
 
 @pytest.mark.parametrize("word", ["ok", "OK", "manually resolved", "stopped"])
-def test_every_end_in_splunk_observability_is_known(word):
+def test_every_end_status_of_splunk_observability_resolves(word):
     found = {**delivering.body("splunk-observability", "anomalous"), "status": word}
     assert delivering.one("splunk-observability", found).status == "resolved"
 
@@ -141,7 +141,7 @@ def test_incident_io_client_gets_incident_io_s_response():
         lambda incident: incident,
     ],
 )
-def test_devhelm_incident_is_found_anywhere(envelope):
+def test_devhelm_incident_is_found_in_any_envelope(envelope):
     incident = delivering.body("devhelm", "created")["data"]
     alert = delivering.one("devhelm", envelope(incident))
     assert (alert.fingerprint, alert.status, alert.title) == (incident["id"], "firing", "Tide gauge")

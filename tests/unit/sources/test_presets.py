@@ -76,7 +76,7 @@ def test_source_s_mapping_overrides_the_preset_s(kind):
         ({"encoding": "query"}, "encoding is not part of a mapping"),
     ],
 )
-def test_wrong_mapping_is_found_when_loaded(kind, mapping, problem):
+def test_invalid_mapping_is_refused_on_load(kind, mapping, problem):
     with pytest.raises(pydantic.ValidationError) as caught:
         registry.KINDS[kind].config(auth="none", mapping=mapping)
     (error,) = caught.value.errors()
@@ -88,7 +88,7 @@ def test_whole_expression_replaces_all_labels():
     assert delivering.one("zabbix", delivering.body("zabbix", "problem"), mapping={"labels": "nothing"}).labels == {}
 
 
-def test_words_of_a_status_come_on_top():
+def test_configured_status_words_are_added():
     found = {**delivering.body("pingdom", "down"), "current_state": "PAUSED"}
     assert delivering.one("pingdom", found, mapping={"status": {"resolved": ["paused"]}}).status == "resolved"
     assert (
@@ -118,7 +118,7 @@ def test_mismatch_names_the_setting_that_found_nothing(found, settings, where, p
     assert problem in caught.value.problem
 
 
-def test_what_is_no_alert_says_why():
+def test_body_without_an_alert_has_a_reason():
     assert short({"test": True}).about == {"no_alert": "a test"}
     assert short({"s": " Note "}).about == {"no_alert": "Note doesn't show whether an alert fires"}
     assert short({"test": False, "s": "down", "t": "x"}).alerts
@@ -157,5 +157,5 @@ def test_ignored_word_fires_if_configured():
         ("[" * 100_000, {}),
     ],
 )
-def test_tags_are_labels_however_they_are_written(written, labels):
+def test_tags_in_any_format_are_labels(written, labels):
     assert tags.labels(written) == labels

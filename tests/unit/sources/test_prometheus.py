@@ -48,7 +48,7 @@ def statuses(*found: base.Parsed) -> list[str]:
 
 
 @pytest.mark.parametrize("skew", [0, -2 * MINUTE, -4 * MINUTE + SECOND])
-def test_a_clock_within_four_minutes_makes_no_difference(skew):
+def test_clock_offset_within_four_minutes_has_no_effect(skew):
     sender = Sender(skew)
     fired = [sender.fires(NOW), sender.fires(NOW + MINUTE)]
     over = [sender.resolved(NOW + k * MINUTE, NOW + 2 * MINUTE) for k in (2, 3)]
@@ -67,7 +67,7 @@ def test_extended_alert_fires_despite_a_slow_clock(behind):
     assert all(one.alerts[0].ends_at >= NOW + k * MINUTE + 4 * MINUTE for k, one in enumerate(found) if k)
 
 
-def test_end_is_believed_once_no_longer_extended():
+def test_end_is_accepted_once_no_longer_extended():
     sender = Sender(-6 * MINUTE)
     fired = [sender.fires(NOW + k * MINUTE) for k in range(3)]
     over = [sender.resolved(NOW + k * MINUTE, NOW + 3 * MINUTE) for k in (3, 4, 5)]
@@ -93,7 +93,7 @@ def states(*found: base.Parsed) -> list[bool]:
     return fires
 
 
-def test_worker_accepts_it_after_a_mistaken_resolution():
+def test_mistakenly_resolved_alert_fires_again():
     sender = Sender(-6 * MINUTE)
     fired = [sender.fires(NOW + k * MINUTE) for k in range(3)]
     over = [sender.resolved(NOW + k * MINUTE, NOW + 3 * MINUTE) for k in (3, 4)]
@@ -120,18 +120,18 @@ def test_repeated_resolution_stays_resolved():
     assert statuses(*(sender.resolved(NOW + k * MINUTE, NOW) for k in range(15))) == ["resolved"] * 15
 
 
-def test_sender_whose_alerts_always_end_now_is_believed():
+def test_alerts_that_always_end_now_are_resolved():
     sender = Sender(0)
     assert statuses(*(sender.resolved(NOW + k * MINUTE, NOW + k * MINUTE) for k in range(5))) == ["resolved"] * 5
 
 
-def test_other_start_means_another_replica():
+def test_different_start_is_read_as_another_replica():
     source = prometheus.Prometheus("here")
     parsed(source, sent(NOW - 60 * MINUTE, NOW - 10 * MINUTE))
     assert statuses(parsed(source, sent(NOW - 59 * MINUTE, NOW - 9 * MINUTE))) == ["resolved"]
 
 
-def test_clock_offset_setting_makes_the_first_message_count():
+def test_clock_offset_setting_corrects_the_first_message():
     sender = Sender(-6 * MINUTE, clock_skew=6 * MINUTE)
     first = sender.fires(NOW)
     assert statuses(first) == ["firing"]
@@ -140,7 +140,7 @@ def test_clock_offset_setting_makes_the_first_message_count():
     assert statuses(late) == ["resolved"]
 
 
-def test_what_is_remembered_is_bounded():
+def test_number_of_remembered_ends_is_limited():
     source = prometheus.Prometheus("here")
     several = [
         {**sent(NOW - 60 * MINUTE, NOW - 10 * MINUTE), "labels": {"alertname": "A", "n": str(n)}} for n in range(10_050)
@@ -149,7 +149,7 @@ def test_what_is_remembered_is_bounded():
     assert len(source._ends._seen) == 10_000
 
 
-def test_an_end_before_the_start_is_none():
+def test_end_before_the_start_is_ignored():
     found = parsed(prometheus.Prometheus("here"), sent(NOW - MINUTE, NOW - 2 * MINUTE))
     assert [(alert.status, alert.ends_at) for alert in found.alerts] == [("firing", 0)]
     assert [(notice.code, notice.where) for notice in found.notices] == [("field_ignored", "endsAt")]
@@ -186,6 +186,6 @@ def test_alert_without_labels_is_set_aside(alert):
     assert json.loads(found.rejected.body) == [alert]
 
 
-def test_labels_that_are_no_texts_become_texts():
+def test_non_text_labels_are_converted_to_text():
     found = parsed(prometheus.Prometheus("here"), {"labels": {"a": 1, "b": None, "c": True}})
     assert found.alerts[0].labels == {"a": "1", "c": "true"}

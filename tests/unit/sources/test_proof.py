@@ -52,19 +52,19 @@ def refusals(config, shown: proof.Proven, more: bytes = b"") -> list[str]:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_is_proved_is_accepted(way):
+def test_generated_credentials_are_accepted(way):
     config = registry.KINDS["json"].config(**WAYS[way])
     assert refusals(config, proof.of(config, BODY, NOW, "delivery-1")) == []
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_nothing_but_the_proof_is_accepted(way):
+def test_request_without_credentials_is_refused(way):
     config = registry.KINDS["json"].config(**WAYS[way])
     assert refusals(config, proof.Proven(BODY, {}, {}))
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if "signature" in WAYS[way]])
-def test_a_signature_is_of_the_body(way):
+def test_signature_of_another_body_is_refused(way):
     config = registry.KINDS["json"].config(**WAYS[way])
     assert refusals(config, proof.of(config, BODY, NOW, "delivery-1"), b" ")
 

@@ -51,13 +51,13 @@ def test_notice_about_a_single_alert_names_it():
     assert [notice.fingerprint for notice in notices(delivery, ALERT)] == ["f"]
 
 
-def test_notice_about_no_alert_concerns_the_delivery():
+def test_notice_without_an_alert_belongs_to_the_delivery():
     delivery = reading.Reading("here", NOW)
     delivery.ignore("query", "not UTF-8")
     assert [notice.fingerprint for notice in notices(delivery, ALERT, ALERT)] == [""]
 
 
-def test_a_storm_of_notices_is_cut_and_counted():
+def test_many_notices_are_limited_and_counted():
     delivery = reading.Reading("here", NOW)
     for position in range(2_500):
         delivery.ignore(f"[{position}].link", "expected a text")

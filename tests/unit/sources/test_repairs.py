@@ -44,23 +44,23 @@ def test_a_wrong_character_or_number_is_repaired(body, meant, change):
         b'{"a":"\n"' + b" " * 2**20,
     ],
 )
-def test_what_has_no_certain_meaning_is_not_repaired(body):
+def test_ambiguous_body_is_not_repaired(body):
     assert repairs.repaired(body) is None
 
 
-def test_valid_json_is_left_alone():
+def test_valid_json_is_not_repaired():
     assert repairs.repaired('{"a": "é 😀", "b": [1.5, -0, null]}'.encode()) is None
 
 
 @given(st.binary(max_size=60) | st.binary(max_size=60).map(lambda inside: b'{"a": "' + inside + b'"}'))
-def test_whatever_arrives_the_result_is_json_or_nothing(body):
+def test_repair_gives_valid_json_or_nothing(body):
     fixed = repairs.repaired(body)
     if fixed is not None:
         msgspec.json.decode(fixed.body)
         assert fixed.changes
 
 
-def test_the_worst_body_is_repaired_in_bounded_time():
+def test_worst_case_body_is_repaired_in_bounded_time():
     body = b'{"a": "' + b"\xe9a" * 500_000 + b'"}'
     began = time.process_time()
     assert repairs.repaired(body) is not None

@@ -39,7 +39,7 @@ def metric(action: str, **fields):
         ("resolved", {"issue": {"title": "t"}}, "data.issue.id", "missing or empty"),
     ],
 )
-def test_a_misfit_is_told_with_its_place(action, data, where, problem):
+def test_invalid_body_is_refused_with_its_field(action, data, where, problem):
     with pytest.raises(base.Unparsable) as caught:
         parse(action, data)
     assert caught.value.where == where
@@ -68,7 +68,7 @@ def test_issue_state_follows_its_actions(action, statuses):
     assert [alert.status for alert in issue(action).alerts] == statuses
 
 
-def test_new_issues_may_be_left_to_alert_rules():
+def test_new_issues_can_be_ignored():
     assert parse("created", {"issue": {"id": "7"}}, new_issues="ignore").alerts == []
     assert parse("resolved", {"issue": {"id": "7"}}, new_issues="ignore").alerts
     assert parse("unresolved", {"issue": {"id": "7"}}, new_issues="ignore").alerts
@@ -110,7 +110,7 @@ def test_issue_details_are_annotations():
     assert issue("unresolved", **said).alerts[0].annotations == said
 
 
-def test_clock_ahead_does_not_outlast_the_issue_s_end():
+def test_start_time_is_never_in_the_future():
     assert event(timestamp=4_000_000_000).starts_at == NOW
     assert event(received=BEFORE, timestamp=4_000_000_000).starts_at == BEFORE * 1_000_000
     assert event(datetime="2026-03-02T09:15:30Z").starts_at == BEFORE * 1_000_000
@@ -144,7 +144,7 @@ def test_other_messages_are_accepted_without_alerts(name):
     assert "neither an alert nor an issue" in parsed.about["no_alert"]
 
 
-def test_link_leads_to_the_event_or_issue():
+def test_link_opens_the_event_or_issue():
     assert event(web_url="w", issue_url="i").link == "w"
     assert event(issue_url="i").link == "i"
     assert issue("resolved", permalink="p").alerts[0].link == "p"

@@ -108,7 +108,7 @@ def test_no_signed_field_can_be_changed(field):
         admitted(told)
 
 
-def test_foreign_key_version_and_garbage_are_refused():
+def test_other_keys_versions_and_malformed_signatures_are_refused():
     stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     for told in (
         message(key=stranger),
@@ -137,7 +137,7 @@ def test_foreign_key_version_and_garbage_are_refused():
         "",
     ],
 )
-def test_no_certificate_is_ever_fetched_from_elsewhere(url):
+def test_certificate_is_fetched_only_from_sns_addresses(url):
     amazon = Amazon()
     with pytest.raises(verifications.RejectedError):
         admitted({**message(), "SigningCertURL": url}, amazon)
@@ -161,13 +161,13 @@ def test_foreign_topic_is_refused_before_any_fetch(told):
     assert amazon.asked == []
 
 
-def test_a_replay_of_days_ago_is_refused():
+def test_old_replayed_message_is_refused():
     admitted(message(), now=NOW + quantities.duration("20h"))
     with pytest.raises(verifications.RejectedError, match="too far away"):
         admitted(message(), now=NOW + quantities.duration("25h"))
 
 
-def test_a_certificate_that_has_run_out_proves_nothing():
+def test_expired_certificate_is_refused():
     with pytest.raises(verifications.RejectedError, match="not valid now"):
         admitted(message(), Amazon(certified(KEY, "2026-01-01")))
 
@@ -267,7 +267,7 @@ def test_certificate_fetches_are_limited_for_each_network():
     asyncio.run(main())
 
 
-def test_flood_stops_no_certificate_of_another_network():
+def test_flood_does_not_block_certificates_for_other_networks():
     async def main() -> None:
         known = topics(Amazon())
         assert await flood(known, ["203.0.113.7"], 100) > 90
@@ -276,7 +276,7 @@ def test_flood_stops_no_certificate_of_another_network():
     asyncio.run(main())
 
 
-def test_flood_stops_no_certificate_of_known_sender():
+def test_flood_does_not_block_certificates_for_known_senders():
     """SNS changes its certificate about once a year. Before that, its network has sent authentic messages."""
 
     async def main() -> None:
@@ -306,14 +306,14 @@ async def flood(known: sns.Topics, clients: list[str], count: int) -> int:
 
 
 @pytest.mark.parametrize("more", ["?x=1", "#x", "?", "/../x.pem", "%2e.pem", "x" * 300 + ".pem", ";x.pem"])
-def test_certificate_address_has_one_spelling(more):
+def test_certificate_url_with_additional_parts_is_refused(more):
     amazon = Amazon()
     with pytest.raises(verifications.RejectedError):
         admitted({**message(), "SigningCertURL": CERTIFICATE_URL + more}, amazon)
     assert amazon.asked == []
 
 
-def test_sender_network_is_that_of_the_request():
+def test_fetch_limits_use_the_forwarded_client_address():
     amazon = Amazon()
     config = registry.KINDS["cloudwatch"].config(topics=[TOPIC])
     known = client_addresses.ClientAddresses([ipaddress.ip_network("10.0.0.0/8")])
@@ -332,7 +332,7 @@ def test_sender_network_is_that_of_the_request():
     assert ask(9, "54.239.98.1") == 202
 
 
-def test_a_certificate_that_proves_nothing_is_not_remembered():
+def test_certificate_of_a_forged_message_is_not_cached():
     amazon = Amazon()
 
     async def main() -> None:
@@ -349,6 +349,6 @@ def test_a_certificate_that_proves_nothing_is_not_remembered():
     "body",
     [b'{"Type":' + b"[" * 500_000, b'{"Type":"Notification","x":"' + b" " * 3_000_000 + b'"}', b"", b"\xff", b"[]"],
 )
-def test_other_body_is_refused_early(body):
+def test_malformed_or_oversize_body_is_refused(body):
     with pytest.raises(verifications.RejectedError):
         asyncio.run(topics(Amazon()).verify(body, NOW))

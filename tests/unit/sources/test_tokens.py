@@ -56,17 +56,17 @@ def test_token_is_masked_in_the_body():
         {"values": [" "], "header": "a"},
     ],
 )
-def test_settings_that_can_not_be_are_refused(wrong):
+def test_invalid_token_settings_are_refused(wrong):
     with pytest.raises(pydantic.ValidationError):
         tokens.Config.model_validate(wrong)
 
 
-def test_no_secret_is_shown_and_the_place_is():
+def test_repr_contains_the_place_but_no_secret():
     assert repr(made("hunter2", header="X-Api-Key")) == "Token(header x-api-key, 1 secrets)"
     assert made("hunter2", query="t").place == "query parameter t"
 
 
-def test_query_is_shown_without_its_token():
+def test_token_is_removed_from_the_query():
     token = made("x", query="auth token")
     assert token.without(b"a=%31&auth+token=x&b&auth%20token&c=auth+token") == b"a=%31&b&c=auth+token"
     assert made("x", header="a").without(b"a=x") == b"a=x"

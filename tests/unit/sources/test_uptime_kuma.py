@@ -73,7 +73,7 @@ def test_a_test_makes_no_alert_in_any_encoding(encoded):
         ((b"--x", multipart()[1]), "the form is malformed"),
     ],
 )
-def test_what_is_in_no_encoding_is_told_so(encoded, problem):
+def test_body_in_unknown_encoding_is_refused(encoded, problem):
     with pytest.raises(base.Unparsable, match=problem.replace("[", "\\[")):
         SOURCE.parse(*encoded, NOW)
 
@@ -88,7 +88,7 @@ def test_what_is_in_no_encoding_is_told_so(encoded, problem):
         ({"heartbeat": {"status": 0}}, "monitor.id", "missing or empty"),
     ],
 )
-def test_a_misfit_is_told_with_its_place(body, where, problem):
+def test_invalid_body_is_refused_with_its_field(body, where, problem):
     with pytest.raises(base.Unparsable) as caught:
         uptime_kuma.read(reading.Reading("here", NOW), body)
     assert caught.value.where == where
@@ -98,7 +98,7 @@ def test_a_misfit_is_told_with_its_place(body, where, problem):
 @pytest.mark.parametrize(
     ("status", "expected"), [(0, ["firing"]), ("0", ["firing"]), (1, ["resolved"]), (2, []), (3, [])]
 )
-def test_down_fires_up_resolves_others_change_nothing(status, expected):
+def test_down_fires_and_up_resolves_the_alert(status, expected):
     body = {"heartbeat": {"status": status, "monitorID": 7}}
     assert [alert.status for alert in uptime_kuma.read(reading.Reading("here", NOW), body).alerts] == expected
 
@@ -108,13 +108,13 @@ def test_times_without_zone_are_utc():
     assert alert.starts_at == 1_772_442_930_500_000
 
 
-def test_repeat_while_down_does_not_outlast_the_end():
+def test_repeat_while_down_is_older_than_the_end():
     repeat = one(time="2026-03-02 09:20:00.000")
     over = one(status=1, time="2026-03-02 09:30:00.000", lastDownTime="2026-03-02 09:15:00.000")
     assert over.starts_at > repeat.starts_at
 
 
-def test_tags_are_labels_and_one_the_severity():
+def test_tags_are_labels_and_set_the_severity():
     tags = [{"name": "severity", "value": "p1"}, {"name": "public", "value": ""}, {"name": "a", "value": "1"}]
     labels = one({"tags": [*tags, {"name": "a", "value": "2"}, {"value": "x"}, None], "name": "n", "type": "port"})
     assert labels.labels == {"severity": "p1", "public": "true", "a": "1,2", "monitor": "n", "type": "port"}
@@ -124,7 +124,7 @@ def test_tags_are_labels_and_one_the_severity():
 @pytest.mark.parametrize(
     ("url", "link"), [("https://", ""), ("", ""), (None, ""), ("https://x.example", "https://x.example")]
 )
-def test_kuma_s_placeholder_url_is_no_link(url, link):
+def test_placeholder_url_is_not_a_link(url, link):
     assert one({"url": url}).link == link
 
 
