@@ -38,14 +38,15 @@ class NoParams(pydantic.BaseModel):
 
 
 class StreamPage(NoParams):
-    """One page of many that were written one after the other: the cursor is the place of one of them."""
+    """One page of a list in the order of writing. The cursor is the position of an entry."""
 
     cursor: Annotated[str, pydantic.Field(max_length=41), pydantic.AfterValidator(_stream_cursor)] = ""
     limit: int = pydantic.Field(default=50, ge=1, le=500)
 
 
 class Incidents(NoParams):
-    """Which incidents: ``open`` are all that are not over. ``text`` stands in key, title, rule or labels."""
+    """The selected incidents. ``open`` includes every incident that isn't closed. ``text`` is searched in key, title,
+    rule, and labels."""
 
     status: Literal["open", "pending", "closed", "all"] = "open"
     severity: Literal["", "info", "minor", "major", "critical"] = ""

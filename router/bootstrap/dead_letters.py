@@ -61,7 +61,7 @@ class Filter(NamedTuple):
 
 
 Place = tuple[int, str]
-"""Where a dead letter stands among all of them: ``since``, then ``id``."""
+"""The position of a dead letter in the list: ``since``, then ``id``."""
 
 FIRST: Place = (0, "")
 
@@ -107,7 +107,7 @@ class DeadLetters:
     async def redrive_all(self, meant: Filter, who: str, now: Timestamp) -> int:
         """Retry all dead letters that the filter selects.
 
-        Return their number, without those that were decided meanwhile.
+        Return the number of retried dead letters.
         """
         redriven = 0
         for one in await self.read():

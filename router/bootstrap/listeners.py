@@ -1,6 +1,6 @@
 """Opens a process's sockets before its store starts, so that a port in use stops the process early.
 
-Clients that connect meanwhile wait until the process serves.
+Clients that connect early wait until the process serves.
 """
 
 import contextlib

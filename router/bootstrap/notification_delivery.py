@@ -97,7 +97,7 @@ async def hasten(settings: configuration.Settings, connection: "redis.asyncio.Re
     packed = await store.announced(incident)
     before = unpack_announced(packed)
     if before is not None and before.at:
-        # If a worker has announced meanwhile, this writes nothing, and nothing is left to hasten.
+        # If a worker has announced in the meantime, this writes nothing, and no retry needs to be moved up.
         await store.announce(incident, packed, msgspec.structs.replace(before, at=0), [])
     await public_pages.publications(settings, connection).wake([incident])
 

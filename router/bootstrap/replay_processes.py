@@ -1,4 +1,4 @@
-"""Replays recordings with two rule folders at once, each in a separate process."""
+"""Replays recordings with two rule folders in parallel, each in a separate process."""
 
 import gzip
 import multiprocessing

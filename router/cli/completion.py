@@ -26,7 +26,7 @@ _MOST = 100
 _LONGEST = 40  # The length of a title in characters.
 _NO_WORDS = re.compile(r"[^\w.,-]+")
 Found = list[tuple[str, str]]
-"""Completions, and what each stands for."""
+"""Completions, and their descriptions."""
 
 
 def incidents(context: typer.Context, incomplete: str) -> Found:

@@ -149,7 +149,7 @@ def unacknowledge(
     server: startup.Server = "",
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Withdraw the acknowledgement of an incident, also that of another operator. Reminders start over."""
+    """Withdraw the acknowledgement of an incident, even if another operator made it. Reminders start over."""
 
     async def body(router: router_access.Reached) -> None:
         request_body = request_bodies.Acknowledge(incident=incident, reason=reason)

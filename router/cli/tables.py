@@ -106,7 +106,7 @@ def _write_for_terminal(columns: list[Column], table: list[list[str]], room: int
 
 
 def _fitted(columns: list[Column], widths: list[int], room: int) -> list[int]:
-    """Return the widths with which a table fits into the room, as far as its texts can be cut."""
+    """Return the column widths with which a table fits the available width, as far as its texts can be truncated."""
     fitted = list(widths)
     while (over := _total(fitted) - room) > 0:
         able = [number for number, column in enumerate(columns) if column.shrinks and fitted[number] > _SHORTEST]

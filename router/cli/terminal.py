@@ -84,7 +84,7 @@ def binary() -> Iterator[IO[bytes]]:
 
 
 def console(*, wide: bool = True, stderr: bool = False, **options: Any) -> consoles.Console:
-    """Return a console as wide as the terminal; without a terminal, so wide that nothing is cut."""
+    """Return a console as wide as the terminal. Without a terminal, it is wide enough for every line."""
     stream = sys.stderr if stderr else sys.stdout
     if wide and not stream.isatty():
         options |= {"width": _WIDE}

@@ -1,4 +1,4 @@
-"""Finds secrets that the configuration file contains, instead of naming where they are."""
+"""Finds secrets that are written in the configuration file instead of referenced."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

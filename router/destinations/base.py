@@ -262,7 +262,7 @@ class Destination(Protocol):
 
 @dataclass(frozen=True)
 class Kind:
-    """A line of the registry: all that the rest of the program knows about a kind of destination.
+    """An entry of the registry: everything that the program knows about a kind of destination.
 
     ``public`` kinds are visible to customers. ``adopts``: the vendor may create drafts automatically. ``connect``
     creates the client of the account from the destination's name, its configuration, and a clock; ``make`` creates the

@@ -1,7 +1,7 @@
 """Records on the failure of a call what earlier calls of the same operation have changed at the vendor.
 
 An update takes two calls at some vendors: one for the fields, one for the text. If the second call fails, and the
-content changes back meanwhile, the router has to set the fields back.
+content changes back before a retry, the router must reset the fields.
 """
 
 import contextlib

@@ -62,7 +62,7 @@ class ReducibleCall:
         """Return the body without what the vendor refuses; None if nothing can be omitted."""
         path = _path(problem.field)
         less = self._dropped(body, path) if path else None
-        # Without this field, the call would mean something else, so the refusal stands.
+        # Without this field, the call would have another meaning, so the refusal is final.
         if less is None and self._needs(body, path):
             return None
         # Plans without subscribers refuse the flag and name it only in the message.

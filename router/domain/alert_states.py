@@ -130,7 +130,7 @@ def _merge_instance(state: AlertState, message: AlertState, window: Duration) ->
     if not state.resolved:
         return _repeat(state, message, window)
     if state.expired:
-        # No sender reported the end of the alert, so a message that it still fires takes effect at once.
+        # No sender reported the end of the alert, so a firing message takes effect immediately.
         if message.ends_at == 0 or message.ends_at > state.ends_at:
             return _fire_again(state, message)
         return state
@@ -242,7 +242,7 @@ def _start(state: AlertState) -> tuple[int, int]:
 def expire(state: AlertState, now: Timestamp) -> AlertState:
     """Return the state at ``now``:
 
-    a firing alert whose ``ends_at`` has passed is over. Return the same object otherwise.
+    a firing alert whose ``ends_at`` has passed has ended. Otherwise return the same object.
     """
     if state.others:
         instances = [msgspec.structs.replace(state, others=()), *state.others]

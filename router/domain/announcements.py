@@ -96,7 +96,7 @@ class Observed:
 class Announcement:
     """The events to announce now, and ``after``, the announced state to store; None if it hasn't changed.
 
-    ``due`` is when to look at the incident again, in microseconds since the epoch; 0 for never.
+    ``due`` is the time of the next check of the incident, in microseconds since the epoch; 0 for never.
     """
 
     after: Announced | None = None
@@ -124,7 +124,8 @@ def announce(before: Announced | None, observed: Observed, now: Timestamp) -> An
     ends = (take.until for take in after.takes.values())
     next_at = min(filter(None, (reminded.due, pending.due, *ends)), default=0)
     if not found:
-        # Store the first look at an old incident. Otherwise the next look would count as the first one again.
+        # Store the state of an old incident on the first check. Otherwise the next check would count as the first one
+        # again.
         return Announcement(after if before is None else None, due=next_at)
     due = since.at + SPACING
     # The clock may have been set back since: no announcement waits longer than one spacing.

@@ -29,7 +29,7 @@ def postponed(
     """
     if not overtaken_at or before.status != "open" or after.episode != before.episode:
         return after
-    # A heartbeat that is received ends the incident, whatever came before it.
+    # A received heartbeat ends the incident, regardless of earlier deliveries.
     if timing.timing_of(before).heartbeat:
         return after
     period = before.quiet or incidents.QuietPeriod(after.quiet.since if after.quiet is not None else now)
@@ -61,7 +61,7 @@ def waits(incident: incidents.Incident, unfolded_at: Timestamp, now: Timestamp) 
 
 
 def due(incident: incidents.Incident, now: Timestamp) -> Timestamp:
-    """Return when to look at the incident again, as ``timing.due`` does; if its end waits, after a pause."""
+    """Return the time of the next check, as ``timing.due`` does; if the end is postponed, after a pause."""
     moment = timing.due(incident)
     period = incident.quiet
     # The end doesn't wait, or isn't due yet.

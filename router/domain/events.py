@@ -220,7 +220,7 @@ class ReviewDecided(msgspec.Struct, frozen=True, tag_field="type", tag="review.d
 
 
 class OperationFailed(msgspec.Struct, frozen=True, tag_field="type", tag="operation.failed"):
-    """A vendor rejected an operation for good. It is a dead letter until an operator redrives or discards it."""
+    """A vendor permanently rejected an operation. It is a dead letter until an operator redrives or discards it."""
 
     incident: Incident
     destination: str
@@ -230,7 +230,7 @@ class OperationFailed(msgspec.Struct, frozen=True, tag_field="type", tag="operat
 class PublicationDelayed(msgspec.Struct, frozen=True, tag_field="type", tag="publication.delayed"):
     """An incident can't be opened at a destination, since ``since``. It is announced here and at ``failover`` instead.
 
-    The router goes on trying.
+    The router keeps retrying.
     """
 
     incident: Incident
@@ -348,7 +348,7 @@ TOPICS: dict[str, Topic] = {
     "freeze.started": "freezes",
     "freeze.ended": "freezes",
 }
-"""The topic of each event type. A test event has none: it goes only to the notifier under test."""
+"""The topic of each event type. A test event has none, because only the notifier under test receives it."""
 
 
 class Recorded(msgspec.Struct, frozen=True, array_like=True):

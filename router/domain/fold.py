@@ -52,7 +52,7 @@ def fold(
     # Only heartbeats and muted alerts arrived, so the states of other alerts stay as they are.
     if not arrived:
         return incident
-    # A closed incident starts without asks: those of the previous episode are over.
+    # A closed incident starts without asks, because the asks of the previous episode have ended.
     book = Book(() if incident.status == "closed" else timing.asks_of(incident))
     changed, unheld = _merged(incident, arrived, book, ignored)
     # The count tells operators that the incident shows only a part of the storm.
@@ -157,7 +157,7 @@ def apply_muting(
 ) -> incidents.Incident:
     """Check again which alerts are muted at ``now``. Return the same object if nothing changes.
 
-    Alerts whose mute was due for a check and is over are folded in, unless they have expired meanwhile. Alerts whose
+    Alerts whose mute has ended are folded in, unless they have expired since. Alerts whose
     hold ends now are set aside if they were muted while they were held.
     """
     incident = _without_over(heartbeat.excused(incident, muting, now), now)
@@ -228,7 +228,7 @@ def _set_aside(
             # A repeat with the same mute changes nothing and costs no write.
             if before is None or before.until <= now or before.by != mute.by or _is_newer(routed, before.routed):
                 muted[identity] = incidents.Muted(routed, mute.until, mute.by, mute.kind)
-            # The alert was held when the silence began, so it must not open the incident meanwhile.
+            # The alert was held when the silence began, so it must not open the incident during the silence.
             if _is_held(incident, identity):
                 aside[identity] = muted[identity]
     if muted != incident.muted:
@@ -382,10 +382,8 @@ def _settle(
 
 
 def _begin(incident: incidents.Incident, now: Timestamp, birth: tuple[str, Timestamp, str]) -> incidents.Incident:
-    """Begin an incident with the firing alerts.
-
-    It opens at once, unless every decision holds it. An incident that fires again within ``reopen_within`` after its
-    end follows the previous episode and isn't held again.
+    """Begin an incident with the firing alerts. It opens immediately, unless every decision holds it. An incident that
+    fires again within ``reopen_within`` after its end follows the previous episode and isn't held again.
     """
     episode, accepted_at, trace = birth
     again = incident.closed_at > 0 and now - incident.closed_at < timing.timing_of(incident).reopen_within

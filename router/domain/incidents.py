@@ -88,10 +88,10 @@ class Interventions(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, rename=_STORED_NAMES):
     """The alerts of one incident key, and the state of the incident that they form.
 
-    ``alerts`` maps an alert's identity to its newest state; resolved ones stay for a while as tombstones, so that a
-    late firing message is recognized as old. ``generation`` counts the openings, ``episode`` is the random ID of the
-    current or latest one. ``severity`` is the highest of the episode. ``response`` and ``opening_alert`` are those of
-    the leading ask, with the destinations of every ask that has joined (see ``asks``).
+    ``alerts`` maps an alert's identity to its newest state; resolved alerts remain as tombstones for a limited time, so
+    that a late firing message is recognized as old. ``generation`` counts the openings, ``episode`` is the random ID of
+    the current or latest one. ``severity`` is the highest of the episode. ``response`` and ``opening_alert`` are those
+    of the leading ask, with the destinations of every ask that has joined (see ``asks``).
 
     A ``pending`` incident has a ``hold`` and no episode yet. An open one of which no alert fires has a ``quiet``
     period. ``follows`` is the episode that the current one reopened soon after its end. ``changes`` are the latest

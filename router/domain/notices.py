@@ -29,7 +29,7 @@ class Notice(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     ``where`` is the place in the body or the alert's field, ``detail`` says what was done, with numbers.
     ``fingerprint`` is that of the affected alert; empty if the notice is about the whole delivery. ``count`` is the
-    number of changes that the notice stands for.
+    number of changes that the notice covers.
     """
 
     code: Code

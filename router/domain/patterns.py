@@ -1,6 +1,6 @@
 """Regular expressions over untrusted text with RE2, whose time is linear in the text's length.
 
-Python's ``re`` backtracks and holds the interpreter meanwhile: one short text can stop a process for good.
+Python's ``re`` backtracks and blocks the interpreter: one short text can stop a process.
 """
 
 import functools

@@ -39,7 +39,7 @@ def plan(desired: publications.Desired, observed: publications.Publication, *, n
     # A vendor may process an open minutes after it was sent. The resulting incident would stay open forever.
     if observed.search_at and observed.search_at <= now:
         return _frozen(desired, now) or Search()
-    # A vendor may process a change after the resolution as well. The post would show an outage that is over.
+    # A vendor may also process a change after the resolution. The post would show an outage that has ended.
     if observed.state == "resolved" and observed.verify_at and observed.verify_at <= now:
         return Observe(Cause(Reason.LATE_CHANGE_POSSIBLE))
     return _limited_by_checks(_next_step(desired, observed, now), observed)
@@ -70,7 +70,7 @@ def _next_step(desired: publications.Desired, observed: publications.Publication
         and observed.state in {"open", "resolved"}
     ):
         return _frozen(desired, now) or Execute("correct", _correction_cause(desired.correction))
-    # Resolved and dismissed posts are never touched again: a new episode has a publication of its own.
+    # Resolved and dismissed posts are never touched again: a new episode has its own publication.
     if observed.settled:
         return Wait(_finished(desired, observed))
     # In an alert storm an incident is neither opened nor sent to reviewers before its turn.
@@ -126,7 +126,7 @@ def lost_correction(desired: publications.Desired, observed: publications.Public
 def noted(desired: publications.Desired, observed: publications.Publication) -> publications.Publication:
     """Return the publication with the fields that its end needs once its episode is no longer the newest one.
 
-    If alerts fire again while the resolution waits for a reviewer, that review is over.
+    If alerts fire again while the resolution waits for a reviewer, that review ends.
     """
     ends_by_review = observed.resolves_by_review or (desired.ends_by_review and not observed.settled)
     shown = observed.view.digest if observed.taken_over else ""
@@ -163,7 +163,7 @@ def is_unopened(observed: publications.Publication) -> bool:
 
 
 def operation_fingerprint(kind: publications.Kind, content: publications.Content) -> str:
-    """Identify an operation that the vendor refused for good, by its kind and content."""
+    """Identify a permanently refused operation by its kind and content."""
     return f"{kind}:{content.digest}"
 
 
@@ -175,7 +175,7 @@ def _obstacle(
     # An operator has discarded the dead letter.
     if refused and desired.discarded_at > max(observed.rejected_at, desired.redriven_at):
         return Wait(Cause(Reason.DISCARDED, detail=observed.dead))
-    # The vendor refuses this operation for good, so an operator has to look. Other operations still run: a page whose
+    # The vendor permanently refuses this operation, so an operator must act. Other operations still run: a page whose
     # update was refused still has to be resolved.
     if refused and desired.redriven_at <= observed.rejected_at:
         return Wait(Cause(Reason.DEAD_LETTER, detail=observed.dead), waiting_on=WaitingOn.OPERATOR)
@@ -243,7 +243,7 @@ def _towards_open(desired: publications.Desired, observed: publications.Publicat
     # The page may draft the post itself from its own incident, so that incident has to exist first.
     if desired.may_adopt_draft and not desired.linked_id and not desired.follows_settled:
         return Wait(Cause(Reason.FOLLOWED_INCIDENT), waiting_on=WaitingOn.OTHER_PUBLICATION)
-    # The vendor can't open an incident again before the resolution of the last episode has arrived there.
+    # The vendor can't reopen an incident before it has the resolution of the last episode.
     if not desired.is_previous_closed:
         return Wait(Cause(Reason.PREVIOUS_EPISODE), waiting_on=WaitingOn.OTHER_PUBLICATION)
     # A draft of the page's own would be a second post beside the router's.
@@ -265,7 +265,7 @@ def _unpublished(desired: publications.Desired) -> Cause | None:
 def _change(desired: publications.Desired, observed: publications.Publication, differs: str = "") -> Execute:
     """Return the change of a post. ``differs`` is the vendor's content if it differs from the sent content."""
     mismatch = Cause(Reason.VENDOR_DIFFERS, detail=differs) if differs else None
-    # Monitoring is an operation of its own, which rules and timelines name.
+    # Monitoring is a separate operation, which rules and timelines name.
     if desired.monitored:
         return Execute("monitor", mismatch or Cause(Reason.ALERTS_RESOLVED))
     # The post says that it is monitored. That is false now, whatever else differs.
@@ -311,7 +311,7 @@ def _towards_published(desired: publications.Desired, observed: publications.Pub
 def _towards_closed(desired: publications.Desired, observed: publications.Publication, now: Timestamp) -> Step:
     if observed.state == "open":
         return _unresolved(desired, observed, now) or Execute("resolve", Cause(Reason.INCIDENT_CLOSED))
-    # Publishing the draft now would announce an outage that is over.
+    # Publishing the draft now would announce an outage that has ended.
     if observed.state == "draft":
         return Execute("dismiss", Cause(Reason.CLOSED_BEFORE_PUBLISHING))
     # The rule asks for a retrospective incident.
@@ -321,7 +321,7 @@ def _towards_closed(desired: publications.Desired, observed: publications.Public
 
 
 def _towards_retrospective(desired: publications.Desired, observed: publications.Publication, now: Timestamp) -> Step:
-    """Return the next step towards publishing an incident that is over. It needs an approval of its own."""
+    """Return the next step towards publishing an ended incident. It needs a separate approval."""
     if (reason := _unpublished(desired)) is not None:
         return Wait(reason)
     refusal = _refusal(desired, observed, now)
@@ -333,7 +333,7 @@ def _towards_retrospective(desired: publications.Desired, observed: publications
 def _towards_retracted(
     desired: publications.Desired, observed: publications.Publication, retraction: reviews.Retraction
 ) -> Step:
-    # Nothing was published, so nothing has to be taken down.
+    # No post was published, so there is no post to take down.
     if observed.state == "absent":
         return Wait(Cause(Reason.RETRACTED_BEFORE_PUBLISHING, who=retraction.who))
     # The operator hasn't seen another person's later change of the post.
@@ -362,7 +362,7 @@ def _unresolved(desired: publications.Desired, observed: publications.Publicatio
         return None
     wait = Wait(reason, waiting_on=WaitingOn.REVIEWER, subject=Subject.RESOLUTION)
     # A deadline that dismisses is for posts that aren't public yet. A public post can't stay forever, so its review
-    # goes on.
+    # continues.
     if observed.taken_over or not desired.deadline or desired.at_deadline != "publish":
         return wait
     due = (observed.review_since if observed.pending_review == digest else now) + desired.deadline
@@ -418,7 +418,7 @@ def is_review_expired(desired: publications.Desired, observed: publications.Publ
 
 
 def is_retrospective(desired: publications.Desired, observed: publications.Publication) -> bool:
-    """Return whether the incident that is to be published is over already."""
+    """Return whether the incident to publish has already ended."""
     return bool(desired.ended_at) and not desired.present and observed.state == "absent"
 
 

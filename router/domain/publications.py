@@ -270,9 +270,9 @@ def with_uncertain(publication: Publication, content: Content) -> Publication:
 
 
 def republished(publication: Publication) -> Publication:
-    """Return a new publication for a retracted post that is to be published again, as if nothing had been posted yet.
+    """Return a new publication for a retracted post that a reviewer has approved again.
 
-    The operation number continues, so that the new post has an idempotency key of its own.
+    The operation number continues, so that the new post has a new idempotency key.
     """
     return Publication(
         publication.episode,

@@ -107,4 +107,4 @@ class Cause(msgspec.Struct, frozen=True):
 
 
 IDLE = frozenset({Reason.IN_SYNC, Reason.FINISHED, Reason.SHADOW, Reason.TEST_ALERT})
-"""The reasons with which nothing is left to do for the router or for a person."""
+"""The reasons after which neither the router nor a person has work left."""

@@ -40,7 +40,7 @@ def ended(incident: incidents.Incident, *, lost_at: Timestamp, now: Timestamp, e
 
 
 def ended_again(incident: incidents.Incident, *, now: Timestamp, episode: str) -> incidents.Incident:
-    """Add an episode that is over at once to a closed incident, because more of it is open at a vendor."""
+    """Add an episode that ends immediately to a closed incident, because another of its items is open at a vendor."""
     return msgspec.structs.replace(
         _never_published_afterwards(incident),
         generation=incident.generation + 1,

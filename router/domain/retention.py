@@ -23,7 +23,7 @@ MOST_NAMED = 64
 
 
 def is_at_rest(publication: publications.Publication) -> bool:
-    """Return whether nothing is left to do for a publication whose episode is over."""
+    """Return whether a publication of an ended episode needs no further step."""
     if publication.search_at or publication.verify_at or publication.intent is not None or publication.held_since:
         return False
     if publication.settled:

@@ -43,7 +43,7 @@ class Observed:
 def announce(before: RouterState | None, observed: Observed, now: Timestamp) -> list[events.Event]:
     """Return the events between the announced state and the state now.
 
-    If nothing was announced yet, what holds now is announced, and nothing that ended before.
+    If no state was announced yet, the current state is announced.
     """
     state = observed.state
     known = before if before is not None else RouterState(unfrozen=state.unfrozen, reset=state.reset)

@@ -46,9 +46,8 @@ class ResumeIntent(msgspec.Struct, frozen=True):
 
 
 class Wait(msgspec.Struct, frozen=True):
-    """Do nothing before ``until``, or before something changes. Times in microseconds.
-
-    The vendor is read at ``observe_at`` meanwhile. ``subject`` is what a reviewer decides on.
+    """Wait until ``until``, or until a change. Times in microseconds. The vendor is read at ``observe_at``. ``subject``
+    is the subject of a reviewer's decision.
     """
 
     cause: Cause

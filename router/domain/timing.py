@@ -111,7 +111,7 @@ def apply_timers(incident: incidents.Incident, *, now: Timestamp, episode: str) 
     # Alerts have expired, or the quiet period is over.
     if not incident.still_fires:
         return _quiet(incident, now)
-    # The hold of a further rule may be over, and the severity may follow the alerts that remain.
+    # The hold of a further rule may have ended, and the severity may follow the remaining alerts.
     if incident.status == "open":
         incident = joined(incident, now)
         severity = severity_of(incident, incident.severity)
@@ -144,7 +144,7 @@ def opened(incident: incidents.Incident, *, now: Timestamp, episode: str, at_onc
 
 
 def joining(incident: incidents.Incident, now: Timestamp) -> set[int]:
-    """Return the IDs of the asks whose hold is over at ``now`` and that haven't joined yet."""
+    """Return the IDs of the asks whose hold has ended at ``now`` and that haven't joined yet."""
     return {ask.id for ask in asks_of(incident) if 0 < _joins_at(incident, ask) <= now}
 
 
@@ -159,7 +159,7 @@ def _joins_at(incident: incidents.Incident, ask: asks.Ask) -> Timestamp:
 
 
 def joined(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
-    """Let the asks join whose hold is over. Return the same object if nothing changes."""
+    """Let the asks whose hold has ended join. Return the same object if nothing changes."""
     ids = joining(incident, now)
     if ids:
         incident = msgspec.structs.replace(incident, asks=asks.joined(asks_of(incident), ids), changed_at=now)
@@ -299,7 +299,7 @@ def flaps(incident: incidents.Incident) -> bool:
 
 
 def changed(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
-    """Record that an incident goes quiet, or fires again."""
+    """Record that all alerts of an incident have resolved, or that one fires again."""
     most = timing_of(incident).flap_changes
     # Changes are recorded only for rules that use them.
     if not most:

@@ -13,7 +13,7 @@ from router.worker import retractions, reviews
 from router.yaml_source import problems, quantities
 
 Make = Callable[[Timestamp], simulation.Simulation]
-"""Makes an empty world whose clock stands at a time, microseconds since the epoch."""
+"""Creates an empty simulation whose clock starts at a time in microseconds since the epoch."""
 
 _SECOND = 1_000_000
 _UNDRAFTED = "nothing was drafted: the page follows no incident that was opened"

@@ -1,1 +1,2 @@
-"""Notifiers tell operators about incidents, reviews, the publishing guard, freezes, and dead letters; one file each."""
+"""Notifiers tell operators about incidents, reviews, the publishing guard, freezes, and dead letters. Each kind has one
+file."""

@@ -108,7 +108,7 @@ def _view(state: Mapping[str, str]) -> slack_messages.View:
 
 
 def _of_one_episode(recorded_events: Sequence[events.Recorded]) -> Sequence[events.Recorded]:
-    """Return the events before the next opening: each episode has messages of its own."""
+    """Return the events before the next opening: each episode has its own messages."""
     openings = (at for at, entry in enumerate(recorded_events) if at and isinstance(entry.event, events.IncidentOpened))
     return recorded_events[: next(openings, len(recorded_events))]
 

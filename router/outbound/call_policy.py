@@ -53,7 +53,7 @@ async def wait_for_quota(quota: Quota, turn: Turn, description: str, ends_at: fl
 
     ``ends_at`` is a time of the event loop's clock, at which the caller is cancelled.
     """
-    # A longer wait is left to the operation, which releases its lease meanwhile.
+    # For a longer wait, the operation releases its lease and is retried.
     left = min(MOST_SECONDS, ends_at - asyncio.get_running_loop().time())
     while (admission := await quota.admit(turn)).wait:
         left -= admission.wait
@@ -67,7 +67,7 @@ async def wait_for_quota(quota: Quota, turn: Turn, description: str, ends_at: fl
 async def retry_read(read: Callable[[], Awaitable[Read]], ends_at: float = math.inf) -> Read:
     """Call ``read`` up to three times, with the delays that the vendor asks for. Raises the last failure.
 
-    Timeouts aren't retried, and nothing is retried after ``ends_at``: no time is left.
+    Timeouts aren't retried, and no call is retried after ``ends_at``.
     """
 
     def enough(state: tenacity.RetryCallState) -> bool:

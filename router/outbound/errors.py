@@ -73,7 +73,7 @@ class Throttled(Temporary):
 
 
 class Queued(Temporary):
-    """The call was not made: the account's quota is used up, or a pause that the vendor asked for isn't over."""
+    """The call was not made: the account's quota is used up, or a pause that the vendor requested is still active."""
 
 
 class Stale(Temporary):

@@ -1,4 +1,4 @@
-"""Checks a folder of rules before a change goes live: errors, and lint warnings."""
+"""Checks a rule folder before a change is deployed: errors, and lint warnings."""
 
 import dataclasses
 from collections.abc import Iterable

@@ -23,7 +23,7 @@ _FUNCTIONS = ("size", "has", "matches", "startsWith", "endsWith", "contains", "a
 MOST_CHARACTERS = 10_000
 MOST_MACROS = 8
 MOST_GROWTH = 64
-"""Times that an expression may make a text as long as it was."""
+"""The maximum factor by which an expression may lengthen a text."""
 
 _LITERAL = patterns.compile(r"""\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'""")
 _MACRO = patterns.compile(r"\.\s*(?:map|filter|all|exists|exists_one|existsOne|transform\w*)\s*\(")

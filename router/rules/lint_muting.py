@@ -59,7 +59,7 @@ def _always_muted(rule: model.Rule, results: dict[int, bool]) -> Iterator[lint_w
 
 
 def _in_a_circle(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterator[lint_warnings.LintWarning]:
-    """Warn of rules that inhibit each other: if both fire at once, no incident opens."""
+    """Warn of rules that inhibit each other: if both fire at the same time, no incident opens."""
     paths = [[name] for name in _inhibitors(rule)]
     seen: set[str] = set()
     for path in paths:

@@ -11,7 +11,7 @@ from router.domain import visible
 from router.rules import destination_info, leak_guard, lint_warnings, model, parse_resolve, templates
 
 _UNSEEN = frozenset({"page"})
-"""Fields of public destinations that say where a post goes, and are not read there."""
+"""Fields of public destinations that select a page. Customers don't read them."""
 
 _LONGEST_QUOTE = 60
 Path = tuple[str | int, ...]

@@ -172,7 +172,7 @@ Severity = Annotated[
 
 
 class FlappingShape(pydantic.BaseModel):
-    """When an incident goes back and forth so often that it stays open until there is quiet."""
+    """When an incident counts as flapping, so that it stays open until its alerts stay resolved."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
@@ -240,7 +240,7 @@ LabelShape = Annotated[
     Annotated[str, pydantic.Tag("text")] | Annotated[CopiedShape, pydantic.Tag("copied")],
     pydantic.Discriminator(_kind_of_label),
 ]
-"""The text of a label, or where it comes from."""
+"""The text of a label, or its source."""
 
 
 class InhibitedShape(pydantic.BaseModel):
@@ -472,7 +472,7 @@ class CommonFields:
 
 
 NO_COMMON_FIELDS = CommonFields()
-"""Nothing said at all."""
+"""No setting is present."""
 
 
 @dataclass(frozen=True, slots=True)

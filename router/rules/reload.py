@@ -167,7 +167,7 @@ class Rules:
 def _free(parts: list[object]) -> None:
     """Free the parts of a rule set that was replaced.
 
-    Freeing thousands of rules at once would block the event loop. Other threads can run between two parts.
+    Freeing thousands of rules in one step would block the event loop. Other threads can run between two parts.
     """
     while parts:
         parts.pop()

@@ -134,7 +134,7 @@ class _RuleParser:
         self._check_ignore(data)
         over = tuple(self._inhibited_over(data.get("inhibited_by"), data.get("name")))
         mutes = tuple(parse_schedules.mutes(context, data, self._inherits.times))
-        # The parts are parsed even if the shape is invalid, so that all problems are reported at once.
+        # The parts are parsed even if the shape is invalid, so that all problems are reported together.
         when, beside = self._asked(data)
         shared = common_fields.read(context, data, shape, self._inherits.lists).with_defaults(self._inherits.shared)
         parse_context.check_notifiers(context, data, "notify", destination_info.notifiers_of(self._reader.destinations))

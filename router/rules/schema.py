@@ -32,7 +32,7 @@ _ASKED: Mapping[str, Schema] = {
     "matches": _SCALAR,
     **dict.fromkeys(("gt", "gte", "lt", "lte"), _NUMBER),
 }
-"""What stands behind each condition's word; behind the others, one text or several."""
+"""The value of each condition's key; the value of other keys is one text or several."""
 
 
 def rule_file_schema(destinations: destination_info.Destinations) -> Schema:

@@ -118,7 +118,7 @@ class Actions:
             outcome = "failed"
             raise
         finally:
-            # The console must show the effect of an action at once, even if it failed halfway.
+            # The console must show the effect of an action immediately, even if it failed halfway.
             self._queries.invalidate()
             await asyncio.shield(self.record(act, action, outcome, detail))
 

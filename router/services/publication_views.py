@@ -19,7 +19,7 @@ def publication(
     desires: desired_state.DesiredStateBuilder,
     now: Timestamp,
 ) -> models.Publication:
-    """Return the model of an incident at one destination, with the next step there."""
+    """Return the model of an incident at one destination, with its next step."""
     target = desired_state.target_of(story.incident, record.destination)
     public = place is not None and place.kind.public
     shown_fields: Mapping[str, Any] = record.content.fields if record.content is not None else {}

@@ -329,7 +329,7 @@ class Queries:
         return models.Explained(alerts=explanations)
 
     async def destinations(self) -> list[models.Destination]:
-        """Return the configured destinations and the state of open incidents there."""
+        """Return the configured destinations and the state of their open incidents."""
         publications_of_destinations = await self._appearances()
         counts: dict[str, Timestamp] = {}
         for each in (await self._sight.get()).publications.values():

@@ -63,7 +63,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Sandbox:
-    """Runs evaluations, a few at once. Further evaluations wait."""
+    """Runs a limited number of evaluations in parallel. Further evaluations wait."""
 
     def __init__(self, limits: Limits = LIMITS, environment: Mapping[str, str] = os.environ) -> None:
         """Take the limits, and the environment from which the process gets a few variables."""

@@ -1,6 +1,6 @@
 """Authentication by the ``Authorization`` header, checked before the body is read.
 
-A source accepts several bearer tokens and basic credentials at once, so that secrets can be rotated without a gap.
+A source accepts several bearer tokens and basic credentials, so that secrets can be rotated without a gap.
 """
 
 import base64

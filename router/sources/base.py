@@ -45,9 +45,9 @@ class Unparsable(Exception):
 class Config(pydantic.BaseModel):
     """One configured source; a kind's own settings are added by its subclass.
 
-    Credentials: ``bearer`` tokens and ``basic`` (``user:password``), several of each at once for rotation; a ``token``
-    in another header or in the address; a ``signature`` of the body. All that is set has to be right, but of bearer
-    and basic one is enough. Or ``auth: none``, set explicitly. ``allow_from``: the networks it may come from.
+    Credentials: ``bearer`` tokens and ``basic`` (``user:password``), several of each for rotation; a ``token``
+    in another header or in the address; a ``signature`` of the body. Every configured credential must match, but of
+    bearer and basic one is enough. Or ``auth: none``, set explicitly. ``allow_from``: the networks it may come from.
 
     ``resolve_after`` is for senders without resolve notifications: a firing alert that is not repeated for this time
     (microseconds; 0: never) has ended.

@@ -23,7 +23,7 @@ _PING_METHODS = {"GET", "POST", "PUT", "PATCH"}
 _MILLION = 1_000_000
 _DEFAULT_PRIORITY = "P3"  # Opsgenie's default for requests without a priority.
 
-# Actions that don't change whether the alert is open. Their clients expect a success all the same.
+# Actions that don't change whether the alert is open. Their clients still expect a success.
 _POSTED = """
     acknowledge unacknowledge notes snooze escalate assign responders teams tags details actions
 """

@@ -1,4 +1,4 @@
-"""Lists of tags, and of pairs of a name and a value, as labels: whichever way they are written, rules see the same.
+"""Lists of tags, and of pairs of a name and a value, as labels. Rules see the same labels for every notation.
 
 ======================================================  ==============================
 ``["env:prod", "team=web", "critical"]``                 ``env: prod, team: web, critical: "true"``

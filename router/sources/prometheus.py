@@ -1,6 +1,5 @@
-"""Prometheus' notifications to Alertmanagers, the body of ``POST /api/v2/alerts``, without an Alertmanager in between.
-
-Grafana Loki's and Mimir's rulers and vmalert send the same. The format is ``postableAlerts`` of Alertmanager's API v2.
+"""Prometheus' notifications to Alertmanagers, the body of ``POST /api/v2/alerts``, without an Alertmanager. Grafana
+Loki's and Mimir's rulers and vmalert send the same format. The format is ``postableAlerts`` of Alertmanager's API v2.
 """
 
 import datetime as dt

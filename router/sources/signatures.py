@@ -57,7 +57,7 @@ SCHEMES: Mapping[Name, Scheme] = {
 
 
 class Config(pydantic.BaseModel):
-    """A source's ``signature``: its scheme, and secrets, several of them at once for rotation.
+    """A source's ``signature``: its scheme, and secrets, several of them for rotation.
 
     ``header`` and ``time_header`` are for senders that let them be chosen, as Grafana does; a signed time may be
     ``tolerance`` away from ours.

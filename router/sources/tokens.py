@@ -17,7 +17,7 @@ _MOST_FIELDS = 100  # Of a form or a query: the same limit as for parsing.
 
 
 class Config(pydantic.BaseModel):
-    """A source's ``token``: where it stands, one of four, and the ``values`` that are accepted.
+    """A source's ``token``: one of four places, and the accepted ``values``.
 
     ``header``, ``query`` parameter, ``form`` field, or ``member`` of a JSON object.
     """
@@ -104,7 +104,7 @@ class Token:
 
         The result is still a valid form or JSON, because the source reads it.
         """
-        # Every token is compared, so that the time doesn't tell which one is nearly right.
+        # Every token is compared, so that the response time doesn't reveal a partial match.
         for accepted in self._accepted:
             in_json = msgspec.json.encode(accepted.decode())[1:-1]
             for token in {accepted, in_json, parse.quote_plus(accepted).encode()}:

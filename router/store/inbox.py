@@ -16,7 +16,7 @@ from router.store import client, codec, errors, keys, replica_acks, scripts
 MOST_IN_FLIGHT = 4096  # Requests that may wait for the store; further requests are refused.
 COMMITS_AT_ONCE = 2  # While the server processes one commit, the next one is prepared.
 LARGE_BYTES = 4096  # Larger deliveries are cheaper for the server as commands than as script arguments.
-# Deliveries that one script call moves to the archive. The server handles no other client meanwhile.
+# Deliveries that one script call moves to the archive. The server handles no other client during the call.
 MOST_AT_ONCE = 1024
 MOST_BYTES_A_COMMIT = 4 * 1024 * 1024
 MARKED_BYTES = 256 * 1024  # Larger deliveries are marked, so that workers don't read hundreds of them at a time.

@@ -86,7 +86,8 @@ async def allow_compression(_: "redis.asyncio.Redis") -> None:
 async def nest_incidents(connection: "redis.asyncio.Redis") -> None:
     """Migrate from version 4 to 5: rewrite incidents whose parts are fields of the incident.
 
-    An incident that changes meanwhile is left as it is. Its next change rewrites it, and until then it can be read.
+    An incident that changes during the migration is skipped. Its next change rewrites it, and until then it can be
+    read.
     """
     store = incidents.Incidents(connection)
     names = await incident_lists.read_names(scripts.Scripts(connection), keys.incidents, keys.names)

@@ -1,7 +1,7 @@
 """The events of incidents and of the router, and how far each notifier has got with them.
 
 Two writers work on one subject without waiting for each other. The reconciler appends events, guarded by what was
-announced before. The delivery loop records progress, guarded by a lease of its own.
+announced before. The delivery loop records progress, guarded by its own lease.
 """
 
 from collections.abc import Mapping, Sequence

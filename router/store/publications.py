@@ -13,7 +13,7 @@ from router.telemetry import log, metrics
 
 _AT_ONCE = 500  # Incidents per round trip when all publications are read.
 _SET_BACK = Duration(2 * times.SECOND)  # The time by which the calls of two workers may overtake each other.
-_MOST_WOKEN = 1000  # Incidents per script call. The server handles no other client meanwhile.
+_MOST_WOKEN = 1000  # Incidents per script call. The server handles no other client during the call.
 _log = log.get("store")
 
 

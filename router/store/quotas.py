@@ -67,7 +67,7 @@ class Quota:
     async def exhausted_for(self) -> float:
         """Return the seconds until a call that opens an incident is admitted; 0.0 if it is now.
 
-        Tokens are reserved for resolutions, which may continue meanwhile.
+        Tokens are reserved for resolutions, which may continue.
         """
         async with client.translate_errors():
             answer: Any = self._connection.hmget(self._key, ["left", "at"])

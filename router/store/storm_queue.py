@@ -63,7 +63,7 @@ class StormQueue:
         return bool(answer)
 
     async def remove(self, episodes: list[Episode]) -> None:
-        """Remove episodes that no longer fire or that are over."""
+        """Remove episodes that no longer fire or that have ended."""
         if episodes:
             async with client.translate_errors():
                 await self._connection.zrem(keys.WAITING, *(one.member for one in episodes))

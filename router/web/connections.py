@@ -92,7 +92,7 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         # uvicorn would close the connection now. The incomplete request still gets its response.
         if self._incomplete and answered:
             return  # The headers of the next request are incomplete.
-        # Without a first request, uvicorn would close the connection at once, although one may be on its way.
+        # Without a first request, uvicorn would close the connection immediately, although a request may be in transit.
         if cycle is None:
             self._stop_timer()
             self._timer = self.loop.call_later(LAST_SECONDS, self.transport.close)

@@ -30,7 +30,7 @@ Ask = Callable[[], Awaitable[Mapping[str, State]]]
 
 
 class Startup:
-    """A check that has to pass once. A process that fails it later is degraded and stays ready.
+    """A check that has to pass once. A process that fails the check later is degraded and stays ready.
 
     If Redis is unavailable, it is unavailable to all processes. If no process were ready, senders and operators would
     get no response. Ready processes answer 503 with ``Retry-After`` and the reason, and serve the console. A process

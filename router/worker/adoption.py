@@ -148,9 +148,8 @@ class Reclaimer:
         desired: publications.Desired,
         orphan: dataset.Orphan,
     ) -> publications.Publication | steps.Wait | None:
-        """Adopt an orphan as the vendor shows it now.
-
-        Return None if it is over, a rest if the vendor's state is unknown.
+        """Adopt an orphan with its current state at the vendor. Return None if it has ended, or a wait if its state is
+        unknown.
         """
         if not desired.content.fields:
             desired = msgspec.structs.replace(desired, content=_content(place, orphan, desired.content))

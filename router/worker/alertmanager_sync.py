@@ -141,8 +141,7 @@ class AlertmanagerSync:
         return result
 
     async def _poll(self, one: Asked) -> str:
-        # Read the router's own state first: an alert that the response lacks was then lost there, and not on its way
-        # here.
+        # Read the router's own state first. An alert that the response lacks was then lost, and is not in transit.
         here = await self._known(one)
         asked_at = self._clock()
         condition = await alertmanager.condition(one.http)
@@ -229,7 +228,7 @@ class AlertmanagerSync:
         if len(read) < len(told):
             # The parser's message may quote the alert, which must not be logged.
             self._log.warning("polled_alerts_unreadable", source=one.source, alerts=len(told) - len(read))
-        # The response covers every instance that sends webhooks, so it isn't a sender of its own.
+        # The response covers every instance that sends webhooks, so it isn't a separate sender.
         return [msgspec.structs.replace(alert, origin="") for alert in read]
 
     async def _hand_in(self, one: Asked, told: Told, routed: list[Routed], now: Timestamp) -> None:

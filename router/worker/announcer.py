@@ -111,7 +111,7 @@ class RouterAnnouncer:
             return
         found = router_state.announce(before, observed, now)
         recorded = [events.Recorded(0, now, events.ROUTER, "router", event) for event in found]
-        # If another worker was first, it has announced the same.
+        # If another worker was first, it has announced the same state.
         if await self._store.announce(events.ROUTER, packed, observed.state, recorded) and recorded:
             self._wake()
 

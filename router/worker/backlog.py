@@ -7,7 +7,7 @@ from router.domain.times import Duration, Timestamp
 
 
 class Backlog:
-    """Postpones ends by time alone as long as earlier deliveries wait (see ``domain.ending``).
+    """Postpones ends by time while earlier deliveries wait (see ``domain.ending``).
 
     ``oldest_unfolded`` returns when the oldest of them was accepted, in microseconds; 0 if none waits.
     """
@@ -32,7 +32,7 @@ class Backlog:
         return False
 
     def due(self, incident: incidents.Incident, now: Timestamp) -> Timestamp:
-        """Return when to look at the incident again, as ``timing.due`` does; if an end is postponed, after a pause."""
+        """Return the time of the next check, as ``timing.due`` does; if an end is postponed, after a pause."""
         moment = timing.due(incident)
         if not 0 < moment <= now:
             return moment

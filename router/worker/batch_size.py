@@ -1,4 +1,4 @@
-"""The number of deliveries that the worker reads at once: more if the inbox is long, fewer if they are large.
+"""The number of deliveries that the worker reads at a time: more if the inbox is long, fewer if they are large.
 
 Each incident is written once per batch, so larger batches cost the store less. A batch has to fit into memory, and the
 worker does nothing else while it folds the batch.

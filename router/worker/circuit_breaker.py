@@ -266,7 +266,8 @@ class CircuitBreakers:
 
 
 def is_of_account(problem: errors.Failure) -> bool:
-    """Return whether a failure is a condition of the vendor or the account, which ends for all operations at once."""
+    """Return whether a failure is a condition of the vendor or the account, which ends for all operations at the same
+    time."""
     return _is_outage(_root(problem))
 
 

@@ -40,7 +40,7 @@ class ConflictGuard:
         self._public = frozenset(public)
 
     async def check(self, delivery: deliveries.Delivery) -> None:
-        """Check a delivery before it is folded, so that no post is made of it first. Raises ``Unavailable``.
+        """Check a delivery before it is folded, so that it doesn't create a post first. Raises ``Unavailable``.
 
         A second check changes nothing.
         """

@@ -110,8 +110,8 @@ def is_current(
 ) -> bool:
     """Return whether a publication shows the incident's newest episode.
 
-    A post that waited for a reviewer to resolve it was never resolved. If alerts fire again it continues, and a new one
-    is opened only once it is over.
+    A post that waited for a reviewer to resolve it was never resolved. If alerts fire again, the post continues. A new
+    post is opened only after it has ended.
     """
     if publication.episode == incident.episode:
         return True
@@ -135,14 +135,14 @@ class DesiredStateBuilder:
         siblings: list[publications.Publication],
         place: Place,
     ) -> publications.Desired:
-        """Return the desired state of the publication: that of the incident, or closed if its episode is over."""
+        """Return the desired state of the publication: that of the incident, or closed if its episode has ended."""
         current = is_current(incident, publication, siblings)
         target, asked_at = _target_for(incident, publication) if current else (None, publication.destination)
         verdict = incident.interventions.verdicts.get(publication.destination) if current else None
         retracted = incident.interventions.retractions.get(publication.name) if place.kind.public else None
         ask, is_asked = _ask_of(incident, target, asked_at)
         ending = target.ending if target is not None else decisions.Ending()
-        # Only an open post is monitored: a draft is published with the rule's first text, if at all.
+        # Only an open post is monitored: a draft is published with the rule's first text.
         is_quiet = incident.status == "open" and incident.monitored_since is not None
         monitored = is_quiet and bool(ending.monitor_for) and publication.state == "open"
         content, leaks, note = self._content(
@@ -329,7 +329,7 @@ def _correction(incident: incidents.Incident, publication: publications.Publicat
 
 
 def _suppressed(incident: incidents.Incident, *, is_asked: bool) -> Cause | None:
-    """Return why nothing is published; None if it may be."""
+    """Return the reason why no post is published; None if posts may be published."""
     alert = incident.opening_alert
     if alert is not None and alert.is_test:
         return Cause(Reason.TEST_ALERT)

@@ -1,4 +1,4 @@
-"""Announces an incident elsewhere that its vendor has kept from opening for too long.
+"""Announces an incident elsewhere if its vendor has blocked it for too long.
 
 A destination with ``failover`` has a limit for the time in which an incident may wait for the vendor. Then notifiers
 and other destinations announce the incident. The router keeps retrying, and opens the incident when the vendor

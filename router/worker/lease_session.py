@@ -102,7 +102,7 @@ class LeaseSession:
         return msgspec.structs.replace(operation, others=dict(components.worst_status(said)))
 
     async def other_vendor_ids(self, place: configured_destinations.ConfiguredDestination) -> frozenset[str]:
-        """Return the IDs at the vendor of all other publications at the destination. Reads all of them."""
+        """Return the IDs at the vendor of all other publications at the destination. Reads every publication."""
         ids: set[str] = set()
         async for _, documents in self._store.each():
             there = [one for one in documents if one.destination == place.name]
@@ -111,7 +111,7 @@ class LeaseSession:
         return frozenset(ids)
 
     async def held(self, destinations: Collection[str]) -> set[str]:
-        """Return the IDs at the vendor of every publication at these destinations. Reads all of them."""
+        """Return the IDs at the vendor of every publication at these destinations. Reads every publication."""
         return await self._store.vendor_ids(destinations)
 
     def is_reopened(self, publication: publications.Publication) -> bool:
@@ -123,7 +123,7 @@ class LeaseSession:
         )
 
     async def record(self, publication: publications.Publication, *events: timeline.Event) -> None:
-        """Replace the publication and write all of them. Raises ``LeaseLostError``."""
+        """Replace the publication and write all publications. Raises ``LeaseLostError``."""
         self.publications = [
             publication if (p.episode, p.destination) == (publication.episode, publication.destination) else p
             for p in self.publications

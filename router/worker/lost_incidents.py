@@ -1,6 +1,6 @@
 """Handles resolved alerts of incidents that the data set has lost: their incidents at the vendors must be resolved.
 
-Such an incident gets an episode that is over at once. ``reclaim`` adopts its open items, and the plan resolves them.
+Such an incident gets an episode that ends immediately. ``reclaim`` adopts its open items, and the plan resolves them.
 """
 
 from typing import NamedTuple

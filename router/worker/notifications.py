@@ -71,7 +71,7 @@ class Deliveries:
         self._log = log.get("notifications")
 
     def wake(self) -> None:
-        """Look for events at once."""
+        """Look for events immediately."""
         self._woken.set()
 
     async def turn(self) -> None:
@@ -183,7 +183,7 @@ class Deliveries:
         return deliverable, held_until
 
     def _waits_until(self, name: str, work: "_Work") -> Timestamp:
-        """Return until when nothing is sent to a notifier (microseconds); 0 if something may be sent now."""
+        """Return the time until which a notifier receives no events (microseconds); 0 if it may receive them now."""
         now, retry_at = work.now(), work.progress[name].retry_at
         # The clock may have been set back since the last attempt.
         if now < retry_at <= now + times.from_seconds(2 * _CAP_SECONDS):

@@ -255,9 +255,8 @@ class OperationExecutor:
         desired: publications.Desired,
         item: operations.OpenItem,
     ) -> publications.Publication | errors.Failure | None:
-        """Adopt an incident that is open at the vendor, as it is there. Nothing is sent.
-
-        Return None if it is over, or gone. Its content counts as sent, so that a person's edits stay.
+        """Adopt an incident that is open at the vendor, without a change. Return None if it has ended or doesn't exist.
+        Its content counts as sent, so that a person's edits stay.
         """
         intent = publications.Intent("adopt", publication.number, session.now(), desired.content)
         named = msgspec.structs.replace(publication, vendor_id=item.vendor_id)

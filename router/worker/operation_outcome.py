@@ -93,7 +93,7 @@ def _corrected(
 
 
 def not_corrected(publication: publications.Publication, problem: errors.Permanent) -> publications.Publication:
-    """Return the publication after a correction was refused for good: the update stays, and the timeline says so."""
+    """Return the publication after a permanently refused correction. The update stays, and the timeline reports it."""
     assert publication.intent is not None  # noqa: S101 - a running operation has a stored intent
     asked_at = corrections.from_content(publication.intent.content).at
     return msgspec.structs.replace(
@@ -180,8 +180,8 @@ def after_refusal(
 ) -> publications.Publication:
     """Return the publication after a permanent refusal: a dead letter.
 
-    An open that was refused at once created nothing, so a redriven one has the same number, and the same idempotency
-    key: if the vendor did create something, it responds with that.
+    An open that was refused immediately created nothing, so a redriven open has the same number, and the same
+    idempotency key: if the vendor did create something, it responds with that.
     """
     intent = publication.intent
     assert intent is not None  # noqa: S101 - a running operation has a stored intent

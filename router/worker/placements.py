@@ -35,7 +35,7 @@ class Placements:
     def look_up(self, routed: Sequence[decisions.Routed]) -> Lookup:
         """Start to look up the incidents of these alerts.
 
-        Pass the result to ``find``; other work continues meanwhile.
+        Pass the result to ``find``. Other work can continue in between.
         """
         return self._lookups.begin([one.alert.identity for one in routed])
 

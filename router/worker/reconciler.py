@@ -124,7 +124,8 @@ class Reconciler:
                 raise
 
     async def reconcile(self, lease: Lease) -> bool:
-        """Take the steps of one incident that are due now. Return True if it has changed meanwhile and is due again."""
+        """Take the steps of one incident that are due now. Return True if it has changed in the meantime and is due
+        again."""
         try:
             desires = await self._pages.desires(public=self._is_public(lease))
             session = LeaseSession(lease, self._store, self._ticks, desires, self._pages)
@@ -318,7 +319,7 @@ class Reconciler:
     async def _resumed_at(self, session: LeaseSession, publication: publications.Publication) -> Timestamp:
         """Return when the destination last worked again. The incident is woken when it does so the next time.
 
-        A vendor's limit ends with its time, or when an operator lifts it, because other calls succeed meanwhile.
+        A vendor's limit ends with its time, or when an operator lifts it, because other calls succeed during the limit.
         """
         resumed = await self._accounts.add_waiting(publication.destination, session.incident.key)
         limited = publication.condition in {"throttled", "queued"}

@@ -1,7 +1,7 @@
 """Reads the open items at every destination after the data set was lost, once for all workers.
 
-Each destination is read twice: at once, and again after ``SETTLED``, because a call that was under way when the data
-set was lost may be processed after the first reading. Until the first reading, nothing is opened there (see
+Each destination is read twice: immediately, and again after ``SETTLED``, because a call that was under way when the
+data set was lost may be processed after the first reading. Until the first reading, nothing is opened there (see
 ``reclaim``).
 """
 

@@ -1,7 +1,8 @@
 """After a restore to an earlier state, checks whether the open publications were resolved since.
 
 Each publication that is open in the restored data and was last seen before the loss is compared with what its vendor
-shows, before anything is planned for it. If it is over there, its episode is over: nothing is written at that vendor.
+shows, before anything is planned for it. If it has ended there, its episode has ended: nothing is written at that
+vendor.
 """
 
 import asyncio
@@ -43,7 +44,7 @@ class _Compared(NamedTuple):
 
 
 class Restored:
-    """Compares incidents with their vendors after a restore, and ends those that are over."""
+    """Compares incidents with their vendors after a restore, and ends the resolved ones."""
 
     def __init__(
         self,

@@ -18,10 +18,10 @@ Outcome = Literal["retracting", "repeated", "searching", "dismissed", "withheld"
 """The outcome of a retraction for one publication.
 
 ``retracting``: it is shown, and is taken down. ``repeated``: it was retracted before and is still shown; the refused
-operation is tried again, with the newest message. ``searching``: its publishing is under way with an unknown outcome;
-the resulting post is taken down. ``dismissed``: it waited for a reviewer. ``withheld``: nothing of it was shown, and
-nothing will be. ``withdrawn``: it was retracted before, and a reviewer has approved since that it is published again;
-the approval is withdrawn, and a new post is taken down. ``resolved``: it is over already. ``retracted``: it was
+operation is retried with the newest message. ``searching``: it is being published, with an unknown outcome; the
+resulting post is taken down. ``dismissed``: it waited for a reviewer. ``withheld``: the post was never public, and
+won't be published. ``withdrawn``: it was retracted before, and a reviewer has approved since that it is published
+again; the approval is withdrawn, and a new post is taken down. ``resolved``: it is over already. ``retracted``: it was
 retracted before, and nothing of it is shown.
 """
 DONE: frozenset[Outcome] = frozenset({"retracting", "repeated", "searching", "dismissed", "withheld", "withdrawn"})

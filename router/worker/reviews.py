@@ -209,10 +209,9 @@ class Reviews:
 def decided(
     incident: incidents.Incident, seen: Review, given: reviews.Verdict, earlier: reviews.Verdict | None
 ) -> incidents.Incident | None:
-    """Return the incident with a verdict; None if another verdict or a retraction came first, or the review is over.
-
-    ``earlier`` is the verdict that was there when the review was checked. Each verdict holds its time and its
-    reviewer, so two verdicts are equal only if they are the same one.
+    """Return the incident with a verdict; None if another verdict or a retraction came first, or the review has ended.
+    ``earlier`` is the verdict that was there when the review was checked. Each verdict holds its time and its reviewer,
+    so two verdicts are equal only if they are the same one.
     """
     # A retraction is of one publication, which may outlive its episode.
     if seen.what == "retraction":

@@ -180,7 +180,7 @@ def _is_like(move: alert_owners.Move, held: StoredIncident | None) -> bool:
 def _claims(unplaced: Iterable[Arrival]) -> dict[str, alert_owners.Claim]:
     """Return the alerts whose homes have to be read, each with the home that it gets if it has none.
 
-    A resolution claims a home, too: a firing message that is folded later, and decided by other rules, finds it there.
+    A resolution also claims a home: a firing message that is folded later, and decided by other rules, finds it there.
     """
     claims: dict[str, alert_owners.Claim] = {}
     for arrival in unplaced:

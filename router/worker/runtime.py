@@ -271,7 +271,7 @@ class Worker:
         await self._health.expire_workers(self._clock() - idle * 1000)
 
     async def _reconcile_turn(self) -> None:
-        """Reconcile the shards of a wake signal at once, and all shards periodically for timers."""
+        """Reconcile the shards of a wake signal immediately, and all shards periodically for timers."""
         await self._reconciler.give_back()
         for shard in await self._bell.wait(self._pace.poll_seconds):
             await self._claim(shard)
@@ -324,7 +324,7 @@ class Worker:
     async def _give_way(self, fullness: float) -> archive.Size:
         """Keep the archive within its bounds. If memory is short, shrink it first, and then the quarantine.
 
-        Both are shrunk before deliveries are refused, and at once: each turn halves what is left.
+        Both are shrunk before deliveries are refused, and quickly: each turn halves the remainder.
         """
         size = await self._archive.trim(fullness)
         for _ in range(MOST_HALVINGS):
@@ -359,7 +359,7 @@ def _heed_cancellation() -> None:
 
 
 class WakeSignal:
-    """A signal with the shards that need attention. A waiting task gets all of them at once."""
+    """A signal with the shards that need attention. A waiting task gets all of them together."""
 
     def __init__(self) -> None:
         self._rung: set[int] = set()

@@ -107,7 +107,7 @@ def accounts(conditions: Mapping[str, circuit_breaker.AccountHealth], after: int
 
 
 def pages(state: publishing_state.State, frozen_after: Duration, now: Timestamp) -> Iterator[Finding]:
-    """Report a tripped guard at once, and a freeze once it has lasted for ``frozen_after``."""
+    """Report a tripped guard immediately, and a freeze once it has lasted for ``frozen_after``."""
     stop = state.tripped or next(iter(state.tripped_pages.values()), None)
     yield Finding(GUARD, stop is not None, Timestamp(stop.at if stop else 0), stop.why if stop else "")
     yield Finding(EARLIER_GUARD, fires=False)

@@ -50,7 +50,7 @@ class SilenceService:
             self._compile()
 
     async def ask(self) -> None:
-        """Import the silences of other systems, all at once. If one doesn't respond, its last response applies."""
+        """Import the silences of other systems concurrently. If a system doesn't respond, its last response applies."""
         await asyncio.gather(*(self._ask(name, imported) for name, imported in self._imports))
 
     async def _ask(self, name: str, imported: Importer) -> None:

@@ -1,6 +1,6 @@
 """Holds incidents back in an alert storm. It checks each episode once, before its first publication is opened.
 
-The rest are queued, the most severe one first. An episode that is over before its turn never opens.
+The rest are queued, the most severe one first. A queued episode that ends before its turn never opens.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from router.worker import configured_destinations, lease_session, self_alerts, t
 
 
 class StormControl:
-    """Checks every incident that is reconciled. Without a ``store`` every incident may open at once."""
+    """Checks every incident that is reconciled. Without a ``store``, every incident may open immediately."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class StormControl:
         return storm
 
     async def _end(self, session: lease_session.LeaseSession, held: list[Publication]) -> None:
-        """Remove episodes from the queue that were over first: nothing of them was opened, and nothing will be."""
+        """Remove ended episodes from the queue. They have opened no publication and never will."""
         if held:
             await self._leave([storm_queue.Episode(one.episode, session.incident.key) for one in held])
             await _mark(session, held, {"held_since": 0}, timeline_messages.over_in_storm(session.now()))

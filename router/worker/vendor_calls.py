@@ -42,7 +42,7 @@ async def call_vendor(
         if operation.kind == "open":
             raise errors.Unanswered(str(conflict), conflict.retry_after) from conflict
         # The vendor may have posted the update. The repeated call reads first, and posts only if the update isn't
-        # there. It is made later, because a read at once may still show the state before the update.
+        # there. It is made later, because an immediate read may still show the state before the update.
         if operation.kind in {"update", "monitor"}:
             raise errors.Unanswered(str(conflict), conflict.retry_after) from conflict
         wanted = _WANTED.get(operation.kind)

@@ -1,7 +1,7 @@
 """Reads a YAML file into plain data with the position of every key and value: rule files and the configuration.
 
-Reading never raises an error for the file's content: the document collects its problems, so that all are reported at
-once.
+Reading never raises an error for the file's content: the document collects its problems, so that all are reported
+together.
 """
 
 import errno

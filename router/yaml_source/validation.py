@@ -85,7 +85,7 @@ def _path(
 
 
 def _names(model: type[pydantic.BaseModel] | None, path: Sequence[str | int]) -> set[str]:
-    """Return the valid keys at the path, of every model that is possible there."""
+    """Return the valid keys at the path, for every possible model."""
     return {name for outer in _models_at(model, path) for name in _keys(outer)}
 
 

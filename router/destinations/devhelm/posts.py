@@ -253,7 +253,7 @@ def observed(
     if draft := _draft(post, operation):
         fields["draft"] = draft
     updates: Collection[str] = ()
-    # Updates that a person posted meanwhile are left to the next observation, which reports them.
+    # The next observation reports updates that a person has posted since.
     if sent is not None:
         read = [entry.id for entry in entries] if sent.read is None else sent.read
         entries = observations.without_news(operation, entries, sent.ours, read)

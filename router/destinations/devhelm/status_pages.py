@@ -97,7 +97,7 @@ class StatusPages:
         return False
 
     async def open(self, operation: operations.Operation) -> operations.VendorState:
-        """Create the post, which is public immediately. If the page has created one meanwhile, use that."""
+        """Create the post, which is public immediately. If the page has created one in the meantime, use it."""
         opening, omitted = rule_fields.parse_fitted(PostOpening, self._config, operation)
         calls = reduced_calls.ReducibleCall(self._http, suspects=_SUSPECTS, omitted=list(omitted))
         page_id = await self._page_id(opening)
@@ -107,7 +107,7 @@ class StatusPages:
             return _linked(linked, operation)
         if linked is not None and opening.keep_draft and posts.state(linked.post) == "draft":
             return posts.observed(linked.post, operation)  # The approved text isn't the text that it would have.
-        # The page has drafted or published a post by itself. Publishing that one keeps the page at one post.
+        # The page has drafted or published a post automatically. Publishing that post keeps the page at one post.
         if linked is not None:
             return await self._publish(linked.post, operation, opening)
         body = wire.CreatePost(
@@ -306,7 +306,7 @@ class StatusPages:
         )
         place = posts.PostLocation(post.status_page_id, post.id)
         published = (await calls.call("POST", f"{place.path}/publish", body)).read(wire.PostAnswer).data
-        # The outcome is unknown: the next observation tells whether the post is public.
+        # The outcome is unknown. The next observation shows whether the post is public.
         if published.published_at is None:
             raise errors.Unanswered(f"{self.name}: the vendor answered the publication with a draft")
         sent = self._sent(operation, opening, _kept(body.affected_components, calls))

@@ -92,7 +92,7 @@ class Escalations:
     async def cancel(self, operation: operations.Operation, opening: IncidentOpening | None) -> str:
         """Cancel the escalations of an ended incident. Return a note on failures; empty if none failed.
 
-        A resolved or expired escalation can't be canceled, but is over anyway. ``opening`` is None if the rule's
+        A resolved or expired escalation can't be canceled, but has ended anyway. ``opening`` is None if the rule's
         fields can no longer be read.
         """
         if opening is not None and opening.escalation is not None and not opening.escalation.cancel:

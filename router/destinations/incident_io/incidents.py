@@ -445,7 +445,7 @@ class Incidents:
             raise
         except errors.Permanent as problem:
             spared = [name for name in _SPARED if getattr(edit, name) is not None]
-            # The refusal is about a field that matters, so it stands.
+            # The refusal is about an essential field, so it is final.
             if not spared:
                 raise
             detail = f"unchanged, because the vendor refused the change: {problem}"

@@ -106,7 +106,7 @@ class StatusPages:
         opening, omitted = rule_fields.parse_fitted(PostOpening, self._config, operation)
         calls = reduced_calls.ReducibleCall(self._http, operation.is_repeated, omitted=list(omitted))
         page = await self._page(opening)
-        # The incident is over: customers must not see it as ongoing, not even for a moment.
+        # The incident has ended, so customers must never see it as ongoing.
         if operation.ended_at:
             return await self._open_retrospective(operation, opening, page, calls.omitted)
         body = wire.CreatePost(
@@ -178,7 +178,7 @@ class StatusPages:
             operation, posts.affected(post), _asked(wanted_statuses, calls), *uncertain_components
         ):
             return posts.taken_over(post, operation, Edit.COMPONENT_CHANGED)
-        # The title goes first: a lost response of this call can be repeated, and that of an update can't.
+        # Set the title first: if the response is lost, this call can be repeated, and an update can't.
         title = await self._renamed(post, operation, opening)
         update = self._update_body(post, operation, opening, wanted_statuses)
         note, entry = "", None

@@ -72,7 +72,7 @@ class Escalations:
         return created
 
     def cancel(self, identity: str) -> None:
-        """Stop paging. An escalation that is over can't be canceled; one that is canceled already stays so."""
+        """Stop paging. An ended escalation can't be canceled. A canceled escalation stays canceled."""
         escalation = self.named(identity)
         if escalation.status in _OVER:
             raise state.Refusal(422, "invalid_value", f"the escalation is {escalation.status}")

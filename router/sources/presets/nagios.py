@@ -61,7 +61,7 @@ PRESET = preset.Preset(
 
 
 class Config(preset.Config):
-    """A Nagios, or one of its kin, that posts to us."""
+    """A Nagios, Naemon, or Icinga that posts to the router."""
 
     kind: Literal["nagios"] = "nagios"
     sender: ClassVar[preset.Preset] = PRESET
