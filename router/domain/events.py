@@ -256,7 +256,8 @@ class DeliveriesFailed(msgspec.Struct, frozen=True, tag_field="type", tag="deliv
 
 
 class GuardTripped(msgspec.Struct, frozen=True, tag_field="type", tag="guard.tripped"):
-    """The publishing guard tripped: automatic posts wait for review. ``destination`` is empty if this holds for all."""
+    """The publishing guard tripped: automatic posts wait for review. ``destination`` is empty if the guard tripped for
+    all destinations."""
 
     since: dt.datetime
     reason: str

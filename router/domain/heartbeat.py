@@ -94,7 +94,7 @@ def resumed(
 
 
 def forgotten(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
-    """Return the incident as it is once its heartbeat is no longer expected."""
+    """Return the incident without its expected heartbeat."""
     closed_at = now if incident.status == "open" else incident.closed_at
     return msgspec.structs.replace(
         incident, status="closed", last_heartbeat_at=None, muted={}, closed_at=closed_at, changed_at=now

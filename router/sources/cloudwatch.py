@@ -129,7 +129,7 @@ KIND = base.Kind(
     verification=_verification,
     config=Config,
     make=lambda name, config: objects.Source(name, CloudWatch(config).read),
-    summary="AWS CloudWatch alarms by SNS",
+    summary="AWS CloudWatch alarms, through SNS",
     # SNS doesn't retry after a 4xx: the message would be lost.
     unparsable_status=202,
 )

@@ -69,7 +69,7 @@ KIND = base.Kind(
     name="eventbridge",
     config=Config,
     make=lambda name, config: objects.Source(name, EventBridge(config).read),
-    summary="AWS CloudWatch alarms by EventBridge",
+    summary="AWS CloudWatch alarms, through EventBridge",
     # Whether EventBridge retries after a 4xx is undocumented, and a retry would fail again.
     unparsable_status=202,
 )

@@ -120,7 +120,7 @@ class VendorWebhooks:
 
 
 def _name_of(headers: Mapping[bytes, bytes]) -> str:
-    """Return the vendor's ID of this delivery, the same for each retry; empty without one."""
+    """Return the vendor's ID of this delivery, which each retry repeats; empty if there is none."""
     names = (headers[name] for name in (*_SIGNED_NAMES, _DEVHELM_NAME) if name in headers)
     return next(names, b"").decode("latin-1")
 

@@ -172,7 +172,7 @@ class StatusPages:
         return msgspec.structs.replace(seen, state="resolved", note=note, omitted=omitted, differs="")
 
     async def dismiss(self, operation: operations.Operation) -> operations.VendorState:
-        """Delete the draft, unless a person created it. If it is published by now, return it as open."""
+        """Delete the draft, unless a person created it. If it has been published, return it as open."""
         place = posts.PostLocation.parse(operation.vendor_id)
         post = await self._posts.observe(place)
         # A published post can't be dismissed. The caller decides what to do with it.
