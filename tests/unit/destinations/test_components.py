@@ -25,12 +25,12 @@ def test_status_of_a_listed_component_follows_the_severity(severity, status):
     assert found == {"API": status, "Website": status}
 
 
-def test_a_mapping_of_ones_own_is_used():
+def test_configured_severity_mapping_overrides_the_defaults():
     mapping = severity_mapping.fill_defaults(components.DEFAULT_STATUSES)({"critical": "partial_outage"})
     assert components.statuses(("API",), severities.Severity.CRITICAL, mapping) == {"API": "partial_outage"}
 
 
-def test_severity_stands_for_the_account_s_component_status():
+def test_severity_is_mapped_to_a_component_status():
     said = {"API": "critical", "Website": "operational"}
     found = components.statuses(said, severities.Severity.MINOR, components.DEFAULT_STATUSES)
     assert found == {"API": "major_outage", "Website": "operational"}

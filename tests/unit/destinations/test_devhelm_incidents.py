@@ -54,7 +54,7 @@ def test_every_field_of_the_vendor_can_be_set(account, operation):
 @pytest.mark.parametrize(
     ("severity", "word"), [("critical", "DOWN"), ("major", "DOWN"), ("minor", "DEGRADED"), ("info", "MAINTENANCE")]
 )
-def test_the_ladder_is_mapped_as_configured(account, operation, severity, word):
+def test_severity_is_mapped_as_configured(account, operation, severity, word):
     wanted = operation("open", FIELDS, severity=severity)
     account.run(KIND, lambda there: there.open(wanted), severities={"info": "MAINTENANCE"})
     assert account.body_of(f"POST {PATH}")["severity"] == word
@@ -80,7 +80,7 @@ def test_update_describes_the_severity_in_words(account, operation):
     }
 
 
-def test_subscribers_are_notified_of_updates_only_on_request(account, operation):
+def test_update_notifies_subscribers_only_on_request(account, operation):
     account.answer(*SHOW, detail())
     account.run(KIND, lambda there: there.update(operation("update", FIELDS, vendor_id=ID)))
     assert account.body_of(UPDATE) == {"notifySubscribers": False, "body": "Severity is now critical."}
@@ -98,14 +98,14 @@ def test_equal_text_before_latest_update_is_posted_again(account, operation):
     assert account.body_of(UPDATE)["body"] == "Severity is now critical."
 
 
-def test_resolving_says_why(account, operation):
+def test_resolution_contains_the_resolve_message(account, operation):
     account.answer(*SHOW, detail())
     wanted = operation("resolve", {**FIELDS, "resolve_message": "The fix is out."}, vendor_id=ID)
     assert account.run(KIND, lambda there: there.resolve(wanted)).state == "resolved"
     assert account.body_of(RESOLVE) == {"body": "The fix is out."}
 
 
-def test_a_resolution_without_words_is_possible(account, operation):
+def test_resolution_may_omit_the_message(account, operation):
     account.answer(*SHOW, detail())
     wanted = operation("resolve", {**FIELDS, "resolve_message": ""}, vendor_id=ID)
     account.run(KIND, lambda there: there.resolve(wanted))
@@ -113,7 +113,7 @@ def test_a_resolution_without_words_is_possible(account, operation):
 
 
 @pytest.mark.parametrize("kind", ["update", "publish", "resolve", "dismiss"])
-def test_what_somebody_has_resolved_is_not_touched(account, operation, kind):
+def test_manually_resolved_incident_is_not_changed(account, operation, kind):
     account.answer(*SHOW, detail(status="RESOLVED"))
     seen = account.run(KIND, lambda there: getattr(there, kind)(operation(kind, FIELDS, vendor_id=ID)))
     assert seen.state == "resolved"
@@ -121,14 +121,14 @@ def test_what_somebody_has_resolved_is_not_touched(account, operation, kind):
 
 
 @pytest.mark.parametrize(("status", "state"), [("WATCHING", "open"), ("CONFIRMED", "open"), ("RESOLVED", "resolved")])
-def test_observing_reads_the_state(account, operation, status, state):
+def test_observe_returns_the_vendor_s_state(account, operation, status, state):
     account.answer(*SHOW, detail(status=status))
     assert account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id=ID))).state == state
     with pytest.raises(errors.NotFound):
         account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id=OTHER)))
 
 
-def test_unreadable_state_is_not_taken_for_deleted(account, operation):
+def test_unreadable_incident_is_not_reported_as_deleted(account, operation):
     account.answer(*SHOW, {"message": "no"}, status=403)
     with pytest.raises(errors.Denied):
         account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id=ID)))
@@ -161,7 +161,7 @@ def test_completed_open_is_found_by_its_reference(account, operation):
     assert account.changes == []
 
 
-def test_open_that_never_happened_is_not_found(account, operation):
+def test_open_without_an_effect_is_not_found(account, operation):
     _, seen = found(account, operation, [{"id_": OTHER, "title": "Somebody's, near IR-00000000"}])
     assert seen is None
 
@@ -196,14 +196,14 @@ def test_incident_resolved_by_person_is_found_as_resolved(account, operation):
     assert seen.state == "resolved"
 
 
-def test_an_open_must_not_simply_be_repeated(account, operation):
+def test_open_is_not_repeatable_and_adopts_nothing(account, operation):
     async def body(there):
         return there.repeatable_open, await there.adopt(operation("adopt", FIELDS))
 
     assert account.run(KIND, body) == (False, None)
 
 
-def test_the_vendors_error_is_read(vendor, operation):
+def test_vendor_error_message_is_read(vendor, operation):
     envelope = {
         "status": 400,
         "code": "VALIDATION_FAILED",
@@ -225,7 +225,7 @@ def test_retry_after_and_request_id_are_read(vendor, operation):
     assert caught.value.retry_after == 12
 
 
-def test_a_dropped_connection_leaves_open_whether_it_happened(vendor, operation):
+def test_dropped_connection_leaves_the_outcome_unknown(vendor, operation):
     vendor.answer("POST", PATH, status=0)
     with pytest.raises(errors.Unanswered):
         vendor.run(KIND, lambda there: there.open(operation("open", FIELDS)))
@@ -239,7 +239,7 @@ def test_response_about_another_incident_is_rejected(vendor, operation):
         vendor.run(KIND, lambda there: there.open(operation("open", FIELDS)))
 
 
-def test_the_check_tells_whether_the_key_is_good(vendor, secret):
+def test_check_reports_an_invalid_key(vendor, secret):
     vendor.answer("GET", PATH, {"data": [], "hasNext": False, "hasPrev": False})
     vendor.answer("GET", PATH, {"message": f"{secret} is not a key"}, status=401)
     assert vendor.run(KIND, lambda there: there.check()) == []

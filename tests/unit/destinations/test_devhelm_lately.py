@@ -98,7 +98,7 @@ def test_listing_reaches_as_far_back_as_needed():
     playing(play)
 
 
-def test_pages_do_not_wait_for_one_another():
+def test_lists_of_different_pages_are_fetched_concurrently():
     async def play(page, asked):
         both = [asyncio.create_task(asked.posts(name, NOON)) for name in ("p", "q")]
         await has_begun(page, 2)
@@ -122,7 +122,7 @@ def test_failure_reaches_all_searches_and_next_one_retries():
     playing(play)
 
 
-def test_who_gives_up_takes_nothing_from_the_others():
+def test_cancelled_search_does_not_cancel_the_others():
     async def play(page, asked):
         page.posts.append(Post(1))
         hasty, patient = (asyncio.create_task(asked.posts("p", NOON)) for _ in range(2))
@@ -136,7 +136,7 @@ def test_who_gives_up_takes_nothing_from_the_others():
     playing(play)
 
 
-def test_abandoned_listing_ends_silently():
+def test_failure_of_an_abandoned_list_is_ignored():
     async def play(page, asked):
         page.problem = errors.Temporary("503")
         waiting = asyncio.create_task(asked.posts("p", NOON))
@@ -148,7 +148,7 @@ def test_abandoned_listing_ends_silently():
     playing(play)
 
 
-def test_what_is_under_way_ends_with_the_account():
+def test_closing_the_account_cancels_pending_searches():
     async def play(page, asked):
         waiting = asyncio.create_task(asked.posts("p", NOON))
         await has_begun(page, 1)

@@ -64,7 +64,7 @@ def do(account, wanted, **settings):
     return account.run(KIND, lambda there: getattr(there, wanted.kind)(wanted), **{"page": "Public", **settings})
 
 
-def test_a_post_is_created_linked_and_signed(account, operation):
+def test_created_post_has_its_link_and_reference(account, operation):
     account.answer("GET", POSTS, listed())
     wanted = operation("open", FIELDS, linked_id=LINKED)
     seen = do(account, wanted)
@@ -80,7 +80,7 @@ def test_a_post_is_created_linked_and_signed(account, operation):
     }
 
 
-def test_a_post_that_follows_nothing_is_not_linked(account, operation):
+def test_post_without_an_incident_is_not_linked(account, operation):
     do(account, operation("open", {**FIELDS, "notify": False, "components": ["API"]}, severity="major"))
     sent = account.body_of(CREATE)
     assert "monitoringIncidentId" not in sent
@@ -94,7 +94,7 @@ def test_page_is_found_by_name_slug_or_id(account, operation, called):
     assert do(account, operation("open", FIELDS), page=called).vendor_id == VENDOR_ID
 
 
-def test_without_a_page_nothing_is_posted(account, operation):
+def test_open_without_a_page_is_refused(account, operation):
     with pytest.raises(errors.Permanent, match="names a page") as caught:
         do(account, operation("open", FIELDS), page="")
     assert (caught.value.field, account.made) == ("page", [])
@@ -147,7 +147,7 @@ def test_post_published_by_page_gets_the_rule_s_message(account, operation, kind
     assert account.body_of(UPDATE)["body"] == message
 
 
-def test_nothing_is_adopted_without_a_linked_incident(account, operation):
+def test_draft_without_a_linked_incident_is_not_adopted(account, operation):
     account.answer("GET", POSTS, listed(post(incidentId=WEB)))
     assert do(account, operation("adopt", FIELDS, linked_id=LINKED)) is None
     assert do(account, operation("adopt", FIELDS)) is None
@@ -165,7 +165,7 @@ def test_late_draft_is_published_instead_of_second_post(account, operation):
     assert account.changes == [PUBLISH]
 
 
-def test_publishing_says_all_that_the_rule_says(account, operation):
+def test_publish_sends_all_fields_of_the_rule(account, operation):
     account.answer("GET", ONE, {"data": post(None, title="Old", affectedComponents=[])})
     wanted = operation("publish", {**FIELDS, "notify": False}, vendor_id=VENDOR_ID)
     assert do(account, wanted).state == "open"
@@ -179,7 +179,7 @@ def test_publishing_says_all_that_the_rule_says(account, operation):
     }
 
 
-def test_what_is_published_already_is_not_published_again(account, operation):
+def test_published_post_is_not_published_again(account, operation):
     account.answer("GET", ONE, {"data": post()})
     assert do(account, operation("publish", FIELDS, vendor_id=VENDOR_ID)).state == "open"
     assert account.changes == []
@@ -193,7 +193,7 @@ def test_draft_is_updated_without_notifications(account, operation):
     assert account.body_of(PUT) == {"impact": "CRITICAL"}
 
 
-def test_a_published_post_is_changed_and_told(account, operation):
+def test_update_changes_the_post_and_adds_text(account, operation):
     account.answer("GET", ONE, {"data": post(impact="MINOR")})
     fields = {**FIELDS, "update_message": "It is worse.", "update_status": "IDENTIFIED"}
     do(account, operation("update", fields, vendor_id=VENDOR_ID))
@@ -202,7 +202,7 @@ def test_a_published_post_is_changed_and_told(account, operation):
     assert account.body_of(UPDATE) == {"status": "IDENTIFIED", "body": "It is worse.", "notifySubscribers": True}
 
 
-def test_components_that_somebody_has_added_stay(account, operation):
+def test_manually_added_components_are_kept(account, operation):
     added = {"statusPageComponentId": API, "componentStatus": "UNDER_MAINTENANCE", "componentName": "API"}
     account.answer("GET", ONE, {"data": post(affectedComponents=[added])})
     do(account, operation("update", {**FIELDS, "update_message": ""}, vendor_id=VENDOR_ID))

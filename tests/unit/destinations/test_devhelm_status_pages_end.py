@@ -50,7 +50,7 @@ def find(account, operation, **others):
     return account.run(KIND, lambda there: there.find(operation("open", FIELDS, **others)), page=PAGE)
 
 
-def test_resolving_says_so_and_sets_the_components_back(account, operation):
+def test_resolution_posts_text_and_resets_components(account, operation):
     affected = [{"statusPageComponentId": WEB, "componentStatus": "MAJOR_OUTAGE", "componentName": "Website"}]
     account.answer("GET", ONE, {"data": post(affectedComponents=affected)})
     fields = {**FIELDS, "resolve_message": "All is well.", "notify": False}
@@ -64,7 +64,7 @@ def test_resolving_says_so_and_sets_the_components_back(account, operation):
     }
 
 
-def test_the_postmortem_is_set_once_it_is_resolved(account, operation):
+def test_postmortem_is_set_after_the_resolution(account, operation):
     account.answer("GET", ONE, {"data": post(postmortemUrl="https://old.test")})
     fields = {**FIELDS, "postmortem_body": "What happened: …", "postmortem_url": ""}
     do(account, operation("resolve", fields, vendor_id=VENDOR_ID))
@@ -84,7 +84,7 @@ def test_postmortem_lost_in_crash_is_set_on_retry(account, operation):
     assert account.changes == []
 
 
-def test_what_somebody_else_has_resolved_is_not_touched(account, operation):
+def test_manually_resolved_post_is_not_changed(account, operation):
     account.answer("GET", ONE, {"data": post(status="RESOLVED", updates=[{**RESOLVED, "body": "Fixed by hand."}])})
     fields = {**FIELDS, "title": "Other", "postmortem_body": "x"}
     for kind in ("update", "publish", "resolve", "dismiss"):
@@ -120,7 +120,7 @@ def test_draft_of_the_page_is_dismissed(account, operation, mode, author):
 
 
 @pytest.mark.parametrize(("mode", "author"), [("MANUAL", "SYSTEM"), (None, "USER"), (None, None), ("NEW", "USER")])
-def test_draft_of_a_person_is_left_alone(account, operation, mode, author):
+def test_manually_created_draft_is_kept(account, operation, mode, author):
     draft, detail = drafted(mode, author)
     account.answer("GET", ONE, {"data": draft})
     account.answer("GET", f"/api/v1/incidents/{LINKED}", detail)
@@ -130,7 +130,7 @@ def test_draft_of_a_person_is_left_alone(account, operation, mode, author):
 
 
 @pytest.mark.parametrize("status", [403, 404])
-def test_draft_of_unknown_origin_is_left_alone(account, operation, status):
+def test_draft_of_unknown_origin_is_kept(account, operation, status):
     account.answer("GET", ONE, {"data": drafted()[0]})
     account.answer("GET", f"/api/v1/incidents/{LINKED}", {"code": "NO", "message": "no"}, status=status)
     assert do(account, operation("dismiss", FIELDS, vendor_id=VENDOR_ID)).state == "dismissed"
@@ -153,7 +153,7 @@ def test_unpublished_post_of_the_router_is_dismissed(account, operation):
 
 
 @pytest.mark.parametrize("status", [404, 409])
-def test_refused_dismissal_is_not_recorded_as_done(vendor, operation, status):
+def test_rejected_dismissal_raises_the_failure(vendor, operation, status):
     draft, detail = drafted("AUTO")
     vendor.answer("GET", ONE, {"data": draft})
     vendor.answer("GET", f"/api/v1/incidents/{LINKED}", detail)
@@ -162,7 +162,7 @@ def test_refused_dismissal_is_not_recorded_as_done(vendor, operation, status):
         do(vendor, operation("dismiss", FIELDS, vendor_id=VENDOR_ID))
 
 
-def test_what_somebody_has_published_is_not_dismissed(account, operation):
+def test_manually_published_draft_is_not_dismissed(account, operation):
     account.answer("GET", ONE, {"data": post()})
     assert do(account, operation("dismiss", FIELDS, vendor_id=VENDOR_ID)).state == "open"
     assert account.changes == []
@@ -177,7 +177,7 @@ def test_what_somebody_has_published_is_not_dismissed(account, operation):
         ({"status": "RESOLVED"}, "resolved"),
     ],
 )
-def test_observing_reads_the_state(account, operation, changes, state):
+def test_observe_returns_the_vendor_s_state(account, operation, changes, state):
     account.answer("GET", ONE, {"data": post(**changes)})
     assert (
         account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id=VENDOR_ID))).state == state
@@ -239,7 +239,7 @@ def test_post_of_an_earlier_episode_is_ignored(account, operation):
 
 
 @pytest.mark.parametrize(("times", "pages"), [(("20:01", "20:00"), 1), (("20:00", "20:01"), 2), (("20:00",), 2)])
-def test_sorted_list_is_left_early(account, operation, times, pages):
+def test_search_of_a_sorted_list_stops_early(account, operation, times, pages):
     old = [post(SECOND, signed="IR-00000000", createdAt=f"2023-11-14T{time}:00Z") for time in times]
     account.answer("GET", POSTS, listed(*old, more=True))
     account.answer("GET", POSTS, listed())

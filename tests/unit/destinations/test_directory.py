@@ -45,7 +45,7 @@ THINGS = [Thing("id-1", "Critical"), Thing("id-2", "Minor"), Thing("id-3", "API"
 @pytest.mark.parametrize(
     ("wanted", "found"), [("Critical", "id-1"), ("critical", "id-1"), ("EU / API", "id-3"), ("us / api", "id-4")]
 )
-def test_a_name_is_found_however_it_is_capitalised(wanted, found):
+def test_name_lookup_ignores_case(wanted, found):
     account = Account(THINGS)
     assert asyncio.run(account.directory().id_of(wanted, field="x")) == found
 
@@ -72,7 +72,7 @@ def test_names_are_fetched_once():
     assert account.fetched == 1
 
 
-def test_a_miss_fetches_once_more():
+def test_unknown_name_fetches_the_list_again():
     account = Account(THINGS, [*THINGS, Thing("id-9", "New")])
 
     async def body():
@@ -84,7 +84,7 @@ def test_a_miss_fetches_once_more():
     assert account.fetched == 2
 
 
-def test_a_miss_just_after_fetching_fetches_no_more():
+def test_unknown_name_after_a_fetch_is_not_refetched():
     account = Account(THINGS)
     with pytest.raises(errors.Permanent):
         asyncio.run(account.directory().id_of("Nothing", field="x"))
@@ -99,13 +99,13 @@ def test_a_miss_just_after_fetching_fetches_no_more():
         ("API", 'thing "API" could be any of EU / API (id-3), US / API (id-4)'),
     ],
 )
-def test_who_mistypes_is_told_the_nearest_names(wanted, said):
+def test_unknown_name_error_suggests_the_nearest_names(wanted, said):
     with pytest.raises(errors.Permanent, match=re.escape(said)) as caught:
         asyncio.run(Account(THINGS).directory().id_of(wanted, field="severity"))
     assert (caught.value.field, caught.value.status) == ("severity", 0)
 
 
-def test_an_account_without_any_says_so():
+def test_lookup_in_an_empty_account_is_refused():
     with pytest.raises(errors.Permanent, match="there are none"):
         asyncio.run(Account([]).directory().find("x", field="x"))
 
@@ -117,7 +117,7 @@ def test_many_names_are_not_all_listed():
     assert len(caught.value.message) < 400
 
 
-def test_a_lookup_is_done_for_its_problem_alone():
+def test_lookup_check_lists_only_its_problems():
     account = Account(THINGS)
 
     async def body():

@@ -113,7 +113,7 @@ def test_version_1_sets_timestamps_after_creating(account, operation):
     ("status", "answer"),
     [(200, {"incident_timestamps": []}), (403, {"errors": [{"code": "forbidden", "message": "no"}]}), (500, {})],
 )
-def test_unknown_timestamp_is_omitted_alone(account, operation, api, status, answer):
+def test_unknown_timestamp_is_omitted_and_reported(account, operation, api, status, answer):
     account.answer("GET", "/v2/incident_timestamps", answer, status=status)
     seen = account.run(KIND, lambda there: there.open(operation("open", FIELDS | STARTED)), api=api)
     [omitted] = seen.omitted
@@ -133,7 +133,7 @@ def test_failed_timestamp_edit_leaves_the_incident_open(account, operation):
 @pytest.mark.parametrize(
     ("value", "code"), [("", "left_out"), ("soon", "left_out"), ("2031-05-01T09:30:00", "left_out")]
 )
-def test_timestamp_that_is_no_moment_is_left_out(account, operation, value, code):
+def test_invalid_timestamp_is_omitted(account, operation, value, code):
     account.answer("GET", "/v2/incident_timestamps", TIMESTAMPS)
     fields = {"incident_timestamps": {"Impact started": value}}
     seen = account.run(KIND, lambda there: there.open(operation("open", FIELDS | fields)), api="v2")
@@ -147,19 +147,19 @@ def test_check_names_a_timestamp_that_the_account_lacks(account):
     assert 'did you mean "Impact started"' in problem
 
 
-def test_without_a_summary_the_reference_stands_alone(account, operation):
+def test_summary_without_text_contains_the_reference(account, operation):
     wanted = operation("open", {"name": "x"})
     account.run(KIND, lambda there: there.open(wanted))
     assert account.body_of("POST /v1/incidents")["summary"] == f"Reference: {wanted.reference}"
 
 
-def test_the_ladder_is_mapped_as_configured(account, operation):
+def test_severity_is_mapped_as_configured(account, operation):
     wanted = operation("open", FIELDS, severity="info")
     account.run(KIND, lambda there: there.open(wanted), severities={"info": "Major"})
     assert account.body_of("POST /v1/incidents")["severity_id"] == "sev-major"
 
 
-def test_an_id_is_sent_without_looking_it_up(account, operation):
+def test_id_is_sent_without_a_lookup(account, operation):
     severity = "01GW2G3V0S59R238FAHPDS1R66"
     account.run(KIND, lambda there: there.open(operation("open", {**FIELDS, "severity": severity})))
     assert account.made == ["POST /v1/incidents"]
@@ -198,7 +198,7 @@ def test_an_update_changes_only_what_differs(account, operation):
     }
 
 
-def test_an_update_that_changes_nothing_calls_nobody(account, operation):
+def test_update_without_changes_sends_no_request(account, operation):
     wanted = operation("update", FIELDS, severity="major", vendor_id="inc-1")
     account.answer(*SHOW, shown(summary=f"5xx above 20%\n\nReference: {wanted.reference}"))
     account.run(KIND, lambda there: there.update(wanted))
@@ -219,7 +219,7 @@ def test_summary_edited_by_a_person_is_kept(account, operation):
     assert "summary" not in account.body_of(EDIT)["incident"]
 
 
-def test_a_severity_is_never_lowered(account, operation):
+def test_update_never_lowers_the_severity(account, operation):
     """If a responder has raised the severity above the rule's, the responder's severity is kept."""
     account.answer(*SHOW, shown(severity=SEVERITIES["severities"][2]))
     account.run(KIND, lambda there: there.update(operation("update", FIELDS, severity="minor", vendor_id="inc-1")))
@@ -258,7 +258,7 @@ def test_incident_paused_by_a_person_stays_paused(account, operation):
     assert account.changes == []
 
 
-def test_resolving_moves_it_to_the_first_closed_status(account, operation):
+def test_resolution_sets_the_first_closed_status(account, operation):
     account.answer(*SHOW, shown())
     edited_to(account, "closed")
     seen = account.run(KIND, lambda there: there.resolve(operation("resolve", FIELDS, vendor_id="inc-1")))
@@ -266,7 +266,7 @@ def test_resolving_moves_it_to_the_first_closed_status(account, operation):
     assert account.body_of(EDIT)["incident"] == {"incident_status_id": "st-closed"}
 
 
-def test_the_closing_status_can_be_set(account, operation):
+def test_closed_status_can_be_configured(account, operation):
     account.answer(*SHOW, shown())
     edited_to(account, "learning")
     wanted = operation("resolve", FIELDS, vendor_id="inc-1")
@@ -276,7 +276,7 @@ def test_the_closing_status_can_be_set(account, operation):
 
 @pytest.mark.parametrize("category", ["closed", "declined", "canceled", "merged", "learning"])
 @pytest.mark.parametrize("kind", ["update", "resolve"])
-def test_what_people_are_done_with_is_not_touched(account, operation, category, kind):
+def test_manually_ended_incident_is_not_changed(account, operation, category, kind):
     account.answer(*SHOW, shown(category))
     seen = account.run(KIND, lambda there: getattr(there, kind)(operation(kind, FIELDS, vendor_id="inc-1")))
     assert seen.state == "resolved"
@@ -286,7 +286,7 @@ def test_what_people_are_done_with_is_not_touched(account, operation, category, 
 @pytest.mark.parametrize(
     ("category", "state"), [("live", "open"), ("triage", "open"), ("paused", "open"), ("closed", "resolved")]
 )
-def test_observing_reads_the_state(account, operation, category, state):
+def test_observe_returns_the_vendor_s_state(account, operation, category, state):
     account.answer(*SHOW, shown(category))
     assert account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id="inc-1"))).state == state
 
@@ -332,7 +332,7 @@ def test_a_search_without_the_reference_finds_nothing(account, operation):
     assert account.run(KIND, lambda there: there.find(operation("open", FIELDS))) is None
 
 
-def test_the_vendors_error_is_read(account, operation, vendor):
+def test_vendor_error_message_is_read(account, operation, vendor):
     envelope = {
         "type": "validation_error",
         "status": 422,
@@ -347,7 +347,7 @@ def test_the_vendors_error_is_read(account, operation, vendor):
 
 
 @pytest.mark.parametrize("date", ["Tue, 14 Nov 2023 22:13:50 GMT", "2023-11-14T22:13:50Z"])
-def test_the_rate_limits_own_retry_after_is_read(account, operation, date):
+def test_retry_time_of_the_rate_limit_is_read(account, operation, date):
     account.forget("POST", "/v1/incidents")
     account.answer(
         "POST", "/v1/incidents", {"type": "too_many_requests", "rate_limit": {"retry_after": date}}, status=429
@@ -357,7 +357,7 @@ def test_the_rate_limits_own_retry_after_is_read(account, operation, date):
     assert caught.value.retry_after == 30
 
 
-def test_the_check_names_all_that_does_not_exist(account):
+def test_check_reports_all_unknown_names(account):
     defaults = {"severity": "Majr", "incident_type": "Prod", "status": "Investigatin"}
     problems = account.run(
         KIND,
@@ -382,7 +382,7 @@ def test_check_reports_an_invalid_key(vendor, secret):
     assert all("401" in problem and secret not in problem for problem in problems)
 
 
-def test_an_account_without_a_closed_status_is_told(vendor, operation):
+def test_account_without_a_closed_status_is_refused(vendor, operation):
     vendor.answer("GET", "/v1/incident_statuses", {"incident_statuses": []})
     vendor.answer(*SHOW, shown())
     with pytest.raises(errors.Permanent, match="set closed_status"):

@@ -64,7 +64,7 @@ def test_created_post_has_key_and_components(account, operation):
     }
 
 
-def test_whether_subscribers_are_told_is_always_said(account, operation):
+def test_created_post_sets_subscriber_notification_explicitly(account, operation):
     account.run(KIND, lambda there: there.open(operation("open", {**FIELDS, "notify": False})), page="Public")
     assert account.body_of(CREATE)["notify_subscribers"] is False
 
@@ -132,7 +132,7 @@ def test_update_has_text_status_and_components(account, operation):
     }
 
 
-def test_an_update_leaves_the_status_to_people(account, operation):
+def test_update_without_a_status_keeps_the_current_one(account, operation):
     account.answer(*SHOW, post(status="monitoring"))
     account.run(KIND, lambda there: there.update(operation("update", FIELDS, vendor_id="post-1")))
     assert "incident_status" not in account.body_of(UPDATE)
@@ -178,7 +178,7 @@ def test_same_words_further_up_say_nothing_of_now(account, operation, listed):
     ],
     ids=["other components", "other status", "other words"],
 )
-def test_an_update_that_says_something_else_is_posted(account, operation, there_already):
+def test_update_that_differs_from_the_latest_is_posted(account, operation, there_already):
     account.answer(*SHOW, post(updates=[there_already]))
     fields = {**FIELDS, "update_message": "It is worse.", "update_status": "investigating"}
     account.run(KIND, lambda there: there.update(operation("update", fields, vendor_id="post-1")))
@@ -203,14 +203,14 @@ def test_last_of_hundred_updates_is_reserved_for_resolution(account, operation, 
 
 
 @pytest.mark.parametrize(("impacts", "changes"), [([], [UPDATE]), ([{**FULL[0]}], [])])
-def test_without_words_an_update_is_only_for_components(account, operation, impacts, changes):
+def test_update_without_text_is_sent_only_for_components(account, operation, impacts, changes):
     account.answer(*SHOW, post(impacts=impacts))
     wanted = operation("update", {**FIELDS, "update_message": ""}, vendor_id="post-1")
     account.run(KIND, lambda there: there.update(wanted))
     assert account.changes == changes
 
 
-def test_another_title_renames_the_post(account, operation):
+def test_changed_title_renames_the_post(account, operation):
     account.answer(*SHOW, post(name="Something is down"))
     fields = {"title": "Checkout is down", "message": "x", "update_message": ""}
     account.run(KIND, lambda there: there.update(operation("update", fields, vendor_id="post-1")))
@@ -230,7 +230,7 @@ def test_resolution_leaves_components_to_the_vendor(account, operation):
     }
 
 
-def test_the_words_of_the_account_stand_in(account, operation):
+def test_account_s_resolve_message_is_the_default(account, operation):
     account.answer(*SHOW, post())
     wanted = operation("resolve", FIELDS, vendor_id="post-1")
     account.run(KIND, lambda there: there.resolve(wanted), resolve_message="Over.")
@@ -238,7 +238,7 @@ def test_the_words_of_the_account_stand_in(account, operation):
 
 
 @pytest.mark.parametrize("kind", ["update", "publish", "resolve", "dismiss"])
-def test_what_somebody_has_resolved_is_not_touched(account, operation, kind):
+def test_manually_resolved_post_is_not_changed(account, operation, kind):
     account.answer(*SHOW, post(status="resolved", name="Other"))
     seen = account.run(KIND, lambda there: getattr(there, kind)(operation(kind, FIELDS, vendor_id="post-1")))
     assert seen.state == "resolved"
@@ -277,7 +277,7 @@ def test_search_finds_the_oldest_equal_unowned_post(account, operation):
 
 
 @pytest.mark.parametrize(("status", "state"), [("monitoring", "open"), ("resolved", "resolved")])
-def test_observing_reads_the_state(account, operation, status, state):
+def test_observe_returns_the_vendor_s_state(account, operation, status, state):
     account.answer(*SHOW, post(status=status))
     assert (
         account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id="post-1"))).state == state

@@ -40,7 +40,7 @@ def test_required_field_may_come_from_the_defaults(kind):
 
 
 @each_kind
-def test_the_rule_wins_over_the_defaults(kind):
+def test_rule_overrides_the_defaults(kind):
     required = REQUIRED[kind.name]
     first = next(iter(required))
     read = rule_fields.parse(kind.opening, config_of(kind, defaults=required), {first: "From the rule"})
@@ -69,7 +69,7 @@ def test_invalid_configuration_does_not_reveal_its_key(kind):
 
 @each_kind
 @pytest.mark.parametrize("url", ["ftp://api.test", "api.test", "http://", "http://api.test:port"])
-def test_an_address_that_cannot_be_called_is_refused(kind, url):
+def test_invalid_base_url_is_refused(kind, url):
     with pytest.raises(pydantic.ValidationError, match="base_url"):
         config_of(kind, base_url=url)
 

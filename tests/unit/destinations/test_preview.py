@@ -35,7 +35,7 @@ def test_components_have_the_statuses_that_the_destination_publishes(name, named
 @pytest.mark.parametrize(
     ("name", "word"), [("incident-io-status-page", "full outage"), ("devhelm-status-page", "major outage")]
 )
-def test_statuses_are_told_in_the_vendors_words(name, word):
+def test_statuses_are_shown_with_the_vendor_s_names(name, word):
     kind, config = made(name)
     shown = preview.preview_fields(kind, config, "page", content(components={"Web shop": "critical"}))
     assert preview.component_statuses(kind, shown) == {"Web shop": word}
@@ -65,6 +65,6 @@ def test_fields_the_vendor_would_refuse_are_shown_unchanged():
     assert preview.preview_fields(kind, config, "page", broken) == {"message": "m"}
 
 
-def test_a_kind_without_components_shows_none():
+def test_preview_without_component_support_shows_none():
     kind = registry.KINDS["incident-io"]
     assert preview.component_statuses(kind, {"name": "n"}) == {}

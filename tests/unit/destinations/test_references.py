@@ -24,5 +24,5 @@ def test_reference_of_a_tagged_title_is_found(reference):
     ["", "Down", "see IR-4R3YMT7A", "Reference: IR-4R3YMT7", "xReference: IR-4R3YMT7A", "[IR-4R3YMT7L] Down",
      "a [IR-4R3YMT7A] b", "a Reference: IR-4R3YMT7A b", "Reference: IR-4R3YMT7A-A1B4T9X"],
 )  # fmt: skip
-def test_other_texts_have_no_reference(text):
+def test_text_without_a_valid_reference_has_none(text):
     assert references.find_in_text(text) == references.find_in_title(text) == ""

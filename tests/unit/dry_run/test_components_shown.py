@@ -39,13 +39,13 @@ def run(status):
     return rule_test_runner.run(case, make)
 
 
-def test_component_has_its_status_and_not_the_severity():
+def test_operation_shows_the_component_status_not_the_severity():
     assert run("major_outage").passed
     (problem,) = run("critical").problems
     assert "got {'Web shop': 'major_outage'}" in problem.message
 
 
-def test_operations_are_told_with_the_statuses():
+def test_printed_operations_contain_the_component_statuses():
     result = run("major_outage")
     (line,) = rule_test_runner.told(result.calls, result.started_at)
     assert '"Web shop": "major_outage"' in line

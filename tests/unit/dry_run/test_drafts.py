@@ -58,7 +58,7 @@ def fires(operations, drafts=DRAFT, more=""):
         ("[components]", "title: Down, components: {Search: degraded}"),
     ],
 )
-def test_draft_is_published_with_what_the_rule_keeps(kept, said):
+def test_published_draft_keeps_the_configured_fields(kept, said):
     operations = f"{{at: 0s, open: devhelm}}, {{at: 0s, publish: page, {said}}}"
     assert complaints(fires(operations), kept=kept) == []
     assert complaints(fires(operations.replace("Down,", "Other,").replace("fail,", "pass,")), kept=kept) != []
@@ -71,18 +71,18 @@ def test_draft_gets_the_rule_s_texts_and_waits():
     assert complaints(fires(OPENED), publish="review", kept="[title]") == []
 
 
-def test_drafted_text_is_examined():
+def test_kept_draft_text_is_checked_for_leaks():
     host = DRAFT.replace("Checks fail", "db-17.prod.example.com fails")
     assert complaints(fires(OPENED, host), kept="[title]") == []
     assert complaints(fires("{at: 0s, open: devhelm}, {at: 0s, publish: page}", host), kept="[impact]") == []
 
 
-def test_draft_that_no_page_makes_is_told():
+def test_missing_draft_is_reported():
     (problem,) = complaints(fires("{at: 0s, open: devhelm}, {at: 0s, open: page}"), follows="")
     assert "nothing was drafted" in problem
 
 
-def test_draft_of_an_unknown_destination_is_told():
+def test_draft_of_an_unknown_destination_is_refused():
     document = documents.parse(
         (RULE + "  - {name: t, drafts: {pag: {title: x}}, alerts: [{labels: {a: b}}]}\n").encode(), "r.yaml"
     )

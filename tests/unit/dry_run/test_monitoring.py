@@ -71,7 +71,7 @@ def test_monitoring_begins_after_resolve_after():
     assert complaints(rules, [FIRES % "0s", ENDS % "5m"], f"{OPENED}, {ends}") == []
 
 
-def test_alert_that_fires_again_takes_the_post_back():
+def test_refiring_alert_reverts_the_monitored_post():
     """No second post opens, and monitoring restarts from zero."""
     alerts = [FIRES % "0s", ENDS % "5m", FIRES % "10m", ENDS % "30m"]
     again = "{at: 5m, monitor: page}, {at: 10m, update: page, update_status: INVESTIGATING}"
@@ -79,7 +79,7 @@ def test_alert_that_fires_again_takes_the_post_back():
     assert complaints(rule(MONITOR), alerts, f"{OPENED}, {again}, {ends}") == []
 
 
-def test_status_of_the_rule_is_set_back():
+def test_refiring_alert_restores_the_rule_s_status():
     rules = rule(MONITOR, rest=", status: IDENTIFIED")
     alerts = [FIRES % "0s", ENDS % "5m", FIRES % "10m"]
     again = "{at: 5m, monitor: page}, {at: 10m, update: page, update_status: IDENTIFIED}"
@@ -97,7 +97,7 @@ def test_monitoring_of_a_reviewed_post_is_reviewed():
     assert complaints(rules, alerts, f"{opened}, {ends}", people="{at: 1m, approve: page}") == []
 
 
-def test_reviewers_words_for_the_monitoring_end_with_it():
+def test_reviewed_monitoring_text_is_withdrawn_after_refiring():
     """The update is withdrawn without a review because its text is no longer true."""
     rules = rule(MONITOR, publish="review")
     alerts = [FIRES % "0s", ENDS % "5m", FIRES % "10m"]
@@ -160,7 +160,7 @@ def test_monitored_post_waits_for_a_reviewed_resolution():
 
 
 @pytest.mark.parametrize(("at", "status"), [("page", "MONITORING"), ("other-page", "monitoring")])
-def test_each_kind_of_page_has_its_own_word(at, status):
+def test_monitoring_uses_the_page_s_own_status_name(at, status):
     operations = f"{{open: on-call}}, {{open: {at}}}, {{at: 5m, monitor: {at}, update_status: {status}}}"
     assert complaints(rule(MONITOR, at=at), [FIRES % "0s", ENDS % "5m"], operations, until="6m") == []
 
@@ -185,13 +185,13 @@ def problems(text):
         (rule(MONITOR, rule_rest="    timing: {heartbeat: 5m}\n"), "a received heartbeat ends its incident"),
     ],
 )
-def test_wrong_resolve_is_explained(text, said):
+def test_invalid_resolve_setting_is_refused_with_advice(text, said):
     assert said in problems(text)
 
 
 @pytest.mark.parametrize("at", ["on-call", "devhelm"])
 @pytest.mark.parametrize("resolve", [MONITOR, "resolve: review"])
-def test_internal_kinds_refuse_the_key(at, resolve):
+def test_internal_destination_kinds_refuse_resolve_settings(at, resolve):
     name = "name" if at == "on-call" else "title"
     text = f"rules:\n  - name: r\n    when: {{labels.a: b}}\n    open: [{{at: {at}, {name}: Down, {resolve}}}]\n"
     said = problems(text)

@@ -22,7 +22,7 @@ def test_muted_alert_opens_when_the_window_ends():
     assert passes(NIGHT + test.replace("ALERTS", over).replace("OPENS", ""))
 
 
-def test_alert_outside_the_window_opens_at_once():
+def test_alert_outside_the_window_opens_immediately():
     operations = "{operations: [{at: 0s, open: on-call}]}"
     assert passes(NIGHT + f"  - {{name: t, alerts: [{{labels: {{n: Disk}}}}], expect: {operations}}}")
 

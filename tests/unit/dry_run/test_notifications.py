@@ -59,7 +59,7 @@ def received(test: str, **more) -> list[str]:
     return list(notification_checks.lines(result.notifications, result.started_at))
 
 
-def test_reminders_and_escalation_come_at_their_times():
+def test_reminders_and_escalation_are_sent_on_time():
     assert (
         complaints("""
   - name: t
@@ -154,7 +154,7 @@ def test_freeze_is_received_by_its_subscribers():
         ),
     ],
 )
-def test_difference_is_reported_at_its_place(expected, problem):
+def test_difference_is_reported_with_its_position(expected, problem):
     text = f"""  - name: t
     alerts: [{{labels: {{a: reviewed}}, title: Boom}}]
     until: 5m
@@ -179,14 +179,14 @@ def test_difference_is_reported_at_its_place(expected, problem):
         ("{to: leads, event: review.waiting, ad: 5m}", 'unknown key "ad"; valid here: at, destination, event, to'),
     ],
 )
-def test_mistaken_expectation_is_reported_with_the_nearest_name(expected, problem):
+def test_invalid_expectation_is_refused_with_the_nearest_name(expected, problem):
     with pytest.raises(load.Refused) as refused:
         results(f"  - {{name: t, alerts: [{{labels: {{a: reviewed}}}}], expect: {{notifications: [{expected}]}}}}\n")
     assert problem in str(refused.value)
     assert str(refused.value).startswith(f"r.yaml:{RULES.count(chr(10)) + 1}:")
 
 
-def test_any_notifier_is_accepted_where_notifiers_are_unknown():
+def test_any_notifier_is_accepted_without_known_notifiers():
     text = (
         "  - {name: t, alerts: [{labels: {a: owned}, severity: minor}], until: 1s, "
         "expect: {notifications: [{to: x, event: incident.opened}]}}\n"

@@ -52,7 +52,7 @@ def test_incident_ended_before_the_deadline_is_never_published():
     assert passes(case("published", "", resolved="10m"))
 
 
-def test_approval_before_the_deadline_publishes_at_once():
+def test_approval_before_the_deadline_publishes_immediately():
     assert passes(case("published", "{at: 3m, open: page}", people="{at: 3m, approve: page}"))
 
 
@@ -76,7 +76,7 @@ def test_deadline_during_a_freeze_publishes_after_it():
     assert passes(case("published", "{at: 30m, open: page}", people=people))
 
 
-def test_silenced_alert_opens_when_its_silence_is_over():
+def test_silenced_alert_opens_when_its_silence_ends():
     silenced = '{at: 0s, silence: ["a=paged"]'
     alert = "  - {name: t, alerts: [{at: 1m, labels: {a: paged}}], people: [PEOPLE], until: 2h, expect: OPENS}\n"
     opens = "{operations: [{at: 1h, open: on-call}]}"
@@ -101,7 +101,7 @@ def test_silenced_alert_opens_when_its_silence_is_over():
         ("{aprove: page}", 'unknown key "aprove"; did you mean "approve"?'),
     ],
 )
-def test_action_that_makes_no_sense_is_an_error(people, said):
+def test_invalid_action_is_an_error(people, said):
     found = playing.rules(RULES + case("waits", "", people=people))[2]
     assert any(said in problem.message for problem in found), found
 
@@ -111,7 +111,7 @@ def test_expiring_a_missing_silence_is_an_error():
     assert "no such silence is active at that time" in complaint
 
 
-def test_retracted_post_is_taken_down_and_stays_away():
+def test_retracted_post_is_removed_until_approved_again():
     retracted = "{at: 5m, approve: page}, {at: 10m, retract: page, message: Sorry.}"
     shown = "{at: 5m, open: page}, {at: 10m, retract: page, message: Sorry.}"
     assert passes(case("waits", shown, people=retracted))
@@ -120,7 +120,7 @@ def test_retracted_post_is_taken_down_and_stays_away():
     assert passes(case("waits", again, people=retracted + ", {at: 30m, approve: page}"))
 
 
-def test_retraction_keeps_what_waits_from_being_published():
+def test_retraction_prevents_publication_of_a_pending_post():
     assert passes(case("published", "", people="{at: 5m, retract: page}"))
 
 

@@ -59,7 +59,7 @@ def test_replay_counts_and_lists_its_calls():
     ]
 
 
-def test_the_same_rules_differ_in_nothing():
+def test_equal_rules_have_no_differences():
     difference = replay.compare(played(RULES), played(RULES))
     assert not difference.any
     assert difference.same == 3
@@ -73,7 +73,7 @@ def test_changed_review_deadline_is_a_change():
     ]
 
 
-def test_changed_text_is_a_difference():
+def test_changed_text_is_reported():
     difference = compared(("title: Down", "title: Unavailable"))
     assert (len(difference.change), difference.same) == (2, 1)
     assert list(replay.differences(difference.change[0])) == [
@@ -93,7 +93,7 @@ def test_hold_delays_opening_and_shadow_removes_a_post():
     ]
 
 
-def test_another_severity_and_another_publish_are_told():
+def test_changed_severity_and_publish_are_reported():
     difference = compared(("severity: major", "severity: critical"), ("publish: review", "publish: auto"))
     told = list(replay.differences(difference.change[0]))
     assert ("severity", "major", "critical") in told

@@ -25,7 +25,7 @@ def passes(test):
     return playing.complaints(RULES + test) == []
 
 
-def test_clock_advances_and_operations_come_when_due():
+def test_operations_happen_at_their_due_times():
     assert passes("""
   - name: t
     alerts: [{labels: {a: held}, title: Boom}, {at: 5m, status: resolved, labels: {a: held}}]
@@ -54,7 +54,7 @@ def test_numbers_in_labels_keep_their_written_form():
     )
 
 
-def test_each_alert_may_expect_something_of_its_own():
+def test_each_alert_may_have_its_own_expectation():
     assert passes("""
   - name: t
     alerts:
@@ -88,7 +88,7 @@ def test_test_expectation_applies_to_each_firing_alert():
         ("operations: [{open: on-call, name: x}]", "open at on-call: expected name 'x', got None"),
     ],
 )
-def test_whatever_is_not_as_expected_is_told(expected, complaint):
+def test_every_unmet_expectation_is_reported(expected, complaint):
     (told,) = playing.complaints(
         RULES + f"\n  - {{name: t, alerts: [{{labels: {{a: public}}}}], expect: {{{expected}}}}}\n"
     )
@@ -96,7 +96,7 @@ def test_whatever_is_not_as_expected_is_told(expected, complaint):
     assert re.match(r"14:\d+: ", told)
 
 
-def test_an_approval_that_nothing_waits_for_is_told():
+def test_approval_without_a_pending_review_is_reported():
     test = "\n  - {name: t, alerts: [{labels: {a: held}}], people: [{approve: page}]}\n"
     assert playing.complaints(RULES + test) == ['14:65: nothing awaits approval at "page" at that time']
 
@@ -128,7 +128,7 @@ def test_operations_are_printed_as_expectations():
         ("text", "expected a mapping of keys to values"),
     ],
 )
-def test_a_test_that_is_written_wrongly_is_told(test, problem):
+def test_invalid_rule_test_is_refused_with_advice(test, problem):
     _, read, found = playing.rules(f"{RULES}\n  - {test}\n")
     assert read == []
     assert len(found) == 1

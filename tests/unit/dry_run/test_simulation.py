@@ -89,7 +89,7 @@ move = st.one_of(
 
 
 @hypothesis.given(moves=st.lists(move, max_size=30))
-def test_every_episode_opens_and_ends_once_everywhere(ruleset, moves):
+def test_every_episode_opens_and_ends_once_per_destination(ruleset, moves):
     world = playing.a_world(ruleset)
     for what, argument in moves:
         if what == "wait":

@@ -47,10 +47,10 @@ def test_invalid_response_is_not_an_empty_one(wire, wrong):
 
 
 @pytest.mark.parametrize(("word", "settled"), [("ready", True), ("disabled", True), ("settling", False)])
-def test_it_knows_its_cluster_or_has_none(wire, word, settled):
+def test_settled_cluster_is_recognized(wire, word, settled):
     said = {"cluster": {"status": word}, "uptime": "2023-11-14T22:13:20.123456Z", "versionInfo": {}}
     assert asked(wire, alertmanager.condition, said) == alertmanager.Condition(BEGAN + 456, settled)
 
 
-def test_receivers_are_names(wire):
+def test_receivers_are_read_by_name(wire):
     assert asked(wire, alertmanager.receivers, [{"name": "a"}, {"name": "b"}]) == ["a", "b"]

@@ -20,11 +20,11 @@ class Always:
 
 
 @pytest.mark.parametrize(("attempt", "most"), [(0, 0.5), (1, 0.5), (2, 1), (3, 2), (10, 256), (11, 300), (10**9, 300)])
-def test_the_most_doubles_up_to_the_cap(attempt, most):
+def test_maximum_delay_doubles_up_to_the_cap(attempt, most):
     assert backoff.full_jitter(attempt, Always(1.0)) == pytest.approx(most)
 
 
-def test_the_least_is_nothing_at_all():
+def test_minimum_delay_is_zero():
     assert backoff.full_jitter(7, Always(0.0)) == 0
 
 
@@ -40,7 +40,7 @@ def test_retry_after_does_not_increase_the_backoff(asked, most):
 
 
 @given(attempt=st.integers(1, 100), at_least=st.floats(0, 1000), seed=st.integers())
-def test_nobody_is_earlier_than_the_vendor_asked(attempt, at_least, seed):
+def test_delay_is_never_below_the_requested_minimum(attempt, at_least, seed):
     waited = backoff.full_jitter(attempt, random.Random(seed), at_least=at_least)
     assert at_least <= waited <= at_least + 300
 

@@ -64,12 +64,12 @@ def test_response_of_another_shape_leaves_the_outcome_unknown(wire):
         wire.run(lambda http: http.read("/v1/things", Thing))
 
 
-def test_an_empty_answer_is_none(wire):
+def test_empty_response_has_no_body(wire):
     wire.answer(204)
     assert wire.run(lambda http: http.call("POST", "/v1/things")).body is None
 
 
-def test_connections_are_kept_and_used_again(wire):
+def test_connections_are_reused(wire):
     wire.answer(200, b"{}")
 
     async def body(http):
@@ -101,7 +101,7 @@ def test_proxy_redirect_is_not_a_response(wire):
         ("GET", "/api/v1/incidents/b7e1-4c/updates", "GET /api/v1/incidents/{id}/updates"),
     ],
 )
-def test_calls_of_one_endpoint_have_one_class(method, path, named):
+def test_endpoint_name_replaces_ids_with_placeholders(method, path, named):
     assert client.endpoint(method, path) == named
 
 
@@ -121,7 +121,7 @@ def test_host_like_path_stays_below_the_base_url(wire):
 @pytest.mark.parametrize(
     ("text", "quoted"), [("a/b", "a%2Fb"), ("..", "%2E%2E"), ("a?b#c d", "a%3Fb%23c%20d"), ("01ABC-x.y", "01ABC-x.y")]
 )
-def test_an_id_stays_one_segment_of_a_path(text, quoted):
+def test_id_is_quoted_as_one_path_segment(text, quoted):
     assert client.segment(text) == quoted
 
 
@@ -143,7 +143,7 @@ def test_an_id_stays_one_segment_of_a_path(text, quoted):
         (504, errors.Unanswered),
     ],
 )
-def test_each_status_says_what_happens_next(wire, status, kind):
+def test_each_status_has_its_error_class(wire, status, kind):
     wire.answer(status, b"<html>")
     failure = failure_of(wire)
     assert type(failure) is kind
@@ -152,7 +152,7 @@ def test_each_status_says_what_happens_next(wire, status, kind):
 
 
 @pytest.mark.parametrize("status", [408, 500, 503])
-def test_unanswered_get_surely_changed_nothing(wire, status):
+def test_unanswered_get_is_a_temporary_failure(wire, status):
     wire.answer(status, b"", "retry-after: 7")
     failure = failure_of(wire, method="GET")
     assert type(failure) is errors.Temporary
@@ -165,7 +165,7 @@ def test_retry_after_is_read_from_the_header(wire, status):
     assert failure_of(wire).retry_after == 30
 
 
-def test_the_vendor_folder_reads_the_error_envelope(wire):
+def test_vendor_specific_function_reads_the_error_body(wire):
     def read_error(status, body, headers):
         return client.VendorMessage(
             f"{status} {body['why']}",
@@ -184,7 +184,7 @@ def test_the_vendor_folder_reads_the_error_envelope(wire):
     assert failure_of(wire).retry_after == 60
 
 
-def test_secrets_are_in_no_message(wire, secret):
+def test_error_messages_contain_no_secret(wire, secret):
     wire.settings["read_error"] = lambda _, body, __: client.VendorMessage(body, field=body)
     wire.answer(401, json.dumps(f"the key {secret} is not valid").encode())
     failure = failure_of(wire, path=f"/v1/{secret}")
@@ -225,7 +225,7 @@ UNDECODABLE = [b'{"name": "\xff"}', b"[" * 100_000, b'{"at": "\\ud800"}', b"1e99
 
 
 @pytest.mark.parametrize("body", UNDECODABLE, ids=["not UTF-8", "too deep", "a lone surrogate", "no number"])
-def test_an_undecodable_answer_is_a_failure_like_others(wire, body):
+def test_undecodable_response_leaves_the_outcome_unknown(wire, body):
     wire.answer(200, body)
     failure = failure_of(wire)
     assert type(failure) is errors.Unanswered
@@ -233,7 +233,7 @@ def test_an_undecodable_answer_is_a_failure_like_others(wire, body):
 
 
 @pytest.mark.parametrize("body", UNDECODABLE, ids=["not UTF-8", "too deep", "a lone surrogate", "no number"])
-def test_an_undecodable_refusal_is_a_refusal(wire, body):
+def test_undecodable_error_response_is_a_rejection(wire, body):
     wire.answer(422, body)
     assert type(failure_of(wire)) is errors.Permanent
 
@@ -246,7 +246,7 @@ def test_response_is_read_up_to_the_limit(wire):
     assert "larger than 1000 bytes" in failure.message
 
 
-def test_error_beyond_limit_is_known_by_its_status(wire):
+def test_oversize_error_response_is_classified_by_its_status(wire):
     wire.settings["most_bytes"] = 1000
     wire.answer(400, b"x" * 2000)
     assert type(failure_of(wire)) is errors.Permanent
@@ -260,7 +260,7 @@ def test_timeout_leaves_the_outcome_unknown(wire):
     assert "on-call: POST /v1/things" in failure.message
 
 
-def test_the_time_limit_holds_for_the_whole_call(wire):
+def test_timeout_applies_to_the_whole_call(wire):
     """Read timeouts restart with each byte, but the limit for the call doesn't."""
     wire.settings["timeout_seconds"] = 0.2
     wire.trickles = True
@@ -270,7 +270,7 @@ def test_the_time_limit_holds_for_the_whole_call(wire):
     assert "no answer within 0.2 s" in failure.message
 
 
-def test_a_vendor_that_cannot_be_reached_did_nothing():
+def test_failed_connection_is_a_temporary_failure():
     async def main():
         url = f"http://127.0.0.1:{ports.unanswered()}"
         http = client.Client(name="x", base_url=url, headers={}, timeout_seconds=5, now=lambda: 0)

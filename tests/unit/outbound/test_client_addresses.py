@@ -8,7 +8,7 @@ from router.outbound import client, errors
 
 
 @pytest.mark.parametrize("base_url", ["ftp://127.0.0.1", "http://127.0.0.1:port"])
-def test_an_address_that_will_never_do_is_permanent(base_url):
+def test_invalid_base_url_is_a_permanent_failure(base_url):
     async def main():
         http = client.Client(name="x", base_url=base_url, headers={}, timeout_seconds=5, now=lambda: 0)
         try:

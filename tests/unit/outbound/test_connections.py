@@ -74,7 +74,7 @@ def test_connection_closed_while_idle_is_replaced(wire):
     assert (len(wire.received), wire.connections) == (2, 2)
 
 
-def test_unasked_response_is_not_the_next_one(wire):
+def test_unsolicited_response_is_discarded(wire):
     wire.answer(200, b'"first"')
     wire.answer(200, b'"second"')
 
@@ -102,7 +102,7 @@ def test_second_response_to_one_call_closes_its_connection(wire):
     assert wire.connections == 2
 
 
-def test_call_without_response_gives_up_its_connection(wire):
+def test_call_without_a_response_releases_its_connection(wire):
     """More calls in a row than the connection limit time out, and the next call still gets a connection."""
     wire.settings["timeout_seconds"] = 0.05
     wire.answers += [None] * 40
@@ -119,7 +119,7 @@ def test_call_without_response_gives_up_its_connection(wire):
     assert wire.connections == 41
 
 
-def test_cancelled_call_gives_up_its_connection(wire):
+def test_cancelled_call_releases_its_connection(wire):
     wire.answers += [None] * 33
     wire.answer(200, b'"late"')
 
@@ -137,7 +137,7 @@ def test_cancelled_call_gives_up_its_connection(wire):
     assert (len(wire.received), wire.connections) == (33, 33)
 
 
-def test_at_most_32_calls_are_under_way(wire):
+def test_at_most_32_calls_run_concurrently(wire):
     """A call that gets no connection in time is not sent."""
     wire.settings["timeout_seconds"] = 0.5
     wire.answers.append(None)
@@ -195,13 +195,13 @@ def test_cookies_are_not_kept(wire):
     assert b"cookie" not in wire.received[1].lower()
 
 
-def test_quoted_segment_is_sent_as_it_is(wire):
+def test_quoted_segment_is_sent_unchanged(wire):
     wire.answer(200, b"{}")
     wire.run(lambda http: http.call("GET", "/v1/things/%2E%2E/a%2Fb/ü%20c", query={"on": True, "at": ["[x]", 1]}))
     assert wire.received[0].startswith(b"GET /v1/things/%2E%2E/a%2Fb/%C3%BC%20c?on=true&at=%5Bx%5D&at=1 HTTP/1.1\r\n")
 
 
-def test_call_without_body_says_so(wire):
+def test_call_without_a_body_sends_content_length_zero(wire):
     wire.answer(200, b"{}")
     wire.run(lambda http: http.call("POST", "/v1/things"))
     head = wire.received[0].lower()

@@ -8,7 +8,7 @@ import pytest
 from router.outbound import errors
 
 
-def test_the_drawing_names_every_failure():
+def test_diagram_contains_every_error_class():
     drawn = set(re.findall(r"^(?:[│ ]*[├└]── )?([A-Z]\w+)", errors.__doc__.partition("\n\n")[2], re.MULTILINE))
     defined = {name for name, member in inspect.getmembers(errors, inspect.isclass) if not name.startswith("_")}
     assert drawn == defined
@@ -17,7 +17,7 @@ def test_the_drawing_names_every_failure():
 @pytest.mark.parametrize(
     "kind", [errors.Temporary, errors.Denied, errors.Throttled, errors.Unanswered, errors.Permanent]
 )
-def test_a_failure_reads_as_its_message(kind):
+def test_failure_text_is_its_message(kind):
     failure = kind("the vendor was not reached")
     assert str(failure) == failure.message == "the vendor was not reached"
     assert isinstance(failure, errors.Failure)

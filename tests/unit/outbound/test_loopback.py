@@ -20,5 +20,5 @@ from router.outbound import loopback
         ("http://[::1", False),
     ],
 )
-def test_which_addresses_are_this_machine(url, here):
+def test_only_loopback_hosts_are_recognized(url, here):
     assert loopback.is_loopback(url) is here

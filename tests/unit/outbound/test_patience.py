@@ -35,7 +35,7 @@ def failing(wire):
     [(500, b""), (503, b"{}", "retry-after: 0"), (200, b'{"id": '), (200, b"[]"), (429, b"{}", "retry-after: 0")],
     ids=["500", "503", "cut off", "another shape", "429"],
 )
-def test_a_read_that_fails_once_or_twice_succeeds(wire, answer):
+def test_read_succeeds_after_one_or_two_failures(wire, answer):
     wire.answer(*answer)
     wire.answer(*answer)
     wire.answer(200, b'{"id": "one"}')
@@ -43,7 +43,7 @@ def test_a_read_that_fails_once_or_twice_succeeds(wire, answer):
     assert len(wire.received) == 3
 
 
-def test_after_three_failures_the_last_is_told(wire):
+def test_third_failure_of_a_read_is_raised(wire):
     for status in (500, 502, 503):
         wire.answer(status)
     failure = failing(wire)
@@ -69,7 +69,7 @@ def test_call_that_used_its_time_is_not_retried(wire):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
-def test_what_changes_something_is_never_repeated_by_itself(wire, method):
+def test_changing_request_is_never_retried_automatically(wire, method):
     wire.answer(500)
     wire.answer(200, b"{}")
 

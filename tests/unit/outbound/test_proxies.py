@@ -170,7 +170,7 @@ def test_proxy_without_answer_means_nothing_was_sent(files, monkeypatch):
         ({"HTTPS_PROXY": "http://proxy.test:3128", "NO_PROXY": "other.test"}, "http://proxy.test:3128"),
     ],
 )
-def test_proxy_is_that_of_the_environment(monkeypatch, environment, proxy):
+def test_proxy_is_read_from_the_environment(monkeypatch, environment, proxy):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     found = connections.proxy_of_environment("https://api.vendor.test:443/v1")

@@ -31,7 +31,7 @@ def test_seconds_and_dates_are_read(text, seconds):
 
 
 @pytest.mark.parametrize("text", ["", "soon", "nan", "inf", "Tue, 99 Nov 2023", "2023-99-99"])
-def test_what_says_nothing_is_none(text):
+def test_invalid_retry_after_is_ignored(text):
     assert retry_after.seconds(text, now=NOW) is None
 
 

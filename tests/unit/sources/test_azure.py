@@ -121,7 +121,7 @@ def test_severity_keeps_azure_s_name(severity):
     assert one(severity=severity).severity == severity
 
 
-def test_rule_properties_are_labels_and_event_ones_not():
+def test_only_rule_properties_become_labels():
     rule = {"properties": {"team": "payments", "runbook": "https://wiki/x"}, **condition(metricName="m")}
     assert one(rule, {"team": "web"}).labels == {"rule": "r", "team": "web", "runbook": "https://wiki/x"}
     assert one({"properties": {"title": "an event"}}).labels == {"rule": "r"}

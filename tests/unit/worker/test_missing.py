@@ -75,7 +75,7 @@ def noted(publication, seconds, **more):
     return not_found.noted(publication, not_found.Missing("404"), NOW + seconds * SECOND, **more)
 
 
-def test_three_answers_over_a_minute_are_proof():
+def test_repeated_not_found_over_one_minute_proves_absence():
     found = noted(noted(OPEN, 0), 20)
     assert (found.state, found.gone, found.missing_answers) == ("open", False, 2)
     assert not noted(found, 59).gone
