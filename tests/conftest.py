@@ -11,7 +11,8 @@ import hypothesis
 import pytest
 import redis
 
-from router.store import client, embedded
+from router.store import embedded
+from router.store.store import Store
 
 pytest_plugins = ["tests.programs"]
 
@@ -51,11 +52,11 @@ def with_redis(redis_url: str) -> Callable[[Callable[[Any], Coroutine[Any, Any, 
 
     def run(body: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
         async def main() -> Any:
-            connection = client.connect(redis_url)
+            store = Store.connect(redis_url)
             try:
-                return await body(connection)
+                return await body(store)
             finally:
-                await connection.aclose()
+                await store.aclose()
 
         return asyncio.run(main())
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import redis.asyncio
 from starlette import applications, datastructures, exceptions, requests, responses, routing, types
 
 from router import configuration
@@ -12,7 +11,8 @@ from router.domain import access
 from router.domain.times import Timestamp
 from router.rules import reload
 from router.services import actions, queries
-from router.store.access import Audit, Sessions, Tokens
+from router.store.access import Sessions, Tokens
+from router.store.store import Store
 from router.web import client_addresses, health, problems
 
 MOST_BODY_BYTES = 4 * 1024 * 1024
@@ -41,17 +41,17 @@ class Dependencies:
 
 def dependencies(
     settings: configuration.Settings,
-    connection: "redis.asyncio.Redis",
+    store: Store,
     clock: Callable[[], Timestamp],
     new_text: access.RandomText,
     in_force: reload.Rules | None = None,
 ) -> Dependencies:
     """Create the objects that all routes use. ``new_text`` generates the secrets of tokens and sessions."""
-    query_service = queries.Queries(settings, connection, clock, in_force)
-    tokens, sessions = Tokens(connection), Sessions(connection)
-    addresses, audit = client_addresses.ClientAddresses(settings.web.trusted_proxies), Audit(connection)
+    query_service = queries.Queries(settings, store, clock, in_force)
+    tokens, sessions = store.tokens, store.sessions
+    addresses, audit = client_addresses.ClientAddresses(settings.web.trusted_proxies), store.audit
     keeper = auth.Authenticator(tokens, sessions, clock, addresses=addresses, audit=audit)
-    return Dependencies(query_service, actions.Actions(query_service, connection, new_text), keeper, tokens, sessions)
+    return Dependencies(query_service, actions.Actions(query_service, store, new_text), keeper, tokens, sessions)
 
 
 def create_app(shared: Dependencies, pages: Sequence[routing.BaseRoute] = ()) -> types.ASGIApp:

@@ -5,8 +5,6 @@ import functools
 import random
 from collections.abc import Iterator
 
-import redis.asyncio
-
 from router import configuration
 from router.bootstrap import factories
 from router.domain import alerts, decisions
@@ -15,8 +13,8 @@ from router.outbound import client, errors
 from router.outbound.alertmanager import condition, receivers
 from router.rules import reload
 from router.sources import alertmanager, base, polled, registry
-from router.store import incidents, sync_state
-from router.store.inbox import Inbox
+from router.store.inbox import LimitedInbox
+from router.store.store import Store
 from router.web import request_limits
 from router.worker import alertmanager_sync
 
@@ -25,7 +23,7 @@ _MOST_BYTES = 64 * 1024 * 1024  # Per response: about 50,000 alerts.
 
 
 def polling(
-    settings: configuration.Settings, connection: "redis.asyncio.Redis", in_force: reload.Rules, inbox: Inbox
+    settings: configuration.Settings, store: Store, in_force: reload.Rules, inbox: LimitedInbox
 ) -> alertmanager_sync.AlertmanagerSync:
     """Return the object that polls the Alertmanagers."""
 
@@ -36,8 +34,7 @@ def polling(
         list(_asked(settings, in_force)),
         decide,
         inbox=inbox,
-        store=incidents.Incidents(connection),
-        turns=sync_state.SyncState(connection),
+        store=store,
         clock=factories.clock,
         randomness=random.SystemRandom(),
     )

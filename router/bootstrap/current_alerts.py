@@ -2,12 +2,11 @@
 
 from typing import NamedTuple
 
-import redis.asyncio
-
 from router import configuration
 from router.bootstrap import factories
 from router.domain import deliveries
 from router.store import incidents
+from router.store.store import Store
 from router.worker import placements
 
 
@@ -23,19 +22,16 @@ class Whereabouts(NamedTuple):
     is_late: bool
 
 
-async def find(
-    settings: configuration.Settings, connection: "redis.asyncio.Redis", delivery: deliveries.Delivery
-) -> list[Whereabouts]:
+async def find(settings: configuration.Settings, store: Store, delivery: deliveries.Delivery) -> list[Whereabouts]:
     """Return the current state of each alert of a delivery, in order. Raises ``store.errors.Unavailable``."""
-    store = incidents.Incidents(connection)
-    muting = factories.muting(settings, connection)
+    muting = factories.muting(settings, store)
     await muting.refresh()
     found = await placements.Placements(store, muting).find(deliveries.routed(delivery), factories.clock())
     keys = {one.incident_key for one in found if one.incident_key}
-    held = await store.read(keys)
+    held = await store.incidents.read(keys)
     late: dict[str, set[str]] = {}
     for key in keys:
-        for event in await store.timeline(key):
+        for event in await store.incidents.timeline(key):
             if event.what == "ignored" and delivery.id in event.detail.get("deliveries", ()):
                 late.setdefault(key, set()).update(event.detail.get("alerts", ()))
     return [

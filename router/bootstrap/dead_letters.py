@@ -4,14 +4,12 @@ import contextlib
 from typing import NamedTuple
 
 import msgspec
-import redis.asyncio
 
-from router import configuration
-from router.bootstrap import public_pages
 from router.domain import identity, incidents, publications, timeline
 from router.domain.times import Timestamp
 from router.store import dead_deliveries, incident_snapshot
-from router.store.incidents import Change, Incidents, StoredIncident
+from router.store.incidents import Change, StoredIncident
+from router.store.store import Store
 
 
 class DeadLetter(NamedTuple):
@@ -69,10 +67,10 @@ FIRST: Place = (0, "")
 class DeadLetters:
     """The dead letters of one router."""
 
-    def __init__(self, settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        self._publications = public_pages.publications(settings, connection)
-        self._incidents = Incidents(connection)
-        self._buried = dead_deliveries.DeadDeliveries(connection)
+    def __init__(self, store: Store) -> None:
+        self._publications = store.publications
+        self._incidents = store.incidents
+        self._buried = store.dead_deliveries
 
     async def read(self) -> list[DeadLetter]:
         """Return the current dead letters that no operator has discarded, the oldest first."""

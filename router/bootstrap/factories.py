@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-import redis.asyncio
-
 from router import configuration
 from router.bootstrap import double_reports, memory, notification_delivery, public_pages, self_reports, silence_imports
 from router.destinations import base
@@ -22,21 +20,12 @@ from router.rules import destination_info, load, reload, ruleset
 from router.sources import signatures, verifications
 from router.sources.registry import ConfiguredSource, build
 from router.store import (
-    accounts,
+    connection_settings,
     dataset,
-    delivery_dedup,
-    health,
-    incidents,
-    publications,
-    publishing_state,
-    quarantine,
     quotas,
-    schema,
-    silences,
-    vendor_ids,
 )
-from router.store.archive import Archive
-from router.store.inbox import Inbox, InboxReader, depth
+from router.store.inbox import InboxReader, LimitedInbox
+from router.store.store import Store, StoreLimits
 from router.telemetry import log, tracing
 from router.web import client_addresses, request_limits, webhooks
 from router.web.health import Check, Startup, State
@@ -54,8 +43,9 @@ from router.worker import (
     silencing,
 )
 
-_REMEMBERED_BY_WEB = 20_000
-_REMEMBERED = 500_000  # Alerts whose incidents the worker keeps decoded, at most 170 MiB. An incident counts as 8.
+CACHED_BY_WEB = 20_000  # Alerts whose incidents the webhook server keeps decoded.
+CACHED_BY_WORKER = 500_000  # Alerts whose incidents a worker keeps decoded, at most 170 MiB. An incident counts as 8.
+_LEAST_LEASE_SECONDS = 30.0
 _MAX_KEY_BYTES = 64 * 1024  # Bytes. A certificate has 2,000.
 BEAT_LATE_SECONDS = 15.0  # Without a heartbeat for longer than this, a worker counts as not running.
 
@@ -123,8 +113,28 @@ def labels_named(settings: configuration.Settings) -> frozenset[str]:
         return frozenset()
 
 
+def make_store(
+    settings: configuration.Settings, server: connection_settings.Server, *, cached_alerts: int = 0
+) -> Store:
+    """Return the store of a process. Raises ``Unavailable`` if the connection settings contradict each other.
+
+    No call to a vendor or a notifier may take longer than the lease of its incident.
+    """
+    calls = max((config.timeout_seconds for config in settings.destinations.values()), default=10.0)
+    deliveries = max((config.timeout_seconds for config in settings.notifiers.values()), default=0.0)
+    limits = StoreLimits(
+        cached_alerts=cached_alerts,
+        lease_seconds=max(settings.worker.lease_seconds, 4 * calls),
+        notification_lease_seconds=max(_LEAST_LEASE_SECONDS, 4 * deliveries),
+        archive_retention=settings.archive.retention,
+        archive_bytes=settings.archive.max_bytes,
+        quarantine_bytes=settings.quarantine.max_bytes,
+    )
+    return Store.connect(server, limits)
+
+
 def places(
-    settings: configuration.Settings, store: "redis.asyncio.Redis | None" = None
+    settings: configuration.Settings, store: Store | None = None
 ) -> dict[str, configured_destinations.ConfiguredDestination]:
     """Return the configured destinations with their clients. With a store, the quotas of their accounts apply."""
     made = {}
@@ -154,9 +164,9 @@ def account(config: base.Config) -> str:
     return hashlib.blake2b(f"{config.base_url} {secret}".encode(), digest_size=8).hexdigest()
 
 
-def quota(store: "redis.asyncio.Redis", config: base.Config, configured: Iterable[base.Config] = ()) -> quotas.Quota:
+def quota(store: Store, config: base.Config, configured: Iterable[base.Config] = ()) -> quotas.Quota:
     """Return the quota of calls for the account of a destination, among all ``configured`` destinations."""
-    return quotas.Quota(store, account(config), per_minute(config, configured))
+    return store.make_quota(account(config), per_minute(config, configured))
 
 
 def per_minute(config: base.Config, configured: Iterable[base.Config]) -> int:
@@ -200,7 +210,7 @@ async def _fetch_key(url: str) -> bytes:
 
 def worker(
     settings: configuration.Settings,
-    connection: "redis.asyncio.Redis",
+    store: Store,
     at: Mapping[str, configured_destinations.ConfiguredDestination],
     *,
     passed: operation_executor.Passed = lambda _: None,
@@ -208,71 +218,61 @@ def worker(
 ) -> runtime.Worker:
     """Return the worker. ``passed`` is called at each point of an operation, for tests that crash there."""
     randomness, name = random.SystemRandom(), settings.worker.name or socket.gethostname()
-    lease_seconds = _lease_seconds(settings, at)
-    bell, inbox = runtime.WakeSignal(), Inbox(connection)
-    reader = InboxReader(connection, name, life=new_id(), archives=settings.archive.enabled)
-    store = incidents.Incidents(connection, remembered=_REMEMBERED)
-    silenced, shared = muting(settings, connection), accounts.Accounts(connection)
-    data = data_set(settings, connection)
-    published = publications.Publications(connection, lease_seconds=lease_seconds)
+    bell = runtime.WakeSignal()
+    reader = store.make_inbox_reader(name, life=new_id(), archives=settings.archive.enabled)
+    silenced, data = muting(settings, store), data_set(settings, store)
     performer = operation_executor.OperationExecutor(
-        randomness, most_seconds=lease_seconds / 2, passed=passed, traces=traces
+        randomness, most_seconds=store.limits.lease_seconds / 2, passed=passed, traces=traces
     )
-    notifiers = notification_delivery.notifying(settings, connection, randomness, clock, ticks)
-    stage = _stage(settings, connection, at, (reader, store, silenced, data), bell.ring, traces=traces)
+    notifiers = notification_delivery.notifying(settings, store, randomness, clock, ticks)
+    stage = _stage(settings, store, at, (reader, silenced, data), bell.ring, traces=traces)
     return runtime.Worker(
         name,
         reader,
         stage,
         reconciler.Reconciler(
-            published,
             store,
             at,
             performer,
-            public_pages.pages(settings, connection),
+            public_pages.pages(settings, store),
             ticks=ticks,
             randomness=randomness,
             muting=silenced,
-            storms=self_reports.storms(settings, connection),
-            accounts=shared,
+            storms=self_reports.storms(settings, store),
             oldest_unfolded=reader.oldest_unfolded,
-            vendor_ids=_vendor_ids(settings, connection) if with_webhooks(settings) else None,
-            reclaimer=adoption.Reclaimer(data, performer, shared, at, installation=settings.installation),
+            watched_destinations=_destinations_with_webhooks(settings),
+            reclaimer=adoption.Reclaimer(data, performer, store, at, installation=settings.installation),
             announcer=notifiers.incidents,
         ),
-        health.Health(connection),
-        depth=lambda: depth(connection),
+        store,
         clock=clock,
         bell=bell,
-        kept=archive(settings, connection),
-        kept_aside=kept_aside(settings, connection),
         silenced=silenced,
-        vintage=schema.Schema(connection),
-        itself=self_reports.itself(settings, connection, at, performer.breakers, randomness, inbox=inbox),
+        itself=self_reports.itself(settings, store, at, performer.breakers, randomness),
         pace=_pace(settings),
-        watching=recovery.Recovery(data, at, store, published, shared=shared, installation=settings.installation),
+        watching=recovery.Recovery(data, at, store, installation=settings.installation),
         notifying=notifiers.worker,
     )
 
 
 def _stage(
     settings: configuration.Settings,
-    connection: "redis.asyncio.Redis",
+    store: Store,
     at: Mapping[str, configured_destinations.ConfiguredDestination],
-    shared: tuple[InboxReader, incidents.Incidents, silencing.SilenceService, dataset.DataSet],
+    shared: tuple[InboxReader, silencing.SilenceService, dataset.WatchedDataSet],
     wake: Callable[[set[int]], None],
     *,
     traces: tracing.Traces,
 ) -> aggregator.Aggregator:
     """Build the stage that folds deliveries. ``shared`` are objects that the worker's other parts use, too."""
-    reader, store, silenced, data = shared
+    reader, silenced, data = shared
     public = {name for name, place in at.items() if place.kind.public}
     return aggregator.Aggregator(
         reader,
         store,
         randomness=random.SystemRandom(),
         wake=wake,
-        contradicted=conflicting_alerts.ConflictGuard(publishing_state.PublishingControls(connection), store, public),
+        contradicted=conflicting_alerts.ConflictGuard(store, public),
         muting=silenced,
         traces=traces,
         installation=settings.installation,
@@ -280,29 +280,19 @@ def _stage(
     )
 
 
-def data_set(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> dataset.DataSet:
+def data_set(settings: configuration.Settings, store: Store) -> dataset.WatchedDataSet:
     """Return the data set as this process knows it.
 
     If the data set is new, the previous one may have been lost while no process ran. Only a named installation can
     distinguish its own items at the vendors from those of others, so a new data set is reconciled only with a name.
     """
-    return dataset.DataSet(connection, new_id(), random.SystemRandom(), reconciles_new=bool(settings.installation))
+    return store.watch_data_set(new_id(), random.SystemRandom(), reconciles_new=bool(settings.installation))
 
 
-def muting(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> silencing.SilenceService:
+def muting(settings: configuration.Settings, store: Store) -> silencing.SilenceService:
     """Return the service that mutes alerts: the router's own silences and the imported ones."""
-    of_account = functools.partial(quota, connection, configured=settings.destinations.values())
-    return silencing.SilenceService(
-        silences.Silences(connection), silence_imports.silences(settings, clock, of_account)
-    )
-
-
-def _lease_seconds(
-    settings: configuration.Settings, at: Mapping[str, configured_destinations.ConfiguredDestination]
-) -> float:
-    """Return for how long an incident is leased. No call may take longer."""
-    longest = max((place.timeout_seconds for place in at.values()), default=10.0)
-    return max(settings.worker.lease_seconds, 4 * longest)
+    of_account = functools.partial(quota, store, configured=settings.destinations.values())
+    return silencing.SilenceService(store, silence_imports.silences(settings, clock, of_account))
 
 
 def _pace(settings: configuration.Settings) -> runtime.LoopIntervals:
@@ -314,39 +304,28 @@ def _pace(settings: configuration.Settings) -> runtime.LoopIntervals:
     )
 
 
-def archive(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> Archive:
-    """Return the archive of recently processed deliveries."""
-    return Archive(connection, retention=settings.archive.retention, max_bytes=settings.archive.max_bytes)
-
-
-def kept_aside(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> quarantine.Quarantine:
-    """Return the quarantine of bodies that could not be read."""
-    return quarantine.Quarantine(connection, most_bytes=settings.quarantine.max_bytes)
-
-
-def checks(connection: "redis.asyncio.Redis", in_force: reload.Rules | None = None) -> dict[str, Check]:
+def checks(store: Store, in_force: reload.Rules | None = None) -> dict[str, Check]:
     """Return the checks of ``/readyz``: Redis, a recent worker heartbeat, and the active rules.
 
     A worker is not ready without Redis or without a heartbeat. A process that receives deliveries, which has rules
     ``in_force``, becomes ready once Redis answers, and stays ready: accepted deliveries are safe until a worker runs,
     and while Redis is unavailable, senders get an error and retry.
     """
-    condition = health.Health(connection)
     receives = in_force is not None
 
     async def redis_answers() -> State:
-        await condition.ping()
+        await store.health.ping()
         return State(True, "answers")
 
     async def worker_lives() -> State:
-        silent = (clock() - await condition.latest_heartbeat()) / 1_000_000
+        silent = (clock() - await store.health.latest_heartbeat()) / 1_000_000
         if silent > BEAT_LATE_SECONDS:
             said = "no worker has been seen lately; deliveries are queued until one starts"
             return State(receives, said, degraded=receives)
         return State(True, "alive")
 
     async def data_set_is_known() -> State:
-        state = await dataset.look(connection, clock())
+        state = await store.data_set.look(clock())
         return State(True, state.describe(), degraded=bool(state.since))
 
     async def rules_are_there() -> State:
@@ -368,9 +347,9 @@ def checks(connection: "redis.asyncio.Redis", in_force: reload.Rules | None = No
 
 def webhook_handler(
     settings: configuration.Settings,
-    connection: "redis.asyncio.Redis",
+    store: Store,
     rule_set: ruleset.RuleSet,
-    inbox: Inbox,
+    inbox: LimitedInbox,
     traces: tracing.Traces = tracing.OFF,
     *,
     silenced: silencing.SilenceService | None = None,
@@ -379,15 +358,14 @@ def webhook_handler(
 
     With ``silenced``, responses name the incident that holds each alert, or what mutes it.
     """
-    store = incidents.Incidents(connection, remembered=_REMEMBERED_BY_WEB)
     made = webhooks.WebhookHandler(
         endpoints(settings),
         rule_set.decide,
         inbox=inbox,
-        quarantine=kept_aside(settings, connection),
+        quarantine=store.quarantine,
         clock=clock,
         randomness=random.SystemRandom(),
-        seen=delivery_dedup.DeliveryIds(connection),
+        seen=store.delivery_ids,
         placements=placements.Placements(store, silenced) if silenced is not None else None,
         limits=limits(settings),
         addresses=client_addresses.ClientAddresses(settings.web.trusted_proxies),
@@ -398,7 +376,7 @@ def webhook_handler(
     return made
 
 
-def vendor_webhooks(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> VendorWebhooks:
+def vendor_webhooks(settings: configuration.Settings, store: Store) -> VendorWebhooks:
     """Return the handler of the webhooks of those destinations that have one."""
     receivers = {
         name: Receiver(
@@ -414,19 +392,17 @@ def vendor_webhooks(settings: configuration.Settings, connection: "redis.asyncio
         for name, config in settings.destinations.items()
         if config.webhook is not None
     }
-    ids = _vendor_ids(settings, connection)
-    return VendorWebhooks(receivers, ids.recheck, delivery_dedup.DeliveryIds(connection), clock)
+    return VendorWebhooks(receivers, store.vendor_ids.recheck, store.delivery_ids, clock)
 
 
-def _vendor_ids(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> vendor_ids.VendorIds:
-    """Return the store of the vendor IDs that webhooks may mention."""
-    names = {
+def _destinations_with_webhooks(settings: configuration.Settings) -> frozenset[str]:
+    """Return the destinations whose vendor IDs webhooks may mention."""
+    return frozenset(
         name
         for config in settings.destinations.values()
         if config.webhook is not None
         for name in _at_the_same_vendor(settings, config)
-    }
-    return vendor_ids.VendorIds(connection, names)
+    )
 
 
 def _at_the_same_vendor(settings: configuration.Settings, config: base.Config) -> tuple[str, ...]:

@@ -2,13 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 
-import redis.asyncio
-
 from router import configuration
 from router.bootstrap import factories
 from router.domain import rule_files
 from router.rules import load, reload, ruleset
 from router.store import errors, good_rules
+from router.store.store import Store
 from router.telemetry import log
 
 KEEP_SECONDS = 5.0
@@ -18,7 +17,7 @@ _log = log.get("rules")
 
 async def rules(
     settings: configuration.Settings,
-    connection: "redis.asyncio.Redis",
+    store: Store,
     changed: Callable[[ruleset.RuleSet], None],
 ) -> reload.Rules:
     """Load the rules. Raises ``load.Refused`` if those on the disk are invalid and Redis has no usable ones."""
@@ -30,7 +29,7 @@ async def rules(
     else:
         if not in_force.problems:
             return in_force
-    kept = await _kept(connection)
+    kept = await _kept(store)
     if kept is not None:
         return factories.rules_in_force(settings, changed, kept)
     if refused is not None:
@@ -38,30 +37,29 @@ async def rules(
     return in_force
 
 
-async def _kept(connection: "redis.asyncio.Redis") -> rule_files.RuleFiles | None:
+async def _kept(store: Store) -> rule_files.RuleFiles | None:
     try:
-        return await good_rules.GoodRules(connection).read()
+        return await store.good_rules.read()
     except (errors.Unavailable, errors.UnreadableDocument) as error:
         _log.error("kept_rules_not_read", reason=str(error))
         return None
 
 
-def keeper(in_force: reload.Rules, connection: "redis.asyncio.Redis") -> Callable[[], Awaitable[None]]:
+def keeper(in_force: reload.Rules, store: Store) -> Callable[[], Awaitable[None]]:
     """Return a function that stores the rules in Redis once all of them are active. Call it at regular intervals.
 
     Each process writes its rules when they change, and when Redis has none. If two processes have different rules, the
     rules that changed last win, so that the processes don't overwrite each other forever.
     """
-    store = good_rules.GoodRules(connection)
     written = ""
 
     async def turn() -> None:
         nonlocal written
         accepted = in_force.accepted
-        if accepted is None or (accepted.version == written and await store.version()):
+        if accepted is None or (accepted.version == written and await store.good_rules.version()):
             return
         try:
-            await store.save(accepted._replace(kept_at=factories.clock()))
+            await store.good_rules.save(accepted._replace(kept_at=factories.clock()))
         except good_rules.TooLarge:
             _log.warning("rules_not_kept", version=accepted.version, most_bytes=good_rules.MOST_BYTES)
         written = accepted.version

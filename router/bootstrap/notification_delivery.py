@@ -3,18 +3,15 @@
 from typing import NamedTuple
 
 import msgspec
-import redis.asyncio
 
 from router import configuration
 from router.bootstrap import public_pages
 from router.domain import events, identity, subscriptions
 from router.notifiers import base, registry
-from router.store import dead_deliveries, publishing_state, quotas
-from router.store.notifications import Notifications, unpack_announced
+from router.store.notifications import unpack_announced
+from router.store.store import Store
 from router.telemetry import log
 from router.worker import announcer, notifications, runtime
-
-_LEAST_LEASE_SECONDS = 30.0
 
 
 class Notifying(NamedTuple):
@@ -26,16 +23,15 @@ class Notifying(NamedTuple):
 
 def notifying(
     settings: configuration.Settings,
-    connection: "redis.asyncio.Redis",
+    store: Store,
     randomness: identity.Randomness,
     clock: base.Clock,
     ticks: base.Clock,
 ) -> Notifying:
     """Return what a worker needs for its notifiers."""
-    channels = _channels(settings, connection, clock)
+    channels = _channels(settings, store, clock)
     if not channels.notifiers:
         return Notifying()
-    store = Notifications(connection, lease_seconds=_lease_seconds(channels))
     deliveries = notifications.Deliveries(store, channels, randomness=randomness, ticks=ticks)
     places = public_pages.kinds(settings)
     return Notifying(
@@ -43,8 +39,6 @@ def notifying(
         runtime.Notifying(
             announcer.RouterAnnouncer(
                 store,
-                publishing_state.PublishingControls(connection),
-                dead_deliveries.DeadDeliveries(connection),
                 clock,
                 deliveries.wake,
             ),
@@ -57,11 +51,6 @@ def _failover(settings: configuration.Settings) -> dict[str, tuple[str, ...]]:
     """Return the notifiers of each destination's failover."""
     failovers = {name: config.failover for name, config in settings.destinations.items()}
     return {name: failover.notify for name, failover in failovers.items() if failover is not None}
-
-
-def _lease_seconds(channels: notifications.Channels) -> float:
-    """Return for how long a subject is leased: longer than any attempt takes."""
-    return max(_LEAST_LEASE_SECONDS, 4 * channels.timeout_seconds)
 
 
 def subscribed(settings: configuration.Settings) -> subscriptions.Subscriptions:
@@ -91,35 +80,31 @@ async def send_test(settings: configuration.Settings, name: str, by: str, clock:
         await notifier.aclose()
 
 
-async def hasten(settings: configuration.Settings, connection: "redis.asyncio.Redis", incident: str) -> None:
+async def hasten(store: Store, incident: str) -> None:
     """Have changes of an incident announced now that would wait for the spacing of announcements."""
-    store = Notifications(connection)
-    packed = await store.announced(incident)
+    packed = await store.notifications.announced(incident)
     before = unpack_announced(packed)
     if before is not None and before.at:
         # If a worker has announced in the meantime, this writes nothing, and no retry needs to be moved up.
-        await store.announce(incident, packed, msgspec.structs.replace(before, at=0), [])
-    await public_pages.publications(settings, connection).wake([incident])
+        await store.notifications.announce(incident, packed, msgspec.structs.replace(before, at=0), [])
+    await store.publications.wake([incident])
 
 
-async def redeliver(connection: "redis.asyncio.Redis", name: str, subject: str, after: int) -> int:
+async def redeliver(store: Store, name: str, subject: str, after: int) -> int:
     """Deliver the stored events of a subject after a sequence number again. Return the number of events."""
-    store = Notifications(connection)
-    found = await store.events(subject, after)
+    found = await store.notifications.events(subject, after)
     if found:
-        await store.rewind(subject, name, after)
+        await store.notifications.rewind(subject, name, after)
     return len(found)
 
 
-def _channels(
-    settings: configuration.Settings, connection: "redis.asyncio.Redis", clock: base.Clock
-) -> notifications.Channels:
+def _channels(settings: configuration.Settings, store: Store, clock: base.Clock) -> notifications.Channels:
     made = {}
     for name, config in settings.notifiers.items():
         if name in settings.simulated:
             log.get("worker").warning("notifier_without_secret", notifier=name)
             continue
-        quota = quotas.Quota(connection, f"notifier/{name}", config.per_minute)
+        quota = store.make_quota(f"notifier/{name}", config.per_minute)
         has_slack_app = settings.slack_app is not None
         connected = base.Connection(clock, settings.installation, settings.management.public_url, quota, has_slack_app)
         made[name] = registry.KINDS[config.kind].make(name, config, connected)

@@ -7,20 +7,20 @@ and never while publishing is frozen.
 import random
 
 import msgspec
-import redis.asyncio
 
 from router import configuration
-from router.bootstrap import factories, public_pages
+from router.bootstrap import factories
 from router.domain import alerts, decisions, identity, incidents, timeline
 from router.store import dataset
-from router.store.incidents import Change, Incidents, StoredIncident
+from router.store.incidents import Change, StoredIncident
+from router.store.store import Store
 
 _RULE = "incident-router"
 
 
-async def listed(connection: "redis.asyncio.Redis") -> list[dataset.Orphan]:
+async def listed(store: Store) -> list[dataset.Orphan]:
     """Return all orphans, the oldest first. Raises ``Unavailable``."""
-    found = [one async for one in dataset.orphans(connection)]
+    found = [one async for one in store.data_set.orphans()]
     return sorted(found, key=lambda one: (one.item.opened_at, one.id))
 
 
@@ -29,15 +29,13 @@ def incident_key(orphan: dataset.Orphan) -> str:
     return f'{_RULE}{{orphan="{orphan.id}"}}'
 
 
-async def resolve(
-    settings: configuration.Settings, connection: "redis.asyncio.Redis", orphan: dataset.Orphan, who: str
-) -> bool:
+async def resolve(settings: configuration.Settings, store: Store, orphan: dataset.Orphan, who: str) -> bool:
     """Request that a worker resolves an orphan.
 
     Return False if an incident holds the item now, so that it is no orphan.
     """
-    if await _is_held(settings, connection, orphan):
-        await dataset.settle(connection, orphan)
+    if await _is_held(settings, store, orphan):
+        await store.data_set.settle(orphan)
         return False
     key = incident_key(orphan)
     owner = identity.owner(settings.installation, key)
@@ -60,14 +58,14 @@ async def resolve(
         event = timeline.Event(held.read_at, "person", text, orphan.destination, who)
         return Change(after, held.version, wake=True, events=[event])
 
-    await dataset.give(connection, orphan, owner)
-    await Incidents(connection).update(key, make)
+    await store.data_set.give(orphan, owner)
+    await store.incidents.update(key, make)
     return True
 
 
-async def _is_held(settings: configuration.Settings, connection: "redis.asyncio.Redis", orphan: dataset.Orphan) -> bool:
+async def _is_held(settings: configuration.Settings, store: Store, orphan: dataset.Orphan) -> bool:
     """Return whether a publication holds the item, at its destination or at another one of the same kind."""
     configured = settings.destinations
     kind = configured[orphan.destination].kind if orphan.destination in configured else ""
     names = {orphan.destination, *(name for name, config in configured.items() if config.kind == kind)}
-    return orphan.item.vendor_id in await public_pages.publications(settings, connection).vendor_ids(names)
+    return orphan.item.vendor_id in await store.publications.vendor_ids(names)

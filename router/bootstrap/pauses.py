@@ -6,13 +6,12 @@ destination, because other processes and commands may run without the vendors' A
 
 from typing import Literal, NamedTuple
 
-import redis.asyncio
-
 from router import configuration
-from router.bootstrap import factories, public_pages
+from router.bootstrap import factories
 from router.domain import times
 from router.domain.times import Timestamp
-from router.store import accounts, quotas
+from router.store import quotas
+from router.store.store import Store
 
 Kind = Literal["rate_limit", "circuit_breaker", "quota"]
 
@@ -41,10 +40,10 @@ class Lifted(NamedTuple):
 class Pauses:
     """The pauses of all configured destinations."""
 
-    def __init__(self, settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
+    def __init__(self, settings: configuration.Settings, store: Store) -> None:
         self._settings = settings
-        self._connection = connection
-        self._accounts = accounts.Accounts(connection)
+        self._store = store
+        self._accounts = store.accounts
 
     async def read(self, now: Timestamp) -> list[Pause]:
         """Return the active pauses in the order of the configured destinations."""
@@ -79,7 +78,7 @@ class Pauses:
             if account == account_ids[destination]:
                 lifted += name in circuits
                 incidents |= dict.fromkeys(await self._accounts.resume(name, now, lifted=True))
-        await public_pages.publications(self._settings, self._connection).wake(list(incidents))
+        await self._store.publications.wake(list(incidents))
         return Lifted(lifted, list(incidents))
 
     async def _account_ids(self) -> dict[str, str]:
@@ -95,4 +94,4 @@ class Pauses:
             for name, account in account_ids.items()
             if account == account_ids[destination]
         )
-        return quotas.Quota(self._connection, account_ids[destination], per_minute)
+        return self._store.make_quota(account_ids[destination], per_minute)

@@ -18,7 +18,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import redis.asyncio
 from starlette import types
 
 from router import configuration
@@ -27,8 +26,9 @@ from router.configuration import sections
 from router.rules import reload, ruleset
 from router.simulator import options
 from router.simulator.server import running
-from router.store import client, connection_settings, dataset, embedded, errors, health, private_folder, schema
-from router.store.inbox import Inbox
+from router.store import connection_settings, dataset, embedded, errors, health, private_folder
+from router.store.inbox import LimitedInbox
+from router.store.store import Store
 from router.telemetry import label_sets, log, metrics, registries
 from router.web import connections, health_server, serve, webhooks
 from router.web.app import create_app
@@ -147,7 +147,7 @@ async def serving(
 @contextlib.asynccontextmanager
 async def webhook_server(
     settings: configuration.Settings,
-    connection: "redis.asyncio.Redis",
+    store: Store,
     group: asyncio.TaskGroup,
     sockets: listeners.Listeners,
     *,
@@ -159,28 +159,28 @@ async def webhook_server(
     ``roles`` are the roles of the process, whose metrics are exported.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
-    in_force = await initial_rules.rules(settings, connection, lambda loaded: put_in_force(handler, loaded))
-    inbox = Inbox(connection)
+    in_force = await initial_rules.rules(settings, store, lambda loaded: put_in_force(handler, loaded))
+    inbox = LimitedInbox(store.inbox)
     spans = traces.start(settings.tracing)
-    silenced = factories.muting(settings, connection)
-    handler = factories.webhook_handler(settings, connection, in_force.in_force, inbox, spans, silenced=silenced)
-    polls = alertmanager_polls.polling(settings, connection, in_force, inbox)
+    silenced = factories.muting(settings, store)
+    handler = factories.webhook_handler(settings, store, in_force.in_force, inbox, spans, silenced=silenced)
+    polls = alertmanager_polls.polling(settings, store, in_force, inbox)
     polled = alertmanager_polls.polled_sources(settings)
     label_sets.start_web(settings.sources, polled, factories.with_webhooks(settings))
     hangup = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
-    checks = factories.checks(connection, in_force)
-    data = factories.data_set(settings, connection)
+    checks = factories.checks(store, in_force)
+    data = factories.data_set(settings, store)
     watching = [
         group.create_task(await_start(checks)),
-        group.create_task(_watch_store(connection, inbox, data)),
+        group.create_task(_watch_store(store, inbox, data)),
         group.create_task(_follow(silenced.refresh, _WATCH_SECONDS)),
         group.create_task(_follow(silenced.ask, settings.silences.poll_interval / 1_000_000)),
         group.create_task(polls.run()),
-        group.create_task(_follow(initial_rules.keeper(in_force, connection), initial_rules.KEEP_SECONDS)),
+        group.create_task(_follow(initial_rules.keeper(in_force, store), initial_rules.KEEP_SECONDS)),
         group.create_task(in_force.watch(lambda: factories.clock() / 1_000_000, hangup)),
     ]
-    app = create_app(handler, checks=checks, vendors=factories.vendor_webhooks(settings, connection))
+    app = create_app(handler, checks=checks, vendors=factories.vendor_webhooks(settings, store))
     _freeze()
     try:
         limits = connections.ConnectionLimits(
@@ -240,7 +240,7 @@ def _freeze() -> None:
 @contextlib.asynccontextmanager
 async def working(
     settings: configuration.Settings,
-    connection: "redis.asyncio.Redis",
+    store: Store,
     group: asyncio.TaskGroup,
     *,
     passed: operation_executor.Passed = lambda _: None,
@@ -252,11 +252,11 @@ async def working(
     """
     _freeze()
     gc.set_threshold(_OBJECTS_A_COLLECTION, 20, 20)
-    at = factories.places(settings, connection)
+    at = factories.places(settings, store)
     label_sets.start_worker(settings.sources, settings.destinations, settings.notifiers)
     spans = traces.start(settings.tracing)
     stop = stop or asyncio.Event()
-    task = group.create_task(factories.worker(settings, connection, at, passed=passed, traces=spans).run(stop))
+    task = group.create_task(factories.worker(settings, store, at, passed=passed, traces=spans).run(stop))
     looking = group.create_task(factories.look_at_vendors(at))
     try:
         yield
@@ -270,14 +270,14 @@ async def working(
 
 
 @contextlib.asynccontextmanager
-async def probed(connection: "redis.asyncio.Redis", listener: socket.socket) -> AsyncIterator[int]:
+async def probed(store: Store, listener: socket.socket) -> AsyncIterator[int]:
     """Serve probes and metrics of a worker for the length of the block. Yields the port."""
-    asking = functools.partial(states, factories.checks(connection))
+    asking = functools.partial(states, factories.checks(store))
     async with health_server.serving(asking, {"worker"}, listener) as port:
         yield port
 
 
-async def _watch_store(connection: "redis.asyncio.Redis", inbox: Inbox, data: dataset.DataSet) -> None:
+async def _watch_store(store: Store, inbox: LimitedInbox, data: dataset.WatchedDataSet) -> None:
     """Stop accepting before the store is full: accepted deliveries need memory to be processed.
 
     Webhook servers detect data loss here, too, not only workers.
@@ -285,7 +285,7 @@ async def _watch_store(connection: "redis.asyncio.Redis", inbox: Inbox, data: da
     A webhook server that started while Redis was unavailable ends if the data turns out to be a later version's. After
     the check succeeds, it accepts deliveries until it ends: a later worker can read them.
     """
-    condition, vintage, known = health.Health(connection), schema.Schema(connection), False
+    condition, vintage, known = store.health, store.schema, False
     while True:
         try:
             if not known:
@@ -321,21 +321,25 @@ def webhook_token(folder: Path) -> str:
 
 @contextlib.asynccontextmanager
 async def connected(
-    server: connection_settings.Server, *, patient: bool = False
-) -> AsyncIterator["redis.asyncio.Redis"]:
-    """Yield a connection pool to Redis, whose data this version of the router may use.
+    settings: configuration.Settings,
+    server: connection_settings.Server | None = None,
+    *,
+    patient: bool = False,
+    cached_alerts: int = 0,
+) -> AsyncIterator[Store]:
+    """Yield the store, whose data this version of the router may use, and close its connections after the block.
 
-    Raises ``store.errors.SchemaTooNew`` if the data is a later version's, or ``Unavailable``. With ``patient``, an
-    unavailable Redis is no error here: the worker checks the version before it begins, and the webhook server within
-    one second after Redis is back.
+    ``server`` is by default the one of the settings, or that of a running ``run``. Raises ``store.errors.SchemaTooNew``
+    if the data is a later version's, or ``Unavailable``. With ``patient``, an unavailable Redis is no error here: the
+    worker checks the version before it begins, and the webhook server within one second after Redis is back.
     """
-    connection = client.connect(server)
+    store = factories.make_store(settings, server or outside_redis(settings), cached_alerts=cached_alerts)
     try:
         with contextlib.suppress(errors.Unavailable) if patient else contextlib.nullcontext():
-            await schema.Schema(connection).ensure()
-        yield connection
+            await store.schema.ensure()
+        yield store
     finally:
-        await connection.aclose()
+        await store.aclose()
 
 
 def outside_redis(settings: configuration.Settings) -> connection_settings.Server:

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pydantic
-import redis.asyncio
 
 from router import configuration
 from router.destinations import base, preview, registry, rule_fields
@@ -14,9 +13,8 @@ from router.domain import decisions, identity, incidents, timeline, times
 from router.domain.publications import Content, Publication
 from router.domain.times import Timestamp
 from router.rules import leak_guard, public_texts, templates
-from router.store import components, publishing_state, review_outcomes
-from router.store.incidents import Incidents
-from router.store.publications import Publications
+from router.store import publishing_state
+from router.store.store import Store
 from router.worker import desired_state, publishing_guard
 from router.worker.corrections import Corrections
 from router.worker.retractions import Retractions
@@ -96,7 +94,7 @@ def _context(incident: incidents.Incident) -> Mapping[str, Any]:
     )
 
 
-def pages(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> publishing_guard.PublishingGuard:
+def pages(settings: configuration.Settings, store: Store) -> publishing_guard.PublishingGuard:
     """Return the publishing guard of all public pages."""
     wanted = settings.pages
     limits = publishing_guard.Limits(
@@ -109,52 +107,37 @@ def pages(settings: configuration.Settings, connection: "redis.asyncio.Redis") -
     hosts = wanted.allowed_hosts
     desires = desired_state.DesiredStateBuilder(render, public_renderer(hosts), examine=examiner(hosts))
     return publishing_guard.PublishingGuard(
-        publishing_state.PublishingControls(connection),
-        review_outcomes.ReviewOutcomes(connection),
-        components.Components(connection),
+        store,
         limits,
         desires,
     )
 
 
-def publications(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> Publications:
-    """Return the store of all incidents' publications."""
-    return Publications(connection, lease_seconds=settings.worker.lease_seconds)
-
-
-def reviews(
-    settings: configuration.Settings, connection: "redis.asyncio.Redis", clock: Callable[[], Timestamp]
-) -> Reviews:
+def reviews(settings: configuration.Settings, store: Store, clock: Callable[[], Timestamp]) -> Reviews:
     """Return the reviews of the configured public pages."""
     places = kinds(settings)
     return Reviews(
-        publications(settings, connection),
-        Incidents(connection),
-        pages(settings, connection),
+        store,
+        pages(settings, store),
         places,
         clock,
         preview=previewer(places),
     )
 
 
-def retractions(
-    settings: configuration.Settings, connection: "redis.asyncio.Redis", clock: Callable[[], Timestamp]
-) -> Retractions:
+def retractions(settings: configuration.Settings, store: Store, clock: Callable[[], Timestamp]) -> Retractions:
     """Return the object that stores retractions."""
     return Retractions(
-        publications(settings, connection),
-        Incidents(connection),
-        pages(settings, connection),
+        store,
+        pages(settings, store),
         kinds(settings),
         clock,
     )
 
 
-def corrections(
-    settings: configuration.Settings, connection: "redis.asyncio.Redis", clock: Callable[[], Timestamp]
-) -> Corrections:
+def corrections(store: Store, clock: Callable[[], Timestamp]) -> Corrections:
     """Return the object that stores corrections of posted updates."""
-    return Corrections(publications(settings, connection), Incidents(connection), clock)
+    return Corrections(store, clock)
 
 
 class WrongField(NamedTuple):
@@ -191,10 +174,9 @@ class Story(msgspec.Struct, frozen=True):
     timeline: list[timeline.Event]
 
 
-async def told(settings: configuration.Settings, connection: "redis.asyncio.Redis", name: str) -> Story | None:
+async def told(store: Store, name: str) -> Story | None:
     """Return the record of the incident with this key; None if there is none."""
-    store = Incidents(connection)
-    held = (await store.read([name]))[name]
+    held = (await store.incidents.read([name]))[name]
     if not held.version:
         return None
-    return Story(held.incident, await publications(settings, connection).look(name), await store.timeline(name))
+    return Story(held.incident, await store.publications.look(name), await store.incidents.timeline(name))

@@ -3,20 +3,19 @@
 import random
 from collections.abc import Iterable
 
-import redis.asyncio
-
 from router import configuration
 from router.bootstrap import factories
 from router.domain import alerts, deliveries, identity
 from router.domain.notices import Notice
 from router.domain.times import Timestamp
 from router.rules import ruleset
-from router.store import archive, inbox, quarantine
+from router.store import archive, quarantine
+from router.store.store import Store
 from router.web import request_limits
 
 
 async def of_quarantine(
-    settings: configuration.Settings, connection: "redis.asyncio.Redis", one: quarantine.Quarantined
+    settings: configuration.Settings, store: Store, one: quarantine.Quarantined
 ) -> deliveries.Delivery:
     """Parse a quarantined body, and add it to the inbox with the decisions of the current rules.
 
@@ -25,7 +24,6 @@ async def of_quarantine(
     The body leaves the quarantine only after the inbox has stored it. If the process fails in between, the delivery is
     folded twice, which changes nothing. Alerts that still can't be read stay in the quarantine as a separate body.
     """
-    kept = quarantine.Quarantine(connection)
     endpoint = factories.endpoints(settings)[one.source]
     headers = {name.encode("latin-1"): value.encode("latin-1") for name, value in one.headers.items()}
     rules = factories.load_rules(settings)
@@ -34,22 +32,20 @@ async def of_quarantine(
     made = _decided(one.source, parsed.alerts, rules, one.kept_at, parsed.notices)
     if parsed.rejected is not None:
         problem = f"{parsed.rejected.where}: {parsed.rejected.problem}"
-        await kept.add(one.source, parsed.rejected.body, one.headers, problem, one.kept_at)
-    await _hand_in(connection, made, one.body)
-    await kept.discard(one.id)
+        await store.quarantine.add(one.source, parsed.rejected.body, one.headers, problem, one.kept_at)
+    await _hand_in(store, made, one.body)
+    await store.quarantine.discard(one.id)
     return made
 
 
-async def of_archive(
-    connection: "redis.asyncio.Redis", one: archive.ArchivedDelivery, rules: ruleset.RuleSet
-) -> deliveries.Delivery:
+async def of_archive(store: Store, one: archive.ArchivedDelivery, rules: ruleset.RuleSet) -> deliveries.Delivery:
     """Add the alerts of an archived delivery to the inbox again, with the decisions of these rules.
 
     An alert whose state is known already changes nothing.
     """
     kept = one.delivery
     made = _decided(kept.source, [row.alert for row in kept.rows], rules, kept.received_at, kept.notices)
-    await _hand_in(connection, made, one.body)
+    await _hand_in(store, made, one.body)
     return made
 
 
@@ -67,6 +63,6 @@ def _decided(
     return deliveries.pack(named, source, received_at, routed, notices=notices)
 
 
-async def _hand_in(connection: "redis.asyncio.Redis", made: deliveries.Delivery, body: bytes) -> None:
+async def _hand_in(store: Store, made: deliveries.Delivery, body: bytes) -> None:
     if made.rows:
-        await inbox.Inbox(connection).accept(made, body)
+        await store.inbox.accept(made, body)

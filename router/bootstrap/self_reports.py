@@ -3,14 +3,11 @@
 import functools
 from collections.abc import Mapping
 
-import redis.asyncio
-
 from router import configuration
-from router.bootstrap import public_pages
 from router.domain import identity, severities
 from router.outbound import fetch
-from router.store import incidents, publishing_state, storm_queue, unreadable_deliveries
-from router.store.inbox import Inbox
+from router.store import publishing_state
+from router.store.store import Store
 from router.worker import circuit_breaker, configured_destinations, self_alerts, self_monitor, storm_control
 
 _MOST_OF_PING = 1024 * 1024
@@ -18,35 +15,27 @@ _MOST_OF_PING = 1024 * 1024
 
 def itself(
     settings: configuration.Settings,
-    connection: "redis.asyncio.Redis",
+    store: Store,
     at: Mapping[str, configured_destinations.ConfiguredDestination],
     breakers: circuit_breaker.CircuitBreakers,
     randomness: identity.Randomness,
-    *,
-    inbox: Inbox,
 ) -> self_monitor.SelfMonitor:
     """Return the monitor that reports the router's own failures."""
     return self_monitor.SelfMonitor(
         _wanted(settings),
         at,
         breakers,
-        store=incidents.Incidents(connection),
-        inbox=inbox,
-        publishing=publishing_state.PublishingControls(connection),
-        storms=storms(settings, connection),
+        store=store,
+        storms=storms(settings, store),
         randomness=randomness,
-        ledger=unreadable_deliveries.UnreadableCounts(connection),
     )
 
 
-def storms(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> storm_control.StormControl:
+def storms(settings: configuration.Settings, store: Store) -> storm_control.StormControl:
     """Return the control that queues incidents in an alert storm. It is off without a configured destination."""
     wanted = settings.storm
-    limit = publishing_state.Limit(wanted.max_incidents, wanted.window)
-    count = storm_queue.StormQueue(connection, limit) if wanted.destinations else None
-    return storm_control.StormControl(
-        count, incidents.Incidents(connection), public_pages.publications(settings, connection)
-    )
+    limit = publishing_state.Limit(wanted.max_incidents, wanted.window) if wanted.destinations else None
+    return storm_control.StormControl(store, limit)
 
 
 def _wanted(settings: configuration.Settings) -> self_monitor.Wanted:

@@ -2,12 +2,10 @@
 
 from typing import NamedTuple
 
-import redis.asyncio
-
 from router.bootstrap import factories
 from router.cli import startup
 from router.domain import access
-from router.store.access import Audit
+from router.store.store import Store
 
 
 class Operator(NamedTuple):
@@ -17,8 +15,8 @@ class Operator(NamedTuple):
     reason: str
 
 
-async def record(connection: "redis.asyncio.Redis", operator: Operator, action: str, subject: str) -> None:
+async def record(store: Store, operator: Operator, action: str, subject: str) -> None:
     """Write a line to the audit log."""
     name = operator.by or startup.login_name()
     line = access.Action(factories.clock(), name, "command line", "", action, subject, reason=operator.reason)
-    await Audit(connection).append(line)
+    await store.audit.append(line)

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Annotated
 
-import redis.asyncio
 import typer
 
 from router import __version__, configuration
 from router.bootstrap import factories, processes
 from router.cli import audit, files, startup, tables, terminal
-from router.store import backup, backup_file, client, dataset, schema
+from router.store import backup, backup_file, client, schema
+from router.store.store import Store
 
 _PAUSE_SECONDS = 0.2  # Between two checks for a running process.
 
@@ -37,8 +37,8 @@ def back_up(
         raise startup.usage("a backup is binary: name a file, or send stdout to one")
 
     async def main() -> None:
-        async with _connected(config, serves_empty=False) as connection:
-            version = await schema.Schema(connection).read_version()
+        async with _connected(config, serves_empty=False) as store:
+            version = await store.schema.read_version()
             if not version:
                 raise backup.BackupError("there is nothing to back up: Redis holds no data of the router")
             if version != schema.VERSION:
@@ -46,8 +46,8 @@ def back_up(
                     f"the data in Redis has version {version}, and this version of incident-router backs up "
                     f"{schema.VERSION}: use the version that works with the data"
                 )
-            trailer = await _write(connection, file)
-            await audit.record(connection, audit.Operator(by, reason), "back up", file)
+            trailer = await _write(store, file)
+            await audit.record(store, audit.Operator(by, reason), "back up", file)
         print(
             f"{trailer.keys} keys written to {'stdout' if file == files.STDIO else file}, sha256 {trailer.sha256}",
             file=sys.stderr if file == files.STDIO else sys.stdout,
@@ -80,12 +80,12 @@ def restore(
             )
         if verify:
             return
-        async with _connected(config, serves_empty=True) as connection:
+        async with _connected(config, serves_empty=True) as store:
             if not force:
-                await _must_be_idle(connection)
+                await _must_be_idle(store)
             with _opened(file) as stream:
-                restored = await backup.restore(connection, backup_file.Reader(stream), replace=replace)
-            await audit.record(connection, audit.Operator(by, reason), "restore", file)
+                restored = await store.backup.restore(backup_file.Reader(stream), replace=replace)
+            await audit.record(store, audit.Operator(by, reason), "restore", file)
         expired = f"; {restored.expired} had expired" if restored.expired else ""
         print(f"{restored.keys} keys restored{expired}. Start a worker, then web")
 
@@ -110,22 +110,22 @@ def _run(main: Callable[[], Awaitable[None]], file: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _connected(config: Path, *, serves_empty: bool) -> AsyncIterator["redis.asyncio.Redis"]:
+async def _connected(config: Path, *, serves_empty: bool) -> AsyncIterator[Store]:
     """Connect to the store, regardless of the version of its data."""
     settings = startup.settings(config, configuration.StandIn("not-used", {}))
     with processes.any_redis(settings, serves_empty=serves_empty) as server:
-        connection = client.connect(server)
+        store = factories.make_store(settings, server)
         try:
-            yield connection
+            yield store
         finally:
-            await connection.aclose()
+            await store.aclose()
 
 
-async def _write(connection: "redis.asyncio.Redis", file: str) -> backup_file.Trailer:
+async def _write(store: Store, file: str) -> backup_file.Trailer:
     header = backup_file.Header(backup_file.FORMAT, schema.VERSION, factories.clock(), __version__)
     with terminal.binary() if file == files.STDIO else files.created(file) as stream:
         writer = backup_file.Writer(stream, header)
-        async for record in backup.records(connection):
+        async for record in store.backup.records():
             writer.write(record)
         return writer.finish()
 
@@ -150,14 +150,14 @@ def _verified(file: str) -> tuple[backup_file.Header, backup_file.Trailer]:
         return reader.header, reader.check()
 
 
-async def _must_be_idle(connection: "redis.asyncio.Redis") -> None:
+async def _must_be_idle(store: Store) -> None:
     """Refuse a restore while a process of the router uses the data. Each process writes a mark there every second.
 
     The mark of a killed process stays. So the marks are watched for a time, and only a new mark counts.
     """
-    before = await dataset.marks(connection)
+    before = await store.data_set.marks()
     waited = 0.0
-    while recent := await _recent(connection):
+    while recent := await _recent(store):
         if any(mark > before.get(name, 0) for name, mark in recent.items()):
             raise backup.BackupError("a web or worker is running: stop every web and worker first, or add --force")
         if not waited:
@@ -169,10 +169,10 @@ async def _must_be_idle(connection: "redis.asyncio.Redis") -> None:
         await asyncio.sleep(_PAUSE_SECONDS)
 
 
-async def _recent(connection: "redis.asyncio.Redis") -> dict[str, int]:
+async def _recent(store: Store) -> dict[str, int]:
     """Return the processes that used the data within the last ``BEAT_LATE_SECONDS``, with their last marks."""
-    marks = await dataset.marks(connection)
+    marks = await store.data_set.marks()
     async with client.translate_errors():
-        seconds, microseconds = await connection.time()
+        seconds, microseconds = await store.redis.time()
     oldest = seconds * 1_000_000 + microseconds - int(factories.BEAT_LATE_SECONDS * 1_000_000)
     return {name: mark for name, mark in marks.items() if mark > oldest}

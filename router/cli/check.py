@@ -79,8 +79,8 @@ def _labels(settings: configuration.Settings, recordings: Path | None, *, record
     if recorded:
 
         async def main() -> None:
-            async with processes.connected(processes.outside_redis(settings)) as connection:
-                labels.update(await online_checks.labels_of(factories.archive(settings, connection), _NEWEST))
+            async with processes.connected(settings) as store:
+                labels.update(await online_checks.labels_of(store.archive, _NEWEST))
 
         startup.until_stopped(main())
     return labels

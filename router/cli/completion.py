@@ -95,10 +95,8 @@ def _asked(context: typer.Context, query: Callable[[queries.Queries | api_client
                 async with router_access.elsewhere(server) as router:
                     return await query(router.queries)
             assert settings is not None  # noqa: S101 - the settings are read if no server is named
-            async with processes.connected(processes.outside_redis(settings)) as connection:
-                return await query(
-                    app.dependencies(settings, connection, factories.clock, secrets.token_urlsafe).queries
-                )
+            async with processes.connected(settings) as store:
+                return await query(app.dependencies(settings, store, factories.clock, secrets.token_urlsafe).queries)
 
     if not server and settings is None:
         return []

@@ -7,8 +7,6 @@ import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import redis.asyncio
-
 from router import configuration
 from router.api import app, slack_endpoints
 from router.bootstrap import factories, listeners, processes
@@ -19,6 +17,7 @@ from router.services import actions, request_bodies
 from router.slack import socket_mode
 from router.slack.app import SlackApp
 from router.store import private_folder
+from router.store.store import Store
 
 _OPEN_SECONDS = 10.0
 
@@ -26,7 +25,7 @@ _OPEN_SECONDS = 10.0
 @contextlib.asynccontextmanager
 async def serving(
     router: processes.Running,
-    connection: "redis.asyncio.Redis",
+    store: Store,
     group: asyncio.TaskGroup,
     listener: socket.socket | None = None,
     stop: asyncio.Event | None = None,
@@ -36,7 +35,7 @@ async def serving(
     ``listener`` is the socket that is already open for them. Once ``stop`` is set, the server accepts no new request.
     """
     settings = router.settings
-    dependencies = app.dependencies(settings, connection, factories.clock, secrets.token_urlsafe, router.in_force)
+    dependencies = app.dependencies(settings, store, factories.clock, secrets.token_urlsafe, router.in_force)
     pages, feed = views.routes(dependencies, secrets.token_urlsafe)
     slack = SlackApp.of(dependencies.queries, dependencies.actions)
     pages += slack_endpoints.routes(dependencies.queries, slack)
@@ -73,9 +72,9 @@ async def _receiving(settings: configuration.Settings, slack: SlackApp) -> Async
         await api.aclose()
 
 
-async def first_token(router: processes.Running, connection: "redis.asyncio.Redis", folder: Path) -> str:
+async def first_token(router: processes.Running, store: Store, folder: Path) -> str:
     """Return an admin's token for a first try, which is created once and stored in the data folder."""
-    dependencies = app.dependencies(router.settings, connection, factories.clock, secrets.token_urlsafe)
+    dependencies = app.dependencies(router.settings, store, factories.clock, secrets.token_urlsafe)
     path = folder / "console-token"
     saved_token = path.read_text(encoding="utf-8").strip() if path.exists() else ""
     if saved_token and await dependencies.authenticator.person_of_token(saved_token) is not None:

@@ -12,7 +12,6 @@ from router import configuration
 from router.bootstrap import factories, listeners, processes, public_pages
 from router.cli import demo_scenario, startup, terminal
 from router.outbound import client
-from router.store import incidents, publications
 from router.telemetry import log
 
 _TOKEN = "demo"  # noqa: S105 - good for one minute, on a port of this machine
@@ -38,16 +37,15 @@ async def _demo(wait: bool) -> None:
             settings = configuration.load(_FOLDER / "incident-router.yaml", environment, stand_in)
             with processes.redis_server(settings) as server, listeners.opened(settings) as sockets:
                 async with (
-                    processes.connected(server) as connection,
-                    processes.working(settings, connection, group),
-                    processes.webhook_server(settings, connection, group, sockets) as router,
+                    processes.connected(settings, server) as store,
+                    processes.working(settings, store, group),
+                    processes.webhook_server(settings, store, group, sockets) as router,
                 ):
                     teller = demo_scenario.Story(
                         sender=_caller("demo", router.address.url, {"authorization": f"Bearer {_TOKEN}"}),
                         vendors=_caller("simulator", simulator, {}),
-                        store=incidents.Incidents(connection),
-                        documents=publications.Publications(connection, lease_seconds=30.0),
-                        reviews=public_pages.reviews(settings, connection, factories.clock),
+                        store=store,
+                        reviews=public_pages.reviews(settings, store, factories.clock),
                         clock=factories.clock,
                         pace=1.0 if wait else 0.0,
                     )

@@ -10,8 +10,7 @@ from rich import console, panel, table, text
 from router.domain import incidents, publications
 from router.domain.times import Timestamp
 from router.outbound import client
-from router.store.incidents import Incidents
-from router.store.publications import Publications
+from router.store.store import Store
 from router.worker.reviews import ReviewDecision, Reviews
 
 KEY = 'checkout-down{labels.service="checkout"}'
@@ -30,8 +29,7 @@ class Story:
 
     sender: client.Client
     vendors: client.Client
-    store: Incidents
-    documents: Publications
+    store: Store
     reviews: Reviews
     clock: Callable[[], Timestamp]
     pace: float
@@ -121,8 +119,8 @@ class Story:
             await asyncio.sleep(0.2)
 
     async def _look(self) -> None:
-        self.incident = (await self.store.read([KEY]))[KEY].incident
-        self.known = await self.documents.look(KEY)
+        self.incident = (await self.store.incidents.read([KEY]))[KEY].incident
+        self.known = await self.store.publications.look(KEY)
         self.waiting = len(await self.reviews.waiting())
         self.calls = (await self.vendors.call("GET", "/calls")).body["calls"]
 

@@ -117,12 +117,12 @@ def _kept(
     deliveries_with_places: list[tuple[deliveries.Delivery, list[current_alerts.Whereabouts]]] = []
 
     async def main() -> None:
-        async with processes.connected(processes.outside_redis(settings)) as connection:
-            archived = await factories.archive(settings, connection).find(delivery)
+        async with processes.connected(settings) as store:
+            archived = await store.archive.find(delivery)
             if archived is None:
                 raise startup.not_kept(delivery)
             explanation = archived.delivery
-            deliveries_with_places.append((explanation, await current_alerts.find(settings, connection, explanation)))
+            deliveries_with_places.append((explanation, await current_alerts.find(settings, store, explanation)))
 
     startup.until_stopped(main())
     _say(deliveries_with_places[0][0].notices)

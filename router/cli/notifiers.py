@@ -3,7 +3,6 @@
 import sys
 from typing import Annotated
 
-import redis.asyncio
 import typer
 
 from router import configuration
@@ -11,6 +10,7 @@ from router.bootstrap import factories, notification_delivery
 from router.cli import audit, completion, startup, tables
 from router.outbound import errors
 from router.services import resources
+from router.store.store import Store
 
 app = typer.Typer(help="Channels that notify operators of incidents and reviews.", no_args_is_help=True)
 
@@ -73,13 +73,13 @@ def redeliver(
 ) -> None:
     """Deliver the events of an incident to a notifier again, with the same IDs."""
 
-    async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
+    async def body(settings: configuration.Settings, store: Store) -> None:
         startup.must_be_known("notifier", name, settings.notifiers)
-        count = await notification_delivery.redeliver(connection, name, incident, after)
+        count = await notification_delivery.redeliver(store, name, incident, after)
         if not count:
             raise startup.not_there(f"no events of {incident or 'the router'} are kept after number {after}")
         subject = f"{incident or 'the router'} to {name}, after {after}"
-        await audit.record(connection, audit.Operator(by, reason), "redeliver", subject)
+        await audit.record(store, audit.Operator(by, reason), "redeliver", subject)
         print(f"{count} {'event is' if count == 1 else 'events are'} delivered again, unless {name} filters them out")
 
     startup.with_store(config, body)

@@ -76,11 +76,9 @@ def _fetched(settings: configuration.Settings, file: Path, within: Duration) -> 
     """Write the deliveries that Redis has to a file that both processes can read."""
 
     async def main() -> None:
-        async with processes.connected(processes.outside_redis(settings)) as connection:
+        async with processes.connected(settings) as store:
             with file.open("wb") as output:
-                async for archived in factories.archive(settings, connection).since(
-                    Timestamp(factories.clock() - within)
-                ):
+                async for archived in store.archive.since(Timestamp(factories.clock() - within)):
                     output.write(encode(from_delivery(archived.delivery)) + b"\n")
 
     startup.until_stopped(main())

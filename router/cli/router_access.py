@@ -98,8 +98,8 @@ async def rows(read: Reads[Row], at_once: int, max_rows: int = sys.maxsize) -> A
 @contextlib.asynccontextmanager
 async def _here(config: Path) -> AsyncIterator[Reached]:
     settings = startup.settings(config, configuration.StandIn("not-used", {}))
-    async with processes.connected(processes.outside_redis(settings)) as connection:
-        dependencies = app.dependencies(settings, connection, factories.clock, secrets.token_urlsafe)
+    async with processes.connected(settings) as store:
+        dependencies = app.dependencies(settings, store, factories.clock, secrets.token_urlsafe)
         yield Reached(dependencies.queries, dependencies.actions)
 
 

@@ -90,8 +90,8 @@ def _kept(settings: configuration.Settings, within: Duration) -> list[Recording]
     recordings: list[Recording] = []
 
     async def main() -> None:
-        async with processes.connected(processes.outside_redis(settings)) as connection:
-            archived = factories.archive(settings, connection).since(Timestamp(factories.clock() - within))
+        async with processes.connected(settings) as store:
+            archived = store.archive.since(Timestamp(factories.clock() - within))
             recordings.extend([from_delivery(recording.delivery) async for recording in archived])
 
     startup.until_stopped(main())

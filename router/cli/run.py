@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from router import configuration
-from router.bootstrap import listeners, processes
+from router.bootstrap import factories, listeners, processes
 from router.cli import banner, console_server, failures, startup
 from router.store import private_folder
 from router.telemetry import registries
@@ -96,13 +96,15 @@ async def _run(config: Path, at: At, simulator_port: int | None, ending: failure
             simulator = await stack.enter_async_context(processes.simulating(listener, settings.data))
             settings = processes.listening(startup.settings(config, _stand_in(settings.data, simulator)), *at)
         server = stack.enter_context(processes.redis_server(settings, lock))
-        connection = await stack.enter_async_context(processes.connected(server, patient=True))
+        store = await stack.enter_async_context(
+            processes.connected(settings, server, patient=True, cached_alerts=factories.CACHED_BY_WORKER)
+        )
         async with (
-            processes.working(settings, connection, group, stop=stop),
-            processes.webhook_server(settings, connection, group, sockets, stop=stop, roles=registries.ROLES) as router,
-            console_server.serving(router, connection, group, sockets.console, stop) as console,
+            processes.working(settings, store, group, stop=stop),
+            processes.webhook_server(settings, store, group, sockets, stop=stop, roles=registries.ROLES) as router,
+            console_server.serving(router, store, group, sockets.console, stop) as console,
         ):
-            token = await console_server.first_token(router, connection, settings.data) if simulator else ""
+            token = await console_server.first_token(router, store, settings.data) if simulator else ""
             banner.started("run", router, console, banner.Trial(simulator, token) if simulator else None)
             banner.stopping(await startup.stopped())
             stop.set()  # All parts stop at the same time. One after the other would exceed a pod's grace period.
@@ -118,9 +120,9 @@ async def _serve(settings: configuration.Settings, sockets: listeners.Listeners)
     stop = asyncio.Event()
     async with (
         asyncio.TaskGroup() as group,
-        processes.connected(processes.outside_redis(settings), patient=True) as connection,
-        processes.webhook_server(settings, connection, group, sockets, stop=stop) as router,
-        console_server.serving(router, connection, group, sockets.console, stop) as console,
+        processes.connected(settings, patient=True, cached_alerts=factories.CACHED_BY_WEB) as store,
+        processes.webhook_server(settings, store, group, sockets, stop=stop) as router,
+        console_server.serving(router, store, group, sockets.console, stop) as console,
     ):
         banner.started("web", router, console)
         banner.stopping(await startup.stopped())
@@ -134,9 +136,9 @@ async def _worker(config: Path, name: str, at: tuple[str | None, int | None], en
     with listeners.listening(host, port, listeners.WORKER_HEALTH) as listener:
         async with (
             asyncio.TaskGroup() as group,
-            processes.connected(processes.outside_redis(settings), patient=True) as connection,
-            processes.working(settings, connection, group),
-            processes.probed(connection, listener) as health_port,
+            processes.connected(settings, patient=True, cached_alerts=factories.CACHED_BY_WORKER) as store,
+            processes.working(settings, store, group),
+            processes.probed(store, listener) as health_port,
         ):
             banner.working(settings, processes.Address(host, health_port))
             banner.stopping(await startup.stopped())

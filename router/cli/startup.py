@@ -13,7 +13,6 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 import pydantic
-import redis.asyncio
 import typer
 import uvloop
 
@@ -26,6 +25,7 @@ from router.rules import ruleset
 from router.rules.load import Refused
 from router.services import models
 from router.store import embedded, errors, private_folder
+from router.store.store import Store
 from router.telemetry import log, tracing
 from router.yaml_source import quantities, suggestions
 
@@ -79,7 +79,7 @@ By = Annotated[
     typer.Option("--by", callback=not_blank, help="Who acts (default: your login name, or the user ID and host)."),
 ]
 Reason = Annotated[str, typer.Option("--reason", callback=not_blank, help="The reason, for the audit log.")]
-Body = Callable[[configuration.Settings, "redis.asyncio.Redis"], Awaitable[None]]
+Body = Callable[[configuration.Settings, Store], Awaitable[None]]
 
 Loaded = TypeVar("Loaded")
 
@@ -165,8 +165,8 @@ def with_store(config: Path, body: Body) -> None:
 
     async def main() -> None:
         loaded = settings(config, configuration.StandIn("not-used", {}))
-        async with processes.connected(processes.outside_redis(loaded)) as connection:
-            await body(loaded, connection)
+        async with processes.connected(loaded) as store:
+            await body(loaded, store)
 
     until_stopped(main())
 

@@ -4,7 +4,6 @@ import secrets
 from typing import Annotated
 
 import pydantic
-import redis.asyncio
 import typer
 
 from router import configuration
@@ -13,6 +12,7 @@ from router.bootstrap import factories
 from router.cli import startup, tables
 from router.domain import access
 from router.services import actions, request_bodies, resources
+from router.store.store import Store
 
 tokens = typer.Typer(help="Tokens for the console and the API.", no_args_is_help=True)
 
@@ -40,8 +40,8 @@ def create(
             request_parsing.describe_errors("the token", error, {"seconds": "--for", "name": "NAME"})
         ) from error
 
-    async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        dependencies = app.dependencies(settings, connection, factories.clock, secrets.token_urlsafe)
+    async def body(settings: configuration.Settings, store: Store) -> None:
+        dependencies = app.dependencies(settings, store, factories.clock, secrets.token_urlsafe)
         token = await dependencies.actions.make_token(actions.ActionContext(_actor(by), name, reason), new_token)
         print(token.token)
 
@@ -52,9 +52,9 @@ def create(
 def show_all(*, as_json: startup.AsJson = False, config: startup.Config = configuration.DEFAULT_FILE) -> None:
     """List the tokens, without their secrets."""
 
-    async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
+    async def body(settings: configuration.Settings, store: Store) -> None:
         token_rows = await app.dependencies(
-            settings, connection, factories.clock, secrets.token_urlsafe
+            settings, store, factories.clock, secrets.token_urlsafe
         ).queries.records.tokens()
         if as_json:
             startup.print_items(token_rows)
@@ -79,8 +79,8 @@ def revoke(
 ) -> None:
     """Revoke a token."""
 
-    async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        dependencies = app.dependencies(settings, connection, factories.clock, secrets.token_urlsafe)
+    async def body(settings: configuration.Settings, store: Store) -> None:
+        dependencies = app.dependencies(settings, store, factories.clock, secrets.token_urlsafe)
         try:
             await dependencies.actions.revoke_token(actions.ActionContext(_actor(by), identity, reason))
         except actions.NotFound as error:

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
-import redis.asyncio
 
 from router.bootstrap import dead_letters, factories, orphans, pauses, public_pages, reprocessing
 from router.domain import access, heartbeat, identity, times, weekly
@@ -14,8 +13,8 @@ from router.domain.silences import Silence, Unreadable, matcher
 from router.domain.times import Timestamp
 from router.services import models, presenters, queries, request_bodies, resources
 from router.sources import base
-from router.store import incidents, publishing_state, quarantine, silences
-from router.store.access import Audit, Tokens
+from router.store import incidents, quarantine
+from router.store.store import Store
 from router.worker import acknowledgements, corrections, review_takes
 from router.worker.retractions import RetractionRequest
 from router.worker.reviews import ChangedError, Review, ReviewDecision
@@ -73,13 +72,13 @@ class Conflict(Exception):
 class Actions:
     """The actions on one router. Callers check the role of the person first."""
 
-    def __init__(self, reader: queries.Queries, connection: "redis.asyncio.Redis", new_text: access.RandomText) -> None:
+    def __init__(self, reader: queries.Queries, store: Store, new_text: access.RandomText) -> None:
         self._queries = reader
         self._settings = reader.settings
-        self._connection = connection
+        self._store = store
         self._clock = reader.clock
         self._new_text = new_text
-        self._audit = Audit(connection)
+        self._audit = store.audit
 
     async def record(
         self, act: ActionContext, action: str, outcome: str = "done", detail: Mapping[str, str] | None = None
@@ -164,7 +163,7 @@ class Actions:
 
         If a review is still pending, only a decision on the version that the caller has seen counts.
         """
-        incidents_by_key = await incidents.Incidents(self._connection).read([body.incident])
+        incidents_by_key = await self._store.incidents.read([body.incident])
         verdict = incidents_by_key[body.incident].incident.interventions.verdicts.get(body.destination)
         return verdict.who if verdict is not None and (is_gone or verdict.digest in {"", body.seen}) else ""
 
@@ -176,10 +175,10 @@ class Actions:
         async with self._logged(act, "retract"):
             self._check_retraction(body)
             word = RetractionRequest(act.actor.person.name, body.reason, body.message)
-            retractions = public_pages.retractions(self._settings, self._connection, self._clock)
+            retractions = public_pages.retractions(self._settings, self._store, self._clock)
             results = await retractions.retract(body.incident, body.destination, word)
             if not results:
-                known = await incidents.Incidents(self._connection).read([body.incident])
+                known = await self._store.incidents.read([body.incident])
                 if not known[body.incident].version:
                     raise NotFound(f'there is no incident "{body.incident}"')
                 where = f'at "{body.destination}"' if body.destination else "at a public page"
@@ -225,7 +224,7 @@ class Actions:
             word = corrections.CorrectionRequest(
                 body.update, body.body, body.seen, act.actor.person.name, body.status, act.reason
             )
-            correcting = public_pages.corrections(self._settings, self._connection, self._clock)
+            correcting = public_pages.corrections(self._store, self._clock)
             try:
                 detail["before"] = (await correcting.correct(body.incident, body.destination, word)).text
             except corrections.UnknownUpdateError as error:
@@ -298,10 +297,10 @@ class Actions:
             return models.Released(incident=key, destination=body.destination, taken_by=released.who)
 
     def _acknowledgements(self) -> acknowledgements.Acknowledgements:
-        return acknowledgements.Acknowledgements(incidents.Incidents(self._connection), self._clock)
+        return acknowledgements.Acknowledgements(self._store, self._clock)
 
     def _takes(self) -> review_takes.Takes:
-        return review_takes.Takes(incidents.Incidents(self._connection), self._clock)
+        return review_takes.Takes(self._store, self._clock)
 
     async def _of_incident(
         self, act: ActionContext, name: str, destination: str = ""
@@ -334,14 +333,14 @@ class Actions:
             author = act.actor.person.name
             silence = Silence(factories.new_id()[:12], matchers, starts_at, ends_at, author, body.comment)
             silence = msgspec.structs.replace(silence, during=tuple(weekly.parse(text) for text in body.during))
-            await silences.Silences(self._connection).save(silence)
+            await self._store.silences.save(silence)
             self._queries.invalidate()
             return next(entry for entry in await self._queries.records.silences() if entry.id == silence.id)
 
     async def expire_silence(self, act: ActionContext) -> None:
         """Expire a silence."""
         async with self._logged(act, "expire silence"):
-            if await silences.Silences(self._connection).expire(act.subject, self._clock()) is None:
+            if await self._store.silences.expire(act.subject, self._clock()) is None:
                 raise NotFound("no silence has this ID")
 
     async def forget_heartbeat(self, act: ActionContext) -> None:
@@ -354,27 +353,26 @@ class Actions:
                     return None
                 return incidents.Change(heartbeat.forgotten(stored.incident, self._clock()), stored.version, wake=True)
 
-            if not await incidents.Incidents(self._connection).update(act.subject, make):
+            if not await self._store.incidents.update(act.subject, make):
                 raise NotFound("no heartbeat has this name")
 
     async def freeze(self, act: ActionContext) -> None:
         """Freeze publishing. The router posts nothing on any public page."""
         async with self._logged(act, "freeze"):
-            controls = publishing_state.PublishingControls(self._connection)
-            if not await controls.freeze(*self._by(act)):
+            if not await self._store.publishing_controls.freeze(*self._by(act)):
                 raise Invalid("publishing is already frozen")
 
     async def unfreeze(self, act: ActionContext) -> resources.Requeued:
         """Unfreeze publishing. Pending updates are posted."""
         async with self._logged(act, "unfreeze"):
-            if not await publishing_state.PublishingControls(self._connection).unfreeze(*self._by(act)):
+            if not await self._store.publishing_controls.unfreeze(*self._by(act)):
                 raise Invalid("publishing is not frozen")
             return await self._wake_all()
 
     async def reset_guard(self, act: ActionContext) -> resources.Requeued:
         """Reset the publishing guard. Rules publish automatically again."""
         async with self._logged(act, "reset publishing guard"):
-            if not await publishing_state.PublishingControls(self._connection).reset(*self._by(act)):
+            if not await self._store.publishing_controls.reset(*self._by(act)):
                 raise Invalid("the publishing guard has not tripped")
             return await self._wake_all()
 
@@ -383,13 +381,12 @@ class Actions:
         return act.actor.person.name, self._clock(), act.reason
 
     async def _wake_all(self) -> resources.Requeued:
-        publications = public_pages.publications(self._settings, self._connection)
-        return resources.Requeued(looked_at=await publications.wake_all())
+        return resources.Requeued(looked_at=await self._store.publications.wake_all())
 
     async def redrive(self, act: ActionContext) -> None:
         """Retry a dead letter."""
         async with self._logged(act, "redrive"):
-            letters = dead_letters.DeadLetters(self._settings, self._connection)
+            letters = dead_letters.DeadLetters(self._store)
             letter = await _letter(letters, act.subject)
             with _translated_conflicts():
                 await letters.redrive(letter, act.actor.person.name, self._clock())
@@ -397,7 +394,7 @@ class Actions:
     async def redrive_all(self, act: ActionContext, body: request_bodies.Redrive) -> resources.Redriven:
         """Retry all dead letters that match."""
         async with self._logged(act, "redrive all"):
-            letters = dead_letters.DeadLetters(self._settings, self._connection)
+            letters = dead_letters.DeadLetters(self._store)
             chosen = dead_letters.Filter(body.destination, body.operation, body.problem)
             return resources.Redriven(redriven=await letters.redrive_all(chosen, act.actor.person.name, self._clock()))
 
@@ -406,24 +403,24 @@ class Actions:
         async with self._logged(act, "lift pauses"):
             if act.subject not in self._settings.destinations:
                 raise NotFound(f'there is no destination "{act.subject}"')
-            lifted = await pauses.Pauses(self._settings, self._connection).lift(act.subject, self._clock())
+            lifted = await pauses.Pauses(self._settings, self._store).lift(act.subject, self._clock())
             return resources.Lifted(lifted=lifted.lifted, looked_at=len(lifted.incidents))
 
     async def resolve_orphan(self, act: ActionContext) -> resources.Orphan:
         """Resolve an open item that belongs to no known incident at its vendor."""
         async with self._logged(act, "resolve orphan"):
-            listed = await orphans.listed(self._connection)
+            listed = await orphans.listed(self._store)
             orphan = next((entry for entry in listed if entry.id == act.subject), None)
             if orphan is None:
                 raise NotFound(f'there is no orphan "{act.subject}"')
-            if not await orphans.resolve(self._settings, self._connection, orphan, act.actor.person.name):
+            if not await orphans.resolve(self._settings, self._store, orphan, act.actor.person.name):
                 raise NotFound(f'"{act.subject}" is not an orphan: an incident of the router has it')
             return presenters.orphan(orphan)
 
     async def discard_dead_letter(self, act: ActionContext) -> None:
         """Discard a dead letter."""
         async with self._logged(act, "discard dead letter"):
-            letters = dead_letters.DeadLetters(self._settings, self._connection)
+            letters = dead_letters.DeadLetters(self._store)
             letter = await _letter(letters, act.subject)
             with _translated_conflicts():
                 await letters.discard(letter, act.actor.person.name, act.reason, self._clock())
@@ -433,7 +430,7 @@ class Actions:
         async with self._logged(act, "run quarantined"):
             entry = await self._quarantined(act.subject)
             try:
-                delivery = await reprocessing.of_quarantine(self._settings, self._connection, entry)
+                delivery = await reprocessing.of_quarantine(self._settings, self._store, entry)
                 return resources.Reingested(delivery=delivery.id, alerts=len(delivery.rows))
             except KeyError:
                 raise Invalid(f"source {entry.source} is no longer configured") from None
@@ -443,19 +440,19 @@ class Actions:
     async def reingest_delivery(self, act: ActionContext) -> resources.Reingested:
         """Process the alerts of a stored delivery again, by the current rules."""
         async with self._logged(act, "run delivery"):
-            archived = await factories.archive(self._settings, self._connection).find(act.subject)
+            archived = await self._store.archive.find(act.subject)
             if archived is None:
                 raise NotFound("the delivery is not kept")
-            delivery = await reprocessing.of_archive(self._connection, archived, self._queries.rule_set())
+            delivery = await reprocessing.of_archive(self._store, archived, self._queries.rule_set())
             return resources.Reingested(delivery=delivery.id, alerts=len(delivery.rows))
 
     async def discard_quarantined(self, act: ActionContext) -> None:
         """Discard a quarantined body."""
         async with self._logged(act, "discard quarantined"):
-            await quarantine.Quarantine(self._connection).discard((await self._quarantined(act.subject)).id)
+            await self._store.quarantine.discard((await self._quarantined(act.subject)).id)
 
     async def _quarantined(self, identity: str) -> quarantine.Quarantined:
-        entry = await quarantine.Quarantine(self._connection).find(identity)
+        entry = await self._store.quarantine.find(identity)
         if entry is None:
             raise NotFound("no quarantined body has this ID")
         return entry
@@ -466,13 +463,13 @@ class Actions:
             now = self._clock()
             expires_at = Timestamp(now + times.from_seconds(body.seconds) if body.seconds else 0)
             token, text = access.new_token(body.name, access.ROLES[body.role], now, expires_at, self._new_text)
-            await Tokens(self._connection).save(token)
+            await self._store.tokens.save(token)
             return resources.MadeToken(**presenters.token(token).model_dump(), token=text)
 
     async def revoke_token(self, act: ActionContext) -> None:
         """Revoke a token."""
         async with self._logged(act, "revoke token"):
-            if not await Tokens(self._connection).revoke(act.subject):
+            if not await self._store.tokens.revoke(act.subject):
                 raise NotFound("no token has this ID")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from router.domain import identity
 from router.services import models
-from router.store import incidents
+from router.store.store import Store
 
 MOST_CANDIDATES = 10
 
@@ -30,7 +30,7 @@ def ambiguity(text: str, candidates: Sequence[models.IncidentRow], *, more: bool
     return Ambiguous(message, candidates, more=more)
 
 
-async def find_keys(store: incidents.Incidents, text: str, *, earlier: bool = False) -> list[str]:
+async def find_keys(store: Store, text: str, *, earlier: bool = False) -> list[str]:
     """Return the keys of the incidents that a text may name, at most one more than ``MOST_CANDIDATES``.
 
     A whole key or a whole reference names one incident, even if it is a prefix of other names. An incident has the
@@ -43,11 +43,11 @@ async def find_keys(store: incidents.Incidents, text: str, *, earlier: bool = Fa
         return []
     if not text:
         return []
-    if (await store.read([text]))[text].version:
+    if (await store.incidents.read([text]))[text].version:
         return [text]
-    references = await store.find(text, MOST_CANDIDATES + 1)
+    references = await store.incidents.find(text, MOST_CANDIDATES + 1)
     reference = identity.read_reference(text)
     exact = [key for key, key_reference in references.items() if key_reference and key_reference == reference]
     if not references and earlier and identity.owner_of(reference):
-        references = await store.find(identity.owner_part(reference), MOST_CANDIDATES + 1)
+        references = await store.incidents.find(identity.owner_part(reference), MOST_CANDIDATES + 1)
     return exact or list(references)[: MOST_CANDIDATES + 1]

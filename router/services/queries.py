@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 import msgspec
-import redis.asyncio
 
 from router import configuration
 from router.bootstrap import current_alerts, factories, public_pages
@@ -26,8 +25,8 @@ from router.services import (
     resources,
     sandbox,
 )
-from router.store import archive, dataset, health, inbox, incident_snapshot, quarantine, review_outcomes
-from router.store.incidents import Incidents
+from router.store import archive, incident_snapshot
+from router.store.store import Store
 from router.web import request_limits
 from router.worker import rule_matches
 from router.worker.reviews import Reviews
@@ -39,22 +38,20 @@ class Queries:
     def __init__(
         self,
         settings: configuration.Settings,
-        connection: "redis.asyncio.Redis",
+        store: Store,
         clock: Callable[[], Timestamp],
         in_force: reload.Rules | None = None,
     ) -> None:
         self.settings = settings
-        self.connection = connection
+        self.store = store
         self.clock = clock
         self._in_force = in_force
         self._places = public_pages.kinds(settings)
         self._rates = rate_meter.Rates()
-        self._sight = incident_snapshot.SnapshotCache(
-            connection, public_pages.publications(settings, connection), clock
-        )
+        self._sight = store.make_snapshot_cache(clock)
         self.sandbox = sandbox.Sandbox()
         self._waiting: tuple[incident_snapshot.Snapshot | None, list[models.Review]] = (None, [])
-        self.records = records.Records(settings, connection, clock, self._sight, self._labels_named)
+        self.records = records.Records(settings, store, clock, self._sight, self._labels_named)
 
     def rule_set(self) -> ruleset.RuleSet:
         """Return the active rules. Raises ``load.Refused`` if they have to be read first and are invalid."""
@@ -103,15 +100,15 @@ class Queries:
 
         Raises ``incident_names.Ambiguous`` if the text names several incidents.
         """
-        keys = await incident_names.find_keys(Incidents(self.connection), text, earlier=earlier)
+        keys = await incident_names.find_keys(self.store, text, earlier=earlier)
         if len(keys) <= 1:
             return keys[0] if keys else None
         rows = await self._rows(keys[: incident_names.MOST_CANDIDATES])
         raise incident_names.ambiguity(text, rows, more=len(keys) > incident_names.MOST_CANDIDATES)
 
     async def _rows(self, names: list[str]) -> list[models.IncidentRow]:
-        incidents_by_key = await Incidents(self.connection).read(names, {})
-        publications_of_incidents = await public_pages.publications(self.settings, self.connection).look_at_all(names)
+        incidents_by_key = await self.store.incidents.read(names, {})
+        publications_of_incidents = await self.store.publications.look_at_all(names)
         both = [
             (incidents_by_key[name].incident, publications_of_incident)
             for name, publications_of_incident in zip(names, publications_of_incidents, strict=True)
@@ -126,12 +123,12 @@ class Queries:
     async def incident(self, name: str) -> models.Incident | None:
         """Return the details of one incident; None if there is none. Raises ``incident_names.Ambiguous``."""
         key = await self.find_key(name, earlier=True)
-        story = await public_pages.told(self.settings, self.connection, key) if key is not None else None
+        story = await public_pages.told(self.store, key) if key is not None else None
         if key is None or story is None:
             return None
         incident = story.incident
         (row,) = await self._rows([key])
-        desires = await public_pages.pages(self.settings, self.connection).desires(public=True)
+        desires = await public_pages.pages(self.settings, self.store).desires(public=True)
         publications_by_incident = []
         for publication in story.publications:
             place = self._places.get(publication.destination)
@@ -175,12 +172,12 @@ class Queries:
     async def story(self, name: str) -> models.Story | None:
         """Return an incident as it is stored; None if there is none. Raises ``incident_names.Ambiguous``."""
         key = await self.find_key(name, earlier=True)
-        story = await public_pages.told(self.settings, self.connection, key) if key is not None else None
+        story = await public_pages.told(self.store, key) if key is not None else None
         return models.Story.model_validate(msgspec.to_builtins(story)) if story is not None else None
 
     def pending_reviews(self) -> Reviews:
         """Return the object that reads pending reviews and records decisions."""
-        return public_pages.reviews(self.settings, self.connection, self.clock)
+        return public_pages.reviews(self.settings, self.store, self.clock)
 
     async def reviews(self) -> list[models.Review]:
         """Return the pending reviews, the oldest first. They are at most one second old, as incidents are."""
@@ -230,7 +227,7 @@ class Queries:
         if archived is None:
             return None
         delivery, text = archived.delivery, models.text(archived.body)
-        places = await current_alerts.find(self.settings, self.connection, delivery)
+        places = await current_alerts.find(self.settings, self.store, delivery)
         return models.Delivery(
             **presenters.delivery_row(delivery).model_dump(),
             decisions=[
@@ -249,7 +246,7 @@ class Queries:
         return models.Page(items=[presenters.recording(entry.delivery) for entry in archived], next=more)
 
     def _archive(self) -> archive.Archive:
-        return factories.archive(self.settings, self.connection)
+        return self.store.archive
 
     def _rules_problems(self) -> list[str]:
         """Return the problems of the rules on the disk; none if they are valid."""
@@ -263,7 +260,7 @@ class Queries:
     async def rules(self) -> resources.Rules:
         """Return the active rules."""
         rules = self.rule_set()
-        outcomes = await review_outcomes.ReviewOutcomes(self.connection).read()
+        outcomes = await self.store.review_outcomes.read()
         incidents = [incident.incident for incident in (await self._sight.get()).incidents.values()]
         lately = collections.Counter(
             incident.response.rule for incident in incidents if incident.response is not None and incident.opened_at
@@ -294,7 +291,7 @@ class Queries:
 
     async def outcomes(self) -> resources.Outcomes:
         """Return the outcomes of each rule's reviews."""
-        outcomes_of_rules = await review_outcomes.ReviewOutcomes(self.connection).read()
+        outcomes_of_rules = await self.store.review_outcomes.read()
         return resources.Outcomes(rules={rule: dict(counted) for rule, counted in outcomes_of_rules.items()})
 
     async def alerts(self, explain: request_bodies.Explain) -> tuple[list[alerts.Alert], Timestamp]:
@@ -321,7 +318,7 @@ class Queries:
         public = {name for name, place in self._places.items() if place.kind.public}
         explanations = [presenters.explanation(explain_alert(rules, alert, now, public)) for alert in read_alerts]
         if explain.delivery and (archived := await self._archive().find(explain.delivery)) is not None:
-            places = await current_alerts.find(self.settings, self.connection, archived.delivery)
+            places = await current_alerts.find(self.settings, self.store, archived.delivery)
             explanations = [
                 explanation | presenters.whereabouts_of(place)
                 for explanation, place in zip(explanations, places, strict=True)
@@ -389,17 +386,17 @@ class Queries:
     async def overview(self) -> models.Overview:
         """Return the current state."""
         (waiting, oldest), (last, accepted), letters, quarantined = await asyncio.gather(
-            inbox.depth(self.connection),
-            inbox.last_accepted(self.connection),
+            self.store.inbox.depth(),
+            self.store.inbox.last_accepted(),
             self.records.dead_letter_count(),
-            quarantine.Quarantine(self.connection).size(),
+            self.store.quarantine.size(),
         )
         kept_at, beat, publishing, storm, data_set = await asyncio.gather(
             self._archive().size(),
-            health.Health(self.connection).latest_heartbeat(),
+            self.store.health.latest_heartbeat(),
             self.records.publishing(),
             self.records.storm(),
-            dataset.look(self.connection, self.clock()),
+            self.store.data_set.look(self.clock()),
         )
         seen = await self._sight.get()
         incidents = [incident.incident for incident in seen.incidents.values()]

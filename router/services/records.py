@@ -3,8 +3,6 @@
 import operator
 from collections.abc import Callable, Collection
 
-import redis.asyncio
-
 from router import configuration
 from router.bootstrap import dead_letters, factories, orphans
 from router.bootstrap.pauses import Pauses
@@ -12,7 +10,8 @@ from router.domain import timing
 from router.domain.silences import Silence
 from router.domain.times import Timestamp
 from router.services import models, presenters, resources, silence_matches, source_views
-from router.store import access, incident_snapshot, publishing_state, quarantine, silences, storm_queue
+from router.store import incident_snapshot
+from router.store.store import Store
 
 
 class Records:
@@ -21,22 +20,22 @@ class Records:
     def __init__(
         self,
         settings: configuration.Settings,
-        connection: "redis.asyncio.Redis",
+        store: Store,
         clock: Callable[[], Timestamp],
         looking: incident_snapshot.SnapshotCache,
         labels_named: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self.settings = settings
-        self.connection = connection
+        self.store = store
         self.clock = clock
         self._sight = looking
-        self._matching = silence_matches.SilenceMatches(factories.archive(settings, connection), labels_named, clock)
-        self._letters = dead_letters.DeadLetters(settings, connection)
+        self._matching = silence_matches.SilenceMatches(store, labels_named, clock)
+        self._letters = dead_letters.DeadLetters(store)
 
     async def silences(self, *, over: bool = False) -> list[resources.Silence]:
         """Return active and pending silences, and expired silences if the caller asks for them."""
         now = self.clock()
-        rows = await silences.Silences(self.connection).read()
+        rows = await self.store.silences.read()
         selected = [silence for silence in rows if over or silence.state(now) != "expired"]
         if not selected:
             return []
@@ -96,7 +95,7 @@ class Records:
 
     async def publishing(self) -> models.Publishing:
         """Return the states of the publishing freeze and the publishing guard."""
-        state = await publishing_state.PublishingControls(self.connection).read()
+        state = await self.store.publishing_controls.read()
         return models.Publishing(
             freeze=state.freeze,
             freeze_reason=str(state.frozen) if state.frozen is not None else "",
@@ -107,7 +106,7 @@ class Records:
 
     async def storm(self) -> models.Storm | None:
         """Return the current alert storm; None if there is none."""
-        since, waiting = await storm_queue.read_state(self.connection)
+        since, waiting = await self.store.storm_queue.read_state()
         return models.Storm(since=models.at(since), waiting=waiting) if since else None
 
     async def dead_letters(self, *, cursor: str = "", limit: int = 50) -> models.Page[resources.DeadLetter]:
@@ -127,12 +126,12 @@ class Records:
                 kind=pause.kind,
                 waiting=pause.waiting,
             )
-            for pause in await Pauses(self.settings, self.connection).read(factories.clock())
+            for pause in await Pauses(self.settings, self.store).read(factories.clock())
         ]
 
     async def orphans(self) -> list[resources.Orphan]:
         """Return the open items at vendors that belong to no known incident, the oldest first."""
-        return [presenters.orphan(orphan) for orphan in await orphans.listed(self.connection)]
+        return [presenters.orphan(orphan) for orphan in await orphans.listed(self.store)]
 
     async def dead_letter_count(self) -> int:
         """Return the number of open items at vendors that belong to no known incident."""
@@ -140,12 +139,12 @@ class Records:
 
     async def quarantine(self, *, cursor: str = "", limit: int = 50) -> models.Page[resources.Quarantined]:
         """Return the quarantined bodies, the newest first."""
-        entries, more = await quarantine.Quarantine(self.connection).page(limit, cursor)
+        entries, more = await self.store.quarantine.page(limit, cursor)
         return models.Page(items=[presenters.quarantined(entry) for entry in entries], next=more)
 
     async def quarantined(self, identity: str) -> resources.Quarantined | None:
         """Return a quarantined body; None if it is not stored."""
-        entry = await quarantine.Quarantine(self.connection).find(identity)
+        entry = await self.store.quarantine.find(identity)
         return presenters.quarantined(entry) if entry is not None else None
 
     def sources(self) -> list[resources.Source]:
@@ -154,11 +153,11 @@ class Records:
 
     async def tokens(self) -> list[resources.TokenRow]:
         """Return all tokens, the oldest first, without their secrets."""
-        return [presenters.token(token) for token in await access.Tokens(self.connection).read()]
+        return [presenters.token(token) for token in await self.store.tokens.read()]
 
     async def audit(self, *, cursor: str = "", limit: int = 50) -> models.Page[resources.Action]:
         """Return a page of the audit log, the newest line first."""
-        actions, more = await access.Audit(self.connection).page(cursor, limit)
+        actions, more = await self.store.audit.page(cursor, limit)
         items = [
             resources.Action(
                 at=models.at(action.at),

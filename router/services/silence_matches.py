@@ -10,7 +10,8 @@ from typing import NamedTuple
 from router.domain import alerts, silences
 from router.domain.times import Timestamp
 from router.services import resources
-from router.store import archive, incident_snapshot
+from router.store import incident_snapshot
+from router.store.store import Store
 from router.yaml_source import suggestions
 
 _DELIVERIES = 1_000  # The newest stored deliveries that are searched.
@@ -37,11 +38,11 @@ class SilenceMatches:
 
     def __init__(
         self,
-        delivery_archive: archive.Archive,
+        store: Store,
         labels_named: Callable[[], Collection[str]],
         clock: Callable[[], Timestamp],
     ) -> None:
-        self._kept = delivery_archive
+        self._store = store
         self._named = labels_named
         self._clock = clock
         self._found = FiringAlerts([], 0, frozenset())
@@ -79,7 +80,7 @@ class SilenceMatches:
         labels = set(self._named()) | {name for alert in cached.values() for name in alert.labels}
         before = ""
         for _ in range(_DELIVERIES // _AT_ONCE):
-            page, before = await self._kept.page(before, _AT_ONCE)
+            page, before = await self._store.archive.page(before, _AT_ONCE)
             for alert in (row.alert for archived in page for row in archived.delivery.rows):
                 labels.update(alert.labels)
                 if alert.identity in fires:

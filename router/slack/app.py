@@ -15,7 +15,6 @@ from router.domain import access
 from router.notifiers import slack_api, slack_reviews
 from router.services import actions, incident_names, queries
 from router.slack import commands, forms, payloads, replies, response_urls, reviews, roles
-from router.store import slack_requests
 from router.store.errors import Unavailable, UnreadableDocument
 from router.telemetry import log
 
@@ -46,14 +45,14 @@ class SlackApp:
         self._api = slack_api.WebApi(
             "slack-app", config.base_url, token, query_service.clock, timeout_seconds=_CALL_SECONDS
         )
-        self._requests = slack_requests.SlackRequests(query_service.connection)
+        self._requests = query_service.store.slack_requests
         self._roles = roles.Roles(config, self._api, query_service.clock)
         self._urls = response_urls.ResponseUrls(config.base_url, query_service.clock, timeout_seconds=_CALL_SECONDS)
         self._commands = commands.Commands(query_service, acting)
         self._running: set[asyncio.Task[Any]] = set()
 
         async def hasten(incident: str) -> None:
-            await notification_delivery.hasten(query_service.settings, query_service.connection, incident)
+            await notification_delivery.hasten(query_service.store, incident)
 
         self._reviews = reviews.Reviews(query_service, acting, self._api, hasten)
 

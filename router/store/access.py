@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
-import redis.asyncio
 
 from router.domain import access
 from router.domain.undecodable import Undecodable
-from router.store import client, damage, keys, replica_acks
+from router.store import client, damage, keys
+from router.store.connection import Connection
 
 SESSION_SECONDS = 12 * 60 * 60
 MOST_ACTIONS = 100_000  # Maximum length of the audit log; older entries are trimmed.
@@ -24,9 +24,9 @@ _action = msgspec.msgpack.Decoder(access.Action).decode
 class Tokens:
     """Stores API tokens."""
 
-    def __init__(self, connection: "redis.asyncio.Redis") -> None:
-        self._connection: Any = connection
-        self._writer = replica_acks.DurableWriter(connection)
+    def __init__(self, connection: Connection) -> None:
+        self._redis: Any = connection.redis
+        self._writer = connection.writer
 
     async def save(self, token: access.Token) -> None:
         """Store a token."""
@@ -36,7 +36,7 @@ class Tokens:
     async def find(self, identity: str) -> access.Token | None:
         """Return the token with this ID, or None if it doesn't exist."""
         async with client.translate_errors():
-            found = await self._connection.hget(keys.TOKENS, identity)
+            found = await self._redis.hget(keys.TOKENS, identity)
         try:
             return _token(found) if found else None
         except Undecodable as error:
@@ -48,13 +48,13 @@ class Tokens:
     async def read(self) -> list[access.Token]:
         """Return all tokens, oldest first."""
         async with client.translate_errors():
-            found = await self._connection.hgetall(keys.TOKENS)
+            found = await self._redis.hgetall(keys.TOKENS)
         return sorted(_readable(found), key=lambda one: (one.created_at, one.id))
 
     async def has_any(self) -> bool:
         """Return whether at least one token exists."""
         async with client.translate_errors():
-            return bool(await self._connection.hlen(keys.TOKENS))
+            return bool(await self._redis.hlen(keys.TOKENS))
 
     async def revoke(self, identity: str) -> bool:
         """Delete a token. Return False if no token has this ID."""
@@ -74,18 +74,18 @@ def _readable(found: Mapping[bytes, bytes]) -> Iterator[access.Token]:
 class Sessions:
     """Stores console sessions by the hash of their cookie, and the state of pending sign-ins."""
 
-    def __init__(self, connection: "redis.asyncio.Redis") -> None:
-        self._connection: Any = connection
+    def __init__(self, connection: Connection) -> None:
+        self._redis: Any = connection.redis
 
     async def save(self, secret: str, session: access.Session, seconds: int = SESSION_SECONDS) -> None:
         """Store a session for ``seconds``."""
         async with client.translate_errors():
-            await self._connection.set(_session_key(secret), msgspec.msgpack.encode(session), ex=seconds)
+            await self._redis.set(_session_key(secret), msgspec.msgpack.encode(session), ex=seconds)
 
     async def find(self, secret: str) -> access.Session | None:
         """Return the session of a cookie, or None if it has expired or was deleted."""
         async with client.translate_errors():
-            found = await self._connection.get(_session_key(secret))
+            found = await self._redis.get(_session_key(secret))
         try:
             return _session(found) if found else None
         except Undecodable:  # The user signs in again.
@@ -94,30 +94,30 @@ class Sessions:
     async def delete(self, secret: str) -> None:
         """Delete the session of a cookie."""
         async with client.translate_errors():
-            await self._connection.delete(_session_key(secret))
+            await self._redis.delete(_session_key(secret))
 
     async def count_attempt(self, address: str, most: int = _SIGN_INS) -> bool:
         """Count a sign-in attempt from an address. Return False after more than ``most`` attempts within a minute."""
-        return await _increment(self._connection, keys.sign_ins(address), _SIGN_IN_SECONDS) <= most
+        return await _increment(self._redis, keys.sign_ins(address), _SIGN_IN_SECONDS) <= most
 
     async def save_sign_in(self, state: str, value: bytes, seconds: int) -> None:
         """Store the state of a sign-in that continues at the identity provider."""
         async with client.translate_errors():
-            await self._connection.set(keys.sign_in(access.digest(state)), value, ex=seconds)
+            await self._redis.set(keys.sign_in(access.digest(state)), value, ex=seconds)
 
     async def take_sign_in(self, state: str) -> bytes | None:
         """Return and delete the state of a sign-in, so that it can be used only once."""
         async with client.translate_errors():
-            found: bytes | None = await self._connection.getdel(keys.sign_in(access.digest(state)))
+            found: bytes | None = await self._redis.getdel(keys.sign_in(access.digest(state)))
         return found
 
 
 class Audit:
     """The audit log: actions of people and programs, in order."""
 
-    def __init__(self, connection: "redis.asyncio.Redis") -> None:
-        self._connection: Any = connection
-        self._writer = replica_acks.DurableWriter(connection)
+    def __init__(self, connection: Connection) -> None:
+        self._redis: Any = connection.redis
+        self._writer = connection.writer
 
     async def append(self, action: access.Action) -> None:
         """Append an action."""
@@ -128,7 +128,7 @@ class Audit:
     async def append_refusal(self, action: access.Action) -> None:
         """Append a refused action, unless the same person has had many refusals within the hour."""
         counted = keys.refusals(access.digest(action.by))
-        if await _increment(self._connection, counted, _REFUSAL_SECONDS) <= MOST_REFUSALS:
+        if await _increment(self._redis, counted, _REFUSAL_SECONDS) <= MOST_REFUSALS:
             await self.append(action)
 
     async def page(self, before: str, limit: int) -> tuple[list[access.Action], str]:
@@ -137,7 +137,7 @@ class Audit:
         the newest entries) and the cursor of the next page (empty: none).
         """
         async with client.translate_errors():
-            found = await self._connection.xrevrange(keys.AUDIT, max=f"({before}" if before else "+", count=limit)
+            found = await self._redis.xrevrange(keys.AUDIT, max=f"({before}" if before else "+", count=limit)
         lines = [line for place, fields in found if (line := _line(place, fields)) is not None]
         return lines, found[-1][0].decode() if len(found) == limit else ""
 

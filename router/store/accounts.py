@@ -7,10 +7,9 @@ at the destination, in whichever worker, lets all waiting operations try again.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import redis.asyncio
-
 from router.domain.times import Timestamp
-from router.store import client, keys, scripts
+from router.store import client, keys
+from router.store.connection import Connection
 
 _FEW = 4
 _OPEN, _RECOVERED = "open:", "recovered:"
@@ -26,22 +25,22 @@ class AccountRecovery(NamedTuple):
 class Accounts:
     """State of destinations that all workers share."""
 
-    def __init__(self, connection: "redis.asyncio.Redis") -> None:
-        self._connection = connection
-        self._scripts = scripts.Scripts(connection)
+    def __init__(self, connection: Connection) -> None:
+        self._redis = connection.redis
+        self._scripts = connection.scripts
 
     async def write(self, account_ids: Mapping[str, str]) -> None:
         """Store the account of each destination, for processes without the API keys that identify the accounts."""
         fields: dict[Any, Any] = {**account_ids}
         if fields:
             async with client.translate_errors():
-                answer: Any = self._connection.hset(keys.ACCOUNTS, mapping=fields)
+                answer: Any = self._redis.hset(keys.ACCOUNTS, mapping=fields)
                 await answer
 
     async def read(self) -> dict[str, str]:
         """Return the account of each destination that a worker has ever been configured with."""
         async with client.translate_errors():
-            answer: Any = self._connection.hgetall(keys.ACCOUNTS)
+            answer: Any = self._redis.hgetall(keys.ACCOUNTS)
             stored = await answer
         return {name.decode(errors="replace"): account.decode(errors="replace") for name, account in stored.items()}
 
@@ -72,7 +71,7 @@ class Accounts:
     async def recoveries(self) -> dict[str, Timestamp]:
         """Return when each destination last worked again, in microseconds, as any worker has seen it."""
         async with client.translate_errors():
-            answer: Any = self._connection.hgetall(keys.RESUMED)
+            answer: Any = self._redis.hgetall(keys.RESUMED)
             stored = await answer
         fields = {name.decode(errors="replace"): at for name, at in stored.items()}
         return {
@@ -84,7 +83,7 @@ class Accounts:
     async def open_circuits(self, now: Timestamp) -> dict[str, Timestamp]:
         """Return when each open circuit becomes half-open, by destination, for circuits that incidents wait for."""
         async with client.translate_errors():
-            answer: Any = self._connection.hgetall(keys.RESUMED)
+            answer: Any = self._redis.hgetall(keys.RESUMED)
             found = await answer
         fields = {name.decode(errors="replace"): until for name, until in found.items()}
         circuits = {
@@ -97,12 +96,12 @@ class Accounts:
     async def count_waiting(self, destination: str) -> int:
         """Return the number of incidents that wait for the destination."""
         async with client.translate_errors():
-            answer: Any = self._connection.scard(keys.waiting(destination))
+            answer: Any = self._redis.scard(keys.waiting(destination))
             return int(await answer)
 
     async def sample_waiting(self, destination: str) -> list[str]:
         """Return a few of the incidents that wait for the destination, at random."""
         async with client.translate_errors():
-            answer: Any = self._connection.srandmember(keys.waiting(destination), _FEW)
+            answer: Any = self._redis.srandmember(keys.waiting(destination), _FEW)
             found = await answer
         return [incident.decode(errors="replace") for incident in found]

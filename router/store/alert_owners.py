@@ -5,23 +5,12 @@ shard of the alert and the versions of the incident documents in the shards of t
 protocol is described in ``worker/routing.py``.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from router.domain.times import Timestamp
 from router.store import client, codec, keys
-
-
-class Runner(Protocol):
-    """Runs a script once for each of several calls, as ``scripts.Scripts`` does."""
-
-    async def run_all(self, name: str, calls: list[tuple[list[str], list[Any]]]) -> list[Any]:
-        """Run the script."""
-        ...
-
-    async def run_all_confirmed(self, name: str, calls: list[tuple[list[str], list[Any]]]) -> list[Any]:
-        """Run the script and wait until replicas have acknowledged its writes."""
-        ...
+from router.store.connection import Connection
 
 
 class Claim(NamedTuple):
@@ -68,8 +57,8 @@ class Owner(NamedTuple):
 class AlertOwners:
     """The owners of all alerts, in shards."""
 
-    def __init__(self, runner: Callable[[], Runner]) -> None:
-        self._runner = runner
+    def __init__(self, connection: Connection) -> None:
+        self._scripts = connection.scripts
 
     async def claim(self, claims: Mapping[str, Claim]) -> dict[str, Owner]:
         """Return the owners of alerts by identity. An alert without an owner gets the one in its claim.
@@ -103,8 +92,7 @@ class AlertOwners:
         for number, names in shards.items():
             asked = [value for name in names for value in (name, *claims[name])]
             calls.append((_keys(number), [keys.HOME_LIFE_MS, 0 if writes else 1, codec.pack_arguments(asked)]))
-        runner = self._runner()
-        run = runner.run_all_confirmed if writes else runner.run_all
+        run = self._scripts.run_all_confirmed if writes else self._scripts.run_all
         found: dict[str, Owner] = {}
         async with client.translate_errors(client.command_timeout(len(claims))):
             answers = await run("claim_owners", calls) if calls else []
@@ -129,7 +117,7 @@ class AlertOwners:
             told = [text for one in map(by_alert.get, names) if one for text in (*one[:3], one.written)]
             calls.append((_keys(number), [what, keys.HOME_LIFE_MS, codec.pack_arguments(told)]))
         async with client.translate_errors(client.command_timeout(len(by_alert))):
-            await self._runner().run_all_confirmed("move_owner", calls)
+            await self._scripts.run_all_confirmed("move_owner", calls)
 
 
 def _keys(number: int) -> list[str]:

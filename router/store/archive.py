@@ -3,11 +3,10 @@
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
-import redis.asyncio
-
 from router.domain import deliveries, identity
 from router.domain.times import Timestamp
-from router.store import client, codec, errors, keys, scripts, stream_pages
+from router.store import client, codec, errors, keys, stream_pages
+from router.store.connection import Connection
 
 _CHUNK = 500
 # A delivery is usually folded soon after it was accepted. If this window misses it, search everything.
@@ -32,9 +31,9 @@ class Size(NamedTuple):
 class Archive:
     """The archive, limited to ``retention`` (microseconds) and ``max_bytes``."""
 
-    def __init__(self, connection: "redis.asyncio.Redis", *, retention: int, max_bytes: int) -> None:
-        self._connection = connection
-        self._scripts = scripts.Scripts(connection)
+    def __init__(self, connection: Connection, *, retention: int, max_bytes: int) -> None:
+        self._redis = connection.redis
+        self._scripts = connection.scripts
         self._keep_ms = retention // 1000
         self._most = max_bytes
 
@@ -43,7 +42,7 @@ class Archive:
         async with client.translate_errors():
             most = self._most
             if fullness > SHORT_OF_MEMORY:
-                most = min(most, int(await self._connection.memory_usage(keys.ARCHIVE) or 0) // 2)
+                most = min(most, int(await self._redis.memory_usage(keys.ARCHIVE) or 0) // 2)
             entries, size = await self._scripts.run("trim_archive", [keys.ARCHIVE], [self._keep_ms, most])
         return Size(int(entries), int(size))
 
@@ -95,7 +94,7 @@ class Archive:
     async def size(self) -> int:
         """Return the number of deliveries and their size."""
         async with client.translate_errors():
-            return int(await self._connection.xlen(keys.ARCHIVE))
+            return int(await self._redis.xlen(keys.ARCHIVE))
 
     async def since(self, moment: Timestamp) -> AsyncIterator[ArchivedDelivery]:
         """Iterate over the deliveries folded since a time (microseconds), oldest first."""

@@ -17,10 +17,10 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-import redis.asyncio
 from redis import exceptions
 
-from router.store import backup_file, client, dataset, errors, keys, migrations, schema, scripts
+from router.store import backup_file, client, dataset, errors, keys, migrations, schema
+from router.store.connection import Connection
 
 PATTERN = "ir:*"
 SECONDS = 60.0  # Time limit of one step. A server that loads or saves its data is slow.
@@ -57,36 +57,84 @@ def is_left_out(name: bytes) -> bool:
     return _LEFT_OUT.fullmatch(name) is not None
 
 
-async def records(connection: "redis.asyncio.Redis") -> AsyncIterator[backup_file.Record]:
-    """Iterate over the records of a backup. Raises ``BackupError`` and ``Unavailable``."""
-    copy = _Copy(connection)
-    await copy.begin()
-    async for record in copy.stream(keys.INBOX.encode(), 0):
-        yield record
-    done = {keys.INBOX.encode()}
-    async for name in _names(connection):
-        # A scan may return a key twice. When the first key of an incident appears, copy all its keys.
-        incident = _OF_AN_INCIDENT.fullmatch(name)
-        unit = b"%s:%s" % (incident[1], incident[3]) if incident else name
-        if unit in done or is_left_out(name):
-            continue
-        done.add(unit)
-        async for record in copy.incident(incident[3].decode()) if incident else copy.key(name):
+class Backup:
+    """Reads all data of the router as records, and writes records to an empty store."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._schema = schema.Schema(connection)
+        self._data_set = dataset.DataSet(connection)
+
+    async def records(self) -> AsyncIterator[backup_file.Record]:
+        """Iterate over the records of a backup. Raises ``BackupError`` and ``Unavailable``."""
+        copy = _Copy(self._connection)
+        await copy.begin()
+        async for record in copy.stream(keys.INBOX.encode(), 0):
             yield record
+        done = {keys.INBOX.encode()}
+        async for name in _names(self._connection):
+            # A scan may return a key twice. When the first key of an incident appears, copy all its keys.
+            incident = _OF_AN_INCIDENT.fullmatch(name)
+            unit = b"%s:%s" % (incident[1], incident[3]) if incident else name
+            if unit in done or is_left_out(name):
+                continue
+            done.add(unit)
+            async for record in copy.incident(incident[3].decode()) if incident else copy.key(name):
+                yield record
+
+    async def is_empty(self) -> bool:
+        """Return whether the store holds no data of the router except what a process writes at startup."""
+        async for name in _names(self._connection):
+            if not name.startswith((b"ir:{schema}:", b"ir:{dataset}:mark")):
+                return False
+        return True
+
+    async def restore(self, reader: backup_file.Reader, *, replace: bool) -> RestoreResult:
+        """Write the records to the store. If ``replace`` is set, delete all data of the router first.
+
+        No process of the router can use the store until the restore has succeeded. Raises ``BackupError``,
+        ``backup_file.CorruptBackupError``, and ``Unavailable``.
+        """
+        if reader.header.schema > schema.VERSION:
+            raise BackupError(
+                f"the backup's data has version {reader.header.schema}, and this version of incident-router works with "
+                f"{schema.VERSION}: restore it with the version that made it ({reader.header.version}), or a later one"
+            )
+        if not replace and not await self.is_empty():
+            raise BackupError(
+                "the store is not empty: add --replace to delete everything that the router keeps there first"
+            )
+        await self._schema.begin_restore()
+        if replace:
+            await _delete_all(self._connection)
+        async with client.translate_errors(SECONDS):
+            seconds, microseconds = await self._connection.redis.time()
+        load = _Load(self._connection, seconds * 1000 + microseconds // 1000)
+        for record in reader.records():
+            await load.add(record)
+        await load.flush()
+        await load.check()
+        await self._data_set.mark_restored()
+        await self._schema.end_restore(reader.header.schema)
+        await self._schema.ensure()
+        async with client.translate_errors(SECONDS):
+            # The index isn't in the backup; it is rebuilt from the incidents.
+            await migrations.name_incidents(self._connection)
+        return RestoreResult(load.keys, load.expired)
 
 
 class _Copy:
     """Reads keys and yields records."""
 
-    def __init__(self, connection: "redis.asyncio.Redis") -> None:
-        self._connection: Any = connection
-        self._scripts = scripts.Scripts(connection)
+    def __init__(self, connection: Connection) -> None:
+        self._redis: Any = connection.redis
+        self._scripts = connection.scripts
         self._now_ms = 0
 
     async def begin(self) -> None:
         """Read the server's clock, from which expiry times are computed."""
         async with client.translate_errors(SECONDS):
-            seconds, microseconds = await self._connection.time()
+            seconds, microseconds = await self._redis.time()
         self._now_ms = seconds * 1000 + microseconds // 1000
 
     async def incident(self, key: str) -> AsyncIterator[backup_file.Record]:
@@ -116,8 +164,8 @@ class _Copy:
     async def key(self, name: bytes) -> AsyncIterator[backup_file.Record]:
         """Read a key of any type. Yield nothing if it has expired."""
         async with client.translate_errors(SECONDS):
-            kind = (await self._connection.type(name)).decode()
-            expires_at = self._expires_at(await self._connection.pttl(name))
+            kind = (await self._redis.type(name)).decode()
+            expires_at = self._expires_at(await self._redis.pttl(name))
         match kind:
             case "none":
                 return
@@ -126,7 +174,7 @@ class _Copy:
                     yield record
             case "string":
                 async with client.translate_errors(SECONDS):
-                    value = await self._connection.get(name)
+                    value = await self._redis.get(name)
                 if value is not None:
                     yield backup_file.Record(name, "string", expires_at, [value])
             case "hash" | "set" | "zset" as kind:
@@ -140,7 +188,7 @@ class _Copy:
         count, begin = (_FEW if name in _WITH_BODIES else _SCANNED), b"-"
         while True:
             async with client.translate_errors(SECONDS):
-                found = await self._connection.xrange(name, min=begin, count=count)
+                found = await self._redis.xrange(name, min=begin, count=count)
             if not found:
                 break
             entries = [
@@ -152,13 +200,13 @@ class _Copy:
             return
         async with client.translate_errors(SECONDS):
             try:
-                told = await self._connection.xinfo_stream(name)
+                told = await self._redis.xinfo_stream(name)
             except exceptions.ResponseError:
                 return  # The key has expired.
         yield backup_file.Record(name, "stream", expires_at, last_id=_bytes(told["last-generated-id"]))
 
     async def _members(self, name: bytes, kind: backup_file.Kind) -> AsyncIterator[list[bytes]]:
-        scan: Callable[..., Any] = getattr(self._connection, {"hash": "hscan", "set": "sscan", "zset": "zscan"}[kind])
+        scan: Callable[..., Any] = getattr(self._redis, {"hash": "hscan", "set": "sscan", "zset": "zscan"}[kind])
         cursor = 0
         while True:
             async with client.translate_errors(SECONDS):
@@ -189,17 +237,9 @@ def _bytes(text: bytes | str) -> bytes:
     return text.encode() if isinstance(text, str) else text
 
 
-async def is_empty(connection: "redis.asyncio.Redis") -> bool:
-    """Return whether the store holds no data of the router except what a process writes at startup."""
-    async for name in _names(connection):
-        if not name.startswith((b"ir:{schema}:", b"ir:{dataset}:mark")):
-            return False
-    return True
-
-
-async def _names(connection: "redis.asyncio.Redis") -> AsyncIterator[bytes]:
+async def _names(connection: Connection) -> AsyncIterator[bytes]:
     """Iterate over the names of the router's keys, with possible duplicates. Raises ``Unavailable``."""
-    names = connection.scan_iter(PATTERN, count=_SCANNED)
+    names = connection.redis.scan_iter(PATTERN, count=_SCANNED)
     while True:
         async with client.translate_errors(SECONDS):
             try:
@@ -209,41 +249,7 @@ async def _names(connection: "redis.asyncio.Redis") -> AsyncIterator[bytes]:
         yield name
 
 
-async def restore(connection: "redis.asyncio.Redis", reader: backup_file.Reader, *, replace: bool) -> RestoreResult:
-    """Write the records to the store. If ``replace`` is set, delete all data of the router first.
-
-    No process of the router can use the store until the restore has succeeded. Raises ``BackupError``,
-    ``backup_file.CorruptBackupError``, and ``Unavailable``.
-    """
-    if reader.header.schema > schema.VERSION:
-        raise BackupError(
-            f"the backup's data has version {reader.header.schema}, and this version of incident-router works with "
-            f"{schema.VERSION}: restore it with the version that made it ({reader.header.version}), or a later one"
-        )
-    if not replace and not await is_empty(connection):
-        raise BackupError(
-            "the store is not empty: add --replace to delete everything that the router keeps there first"
-        )
-    state = schema.Schema(connection)
-    await state.begin_restore()
-    if replace:
-        await _delete_all(connection)
-    async with client.translate_errors(SECONDS):
-        seconds, microseconds = await connection.time()
-    load = _Load(connection, seconds * 1000 + microseconds // 1000)
-    for record in reader.records():
-        await load.add(record)
-    await load.flush()
-    await load.check()
-    await dataset.mark_restored(connection)
-    await state.end_restore(reader.header.schema)
-    await state.ensure()
-    async with client.translate_errors(SECONDS):
-        await migrations.name_incidents(connection)  # The index isn't in the backup; it is rebuilt from the incidents.
-    return RestoreResult(load.keys, load.expired)
-
-
-async def _delete_all(connection: "redis.asyncio.Redis") -> None:
+async def _delete_all(connection: Connection) -> None:
     names = []
     async for name in _names(connection):
         if name != keys.RESTORING.encode():
@@ -254,7 +260,7 @@ async def _delete_all(connection: "redis.asyncio.Redis") -> None:
     await _unlink(connection, names)
 
 
-async def _unlink(connection: "redis.asyncio.Redis", names: list[bytes]) -> None:
+async def _unlink(connection: Connection, names: list[bytes]) -> None:
     async with client.translate_errors(SECONDS):
         await _run(connection, [("UNLINK", name) for name in names])
 
@@ -262,7 +268,7 @@ async def _unlink(connection: "redis.asyncio.Redis", names: list[bytes]) -> None
 class _Load:
     """Writes records to the store in batches."""
 
-    def __init__(self, connection: "redis.asyncio.Redis", now_ms: int) -> None:
+    def __init__(self, connection: Connection, now_ms: int) -> None:
         self._connection = connection
         self._now_ms = now_ms
         self._commands: list[tuple[Any, ...]] = []
@@ -308,9 +314,9 @@ class _Load:
             raise BackupError(f"{self.keys} keys were written, and the store holds {found} of them")
 
 
-async def _run(connection: "redis.asyncio.Redis", commands: list[tuple[Any, ...]]) -> None:
+async def _run(connection: Connection, commands: list[tuple[Any, ...]]) -> None:
     if commands:
-        pipeline: Any = connection.pipeline(transaction=False)
+        pipeline: Any = connection.redis.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)
         await pipeline.execute()

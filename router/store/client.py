@@ -7,7 +7,7 @@ from typing import Any
 import redis.asyncio
 from redis import exceptions
 
-from router.store import cluster, connection_settings, errors, replica_acks, sentinel, timed_client
+from router.store import cluster, connection_settings, errors, sentinel, timed_client
 
 PATIENCE_SECONDS = 5.0  # Time limit of a command, after which the store counts as unavailable.
 _PER_SECOND = 1000  # Documents that even a busy server reads or writes per second.
@@ -27,11 +27,9 @@ def connect(where: connection_settings.Server | str) -> "redis.asyncio.Redis":
     """
     server = connection_settings.Server(where) if isinstance(where, str) else where
     try:
-        connection = _made(server, {**_OPTIONS, **_tls(server)})
+        return _made(server, {**_OPTIONS, **_tls(server)})
     except (ValueError, exceptions.RedisClusterException) as error:
         raise errors.Unavailable(f"the address of Redis cannot be used: {error}") from error
-    replica_acks.require(connection, server.durability)
-    return connection
 
 
 _OPTIONS: dict[str, Any] = {

@@ -24,39 +24,38 @@ def connect(server: connection_settings.Server, options: dict[str, Any]) -> "red
     return client
 
 
-def cluster_of(connection: "redis.asyncio.Redis") -> library.RedisCluster | None:
-    """Return the cluster of a connection, or None if it is a connection to one server."""
-    passed: object = connection
-    return passed if isinstance(passed, library.RedisCluster) else None
+class Topology:
+    """The servers behind a client. A client of one server has one primary and nothing to follow."""
 
+    def __init__(self, client: "redis.asyncio.Redis") -> None:
+        passed: object = client
+        self._cluster = passed if isinstance(passed, library.RedisCluster) else None
 
-async def primaries(connection: "redis.asyncio.Redis") -> list[dict[str, Any]]:
-    """Yield the keyword arguments that direct a command to each primary; once an empty mapping for a single server."""
-    cluster = cluster_of(connection)
-    if cluster is None:
-        return [{}]
-    await cluster.initialize()
-    return [{"target_nodes": node} for node in cluster.get_primaries()]
+    @property
+    def is_cluster(self) -> bool:
+        """Return whether the client is one of a cluster."""
+        return self._cluster is not None
 
+    async def primaries(self) -> list[dict[str, Any]]:
+        """Return the keyword arguments that direct a command to each primary; one empty mapping for a single server."""
+        if self._cluster is None:
+            return [{}]
+        await self._cluster.initialize()
+        return [{"target_nodes": node} for node in self._cluster.get_primaries()]
 
-async def follow_redirect(connection: "redis.asyncio.Redis", error: exceptions.MovedError) -> None:
-    """Update the slot map after a MOVED or ASK error."""
-    cluster = cluster_of(connection)
-    if cluster is not None:
-        await cluster.nodes_manager.move_slot(error)
+    async def primary_of(self, key: str) -> dict[str, Any]:
+        """Return the keyword arguments that direct a command to the primary of a key; empty for a single server."""
+        if self._cluster is None:
+            return {}
+        await self._cluster.initialize()
+        return {"target_nodes": self._cluster.get_node_from_key(key)}
 
+    async def follow_redirect(self, error: exceptions.MovedError) -> None:
+        """Update the slot map after a MOVED or ASK error."""
+        if self._cluster is not None:
+            await self._cluster.nodes_manager.move_slot(error)
 
-async def refresh_topology(connection: "redis.asyncio.Redis") -> None:
-    """Reload the topology after a server was lost."""
-    cluster = cluster_of(connection)
-    if cluster is not None:
-        await cluster.nodes_manager.initialize()
-
-
-async def primary_of(connection: "redis.asyncio.Redis", key: str) -> dict[str, Any]:
-    """Return the keyword arguments that direct a command to the primary of a key; empty for a single server."""
-    cluster = cluster_of(connection)
-    if cluster is None:
-        return {}
-    await cluster.initialize()
-    return {"target_nodes": cluster.get_node_from_key(key)}
+    async def refresh(self) -> None:
+        """Reload the topology after a server was lost."""
+        if self._cluster is not None:
+            await self._cluster.nodes_manager.initialize()

@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 
-import redis.asyncio
-
-from router.store import client, keys, scripts
+from router.store import client, keys
+from router.store.connection import Connection
 
 
 class Components:
     """The component statuses of all open incidents on all pages."""
 
-    def __init__(self, connection: "redis.asyncio.Redis") -> None:
-        self._scripts = scripts.Scripts(connection)
+    def __init__(self, connection: Connection) -> None:
+        self._scripts = connection.scripts
 
     async def set_statuses(self, page: str, episode: str, statuses: Mapping[str, str]) -> list[tuple[str, str]]:
         """Replace the component statuses that an episode sets on a page; an empty mapping removes them.

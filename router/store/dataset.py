@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
-import redis.asyncio
 
 from router.domain import identity, operations, times
 from router.domain.times import Duration, Timestamp
 from router.domain.undecodable import Undecodable
-from router.store import client, keys, replica_acks, scripts
+from router.store import client, keys
+from router.store.connection import Connection
 from router.telemetry import log, metrics
 
 Reason = Literal["", "vanished", "replaced", "went_back", "restored", "unattended", "new"]
@@ -100,23 +100,137 @@ def restored_at(state: DataSetState) -> Timestamp:
 
 
 class DataSet:
-    """The data set as seen by one process.
+    """The data set: its marker, the marks of processes, and the orphans."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._redis: Any = connection.redis
+
+    async def begin_reading(self, destination: str) -> bool:
+        """Return whether this process may list the open items of the destination now. One process does at a time."""
+        async with client.translate_errors():
+            return bool(await self._redis.set(keys.reading(destination), "", nx=True, ex=_READING_SECONDS))
+
+    async def end_reading(
+        self, destination: str, at: Timestamp, orphans: Collection[Orphan], listed: Collection[str]
+    ) -> None:
+        """Store the result of a listing that began ``at`` a time; ``listed`` are the IDs that may still be orphans."""
+        async with client.translate_errors():
+            known = [one async for one in self.orphans() if one.destination == destination]
+            gone = [one.name for one in known if one.item.vendor_id not in listed]
+            names = [one.name for one in orphans]
+            claimed = await self._redis.hmget(keys.CLAIMS, names) if names else []
+            new = {
+                one.name: msgspec.msgpack.encode(one)
+                for one, claim in zip(orphans, claimed, strict=True)
+                if claim is None
+            }
+            pipeline = self._redis.pipeline(transaction=False)
+            if gone:
+                pipeline.hdel(keys.ORPHANS, *gone)
+            if new:
+                pipeline.hset(keys.ORPHANS, mapping=new)
+            pipeline.hset(keys.MARKER, f"read:{destination}", at)
+            pipeline.hdel(keys.MARKER, f"problem:{destination}")
+            pipeline.delete(keys.reading(destination))
+            await pipeline.execute()
+
+    async def reading_failed(self, destination: str, problem: str) -> None:
+        """Record why the open items of a destination can't be listed. The worker retries soon."""
+        async with client.translate_errors():
+            await self._redis.hset(keys.MARKER, f"problem:{destination}", problem[:300])
+            await self._redis.expire(keys.reading(destination), 5)
+
+    async def finish(self, since: Timestamp) -> None:
+        """End the reconciliation that began at ``since``, unless another one has begun."""
+        async with client.translate_errors():
+            if (held := await self._redis.hget(keys.MARKER, "since")) and int(held) == since:
+                await self._redis.hset(keys.MARKER, "since", 0)
+
+    async def has_orphans(self, owners: Collection[str]) -> bool:
+        """Return whether one of these owners has an orphan."""
+        for owner in owners:
+            async for _ in self.orphans(owner):
+                return True
+        return False
+
+    async def claim(self, orphan: Orphan, incident_key: str) -> bool:
+        """Return whether the incident may adopt the orphan. Of two incidents that match, only one may."""
+        async with client.translate_errors():
+            await self._redis.hsetnx(keys.CLAIMS, orphan.name, incident_key)
+            await self._redis.expire(keys.CLAIMS, _CLAIM_SECONDS)
+            return bool((await self._redis.hget(keys.CLAIMS, orphan.name)).decode() == incident_key)
+
+    async def orphans(self, owner: str | None = None) -> AsyncIterator[Orphan]:
+        """Iterate over the orphans of one owner (empty: of unknown owners), or over all orphans."""
+        pattern = "*" if owner is None else f"{owner}/*"
+        found: Any = self._redis.hscan_iter(keys.ORPHANS, match=pattern, count=_SCANNED)
+        async for name, packed in found:
+            try:
+                yield _decode(packed)
+            except Undecodable as error:  # An unreadable orphan doesn't affect the others.
+                _log.error("orphan_unreadable", orphan=name.decode(errors="replace"), reason=str(error))
+
+    async def settle(self, orphan: Orphan) -> None:
+        """Delete an orphan whose incident is known or that has ended at the vendor."""
+        async with client.translate_errors():
+            await self._redis.hdel(keys.ORPHANS, orphan.name)
+
+    async def give(self, orphan: Orphan, owner: str) -> None:
+        """Change the owner of an orphan."""
+        given = msgspec.structs.replace(orphan, owner=owner)
+        async with client.translate_errors():
+            pipeline: Any = self._redis.pipeline(transaction=False)
+            pipeline.hset(keys.ORPHANS, given.name, msgspec.msgpack.encode(given))
+            if given.name != orphan.name:
+                pipeline.hdel(keys.ORPHANS, orphan.name)
+            await pipeline.execute()
+
+    async def look(self, now: Timestamp) -> DataSetState:
+        """Return the state of the data set for display, without comparing or writing anything."""
+        async with client.translate_errors():
+            pipeline: Any = self._redis.pipeline(transaction=False)
+            pipeline.hgetall(keys.MARKER)
+            pipeline.hlen(keys.ORPHANS)
+            marker, orphans = await pipeline.execute()
+        return _state([part for pair in marker.items() for part in pair], now, int(orphans))
+
+    async def marks(self) -> dict[str, Timestamp]:
+        """Return when each process that hasn't ended in good order last used the data set.
+
+        Times are microseconds by Redis' clock.
+        """
+        async with client.translate_errors():
+            found = {
+                name.decode(): Timestamp(int(mark)) for name, mark in (await self._redis.hgetall(keys.MARKS)).items()
+            }
+        return {
+            name: mark
+            for name, mark in found.items()
+            if not name.startswith(_ENDED) and mark > found.get(f"{_ENDED}{name}", 0)
+        }
+
+    async def mark_restored(self) -> None:
+        """Mark the data set as restored from a backup, so that the router reconciles it before it opens anything.
+
+        For restore tools. The router need not run: the mark is part of the data.
+        """
+        async with client.translate_errors():
+            await self._redis.hsetnx(keys.MARKER, "id", "restored")
+            await self._redis.hset(keys.MARKER, "restored", 1)
+
+
+class WatchedDataSet(DataSet):
+    """The data set as one process sees it.
 
     ``process`` identifies the process. If ``reconciles_new`` is set, a data set without a marker is reconciled as well,
     because it may have had one.
     """
 
     def __init__(
-        self,
-        connection: "redis.asyncio.Redis",
-        process: str,
-        randomness: identity.Randomness,
-        *,
-        reconciles_new: bool = False,
+        self, connection: Connection, process: str, randomness: identity.Randomness, *, reconciles_new: bool = False
     ) -> None:
-        self._connection: Any = connection
-        self._writer = replica_acks.DurableWriter(connection)
-        self._scripts = scripts.Scripts(connection)
+        super().__init__(connection)
+        self._scripts = connection.scripts
         self._process = process
         self._randomness = randomness
         self._reconciles_new = reconciles_new
@@ -156,137 +270,12 @@ class DataSet:
         The process's own mark stays: a comparison that is still under way would take its absence for a loss.
         """
         async with client.translate_errors():
-            await self._connection.hset(keys.MARKS, f"{_ENDED}{self._process}", self._mark)
+            await self._redis.hset(keys.MARKS, f"{_ENDED}{self._process}", self._mark)
 
     def _report(self, reason: str, state: DataSetState) -> None:
         metrics.data_set_losses.labels(reason).inc()
         say = _log.info if reason in {"new", "unattended"} else _log.error
         say("data_set_reconciles", reason=reason, data_set=state.id, detail=state.describe())
-
-    async def begin_reading(self, destination: str) -> bool:
-        """Return whether this process may list the open items of the destination now. One process does at a time."""
-        async with client.translate_errors():
-            return bool(await self._connection.set(keys.reading(destination), "", nx=True, ex=_READING_SECONDS))
-
-    async def end_reading(
-        self, destination: str, at: Timestamp, orphans: Collection[Orphan], listed: Collection[str]
-    ) -> None:
-        """Store the result of a listing that began ``at`` a time; ``listed`` are the IDs that may still be orphans."""
-        async with client.translate_errors():
-            known = [one async for one in self.orphans() if one.destination == destination]
-            gone = [one.name for one in known if one.item.vendor_id not in listed]
-            names = [one.name for one in orphans]
-            claimed = await self._connection.hmget(keys.CLAIMS, names) if names else []
-            new = {
-                one.name: msgspec.msgpack.encode(one)
-                for one, claim in zip(orphans, claimed, strict=True)
-                if claim is None
-            }
-            pipeline = self._connection.pipeline(transaction=False)
-            if gone:
-                pipeline.hdel(keys.ORPHANS, *gone)
-            if new:
-                pipeline.hset(keys.ORPHANS, mapping=new)
-            pipeline.hset(keys.MARKER, f"read:{destination}", at)
-            pipeline.hdel(keys.MARKER, f"problem:{destination}")
-            pipeline.delete(keys.reading(destination))
-            await pipeline.execute()
-
-    async def reading_failed(self, destination: str, problem: str) -> None:
-        """Record why the open items of a destination can't be listed. The worker retries soon."""
-        async with client.translate_errors():
-            await self._connection.hset(keys.MARKER, f"problem:{destination}", problem[:300])
-            await self._connection.expire(keys.reading(destination), 5)
-
-    async def finish(self, since: Timestamp) -> None:
-        """End the reconciliation that began at ``since``, unless another one has begun."""
-        async with client.translate_errors():
-            if (held := await self._connection.hget(keys.MARKER, "since")) and int(held) == since:
-                await self._connection.hset(keys.MARKER, "since", 0)
-
-    def orphans(self, owner: str | None = None) -> AsyncIterator[Orphan]:
-        """Iterate over the orphans of one owner (empty: of unknown owners), or over all orphans."""
-        return orphans(self._connection, owner)
-
-    async def has_orphans(self, owners: Collection[str]) -> bool:
-        """Return whether one of these owners has an orphan."""
-        for owner in owners:
-            async for _ in self.orphans(owner):
-                return True
-        return False
-
-    async def claim(self, orphan: Orphan, incident_key: str) -> bool:
-        """Return whether the incident may adopt the orphan. Of two incidents that match, only one may."""
-        async with client.translate_errors():
-            await self._connection.hsetnx(keys.CLAIMS, orphan.name, incident_key)
-            await self._connection.expire(keys.CLAIMS, _CLAIM_SECONDS)
-            return bool((await self._connection.hget(keys.CLAIMS, orphan.name)).decode() == incident_key)
-
-    async def settle(self, orphan: Orphan) -> None:
-        """Delete an orphan that an incident has adopted or that has ended at the vendor."""
-        await settle(self._connection, orphan)
-
-
-async def orphans(connection: "redis.asyncio.Redis", owner: str | None = None) -> AsyncIterator[Orphan]:
-    """Iterate over the orphans of one owner (empty: of unknown owners), or over all orphans."""
-    pattern = "*" if owner is None else f"{owner}/*"
-    found: Any = connection.hscan_iter(keys.ORPHANS, match=pattern, count=_SCANNED)
-    async for name, packed in found:
-        try:
-            yield _decode(packed)
-        except Undecodable as error:  # An unreadable orphan doesn't affect the others.
-            _log.error("orphan_unreadable", orphan=name.decode(errors="replace"), reason=str(error))
-
-
-async def settle(connection: "redis.asyncio.Redis", orphan: Orphan) -> None:
-    """Delete an orphan whose incident is known or that has ended at the vendor."""
-    held: Any = connection
-    async with client.translate_errors():
-        await held.hdel(keys.ORPHANS, orphan.name)
-
-
-async def give(connection: "redis.asyncio.Redis", orphan: Orphan, owner: str) -> None:
-    """Change the owner of an orphan."""
-    given = msgspec.structs.replace(orphan, owner=owner)
-    async with client.translate_errors():
-        pipeline: Any = connection.pipeline(transaction=False)
-        pipeline.hset(keys.ORPHANS, given.name, msgspec.msgpack.encode(given))
-        if given.name != orphan.name:
-            pipeline.hdel(keys.ORPHANS, orphan.name)
-        await pipeline.execute()
-
-
-async def look(connection: "redis.asyncio.Redis", now: Timestamp) -> DataSetState:
-    """Return the state of the data set for display, without comparing or writing anything."""
-    async with client.translate_errors():
-        pipeline: Any = connection.pipeline(transaction=False)
-        pipeline.hgetall(keys.MARKER)
-        pipeline.hlen(keys.ORPHANS)
-        marker, orphans = await pipeline.execute()
-    return _state([part for pair in marker.items() for part in pair], now, int(orphans))
-
-
-async def marks(connection: "redis.asyncio.Redis") -> dict[str, Timestamp]:
-    """Return when each process that hasn't ended in good order last used the data set (microseconds, Redis' clock)."""
-    held: Any = connection
-    async with client.translate_errors():
-        found = {name.decode(): Timestamp(int(mark)) for name, mark in (await held.hgetall(keys.MARKS)).items()}
-    return {
-        name: mark
-        for name, mark in found.items()
-        if not name.startswith(_ENDED) and mark > found.get(f"{_ENDED}{name}", 0)
-    }
-
-
-async def mark_restored(connection: "redis.asyncio.Redis") -> None:
-    """Mark the data set as restored from a backup, so that the router reconciles it before it opens anything.
-
-    For restore tools. The router need not run: the mark is part of the data.
-    """
-    marker: Any = connection
-    async with client.translate_errors():
-        await marker.hsetnx(keys.MARKER, "id", "restored")
-        await marker.hset(keys.MARKER, "restored", 1)
 
 
 _decode = msgspec.msgpack.Decoder(Orphan).decode

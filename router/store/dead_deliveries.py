@@ -2,10 +2,9 @@
 
 from typing import Any, NamedTuple
 
-import redis.asyncio
-
 from router.domain.times import Timestamp
-from router.store import client, codec, errors, keys, scripts
+from router.store import client, codec, errors, keys
+from router.store.connection import Connection
 
 
 class DeadDelivery(NamedTuple):
@@ -20,9 +19,9 @@ class DeadDelivery(NamedTuple):
 class DeadDeliveries:
     """All dead deliveries."""
 
-    def __init__(self, connection: "redis.asyncio.Redis") -> None:
-        self._connection = connection
-        self._scripts = scripts.Scripts(connection)
+    def __init__(self, connection: Connection) -> None:
+        self._redis = connection.redis
+        self._scripts = connection.scripts
 
     async def read(self, begin: str = "-", most: int | None = None) -> list[DeadDelivery]:
         """Return dead deliveries, oldest first:
@@ -30,7 +29,7 @@ class DeadDeliveries:
         all of them, or ``most`` from the stream ID ``begin`` (``(ID``: after it).
         """
         async with client.translate_errors():
-            entries: Any = await self._connection.xrange(keys.DEAD, min=begin, count=most)
+            entries: Any = await self._redis.xrange(keys.DEAD, min=begin, count=most)
         return [
             DeadDelivery(
                 identity.decode(),
@@ -44,12 +43,12 @@ class DeadDeliveries:
     async def size(self) -> int:
         """Return the number of dead deliveries."""
         async with client.translate_errors():
-            return int(await self._connection.xlen(keys.DEAD))
+            return int(await self._redis.xlen(keys.DEAD))
 
     async def newest(self) -> tuple[int, str]:
         """Return how many dead deliveries there are, and the ID of the newest; empty if there is none."""
         async with client.translate_errors():
-            pipeline = self._connection.pipeline(transaction=False)
+            pipeline = self._redis.pipeline(transaction=False)
             pipeline.xlen(keys.DEAD)
             pipeline.xrevrange(keys.DEAD, count=1)
             count, entries = await pipeline.execute()
@@ -63,7 +62,7 @@ class DeadDeliveries:
     async def discard(self, identity: str) -> bool:
         """Delete a delivery. Return False if it no longer exists."""
         async with client.translate_errors():
-            return bool(await self._connection.xdel(keys.DEAD, identity))
+            return bool(await self._redis.xdel(keys.DEAD, identity))
 
 
 def _body(fields: dict[bytes, bytes]) -> bytes:

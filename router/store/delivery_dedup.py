@@ -3,9 +3,8 @@
 import hashlib
 from typing import Any
 
-import redis.asyncio
-
 from router.store import client, keys
+from router.store.connection import Connection
 
 LIFE_SECONDS = 24 * 60 * 60
 
@@ -16,19 +15,19 @@ class DeliveryIds:
     An ID is stored after its delivery, never before: if the delivery was not stored, the sender's retry is accepted.
     """
 
-    def __init__(self, connection: "redis.asyncio.Redis") -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection) -> None:
+        self._redis = connection.redis
 
     async def find(self, source: str, name: str) -> str:
         """Return our ID of the delivery with the sender's ID, or an empty string. Raises ``Unavailable``."""
         async with client.translate_errors():
-            found: Any = await self._connection.get(_key(source, name))
+            found: Any = await self._redis.get(_key(source, name))
         return str(found.decode()) if found else ""
 
     async def remember(self, source: str, name: str, delivery: str) -> None:
         """Store the ID of a stored delivery. Raises ``Unavailable``."""
         async with client.translate_errors():
-            await self._connection.set(_key(source, name), delivery, ex=LIFE_SECONDS)
+            await self._redis.set(_key(source, name), delivery, ex=LIFE_SECONDS)
 
 
 def _key(source: str, name: str) -> str:

@@ -5,12 +5,12 @@ import zlib
 from typing import Any
 
 import msgspec
-import redis.asyncio
 
 from router.domain import rule_files
 from router.domain.times import Timestamp
 from router.domain.undecodable import Undecodable
 from router.store import client, errors, keys
+from router.store.connection import Connection
 
 MOST_BYTES = 8 * 1024 * 1024  # Maximum size of all files before compression.
 
@@ -24,13 +24,13 @@ class TooLarge(Exception):
 class GoodRules:
     """The rule files that any process has loaded successfully last."""
 
-    def __init__(self, connection: "redis.asyncio.Redis") -> None:
-        self._connection: Any = connection
+    def __init__(self, connection: Connection) -> None:
+        self._redis: Any = connection.redis
 
     async def version(self) -> str:
         """Return the version of the stored rules; empty if none are stored."""
         async with client.translate_errors():
-            held = await self._connection.hget(keys.GOOD_RULES, "v")
+            held = await self._redis.hget(keys.GOOD_RULES, "v")
         return held.decode() if held else ""
 
     async def save(self, accepted: rule_files.RuleFiles) -> None:
@@ -41,12 +41,12 @@ class GoodRules:
         packed = await asyncio.to_thread(zlib.compress, msgspec.msgpack.encode(dict(accepted.files)))
         fields = {"v": accepted.version, "at": accepted.kept_at, "d": packed}
         async with client.translate_errors():
-            await self._connection.hset(keys.GOOD_RULES, mapping=fields)
+            await self._redis.hset(keys.GOOD_RULES, mapping=fields)
 
     async def read(self) -> rule_files.RuleFiles | None:
         """Return the stored rule files, or None. Raises ``UnreadableDocument`` and ``Unavailable``."""
         async with client.translate_errors():
-            version, at, packed = await self._connection.hmget(keys.GOOD_RULES, "v", "at", "d")
+            version, at, packed = await self._redis.hmget(keys.GOOD_RULES, "v", "at", "d")
         if packed is None:
             return None
         try:

@@ -2,10 +2,9 @@
 
 from typing import Any, NamedTuple
 
-import redis.asyncio
-
 from router.domain.times import Timestamp
-from router.store import client, cluster, keys
+from router.store import client, keys
+from router.store.connection import Connection
 
 FULL_AT = 0.75  # Share of maxmemory above which nothing is accepted, so that accepted deliveries can be processed.
 
@@ -20,8 +19,9 @@ class PendingCounts(NamedTuple):
 class Health:
     """Queries about the store. Each takes one round trip to every primary."""
 
-    def __init__(self, connection: "redis.asyncio.Redis") -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection) -> None:
+        self._redis: Any = connection.redis
+        self._topology = connection.topology
 
     async def ping(self) -> None:
         """Return if the store responds. Raises ``Unavailable`` otherwise."""
@@ -49,7 +49,7 @@ class Health:
     async def pending_counts(self) -> PendingCounts:
         """Return what waits for an operator."""
         async with client.translate_errors():
-            pipeline = self._connection.pipeline(transaction=False)
+            pipeline = self._redis.pipeline(transaction=False)
             pipeline.xlen(keys.QUARANTINE)
             pipeline.xlen(keys.DEAD)
             quarantined, dead = await pipeline.execute()
@@ -58,25 +58,24 @@ class Health:
     async def record_heartbeat(self, worker: str, now: Timestamp) -> None:
         """Record a worker's heartbeat at ``now`` (microseconds)."""
         async with client.translate_errors():
-            await self._connection.zadd(keys.WORKERS, {worker: now})
+            await self._redis.zadd(keys.WORKERS, {worker: now})
 
     async def remove_worker(self, worker: str) -> None:
         """Remove a worker that has stopped on purpose."""
         async with client.translate_errors():
-            await self._connection.zrem(keys.WORKERS, worker)
+            await self._redis.zrem(keys.WORKERS, worker)
 
     async def expire_workers(self, before: int) -> None:
         """Remove the workers whose last heartbeat was before this time (microseconds)."""
         async with client.translate_errors():
-            await self._connection.zremrangebyscore(keys.WORKERS, "-inf", f"({before}")
+            await self._redis.zremrangebyscore(keys.WORKERS, "-inf", f"({before}")
 
     async def latest_heartbeat(self) -> Timestamp:
         """Return the time of the newest heartbeat of any worker (microseconds); 0 if there is none."""
         async with client.translate_errors():
-            newest = await self._connection.zrange(keys.WORKERS, 0, 0, desc=True, withscores=True)
+            newest = await self._redis.zrange(keys.WORKERS, 0, 0, desc=True, withscores=True)
         return Timestamp(int(newest[0][1]) if newest else 0)
 
     async def _each(self, *command: str) -> list[Any]:
         """Yield the response of each primary."""
-        connection: Any = self._connection
-        return [await connection.execute_command(*command, **at) for at in await cluster.primaries(connection)]
+        return [await self._redis.execute_command(*command, **at) for at in await self._topology.primaries()]

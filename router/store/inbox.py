@@ -6,12 +6,12 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-import redis.asyncio
 from redis import exceptions
 
 from router.domain import deliveries
 from router.domain.times import Timestamp
-from router.store import client, codec, errors, keys, replica_acks, scripts
+from router.store import client, codec, errors, keys
+from router.store.connection import Connection
 
 MOST_IN_FLIGHT = 4096  # Requests that may wait for the store; further requests are refused.
 COMMITS_AT_ONCE = 2  # While the server processes one commit, the next one is prepared.
@@ -45,21 +45,18 @@ _Waiting = tuple[_Entry, "asyncio.Future[None]"]
 
 
 class Inbox:
-    """The webhook server's side. Requests that arrive during a commit share the next one."""
+    """Accepts deliveries. Those that arrive during a commit share the next one."""
 
-    def __init__(self, connection: "redis.asyncio.Redis") -> None:
-        self._connection = connection
-        self._scripts = scripts.Scripts(connection)
-        self._writer = replica_acks.DurableWriter(connection)
+    def __init__(self, connection: Connection) -> None:
+        self._redis = connection.redis
+        self._scripts = connection.scripts
+        self._writer = connection.writer
         self._waiting: list[_Waiting] = []
         self._commits: set[asyncio.Task[None]] = set()
         self._committing = 0
-        self.refusing = ""  # Why nothing is accepted now. Set by the task that watches the store's memory.
 
     async def accept(self, delivery: deliveries.Delivery, body: bytes) -> None:
         """Return when the delivery is stored. Raises ``Unavailable`` if it isn't; the sender must be told to retry."""
-        if self.refusing:
-            raise errors.Unavailable(self.refusing, 30)
         if len(self._waiting) >= MOST_IN_FLIGHT:
             raise errors.Unavailable("too many deliveries wait for Redis", 1)
         is_slow = len(body) > SLOW_BYTES
@@ -123,10 +120,35 @@ class Inbox:
         if self._writer.is_required:
             await self._writer.write(keys.INBOX, commands)
             return
-        pipeline = self._connection.pipeline(transaction=False)
+        pipeline = self._redis.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)
         await pipeline.execute()
+
+    async def depth(self) -> tuple[int, int]:
+        """Return how many deliveries wait, and when the oldest was accepted.
+
+        The time is in microseconds since the epoch, 0 if none waits.
+        """
+        async with client.translate_errors():
+            length = await self._redis.xlen(keys.INBOX)
+            oldest: Any = await self._redis.xrange(keys.INBOX, count=1)
+        if not oldest:
+            return int(length), 0
+        return int(length), int(oldest[0][0].split(b"-")[0]) * 1000
+
+    async def last_accepted(self) -> tuple[Timestamp, int]:
+        """Return when a delivery was last accepted (microseconds since the epoch), and the total; 0 if unknown.
+
+        Servers before Redis 7 don't count entries.
+        """
+        async with client.translate_errors():
+            if not await self._redis.exists(keys.INBOX):
+                return Timestamp(0), 0
+            told: Any = await self._redis.xinfo_stream(keys.INBOX)
+        last = told["last-generated-id"]
+        moment = int((last.decode() if isinstance(last, bytes) else last).partition("-")[0])
+        return Timestamp(moment * 1000), int(told.get("entries-added") or 0)
 
 
 # Write the mark after the deliveries, so that its ID isn't older than theirs.
@@ -147,6 +169,21 @@ def _settle(group: list[_Waiting], error: errors.Unavailable | None) -> None:
             future.set_exception(errors.Unavailable(error.reason, error.retry_after_seconds))
 
 
+class LimitedInbox:
+    """The inbox for external senders: it refuses deliveries while the store is short of memory."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self.refusing = ""
+        """Why nothing is accepted now. Set by the task that watches the store's memory."""
+
+    async def accept(self, delivery: deliveries.Delivery, body: bytes) -> None:
+        """Return when the delivery is stored. Raises ``Unavailable`` if it isn't; the sender must be told to retry."""
+        if self.refusing:
+            raise errors.Unavailable(self.refusing, 30)
+        await self._inbox.accept(delivery, body)
+
+
 class InboxEntry(NamedTuple):
     """An inbox entry: its ID, the encoded delivery, and the bytes that it takes in memory, including the body."""
 
@@ -158,18 +195,16 @@ class InboxEntry(NamedTuple):
 class InboxReader:
     """The worker's side: read a batch, fold it, and then acknowledge it."""
 
-    def __init__(
-        self, connection: "redis.asyncio.Redis", consumer: str, *, life: str = "", archives: bool = False
-    ) -> None:
+    def __init__(self, connection: Connection, consumer: str, *, life: str = "", archives: bool = False) -> None:
         """``life`` distinguishes this process from earlier ones of the same name.
 
         ``archives``: archive acknowledged deliveries.
         """
-        self._writer = replica_acks.DurableWriter(connection)
+        self._writer = connection.writer
         self._life = life or consumer
-        self._connection = connection
+        self._redis = connection.redis
         self._archives = archives
-        self._scripts = scripts.Scripts(connection)
+        self._scripts = connection.scripts
         self._consumer = consumer
         self._claim_from: Any = b"0-0"
         self._read_until = 0  # Milliseconds in the ID of the newest entry read.
@@ -179,7 +214,7 @@ class InboxReader:
         """Create the consumer group if it doesn't exist. It begins at the first entry."""
         async with client.translate_errors():
             try:
-                await self._connection.xgroup_create(keys.INBOX, keys.GROUP, id="0", mkstream=True)
+                await self._redis.xgroup_create(keys.INBOX, keys.GROUP, id="0", mkstream=True)
             except exceptions.ResponseError as error:
                 if "BUSYGROUP" not in str(error):
                     raise
@@ -192,7 +227,7 @@ class InboxReader:
         count = min(count, FEW) if await self._large_ahead() else count
         async with client.translate_errors(client.PATIENCE_SECONDS + (block_ms or 0) / 1000):
             try:
-                answer = await self._connection.xreadgroup(
+                answer = await self._redis.xreadgroup(
                     keys.GROUP, self._consumer, {keys.INBOX: ">"}, count=count, block=block_ms
                 )
             except exceptions.ResponseError as error:
@@ -207,7 +242,7 @@ class InboxReader:
 
     async def _large_ahead(self) -> bool:
         async with client.translate_errors():
-            newest: Any = await self._connection.xrevrange(keys.LARGE, count=1)
+            newest: Any = await self._redis.xrevrange(keys.LARGE, count=1)
         return bool(newest) and _milliseconds(newest[0][0]) >= self._read_until
 
     @property
@@ -218,7 +253,7 @@ class InboxReader:
     async def take_over(self, count: int, idle_ms: int) -> list[InboxEntry]:
         """Claim entries that another worker read more than ``idle_ms`` ago and never acknowledged."""
         async with client.translate_errors():
-            answer = await self._connection.xautoclaim(
+            answer = await self._redis.xautoclaim(
                 keys.INBOX, keys.GROUP, self._consumer, idle_ms, start_id=self._claim_from, count=count
             )
         self._claim_from = answer[0]
@@ -240,7 +275,7 @@ class InboxReader:
     async def own_pending(self, count: int) -> list[InboxEntry]:
         """Return entries that a consumer of this name read before a crash and never acknowledged."""
         async with client.translate_errors():
-            answer = await self._connection.xreadgroup(keys.GROUP, self._consumer, {keys.INBOX: "0"}, count=count)
+            answer = await self._redis.xreadgroup(keys.GROUP, self._consumer, {keys.INBOX: "0"}, count=count)
         return _entries(answer)
 
     async def record_redelivery(self, entry: InboxEntry) -> int:
@@ -258,7 +293,7 @@ class InboxReader:
     async def clear_redeliveries(self, entry: InboxEntry) -> None:
         """Reset the count: processing of this entry has finished."""
         async with client.translate_errors():
-            command: Any = self._connection.hdel(keys.SUSPECTS, entry.id.decode())
+            command: Any = self._redis.hdel(keys.SUSPECTS, entry.id.decode())
             await command
 
     async def overtaken_at(self, entries: Sequence[InboxEntry]) -> Timestamp:
@@ -269,11 +304,11 @@ class InboxReader:
         """
         order = sorted((_position(entry.id), entry.id) for entry in entries)
         first, newest = order[0], order[-1]
-        waiting = await _pending(self._connection)
+        waiting = await self._pending()
         if not waiting["pending"] or _position(waiting["min"]) > newest[0]:
             return Timestamp(0)
         names = [one["name"] for one in waiting["consumers"]]
-        pipeline = self._connection.pipeline(transaction=False)
+        pipeline = self._redis.pipeline(transaction=False)
         for name in names:
             # Entries that this worker is acknowledging now are already folded.
             own = name == self._consumer.encode()
@@ -315,7 +350,7 @@ class InboxReader:
                 ]
                 await self._scripts.run_all("acknowledge", calls)
                 return
-            pipeline = self._connection.pipeline(transaction=False)
+            pipeline = self._redis.pipeline(transaction=False)
             pipeline.xack(keys.INBOX, keys.GROUP, *identities)
             pipeline.xdel(keys.INBOX, *identities)
             await pipeline.execute()
@@ -324,6 +359,16 @@ class InboxReader:
         """Move an entry that can't be processed to the dead deliveries, unchanged."""
         async with client.translate_errors():
             await self._scripts.run("move_to_dead_letters", [keys.INBOX, keys.DEAD], [keys.GROUP, entry.id, reason])
+
+    async def _pending(self) -> Any:
+        """Return how many entries are pending, the first of them, and the pending counts by consumer."""
+        async with client.translate_errors():
+            try:
+                return await self._redis.xpending(keys.INBOX, keys.GROUP)
+            except exceptions.ResponseError as error:
+                if "NOGROUP" not in str(error):
+                    raise
+                return {"pending": 0, "min": None, "max": None, "consumers": []}
 
 
 def _entries(answer: Any) -> list[InboxEntry]:
@@ -351,38 +396,3 @@ def _position(identity: bytes | str) -> tuple[int, int]:
     """Split an entry ID into the milliseconds at which it was accepted and a sequence number."""
     moment, _, number = (identity.decode() if isinstance(identity, bytes) else identity).partition("-")
     return int(moment), int(number)
-
-
-async def _pending(connection: "redis.asyncio.Redis") -> Any:
-    """Return how many entries are pending, the first of them, and the pending counts by consumer."""
-    async with client.translate_errors():
-        try:
-            return await connection.xpending(keys.INBOX, keys.GROUP)
-        except exceptions.ResponseError as error:
-            if "NOGROUP" not in str(error):
-                raise
-            return {"pending": 0, "min": None, "max": None, "consumers": []}
-
-
-async def depth(connection: "redis.asyncio.Redis") -> tuple[int, int]:
-    """Return how many deliveries wait, and when the oldest was accepted (microseconds since the epoch, 0 if none)."""
-    async with client.translate_errors():
-        length = await connection.xlen(keys.INBOX)
-        oldest: Any = await connection.xrange(keys.INBOX, count=1)
-    if not oldest:
-        return int(length), 0
-    return int(length), int(oldest[0][0].split(b"-")[0]) * 1000
-
-
-async def last_accepted(connection: "redis.asyncio.Redis") -> tuple[Timestamp, int]:
-    """Return when a delivery was last accepted (microseconds since the epoch), and the total; 0 if unknown.
-
-    Servers before Redis 7 don't count entries.
-    """
-    async with client.translate_errors():
-        if not await connection.exists(keys.INBOX):
-            return Timestamp(0), 0
-        told: Any = await connection.xinfo_stream(keys.INBOX)
-    last = told["last-generated-id"]
-    moment = int((last.decode() if isinstance(last, bytes) else last).partition("-")[0])
-    return Timestamp(moment * 1000), int(told.get("entries-added") or 0)

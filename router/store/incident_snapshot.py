@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import redis.asyncio
-
 from router.domain import inhibition, publications, times
 from router.domain.times import Timestamp
-from router.store import client, codec, damage, errors, incidents, keys, scripts
+from router.store import client, codec, damage, errors, incidents, keys
+from router.store.connection import Connection
+from router.store.incidents import Incidents
 from router.store.publications import Publications
 
 _FRESH = times.SECOND
@@ -44,13 +44,14 @@ class SnapshotCache:
 
     def __init__(
         self,
-        connection: "redis.asyncio.Redis",
-        documents: Publications,
+        connection: Connection,
+        incidents: Incidents,
+        publications: Publications,
         clock: Callable[[], Timestamp],
     ) -> None:
-        self._scripts = scripts.Scripts(connection)
-        self._store = incidents.Incidents(connection)
-        self._documents = documents
+        self._scripts = connection.scripts
+        self._incidents = incidents
+        self._publications = publications
         self._clock = clock
         self._reading = asyncio.Lock()
         self._known: dict[str, _CachedIncident] = {}
@@ -77,9 +78,9 @@ class SnapshotCache:
 
     async def _names(self, now: Timestamp) -> list[str]:
         """Return the keys of all incidents, and of incidents of which only publications remain."""
-        names = set(await self._store.names())
+        names = set(await self._incidents.names())
         if now - self._left_at > _LEFT:
-            self._left = {name for name in await self._documents.names() if not inhibition.is_key(name)}
+            self._left = {name for name in await self._publications.names() if not inhibition.is_key(name)}
             self._left_at = now
         return sorted(names | self._left)
 

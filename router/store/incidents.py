@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import redis.asyncio
-
 from router.domain import identity, incidents, inhibition, timeline, timing
 from router.domain.times import Timestamp
 from router.store import (
@@ -16,9 +14,8 @@ from router.store import (
     incident_cache,
     incident_lists,
     keys,
-    replica_acks,
-    scripts,
 )
+from router.store.connection import Connection
 
 NOT_A_HASH = b"x"  # Scripts return this instead of a version if the key has a wrong type.
 _KEEPS_NONE = -1  # Stands for a time to live: the document has none and keeps none.
@@ -50,16 +47,16 @@ class Change(NamedTuple):
 class Incidents:
     """All incidents, in shards.
 
-    ``remembered`` is the approximate number of alerts whose incidents stay decoded in a cache. Their versions are
+    ``cached_alerts`` is the approximate number of alerts whose incidents stay decoded in a cache. Their versions are
     checked on each read.
     """
 
-    def __init__(self, connection: "redis.asyncio.Redis", *, remembered: int = 0) -> None:
-        self._writer = replica_acks.DurableWriter(connection)
-        self._connection = connection
-        self._scripts = scripts.Scripts(connection)
-        self._known = incident_cache.IncidentCache(remembered)
-        self.owners = alert_owners.AlertOwners(lambda: self._scripts)
+    def __init__(self, connection: Connection, *, cached_alerts: int = 0) -> None:
+        self._writer = connection.writer
+        self._redis = connection.redis
+        self._scripts = connection.scripts
+        self._known = incident_cache.IncidentCache(cached_alerts)
+        self.owners = alert_owners.AlertOwners(connection)
 
     async def read(self, names: Iterable[str], problems: dict[str, str] | None = None) -> dict[str, StoredIncident]:
         """Read incidents by key. An incident that doesn't exist is returned as closed and empty, with version 0.
@@ -187,7 +184,7 @@ class Incidents:
 
     async def timeline(self, name: str) -> list[timeline.Event]:
         """Return the timeline of an incident, oldest event first."""
-        pipeline = self._connection.pipeline(transaction=False)
+        pipeline = self._redis.pipeline(transaction=False)
         pipeline.hget(keys.incident(name), "e")
         pipeline.xrange(keys.timeline(name))
         async with client.translate_errors():

@@ -2,16 +2,15 @@
 
 from collections.abc import AsyncIterator, Callable
 
-import redis.asyncio
-
 from router.domain import identity
-from router.store import alert_owners, codec, errors, incident_lists, incidents, keys, scripts
+from router.store import alert_owners, codec, errors, incident_lists, incidents, keys
+from router.store.connection import Connection
 
 _CHUNK = 1000
 _DOCUMENTS_AT_ONCE = 100
 
 
-async def list_incidents_and_gather_homes(connection: "redis.asyncio.Redis") -> None:
+async def list_incidents_and_gather_homes(connection: Connection) -> None:
     """Migrate from version 1 to 2: index incidents and publications by shard, and gather alert owners in hashes.
 
     Version 1 had one key per alert, ``ir:{sN}:home:IDENTITY``, which expires within 30 days.
@@ -19,25 +18,25 @@ async def list_incidents_and_gather_homes(connection: "redis.asyncio.Redis") -> 
     for pattern, listed in (("ir:{s*}:incident:*", keys.incidents), ("ir:{s*}:publications:*", keys.published)):
         async for names in _chunks(connection, pattern):
             await _list(connection, names, listed)
-    store = incidents.Incidents(connection)
+    owners = alert_owners.AlertOwners(connection)
     async for names in _chunks(connection, "ir:{s*}:home:*"):
-        pipeline = connection.pipeline(transaction=False)
+        pipeline = connection.redis.pipeline(transaction=False)
         for name in names:
             pipeline.get(name)
         found = await pipeline.execute()
         alerts = map(keys.incident_key, names)
         claims = {alert: alert_owners.Claim(home.decode()) for alert, home in zip(alerts, found, strict=True) if home}
-        await store.owners.claim(claims)
+        await owners.claim(claims)
 
 
-async def _list(connection: "redis.asyncio.Redis", names: list[str], listed: Callable[[int], str]) -> None:
+async def _list(connection: Connection, names: list[str], listed: Callable[[int], str]) -> None:
     """Add the incident keys of documents to the indexes of their shards."""
-    pipeline = connection.pipeline(transaction=False)
+    pipeline = connection.redis.pipeline(transaction=False)
     for name in names:
         pipeline.pttl(name)
     lives = await pipeline.execute()
-    seconds, _ = await connection.time()
-    pipeline = connection.pipeline(transaction=False)
+    seconds, _ = await connection.redis.time()
+    pipeline = connection.redis.pipeline(transaction=False)
     for name, life in zip(names, lives, strict=True):
         if life != _GONE:
             score = "inf" if life < 0 else seconds * 1000 + life
@@ -46,20 +45,20 @@ async def _list(connection: "redis.asyncio.Redis", names: list[str], listed: Cal
     await pipeline.execute()
 
 
-async def name_incidents(connection: "redis.asyncio.Redis") -> None:
+async def name_incidents(connection: Connection) -> None:
     """Migrate from version 2 to 3: index incidents by key and reference, so that prefixes can be found."""
     names = await incidents.Incidents(connection).names()
     for first in range(0, len(names), _CHUNK):
         await _name(connection, names[first : first + _CHUNK])
 
 
-async def _name(connection: "redis.asyncio.Redis", names: list[str]) -> None:
-    pipeline = connection.pipeline(transaction=False)
+async def _name(connection: Connection, names: list[str]) -> None:
+    pipeline = connection.redis.pipeline(transaction=False)
     for name in names:
         pipeline.hget(keys.incident(name), "d")
     # A damaged document doesn't prevent others from being indexed.
     packed = await pipeline.execute(raise_on_error=False)
-    pipeline = connection.pipeline(transaction=False)
+    pipeline = connection.redis.pipeline(transaction=False)
     for name, data in zip(names, packed, strict=True):
         reference = _reference(data)
         members = [f"k:{name}\0{reference}"] + [f"r:{reference}\0{name}"] * bool(reference)
@@ -76,21 +75,21 @@ def _reference(data: object) -> str:
     return identity.reference(episode) if episode else ""
 
 
-async def allow_compression(_: "redis.asyncio.Redis") -> None:
+async def allow_compression(_: Connection) -> None:
     """Migrate from version 3 to 4: change nothing, since all versions' deliveries can be read.
 
     Only the version changes, so that workers that can't read compressed deliveries stop.
     """
 
 
-async def nest_incidents(connection: "redis.asyncio.Redis") -> None:
+async def nest_incidents(connection: Connection) -> None:
     """Migrate from version 4 to 5: rewrite incidents whose parts are fields of the incident.
 
     An incident that changes during the migration is skipped. Its next change rewrites it, and until then it can be
     read.
     """
     store = incidents.Incidents(connection)
-    names = await incident_lists.read_names(scripts.Scripts(connection), keys.incidents, keys.names)
+    names = await incident_lists.read_names(connection.scripts, keys.incidents, keys.names)
     for first in range(0, len(names), _DOCUMENTS_AT_ONCE):
         # A damaged document is reported and left as it is.
         stored = await store.read(names[first : first + _DOCUMENTS_AT_ONCE], {})
@@ -101,10 +100,10 @@ async def nest_incidents(connection: "redis.asyncio.Redis") -> None:
 _GONE = -2  # PTTL returns this for a key that doesn't exist.
 
 
-async def _chunks(connection: "redis.asyncio.Redis", pattern: str) -> AsyncIterator[list[str]]:
+async def _chunks(connection: Connection, pattern: str) -> AsyncIterator[list[str]]:
     """Yield the names of all keys that match a pattern in batches, with possible duplicates."""
     names: list[str] = []
-    async for name in connection.scan_iter(pattern, count=_CHUNK):
+    async for name in connection.redis.scan_iter(pattern, count=_CHUNK):
         names.append(name.decode())
         if len(names) >= _CHUNK:
             yield names

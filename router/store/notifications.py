@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-import redis.asyncio
 
 from router.domain import announcements, events, notification, router_state, times
 from router.domain.times import Timestamp
 from router.domain.undecodable import Undecodable
-from router.store import client, damage, keys, scripts
+from router.store import client, damage, keys
+from router.store.connection import Connection
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_announced = msgspec.msgpack.Decoder(announcements.Announced).decode
@@ -39,15 +39,15 @@ class Lease(NamedTuple):
 class Notifications:
     """The events of all subjects."""
 
-    def __init__(self, connection: "redis.asyncio.Redis", *, lease_seconds: float = 30.0) -> None:
-        self._connection = connection
-        self._scripts = scripts.Scripts(connection)
+    def __init__(self, connection: Connection, *, lease_seconds: float = 30.0) -> None:
+        self._redis = connection.redis
+        self._scripts = connection.scripts
         self._lease = times.from_seconds(lease_seconds)
 
     async def announced(self, subject: str) -> bytes:
         """Read the announced state of a subject, packed; empty if there is none."""
         async with client.translate_errors():
-            answer: Any = self._connection.hget(keys.notifications(subject), "s")
+            answer: Any = self._redis.hget(keys.notifications(subject), "s")
             return await answer or b""
 
     async def announce(
@@ -69,7 +69,7 @@ class Notifications:
         """Read the events of a subject with sequence numbers above ``after``, in order."""
         async with client.translate_errors():
             start = f"({max(after, 0)}-{2**64 - 1}"
-            entries: Any = await self._connection.xrange(keys.events(subject), min=start, count=most)
+            entries: Any = await self._redis.xrange(keys.events(subject), min=start, count=most)
         found = []
         for identity, fields in entries:
             try:
@@ -110,9 +110,9 @@ class Notifications:
         names = [keys.notifications(subject), keys.notify(subject)]
         while True:
             async with client.translate_errors():
-                answer: Any = self._connection.hget(keys.notifications(subject), "d")
+                answer: Any = self._redis.hget(keys.notifications(subject), "d")
                 packed = await answer or b""
-                seconds, micros = await self._connection.time()
+                seconds, micros = await self._redis.time()
             progress = _progress(subject, packed)
             again = notification.Progress(sequence, rewound_at=Timestamp(seconds * 1_000_000 + micros))
             state = progress[name].state if name in progress else {}
@@ -124,7 +124,7 @@ class Notifications:
     async def wake(self, subject: str) -> None:
         """Have a subject's events delivered now."""
         async with client.translate_errors():
-            await self._connection.zadd(keys.notify(subject), {subject: 0})
+            await self._redis.zadd(keys.notify(subject), {subject: 0})
 
 
 def unpack_announced(data: bytes) -> announcements.Announced | None:

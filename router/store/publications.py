@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import redis.asyncio
 from redis import exceptions
 
 from router.domain import incidents, publications, timeline, times
 from router.domain.times import Duration, Timestamp
-from router.store import client, codec, damage, errors, incident_lists, keys, scripts
+from router.store import client, codec, damage, errors, incident_lists, keys
+from router.store.connection import Connection
 from router.telemetry import log, metrics
 
 _AT_ONCE = 500  # Incidents per round trip when all publications are read.
@@ -104,9 +104,9 @@ def _lease(now: Timestamp, answer: Sequence[Any]) -> Lease | None:
 class Publications:
     """The publications of all incidents, in shards."""
 
-    def __init__(self, connection: "redis.asyncio.Redis", *, lease_seconds: float) -> None:
-        self._connection = connection
-        self._scripts = scripts.Scripts(connection)
+    def __init__(self, connection: Connection, *, lease_seconds: float) -> None:
+        self._redis = connection.redis
+        self._scripts = connection.scripts
         self._lease = times.from_seconds(lease_seconds)
         self._seen_at: dict[int, Timestamp] = {}
 
@@ -129,8 +129,8 @@ class Publications:
                 leases.append(lease)
             elif not _is_text(one[0]):
                 async with client.translate_errors():
-                    await self._connection.zrem(keys.timers(shard), one[0])
-                    await self._connection.zrem(keys.published(shard), one[0])
+                    await self._redis.zrem(keys.timers(shard), one[0])
+                    await self._redis.zrem(keys.published(shard), one[0])
         return leases
 
     def _note_time(self, shard: int, now: Timestamp) -> None:
@@ -148,7 +148,7 @@ class Publications:
         """
         try:
             async with client.translate_errors():
-                answer: Any = self._connection.hget(keys.publications(name), "d")
+                answer: Any = self._redis.hget(keys.publications(name), "d")
                 packed = await answer
             return codec.unpack_publications(packed or b"")
         except errors.WrongType as error:
@@ -162,7 +162,7 @@ class Publications:
         Those that can't be decoded are logged and left out.
         """
         async with client.translate_errors():
-            pipeline = self._connection.pipeline(transaction=False)
+            pipeline = self._redis.pipeline(transaction=False)
             for name in names:
                 pipeline.hget(keys.publications(name), "d")
             found = await pipeline.execute(raise_on_error=False)
@@ -214,7 +214,7 @@ class Publications:
     async def mend(self) -> None:
         """Move aside the singleton keys that have a wrong type."""
         async with client.translate_errors():
-            await damage.repair(self._connection, keys.TYPES)
+            await damage.repair(self._redis, keys.TYPES)
 
     async def wake_all(self) -> int:
         """Make every incident that has publications due now. Return their number."""

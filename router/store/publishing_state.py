@@ -9,11 +9,11 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import msgspec
-import redis.asyncio
 
 from router.domain.times import Duration, Timestamp
 from router.domain.undecodable import Undecodable
-from router.store import client, damage, errors, keys, replica_acks, scripts
+from router.store import client, damage, errors, keys
+from router.store.connection import Connection
 
 FreezeState = Literal["active", "frozen"]
 GuardState = Literal["ok", "tripped"]
@@ -84,16 +84,16 @@ def _unpack(data: bytes) -> Stop:
 class PublishingControls:
     """Reads and changes the freeze and the guard."""
 
-    def __init__(self, connection: "redis.asyncio.Redis") -> None:
-        self._connection = connection
-        self._writer = replica_acks.DurableWriter(connection)
-        self._scripts = scripts.Scripts(connection)
+    def __init__(self, connection: Connection) -> None:
+        self._redis = connection.redis
+        self._writer = connection.writer
+        self._scripts = connection.scripts
 
     async def read(self) -> State:
         """Return the state now."""
         try:
             async with client.translate_errors():
-                answer: Any = self._connection.hgetall(keys.GATE)
+                answer: Any = self._redis.hgetall(keys.GATE)
                 found = {name.decode(errors="replace"): _unpack(data) for name, data in (await answer).items()}
         except errors.WrongType:
             # Whether publishing was frozen is unknown, so it is.

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
-import redis.asyncio
 from redis import exceptions
 
 from router.domain.times import Timestamp
-from router.store import client, damage, keys, replica_acks, scripts, stream_pages, unreadable_deliveries
+from router.store import client, damage, keys, stream_pages, unreadable_deliveries
+from router.store.connection import Connection
 from router.telemetry import log, metrics
 
 MAX_BODIES = 10_000  # Maximum number of bodies.
@@ -37,11 +37,11 @@ class Quarantine:
     senders would be refused.
     """
 
-    def __init__(self, connection: "redis.asyncio.Redis", *, most_bytes: int = MOST_BYTES) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, *, most_bytes: int = MOST_BYTES) -> None:
+        self._redis = connection.redis
         self._most_bytes = most_bytes
-        self._scripts = scripts.Scripts(connection)
-        self._writer = replica_acks.DurableWriter(connection)
+        self._scripts = connection.scripts
+        self._writer = connection.writer
         self._unreadable = unreadable_deliveries.UnreadableCounts(connection)
 
     async def count_refused(self, source: str, problem: str, now: Timestamp) -> None:
@@ -61,9 +61,9 @@ class Quarantine:
         async with client.translate_errors():
             packed = itertools.chain(*fields.items())
             identity: Any = await self._writer.run("XADD", keys.QUARANTINE, "*", *packed)
-            length: int = await self._connection.xlen(keys.QUARANTINE)
+            length: int = await self._redis.xlen(keys.QUARANTINE)
             if length > MAX_BODIES:
-                dropped: Any = await self._connection.xtrim(keys.QUARANTINE, maxlen=MAX_BODIES, approximate=False)
+                dropped: Any = await self._redis.xtrim(keys.QUARANTINE, maxlen=MAX_BODIES, approximate=False)
                 _dropped(int(dropped), most=MAX_BODIES)
             removed, _ = await self._scripts.run("evict_entries", [keys.QUARANTINE], [self._most_bytes])
             _dropped(int(removed), most_bytes=self._most_bytes)
@@ -74,7 +74,7 @@ class Quarantine:
         if fullness <= SHORT_OF_MEMORY:
             return False
         async with client.translate_errors():
-            size = int(await self._connection.memory_usage(keys.QUARANTINE, samples=0) or 0)
+            size = int(await self._redis.memory_usage(keys.QUARANTINE, samples=0) or 0)
             removed, _ = await self._scripts.run("evict_entries", [keys.QUARANTINE], [size // 2])
         _dropped(int(removed), fullness=fullness)
         return bool(removed)
@@ -83,7 +83,7 @@ class Quarantine:
         """Return the body with this ID, or None."""
         async with client.translate_errors():
             try:
-                entries: Any = await self._connection.xrange(keys.QUARANTINE, identity, identity)
+                entries: Any = await self._redis.xrange(keys.QUARANTINE, identity, identity)
             except exceptions.ResponseError:  # Not a stream ID, so no body has it.
                 return None
         return _read(*entries[0]) if entries else None
@@ -91,12 +91,12 @@ class Quarantine:
     async def discard(self, identity: str) -> None:
         """Delete a body that was retried or that an operator has handled."""
         async with client.translate_errors():
-            await self._connection.xdel(keys.QUARANTINE, identity)
+            await self._redis.xdel(keys.QUARANTINE, identity)
 
     async def size(self) -> int:
         """Return the number of bodies."""
         async with client.translate_errors():
-            return int(await self._connection.xlen(keys.QUARANTINE))
+            return int(await self._redis.xlen(keys.QUARANTINE))
 
     async def read(self, most: int = 100, before: str = "") -> list[Quarantined]:
         """Return the newest bodies, newest first; with ``before``, those older than this ID."""

@@ -2,10 +2,9 @@
 
 from typing import Any, NamedTuple
 
-import redis.asyncio
-
 from router.outbound import call_policy
-from router.store import client, errors, keys, scripts
+from router.store import client, errors, keys
+from router.store.connection import Connection
 
 OPENS = 0.2
 """The share of a quota that what opens an incident leaves for resolutions."""
@@ -24,9 +23,9 @@ class Pause(NamedTuple):
 class Quota:
     """The quota of one account. ``account`` identifies it and isn't secret; ``per_minute`` is the vendor's limit."""
 
-    def __init__(self, connection: "redis.asyncio.Redis", account: str, per_minute: int) -> None:
-        self._connection = connection
-        self._scripts = scripts.Scripts(connection)
+    def __init__(self, connection: Connection, account: str, per_minute: int) -> None:
+        self._redis = connection.redis
+        self._scripts = connection.scripts
         self._key = keys.quota(account)
         self._most = max(1.0, per_minute * SHARE)
 
@@ -70,9 +69,9 @@ class Quota:
         Tokens are reserved for resolutions, which may continue.
         """
         async with client.translate_errors():
-            answer: Any = self._connection.hmget(self._key, ["left", "at"])
+            answer: Any = self._redis.hmget(self._key, ["left", "at"])
             left, at = await answer
-            seconds, micros = await self._connection.time()
+            seconds, micros = await self._redis.time()
         if left is None or at is None:
             return 0.0
         passed = max(0.0, seconds + micros / 1_000_000 - int(at) / 1_000_000)

@@ -6,19 +6,7 @@ from typing import Any
 import redis.asyncio
 from redis import exceptions
 
-from router.store import cluster, connection_settings, errors, timed_client
-
-
-def require(connection: "redis.asyncio.Redis", durability: connection_settings.Durability) -> None:
-    """Require acknowledgements for all later writes through this client."""
-    _client(connection).durability = durability
-
-
-def _client(connection: "redis.asyncio.Redis") -> timed_client.Redis | timed_client.RedisCluster:
-    client: object = connection
-    if not isinstance(client, timed_client.Redis | timed_client.RedisCluster):
-        raise TypeError(f"{type(client).__name__} was not created by router.store.client.connect")
-    return client
+from router.store import cluster, connection_settings, errors
 
 
 class DurableWriter:
@@ -28,17 +16,22 @@ class DurableWriter:
     always`` has written to disk before it acknowledges.
     """
 
-    def __init__(self, connection: "redis.asyncio.Redis") -> None:
-        self._connection = connection
-        self._durability = _client(connection).durability
+    def __init__(
+        self,
+        client: "redis.asyncio.Redis",
+        topology: cluster.Topology,
+        durability: connection_settings.Durability,
+    ) -> None:
+        self._redis: Any = client
+        self._topology = topology
+        self._durability = durability
         self.is_required = bool(self._durability.replicas)
         """Whether any replica must acknowledge."""
 
     async def run(self, *command: Any) -> Any:
         """Run one command on the key that is its first argument, and return its response. Raises ``Unavailable``."""
         if not self.is_required:
-            connection: Any = self._connection
-            return await connection.execute_command(*command)
+            return await self._redis.execute_command(*command)
         return (await self.write(command[1], [command]))[0]
 
     async def write(self, key: str, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
@@ -50,15 +43,15 @@ class DurableWriter:
         try:
             return await self._write(key, commands)
         except exceptions.MovedError as error:
-            await cluster.follow_redirect(self._connection, error)
+            await self._topology.follow_redirect(error)
         try:
             return await self._write(key, commands)
         except exceptions.MovedError as error:  # The error message is that of the command.
             raise errors.Unavailable("the Redis Cluster is moving the slot of the write", 1) from error
 
     async def _write(self, key: str, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        at = await cluster.primary_of(self._connection, key)
-        pipeline: Any = self._connection.pipeline(transaction=False)
+        at = await self._topology.primary_of(key)
+        pipeline = self._redis.pipeline(transaction=False)
         for command in (*commands, ("WAIT", self._durability.replicas, int(self._durability.timeout_seconds * 1000))):
             pipeline.execute_command(*command, **at)
         # A redirected command would run on another connection than WAIT, which would then say nothing about it.
@@ -67,7 +60,7 @@ class DurableWriter:
         try:
             *answers, confirmed = await pipeline.execute(**options)
         except exceptions.ConnectionError:
-            await cluster.refresh_topology(self._connection)
+            await self._topology.refresh()
             raise
         if confirmed < self._durability.replicas:
             said = f"only {confirmed} of {self._durability.replicas} replicas acknowledged the write"

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-import redis.asyncio
-
 from router.store import client, keys
+from router.store.connection import Connection
 
 Outcome = Literal["approved", "edited", "dismissed", "over", "lapsed", "shadow", "automatic", "retracted"]
 """``over``: the incident ended before anyone acted. ``lapsed``: no one acted before its deadline. ``retracted``: an
@@ -17,22 +16,22 @@ _PREFIX = keys.counts("")
 class ReviewOutcomes:
     """The outcome counts of all rules."""
 
-    def __init__(self, connection: "redis.asyncio.Redis") -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection) -> None:
+        self._redis = connection.redis
 
     async def record(self, rule: str, outcome: Outcome) -> None:
         """Count one outcome. A crash may lose one: the counts are for operators, not for decisions."""
         async with client.translate_errors():
-            answer: Any = self._connection.hincrby(keys.counts(rule), outcome, 1)
+            answer: Any = self._redis.hincrby(keys.counts(rule), outcome, 1)
             await answer
 
     async def read(self) -> Mapping[str, Mapping[str, int]]:
         """Return the outcome counts by rule, sorted."""
         found: dict[str, Mapping[str, int]] = {}
         async with client.translate_errors():
-            names = sorted([key.decode() async for key in self._connection.scan_iter(keys.counts_of_all(), count=1000)])
+            names = sorted([key.decode() async for key in self._redis.scan_iter(keys.counts_of_all(), count=1000)])
             for name in names:
-                answer: Any = self._connection.hgetall(name)
+                answer: Any = self._redis.hgetall(name)
                 counted = await answer
                 found[name.removeprefix(_PREFIX)] = {
                     key.decode(): int(number) for key, number in counted.items() if number.isdigit()

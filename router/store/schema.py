@@ -5,14 +5,13 @@ A process migrates older data by the steps below, and refuses newer data.
 
 from collections.abc import Awaitable, Callable, Mapping
 
-import redis.asyncio
-
-from router.store import client, errors, keys, migrations, scripts
+from router.store import client, errors, keys, migrations
+from router.store.connection import Connection
 
 VERSION = 5
 _STEP_SECONDS = 600.0  # Time limit of a migration step, which scans all keys.
 
-Step = Callable[["redis.asyncio.Redis"], Awaitable[None]]
+Step = Callable[[Connection], Awaitable[None]]
 
 # Steps from each version to the next. Processes may run a step concurrently or again after a crash, and older processes
 # may still write until their next heartbeat. So a step adds what is missing and can be repeated.
@@ -27,11 +26,10 @@ STEPS: Mapping[int, Step] = {
 class Schema:
     """Compares the schema version of the data with the version of this program."""
 
-    def __init__(
-        self, connection: "redis.asyncio.Redis", *, version: int = VERSION, steps: Mapping[int, Step] = STEPS
-    ) -> None:
+    def __init__(self, connection: Connection, *, version: int = VERSION, steps: Mapping[int, Step] = STEPS) -> None:
         self._connection = connection
-        self._scripts = scripts.Scripts(connection)
+        self._redis = connection.redis
+        self._scripts = connection.scripts
         self._version = version
         self._steps = steps
 
@@ -54,22 +52,22 @@ class Schema:
         """Return the version of the data, 0 if there is none. Raises ``Unavailable``, as ``ensure`` does."""
         await self._ensure_not_restoring()
         async with client.translate_errors():
-            return int(await self._connection.get(keys.SCHEMA) or 0)
+            return int(await self._redis.get(keys.SCHEMA) or 0)
 
     async def begin_restore(self) -> None:
         """Prevent every process from using the data until ``end_restore``."""
         async with client.translate_errors():
-            await self._connection.set(keys.RESTORING, 1)
+            await self._redis.set(keys.RESTORING, 1)
 
     async def end_restore(self, version: int) -> None:
         """Record that the data are complete and have this version."""
         async with client.translate_errors():
-            await self._connection.set(keys.SCHEMA, version)
-            await self._connection.delete(keys.RESTORING)
+            await self._redis.set(keys.SCHEMA, version)
+            await self._redis.delete(keys.RESTORING)
 
     async def _ensure_not_restoring(self) -> None:
         async with client.translate_errors():
-            if await self._connection.exists(keys.RESTORING):
+            if await self._redis.exists(keys.RESTORING):
                 raise errors.Unavailable(
                     "a backup is being restored, or a restore was interrupted: wait for its end, or run "
                     "`incident-router restore --replace` again"

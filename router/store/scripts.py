@@ -94,9 +94,12 @@ class _Registered(dict[str, AsyncScript]):
 class Scripts:
     """The scripts, ready to run on one connection pool."""
 
-    def __init__(self, client: "redis.asyncio.Redis") -> None:
+    def __init__(
+        self, client: "redis.asyncio.Redis", topology: cluster.Topology, writer: replica_acks.DurableWriter
+    ) -> None:
         self._client = client
-        self._writer = replica_acks.DurableWriter(client)
+        self._topology = topology
+        self._writer = writer
         self._texts = _texts()
         self._scripts = _Registered(client, self._texts)
 
@@ -137,7 +140,7 @@ class Scripts:
         """Run a script once for each call, in one round trip. Return the responses in order."""
         if len(calls) == 1:
             return [await self.run(name, *calls[0])]
-        if cluster.cluster_of(self._client):
+        if self._topology.is_cluster:
             return await self._run_each(name, calls)
         script = self._scripts[name]
         pipeline = self._client.pipeline(transaction=False)
@@ -163,7 +166,7 @@ class Scripts:
         """
         if not self._writer.is_required:
             return await self.run_all(name, calls)
-        if cluster.cluster_of(self._client):
+        if self._topology.is_cluster:
             return await _all(self.run_confirmed(name, *call) for call in calls)
         return await self._at_one(name, calls)
 

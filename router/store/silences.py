@@ -3,13 +3,13 @@
 from typing import Any
 
 import msgspec
-import redis.asyncio
 
 from router.domain import times
 from router.domain.silences import Silence
 from router.domain.times import Duration, Timestamp
 from router.domain.undecodable import Undecodable
-from router.store import client, keys, replica_acks
+from router.store import client, keys
+from router.store.connection import Connection
 from router.telemetry import log
 
 KEPT_AFTER = Duration(5 * times.DAY)  # The time for which an expired silence is kept.
@@ -21,14 +21,14 @@ _log = log.get("store")
 class Silences:
     """All silences."""
 
-    def __init__(self, connection: "redis.asyncio.Redis") -> None:
-        self._connection = connection
-        self._writer = replica_acks.DurableWriter(connection)
+    def __init__(self, connection: Connection) -> None:
+        self._redis = connection.redis
+        self._writer = connection.writer
 
     async def read(self) -> list[Silence]:
         """Return all silences, sorted by their end."""
         async with client.translate_errors():
-            answer: Any = self._connection.hgetall(keys.SILENCES)
+            answer: Any = self._redis.hgetall(keys.SILENCES)
             found = await answer
         silences = []
         for identity, data in found.items():
@@ -57,6 +57,6 @@ class Silences:
         old = [one.id for one in await self.read() if one.ends_at < now - KEPT_AFTER]
         if old:
             async with client.translate_errors():
-                answer: Any = self._connection.hdel(keys.SILENCES, *old)
+                answer: Any = self._redis.hdel(keys.SILENCES, *old)
                 await answer
         return len(old)

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-import redis.asyncio
 
 from router.domain.undecodable import Undecodable
 from router.store import client, keys
+from router.store.connection import Connection
 
 LIFE_SECONDS = 15 * 60
 """How long the response is remembered: longer than a signature is accepted."""
@@ -25,16 +25,16 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 class SlackRequests:
     """The responses to interactions, by their payloads."""
 
-    def __init__(self, connection: "redis.asyncio.Redis") -> None:
-        self._connection: Any = connection
+    def __init__(self, connection: Connection) -> None:
+        self._redis: Any = connection.redis
 
     async def begin(self, kind: str, payload: Mapping[str, Any]) -> tuple[bool, Any]:
         """Return whether to handle an interaction, and else the response to it; None if it is being handled now."""
         name = _key(kind, payload)
         async with client.translate_errors():
-            if await self._connection.set(name, _PENDING, nx=True, px=_PENDING_MS):
+            if await self._redis.set(name, _PENDING, nx=True, px=_PENDING_MS):
                 return True, None
-            stored = await self._connection.get(name)
+            stored = await self._redis.get(name)
         try:
             return False, msgspec.json.decode(stored or _PENDING)
         except Undecodable:
@@ -43,12 +43,12 @@ class SlackRequests:
     async def finish(self, kind: str, payload: Mapping[str, Any], response: Any) -> None:
         """Store the response to an interaction."""
         async with client.translate_errors():
-            await self._connection.set(_key(kind, payload), _encode(response), ex=LIFE_SECONDS)
+            await self._redis.set(_key(kind, payload), _encode(response), ex=LIFE_SECONDS)
 
     async def forget(self, kind: str, payload: Mapping[str, Any]) -> None:
         """Forget an interaction that failed, so that it may be sent again."""
         async with client.translate_errors():
-            await self._connection.delete(_key(kind, payload))
+            await self._redis.delete(_key(kind, payload))
 
 
 def _key(kind: str, payload: Mapping[str, Any]) -> str:

@@ -5,11 +5,10 @@ The worker asks before it opens the first publication of an episode. All workers
 
 from typing import NamedTuple
 
-import redis.asyncio
-
 from router.domain import severities
 from router.domain.times import Timestamp
-from router.store import client, keys, publishing_state, scripts
+from router.store import client, keys, publishing_state
+from router.store.connection import Connection
 
 _RANK = 10_000_000_000_000  # Milliseconds; larger than the difference of any two times.
 
@@ -42,14 +41,15 @@ class StormState(NamedTuple):
 
 
 class StormQueue:
-    """The queue of all workers: ``limit`` is how many episodes may open per window."""
+    """The queue of all workers. A ``limit`` is how many episodes may open per window."""
 
-    def __init__(self, connection: "redis.asyncio.Redis", limit: publishing_state.Limit) -> None:
-        self._connection = connection
-        self._scripts = scripts.Scripts(connection)
-        self.limit = limit
+    def __init__(self, connection: Connection) -> None:
+        self._redis = connection.redis
+        self._scripts = connection.scripts
 
-    async def admit(self, episode: Episode, severity: severities.Severity, since: Timestamp) -> bool:
+    async def admit(
+        self, episode: Episode, severity: severities.Severity, since: Timestamp, limit: publishing_state.Limit
+    ) -> bool:
         """Admit an episode or queue it. Return whether it may open. Repeated calls change nothing.
 
         The most severe episode goes first; of equal ones, the one that has waited longest since ``since``
@@ -58,7 +58,7 @@ class StormQueue:
         turn = (severities.Severity.CRITICAL - severity) * _RANK + since // 1000
         async with client.translate_errors():
             answer = await self._scripts.run(
-                "admit_episode", [keys.ADMITTED, keys.WAITING], [*self.limit, episode.member, turn]
+                "admit_episode", [keys.ADMITTED, keys.WAITING], [*limit, episode.member, turn]
             )
         return bool(answer)
 
@@ -66,27 +66,26 @@ class StormQueue:
         """Remove episodes that no longer fire or that have ended."""
         if episodes:
             async with client.translate_errors():
-                await self._connection.zrem(keys.WAITING, *(one.member for one in episodes))
+                await self._redis.zrem(keys.WAITING, *(one.member for one in episodes))
 
-    async def state(self) -> StormState:
+    async def state(self, limit: publishing_state.Limit) -> StormState:
         """Return the state of the queue, and end the storm if its time has come."""
         async with client.translate_errors():
             waiting, since, began, ended, *following = await self._scripts.run(
-                "storm_state", [keys.ADMITTED, keys.WAITING, keys.STORM], [*self.limit]
+                "storm_state", [keys.ADMITTED, keys.WAITING, keys.STORM], [*limit]
             )
         return StormState(
             int(waiting), Timestamp(int(since)), bool(began), bool(ended), tuple(map(_episode, following))
         )
 
-
-async def read_state(connection: "redis.asyncio.Redis") -> tuple[Timestamp, int]:
-    """Return since when there is a storm (microseconds, 0: none) and how many episodes wait. Read-only."""
-    async with client.translate_errors():
-        pipeline = connection.pipeline(transaction=False)
-        pipeline.hget(keys.STORM, "since")
-        pipeline.zcard(keys.WAITING)
-        since, waiting = await pipeline.execute()
-    return Timestamp(int(since or 0)), int(waiting)
+    async def read_state(self) -> tuple[Timestamp, int]:
+        """Return since when there is a storm (microseconds, 0: none) and how many episodes wait. Read-only."""
+        async with client.translate_errors():
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.hget(keys.STORM, "since")
+            pipeline.zcard(keys.WAITING)
+            since, waiting = await pipeline.execute()
+        return Timestamp(int(since or 0)), int(waiting)
 
 
 def _episode(member: bytes) -> Episode:

@@ -3,11 +3,11 @@
 from typing import Any
 
 import msgspec
-import redis.asyncio
 
 from router.domain import alertmanager_diff
 from router.domain.undecodable import Undecodable
 from router.store import client, keys
+from router.store.connection import Connection
 from router.telemetry import log
 
 _LIVES = 10  # Number of polls after which the kept state no longer describes two consecutive responses.
@@ -19,18 +19,18 @@ _log = log.get("store")
 class SyncState:
     """The polling state of all sources, shared by all processes."""
 
-    def __init__(self, connection: "redis.asyncio.Redis") -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection) -> None:
+        self._redis = connection.redis
 
     async def acquire(self, source: str, every: int) -> bool:
         """Return whether this process may poll now. One process may in each interval of ``every`` microseconds."""
         async with client.translate_errors():
-            return bool(await self._connection.set(keys.turn(source), "", nx=True, px=every // 1000))
+            return bool(await self._redis.set(keys.turn(source), "", nx=True, px=every // 1000))
 
     async def read(self, source: str) -> alertmanager_diff.Memory:
         """Return the state saved after the previous poll, if it isn't too old. Raises ``Unavailable``."""
         async with client.translate_errors():
-            found: Any = await self._connection.get(keys.memory(source))
+            found: Any = await self._redis.get(keys.memory(source))
         try:
             return _decode(found) if found else alertmanager_diff.Memory()
         except Undecodable as error:
@@ -41,4 +41,4 @@ class SyncState:
         """Save state until the next poll. Raises ``Unavailable``."""
         async with client.translate_errors():
             data = msgspec.msgpack.encode(memory)
-            await self._connection.set(keys.memory(source), data, px=_LIVES * every // 1000)
+            await self._redis.set(keys.memory(source), data, px=_LIVES * every // 1000)

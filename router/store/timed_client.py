@@ -6,7 +6,6 @@ import redis.asyncio
 from redis.asyncio import client as library
 from redis.asyncio import cluster
 
-from router.store import connection_settings
 from router.telemetry import instruments, metrics
 
 _PIPELINE = metrics.redis_command_duration_seconds.labels("pipeline")
@@ -39,9 +38,6 @@ class Pipeline(library.Pipeline):
 class Redis(redis.asyncio.Redis):
     """A client of one server."""
 
-    durability = connection_settings.Durability()
-    """Which replicas must acknowledge writes through this client."""
-
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Send a command and return its response."""
         began = instruments.clock()
@@ -70,9 +66,6 @@ class ClusterPipeline(cluster.ClusterPipeline):
 
 class RedisCluster(cluster.RedisCluster):
     """A client of a cluster."""
-
-    durability = connection_settings.Durability()
-    """Which replicas must acknowledge writes through this client."""
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Send a command and return its response."""

@@ -2,10 +2,9 @@
 
 from typing import Any, NamedTuple
 
-import redis.asyncio
-
 from router.domain.times import Timestamp
 from router.store import client, keys
+from router.store.connection import Connection
 
 _LONGEST_PROBLEM = 500  # Maximum length of the problem in characters.
 
@@ -27,13 +26,13 @@ class UnreadableCount(NamedTuple):
 class UnreadableCounts:
     """The counts of all sources."""
 
-    def __init__(self, connection: "redis.asyncio.Redis") -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection) -> None:
+        self._redis = connection.redis
 
     async def count(self, source: str, problem: str, now: Timestamp) -> None:
         """Count a delivery that could not be parsed. Raises ``Unavailable``."""
         async with client.translate_errors():
-            pipeline = self._connection.pipeline(transaction=False)
+            pipeline = self._redis.pipeline(transaction=False)
             pipeline.hsetnx(keys.UNREADABLE, f"since:{source}", str(now))
             pipeline.hsetnx(keys.UNREADABLE, f"problem:{source}", problem[:_LONGEST_PROBLEM])
             pipeline.hset(keys.UNREADABLE, f"last_at:{source}", str(now))
@@ -43,7 +42,7 @@ class UnreadableCounts:
     async def read(self) -> list[UnreadableCount]:
         """Return the counts by source."""
         async with client.translate_errors():
-            command: Any = self._connection.hgetall(keys.UNREADABLE)
+            command: Any = self._redis.hgetall(keys.UNREADABLE)
             fields: dict[bytes, bytes] = await command
         found: dict[str, dict[str, str]] = {}
         for field, value in fields.items():
@@ -64,5 +63,5 @@ class UnreadableCounts:
         """Reset the count of a source when its report has ended."""
         fields = [f"{name}:{source}" for name in ("since", "problem", "last_at", "count")]
         async with client.translate_errors():
-            command: Any = self._connection.hdel(keys.UNREADABLE, *fields)
+            command: Any = self._redis.hdel(keys.UNREADABLE, *fields)
             await command

@@ -7,33 +7,36 @@ import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-import redis.asyncio
-
 from router.domain import publications
-from router.store import client, keys, scripts
+from router.store import client, keys
+from router.store.connection import Connection
 
 LIFE_SECONDS = 30 * 24 * 60 * 60
 _SHOWN = frozenset({"open", "draft"})
 
 
 class VendorIds:
-    """The vendor's IDs of publications at ``destinations``, the destinations that webhooks can report on."""
+    """The vendor's IDs of publications."""
 
-    def __init__(self, connection: "redis.asyncio.Redis", destinations: Collection[str]) -> None:
-        self._connection = connection
-        self._scripts = scripts.Scripts(connection)
-        self._destinations = frozenset(destinations)
+    def __init__(self, connection: Connection) -> None:
+        self._redis = connection.redis
+        self._scripts = connection.scripts
 
-    async def save(self, incident: str, known: Iterable[publications.Publication]) -> None:
-        """Index the publications of an incident that are open or a draft at a vendor. Raises ``Unavailable``."""
-        listed = [one for one in known if one.vendor_id and one.destination in self._destinations]
+    async def save(
+        self, incident: str, known: Iterable[publications.Publication], destinations: Collection[str]
+    ) -> None:
+        """Index the publications of an incident that are open or a draft at a vendor. Raises ``Unavailable``.
+
+        Only those at ``destinations`` are indexed, the destinations that webhooks can report on.
+        """
+        listed = [one for one in known if one.vendor_id and one.destination in destinations]
         if not listed:
             return
         # An episode that was reopened has the same ID as the episode before.
         shown = {_key(one.destination, one.vendor_id) for one in listed if one.state in _SHOWN}
         over = {_key(one.destination, one.vendor_id) for one in listed} - shown
         async with client.translate_errors():
-            pipeline = self._connection.pipeline(transaction=False)
+            pipeline = self._redis.pipeline(transaction=False)
             for key in shown:
                 pipeline.set(key, incident, ex=LIFE_SECONDS)
             if over:
@@ -49,7 +52,7 @@ class VendorIds:
         if not pairs:
             return 0
         async with client.translate_errors():
-            found: Any = await self._connection.mget([_key(*pair) for pair in pairs])
+            found: Any = await self._redis.mget([_key(*pair) for pair in pairs])
         wanted: dict[str, set[str]] = {}
         for (destination, _), incident in zip(pairs, found, strict=True):
             if incident is not None:

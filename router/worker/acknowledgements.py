@@ -7,7 +7,8 @@ import msgspec
 
 from router.domain import acknowledgements, incident_reminders, incidents, publications, timeline
 from router.domain.times import Timestamp
-from router.store.incidents import Change, Incidents, StoredIncident
+from router.store.incidents import Change, StoredIncident
+from router.store.store import Store
 
 
 class NotOpenError(Exception):
@@ -38,7 +39,7 @@ class Given:
 class Acknowledgements:
     """Records and withdraws acknowledgements in the store."""
 
-    def __init__(self, store: Incidents, clock: Callable[[], Timestamp]) -> None:
+    def __init__(self, store: Store, clock: Callable[[], Timestamp]) -> None:
         self._store = store
         self._clock = clock
 
@@ -59,7 +60,7 @@ class Acknowledgements:
             events = [timeline.acknowledged(after.interventions.acknowledgement)]
             return Change(after, held.version, wake=True, events=events)
 
-        is_new = await self._store.update(key, make)
+        is_new = await self._store.incidents.update(key, make)
         (incident,) = found
         assert incident.interventions.acknowledgement is not None  # noqa: S101 - acknowledged() raises if the incident isn't open
         return Given(incident, incident.interventions.acknowledgement, is_new)
@@ -77,11 +78,11 @@ class Acknowledgements:
             after = incidents.with_interventions(held.incident, acknowledgement=ended)
             return Change(after, held.version, wake=True, events=[timeline.unacknowledged(ended)])
 
-        await self._store.update(key, make)
+        await self._store.incidents.update(key, make)
         return found[0] if found else None
 
 
-async def read_back(store: Incidents, incident: incidents.Incident, known: Sequence[publications.Publication]) -> None:
+async def read_back(store: Store, incident: incidents.Incident, known: Sequence[publications.Publication]) -> None:
     """Record the acknowledgement of a responder at a vendor, if the publications show a new one.
 
     A crash loses nothing, because the publication stores when it was seen and the next pass compares again.
@@ -96,7 +97,7 @@ async def read_back(store: Incidents, incident: incidents.Incident, known: Seque
         events = [timeline.acknowledged(after.interventions.acknowledgement)]
         return Change(after, held.version, wake=True, events=events)
 
-    await store.update(incident.key, make)
+    await store.incidents.update(incident.key, make)
 
 
 def with_vendors(incident: incidents.Incident, known: Iterable[publications.Publication]) -> incidents.Incident:

@@ -13,7 +13,8 @@ from router.domain import identity, operations, publications, steps, times
 from router.domain.reasons import Cause, Reason
 from router.domain.times import Duration, Timestamp
 from router.outbound import errors
-from router.store import accounts, dataset
+from router.store import dataset
+from router.store.store import Store
 from router.worker import configured_destinations, lease_session, operation_executor, recovery, vendor_calls
 
 _WAIT = times.MINUTE  # Waiting incidents are woken as soon as the destination has been read.
@@ -27,16 +28,16 @@ class Reclaimer:
 
     def __init__(
         self,
-        data: dataset.DataSet,
+        data: dataset.WatchedDataSet,
         performer: operation_executor.OperationExecutor,
-        shared: accounts.Accounts,
+        store: Store,
         places: Mapping[str, configured_destinations.ConfiguredDestination],
         *,
         installation: str,
     ) -> None:
         self.data = data
         self._performer = performer
-        self._accounts = shared
+        self._store = store
         self._places = places
         self.installation = installation
 
@@ -50,7 +51,7 @@ class Reclaimer:
         """Return the publication after it has adopted an open item, or a wait until the open items are known."""
         state = await session.data_set(self.data)
         if state.is_unread(place.name):
-            await self._accounts.add_waiting(place.name, session.incident.key)
+            await self._store.accounts.add_waiting(place.name, session.incident.key)
             # A reading that ended before the incident was added to the waiting ones didn't wake it.
             state = await self.data.check()
         if state.is_unread(place.name):

@@ -24,7 +24,8 @@ from router.domain import (
 from router.domain.notices import by_fingerprint
 from router.domain.times import Duration
 from router.store import codec, dataset, errors, inbox, keys
-from router.store.incidents import Change, Incidents, StoredIncident
+from router.store.incidents import Change, StoredIncident
+from router.store.store import Store
 from router.telemetry import log, metrics, tracing
 from router.worker import conflicting_alerts, lost_incidents, routing, silencing
 
@@ -46,7 +47,7 @@ class Aggregator:
     def __init__(
         self,
         reader: inbox.InboxReader,
-        store: Incidents,
+        store: Store,
         *,
         randomness: identity.Randomness,
         wake: Callable[[set[int]], None],
@@ -54,7 +55,7 @@ class Aggregator:
         muting: silencing.SilenceService | None = None,
         traces: tracing.Traces = tracing.OFF,
         installation: str = "",
-        data: dataset.DataSet | None = None,
+        data: dataset.WatchedDataSet | None = None,
     ) -> None:
         """Set up. ``data`` says whether the data set was lost, so that a resolution may be of an unknown incident."""
         self._ends = lost_incidents.Ends(data, installation, randomness)
@@ -270,7 +271,7 @@ class Aggregator:
 
         Return the keys of incidents that another worker has changed meanwhile.
         """
-        lost = set(await self._store.commit(changes, unchanged))
+        lost = set(await self._store.incidents.commit(changes, unchanged))
         written = {keys.shard(change.incident.key) for change in changes if change.wake}
         if written:
             self._wake(written)
@@ -334,9 +335,9 @@ def _deliveries(group: list[routing.Arrival], ignored: list[decisions.Routed]) -
     return sorted({arrival.delivery for arrival in group if id(arrival.routed.alert) in alerts_of})
 
 
-async def firing_now(store: Incidents, names: set[str]) -> set[str]:
+async def firing_now(store: Store, names: set[str]) -> set[str]:
     """Return the incidents that fire, whether they are open or held."""
-    held = await store.read(names, {})
+    held = await store.incidents.read(names, {})
     return {key for key, one in held.items() if one.incident.status != "closed" and one.incident.quiet is None}
 
 

@@ -27,9 +27,10 @@ from router.domain.times import Duration, Timestamp
 from router.outbound import alertmanager, client
 from router.outbound.errors import Failure
 from router.sources import base, polled
-from router.store import errors, sync_state
-from router.store.inbox import Inbox
-from router.store.incidents import Change, Incidents, StoredIncident
+from router.store import errors
+from router.store.inbox import LimitedInbox
+from router.store.incidents import Change, StoredIncident
+from router.store.store import Store
 from router.telemetry import log, metrics
 
 _READ = 64  # Incidents that are read together. Requests to the webhook server wait meanwhile.
@@ -91,9 +92,8 @@ class AlertmanagerSync:
         asked: Sequence[Asked],
         decide: Decide,
         *,
-        inbox: Inbox,
-        store: Incidents,
-        turns: sync_state.SyncState,
+        inbox: LimitedInbox,
+        store: Store,
         clock: Callable[[], Timestamp],
         randomness: identity.Randomness,
     ) -> None:
@@ -102,7 +102,6 @@ class AlertmanagerSync:
         self._decide = decide
         self._inbox = inbox
         self._store = store
-        self._turns = turns
         self._clock = clock
         self._randomness = randomness
         self._log = log.get("polls")
@@ -125,7 +124,7 @@ class AlertmanagerSync:
     async def turn(self, one: Asked) -> str:
         """Poll if it is this process's turn. Return the result; empty if it isn't."""
         try:
-            if not await self._turns.acquire(one.source, one.every):
+            if not await self._store.sync_state.acquire(one.source, one.every):
                 return ""
             result = await self._poll(one)
         except Failure as failure:
@@ -152,7 +151,7 @@ class AlertmanagerSync:
             for name, alert in listed.items()
         }
         found, ended, memory = alertmanager_diff.compare(
-            await self._turns.read(one.source),
+            await self._store.sync_state.read(one.source),
             here.alerts,
             there,
             asked_at=asked_at,
@@ -161,7 +160,7 @@ class AlertmanagerSync:
         )
         over = await self._end(one, ended, here)
         heard = await self._hear_of(one, [_since(listed[name], starts_at) for name, starts_at in found.items()], here)
-        await self._turns.save(one.source, memory, one.every)
+        await self._store.sync_state.save(one.source, memory, one.every)
         if heard or over:
             self._log.warning("poll_changed", source=one.source, found=heard, ended=over, alerts=len(listed))
         return "whole" if whole else "partial"
@@ -169,8 +168,8 @@ class AlertmanagerSync:
     async def _known(self, one: Asked) -> _Here:
         """Return the router's state of the source's alerts. Reads all incidents, some at a time."""
         here = _Here()
-        for names in _chunks(await self._store.names(), _READ):
-            held = [(found.incident, found.read_at) for found in (await self._store.read(names, {})).values()]
+        for names in _chunks(await self._store.incidents.names(), _READ):
+            held = [(found.incident, found.read_at) for found in (await self._store.incidents.read(names, {})).values()]
             alertmanager_diff.learn(here.alerts, held, one.source, Duration(_AHEAD * one.every))
             here.full |= {incident.key for incident, _ in held if incident.still_fires >= fold.MOST_HELD}
         return here
@@ -205,7 +204,7 @@ class AlertmanagerSync:
         over = 0
         for key, known in groups.items():
             held: dict[str, _Held] = {}
-            await self._store.update(key, functools.partial(_noted, source=one.source, known=known, to=held))
+            await self._store.incidents.update(key, functools.partial(_noted, source=one.source, known=known, to=held))
             for chunk in _chunks(list(held)):
                 now = self._clock()
                 told = [

@@ -4,7 +4,8 @@ from collections.abc import Callable, Collection, Mapping
 
 from router.domain import announcements, events, identity, router_state, times
 from router.domain.times import Timestamp
-from router.store import dead_deliveries, notifications, publishing_state
+from router.store import notifications, publishing_state
+from router.store.store import Store
 from router.worker import desired_state, lease_session, reviews
 
 _NONE: Mapping[str, Collection[str]] = {}
@@ -15,7 +16,7 @@ class Announcer:
 
     def __init__(
         self,
-        store: notifications.Notifications,
+        store: Store,
         places: Mapping[str, desired_state.Place],
         preview: reviews.Preview,
         wake: Callable[[], None],
@@ -36,7 +37,7 @@ class Announcer:
         due = await self._announce(session)
         if due is None:
             # A worker that lost the lease has announced an older state, so compare again with that.
-            session.announced = await self._store.announced(session.incident.key)
+            session.announced = await self._store.notifications.announced(session.incident.key)
             due = await self._announce(session)
         return due or 0
 
@@ -61,7 +62,7 @@ class Announcer:
             )
             for event in made.found
         ]
-        packed = await self._store.announce(incident.key, session.announced, made.after, recorded)
+        packed = await self._store.notifications.announce(incident.key, session.announced, made.after, recorded)
         if packed is None:
             return None
         session.announced = packed
@@ -89,22 +90,18 @@ class RouterAnnouncer:
 
     def __init__(
         self,
-        store: notifications.Notifications,
-        controls: publishing_state.PublishingControls,
-        dead: dead_deliveries.DeadDeliveries,
+        store: Store,
         clock: Callable[[], Timestamp],
         wake: Callable[[], None],
     ) -> None:
         """Set up. ``wake`` is called when there are new events to deliver."""
         self._store = store
-        self._controls = controls
-        self._dead = dead
         self._clock = clock
         self._wake = wake
 
     async def turn(self) -> None:
         """Append the events since the last turn of any worker."""
-        packed = await self._store.announced(events.ROUTER)
+        packed = await self._store.notifications.announced(events.ROUTER)
         before = notifications.unpack_router_state(packed)
         observed, now = await self._observe(), self._clock()
         if before == observed.state:
@@ -112,11 +109,11 @@ class RouterAnnouncer:
         found = router_state.announce(before, observed, now)
         recorded = [events.Recorded(0, now, events.ROUTER, "router", event) for event in found]
         # If another worker was first, it has announced the same state.
-        if await self._store.announce(events.ROUTER, packed, observed.state, recorded) and recorded:
+        if await self._store.notifications.announce(events.ROUTER, packed, observed.state, recorded) and recorded:
             self._wake()
 
     async def _observe(self) -> router_state.Observed:
-        state, (dead, newest) = await self._controls.read(), await self._dead.newest()
+        state, (dead, newest) = await self._store.publishing_controls.read(), await self._store.dead_deliveries.newest()
         guards = {name: _lock(stop) for name, stop in state.tripped_pages.items()}
         if state.tripped is not None:
             guards[""] = _lock(state.tripped)

@@ -6,7 +6,7 @@ The alerts of such a delivery are folded like others, but public posts based on 
 from collections.abc import Collection
 
 from router.domain import alerts, deliveries
-from router.store import incidents, publishing_state
+from router.store.store import Store
 from router.telemetry import log, metrics
 
 _MOST_OF_TITLE = 100  # Characters. Titles are untrusted text.
@@ -31,11 +31,8 @@ def find_conflict(delivery: deliveries.Delivery) -> alerts.Alert | None:
 class ConflictGuard:
     """Trips the publishing guard of the pages that a self-contradicting delivery affects, and of no others."""
 
-    def __init__(
-        self, publishing: publishing_state.PublishingControls, store: incidents.Incidents, public: Collection[str]
-    ) -> None:
+    def __init__(self, store: Store, public: Collection[str]) -> None:
         """Set up. ``public`` are the destinations that are public pages."""
-        self._publishing = publishing
         self._store = store
         self._public = frozenset(public)
 
@@ -51,7 +48,7 @@ class ConflictGuard:
         named = f'"{alert.title[:_MOST_OF_TITLE]}" ({alert.fingerprint})'
         why = f"source {delivery.source} reports the same alert as both firing and resolved: {named}"
         for page in sorted(await self._reached(delivery, alert)):
-            if await self._publishing.trip_page(page, delivery.received_at, why):
+            if await self._store.publishing_controls.trip_page(page, delivery.received_at, why):
                 log.get("triage").error(
                     "publishing_guard_tripped", page=page, source=delivery.source, fingerprint=alert.fingerprint
                 )
@@ -63,7 +60,7 @@ class ConflictGuard:
             for row in delivery.rows
             if row.alert.fingerprint == alert.fingerprint
         ]
-        homes = set((await self._store.owners.find([alert.identity])).values())
-        responses += [held.incident.response for held in (await self._store.read(homes, {})).values()]
+        homes = set((await self._store.incidents.owners.find([alert.identity])).values())
+        responses += [held.incident.response for held in (await self._store.incidents.read(homes, {})).values()]
         targets = [target for response in responses if response is not None for target in response.targets]
         return {target.destination for target in targets} & self._public

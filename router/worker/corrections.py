@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from router.domain import corrections, incidents, publications, texts, timeline, visible
 from router.domain.times import Timestamp
-from router.store.incidents import Change, Incidents, StoredIncident
-from router.store.publications import Publications
+from router.store.incidents import Change, StoredIncident
+from router.store.store import Store
 from router.worker import desired_state
 
 _MOST_KEPT = 20
@@ -65,17 +65,15 @@ class Corrections:
 
     def __init__(
         self,
-        documents: Publications,
-        store: Incidents,
+        store: Store,
         clock: Callable[[], Timestamp],
     ) -> None:
-        self._documents = documents
         self._store = store
         self._clock = clock
 
     async def correct(self, key: str, destination: str, word: CorrectionRequest) -> Posted:
         """Request the correction of an update. Return the update before it. Raises one of this module's errors."""
-        known = await self._documents.look(key)
+        known = await self._store.publications.look(key)
         one = next((one for one in known if one.destination == destination and _has(one, word.update)), None)
         if one is None:
             raise UnknownUpdateError(word.update)
@@ -97,7 +95,7 @@ class Corrections:
                 _with(incident, one.name, wanted), held.version, wake=True, events=[_told(one, update, wanted)]
             )
 
-        await self._store.update(key, make)
+        await self._store.incidents.update(key, make)
         return update
 
 

@@ -9,7 +9,8 @@ worker wakes resting incidents, because the configuration may have changed befor
 
 from router.domain import incidents, timing
 from router.store import keys, publications
-from router.store.incidents import Incidents, StoredIncident
+from router.store.incidents import StoredIncident
+from router.store.store import Store
 from router.telemetry import log
 from router.worker import aggregator
 
@@ -19,9 +20,8 @@ PAGE = 200  # Incidents of each list of each shard that one turn checks.
 class IndexRepair:
     """Walks through all shards' lists, and starts again at their ends."""
 
-    def __init__(self, store: publications.Publications, known: Incidents) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._incidents = known
         self._offsets = dict.fromkeys(range(keys.SHARDS), 0)
         self._unvisited = set(range(keys.SHARDS))  # Shards whose lists this worker hasn't walked through yet.
         self._log = log.get("worker")
@@ -31,12 +31,12 @@ class IndexRepair:
 
         Return how many incidents got a timer. Raises ``store.errors.Unavailable``.
         """
-        await self._store.mend()
+        await self._store.publications.mend()
         woken = 0
         for shard, offset in self._offsets.items():
-            page = await self._store.sweep(shard, offset, PAGE, with_resting=shard in self._unvisited)
+            page = await self._store.publications.sweep(shard, offset, PAGE, with_resting=shard in self._unvisited)
             self._offsets[shard] = offset + PAGE if page.more else 0
-            await self._store.wake(page.resting)
+            await self._store.publications.wake(page.resting)
             woken += await self._wake(page)
             if not page.more:
                 self._unvisited.discard(shard)
@@ -46,9 +46,9 @@ class IndexRepair:
 
     async def _wake(self, page: publications.Swept) -> int:
         """Wake the incidents of the page that lost a timer they need. Return how many."""
-        held = await self._incidents.read(page.untimed, {})
+        held = await self._store.incidents.read(page.untimed, {})
         names = [name for name, unfinished in page.untimed.items() if unfinished or _wants(held.get(name))]
-        await self._store.wake(names)
+        await self._store.publications.wake(names)
         return len(names)
 
 

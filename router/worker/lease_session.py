@@ -11,7 +11,8 @@ from router.domain import incidents, operations, publications, retention, steps,
 from router.domain.times import Timestamp
 from router.outbound import errors
 from router.store import dataset
-from router.store.publications import Lease, LeaseLostError, Publications
+from router.store.publications import Lease, LeaseLostError
+from router.store.store import Store
 from router.worker import configured_destinations, desired_state, publishing_guard
 
 FRESH = 100_000
@@ -24,7 +25,7 @@ class LeaseSession:
     def __init__(
         self,
         lease: Lease,
-        store: Publications,
+        store: Store,
         ticks: Callable[[], Timestamp],
         desires: desired_state.DesiredStateBuilder,
         pages: publishing_guard.PublishingGuard,
@@ -57,7 +58,7 @@ class LeaseSession:
         """Return the incident as last read: when the lease was taken, or before customers were shown something."""
         return self.lease.incident
 
-    async def data_set(self, data: dataset.DataSet) -> dataset.DataSetState:
+    async def data_set(self, data: dataset.WatchedDataSet) -> dataset.DataSetState:
         """Return the state of the data set, read at most ``FRESH`` microseconds ago."""
         async with self._looking:
             if self._data_set is None or self.now() - self._data_set_at > FRESH:
@@ -104,7 +105,7 @@ class LeaseSession:
     async def other_vendor_ids(self, place: configured_destinations.ConfiguredDestination) -> frozenset[str]:
         """Return the IDs at the vendor of all other publications at the destination. Reads every publication."""
         ids: set[str] = set()
-        async for _, documents in self._store.each():
+        async for _, documents in self._store.publications.each():
             there = [one for one in documents if one.destination == place.name]
             ids |= {one.vendor_id for one in there if one.vendor_id}
             ids.update(*(one.retracted_ids for one in there))
@@ -112,7 +113,7 @@ class LeaseSession:
 
     async def held(self, destinations: Collection[str]) -> set[str]:
         """Return the IDs at the vendor of every publication at these destinations. Reads every publication."""
-        return await self._store.vendor_ids(destinations)
+        return await self._store.publications.vendor_ids(destinations)
 
     def is_reopened(self, publication: publications.Publication) -> bool:
         """Return whether another publication of the incident has the same ID at the vendor."""
@@ -131,5 +132,5 @@ class LeaseSession:
         # Write one at a time: two writes on separate connections may overtake one another, and the older one would
         # stay.
         async with self._writing:
-            if not await self._store.record(self.lease, self.publications, events):
+            if not await self._store.publications.record(self.lease, self.publications, events):
                 raise LeaseLostError

@@ -44,7 +44,7 @@ class Ends:
     """Finds the incidents of a batch that may have been lost, and ends them."""
 
     def __init__(
-        self, data: dataset.DataSet | None, installation: str = "", randomness: identity.Randomness | None = None
+        self, data: dataset.WatchedDataSet | None, installation: str = "", randomness: identity.Randomness | None = None
     ) -> None:
         """Set up with the data set (None: it is never lost), the installation's name, and a source of random IDs."""
         self._data = data

@@ -18,6 +18,7 @@ from router.notifiers import base
 from router.outbound import backoff, errors
 from router.store import notifications
 from router.store.errors import StoreError
+from router.store.store import Store
 from router.telemetry import log, metrics
 from router.worker import circuit_breaker
 
@@ -52,7 +53,7 @@ class Deliveries:
 
     def __init__(
         self,
-        store: notifications.Notifications,
+        store: Store,
         channels: Channels,
         *,
         randomness: identity.Randomness,
@@ -80,7 +81,7 @@ class Deliveries:
             await asyncio.wait_for(self._woken.wait(), _POLL_SECONDS)
         self._woken.clear()
         while len(self._running) < self._most:
-            leases = await self._store.claim(_FROM_EACH_SHARD)
+            leases = await self._store.notifications.claim(_FROM_EACH_SHARD)
             for lease in leases:
                 task = asyncio.create_task(self._deliver(lease))
                 self._running.add(task)
@@ -117,11 +118,13 @@ class Deliveries:
     async def _deliver_all(self, lease: notifications.Lease) -> None:
         began = self._ticks()
         known = {name: lease.progress.get(name, notification.Progress()) for name in self._channels.notifiers}
-        recorded = await self._store.events(lease.subject, min((one.sequence for one in known.values()), default=-1))
+        recorded = await self._store.notifications.events(
+            lease.subject, min((one.sequence for one in known.values()), default=-1)
+        )
         # Keep the progress of notifiers that are no longer configured here: another worker may still have them.
         work = _Work(lease, {**lease.progress, **known}, lambda: Timestamp(lease.claimed_at + self._ticks() - began))
         moments = await asyncio.gather(*(self._deliver_to(name, work, recorded) for name in known))
-        await self._store.release(lease, work.progress, min(filter(None, moments), default=0))
+        await self._store.notifications.release(lease, work.progress, min(filter(None, moments), default=0))
 
     async def _deliver_to(self, name: str, work: "_Work", recorded: Sequence[events.Recorded]) -> int:
         """Deliver to one notifier. Return when to continue (microseconds; 0 for when there are new events)."""
@@ -252,7 +255,7 @@ class Deliveries:
     async def _record(self, work: "_Work") -> None:
         # Notifiers of one subject are served at the same time, so the newest progress must be written last.
         async with work.writing:
-            if not await self._store.record(work.lease, work.progress):
+            if not await self._store.notifications.record(work.lease, work.progress):
                 raise _LeaseLostError
 
 

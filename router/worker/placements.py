@@ -11,6 +11,7 @@ from typing import NamedTuple
 from router.domain import decisions, silences
 from router.domain.times import Timestamp
 from router.store import errors, incidents
+from router.store.store import Store
 from router.worker import aggregator, routing, silencing
 
 Lookup = asyncio.Future[Mapping[str, str]]
@@ -27,7 +28,7 @@ class Placement(NamedTuple):
 class Placements:
     """Finds the placements of alerts. It only reads."""
 
-    def __init__(self, store: incidents.Incidents, muting: silencing.SilenceService) -> None:
+    def __init__(self, store: Store, muting: silencing.SilenceService) -> None:
         self._store = store
         self._muting = muting
         self._lookups = _Lookups(store)
@@ -47,7 +48,7 @@ class Placements:
         elsewhere = {
             home for one in routed if (home := homes.get(one.alert.identity)) and home != one.decision.incident_key
         }
-        held = await self._store.read(elsewhere, {})
+        held = await self._store.incidents.read(elsewhere, {})
         muting = await self._among(routed)
         found = []
         for one in routed:
@@ -69,7 +70,7 @@ class Placements:
         asked = {one.incident_key for one in found if one.mute is not None}
         if not asked:
             return found
-        held = await self._store.read(asked, {})
+        held = await self._store.incidents.read(asked, {})
         return [
             placement._replace(mute=None)
             if placement.mute is not None and _is_open(held.get(placement.incident_key), one.alert.identity)
@@ -81,7 +82,7 @@ class Placements:
 class _Lookups:
     """Looks alerts up in batches. All requests that wait during one look-up share the next one."""
 
-    def __init__(self, store: incidents.Incidents) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
         self._waiting: list[tuple[list[str], Lookup]] = []
         self._drain: asyncio.Task[None] | None = None
@@ -104,7 +105,7 @@ class _Lookups:
     async def _answer(self, batch: list[tuple[list[str], Lookup]]) -> None:
         found: Mapping[str, str] | Exception
         try:
-            found = await self._store.owners.find(name for names, _ in batch for name in names)
+            found = await self._store.incidents.owners.find(name for names, _ in batch for name in names)
         except errors.StoreError as error:
             found = error
         for _, lookup in batch:

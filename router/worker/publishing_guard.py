@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from router.domain import incidents, plan, publications, steps, times
 from router.domain.reasons import Cause, Reason
 from router.domain.times import Duration, Timestamp
-from router.store import components, publishing_state, review_outcomes
+from router.store import publishing_state, review_outcomes
+from router.store.store import Store
 from router.telemetry import log, metrics
 from router.worker import desired_state
 
@@ -30,23 +31,19 @@ class PublishingGuard:
 
     def __init__(
         self,
-        publishing: publishing_state.PublishingControls,
-        tally: review_outcomes.ReviewOutcomes,
-        shared: components.Components,
+        store: Store,
         limits: Limits,
         desires: desired_state.DesiredStateBuilder,
     ) -> None:
         """Set up with the publishing controls, counts, shared components, limits, and the builder of desired states."""
-        self._components = shared
-        self._publishing = publishing
-        self._tally = tally
+        self._store = store
         self._limits = limits
         self._desires = desires
         self._log = log.get("worker")
 
     async def desires(self, *, public: bool) -> desired_state.DesiredStateBuilder:
         """Return a builder of desired states with the current publishing controls, read only if ``public``."""
-        state = await self._publishing.read() if public else publishing_state.ACTIVE
+        state = await self._store.publishing_controls.read() if public else publishing_state.ACTIVE
         policy = desired_state.Policy(
             frozen=Cause(Reason.FROZEN, detail=str(state.frozen)) if state.frozen is not None else None,
             tripped=_tripped(state.tripped) if state.tripped is not None else None,
@@ -61,7 +58,9 @@ class PublishingGuard:
         named = desired.content.fields.get("components") or ()
         touched = [f"{publication.destination}/{name}" for name in named]
         post = f"{publication.destination}/{publication.episode}"
-        if await self._publishing.count_auto_post(post, touched, self._limits.posts, self._limits.components):
+        if await self._store.publishing_controls.count_auto_post(
+            post, touched, self._limits.posts, self._limits.components
+        ):
             return True
         self._log.error("publishing_guard_tripped", destination=publication.destination, episode=publication.episode)
         return False
@@ -83,25 +82,25 @@ class PublishingGuard:
             return Timestamp(0)
         page = "/".join(filter(None, (publication.destination, desired.content.fields.get("page"))))
         return Timestamp(
-            await self._publishing.reserve_update(
+            await self._store.publishing_controls.reserve_update(
                 page, f"{publication.episode}/{publication.number + 1}", self._limits.updates
             )
         )
 
     async def export_state(self) -> None:
         """Export the states of the guard and of the freeze, whichever process changed them."""
-        state = await self._publishing.read()
+        state = await self._store.publishing_controls.read()
         metrics.publishing_guard_tripped.set(state.guard == "tripped")
         metrics.publishing_frozen.set(state.freeze == "frozen")
 
     async def sync_components(self, page: str, episode: str, statuses: Mapping[str, str]) -> list[tuple[str, str]]:
         """Record how an episode affects a page's components, and return the statuses of all other episodes."""
-        return await self._components.set_statuses(page, episode, statuses)
+        return await self._store.components.set_statuses(page, episode, statuses)
 
     async def record_outcome(self, incident: incidents.Incident, outcome: review_outcomes.Outcome) -> None:
         """Count how a review of the incident's rule ended."""
         if incident.response is not None:
-            await self._tally.record(incident.response.rule, outcome)
+            await self._store.review_outcomes.record(incident.response.rule, outcome)
 
 
 def _tripped(stop: publishing_state.Stop) -> Cause:

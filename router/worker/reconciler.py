@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 
 import msgspec
 
@@ -11,10 +11,9 @@ from router.domain.reasons import Cause, Reason
 from router.domain.steps import Execute, Observe, ResumeIntent, Search, Step, Wait, WaitingOn
 from router.domain.times import Timestamp
 from router.store import errors
-from router.store.accounts import Accounts
-from router.store.incidents import Change, Incidents
-from router.store.publications import Lease, LeaseLostError, Publications
-from router.store.vendor_ids import VendorIds
+from router.store.incidents import Change
+from router.store.publications import Lease, LeaseLostError
+from router.store.store import Store
 from router.telemetry import log, metrics
 from router.worker import (
     acknowledgements,
@@ -45,8 +44,7 @@ class Reconciler:
 
     def __init__(
         self,
-        store: Publications,
-        incidents: Incidents,
+        store: Store,
         places: Mapping[str, configured_destinations.ConfiguredDestination],
         performer: operation_executor.OperationExecutor,
         pages: publishing_guard.PublishingGuard,
@@ -55,34 +53,31 @@ class Reconciler:
         randomness: identity.Randomness,
         muting: silencing.SilenceService | None = None,
         storms: storm_control.StormControl | None = None,
-        accounts: Accounts,
         oldest_unfolded: Callable[[], Awaitable[int]] | None = None,
-        vendor_ids: VendorIds | None = None,
+        watched_destinations: Collection[str] = (),
         reclaimer: adoption.Reclaimer | None = None,
         announcer: Announcer | None = None,
     ) -> None:
         """Set up. ``oldest_unfolded`` returns when the oldest delivery was accepted that waits to be folded.
 
-        ``vendor_ids`` lists the IDs that vendors' webhooks may report; without it, no destination has webhooks.
+        ``watched_destinations`` are the destinations that vendors' webhooks may report on.
         ``announcer`` is None if no notifier is configured.
         """
         self._announcer = announcer
-        self._vendor_ids = vendor_ids
+        self._watched_destinations = watched_destinations
         self._installation = reclaimer.installation if reclaimer is not None else ""
         self._reclaimer = reclaimer
         self._restored = (
             restored_incidents.Restored(
-                reclaimer.data, performer, incidents, randomness=randomness, installation=self._installation
+                reclaimer.data, performer, store, randomness=randomness, installation=self._installation
             )
             if reclaimer is not None
             else None
         )
-        self._accounts = accounts
+        self._store = store
         self._backlog = backlog.Backlog(oldest_unfolded) if oldest_unfolded is not None else None
         self._muting = muting
         self._storms = storms
-        self._store = store
-        self._incidents = incidents
         self._randomness = randomness
         self._places = places
         self._performer = performer
@@ -90,13 +85,13 @@ class Reconciler:
         self._ticks = ticks
         self._log = log.get("worker")
         self._interrupted: list[Lease] = []
-        self._index_repair = index_repair.IndexRepair(store, incidents)
+        self._index_repair = index_repair.IndexRepair(store)
 
     async def gauge(self, now: Timestamp) -> None:
         """Update the metrics of public pages, and of circuit breakers that are open for no current reason."""
         await self._pages.export_state()
         if self._performer.breakers.has_open:
-            self._performer.breakers.close_outdated(now, await self._accounts.recoveries())
+            self._performer.breakers.close_outdated(now, await self._store.accounts.recoveries())
 
     async def sweep(self) -> int:
         """Rebuild missing timers and list members, one page at a time, and store the accounts of the destinations.
@@ -104,19 +99,19 @@ class Reconciler:
         Return the number of rebuilt timers.
         """
         rebuilt = await self._index_repair.turn()
-        await self._accounts.write({name: place.account for name, place in self._places.items() if place.account})
+        await self._store.accounts.write({name: place.account for name, place in self._places.items() if place.account})
         return rebuilt
 
     async def claim(self, shard: int, most: int) -> list[Lease]:
         """Lease incidents of the shard that are due now."""
-        return await self._store.claim(shard, most)
+        return await self._store.publications.claim(shard, most)
 
     async def give_back(self) -> None:
         """Release leases that could not be released while the store was unavailable. Their incidents are due now."""
         while self._interrupted:
             lease = self._interrupted.pop()
             try:
-                await self._store.release(lease, due=_AT_ONCE, finished=False)
+                await self._store.publications.release(lease, due=_AT_ONCE, finished=False)
             except errors.DamagedKey as error:
                 self._log.error("release_failed", incident=lease.key, reason=str(error))
             except errors.StoreError:
@@ -139,14 +134,15 @@ class Reconciler:
             waits = await self._converge(session)
             added, failover_at = await failover.apply(session, self._places)
             waits = await self._converge(session) if added else waits
-            await acknowledgements.read_back(self._incidents, session.incident, session.publications)
+            await acknowledgements.read_back(self._store, session.incident, session.publications)
             announce_at = await self._announce(session)
             due = min((wait.due for wait in waits if wait.due is not None), default=0)
-            if self._vendor_ids is not None:
-                await self._vendor_ids.save(lease.key, session.publications)
+            await self._store.vendor_ids.save(lease.key, session.publications, self._watched_destinations)
             fold_at = self._due(lease.incident, session.now())
             moments = [moment for moment in (due, again, announce_at, fold_at, failover_at) if moment]
-            return await self._store.release(lease, due=min(moments, default=0), finished=_finished(session, waits))
+            return await self._store.publications.release(
+                lease, due=min(moments, default=0), finished=_finished(session, waits)
+            )
         except LeaseLostError:
             self._log.warning("lease_lost", incident=lease.key)
         except errors.StoreError as error:
@@ -187,7 +183,7 @@ class Reconciler:
         arrived = [muted.routed for name, muted in lease.incident.muted.items() if name not in after.muted]
         events = timeline.events_for_change(lease.incident, after, arrived, now)
         change = Change(after, lease.version, wake=False, events=events)
-        version = await self._incidents.write(change)
+        version = await self._store.incidents.write(change)
         if not version:
             return session
         self._log.info("incident_settled", incident=lease.key, status=after.status, episode=after.episode)
@@ -204,7 +200,7 @@ class Reconciler:
         named = {key for routed in asked for key in routed.decision.while_open}
         if self._muting is None or not named:
             return self._muting
-        return self._muting.while_open(await aggregator.firing_now(self._incidents, named))
+        return self._muting.while_open(await aggregator.firing_now(self._store, named))
 
     def _is_public(self, lease: Lease) -> bool:
         """Return whether customers could see anything of the incident."""
@@ -321,7 +317,7 @@ class Reconciler:
 
         A vendor's limit ends with its time, or when an operator lifts it, because other calls succeed during the limit.
         """
-        resumed = await self._accounts.add_waiting(publication.destination, session.incident.key)
+        resumed = await self._store.accounts.add_waiting(publication.destination, session.incident.key)
         limited = publication.condition in {"throttled", "queued"}
         return resumed.lifted_at if limited else max(resumed.recovered_at, resumed.lifted_at)
 
@@ -348,7 +344,7 @@ class Reconciler:
 
         Another worker may have seen it work while this one's circuit breaker is open.
         """
-        resumed = await self._accounts.add_waiting(place.name, session.incident.key, until)
+        resumed = await self._store.accounts.add_waiting(place.name, session.incident.key, until)
         works_since = max(resumed.recovered_at, resumed.lifted_at)
         return self._performer.breakers.is_open(place.name, session.now(), works_since)
 
@@ -359,16 +355,16 @@ class Reconciler:
         if not self._performer.breakers.is_half_open(place.name):
             return
         self._performer.breakers.release_probe(place.name, session.now())
-        waiting = await self._accounts.sample_waiting(place.name)
-        await self._store.wake([key for key in waiting if key != session.incident.key])
+        waiting = await self._store.accounts.sample_waiting(place.name)
+        await self._store.publications.wake([key for key in waiting if key != session.incident.key])
 
     async def _resume_others(self, session: LeaseSession, place: configured_destinations.ConfiguredDestination) -> None:
         """Wake the incidents that wait for the destination if it has just worked again."""
         if not self._performer.breakers.take_recovery(place.name):
             return
-        found = await self._accounts.resume(place.name, session.now())
+        found = await self._store.accounts.resume(place.name, session.now())
         waiting = [key for key in found if key != session.incident.key]
-        await self._store.wake(waiting)
+        await self._store.publications.wake(waiting)
         if waiting:
             self._log.info("destination_recovered", destination=place.name, woken=len(waiting))
 
@@ -408,7 +404,7 @@ class Reconciler:
         if session.now() - session.seen_at < lease_session.FRESH:
             return False
         key = session.incident.key
-        stand, held = await self._pages.desires(public=True), (await self._incidents.read([key]))[key]
+        stand, held = await self._pages.desires(public=True), (await self._store.incidents.read([key]))[key]
         as_before = (stand, held.version) == (session.desires, session.version)
         session.refresh(stand, held.incident, held.version)
         return not as_before

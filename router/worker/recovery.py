@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from router.domain import identity, times
 from router.domain.times import Duration, Timestamp
 from router.outbound import client, errors
-from router.store import accounts, dataset
+from router.store import dataset
 from router.store.errors import StoreError
-from router.store.incidents import Incidents
-from router.store.publications import Publications
+from router.store.store import Store
 from router.telemetry import log, metrics
 from router.worker import configured_destinations
 
@@ -32,19 +31,15 @@ class Recovery:
 
     def __init__(
         self,
-        data: dataset.DataSet,
+        data: dataset.WatchedDataSet,
         places: Mapping[str, configured_destinations.ConfiguredDestination],
-        incidents: Incidents,
-        publications: Publications,
+        store: Store,
         *,
-        shared: accounts.Accounts,
         installation: str,
     ) -> None:
         self._data = data
         self._places = places
-        self._incidents = incidents
-        self._publications = publications
-        self._accounts = shared
+        self._store = store
         self._installation = installation
         self._reading: dict[str, asyncio.Task[None]] = {}
         self._log = log.get("worker")
@@ -108,7 +103,7 @@ class Recovery:
                 found.append(dataset.Orphan(place.name, item, owner))
         await self._data.end_reading(place.name, at, found, {orphan.item.vendor_id for orphan in found})
         self._log.info("open_items_read", destination=place.name, items=len(items), orphans=len(found))
-        await self._publications.wake(opened)  # They are compared if the data are those of an earlier time.
+        await self._store.publications.wake(opened)  # They are compared if the data are those of an earlier time.
         await self._wake(place, at, found)
         return ""
 
@@ -117,7 +112,7 @@ class Recovery:
         destinations = configured_destinations.of_kind(self._places, place)
         known: set[str] = set()
         opened: list[str] = []
-        async for name, documents in self._publications.each():
+        async for name, documents in self._store.publications.each():
             known |= {one.vendor_id for one in documents if one.destination in destinations and one.vendor_id}
             if any(one.state == "open" and one.destination == place.name for one in documents):
                 opened.append(name)
@@ -127,16 +122,16 @@ class Recovery:
         self, place: configured_destinations.ConfiguredDestination, at: Timestamp, found: Sequence[dataset.Orphan]
     ) -> None:
         """Wake the incidents that have waited for this, and those that have ended since the loss."""
-        woken = await self._accounts.resume(place.name, at)
+        woken = await self._store.accounts.resume(place.name, at)
         lost_at = (await self._data.check()).lost_at - JUST_BEFORE
-        for names in _chunks(await self._incidents.names()) if found else ():
-            held = await self._incidents.read(names, {})
+        for names in _chunks(await self._store.incidents.names()) if found else ():
+            held = await self._store.incidents.read(names, {})
             woken += [
                 name
                 for name, one in held.items()
                 if one.incident.status == "closed" and one.incident.closed_at >= lost_at
             ]
-        await self._publications.wake(woken)
+        await self._store.publications.wake(woken)
 
 
 def _is_due(state: dataset.DataSetState, name: str) -> bool:

@@ -15,7 +15,8 @@ from router.domain import identity, incidents, publications, restored, timeline,
 from router.domain.times import Duration, Timestamp
 from router.outbound import errors
 from router.store import dataset
-from router.store.incidents import Change, Incidents
+from router.store.incidents import Change
+from router.store.store import Store
 from router.worker import (
     configured_destinations,
     desired_state,
@@ -48,16 +49,16 @@ class Restored:
 
     def __init__(
         self,
-        data: dataset.DataSet,
+        data: dataset.WatchedDataSet,
         performer: operation_executor.OperationExecutor,
-        store: Incidents,
+        store: Store,
         *,
         randomness: identity.Randomness,
         installation: str,
     ) -> None:
         self._data = data
         self._performer = performer
-        self._incidents = store
+        self._store = store
         self._randomness = randomness
         self._installation = installation
 
@@ -164,7 +165,7 @@ class Restored:
         self, session: lease_session.LeaseSession, after: incidents.Incident, events: list[timeline.Event]
     ) -> bool:
         change = Change(after, session.lease.version, wake=False, events=events)
-        version = await self._incidents.write(change)
+        version = await self._store.incidents.write(change)
         if version:
             session.become(after, version)
         return bool(version)

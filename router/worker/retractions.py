@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 
 from router.domain import incidents, publications, reviews, timeline, visible
 from router.domain.times import Timestamp
-from router.store.incidents import Change, Incidents, StoredIncident
-from router.store.publications import Publications
+from router.store.incidents import Change, StoredIncident
+from router.store.store import Store
 from router.worker import desired_state, publishing_guard
 
 Outcome = Literal["retracting", "repeated", "searching", "dismissed", "withheld", "withdrawn", "resolved", "retracted"]
@@ -56,13 +56,11 @@ class Retractions:
 
     def __init__(
         self,
-        documents: Publications,
-        store: Incidents,
+        store: Store,
         pages: publishing_guard.PublishingGuard,
         places: Mapping[str, desired_state.Place],
         clock: Callable[[], Timestamp],
     ) -> None:
-        self._documents = documents
         self._store = store
         self._pages = pages
         self._places = places
@@ -73,7 +71,7 @@ class Retractions:
 
         Return the outcome for each post; nothing if the incident has no post there.
         """
-        known = await self._documents.look(key)
+        known = await self._store.publications.look(key)
         now = self._clock()
         found: list[Retracted] = []
         retracted_before: set[str] = set()
@@ -87,8 +85,8 @@ class Retractions:
                 return None
             return Change(after, held.version, wake=True, events=told(found, word, now))
 
-        await self._store.update(key, make)
-        incident = (await self._store.read([key]))[key].incident
+        await self._store.incidents.update(key, make)
+        incident = (await self._store.incidents.read([key]))[key].incident
         for one in found:
             if one.outcome in DONE and one.name not in retracted_before:
                 await self._pages.record_outcome(incident, "retracted")

@@ -7,7 +7,8 @@ import msgspec
 
 from router.domain import incidents, reviews, timeline, times
 from router.domain.times import Timestamp
-from router.store.incidents import Change, Incidents, StoredIncident
+from router.store.incidents import Change, StoredIncident
+from router.store.store import Store
 
 DEFAULT_SECONDS, MOST_SECONDS = 15 * 60, 4 * 3600
 """The default and the maximum duration of a take."""
@@ -24,7 +25,7 @@ class Taken(NamedTuple):
 class Takes:
     """Records and releases takes in the store."""
 
-    def __init__(self, store: Incidents, clock: Callable[[], Timestamp]) -> None:
+    def __init__(self, store: Store, clock: Callable[[], Timestamp]) -> None:
         self._store = store
         self._clock = clock
 
@@ -45,7 +46,7 @@ class Takes:
             after = _with(held.incident, publication, wanted)
             return Change(after, held.version, wake=True, events=[event])
 
-        is_new = await self._store.update(key, make)
+        is_new = await self._store.incidents.update(key, make)
         return Taken(found[0], is_new)
 
     async def release(self, key: str, publication: str, who: str) -> reviews.Take | None:
@@ -63,7 +64,7 @@ class Takes:
             after = _with(held.incident, publication, msgspec.structs.replace(take, until=now, released_by=who))
             return Change(after, held.version, wake=True, events=[event])
 
-        await self._store.update(key, make)
+        await self._store.incidents.update(key, make)
         return found[0] if found else None
 
 

@@ -21,8 +21,8 @@ from router.domain import (
 )
 from router.domain.reasons import Cause, Reason
 from router.domain.times import Timestamp
-from router.store.incidents import Change, Incidents, StoredIncident
-from router.store.publications import Publications
+from router.store.incidents import Change, StoredIncident
+from router.store.store import Store
 from router.worker import desired_state, publishing_guard, review_takes, rule_matches
 
 What = Literal["opening", "update", "monitoring", "resolution", "retraction", "retrospective"]
@@ -123,8 +123,7 @@ class Reviews:
 
     def __init__(
         self,
-        documents: Publications,
-        store: Incidents,
+        store: Store,
         pages: publishing_guard.PublishingGuard,
         places: Mapping[str, desired_state.Place],
         clock: Callable[[], Timestamp],
@@ -136,7 +135,6 @@ class Reviews:
         ``preview`` returns how each destination shows content.
         """
         self._preview = preview
-        self._documents = documents
         self._store = store
         self._pages = pages
         self._places = places
@@ -144,9 +142,9 @@ class Reviews:
 
     async def waiting(self) -> list[Review]:
         """Return all waiting reviews, the oldest first."""
-        names = await self._documents.names()
-        held = await self._store.read(names, {})
-        known = await self._documents.look_at_all(names)
+        names = await self._store.publications.names()
+        held = await self._store.incidents.read(names, {})
+        known = await self._store.publications.look_at_all(names)
         both = zip(names, known, strict=True)
         return await self.among((held[name].incident, documents) for name, documents in both if name in held)
 
@@ -163,10 +161,10 @@ class Reviews:
 
     async def of(self, incident: str) -> list[Review]:
         """Return the reviews of one incident, and the retracted posts that a reviewer may publish again."""
-        return await self._of((await self._store.read([incident]))[incident].incident)
+        return await self._of((await self._store.incidents.read([incident]))[incident].incident)
 
     async def _of(self, incident: incidents.Incident) -> list[Review]:
-        known = await self._documents.look(incident.key)
+        known = await self._store.publications.look(incident.key)
         saying = (await self._pages.desires(public=True), self._preview)
         found = waiting(incident, known, self._places, saying, self._clock())
         return found + republishable(incident, known, self._places, saying)
@@ -177,7 +175,7 @@ class Reviews:
         Of several reviewers who decide at the same time, the first to write wins: the verdict that each of them found
         when the review was checked is compared again in the write.
         """
-        held = (await self._store.read([seen.incident]))[seen.incident]
+        held = (await self._store.incidents.read([seen.incident]))[seen.incident]
         waits = await self._current(seen, held.incident)
         if waits is None or waits.digest != seen.digest:
             raise ChangedError(waits)
@@ -191,12 +189,12 @@ class Reviews:
                 return None
             return Change(after, held.version, wake=True, events=[verdict_event(seen, given)])
 
-        if not await self._store.update(seen.incident, make):
-            held = (await self._store.read([seen.incident]))[seen.incident]
+        if not await self._store.incidents.update(seen.incident, make):
+            held = (await self._store.incidents.read([seen.incident]))[seen.incident]
             raise ChangedError(await self._current(seen, held.incident))
         if seen.what in {"opening", "retrospective"}:
             outcome: Literal["edited", "approved", "dismissed"] = given.kind
-            held = (await self._store.read([seen.incident]))[seen.incident]
+            held = (await self._store.incidents.read([seen.incident]))[seen.incident]
             await self._pages.record_outcome(held.incident, "edited" if given.fields else outcome)
         return given
 

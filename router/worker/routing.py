@@ -39,7 +39,8 @@ from router.domain import decisions, fold, incidents, inhibition
 from router.domain.notices import Notice
 from router.domain.times import Timestamp
 from router.store import alert_owners
-from router.store.incidents import Change, Incidents, StoredIncident
+from router.store.incidents import Change, StoredIncident
+from router.store.store import Store
 
 # The incident key of an alert that no rule matches: only the incident that holds it may receive its messages.
 IGNORED = ""
@@ -91,7 +92,7 @@ class Routing(NamedTuple):
 class Router:
     """Routes batches. ``new_token`` returns a unique text without spaces."""
 
-    def __init__(self, store: Incidents, new_token: Callable[[], str]) -> None:
+    def __init__(self, store: Store, new_token: Callable[[], str]) -> None:
         self._store = store
         self._new_token = new_token
 
@@ -99,22 +100,22 @@ class Router:
         """Find the incident of each alert: the one in which it is live, else its home."""
         decided = {arrival.key for arrival in arrivals}
         unreadable: dict[str, str] = {}
-        held = await self._store.read(decided - {IGNORED}, unreadable)
+        held = await self._store.incidents.read(decided - {IGNORED}, unreadable)
         # The protocol needs documents to be read before homes.
         placed = [_is_placed(arrival, held) for arrival in arrivals]
         unplaced = (arrival for arrival, is_placed in zip(arrivals, placed, strict=True) if not is_placed)
-        homes = await self._store.owners.claim(_claims(unplaced))
+        homes = await self._store.incidents.owners.claim(_claims(unplaced))
         unsure: set[str] = set()
         for _ in range(_MOST_LOOKS):
             unread = {alert for alert, home in homes.items() if home.key not in held and home.key not in unreadable}
             unsure = unread
             if not unread:
                 break
-            held |= await self._store.read({homes[alert].key for alert in unread}, unreadable)
+            held |= await self._store.incidents.read({homes[alert].key for alert in unread}, unreadable)
             unsure = {alert for alert in unread if not _is_live_in(held.get(homes[alert].key), alert)}
             if not unsure:
                 break
-            homes |= await self._store.owners.claim({alert: alert_owners.Claim("") for alert in unsure})
+            homes |= await self._store.incidents.owners.claim({alert: alert_owners.Claim("") for alert in unsure})
         unsure = {alert for alert in unsure if homes[alert].key not in held and homes[alert].key not in unreadable}
         routing = Routing({}, held, {}, [], unsure, {}, unreadable, [])
         self._group(zip(arrivals, placed, strict=True), homes, routing)
@@ -160,16 +161,16 @@ class Router:
 
     async def move(self, routing: Routing) -> None:
         """Take the remaining steps of the moves. Whatever the result, their alerts are routed again after this."""
-        await self._store.owners.begin_moves(routing.begun)
+        await self._store.incidents.owners.begin_moves(routing.begun)
         moves = routing.moves.values()
-        held = await self._store.read({move.origin for move in moves}, {})
+        held = await self._store.incidents.read({move.origin for move in moves}, {})
         unlike = [move for move in moves if not _is_like(move, held.get(move.origin))]
-        await self._store.owners.abort_moves(unlike)
+        await self._store.incidents.owners.abort_moves(unlike)
         like = [move for move in moves if move not in unlike]
         origins = {move.origin: held[move.origin] for move in like}
         committed = [Change(one.incident, one.version, wake=False) for one in origins.values()]
-        refused = set(await self._store.commit(committed))
-        await self._store.owners.finish_moves([move for move in like if move.origin not in refused])
+        refused = set(await self._store.incidents.commit(committed))
+        await self._store.incidents.owners.finish_moves([move for move in like if move.origin not in refused])
 
 
 def _is_like(move: alert_owners.Move, held: StoredIncident | None) -> bool:

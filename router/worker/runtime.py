@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from router.domain.times import Timestamp
-from router.store import archive, errors, health, inbox, keys, publications, quarantine, schema
+from router.store import archive, errors, inbox, keys, publications
+from router.store.store import Store
 from router.telemetry import log, metrics
 from router.worker import (
     aggregator,
@@ -65,16 +66,12 @@ class Worker:
         reader: inbox.InboxReader,
         triage_stage: aggregator.Aggregator,
         reconciler: Reconciler,
-        condition: health.Health,
+        store: Store,
         *,
-        depth: Callable[[], Awaitable[tuple[int, int]]],
         clock: Callable[[], Timestamp],
         bell: "WakeSignal",
-        kept: archive.Archive,
-        kept_aside: quarantine.Quarantine | None = None,
         silenced: silencing.SilenceService,
         itself: self_monitor.SelfMonitor,
-        vintage: schema.Schema,
         pace: LoopIntervals = LoopIntervals(),
         watching: recovery.Recovery | None = None,
         notifying: "Notifying | None" = None,
@@ -85,15 +82,11 @@ class Worker:
         self._reader = reader
         self._triage = triage_stage
         self._reconciler = reconciler
-        self._health = condition
-        self._depth = depth
+        self._store = store
         self._clock = clock
         self._bell = bell
-        self._archive = kept
-        self._quarantine = kept_aside
         self._mutes = silenced
         self._own = itself
-        self._vintage = vintage
         self._newer: errors.SchemaTooNew | None = None
         self._known = asyncio.Event()
         self._silences_read = asyncio.Event()
@@ -129,7 +122,7 @@ class Worker:
             loops.result()
         with contextlib.suppress(errors.Unavailable, TimeoutError):
             async with asyncio.timeout(_LAST_SECONDS):
-                await self._health.remove_worker(self._name)
+                await self._store.health.remove_worker(self._name)
                 await self._reader.leave()
                 if self._recovery is not None:
                     await self._recovery.leave()
@@ -168,7 +161,7 @@ class Worker:
             group.create_task(self._repeat(stop, self._mutes.ask, pace.silence_poll_seconds))
             group.create_task(self._repeat(stop, self._own.let_in, pace.refresh_seconds))
             group.create_task(self._repeat(stop, lambda: self._own.turn(self._clock()), pace.own_seconds))
-            group.create_task(self._repeat(stop, lambda: self._own.ping(self._health), pace.ping_seconds))
+            group.create_task(self._repeat(stop, self._own.ping, pace.ping_seconds))
 
     async def _deliver_events(self, stop: asyncio.Event, deliveries: notifications.Deliveries) -> None:
         """Deliver events to notifiers until ``stop``, then end the deliveries under way."""
@@ -268,7 +261,7 @@ class Worker:
         idle = int(self._pace.retire_seconds * 1000)
         if removed := await self._reader.retire(idle):
             self._log.info("consumers_removed", consumers=removed)
-        await self._health.expire_workers(self._clock() - idle * 1000)
+        await self._store.health.expire_workers(self._clock() - idle * 1000)
 
     async def _reconcile_turn(self) -> None:
         """Reconcile the shards of a wake signal immediately, and all shards periodically for timers."""
@@ -295,12 +288,12 @@ class Worker:
 
     async def _heartbeat_turn(self) -> None:
         """Send the heartbeat, with the number of waiting deliveries."""
-        await self._vintage.ensure()
+        await self._store.schema.ensure()
         self._known.set()
         now = self._clock()
-        await self._health.record_heartbeat(self._name, now)
+        await self._store.health.record_heartbeat(self._name, now)
         metrics.worker_heartbeat_timestamp_seconds.set(now / 1_000_000)
-        waiting, oldest_at = await self._depth()
+        waiting, oldest_at = await self._store.inbox.depth()
         metrics.inbox_entries.set(waiting)
         await self._reconciler.gauge(now)
         metrics.inbox_oldest_entry_age_seconds.set((self._clock() - oldest_at) / 1_000_000 if oldest_at else 0)
@@ -312,9 +305,9 @@ class Worker:
     async def _tidy_turn(self) -> None:
         """Keep the archive within its bounds."""
         await self._mutes.tidy(self._clock())
-        fullness = await self._health.fullness()
+        fullness = await self._store.health.fullness()
         metrics.redis_memory_used_ratio.set(fullness)
-        kept = await self._health.pending_counts()
+        kept = await self._store.health.pending_counts()
         metrics.quarantine_entries.set(kept.quarantined)
         metrics.dead_letter_deliveries.set(kept.dead)
         size = await self._give_way(fullness)
@@ -326,19 +319,18 @@ class Worker:
 
         Both are shrunk before deliveries are refused, and quickly: each turn halves the remainder.
         """
-        size = await self._archive.trim(fullness)
+        size = await self._store.archive.trim(fullness)
         for _ in range(MOST_HALVINGS):
             if fullness <= archive.SHORT_OF_MEMORY:
                 break
-            fullness = await self._health.fullness()
-            before, size = size, await self._archive.trim(fullness)
+            fullness = await self._store.health.fullness()
+            before, size = size, await self._store.archive.trim(fullness)
             if not size.entries or size == before:
                 break
-        if self._quarantine is not None:
-            for _ in range(MOST_HALVINGS):
-                if not await self._quarantine.evict(fullness):
-                    break
-                fullness = await self._health.fullness()
+        for _ in range(MOST_HALVINGS):
+            if not await self._store.quarantine.evict(fullness):
+                break
+            fullness = await self._store.health.fullness()
         return size
 
 

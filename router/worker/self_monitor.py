@@ -14,8 +14,8 @@ from router.destinations import base
 from router.domain import alerts, decisions, deliveries, identity, times
 from router.domain.times import Duration, Timestamp
 from router.outbound import errors
-from router.store import health, incidents, publishing_state, unreadable_deliveries
-from router.store.inbox import Inbox
+from router.store import incidents
+from router.store.store import Store
 from router.telemetry import log
 from router.worker import circuit_breaker, configured_destinations, self_alerts, storm_control
 
@@ -48,23 +48,17 @@ class SelfMonitor:
         places: Mapping[str, configured_destinations.ConfiguredDestination],
         breakers: circuit_breaker.CircuitBreakers,
         *,
-        store: incidents.Incidents,
-        inbox: Inbox,
-        publishing: publishing_state.PublishingControls,
+        store: Store,
         storms: storm_control.StormControl,
         randomness: identity.Randomness,
-        ledger: unreadable_deliveries.UnreadableCounts | None = None,
     ) -> None:
         """Set up with the settings, the destinations and their health, the inbox, and the publishing controls."""
         self._storms = storms
-        self._publishing = publishing
+        self._store = store
         self._wanted = wanted
         self._places = places
         self._breakers = breakers
-        self._store = store
-        self._inbox = inbox
         self._randomness = randomness
-        self._ledger = ledger
         self._log = log.get("worker")
 
     async def turn(self, now: Timestamp) -> None:
@@ -73,10 +67,10 @@ class SelfMonitor:
         if self._wanted.destinations:
             known = {name: circuit_breaker.AccountHealth() for name in self._places} | dict(self._breakers.health)
             findings += self_alerts.accounts(known, self._wanted.after, now)
-            findings += self_alerts.pages(await self._publishing.read(), self._wanted.frozen_after, now)
-        if self._wanted.of_unreadable and self._ledger is not None:
-            findings += self_alerts.unreadable(await self._ledger.read(), self._wanted.unreadable, now)
-        held = await self._store.read([finding.report.key for finding in findings], {})
+            findings += self_alerts.pages(await self._store.publishing_controls.read(), self._wanted.frozen_after, now)
+        if self._wanted.of_unreadable:
+            findings += self_alerts.unreadable(await self._store.unreadable_counts.read(), self._wanted.unreadable, now)
+        held = await self._store.incidents.read([finding.report.key for finding in findings], {})
         for finding in (finding for finding in findings if finding.report.key in held):
             reported = held[finding.report.key].incident.status != "closed"
             if finding.fires and not reported:
@@ -85,18 +79,18 @@ class SelfMonitor:
                 await self._tell_anew(finding, held[finding.report.key])
             elif finding.fires is False and reported:
                 await self._say(replace(finding, since=_begun(held[finding.report.key])), "resolved", now)
-            if finding.fires is False and finding.report.kind == self_alerts.SOURCE_KIND and self._ledger is not None:
-                await self._ledger.clear(finding.report.name)
+            if finding.fires is False and finding.report.kind == self_alerts.SOURCE_KIND:
+                await self._store.unreadable_counts.clear(finding.report.name)
 
     async def let_in(self) -> None:
         """Wake the incidents that an alert storm has room for."""
         await self._storms.turn()
 
-    async def ping(self, condition: health.Health) -> None:
+    async def ping(self) -> None:
         """Ping the external monitor: this worker runs and reaches its store."""
         if self._wanted.ping is None:
             return
-        await condition.ping()
+        await self._store.health.ping()
         try:
             await self._wanted.ping()
         except errors.Failure as failure:
@@ -113,7 +107,7 @@ class SelfMonitor:
         response = decisions.Response(self_alerts.RULE, self._wanted.place, "", targets)
         routed = (alert, decisions.Decision(report.key, report.severity, response))
         identity_of = identity.new_delivery_id(now, self._randomness)
-        await self._inbox.accept(deliveries.pack(identity_of, self_alerts.SOURCE, now, [routed]), b"")
+        await self._store.inbox.accept(deliveries.pack(identity_of, self_alerts.SOURCE, now, [routed]), b"")
 
     async def _tell_anew(self, finding: self_alerts.Finding, held: incidents.StoredIncident) -> None:
         """Update the text of an open report. Its destinations stay the same."""
@@ -133,7 +127,7 @@ class SelfMonitor:
             )
 
         if make(held) is not None:
-            await self._store.update(finding.report.key, make)
+            await self._store.incidents.update(finding.report.key, make)
 
     def _targets(self, report: self_alerts.Report) -> tuple[decisions.Target, ...]:
         """Return the targets of a report: every configured destination except those of the account that it is about."""

@@ -8,7 +8,7 @@ from router.domain import decisions, inhibition
 from router.domain.silences import Imported, Mute, Muting, Silence, Silencer, by_window
 from router.domain.times import Timestamp
 from router.outbound import errors
-from router.store import silences
+from router.store.store import Store
 from router.telemetry import log, metrics
 
 Importer = Callable[[], Awaitable[Imported]]
@@ -18,7 +18,7 @@ Importer = Callable[[], Awaitable[Imported]]
 class SilenceService:
     """Checks every firing alert. Usually there is no silence to check."""
 
-    def __init__(self, store: silences.Silences, imports: Sequence[tuple[str, Importer]] = ()) -> None:
+    def __init__(self, store: Store, imports: Sequence[tuple[str, Importer]] = ()) -> None:
         """Set up. ``imports`` are other systems whose silences apply here, too, by name."""
         self._store = store
         self._imports = imports
@@ -44,7 +44,7 @@ class SilenceService:
 
     async def refresh(self) -> None:
         """Read the router's own silences. Raises ``Unavailable``."""
-        own = await self._store.read()
+        own = await self._store.silences.read()
         if own != self._own:
             self._own = own
             self._compile()
@@ -70,7 +70,7 @@ class SilenceService:
 
     async def tidy(self, now: Timestamp) -> None:
         """Delete silences that expired long ago."""
-        await self._store.delete_expired(now)
+        await self._store.silences.delete_expired(now)
 
     def _compile(self) -> None:
         self._silencer = Silencer([*self._own, *(one for found in self._imported.values() for one in found.silences)])

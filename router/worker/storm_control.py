@@ -10,26 +10,18 @@ import msgspec
 from router.domain import incidents, plan, steps, timeline
 from router.domain.publications import Publication
 from router.domain.times import Timestamp
-from router.store import storm_queue
-from router.store.incidents import Incidents
-from router.store.publications import Publications
+from router.store import publishing_state, storm_queue
+from router.store.store import Store
 from router.telemetry import log, metrics
 from router.worker import configured_destinations, lease_session, self_alerts, timeline_messages
 
 
 class StormControl:
-    """Checks every incident that is reconciled. Without a ``store``, every incident may open immediately."""
+    """Checks every incident that is reconciled. Without a ``limit``, every incident may open immediately."""
 
-    def __init__(
-        self,
-        store: storm_queue.StormQueue | None,
-        known: Incidents,
-        documents: Publications,
-    ) -> None:
-        """Set up with the count that all workers share, and the stores to read and wake incidents."""
+    def __init__(self, store: Store, limit: publishing_state.Limit | None) -> None:
         self._store = store
-        self._incidents = known
-        self._documents = documents
+        self._limit = limit
         self._log = log.get("worker")
 
     async def apply(
@@ -45,33 +37,35 @@ class StormControl:
         episode = storm_queue.Episode(session.incident.episode, session.incident.key)
         if held_since and session.incident.quiet is not None:
             await self._leave([episode])  # If it fires again, it keeps its age in the queue.
-        elif self._store is None or not _asks(session, current, places):
+        elif self._limit is None or not _asks(session, current, places):
             if held_since:
                 await self._leave([episode])
                 await _mark(session, current, {"held_since": 0}, timeline_messages.freed(held_since, session.now()))
-        elif await self._store.admit(episode, session.incident.severity, Timestamp(held_since or session.now())):
+        elif await self._store.storm_queue.admit(
+            episode, session.incident.severity, Timestamp(held_since or session.now()), self._limit
+        ):
             told = [timeline_messages.freed(held_since, session.now())] if held_since else []
             await _mark(session, current, {"held_since": 0, "admitted": True}, *told)
         elif not held_since:
             now = session.now()
-            await _mark(session, current, {"held_since": now}, timeline_messages.held(*self._store.limit, now))
+            await _mark(session, current, {"held_since": now}, timeline_messages.held(*self._limit, now))
 
     async def turn(self) -> storm_queue.StormState:
         """Return the state of the storm, wake the next incidents, and remove finished episodes from the queue."""
-        if self._store is None:
+        if self._limit is None:
             return storm_queue.StormState()
-        storm = await self._store.state()
+        storm = await self._store.storm_queue.state(self._limit)
         metrics.storm_queued_incidents.set(storm.waiting)
         if storm.began:
             metrics.storms.inc()
-            self._log.error("alert_storm", waiting=storm.waiting, most=self._store.limit.max)
+            self._log.error("alert_storm", waiting=storm.waiting, most=self._limit.max)
         if storm.ended:
             self._log.warning("alert_storm_over")
         if storm.next:
-            held = await self._incidents.read({one.incident for one in storm.next}, {})
+            held = await self._store.incidents.read({one.incident for one in storm.next}, {})
             there = [one for one in storm.next if one.incident in held and _waits(held[one.incident].incident, one.id)]
-            await self._store.remove([one for one in storm.next if one not in there])
-            await self._documents.wake([one.incident for one in there])
+            await self._store.storm_queue.remove([one for one in storm.next if one not in there])
+            await self._store.publications.wake([one.incident for one in there])
         return storm
 
     async def _end(self, session: lease_session.LeaseSession, held: list[Publication]) -> None:
@@ -81,8 +75,8 @@ class StormControl:
             await _mark(session, held, {"held_since": 0}, timeline_messages.over_in_storm(session.now()))
 
     async def _leave(self, episodes: Sequence[storm_queue.Episode]) -> None:
-        if self._store is not None:
-            await self._store.remove(list(episodes))
+        if self._limit is not None:
+            await self._store.storm_queue.remove(list(episodes))
 
 
 async def _mark(

@@ -11,7 +11,8 @@ import redis
 
 from router.domain import alerts, decisions, severities
 from router.sources import registry
-from router.store import client, codec, inbox, keys, quarantine
+from router.store import codec, keys
+from router.store.store import Store
 from router.web import app, health, serve, webhooks
 
 NOW = 1_772_450_000_000_000
@@ -45,12 +46,12 @@ def served(redis_url: str, endpoints: Mapping[str, registry.ConfiguredSource]) -
     found: dict[str, Any] = {}
 
     async def main() -> None:
-        connection = client.connect(redis_url)
+        store = Store.connect(redis_url)
         web_server = webhooks.WebhookHandler(
             endpoints,
             lambda alert, _: decisions.Decision(f"k/{alert.fingerprint}", severities.Severity.MAJOR, RESPONSE),
-            inbox=inbox.Inbox(connection),
-            quarantine=quarantine.Quarantine(connection),
+            inbox=store.inbox,
+            quarantine=store.quarantine,
             clock=lambda: NOW,
             randomness=random.Random(3),
         )
@@ -66,7 +67,7 @@ def served(redis_url: str, endpoints: Mapping[str, registry.ConfiguredSource]) -
         found["loop"] = asyncio.get_running_loop()
         with contextlib.suppress(asyncio.CancelledError):
             await serve.serve(app.create_app(web_server, checks={"all": fine}), "127.0.0.1", 0, started)
-        await connection.aclose()
+        await store.aclose()
 
     thread = threading.Thread(target=lambda: asyncio.run(main()))
     thread.start()

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from router.store import client, dead_deliveries, incidents, keys
+from router.store import keys
+from router.store.store import Store
 from tests import ports
 from tests.end_to_end import harness
 from tests.faults import notified, oracles, topologies
@@ -246,7 +247,7 @@ class Sender(threading.Thread):
                 self._together.wait()
         except AssertionError as error:
             self.failure = str(error)
-            self._together.abort_moves()
+            self._together.abort()
         except threading.BrokenBarrierError:
             self.failure = "another sender has failed"
         finally:
@@ -288,33 +289,33 @@ def _kill(deployment: Deployment, chance: random.Random, kills: list[str], sende
 
 async def compared(deployment: Deployment, oracle: oracles.Oracle) -> list[str]:
     """Return every difference from the oracle."""
-    connection = client.connect(deployment.topology.server())
+    store = Store.connect(deployment.topology.server())
     try:
-        return [difference async for difference in _differences(deployment, oracle, connection)]
+        return [difference async for difference in _differences(deployment, oracle, store)]
     finally:
-        await connection.aclose()
+        await store.aclose()
 
 
-async def _differences(deployment: Deployment, oracle: oracles.Oracle, connection: Any) -> Any:
-    waiting = await connection.xlen(keys.INBOX)
+async def _differences(deployment: Deployment, oracle: oracles.Oracle, store: Any) -> Any:
+    waiting = await store.redis.xlen(keys.INBOX)
     if waiting:
         yield f"{waiting} deliveries are still in the inbox"
-    for grave in await dead_deliveries.DeadDeliveries(connection).read():
+    for grave in await store.dead_deliveries.read():
         yield f"a dead letter: {grave.reason}"
     firing = oracle.firing()
     names = {f'chaos{{labels.key="{key}"}}': key for key in firing}
-    held = await incidents.Incidents(connection).read(names)
+    held = await store.incidents.read(names)
     for name, key in names.items():
         found = {alert.partition("/")[2] for alert in held[name].incident.firing}
         if found != firing[key]:
             yield f"{key}: {sorted(found)} fire, and {sorted(firing[key])} should"
-        leased = await connection.hget(keys.publications(name), "until")
+        leased = await store.redis.hget(keys.publications(name), "until")
         if leased and int(leased):
             yield f"{key}: somebody holds a lease"
     for difference in at_vendors(deployment, firing):
         yield difference
     if deployment.hook is not None:
-        async for difference in notified.lost(deployment.hook, connection, names):
+        async for difference in notified.lost(deployment.hook, store, names):
             yield difference
 
 

@@ -9,7 +9,6 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any
 
-from router.store import notifications
 from tests.integration import receiver
 
 AT_ONCE = 32  # Subjects that a worker delivers at a time.
@@ -24,12 +23,11 @@ def settings(hook: receiver.Receiver) -> str:
     )
 
 
-async def lost(hook: receiver.Receiver, connection: Any, subjects: Iterable[str]) -> AsyncIterator[str]:
+async def lost(hook: receiver.Receiver, store: Any, subjects: Iterable[str]) -> AsyncIterator[str]:
     """Yield each stored event that the receiver didn't get."""
     received = {request.headers["webhook-id"] for request in list(hook.requests)}
-    store = notifications.Notifications(connection)
     for subject in subjects:
-        for event in await store.events(subject):
+        for event in await store.notifications.events(subject):
             if event.id not in received:
                 yield f"{subject}: {event.id} ({event.type}) was not delivered"
 

@@ -8,8 +8,8 @@ import pytest
 from router.domain import deliveries
 from router.domain import incidents as incident
 from router.domain import publications as publication
-from router.store import client, errors, health, incidents, keys, publications, replica_acks
-from router.store import inbox as stream
+from router.store import errors, keys, publications
+from router.store.store import Store
 from tests.end_to_end import harness
 from tests.faults import topologies
 from tests.faults import watched as watching
@@ -29,9 +29,9 @@ def watched(tmp_path):
 
 def run(watched: watching.SentinelTopology, body) -> None:
     async def main():
-        connection = client.connect(watched.server())
-        async with contextlib.aclosing(connection):
-            await body(connection)
+        store = Store.connect(watched.server())
+        async with contextlib.aclosing(store):
+            await body(store)
 
     asyncio.run(main())
 
@@ -45,37 +45,35 @@ def cut_off(watched: watching.SentinelTopology) -> None:
     harness.eventually("nobody follows the primary", lambda: not primary.asks("ROLE")[2])
 
 
-async def replaced(watched: watching.SentinelTopology, connection) -> None:
+async def replaced(watched: watching.SentinelTopology, store) -> None:
     """Kill the primary, and wait until the connection has found the next primary."""
     await asyncio.to_thread(watched.replace)
     async with asyncio.timeout(20):
         while True:
             with contextlib.suppress(errors.Unavailable):
-                await health.Health(connection).record_heartbeat("w", 1)
+                await store.health.record_heartbeat("w", 1)
                 return
             await asyncio.sleep(0.05)
 
 
-def accepted(connection, least: int, wait_seconds: float = 0.2):
-    with workers.demanding(connection, least, wait_seconds):
-        inbox = stream.Inbox(connection)
-    return inbox.accept(deliveries.pack("d1", "am", 1, []), b"{}")
+def accepted(store, least: int, wait_seconds: float = 0.2):
+    return workers.demanding(store, least, wait_seconds).inbox.accept(deliveries.pack("d1", "am", 1, []), b"{}")
 
 
 def test_confirmed_data_survives_the_loss_of_primary(watched):
-    async def body(connection):
-        await accepted(connection, 1, CONFIRMED_SECONDS)
-        await replaced(watched, connection)
-        assert await connection.xlen(keys.INBOX) == 1
+    async def body(store):
+        await accepted(store, 1, CONFIRMED_SECONDS)
+        await replaced(watched, store)
+        assert await store.redis.xlen(keys.INBOX) == 1
 
     run(watched, body)
 
 
 def test_delivery_without_replica_is_not_accepted(watched):
-    async def body(connection):
+    async def body(store):
         cut_off(watched)
         with pytest.raises(errors.Unavailable, match="only 0 of 1 replicas"):
-            await accepted(connection, 1)
+            await accepted(store, 1)
 
     run(watched, body)
 
@@ -83,20 +81,20 @@ def test_delivery_without_replica_is_not_accepted(watched):
 def test_delivery_is_lost_without_confirmation(watched):
     """Negative control: without the acknowledgement, the delivery is accepted and lost."""
 
-    async def body(connection):
+    async def body(store):
         cut_off(watched)
-        await accepted(connection, 0)
-        assert await connection.xlen(keys.INBOX) == 1
-        await replaced(watched, connection)
-        assert await connection.xlen(keys.INBOX) == 0
+        await accepted(store, 0)
+        assert await store.redis.xlen(keys.INBOX) == 1
+        await replaced(watched, store)
+        assert await store.redis.xlen(keys.INBOX) == 0
 
     run(watched, body)
 
 
-async def write_to_separated_primary(watched: watching.SentinelTopology, connection, least: int) -> int:
+async def write_to_separated_primary(watched: watching.SentinelTopology, store, least: int) -> int:
     """Deliver to a primary that only clients reach, and return the number of deliveries at its successor."""
     with watched.parted() as primary:
-        old = client.connect(f"redis://127.0.0.1:{primary.port}")
+        old = Store.connect(f"redis://127.0.0.1:{primary.port}")
         async with contextlib.aclosing(old):
             await accepted(old, least)
         watched.succeeded(primary)
@@ -105,14 +103,14 @@ async def write_to_separated_primary(watched: watching.SentinelTopology, connect
     async with asyncio.timeout(20):
         while True:
             with contextlib.suppress(errors.Unavailable):
-                return (await stream.depth(connection))[0]
+                return (await store.inbox.depth())[0]
             await asyncio.sleep(0.05)
 
 
 def test_separated_primary_accepts_nothing(watched):
-    async def body(connection):
+    async def body(store):
         with pytest.raises(errors.Unavailable, match="of 2 replicas confirmed"):
-            await write_to_separated_primary(watched, connection, 2)
+            await write_to_separated_primary(watched, store, 2)
 
     run(watched, body)
 
@@ -120,27 +118,26 @@ def test_separated_primary_accepts_nothing(watched):
 def test_separated_primary_loses_deliveries_without_confirmation(watched):
     """Negative control: without the acknowledgement, the delivery is accepted, and the new primary doesn't have it."""
 
-    async def body(connection):
-        assert await write_to_separated_primary(watched, connection, 0) == 0
+    async def body(store):
+        assert await write_to_separated_primary(watched, store, 0) == 0
 
     run(watched, body)
 
 
-async def intends(connection, least: int) -> publications.Publications:
+async def intends(store, least: int) -> publications.Publications:
     """Record a publication as a worker does before it calls a vendor, acknowledged by ``replicas``."""
-    with workers.demanding(connection, least, 0.2):
-        store = publications.Publications(connection, lease_seconds=60)
+    documents = workers.demanding(store, least, 0.2).publications
     lease = publications.Lease("down", 1, 1, incident.Incident(key="down"), [], 0)
-    await connection.hset(keys.publications("down"), "fence", 1)
-    assert await store.record(lease, [publication.Publication("e1", "on-call")])
-    return store
+    await store.redis.hset(keys.publications("down"), "fence", 1)
+    assert await documents.record(lease, [publication.Publication("e1", "on-call")])
+    return documents
 
 
 def test_intent_without_replica_makes_no_call(watched):
-    async def body(connection):
+    async def body(store):
         cut_off(watched)
         with pytest.raises(errors.Unavailable, match="only 0 of 1 replicas"):
-            await intends(connection, 1)
+            await intends(store, 1)
 
     run(watched, body)
 
@@ -148,40 +145,39 @@ def test_intent_without_replica_makes_no_call(watched):
 def test_intent_is_lost_without_confirmation(watched):
     """Negative control: without the acknowledgement, a vendor is called, and the record is lost in the failover."""
 
-    async def body(connection):
+    async def body(store):
         cut_off(watched)
-        store = await intends(connection, 0)
-        assert await store.look("down")
-        await replaced(watched, connection)
-        assert not await store.look("down")
+        documents = await intends(store, 0)
+        assert await documents.look("down")
+        await replaced(watched, store)
+        assert not await documents.look("down")
 
     run(watched, body)
 
 
-async def folded(watched: watching.SentinelTopology, connection, least: int) -> None:
+async def folded(watched: watching.SentinelTopology, store, least: int) -> None:
     """Fold a delivery at a primary that is cut off, and acknowledge it at the next primary."""
-    with workers.demanding(connection, 1, CONFIRMED_SECONDS):
-        on, all_have_it = workers.WorkerHarness(connection), replica_acks.DurableWriter(connection)
+    strict = workers.demanding(store, 1, CONFIRMED_SECONDS)
+    on = workers.WorkerHarness(strict)
     await on.deliver(workers.firing())
     await on.reader.prepare()
-    await all_have_it.write("", [("SET", "prepared", 1)])
-    old = client.connect(f"redis://127.0.0.1:{watched.primary().port}")
+    await strict.connection.writer.write("", [("SET", "prepared", 1)])
+    old = Store.connect(f"redis://127.0.0.1:{watched.primary().port}")
     async with contextlib.aclosing(old):
-        with workers.demanding(old, least, 0.2):
-            on = workers.WorkerHarness(connection, store=incidents.Incidents(old))
+        on = workers.WorkerHarness(strict, incidents=workers.demanding(old, least, 0.2).incidents)
         cut_off(watched)
         entries = await on.reader.read(10, None)
         done = await on.triage.fold(entries)
-        await replaced(watched, connection)
+        await replaced(watched, store)
         await on.reader.acknowledge(done)
 
 
 def test_fold_at_separated_primary_is_not_acknowledged(watched):
-    async def body(connection):
+    async def body(store):
         with pytest.raises(errors.Unavailable, match="only 0 of 1 replicas"):
-            await folded(watched, connection, 1)
-        await replaced(watched, connection)
-        on = workers.WorkerHarness(connection)
+            await folded(watched, store, 1)
+        await replaced(watched, store)
+        on = workers.WorkerHarness(store)
         await on.fold()
         assert (await on.incidents.read(["down"]))["down"].incident.status == "open"
 
@@ -191,24 +187,24 @@ def test_fold_at_separated_primary_is_not_acknowledged(watched):
 def test_fold_is_lost_without_confirmation(watched):
     """Negative control: without the acknowledgement, the delivery is acknowledged, and its incident is lost."""
 
-    async def body(connection):
-        await folded(watched, connection, 0)
-        on = workers.WorkerHarness(connection)
-        assert await connection.xlen(keys.INBOX) == 0
+    async def body(store):
+        await folded(watched, store, 0)
+        on = workers.WorkerHarness(store)
+        assert await store.redis.xlen(keys.INBOX) == 0
         assert (await on.incidents.read(["down"]))["down"].incident.status == "closed"
 
     run(watched, body)
 
 
 def test_replaced_hanging_primary_accepts_nothing(watched):
-    async def body(connection):
+    async def body(store):
         await asyncio.to_thread(watched.hang)
         done = 0
         async with asyncio.timeout(30):
             # Until it learns of its successor, it acts as the primary, and so may one of its replicas.
             while done < 10:
                 with contextlib.suppress(errors.Unavailable):
-                    await accepted(connection, 2)
+                    await accepted(store, 2)
                     done += 1
         primary = await asyncio.to_thread(watched.complete)
         assert primary.asks("XLEN", keys.INBOX) >= done

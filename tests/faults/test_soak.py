@@ -1,6 +1,7 @@
 """A short soak test: it reports no errors if there are none, and reports each introduced error."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -10,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from router.bootstrap import factories, processes
-from router.store import connection_settings
+from router.bootstrap import factories
+from router.store.store import Store
 from tests.end_to_end import harness
 from tests.structure import tree
 from tools.soak import cluster, command, load, trial
@@ -112,9 +113,9 @@ class TestNegativeControl:
 
     async def _tried(self, place: cluster.Cluster, change) -> trial.Findings:
         plan = trial.Plan(seconds=4, rate=20, incident_keys=3, fault_seconds=60)
-        async with processes.connected(connection_settings.Server(place.redis_url)) as connection:
+        async with contextlib.aclosing(Store.connect(place.redis_url)) as store:
             one = trial.Trial(
-                place, connection, plan, chance=factories.chance(1), clock=factories.clock, ticks=factories.ticks
+                place, store, plan, chance=factories.chance(1), clock=factories.clock, ticks=factories.ticks
             )
             looked = []
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from router import configuration
 from router.bootstrap import processes
 from router.destinations.devhelm import incidents
-from router.store import inbox, keys, publications
+from router.store import connection_settings, inbox, keys, publications
 from router.worker import lease_session, operation_executor
 
 
@@ -82,7 +82,7 @@ def do_without(part: str) -> None:
         write = publications.Publications.record
 
         async def writing(self, lease, documents, events=()):
-            newest = int(await self._connection.hget(keys.publications(lease.key), "fence"))
+            newest = int(await self._store.redis.hget(keys.publications(lease.key), "fence"))
             return await write(self, lease._replace(fence=newest), documents, events)
 
         publications.Publications.record = writing
@@ -113,8 +113,8 @@ async def main(file: str) -> None:
     settings = configuration.load(Path(file), os.environ)
     async with (
         asyncio.TaskGroup() as group,
-        processes.connected(os.environ["REDIS_URL"]) as connection,
-        processes.working(settings, connection, group, passed=passed),
+        processes.connected(settings, connection_settings.Server(os.environ["REDIS_URL"])) as store,
+        processes.working(settings, store, group, passed=passed),
     ):
         print("started", flush=True)
         await asyncio.Event().wait()

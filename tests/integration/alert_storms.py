@@ -10,11 +10,11 @@ TWO = publishing_state.Limit(2, workers.HOUR)
 class StormHarness:
     """A worker that opens at most two incidents per hour, at one internal destination and one public page."""
 
-    def __init__(self, connection, most: publishing_state.Limit | None = TWO) -> None:
+    def __init__(self, store, most: publishing_state.Limit | None = TWO) -> None:
         self.pager, self.page = vendor.Vendor(), vendor.Vendor()
         self.places = [vendor.on_call(self.pager), vendor.place("page", self.page, public=True)]
-        self.on = workers.WorkerHarness(connection, *self.places, most=most)
-        self.connection = connection
+        self.on = workers.WorkerHarness(store, *self.places, most=most)
+        self.store = store
 
     async def fires(self, *names: str, level=severities.Severity.MAJOR, response=None, resolved: bool = False) -> None:
         for name in names:
@@ -24,7 +24,7 @@ class StormHarness:
 
     async def room(self) -> None:
         """Expire the window, so that earlier openings no longer count."""
-        await self.connection.delete(keys.ADMITTED)
+        await self.store.redis.delete(keys.ADMITTED)
         await self.on.storms.turn()
         await self.on.turn()
 
@@ -41,7 +41,7 @@ class StormHarness:
 def run(with_redis, play) -> None:
     """Run the coroutine function ``play`` with a harness on an empty server."""
 
-    async def body(connection):
-        await play(StormHarness(connection))
+    async def body(store):
+        await play(StormHarness(store))
 
     with_redis(body)

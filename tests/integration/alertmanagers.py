@@ -15,8 +15,7 @@ from router.bootstrap import alertmanager_polls
 from router.domain import alerts as alert
 from router.domain import decisions, severities
 from router.sources import alertmanager, base, polled
-from router.store import keys
-from router.store import sync_state as polls_store
+from router.store import inbox, keys
 from router.worker import alertmanager_sync
 from tests import ports
 from tests.integration import workers
@@ -110,6 +109,7 @@ class AlertmanagerHarness:
 
     def __init__(self, on: workers.WorkerHarness, there: Alertmanager, url: str, **config) -> None:
         self.on = on
+        self.inbox = inbox.LimitedInbox(on.inbox)
         self.there = there
         self.now = START
         self.config = polled.Config(url=url, **config)
@@ -124,9 +124,8 @@ class AlertmanagerHarness:
         return alertmanager_sync.AlertmanagerSync(
             [self.asked],
             decide,
-            inbox=self.on.inbox,
-            store=self.on.incidents,
-            turns=polls_store.SyncState(self.on.connection),
+            inbox=self.inbox,
+            store=self.on.store,
             clock=lambda: self.now,
             randomness=workers.NoJitter(),
         )
@@ -136,7 +135,7 @@ class AlertmanagerHarness:
         results = []
         for _ in range(times):
             self.now += MINUTE
-            await self.on.connection.delete(keys.turn("am"))
+            await self.on.store.redis.delete(keys.turn("am"))
             results.append(await self.polls.turn(self.asked))
             await self.on.turn()
         return results

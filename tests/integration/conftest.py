@@ -22,8 +22,8 @@ def with_liar(with_redis: Callable[..., Any], tmp_path: Path) -> Callable[..., N
     """Run a coroutine function with the console and a simulated provider that returns the test's responses."""
 
     def run(body: Callable[..., Any], **more: Any) -> None:
-        async def main(connection: Any) -> None:
-            async with identity.lying(connection, tmp_path, **more) as (provider, found):
+        async def main(store: Any) -> None:
+            async with identity.lying(store, tmp_path, **more) as (provider, found):
                 await body(provider, found)
 
         with_redis(main)

@@ -19,8 +19,6 @@ from router.domain import access, deliveries, identity
 from router.domain import alerts as alert
 from router.services import actions, request_bodies
 from router.slack.app import SlackApp
-from router.store import access as access_store
-from router.store import accounts, inbox
 from router.web import serve
 from router.worker import configured_destinations, reconciler
 from tests.integration import vendor, workers
@@ -93,10 +91,10 @@ class ManagementHarness:
     slack: SlackApp | None = None
 
     def __init__(
-        self, settings: configuration.Settings, connection: Any, url: str, made: app.Dependencies, clock: Clock
+        self, settings: configuration.Settings, store: Any, url: str, made: app.Dependencies, clock: Clock
     ) -> None:
         self.settings = settings
-        self.connection = connection
+        self.store = store
         self.url = url
         self.parts = made
         self.page, self.on_call = vendor.Vendor(), vendor.Vendor()
@@ -111,18 +109,16 @@ class ManagementHarness:
             )
             for name, at in (("page", self.page), ("on-call", self.on_call))
         }
-        self.on = workers.WorkerHarness(connection, *places.values())
-        self.on.reader = self.on.triage._reader = inbox.InboxReader(connection, "w1", archives=True)
+        self.on = workers.WorkerHarness(store, *places.values())
+        self.on.reader = self.on.triage._reader = store.make_inbox_reader("w1", archives=True)
         self.on.reconciler = reconciler.Reconciler(
-            self.on.publications,
-            self.on.incidents,
+            self.on.store,
             places,
             self.on.performer,
-            public_pages.pages(settings, connection),
+            public_pages.pages(settings, store),
             ticks=itertools.count().__next__,
             randomness=workers.NoJitter(),
             muting=self.on.mutes,
-            accounts=accounts.Accounts(connection),
         )
         self.clock = clock
         self._decide = factories.load_rules(settings).decide
@@ -149,7 +145,7 @@ class ManagementHarness:
         client = await self.client()
         answer = await client.post("/sign-in", data={"token": await self.token(role, name=name)})
         assert answer.status_code == 303, answer.text
-        session = await access_store.Sessions(self.connection).find(client.cookies["incident-router-session"])
+        session = await self.store.sessions.find(client.cookies["incident-router-session"])
         return client, session.csrf
 
     async def deliver(self, *alerts: alert.Alert) -> str:
@@ -178,16 +174,16 @@ def settings(folder: Any, public_url: str = "", rules: str = RULES) -> configura
 
 
 @contextlib.asynccontextmanager
-async def serving(loaded: configuration.Settings, connection: Any) -> AsyncIterator[ManagementHarness]:
+async def serving(loaded: configuration.Settings, store: Any) -> AsyncIterator[ManagementHarness]:
     clock = Clock()
-    made = app.dependencies(loaded, connection, clock, secrets.token_urlsafe)
+    made = app.dependencies(loaded, store, clock, secrets.token_urlsafe)
     routes, feed = views.routes(made, secrets.token_urlsafe)
     slack = SlackApp.of(made.queries, made.actions)
     routes += slack_endpoints.routes(made.queries, slack)
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(serve.serve(app.create_app(made, routes), "127.0.0.1", 0, started.set_result))
     await asyncio.wait([started, task], return_when=asyncio.FIRST_COMPLETED)
-    management = ManagementHarness(loaded, connection, f"http://127.0.0.1:{started.result()}", made, clock)
+    management = ManagementHarness(loaded, store, f"http://127.0.0.1:{started.result()}", made, clock)
     management.slack = slack
     try:
         yield management
@@ -203,8 +199,8 @@ async def serving(loaded: configuration.Settings, connection: Any) -> AsyncItera
 def run(with_redis: Any, folder: Any, play: Play, public_url: str = "", rules: str = RULES) -> None:
     """Run the coroutine function ``play`` with a management harness on an empty server."""
 
-    async def body(connection: Any) -> None:
-        async with serving(settings(folder, public_url, rules), connection) as management:
+    async def body(store: Any) -> None:
+        async with serving(settings(folder, public_url, rules), store) as management:
             await play(management)
 
     with_redis(body)

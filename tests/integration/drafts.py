@@ -35,9 +35,7 @@ class DraftHarness:
         by_name = {place.name: place for place in places}
         shown = {place.name: assembled.Place(place.kind, place.follows, place.destination._config) for place in places}
         preview = assembled.previewer(shown)
-        self.reviews = reviews.Reviews(
-            on.publications, on.incidents, on.pages, by_name, factories.clock, preview=preview
-        )
+        self.reviews = reviews.Reviews(on.store, on.pages, by_name, factories.clock, preview=preview)
 
     @property
     def post(self):
@@ -87,7 +85,7 @@ class DraftHarness:
 def run(with_redis, simulator, play, *, page="Acme EU", response=None, looks=LIMITS):
     """Run ``play`` after an alert has fired under a rule whose page follows the incident at DevHelm."""
 
-    async def body(connection):
+    async def body(store):
         places = []
         for name, kind, more in (
             ("devhelm", "devhelm", {}),
@@ -100,7 +98,7 @@ def run(with_redis, simulator, play, *, page="Acme EU", response=None, looks=LIM
                     name, registry.KINDS[kind], destination, more.get("follows", "")
                 )
             )
-        on = workers.WorkerHarness(connection, *places, limits=looks, render=lambda fields, _: dict(fields))
+        on = workers.WorkerHarness(store, *places, limits=looks, render=lambda fields, _: dict(fields))
         on.pages._desires = dataclasses.replace(on.pages._desires, examine=assembled.examiner(()))
         try:
             await on.deliver(workers.firing(), response=response or rule())

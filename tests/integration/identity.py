@@ -201,7 +201,7 @@ async def serving(application: Any, port: int = 0) -> AsyncIterator[str]:
 
 @contextlib.asynccontextmanager
 async def console_of(
-    connection: Any,
+    store: Any,
     folder: Any,
     issuer: str | None,
     *,
@@ -216,7 +216,7 @@ async def console_of(
     (folder / "router.yaml").write_text(text)
     (folder / "rules").mkdir(exist_ok=True)
     settings = configuration.load(folder / "router.yaml", {"OIDC_SECRET": SECRET})
-    made = app.dependencies(settings, connection, clock, secrets.token_urlsafe)
+    made = app.dependencies(settings, store, clock, secrets.token_urlsafe)
     pages, feed = views.routes(made, secrets.token_urlsafe)
     async with serving(app.create_app(made, pages), port) as url:
         async with browser(url) as looking:
@@ -225,12 +225,12 @@ async def console_of(
 
 
 @contextlib.asynccontextmanager
-async def lying(connection: Any, folder: Any, **more: Any) -> AsyncIterator[tuple[Provider, Console]]:
+async def lying(store: Any, folder: Any, **more: Any) -> AsyncIterator[tuple[Provider, Console]]:
     """Serve the console with the simulated provider for the length of the block."""
     provider = Provider()
     async with serving(applications.Starlette(routes=provider.routes())) as issuer:
         provider.issuer = issuer
-        async with console_of(connection, folder, issuer, **more) as found:
+        async with console_of(store, folder, issuer, **more) as found:
             yield provider, found
 
 

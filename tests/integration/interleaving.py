@@ -91,8 +91,9 @@ class _Stopping:
         return stopping
 
 
-def worker(connection: Any, name: str, scheduler: Scheduler) -> workers.WorkerHarness:
+def worker(store: Any, name: str, scheduler: Scheduler) -> workers.WorkerHarness:
     """Create a worker that stops at each call to the incident store."""
-    made = workers.WorkerHarness(connection, consumer=name)
-    made.incidents._scripts = _Stopping(made.incidents._scripts, scheduler, name)  # type: ignore[assignment]
+    made = workers.WorkerHarness(store, consumer=name)
+    stopping = _Stopping(made.incidents._scripts, scheduler, name)
+    made.incidents._scripts = made.incidents.owners._scripts = stopping  # type: ignore[assignment]
     return made

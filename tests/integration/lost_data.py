@@ -9,9 +9,7 @@ from typing import Any
 from router import configuration
 from router.bootstrap import factories
 from router.domain import alerts, decisions, deliveries, publications, severities, timeline
-from router.store import dataset, inbox
-from router.store import incidents as incident_store
-from router.store import publications as publication_store
+from router.store import dataset
 from router.worker import recovery
 from tests.end_to_end import harness
 
@@ -42,12 +40,12 @@ def response(
 class LostDataHarness:
     """The router's data, and its vendors."""
 
-    def __init__(self, connection: Any, settings: configuration.Settings, at: harness.Vendors) -> None:
-        self.connection = connection
+    def __init__(self, store: Any, settings: configuration.Settings, at: harness.Vendors) -> None:
+        self.store = store
         self.settings = settings
         self.at = at
-        self.inbox = inbox.Inbox(connection)
-        self.publications = publication_store.Publications(connection, lease_seconds=30.0)
+        self.inbox = store.inbox
+        self.publications = store.publications
         self._number = 0
 
     async def say(
@@ -67,11 +65,11 @@ class LostDataHarness:
 
     async def snapshot(self) -> dict[bytes, bytes]:
         """Copy all data."""
-        return {key: await self.connection.dump(key) for key in await self.connection.keys("*")}
+        return {key: await self.store.redis.dump(key) for key in await self.store.redis.keys("*")}
 
     async def restore(self, snapshot: dict[bytes, bytes]) -> None:
         """Replace the data with an earlier copy."""
-        pipeline = self.connection.pipeline(transaction=True)
+        pipeline = self.store.redis.pipeline(transaction=True)
         pipeline.flushall()
         for key, data in snapshot.items():
             pipeline.restore(key, 0, data)
@@ -106,13 +104,13 @@ class LostDataHarness:
         """Wait until every message has been folded."""
 
         async def met() -> bool:
-            return (await inbox.depth(self.connection))[0] == 0
+            return (await self.store.inbox.depth())[0] == 0
 
         await self.until(met)
 
     async def state(self) -> dataset.DataSetState:
         """Return the state of the data set."""
-        return await dataset.look(self.connection, factories.clock())
+        return await self.store.data_set.look(factories.clock())
 
     async def until_noticed(self, reason: str) -> dataset.DataSetState:
         """Wait until the router has noticed the loss and read every destination."""
@@ -130,16 +128,16 @@ class LostDataHarness:
 
     async def timeline(self, key: str) -> list[timeline.Event]:
         """Return the timeline of an incident."""
-        return await incident_store.Incidents(self.connection).timeline(key)
+        return await self.store.incidents.timeline(key)
 
     @contextlib.asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """Run a worker for the length of the block."""
-        places = factories.places(self.settings, self.connection)
+        places = factories.places(self.settings, self.store)
         stop = asyncio.Event()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(factories.worker(self.settings, self.connection, places).run(stop))
+                group.create_task(factories.worker(self.settings, self.store, places).run(stop))
                 try:
                     yield
                 finally:
@@ -162,8 +160,8 @@ def run(
         file.write_text(file.read_text().replace("pages: {min_update_interval: 0s}", limits) + more)
         settings = configuration.load(file, harness.SECRETS)
 
-        async def body(connection: Any) -> None:
-            await play(LostDataHarness(connection, settings, at))
+        async def body(store: Any) -> None:
+            await play(LostDataHarness(store, settings, at))
 
         with_redis(body)
 

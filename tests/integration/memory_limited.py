@@ -18,7 +18,7 @@ import uvloop
 
 from router.domain import decisions, severities
 from router.sources import registry
-from router.store import client, inbox, quarantine
+from router.store.store import Store
 from router.web import app, health, health_server, request_limits, serve, webhooks
 
 NOW = 1_772_450_000_000_000
@@ -38,12 +38,12 @@ SOURCES: dict[str, tuple[str, dict[str, Any]]] = {
 
 async def main(url: str, more_mib: int) -> None:
     """Serve until standard input ends."""
-    connection = client.connect(url)
+    store = Store.connect(url)
     web_server = webhooks.WebhookHandler(
         {name: registry.build(name, registry.KINDS[kind].config(**own)) for name, (kind, own) in SOURCES.items()},
         lambda alert, _: decisions.Decision(f"k/{alert.fingerprint}", severities.Severity.MAJOR, RESPONSE),
-        inbox=inbox.Inbox(connection),
-        quarantine=quarantine.Quarantine(connection),
+        inbox=store.inbox,
+        quarantine=store.quarantine,
         clock=lambda: NOW,
         randomness=random.Random(3),
         limits=request_limits.RequestLimits(bytes_in_flight=64 * 1024 * 1024),

@@ -8,7 +8,6 @@ from typing import Any
 
 from router.domain import events, subscriptions
 from router.notifiers import base, registry
-from router.store import dead_deliveries, publishing_state
 from router.worker import announcer, notifications
 from tests.integration import workers
 
@@ -41,9 +40,7 @@ class NotifierHarness:
         self._at_once = at_once
         self.deliveries = self.deliverer()
         self.router = announcer.RouterAnnouncer(
-            on.notifications,
-            publishing_state.PublishingControls(on.connection),
-            dead_deliveries.DeadDeliveries(on.connection),
+            on.store,
             workers.factories.clock,
             self.deliveries.wake,
         )
@@ -51,7 +48,7 @@ class NotifierHarness:
     def deliverer(self) -> notifications.Deliveries:
         """Create the deliverer of another worker."""
         return notifications.Deliveries(
-            self.on.notifications, self.channels, randomness=workers.NoJitter(), ticks=self.ticks, at_once=self._at_once
+            self.on.store, self.channels, randomness=workers.NoJitter(), ticks=self.ticks, at_once=self._at_once
         )
 
     async def deliver(self) -> None:
@@ -76,7 +73,7 @@ class NotifierHarness:
 
 @contextlib.asynccontextmanager
 async def running(
-    connection: Any,
+    store: Any,
     *places: Any,
     configs: dict[str, base.Config],
     topics: dict | None = None,
@@ -88,7 +85,7 @@ async def running(
     connected = base.Connection(workers.factories.clock, "prod")
     made = {name: registry.KINDS[config.kind].make(name, config, connected) for name, config in configs.items()}
     playing = NotifierHarness(
-        workers.WorkerHarness(connection, *places, announces=True, **more),
+        workers.WorkerHarness(store, *places, announces=True, **more),
         made,
         EVERYTHING if topics is None else topics,
         owners,

@@ -16,7 +16,6 @@ from starlette import applications, requests, responses, routing
 
 from router.configuration import sections
 from router.notifiers import slack_reviews
-from router.store import access as access_store
 from router.store import slack_requests
 from tests.integration import consoles, servers
 
@@ -148,21 +147,21 @@ class SlackHarness:
 
     async def audit(self, most: int = 100) -> list[tuple[str, str, str]]:
         """Return the audit log as (actor, action, outcome), newest first."""
-        lines, _ = await access_store.Audit(self.management.connection).page("", most)
+        lines, _ = await self.management.store.audit.page("", most)
         return [(one.who, one.what, one.outcome) for one in lines if one.who != "test"]
 
     async def restarted(self) -> None:
         """Forget the handled requests, as if their time to live had passed."""
-        names = [name async for name in self.management.connection.scan_iter("ir:{access}:slack:*")]
+        names = [name async for name in self.management.store.redis.scan_iter("ir:{access}:slack:*")]
         assert slack_requests.LIFE_SECONDS > 600
-        await self.management.connection.delete(*names)
+        await self.management.store.redis.delete(*names)
 
 
 Play = Callable[[SlackHarness], Coroutine[Any, Any, None]]
 
 
 @contextlib.asynccontextmanager
-async def serving(loaded: Any, connection: Any, **more: Any) -> AsyncIterator[SlackHarness]:
+async def serving(loaded: Any, store: Any, **more: Any) -> AsyncIterator[SlackHarness]:
     """Serve a management application with a Slack app; ``more`` are settings of the app."""
     workspace = Workspace()
     async with servers.serving(workspace.application()) as (port, _):
@@ -175,7 +174,7 @@ async def serving(loaded: Any, connection: Any, **more: Any) -> AsyncIterator[Sl
             **more,
         }
         config = sections.SlackApp.model_validate(given)
-        async with consoles.serving(dataclasses.replace(loaded, slack_app=config), connection) as management:
+        async with consoles.serving(dataclasses.replace(loaded, slack_app=config), store) as management:
             yield SlackHarness(management, workspace, url)
 
 
@@ -184,8 +183,8 @@ def run(
 ) -> None:
     """Run ``play`` with a Slack harness on an empty server."""
 
-    async def body(connection: Any) -> None:
-        async with serving(consoles.settings(folder, public_url, rules), connection, **more) as slack:
+    async def body(store: Any) -> None:
+        async with serving(consoles.settings(folder, public_url, rules), store, **more) as slack:
             await play(slack)
 
     with_redis(body)

@@ -150,12 +150,12 @@ class TestPartialFailure:
     def test_worker_delivers_to_each_url_once(self, with_redis):
         """Each URL gets one delivery with the delivery loop's retries and its record in Redis."""
 
-        async def main(connection):
+        async def main(store):
             with receiver.receiving() as good, receiver.receiving() as bad:
                 bad.answers = [500, 500]
                 config = apprise.Config(urls=[service(good), service(bad)])
                 at = vendor.on_call(vendor.Vendor())
-                async with notifiers.running(connection, at, configs={"hook": config}) as harness:
+                async with notifiers.running(store, at, configs={"hook": config}) as harness:
                     await harness.on.deliver(workers.firing())
                     await harness.until(lambda: any("Published" in str(one.body) for one in bad.requests))
                     bodies = [json.loads(request.body)["message"] for request in good.requests]
@@ -335,13 +335,13 @@ def test_opening_and_publication_are_one_message_each_episode():
 
 
 def test_review_of_a_rule_arrives_as_mail(with_redis):
-    async def main(connection):
+    async def main(store):
         with mail.serving() as server:
             page = vendor.place("page", vendor.Vendor(), public=True)
             fields = {"title": "Checkout fails", "message": "We are on it.", "components": ["Checkout API"]}
             response = workers.rule(decisions.Target("page", fields, publish="review"))
             config = apprise.Config(urls=[server.url()])
-            async with notifiers.running(connection, page, configs={"hook": config}) as harness:
+            async with notifiers.running(store, page, configs={"hook": config}) as harness:
                 await harness.on.deliver(workers.firing(), response=response)
                 await harness.turn()
                 assert [message["subject"] for message in server.messages][-1] == "Review: Checkout fails"

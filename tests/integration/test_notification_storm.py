@@ -33,7 +33,7 @@ def test_storm_is_three_messages_an_incident(with_redis, monkeypatch):
     """
     monkeypatch.setattr(announcements, "SPACING", workers.HOUR)
 
-    async def main(connection):
+    async def main(store):
         with contextlib.ExitStack() as stack:
             at = {channel: stack.enter_context(receiver.receiving()) for channel in CHANNELS}
             at["slack"].always, at["slack"].body = 200, b'{"ok": true, "channel": "C1", "ts": "1.1"}'
@@ -50,7 +50,7 @@ def test_storm_is_three_messages_an_incident(with_redis, monkeypatch):
             fields = {"title": "Checkout fails", "message": "We are on it.", "components": ["Checkout API"]}
             response = workers.rule(decisions.Target("page", fields, publish="auto"))
             topics = dict.fromkeys(notifiers.EVERYTHING, CHANNELS)
-            async with notifiers.running(connection, page, configs=configs, topics=topics, at_once=2) as harness:
+            async with notifiers.running(store, page, configs=configs, topics=topics, at_once=2) as harness:
                 for part, level in enumerate(LEVELS):
                     for number in range(INCIDENTS):
                         name = f"incident-{number}"
@@ -63,6 +63,6 @@ def test_storm_is_three_messages_an_incident(with_redis, monkeypatch):
                     counts = messages(channel, at[channel])
                     assert len(counts) == INCIDENTS
                     assert max(counts.values()) <= MOST
-                assert await connection.xlen(keys.events("incident-7")) <= MOST
+                assert await store.redis.xlen(keys.events("incident-7")) <= MOST
 
     with_redis(main)

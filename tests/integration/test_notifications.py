@@ -7,7 +7,7 @@ import pytest
 
 from router.domain import announcements, decisions, events
 from router.notifiers import base
-from router.store import keys, publishing_state
+from router.store import keys
 from router.telemetry import metrics
 from router.worker import circuit_breaker
 from router.worker import notifications as delivering
@@ -21,10 +21,10 @@ def play(with_redis, body, *, configs=None, **more) -> None:
     page, pager = vendor.Vendor(), vendor.Vendor()
     places = vendor.place("page", page, public=True), vendor.on_call(pager)
 
-    async def main(connection):
+    async def main(store):
         with receiver.receiving() as at:
             made = configs(at) if configs else {"hook": notifiers.webhook(f"{at.url}/in?token=s3cret")}
-            async with notifiers.running(connection, *places, configs=made, **more) as harness:
+            async with notifiers.running(store, *places, configs=made, **more) as harness:
                 await body(harness, at, page)
 
     with_redis(main)
@@ -83,12 +83,11 @@ def test_refused_operation_is_delivered(with_redis):
 
 def test_freeze_and_guard_are_delivered_with_names(with_redis):
     async def body(harness, at, _):
-        controls = publishing_state.PublishingControls(harness.on.connection)
-        await controls.freeze("ann", workers.LONG_AGO, "all hands")
-        await controls.trip_page("page", workers.LONG_AGO, "conflicting alerts")
+        await harness.on.store.publishing_controls.freeze("ann", workers.LONG_AGO, "all hands")
+        await harness.on.store.publishing_controls.trip_page("page", workers.LONG_AGO, "conflicting alerts")
         await harness.turn()
-        await controls.unfreeze("bob", workers.LONG_AGO + 1)
-        await controls.reset("carl", workers.LONG_AGO + 2)
+        await harness.on.store.publishing_controls.unfreeze("bob", workers.LONG_AGO + 1)
+        await harness.on.store.publishing_controls.reset("carl", workers.LONG_AGO + 2)
         await harness.turn()
         said = [request.event["data"] for request in at.requests]
         assert [one["type"] for one in said] == ["freeze.started", "guard.tripped", "freeze.ended", "guard.reset"]
@@ -102,9 +101,8 @@ def test_freeze_and_guard_are_delivered_with_names(with_redis):
 def test_short_freeze_between_looks_is_announced(with_redis):
     async def body(harness, at, _):
         await harness.turn()
-        controls = publishing_state.PublishingControls(harness.on.connection)
-        await controls.freeze("ann", workers.LONG_AGO, "")
-        await controls.unfreeze("bob", workers.LONG_AGO + 1)
+        await harness.on.store.publishing_controls.freeze("ann", workers.LONG_AGO, "")
+        await harness.on.store.publishing_controls.unfreeze("bob", workers.LONG_AGO + 1)
         await harness.turn()
         assert at.types == ["freeze.ended"]
 
@@ -113,7 +111,7 @@ def test_short_freeze_between_looks_is_announced(with_redis):
 
 def test_dead_delivery_is_delivered(with_redis):
     async def body(harness, at, _):
-        await harness.on.connection.xadd(keys.DEAD, {"reason": "not readable", "b": "{}"})
+        await harness.on.store.redis.xadd(keys.DEAD, {"reason": "not readable", "b": "{}"})
         await harness.turn()
         await harness.turn()
         (failed,) = [request.event["data"] for request in at.requests]
@@ -148,7 +146,7 @@ def test_owners_notifier_receives_all_its_incidents(with_redis):
         owned = msgspec.structs.replace(reviewed(), owner="team-checkout")
         await harness.on.deliver(workers.firing(), response=owned)
         await harness.on.deliver(workers.firing("f2"), key="other", response=reviewed())
-        await publishing_state.PublishingControls(harness.on.connection).freeze("ann", workers.LONG_AGO, "")
+        await harness.on.store.publishing_controls.freeze("ann", workers.LONG_AGO, "")
         await harness.turn()
         assert {request.event.get("subject") for request in at.requests} == {"down"}
         assert at.types == ["incident.opened", "incident.published", "review.waiting"]
@@ -186,7 +184,7 @@ def test_receiver_that_asks_for_a_pause_gets_it(with_redis):
         for _ in range(3):
             await harness.turn()
         assert len(at.requests) == 1
-        due = await harness.on.connection.zscore(keys.notify("down"), "down")
+        due = await harness.on.store.redis.zscore(keys.notify("down"), "down")
         assert due - await harness.on.redis_now() > 60_000_000
 
     play(with_redis, body)
@@ -221,7 +219,7 @@ def test_expired_events_are_dropped_and_logged(with_redis, monkeypatch):
         await harness.until(lambda: dropped._value.get() > before)
         await harness.turn()
         assert at.types == ["incident.opened"]
-        assert await harness.on.connection.zcard(keys.notify("down")) == 0
+        assert await harness.on.store.redis.zcard(keys.notify("down")) == 0
 
     play(with_redis, body)
 
@@ -272,7 +270,7 @@ class TestCrashes:
             harness.on.notifications.record = recorded
             assert len(at.requests) == 1
             # The dead worker's lease expires.
-            await harness.on.connection.hset(keys.notifications("down"), "until", 0)
+            await harness.on.store.redis.hset(keys.notifications("down"), "until", 0)
             await harness.on.notifications.wake("down")
             await harness.deliver()
             ids = [request.headers["webhook-id"] for request in at.requests]
@@ -287,7 +285,7 @@ class TestCrashes:
             await harness.on.turn()
             (stale,) = await harness.on.notifications.claim(10)
             assert await harness.on.notifications.claim(10) == []
-            await harness.on.connection.hset(keys.notifications("down"), "until", 0)
+            await harness.on.store.redis.hset(keys.notifications("down"), "until", 0)
             await harness.on.notifications.wake("down")
             (lease,) = await harness.on.notifications.claim(10)
             assert lease.fence > stale.fence
@@ -326,7 +324,7 @@ def test_damaged_documents_stop_nothing(with_redis, damage):
     async def body(harness, at, _):
         await harness.on.deliver(workers.firing())
         await harness.turn()
-        await harness.on.connection.hset(keys.notifications("down"), damage, b"\xc1")
+        await harness.on.store.redis.hset(keys.notifications("down"), damage, b"\xc1")
         await harness.on.deliver(workers.resolved())
         await harness.turn()
         assert at.types[-1] == "incident.resolved"

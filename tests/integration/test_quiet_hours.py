@@ -36,10 +36,10 @@ def night(monkeypatch):
 def play(with_redis, body, *, configs=None, **exceptions) -> None:
     """Run ``body`` with a harness, a receiver, and the on-call destination during quiet hours."""
 
-    async def main(connection):
+    async def main(store):
         with receiver.receiving() as at:
             made = {"hook": notifiers.webhook(at.url)} if configs is None else configs(at)
-            async with notifiers.running(connection, vendor.on_call(vendor.Vendor()), configs=made) as harness:
+            async with notifiers.running(store, vendor.on_call(vendor.Vendor()), configs=made) as harness:
                 harness.channels.quiet["hook"] = Night((), **exceptions)
                 Night.end = await harness.on.redis_now() + DAY
                 await body(harness, at)
@@ -59,7 +59,7 @@ def test_events_are_held_until_the_night_ends(with_redis):
         await harness.on.deliver(workers.firing())
         await harness.turn()
         assert at.requests == []
-        assert await harness.on.connection.zscore(keys.notify("down"), "down") == Night.end
+        assert await harness.on.store.redis.zscore(keys.notify("down"), "down") == Night.end
         await harness.on.deliver(workers.resolved())
         await harness.turn()
         assert at.requests == []
@@ -141,7 +141,7 @@ def test_redelivery_is_not_held(with_redis):
     async def body(harness, at):
         await harness.on.deliver(workers.firing())
         await harness.turn()
-        assert await notification_delivery.redeliver(harness.on.connection, "hook", "down", 0) == 2
+        assert await notification_delivery.redeliver(harness.on.store, "hook", "down", 0) == 2
         await harness.deliver()
         assert at.types == ["incident.opened", "incident.published"]
 
@@ -181,9 +181,9 @@ def test_settings_reach_the_delivery(with_redis, tmp_path):
         "  other: {kind: apprise, urls: [{env: OPS_URL}]}\n"
     )
 
-    async def main(connection):
+    async def main(store):
         loaded = configuration.load(config, {"OPS_URL": "json://127.0.0.1"})
-        channels = notification_delivery._channels(loaded, connection, lambda: 0)
+        channels = notification_delivery._channels(loaded, store, lambda: 0)
         assert set(channels.quiet) == {"ops"}
         assert channels.quiet["ops"].severities == {"critical"}
 

@@ -4,14 +4,13 @@ import msgspec
 import pytest
 
 from router.domain import decisions
-from router.store import incidents as incident_store
 from router.worker import acknowledgements, review_takes
 from tests.integration import workers
 from tests.integration.test_slack_notifier import play, reviewed, simulator, words  # noqa: F401 - fixtures
 
 
 def acknowledging(worker) -> acknowledgements.Acknowledgements:
-    return acknowledgements.Acknowledgements(incident_store.Incidents(worker.on.connection), workers.factories.clock)
+    return acknowledgements.Acknowledgements(worker.on.store, workers.factories.clock)
 
 
 def reminding() -> decisions.Response:
@@ -55,7 +54,7 @@ def test_review_shows_who_has_taken_it(play, released):  # noqa: F811 - the fixt
     async def body(worker, channel):
         await worker.on.deliver(workers.firing(), response=reviewed(deadline=workers.HOUR))
         await worker.turn()
-        takes = review_takes.Takes(incident_store.Incidents(worker.on.connection), workers.factories.clock)
+        takes = review_takes.Takes(worker.on.store, workers.factories.clock)
         incident = await worker.on.incident("down")
         name = f"{incident.episode}/page"
         await takes.take("down", name, "ann", 3600 if released else 1)

@@ -48,10 +48,10 @@ def play(with_redis, simulator):
         page = vendor.Vendor()
         places = vendor.place("page", page, public=True), vendor.on_call(vendor.Vendor())
 
-        async def main(connection):
+        async def main(store):
             given = {"token": "xoxb-1", "channel": "#incidents", "base_url": f"{simulator.url}/slack/api", **settings}
             configs = {"hook": registry.KINDS["slack"].config(**given)}
-            async with notifiers.running(connection, *places, configs=configs, topics=topics) as worker:
+            async with notifiers.running(store, *places, configs=configs, topics=topics) as worker:
                 await body(worker, Channel(simulator))
 
         with_redis(main)
@@ -170,7 +170,7 @@ def test_unknown_channel_is_retried_until_it_is_corrected(play):
         await worker.on.deliver(workers.firing())
         await worker.turn()
         assert channel.messages == []
-        assert await worker.on.connection.zcard(keys.notify("down")) == 1
+        assert await worker.on.store.redis.zcard(keys.notify("down")) == 1
 
     play(body, channel="#gone")
 

@@ -10,7 +10,7 @@ import msgspec
 from router.destinations import registry
 from router.domain import decisions, publications
 from router.simulator.incident_io import alerts
-from router.store import keys, quotas
+from router.store import keys
 from router.telemetry import metrics
 from router.worker import configured_destinations
 from tests.end_to_end import harness
@@ -101,7 +101,7 @@ class VendorHarness:
         """Change the router's record of the publication, and make its incident due immediately."""
         known = msgspec.structs.replace(await self.known(key), **changes)
         # Use the worker's store, so that the test doesn't depend on the storage format.
-        await self.on.connection.zadd(keys.timers(keys.shard(key)), {key: 0})
+        await self.on.store.redis.zadd(keys.timers(keys.shard(key)), {key: 0})
         for lease in await self.on.due():
             if lease.key == key:
                 assert await self.on.publications.record(lease, [known])
@@ -109,8 +109,8 @@ class VendorHarness:
 
     async def lease_expires(self, key: str = "down") -> None:
         """Let the lease of an incident expire, so that the next turn takes the incident over."""
-        await self.on.connection.hset(keys.publications(key), "until", 0)
-        await self.on.connection.zadd(keys.timers(keys.shard(key)), {key: 0})
+        await self.on.store.redis.hset(keys.publications(key), "until", 0)
+        await self.on.store.redis.zadd(keys.timers(keys.shard(key)), {key: 0})
 
     async def eventually(self, met: Callable[[], Any]) -> None:
         """Take turns until the condition is met."""
@@ -122,7 +122,7 @@ class VendorHarness:
 
 @contextlib.asynccontextmanager
 async def running(
-    connection: Any,
+    store: Any,
     at: harness.Vendors,
     kind: str,
     *,
@@ -140,13 +140,13 @@ async def running(
     url = f"{at.url}/{VENDORS[kind]}"
     config = registry.KINDS[kind].config(kind=kind, api_key="any key", base_url=url, **given)
     client = registry.KINDS[kind].connect(NAME, config, workers.factories.clock)
-    client.quota = quotas.Quota(connection, "account", config.per_minute)
+    client.quota = store.make_quota("account", config.per_minute)
     destination = registry.KINDS[kind].make(NAME, config, client)
     place = configured_destinations.ConfiguredDestination(
         NAME, registry.KINDS[kind], destination, "", waits_seconds, "account"
     )
     try:
-        on = workers.WorkerHarness(connection, place, passed=passed, render=lambda fields, _: dict(fields))
+        on = workers.WorkerHarness(store, place, passed=passed, render=lambda fields, _: dict(fields))
         yield VendorHarness(on, at, kind, place)
     finally:
         await destination.aclose()
@@ -160,9 +160,9 @@ def metric_value(name: str, **labels: str) -> float:
 def run(with_redis: Callable[[Any], Any], kind: str, play: Callable[[VendorHarness], Any], **settings: Any) -> None:
     """Run the coroutine function ``play`` with a harness of a kind, at simulated vendors and on an empty server."""
 
-    async def body(connection: Any) -> None:
+    async def body(store: Any) -> None:
         with harness.vendors() as at:
-            async with running(connection, at, kind, **settings) as scene:
+            async with running(store, at, kind, **settings) as scene:
                 await play(scene)
 
     with_redis(body)

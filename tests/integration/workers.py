@@ -1,32 +1,24 @@
 """Runs a whole worker on a real server, one turn at a time: deliveries are folded and reconciled immediately."""
 
 import asyncio
-import contextlib
 import functools
 import itertools
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from router.bootstrap import factories
 from router.domain import alerts as alert
 from router.domain import decisions, deliveries, severities
 from router.domain import incidents as incident
 from router.store import (
-    accounts,
-    components,
+    connection,
     connection_settings,
-    inbox,
-    incidents,
     keys,
-    notifications,
     publications,
     publishing_state,
-    replica_acks,
-    review_outcomes,
-    silences,
-    storm_queue,
-    vendor_ids,
 )
+from router.store.incidents import Incidents
+from router.store.store import Store
 from router.telemetry import tracing
 from router.worker import (
     aggregator,
@@ -48,14 +40,10 @@ HOUR = 3_600_000_000
 GENEROUS = publishing_guard.Limits(publishing_state.Limit(100, HOUR), publishing_state.Limit(100, HOUR))
 
 
-@contextlib.contextmanager
-def demanding(connection, replicas: int, wait_seconds: float = 0.1) -> Iterator[None]:
-    """Require replica acknowledgements for the writes of all objects that are created in the block."""
-    replica_acks.require(connection, connection_settings.Durability(replicas, wait_seconds))
-    try:
-        yield
-    finally:
-        replica_acks.require(connection, connection_settings.Durability())
+def demanding(store: Store, replicas: int, wait_seconds: float = 0.1) -> Store:
+    """Return a store on the same connections whose writes require replica acknowledgements."""
+    durability = connection_settings.Durability(replicas, wait_seconds)
+    return Store(connection.Connection(store.redis, durability), store.limits)
 
 
 class NoJitter(random.Random):
@@ -70,15 +58,15 @@ class NoJitter(random.Random):
 WINDOWS = (400_000, 4_000_000, 40_000_000)
 
 
-async def in_time(connection, act):
+async def in_time(store, act):
     """Call ``act`` with a window in microseconds, and again with a longer one if it didn't end within the window.
 
     Return the result and the window. This is for behavior that depends on a window of Redis' clock.
     """
     for window in WINDOWS:
-        began = await now_of(connection)
+        began = await now_of(store)
         result = await act(window)
-        if await now_of(connection) - began < window:
+        if await now_of(store) - began < window:
             return result, window
     raise AssertionError(f"{act} took longer than {WINDOWS[-1]} microseconds")
 
@@ -87,9 +75,9 @@ class TooSlowError(Exception):
     """The machine was too slow for a scene to observe what happens within its window."""
 
 
-async def now_of(connection) -> int:
+async def now_of(store) -> int:
     """Return the time of the server, in microseconds."""
-    seconds, micros = await connection.time()
+    seconds, micros = await store.redis.time()
     return seconds * 1_000_000 + micros
 
 
@@ -114,20 +102,20 @@ def render(fields, of: incident.Incident) -> dict:
 
 
 class WorkerHarness:
-    """The parts of one worker and the inbox of the webhook server, on one connection."""
+    """The parts of one worker and the inbox of the webhook server, on a store of their own."""
 
     def __init__(
         self,
-        connection,
+        store: Store,
         *places: configured_destinations.ConfiguredDestination,
         consumer: str = "w1",
         passed=lambda _: None,
         limits: publishing_guard.Limits = GENEROUS,
         traces: tracing.Traces = tracing.OFF,
         most: publishing_state.Limit | None = None,
-        store: incidents.Incidents | None = None,
+        incidents: Incidents | None = None,
         render: desired_state.Render = render,
-        ids: vendor_ids.VendorIds | None = None,
+        watched: Sequence[str] = (),
         imports: Sequence[tuple[str, silencing.Imported]] = (),
         announces: bool = False,
     ) -> None:
@@ -135,34 +123,28 @@ class WorkerHarness:
 
         With ``announces``, incidents are announced to notifiers; ``notifications`` keeps the events.
         """
-        self.connection = connection
-        self.inbox = inbox.Inbox(connection)
-        self.reader = inbox.InboxReader(connection, consumer)
-        self.incidents = store or incidents.Incidents(connection)
-        self.publications = publications.Publications(connection, lease_seconds=30.0)
-        self.pages = publishing_guard.PublishingGuard(
-            publishing_state.PublishingControls(connection),
-            review_outcomes.ReviewOutcomes(connection),
-            components.Components(connection),
-            limits,
-            desired_state.DesiredStateBuilder(render),
-        )
-        self.accounts = accounts.Accounts(connection)
-        self.mutes = silencing.SilenceService(silences.Silences(connection), imports)
+        self.store = store = Store(store.connection, store.limits)
+        if incidents is not None:
+            store.incidents = incidents
+        self.inbox = store.inbox
+        self.reader = store.make_inbox_reader(consumer)
+        self.incidents = store.incidents
+        self.publications = store.publications
+        self.pages = publishing_guard.PublishingGuard(store, limits, desired_state.DesiredStateBuilder(render))
+        self.accounts = store.accounts
+        self.mutes = silencing.SilenceService(store, imports)
         self.rung: set[int] = set()
         self.triage = self._triage(places, traces)
         self.performer = performer = operation_executor.OperationExecutor(
             NoJitter(), most_seconds=5.0, passed=passed, traces=traces
         )
-        count = storm_queue.StormQueue(connection, most) if most is not None else None
-        self.storms = storm_control.StormControl(count, self.incidents, self.publications)
-        self.notifications = notifications.Notifications(connection)
+        self.storms = storm_control.StormControl(store, most)
+        self.notifications = store.notifications
         by_name = {place.name: place for place in places}
         self.wakes: list[int] = []
-        told = announcer.Announcer(self.notifications, by_name, reviews.plain, lambda: self.wakes.append(1))
+        told = announcer.Announcer(self.store, by_name, reviews.plain, lambda: self.wakes.append(1))
         self.reconciler = reconciler.Reconciler(
-            self.publications,
-            self.incidents,
+            self.store,
             by_name,
             performer,
             self.pages,
@@ -170,9 +152,8 @@ class WorkerHarness:
             randomness=NoJitter(),
             muting=self.mutes,
             storms=self.storms,
-            accounts=self.accounts,
             oldest_unfolded=self.reader.oldest_unfolded,
-            vendor_ids=ids,
+            watched_destinations=watched,
             announcer=told if announces else None,
         )
 
@@ -180,13 +161,12 @@ class WorkerHarness:
         self, places: Sequence[configured_destinations.ConfiguredDestination], traces: tracing.Traces
     ) -> aggregator.Aggregator:
         public = {place.name for place in places if place.kind.public}
-        controls = publishing_state.PublishingControls(self.connection)
         return aggregator.Aggregator(
             self.reader,
-            self.incidents,
+            self.store,
             randomness=NoJitter(),
             wake=self.rung.update,
-            contradicted=conflicting_alerts.ConflictGuard(controls, self.incidents, public),
+            contradicted=conflicting_alerts.ConflictGuard(self.store, public),
             muting=self.mutes,
             traces=traces,
         )
@@ -235,7 +215,7 @@ class WorkerHarness:
                 await asyncio.sleep(0.005)
 
     async def redis_now(self) -> int:
-        return await now_of(self.connection)
+        return await now_of(self.store)
 
     async def check_before(self, moment: int) -> None:
         """Raise ``TooSlowError`` if it is later than ``moment``, so that the scene has proven nothing."""
@@ -253,8 +233,8 @@ class WorkerHarness:
 def run(with_redis, play, *places, **more) -> None:
     """Run the coroutine function ``play`` with a worker on an empty server."""
 
-    async def body(connection):
-        await play(WorkerHarness(connection, *places, **more))
+    async def body(store):
+        await play(WorkerHarness(store, *places, **more))
 
     with_redis(body)
 

@@ -1,6 +1,7 @@
 """The soak test: runs the router under load, kills its processes at random, and reports lost and duplicate alerts."""
 
 import asyncio
+import contextlib
 import json
 import sys
 import tempfile
@@ -9,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from router.bootstrap import factories, processes
+from router.bootstrap import factories
 from router.cli import startup
-from router.store import connection_settings
+from router.store.store import Store
 from tools.soak import cluster, figures, trial
 
 _SHOWN = 20  # The number of errors that are printed. A failed trial may have a thousand.
@@ -57,9 +58,9 @@ async def _soak(plan: trial.Plan, seed: int, as_json: bool) -> None:
         place = cluster.Cluster(Path(folder))
         try:
             place.start()
-            async with processes.connected(connection_settings.Server(place.redis_url)) as connection:
+            async with contextlib.aclosing(Store.connect(place.redis_url)) as store:
                 one = trial.Trial(
-                    place, connection, plan, chance=factories.chance(seed), clock=factories.clock, ticks=factories.ticks
+                    place, store, plan, chance=factories.chance(seed), clock=factories.clock, ticks=factories.ticks
                 )
                 out = sys.stderr if as_json else sys.stdout
                 found = await one.run(lambda so_far: print(_line(so_far), file=out, flush=True), stop)

@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import redis.asyncio
-
 from router.domain.times import Timestamp
 from router.outbound import client, errors
 from router.store import embedded
 from router.store import errors as store_errors
+from router.store.store import Store
 from tools.soak import cluster, figures, load, verdict
 
 LOOK_SECONDS = 60.0
@@ -67,14 +66,14 @@ class Trial:
     def __init__(
         self,
         place: cluster.Cluster,
-        connection: "redis.asyncio.Redis",
+        store: Store,
         plan: Plan,
         *,
         chance: load.Chance,
         clock: Callable[[], Timestamp],
         ticks: Callable[[], int],
     ) -> None:
-        self._town, self._connection, self._plan, self._chance = place, connection, plan, chance
+        self._town, self._store, self._plan, self._chance = place, store, plan, chance
         self._clock, self._ticks = clock, ticks
         self._followed = clock()
         self.findings = Findings(load.Ledger())
@@ -88,7 +87,7 @@ class Trial:
             if stop.is_set():
                 return self.findings
             began = now()
-            witness = verdict.Witness(self._connection, vendors, self.findings.ledger)
+            witness = verdict.Witness(self._store, vendors, self.findings.ledger)
             async with asyncio.TaskGroup() as group:
                 for sender in self._senders(webs):
                     group.create_task(sender.send(self._plan.rate / load.SENDERS, stop))
@@ -160,7 +159,7 @@ class Trial:
         usages = {life: found for life in lives if (found := figures.usage(life.pid)) is not None}
         memory = number = 0
         with contextlib.suppress(store_errors.Unavailable):
-            memory, number = await verdict.held(self._connection)
+            memory, number = await verdict.held(self._store)
         return figures.Reading(seconds, usages, memory, number)
 
     async def _settle(self, witness: verdict.Witness) -> None:

@@ -4,12 +4,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-import redis.asyncio
-
 from router.domain.times import Timestamp
 from router.outbound import client
-from router.store import archive, dead_deliveries, inbox, incidents
-from router.store import client as store
+from router.store import client as store_client
+from router.store.store import Store
 from tools.soak import cluster, load
 
 _OVERLAP = 30_000_000  # Microseconds. Covers deliveries that were processed before their sender received the response.
@@ -35,11 +33,11 @@ class Verdict(NamedTuple):
 class Witness:
     """Follows accepted deliveries, and judges the result at the end."""
 
-    def __init__(self, connection: "redis.asyncio.Redis", vendors: client.Client, ledger: load.Ledger) -> None:
-        self._connection = connection
+    def __init__(self, store: Store, vendors: client.Client, ledger: load.Ledger) -> None:
+        self._store = store
         self._vendors = vendors
         self._ledger = ledger
-        self._archive = archive.Archive(connection, retention=0, max_bytes=0)
+        self._archive = store.archive
 
     async def follow(self, since: int) -> None:
         """Remove deliveries from the ledger that were processed since a time (microseconds). Raises ``Unavailable``."""
@@ -55,7 +53,7 @@ class Witness:
         lost = [f"delivery {delivery} was accepted and not processed" for delivery in sorted(self._ledger.open)]
         firing = self._ledger.firing()
         names = {f'soak{{labels.key="{key}"}}': key for key in firing}
-        for name, held in (await incidents.Incidents(self._connection).read(names)).items():
+        for name, held in (await self._store.incidents.read(names)).items():
             found = {alert.partition("/")[2] for alert in held.incident.firing}
             if found != firing[names[name]]:
                 lost.append(f"{names[name]}: {sorted(found)} fire, and {sorted(firing[names[name]])} should")
@@ -64,22 +62,19 @@ class Witness:
         return Verdict(lost, list(doubled(state, wanted)), await self._behind(state, wanted))
 
     async def _behind(self, state: Mapping[str, Any], wanted: Counter[str]) -> list[str]:
-        waiting, _ = await inbox.depth(self._connection)
+        waiting, _ = await self._store.inbox.depth()
         behind = [f"{waiting} deliveries are still in the inbox"] if waiting else []
-        behind += [
-            f"{one.id} is a dead letter: {one.reason}"
-            for one in await dead_deliveries.DeadDeliveries(self._connection).read()
-        ]
+        behind += [f"{one.id} is a dead letter: {one.reason}" for one in await self._store.dead_deliveries.read()]
         for place, found in shown(state).items():
             behind += [f"{key} is not open at {place}" for key in sorted(wanted - found)]
         return behind
 
 
-async def held(connection: "redis.asyncio.Redis") -> tuple[int, int]:
+async def held(store: Store) -> tuple[int, int]:
     """Return how many bytes Redis has allocated for its data, and how many keys it has."""
-    async with store.translate_errors():
-        memory = await connection.info("memory")
-        return int(memory["used_memory"]), int(await connection.dbsize())
+    async with store_client.translate_errors():
+        memory = await store.redis.info("memory")
+        return int(memory["used_memory"]), int(await store.redis.dbsize())
 
 
 def shown(state: Mapping[str, Any]) -> dict[str, Counter[str]]:

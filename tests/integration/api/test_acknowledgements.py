@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from router.domain import severities
-from router.store import access as access_store
 from router.store import incidents as incident_store
 from tests.integration import consoles
 
@@ -23,7 +22,7 @@ async def acknowledge(client, **more):
 
 
 async def audit(at, most=1):
-    lines, _ = await access_store.Audit(at.connection).page("", most)
+    lines, _ = await at.store.audit.page("", most)
     return [(one.who, one.what, one.subject, one.outcome, one.reason) for one in lines]
 
 

@@ -6,7 +6,7 @@ from router.bootstrap import factories
 from router.domain import access, operations
 from router.outbound import call_policy, errors
 from router.store import access as access_store
-from router.store import dataset, keys, quarantine, quotas
+from router.store import dataset, keys, quotas
 from tests.integration import consoles, vendor
 
 API = "/api/v1"
@@ -21,7 +21,7 @@ async def items(client, path, **query):
 
 async def told(at, most=1):
     """Return the newest audit log entries as (actor, action, subject, outcome), newest first."""
-    lines, _ = await access_store.Audit(at.connection).page("", most)
+    lines, _ = await at.store.audit.page("", most)
     return [(one.who, one.what, one.subject, one.outcome) for one in lines]
 
 
@@ -97,7 +97,7 @@ def test_frozen_posts_are_published_after_unfreezing(play):
 
 def test_guard_is_reset_by_an_admin(play):
     async def body(at):
-        await at.parts.queries.connection.hset(keys.GATE, "breaker", b"\x93\xa7breaker\x00\xa8too many")
+        await at.parts.queries.store.redis.hset(keys.GATE, "breaker", b"\x93\xa7breaker\x00\xa8too many")
         responder, admin = await at.as_("responder"), await at.as_("admin", name="eve")
         assert (await responder.get(f"{API}/publishing")).json()["guard_reason"] == "too many"
         assert (await responder.delete(f"{API}/publishing/guard")).status_code == 403
@@ -148,7 +148,7 @@ def test_all_matching_dead_letters_are_redriven_together(play):
         at.on_call.before += [vendor.permanent(), vendor.permanent()]
         await at.deliver(consoles.firing("a"))
         await at.deliver(consoles.firing("b"))
-        await at.connection.xadd(keys.DEAD, {"reason": "odd", "b": "a body"})
+        await at.store.redis.xadd(keys.DEAD, {"reason": "odd", "b": "a body"})
         client = await at.as_("responder", name="ann")
         for unfit in ({"destination": "page"}, {"operation": "resolve"}, {"problem": "another"}):
             answer = await client.post(f"{API}/dead-letters/redrive", json=unfit)
@@ -172,7 +172,7 @@ def test_pause_is_listed_and_lifted_with_waiting_incidents(play):
     async def body(at):
         client = await at.as_("responder", name="ann")
         config = at.settings.destinations["on-call"]
-        await factories.quota(at.connection, config).pause(600.0, "POST /v1/incidents")
+        await factories.quota(at.store, config).pause(600.0, "POST /v1/incidents")
         at.on_call.before.append(errors.Throttled("429", 600.0, is_account_wide=False))
         await at.deliver(consoles.firing())
         await at.on.turn()
@@ -193,7 +193,7 @@ def test_orphan_is_listed_and_resolved_by_a_worker(play):
     async def body(at):
         client = await at.as_("responder", name="ann")
         orphan = dataset.Orphan("on-call", operations.OpenItem("v1", "IR-4R3YMT7A-A1B4T9", "Down", url="https://v/1"))
-        await dataset.give(at.connection, orphan, "")
+        await at.store.data_set.give(orphan, "")
         (listed,) = await items(client, "/orphans")
         assert (listed["id"], listed["title"], listed["url"]) == (orphan.id, "Down", "https://v/1")
         assert "1 open item of no known incident" in (await client.get(f"{API}/overview")).json()["data_set"]
@@ -239,11 +239,11 @@ def test_console_shows_and_lifts_an_open_circuit(play):
 def test_used_up_quota_is_shown_without_a_button(play):
     async def body(at):
         config = at.settings.destinations["on-call"]
-        quota = factories.quota(at.connection, config)
+        quota = factories.quota(at.store, config)
         while (await quota.admit(call_policy.Turn(quotas.OPENS, "POST /v1/incidents"))).wait == 0:
             pass
         later = await at.on.redis_now() + 60_000_000  # The quota doesn't fill up before this time.
-        await at.connection.hset(keys.quota(factories.account(config)), "at", later)
+        await at.store.redis.hset(keys.quota(factories.account(config)), "at", later)
         browser, _ = await at.browser("responder")
         (paused, *_) = await items(browser, "/pauses")
         assert paused["kind"] == "quota"
@@ -257,11 +257,11 @@ def test_used_up_quota_is_shown_without_a_button(play):
 def test_cursors_visit_each_dead_letter_once_despite_removals(play):
     async def body(at):
         for identity in ("1700000000000-1", "1700000000000-2", "1700000000000-10"):
-            await at.connection.xadd(keys.DEAD, {"reason": "odd", "b": "a body"}, id=identity)
+            await at.store.redis.xadd(keys.DEAD, {"reason": "odd", "b": "a body"}, id=identity)
         at.on_call.before += [vendor.permanent(), vendor.permanent()]
         await at.deliver(consoles.firing("a"))
         await at.deliver(consoles.firing("b"))
-        await at.connection.xadd(keys.DEAD, {"reason": "odd", "b": "a body"})
+        await at.store.redis.xadd(keys.DEAD, {"reason": "odd", "b": "a body"})
         client = await at.as_("responder")
         whole = [one["id"] for one in await items(client, "/dead-letters")]
         assert [one.partition("-")[2] for one in whole[:3]] == ["1", "2", "10"]
@@ -281,10 +281,9 @@ def test_cursors_visit_each_dead_letter_once_despite_removals(play):
 
 def test_quarantined_body_is_retried_once_readable(play):
     async def body(at):
-        store = quarantine.Quarantine(at.connection)
-        good = await store.add("json", WELL, {}, "was not to be read", 1)
-        bad = await store.add("json", b"{", {}, "cut off", 1)
-        gone = await store.add("other", b"{}", {}, "source gone", 1)
+        good = await at.store.quarantine.add("json", WELL, {}, "was not to be read", 1)
+        bad = await at.store.quarantine.add("json", b"{", {}, "cut off", 1)
+        gone = await at.store.quarantine.add("other", b"{}", {}, "source gone", 1)
         client = await at.as_("responder")
         assert [one["id"] for one in await items(client, "/quarantine")] == [gone, bad, good]
         done = await client.post(f"{API}/quarantine/{good}/run")
@@ -316,8 +315,7 @@ async def walked(client, path, name):
 
 def test_quarantine_and_audit_log_are_paged(play):
     async def body(at):
-        store = quarantine.Quarantine(at.connection)
-        kept = [await store.add("json", b"{", {}, "cut off", number) for number in range(5)]
+        kept = [await at.store.quarantine.add("json", b"{", {}, "cut off", number) for number in range(5)]
         client = await at.as_("admin")
         assert await walked(client, "/quarantine", "id") == kept[::-1]
         for identity in kept[:4]:
@@ -354,7 +352,7 @@ def test_admin_manages_tokens_and_sees_each_secret_once(play):
 def test_audit_log_names_actor_credential_address_and_outcome(play):
     async def body(at):
         admin = await at.as_("admin", name="eve")
-        [held] = await access_store.Tokens(at.connection).read()
+        [held] = await at.store.tokens.read()
         await admin.delete(f"{API}/silences/none")
         [line, *_] = await items(admin, "/audit")
         assert line["at"].startswith("20")
@@ -368,11 +366,10 @@ def test_audit_log_names_actor_credential_address_and_outcome(play):
 def test_audit_log_keeps_a_limited_number_of_lines(with_redis, monkeypatch):
     monkeypatch.setattr(access_store, "MOST_ACTIONS", 100)
 
-    async def body(connection):
-        log = access_store.Audit(connection)
+    async def body(store):
         for number in range(400):
-            await log.append(access.Action(number, "a", "b", "c", "d"))
-        lines, more = await log.page("", 1000)
+            await store.audit.append(access.Action(number, "a", "b", "c", "d"))
+        lines, more = await store.audit.page("", 1000)
         assert (lines[0].at, more) == (399, "")
         assert 100 <= len(lines) < 300
 
@@ -403,7 +400,7 @@ def test_configuration_is_listed_without_secrets(play):
 
 def test_the_overview_counts_what_there_is(play):
     async def body(at):
-        await quarantine.Quarantine(at.connection).add("json", b"{", {}, "cut off", 1)
+        await at.store.quarantine.add("json", b"{", {}, "cut off", 1)
         await at.deliver(consoles.firing("a", severity="critical"), consoles.firing("b"))
         await at.put(consoles.firing("c"))
         found = (await (await at.as_("viewer")).get(f"{API}/overview")).json()

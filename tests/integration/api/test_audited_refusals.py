@@ -9,14 +9,14 @@ API = "/api/v1"
 
 async def refused(at) -> list[access.Action]:
     """Return the audit log entries about unauthorized requests, newest first."""
-    lines, _ = await access_store.Audit(at.connection).page("", 1000)
+    lines, _ = await at.store.audit.page("", 1000)
     return [one for one in lines if one.what == "request"]
 
 
 def test_insufficient_role_leaves_an_audit_line(play):
     async def body(at):
         client = await at.as_("viewer", name="ann")
-        [held] = await access_store.Tokens(at.connection).read()
+        [held] = await at.store.tokens.read()
         assert (await client.post(f"{API}/publishing/freeze", json={"reason": "no"})).status_code == 403
         assert (await client.get("/audit?cursor=secret")).status_code == 403
         second, first = await refused(at)
@@ -57,8 +57,8 @@ def test_refusals_of_one_person_are_limited_per_hour(play):
         assert len(await refused(at)) == access_store.MOST_REFUSALS
         assert (await other.get(f"{API}/audit")).status_code == 403
         assert (await refused(at))[0].who == "bob"
-        [counted, _] = [key async for key in at.connection.scan_iter(keys.refusals("*"))]
-        assert 0 < await at.connection.ttl(counted) <= 3600
+        [counted, _] = [key async for key in at.store.redis.scan_iter(keys.refusals("*"))]
+        assert 0 < await at.store.redis.ttl(counted) <= 3600
 
     play(body)
 

@@ -20,7 +20,7 @@ async def fill(at):
         more = {"calm": "yes"} if first >= WAITING else {}
         await at.deliver(*(consoles.firing(f"service-{first + number:04}", **more) for number in range(40)))
     now = factories.clock()
-    pipeline = at.connection.pipeline(transaction=False)
+    pipeline = at.store.redis.pipeline(transaction=False)
     for number in range(DELIVERIES):
         name = identity.new_delivery_id(now, random.Random(number))
         one = deliveries.pack(name, "json", now, [(consoles.firing(), at._decide(consoles.firing(), now))])

@@ -17,11 +17,11 @@ ENDPOINT = "POST /v1/incidents"
 def without_vendor_keys(at):
     """Create the management application of a process without API keys of vendors."""
     settings = configuration.load(pathlib.Path(at.settings.file), {}, configuration.StandIn("not-used", {}))
-    return app.dependencies(settings, at.connection, at.clock, secrets.token_urlsafe)
+    return app.dependencies(settings, at.store, at.clock, secrets.token_urlsafe)
 
 
 async def pause(at, name="on-call", endpoint=ENDPOINT):
-    await factories.quota(at.connection, at.settings.destinations[name]).pause(600.0, endpoint)
+    await factories.quota(at.store, at.settings.destinations[name]).pause(600.0, endpoint)
 
 
 async def lift(made, name):

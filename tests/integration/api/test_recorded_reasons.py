@@ -9,7 +9,6 @@ from router.api import api_client, endpoints
 from router.bootstrap import factories
 from router.domain import access
 from router.services import actions, request_bodies
-from router.store import access as access_store
 
 ON_PAGE = {"incident": "none", "destination": "page"}
 BODIES = {
@@ -28,7 +27,7 @@ REASON = "upgrade of Redis"
 
 
 async def last(at) -> access.Action:
-    lines, _ = await access_store.Audit(at.connection).page("", 1)
+    lines, _ = await at.store.audit.page("", 1)
     return lines[0]
 
 

@@ -11,7 +11,7 @@ import schemathesis
 
 from router.api import endpoints, openapi
 from router.domain import operations as operation
-from router.store import dataset, quarantine
+from router.store import dataset
 from tests.integration import consoles, vendor
 from tests.structure import commands, tree
 
@@ -82,9 +82,11 @@ async def furnish(at, client):
     at.on_call.before.append(vendor.permanent())
     delivered = await at.deliver(consoles.firing())
     await at.deliver(consoles.firing("beats", beat="yes"), consoles.firing("x", noise="yes"))
-    store = quarantine.Quarantine(at.connection)
     well = b'{"title": "t", "status": "firing", "labels": {"service": "late"}}'
-    run, drop = await store.add("json", well, {}, "odd", 1), await store.add("json", b"{", {"a": "b"}, "odd", 1)
+    run, drop = (
+        await at.store.quarantine.add("json", well, {}, "odd", 1),
+        await at.store.quarantine.add("json", b"{", {"a": "b"}, "odd", 1),
+    )
     silence = (await client.post(f"{endpoints.PREFIX}/silences", json={"matchers": ["a=b"], "comment": "c"})).json()[
         "id"
     ]
@@ -94,8 +96,8 @@ async def furnish(at, client):
     letter = (await client.get(f"{endpoints.PREFIX}/dead-letters")).json()["items"][0]["id"]
     beat = (await client.get(f"{endpoints.PREFIX}/heartbeats")).json()["items"][0]["incident"]
     orphan = dataset.Orphan("on-call", operation.OpenItem("v1", "", "Down"))
-    await dataset.give(at.connection, orphan, "")
-    await at.connection.hset("ir:{pages}:gate", "breaker", b"\x93\xa1b\x00\xa1w")
+    await at.store.data_set.give(orphan, "")
+    await at.store.redis.hset("ir:{pages}:gate", "breaker", b"\x93\xa1b\x00\xa1w")
     return {
         "GET /incidents/{name}": ({"name": consoles.key()}, {}, None),
         "GET /stories/{name}": ({"name": consoles.key()}, {}, None),

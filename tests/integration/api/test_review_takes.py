@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from router.store import access as access_store
 from tests.integration import consoles
 from tests.integration.api.test_acknowledgements import together  # noqa: F401 - a fixture
 
@@ -24,7 +23,7 @@ async def take(client, **more):
 
 
 async def audit(at, most=1):
-    lines, _ = await access_store.Audit(at.connection).page("", most)
+    lines, _ = await at.store.audit.page("", most)
     return [(one.who, one.what, one.subject, one.outcome) for one in lines]
 
 

@@ -7,7 +7,7 @@ from router.api import app, endpoints
 from router.console import pages, views
 from router.domain import access
 from router.store import access as access_store
-from router.store import client as store_client
+from router.store.store import Store
 from tests.integration import consoles
 
 RANK = {**access.ROLES, "": 0}
@@ -150,10 +150,10 @@ def test_store_contains_no_secret_of_tokens_and_sessions(play):
         await at.deliver(consoles.firing())
         secret = text.split("_", 2)[2].encode()
         assert len(secret) >= 40
-        kept = [name async for name in at.connection.scan_iter()]
+        kept = [name async for name in at.store.redis.scan_iter()]
         assert len(kept) > 3
         for name in kept:
-            dumped = name + (await at.connection.dump(name))
+            dumped = name + (await at.store.redis.dump(name))
             assert secret not in dumped
             assert cookie.encode() not in dumped
             assert b"vendor-secret" not in dumped
@@ -165,8 +165,8 @@ def test_revoking_a_token_ends_its_sessions(play):
     async def body(at):
         client, _ = await at.browser("responder")
         assert (await client.get("/")).status_code == 200
-        [held] = await access_store.Tokens(at.connection).read()
-        await access_store.Tokens(at.connection).revoke(held.id)
+        [held] = await at.store.tokens.read()
+        await at.store.tokens.revoke(held.id)
         assert (await client.get("/")).status_code == 303
 
     play(body)
@@ -214,7 +214,7 @@ def test_every_response_has_the_security_headers(play):
 def test_failure_response_has_headers_and_reveals_nothing(play, monkeypatch):
     async def body(at):
         client = await at.as_("viewer")
-        await at.connection.set("ir:{silences}:all", "of another type")
+        await at.store.redis.set("ir:{silences}:all", "of another type")
         monkeypatch.setattr(access_store.Tokens, "read", lambda _: 1 / 0)
         admin = await at.as_("admin")
         broken = await admin.get(f"{endpoints.PREFIX}/tokens")
@@ -255,7 +255,7 @@ def test_path_with_trailing_slash_is_not_redirected(play):
 def test_nobody_is_admitted_without_the_store(tmp_path, play):
     async def body(at):
         text = await at.token("admin")
-        lost = store_client.connect("redis://127.0.0.1:1/0")
+        lost = Store.connect("redis://127.0.0.1:1/0")
         async with consoles.serving(at.settings, lost) as other:
             client = await other.client(authorization=f"Bearer {text}")
             answer = await client.get(f"{endpoints.PREFIX}/overview")

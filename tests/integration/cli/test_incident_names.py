@@ -8,7 +8,7 @@ import pytest
 from router.domain import identity, incidents
 from router.services import incident_names
 from router.store import incidents as incident_store
-from router.store import keys, schema
+from router.store import keys
 from tests.integration import consoles
 from tests.integration.cli.test_commands import run
 
@@ -20,15 +20,16 @@ def change(key: str, episode: str = "", version: int = 0, **more) -> incident_st
     return incident_store.Change(made, version, wake=False)
 
 
-async def members(connection) -> list[bytes]:
-    found = [await connection.zrange(keys.names(number), 0, -1) for number in range(keys.SHARDS)]
+async def members(store) -> list[bytes]:
+    found = [await store.redis.zrange(keys.names(number), 0, -1) for number in range(keys.SHARDS)]
     return [name for of_shard in found for name in of_shard]
 
 
 def test_incident_is_found_by_name_or_prefix(with_redis):
-    async def body(connection):
-        store = incident_store.Incidents(connection)
-        await store.commit([change("down{a}", "e1"), change("down{b}", "e2"), change("up", "e3"), change("held")])
+    async def body(store):
+        await store.incidents.commit(
+            [change("down{a}", "e1"), change("down{b}", "e2"), change("up", "e3"), change("held")]
+        )
         first = identity.reference("e1")
         for text in ("down{a}", first, first.lower(), first[:8], first[:6].lower(), "down{a", f" {first} "):
             assert await incident_names.find_keys(store, text) == ["down{a}"], text
@@ -44,10 +45,11 @@ def test_incident_is_found_by_name_or_prefix(with_redis):
 
 
 def test_full_name_is_not_taken_for_prefix(with_redis):
-    async def body(connection):
-        store = incident_store.Incidents(connection)
+    async def body(store):
         reference = identity.reference("e1")
-        await store.commit([change("down", "e1"), change("down-again", "e2"), change(f"{reference}-copy", "e3")])
+        await store.incidents.commit(
+            [change("down", "e1"), change("down-again", "e2"), change(f"{reference}-copy", "e3")]
+        )
         assert await incident_names.find_keys(store, "down") == ["down"]
         assert await incident_names.find_keys(store, reference) == ["down"]
 
@@ -58,9 +60,8 @@ def test_similar_letters_and_digits_name_one_incident(with_redis):
     episode = next(str(n) for n in range(1000) if {"0", "1"} <= set(identity.reference(str(n))[3:]))
     reference = identity.reference(episode)
 
-    async def body(connection):
-        store = incident_store.Incidents(connection)
-        await store.commit([change("down", episode)])
+    async def body(store):
+        await store.incidents.commit([change("down", episode)])
         misread = "IR-" + reference[3:].replace("0", "O").replace("1", "l")
         assert await incident_names.find_keys(store, misread) == ["down"]
 
@@ -70,13 +71,12 @@ def test_similar_letters_and_digits_name_one_incident(with_redis):
 def test_reference_of_earlier_episode_finds_nothing(with_redis):
     """An approval by an old reference must not apply to a later episode."""
 
-    async def body(connection):
-        store = incident_store.Incidents(connection)
-        version = await store.write(change("down", "e1"))
-        await store.write(change("down", "e2", version))
+    async def body(store):
+        version = await store.incidents.write(change("down", "e1"))
+        await store.incidents.write(change("down", "e2", version))
         assert await incident_names.find_keys(store, identity.reference("e1")) == []
         assert await incident_names.find_keys(store, identity.reference("e2")) == ["down"]
-        assert len(await members(connection)) == 2
+        assert len(await members(store)) == 2
 
     with_redis(body)
 
@@ -84,11 +84,10 @@ def test_reference_of_earlier_episode_finds_nothing(with_redis):
 def test_reference_of_an_earlier_episode_shows_its_incident(with_redis):
     """After data loss, an item at a vendor has the earlier reference of its incident."""
 
-    async def body(connection):
-        store = incident_store.Incidents(connection)
+    async def body(store):
         lost, episode = (identity.new_episode("here", "down", random.Random(seed)) for seed in (1, 2))
         other = identity.new_episode("here", "up", random.Random(3))
-        await store.commit([change("down", episode), change("up", other)])
+        await store.incidents.commit([change("down", episode), change("up", other)])
         assert await incident_names.find_keys(store, identity.reference(lost)) == []
         assert await incident_names.find_keys(store, identity.reference(lost), earlier=True) == ["down"]
         elsewhere = identity.reference(identity.new_episode("elsewhere", "down", random.Random(1)))
@@ -98,26 +97,24 @@ def test_reference_of_an_earlier_episode_shows_its_incident(with_redis):
 
 
 def test_names_of_expired_incidents_are_removed(with_redis):
-    async def body(connection):
-        store = incident_store.Incidents(connection)
-        await store.commit([change("down\0odd", "e1"), change("down", "e2"), change("stays", "e3")])
+    async def body(store):
+        await store.incidents.commit([change("down\0odd", "e1"), change("down", "e2"), change("stays", "e3")])
         for key in ("down\0odd", "down"):
-            await connection.delete(keys.incident(key))
-            await connection.zadd(keys.incidents(keys.shard(key)), {key: 1})
+            await store.redis.delete(keys.incident(key))
+            await store.redis.zadd(keys.incidents(keys.shard(key)), {key: 1})
         assert await incident_names.find_keys(store, "dow") == []
         assert await incident_names.find_keys(store, identity.reference("e2")) == []
-        assert await store.names() == ["stays"]
-        assert len(await members(connection)) == 2
+        assert await store.incidents.names() == ["stays"]
+        assert len(await members(store)) == 2
 
     with_redis(body)
 
 
 def test_keys_with_a_null_byte_are_distinct(with_redis):
-    async def body(connection):
-        store = incident_store.Incidents(connection)
-        version = await store.write(change("down", "e1"))
-        await store.write(change("down\0odd", "e2"))
-        await store.write(change("down", "e3", version))
+    async def body(store):
+        version = await store.incidents.write(change("down", "e1"))
+        await store.incidents.write(change("down\0odd", "e2"))
+        await store.incidents.write(change("down", "e3", version))
         assert await incident_names.find_keys(store, identity.reference("e2")) == ["down\0odd"]
         assert await incident_names.find_keys(store, "down\0o") == ["down\0odd"]
 
@@ -125,9 +122,9 @@ def test_keys_with_a_null_byte_are_distinct(with_redis):
 
 
 def test_inhibition_keys_have_no_name(with_redis):
-    async def body(connection):
-        await incident_store.Incidents(connection).commit([change("inhibit:down", "e1")])
-        assert await members(connection) == []
+    async def body(store):
+        await store.incidents.commit([change("inhibit:down", "e1")])
+        assert await members(store) == []
 
     with_redis(body)
 
@@ -135,17 +132,16 @@ def test_inhibition_keys_have_no_name(with_redis):
 def test_schema_2_data_gets_names(with_redis):
     """One document is unreadable."""
 
-    async def body(connection):
-        store = incident_store.Incidents(connection)
-        await store.commit([change("down", "e1"), change("damaged", "e2"), change("inhibit:x", "e3")])
-        await connection.hset(keys.incident("damaged"), "d", b"packed")
-        await store.commit([change("odd", "e4")])
-        await connection.set(keys.incident("odd"), "no hash")
+    async def body(store):
+        await store.incidents.commit([change("down", "e1"), change("damaged", "e2"), change("inhibit:x", "e3")])
+        await store.redis.hset(keys.incident("damaged"), "d", b"packed")
+        await store.incidents.commit([change("odd", "e4")])
+        await store.redis.set(keys.incident("odd"), "no hash")
         for number in range(keys.SHARDS):
-            await connection.delete(keys.names(number))
-        await connection.set(keys.SCHEMA, 2)
+            await store.redis.delete(keys.names(number))
+        await store.redis.set(keys.SCHEMA, 2)
         assert await incident_names.find_keys(store, "dow") == []
-        await schema.Schema(connection).ensure()
+        await store.schema.ensure()
         assert await incident_names.find_keys(store, "dow") == ["down"]
         assert await incident_names.find_keys(store, identity.reference("e1")) == ["down"]
         assert await incident_names.find_keys(store, "damage") == ["damaged"]
@@ -155,10 +151,9 @@ def test_schema_2_data_gets_names(with_redis):
 
 
 def test_many_that_begin_alike_are_not_all_read(with_redis):
-    async def body(connection):
-        store = incident_store.Incidents(connection)
-        await store.commit([change(f"down-{number:04}", f"e{number}") for number in range(2000)])
-        found = await store.find("down", 11)
+    async def body(store):
+        await store.incidents.commit([change(f"down-{number:04}", f"e{number}") for number in range(2000)])
+        found = await store.incidents.find("down", 11)
         assert 11 <= len(found) <= 11 * keys.SHARDS
         assert (await incident_names.find_keys(store, "down")) == list(found)[: incident_names.MOST_CANDIDATES + 1]
 

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from router.domain import operations
-from router.store import access, client, dataset, embedded
+from router.store import dataset, embedded
+from router.store.store import Store
 from tests.end_to_end import commands, harness
 
 HINT = "publishing is frozen: an item on a public page is resolved after `publishing unfreeze`\n"
@@ -22,17 +23,17 @@ class Scene:
         """Run a coroutine function with a connection, and return its result."""
 
         async def main():
-            connection = client.connect(self.url)
+            store = Store.connect(self.url)
             try:
-                return await use(connection)
+                return await use(store)
             finally:
-                await connection.aclose()
+                await store.aclose()
 
         return asyncio.run(main())
 
-    async def fill(self, connection):
+    async def fill(self, store):
         for orphan in self.orphans.values():
-            await dataset.give(connection, orphan, "")
+            await store.data_set.give(orphan, "")
 
     def __call__(self, *words):
         surroundings = {**harness.SECRETS, "REDIS_URL": self.url}
@@ -54,7 +55,7 @@ def test_resolving_an_orphan_says_what_will_happen(scene):
     assert scene("orphans", "resolve", one.id, "--by", "ann", "--reason", "lost") == (
         f"{one.id} at on-call will be resolved\n"
     )
-    [line], _ = scene.with_store(lambda connection: access.Audit(connection).page("", 1))
+    [line], _ = scene.with_store(lambda store: store.audit.page("", 1))
     assert (line.who, line.what, line.subject, line.reason) == ("ann", "resolve orphan", one.id, "lost")
 
 

@@ -79,12 +79,11 @@ def test_full_quarantine_evicts_oldest_and_reports_it(with_redis, monkeypatch):
     dropped = "incident_router_quarantine_dropped_total"
     before = metrics.REGISTRY.get_sample_value(dropped)
 
-    async def body(connection):
-        store = quarantine.Quarantine(connection)
+    async def body(store):
         for number in range(8):
-            await store.add("json", str(number).encode(), {}, "no title", number)
-        assert await connection.xlen(keys.QUARANTINE) == 5
-        assert [one.body for one in await store.read()] == [b"7", b"6", b"5", b"4", b"3"]
+            await store.quarantine.add("json", str(number).encode(), {}, "no title", number)
+        assert await store.redis.xlen(keys.QUARANTINE) == 5
+        assert [one.body for one in await store.quarantine.read()] == [b"7", b"6", b"5", b"4", b"3"]
 
     with_redis(body)
     assert metrics.REGISTRY.get_sample_value(dropped) == before + 3

@@ -1,6 +1,7 @@
 """With ``--server``, commands have the same output and effects as with direct access to the router's Redis."""
 
 import asyncio
+import contextlib
 import functools
 import json
 import os
@@ -13,9 +14,9 @@ from urllib import parse
 
 import pytest
 
-from router.bootstrap import processes
 from router.cli import contracts
-from router.store import embedded, quarantine
+from router.store import embedded
+from router.store.store import Store
 from tests import ports
 from tests.end_to_end import harness
 from tests.integration.cli.test_commands import run
@@ -362,8 +363,8 @@ def test_quarantine_is_emptied_remotely(scene):
 
 async def keep(scene, body):
     """Quarantine a body that became readable when the rules or the configuration were fixed."""
-    async with processes.connected(embedded.running_address(scene.router.file.parent / "data")) as connection:
-        return await quarantine.Quarantine(connection).add("json", body, {}, "no title", 1)
+    async with contextlib.aclosing(Store.connect(embedded.running_address(scene.router.file.parent / "data"))) as store:
+        return await store.quarantine.add("json", body, {}, "no title", 1)
 
 
 def test_remote_heartbeat_is_deleted_by_any_key(scene):

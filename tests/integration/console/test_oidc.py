@@ -28,8 +28,8 @@ def signed_in_by(with_redis, tmp_path, issuer):
     """Run a test with the console and a real provider."""
 
     def run(body, **more):
-        async def main(connection):
-            async with identity.console_of(connection, tmp_path, issuer, **more) as found:
+        async def main(store):
+            async with identity.console_of(store, tmp_path, issuer, **more) as found:
                 await body(found)
 
         with_redis(main)
@@ -200,7 +200,7 @@ def test_cookies_are_hidden_from_scripts_and_other_sites(signed_in_by, secure):
 def test_pending_sign_in_expires_after_ten_minutes(signed_in_by):
     async def body(found):
         there = await found.leave()
-        redis = found.parts.queries.connection
+        redis = found.parts.queries.store.redis
         (name,) = [one async for one in redis.scan_iter("ir:{access}:sign-in:*")]
         assert 0 < await redis.ttl(name) <= 600
         await redis.delete(name)
@@ -255,7 +255,7 @@ def test_sign_ins_of_address_are_limited_per_minute(signed_in_by):
 def test_unavailable_store_is_reported_and_admits_nobody(signed_in_by):
     async def body(found):
         await agree(found, "ada")
-        redis = found.parts.queries.connection
+        redis = found.parts.queries.store.redis
         await redis.config_set("maxmemory", "1")
         try:
             answer = await found.browser.get("/sign-in/oidc")

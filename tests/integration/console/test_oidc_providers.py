@@ -65,9 +65,9 @@ def test_provider_with_wrong_metadata_is_not_used(with_liar, metadata, status, t
 
 
 def test_unreachable_provider_is_reported_and_tokens_work(with_redis, tmp_path):
-    async def main(connection):
+    async def main(store):
         nobody = f"http://127.0.0.1:{ports.unanswered()}"
-        async with identity.console_of(connection, tmp_path, nobody) as found:
+        async with identity.console_of(store, tmp_path, nobody) as found:
             answer = await found.browser.get("/sign-in/oidc")
             assert (answer.status_code, identity.NOT_THERE in answer.text) == (502, True)
             _, text = await identity.token_of(found, "ada")
@@ -188,8 +188,8 @@ def test_other_claim_and_scopes_can_be_configured(with_liar):
 
 
 def test_a_console_without_a_provider_offers_none(with_redis, tmp_path):
-    async def main(connection):
-        async with identity.console_of(connection, tmp_path, None) as found:
+    async def main(store):
+        async with identity.console_of(store, tmp_path, None) as found:
             assert "/sign-in/oidc" not in (await found.browser.get("/sign-in")).text
             for path in ("/sign-in/oidc", "/sign-in/oidc/back?state=a&code=b"):
                 answer = await found.browser.get(path)

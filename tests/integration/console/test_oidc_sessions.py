@@ -13,9 +13,9 @@ def playing(with_redis, tmp_path):
     """Run a test with the console, its provider, and the connection to the store."""
 
     def run(body, **more):
-        async def main(connection):
-            async with identity.lying(connection, tmp_path, **more) as (provider, found):
-                await body(provider, found, connection)
+        async def main(store):
+            async with identity.lying(store, tmp_path, **more) as (provider, found):
+                await body(provider, found, store)
 
         with_redis(main)
 
@@ -34,17 +34,17 @@ def session_of(found) -> str:
 
 @pytest.mark.parametrize(("more", "seconds"), [("", 3600), ("    session_lifetime: 20m\n", 1200)])
 def test_session_lifetime_is_configured_or_an_hour(playing, more, seconds):
-    async def body(provider, found, connection):
+    async def body(provider, found, store):
         await signed_in(provider, found)
-        assert seconds - 60 < await connection.ttl(session_of(found)) <= seconds
+        assert seconds - 60 < await store.redis.ttl(session_of(found)) <= seconds
 
     playing(body, more=more)
 
 
 def test_expired_session_returns_through_the_provider(playing):
-    async def body(provider, found, connection):
+    async def body(provider, found, store):
         await signed_in(provider, found)
-        await connection.delete(session_of(found))
+        await store.redis.delete(session_of(found))
         answer = await found.browser.get("/incident", params={"key": "a b", "x": "1"})
         assert (answer.status_code, answer.headers["location"][:18]) == (303, "/sign-in/oidc?to=%")
         there = (await found.browser.get(answer.headers["location"])).headers["location"]
@@ -56,9 +56,9 @@ def test_expired_session_returns_through_the_provider(playing):
 
 
 def test_person_removed_from_the_group_loses_the_role(playing):
-    async def body(provider, found, connection):
+    async def body(provider, found, store):
         await signed_in(provider, found)
-        await connection.delete(session_of(found))
+        await store.redis.delete(session_of(found))
         provider.claims["groups"] = ["elsewhere"]
         there = (await found.browser.get("/sign-in/oidc")).headers["location"]
         answer = await found.browser.get(provider.takes(there))
@@ -78,18 +78,18 @@ def test_signed_out_person_chooses_how_to_sign_in(playing):
 
 
 def test_token_user_is_not_sent_to_the_provider(playing):
-    async def body(_provider, found, connection):
+    async def body(_provider, found, store):
         found.browser.cookies.set(auth.COOKIE, "of-a-token-that-is-over")
         assert (await found.browser.get("/")).headers["location"] == "/sign-in?to=%2F"
-        assert await connection.exists(keys.session(access.digest("of-a-token-that-is-over"))) == 0
+        assert await store.redis.exists(keys.session(access.digest("of-a-token-that-is-over"))) == 0
 
     playing(body)
 
 
 def test_background_requests_are_refused_without_a_redirect(playing):
-    async def body(provider, found, connection):
+    async def body(provider, found, store):
         await signed_in(provider, found)
-        await connection.delete(session_of(found))
+        await store.redis.delete(session_of(found))
         for path, headers in (("/events", {"accept": "text/event-stream"}), ("/", {"hx-request": "true"})):
             assert (await found.browser.get(path, headers=headers)).status_code == 401
 

@@ -28,9 +28,9 @@ def with_console(with_redis, tmp_path):
     """Run a test with a console without a provider and a clock that the test controls."""
 
     def run(body):
-        async def main(connection):
+        async def main(store):
             clock = Clock()
-            async with identity.console_of(connection, tmp_path, None, clock=clock) as found:
+            async with identity.console_of(store, tmp_path, None, clock=clock) as found:
                 await body(found, clock)
 
         with_redis(main)
@@ -99,7 +99,7 @@ def test_session_lasts_twelve_hours_despite_activity(with_console):
         answer = await sign_in(found, text)
         assert f"Max-Age={access_store.SESSION_SECONDS}" in answer.headers["set-cookie"]
         name = keys.session(access.digest(found.browser.cookies[auth.COOKIE]))
-        redis = found.parts.queries.connection
+        redis = found.parts.queries.store.redis
         assert 0 < await redis.ttl(name) <= access_store.SESSION_SECONDS == 12 * 3600
         await redis.expire(name, 100)
         assert await found.may() == 200
@@ -112,7 +112,7 @@ def test_store_contains_neither_cookie_nor_token(with_console):
     async def body(found, _):
         _, text = await identity.token_of(found, "ada")
         await sign_in(found, text)
-        redis, secrets = found.parts.queries.connection, [found.browser.cookies[auth.COOKIE], text.split("_", 2)[2]]
+        redis, secrets = found.parts.queries.store.redis, [found.browser.cookies[auth.COOKIE], text.split("_", 2)[2]]
         async for name in redis.scan_iter("*"):
             held = await redis.dump(name)
             assert not [secret for secret in secrets if secret.encode() in name + held]
@@ -200,10 +200,10 @@ def test_signing_out_keeps_the_token_valid(with_console):
 
 
 def test_session_of_an_earlier_version_is_read(with_redis):
-    async def body(connection):
+    async def body(store):
         kept = msgspec.msgpack.encode(["ada", 1, "token abc", "csrf", START])
-        await connection.set(keys.session(access.digest("secret")), kept)
-        session = await access_store.Sessions(connection).find("secret")
+        await store.redis.set(keys.session(access.digest("secret")), kept)
+        session = await store.sessions.find("secret")
         assert (session.name, session.role, session.token) == ("ada", access.Role.VIEWER, "")
 
     with_redis(body)

@@ -30,7 +30,7 @@ def test_cookie_is_secure_behind_tls(play):
 def test_unavailable_redis_is_shown_on_sign_in_page(play):
     async def body(at):
         client = await at.client()
-        await at.connection.set(keys.TOKENS, "of another type")
+        await at.store.redis.set(keys.TOKENS, "of another type")
         for answer in (await client.get("/sign-in"), await client.post("/sign-in", data={"token": "irt_a_b"})):
             assert answer.status_code == 503
             assert "Redis refused the command" in answer.text
@@ -56,8 +56,8 @@ def test_eleventh_attempt_within_a_minute_is_refused(play):
             assert (await client.post("/sign-in", data={"token": "irt_a_b"})).status_code == 401
         answer = await client.post("/sign-in", data={"token": text})
         assert (answer.status_code, "set-cookie" in answer.headers) == (429, False)
-        assert 0 < await at.connection.ttl("ir:{access}:sign-ins:127.0.0.1") <= 60
-        await at.connection.delete("ir:{access}:sign-ins:127.0.0.1")  # avoids a wait of a minute
+        assert 0 < await at.store.redis.ttl("ir:{access}:sign-ins:127.0.0.1") <= 60
+        await at.store.redis.delete("ir:{access}:sign-ins:127.0.0.1")  # avoids a wait of a minute
         assert (await client.post("/sign-in", data={"token": text})).status_code == 303
 
     play(body)

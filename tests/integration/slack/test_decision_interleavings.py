@@ -20,6 +20,8 @@ from router.services import actions, models, queries, request_bodies
 from router.slack import forms
 from router.slack.app import SlackApp
 from router.store import errors
+from router.store.connection import Connection
+from router.store.store import Store
 from tests.integration import consoles, interleaving, slack_apps
 
 INTERLEAVINGS = int(os.environ.get("INTERLEAVINGS", "300"))
@@ -59,8 +61,8 @@ class Reviewer:
         self.who = f"slack:{name} ({name})" if place in {"click", "form"} else name
         self.seen: Seen | None = None
         self.is_cut_off = False  # On a loaded machine, the server may not respond in time.
-        connection = copy.copy(at.management.connection)
-        call = connection.execute_command
+        redis = copy.copy(at.management.store.redis)
+        call = redis.execute_command
 
         async def stopping(*arguments: Any, **more: Any) -> Any:
             await scheduler.stop(name)
@@ -70,10 +72,11 @@ class Reviewer:
                 self.is_cut_off = True
                 raise
 
-        connection.execute_command = stopping
+        redis.execute_command = stopping
+        store = Store(Connection(redis))
         settings = at.management.settings
-        self.queries = queries.Queries(settings, connection, at.management.clock)
-        self.actions = actions.Actions(self.queries, connection, lambda _: "x")
+        self.queries = queries.Queries(settings, store, at.management.clock)
+        self.actions = actions.Actions(self.queries, store, lambda _: "x")
 
     async def decide(self, service: str, choice: str, randomness: random.Random) -> None:
         """Read the review, wait, and decide on the version that was read."""
@@ -191,8 +194,8 @@ def test_no_approval_applies_to_an_unseen_version(with_redis, tmp_path):
     loaded = dataclasses.replace(consoles.settings(tmp_path, rules=RULES))
     totals = {"decided": 0, "refused": 0, "published": 0}
 
-    async def body(connection):
-        async with slack_apps.serving(loaded, connection, responders=[slack_apps.ADA]) as at:
+    async def body(store):
+        async with slack_apps.serving(loaded, store, responders=[slack_apps.ADA]) as at:
             roles = at.management.settings.slack_app
             for number in range(FIRST_SEED, FIRST_SEED + INTERLEAVINGS // TOGETHER):
                 contest = Contest(at, number)
@@ -203,7 +206,7 @@ def test_no_approval_applies_to_an_unseen_version(with_redis, tmp_path):
                 await contest.run()
                 await contest.check(totals)
                 if number % 100 == 99:
-                    await connection.flushall()
+                    await store.redis.flushall()
 
     with_redis(body)
     print(totals)

@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from router.notifiers import slack_reviews
-from router.store import slack_requests
 from tests.integration import consoles
 from tests.integration.slack_apps import ADA, BOB, EVE
 
@@ -102,13 +101,12 @@ def test_repetition_after_a_dead_process_is_handled(slack):
     async def body(at):
         await at.management.deliver(consoles.firing())
         click = at.click(APPROVE, await at.subject())
-        requests = slack_requests.SlackRequests(at.management.connection)
-        assert await requests.begin("interactive", click) == (True, None)
-        [name] = [key async for key in at.management.connection.scan_iter("ir:{access}:slack:*")]
-        assert 0 < await at.management.connection.pttl(name) < 3000
+        assert await at.management.store.slack_requests.begin("interactive", click) == (True, None)
+        [name] = [key async for key in at.management.store.redis.scan_iter("ir:{access}:slack:*")]
+        assert 0 < await at.management.store.redis.pttl(name) < 3000
         await at.act(click)
         assert await state(at) == ""
-        await at.management.connection.delete(name)
+        await at.management.store.redis.delete(name)
         await at.act(click)
         assert await state(at) == "We are investigating."
 

@@ -17,8 +17,8 @@ def packed(name: str, now: int | None = None) -> deliveries.Delivery:
     return deliveries.pack(made, name, moment, [(workers.firing(name), workers.decisions.Decision(ignored="no rule"))])
 
 
-async def processed(connection, *wanted: deliveries.Delivery, body: bytes = b"{}") -> stream.InboxReader:
-    inbox, reader = stream.Inbox(connection), stream.InboxReader(connection, "w1", archives=True)
+async def processed(store, *wanted: deliveries.Delivery, body: bytes = b"{}") -> stream.InboxReader:
+    inbox, reader = store.inbox, store.make_inbox_reader("w1", archives=True)
     await reader.prepare()
     for one in wanted:
         await inbox.accept(one, body)
@@ -27,79 +27,75 @@ async def processed(connection, *wanted: deliveries.Delivery, body: bytes = b"{}
     return reader
 
 
-def kept(connection, keep: int = HOUR, most: int = 10**9) -> archive.Archive:
-    return archive.Archive(connection, retention=keep, max_bytes=most)
+def kept(store, keep: int = HOUR, most: int = 10**9) -> archive.Archive:
+    return archive.Archive(store.connection, retention=keep, max_bytes=most)
 
 
 def test_processed_delivery_moves_to_archive_with_body(with_redis):
-    async def play(connection):
+    async def play(store):
         one = packed("a")
-        await processed(connection, one, body=b'{"as": "received"}')
-        assert await connection.xlen(keys.INBOX) == 0
-        assert await stream.depth(connection) == (0, 0)
-        found = await kept(connection).find(one.id)
+        await processed(store, one, body=b'{"as": "received"}')
+        assert await store.redis.xlen(keys.INBOX) == 0
+        assert await store.inbox.depth() == (0, 0)
+        found = await kept(store).find(one.id)
         assert (found.delivery, found.body) == (one, b'{"as": "received"}')
-        await processed(connection, two := packed("b"), body=b'{"as": "received"}' * 1000)
-        assert (await kept(connection).find(two.id)).body == b'{"as": "received"}' * 1000
-        assert await kept(connection).find("0" * 32) is None
-        assert await kept(connection).find("what is this") is None
+        await processed(store, two := packed("b"), body=b'{"as": "received"}' * 1000)
+        assert (await kept(store).find(two.id)).body == b'{"as": "received"}' * 1000
+        assert await kept(store).find("0" * 32) is None
+        assert await kept(store).find("what is this") is None
 
     with_redis(play)
 
 
 def test_late_processed_delivery_is_found_by_id(with_redis):
-    async def play(connection):
+    async def play(store):
         late = packed("late", factories.clock() - 24 * HOUR)
-        await processed(connection, late, *(packed(str(number)) for number in range(10)))
-        assert (await kept(connection).find(late.id)).delivery == late
+        await processed(store, late, *(packed(str(number)) for number in range(10)))
+        assert (await kept(store).find(late.id)).delivery == late
 
     with_redis(play)
 
 
 def test_archive_lists_newest_first_and_exports_oldest_first(with_redis):
-    async def play(connection):
-        await processed(connection, *(packed(str(number)) for number in range(1203)))
-        newest = await kept(connection).newest(3)
+    async def play(store):
+        await processed(store, *(packed(str(number)) for number in range(1203)))
+        newest = await kept(store).newest(3)
         assert [recorded.delivery.source for recorded in newest] == ["1202", "1201", "1200"]
-        found = [recorded.delivery.source async for recorded in kept(connection).since(0)]
+        found = [recorded.delivery.source async for recorded in kept(store).since(0)]
         assert found == [str(number) for number in range(1203)]
-        assert [recorded async for recorded in kept(connection).since(factories.clock() + HOUR)] == []
+        assert [recorded async for recorded in kept(store).since(factories.clock() + HOUR)] == []
 
     with_redis(play)
 
 
 def test_old_entries_are_removed(with_redis):
-    async def play(connection):
-        await connection.xadd(keys.ARCHIVE, {"h": b"old", "b": b""}, id="1-1")
-        await processed(connection, packed("new"))
-        assert (await kept(connection).trim(0.0)).entries == 1
-        assert [recorded.delivery.source for recorded in await kept(connection).newest(9)] == ["new"]
+    async def play(store):
+        await store.redis.xadd(keys.ARCHIVE, {"h": b"old", "b": b""}, id="1-1")
+        await processed(store, packed("new"))
+        assert (await kept(store).trim(0.0)).entries == 1
+        assert [recorded.delivery.source for recorded in await kept(store).newest(9)] == ["new"]
 
     with_redis(play)
 
 
 def test_excess_entries_are_removed_oldest_first(with_redis):
-    async def play(connection):
-        await processed(
-            connection, *(packed(str(number)) for number in range(500)), body=random.Random(1).randbytes(2000)
-        )
+    async def play(store):
+        await processed(store, *(packed(str(number)) for number in range(500)), body=random.Random(1).randbytes(2000))
         most = 300_000
         for _ in range(5):
-            size = await kept(connection, most=most).trim(0.0)
+            size = await kept(store, most=most).trim(0.0)
         assert 0 < size.bytes <= most
         assert 50 < size.entries < 150
-        assert (await kept(connection).newest(1))[0].delivery.source == "499"
+        assert (await kept(store).newest(1))[0].delivery.source == "499"
 
     with_redis(play)
 
 
 def test_archive_shrinks_when_memory_runs_short(with_redis):
-    async def play(connection):
-        await processed(
-            connection, *(packed(str(number)) for number in range(400)), body=random.Random(1).randbytes(2000)
-        )
-        before = (await kept(connection).trim(0.5)).entries
-        after = (await kept(connection).trim(0.7)).entries
+    async def play(store):
+        await processed(store, *(packed(str(number)) for number in range(400)), body=random.Random(1).randbytes(2000))
+        before = (await kept(store).trim(0.5)).entries
+        after = (await kept(store).trim(0.7)).entries
         assert before == 400
         assert after <= 220
 
@@ -107,35 +103,35 @@ def test_archive_shrinks_when_memory_runs_short(with_redis):
 
 
 def test_damaged_or_foreign_entry_is_skipped(with_redis):
-    async def play(connection):
-        await connection.xadd(keys.ARCHIVE, {"h": b"\xa1x", "b": b""})
-        await connection.xadd(keys.ARCHIVE, {"h": b"\xc1\0damaged", "b": b""})
-        await connection.xadd(keys.ARCHIVE, {"h": codec.pack_delivery(packed("b")), "z": b"damaged"})
-        await connection.xadd(keys.ARCHIVE, {"x": b"y"})
-        await processed(connection, packed("a"))
-        assert [recorded.delivery.source async for recorded in kept(connection).since(0)] == ["a"]
+    async def play(store):
+        await store.redis.xadd(keys.ARCHIVE, {"h": b"\xa1x", "b": b""})
+        await store.redis.xadd(keys.ARCHIVE, {"h": b"\xc1\0damaged", "b": b""})
+        await store.redis.xadd(keys.ARCHIVE, {"h": codec.pack_delivery(packed("b")), "z": b"damaged"})
+        await store.redis.xadd(keys.ARCHIVE, {"x": b"y"})
+        await processed(store, packed("a"))
+        assert [recorded.delivery.source async for recorded in kept(store).since(0)] == ["a"]
 
     with_redis(play)
 
 
 def test_empty_archive_lists_nothing(with_redis):
-    async def play(connection):
-        assert await kept(connection).newest(5) == []
-        assert await kept(connection).trim(0.9) == (0, 0)
+    async def play(store):
+        assert await kept(store).newest(5) == []
+        assert await kept(store).trim(0.9) == (0, 0)
 
     with_redis(play)
 
 
 def test_unacknowledged_delivery_stays_in_the_inbox(with_redis):
-    async def play(connection):
-        reader = stream.InboxReader(connection, "w1", archives=True)
+    async def play(store):
+        reader = store.make_inbox_reader("w1", archives=True)
         await reader.prepare()
-        await stream.Inbox(connection).accept(packed("a"), b"{}")
-        await stream.Inbox(connection).accept(packed("b"), b"{}")
+        await store.inbox.accept(packed("a"), b"{}")
+        await store.inbox.accept(packed("b"), b"{}")
         first, _ = await reader.read(10, None)
         await reader.acknowledge([first])
-        await kept(connection, keep=0, most=0).trim(0.9)
-        assert await connection.xlen(keys.INBOX) == 1
-        assert (await stream.depth(connection))[0] == 1
+        await kept(store, keep=0, most=0).trim(0.9)
+        assert await store.redis.xlen(keys.INBOX) == 1
+        assert (await store.inbox.depth())[0] == 1
 
     with_redis(play)

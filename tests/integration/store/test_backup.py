@@ -11,30 +11,30 @@ import pytest
 import redis
 
 from router.domain import access
-from router.store import access as access_store
-from router.store import backup, backup_file, client, embedded, errors, inbox, incidents, keys, schema
+from router.store import backup, backup_file, embedded, errors, keys, schema
+from router.store.store import Store
 from tests.integration import vendor, workers
 from tests.integration.store.test_inbox import accepted, names
 
 HEADER = backup_file.Header(backup_file.FORMAT, schema.VERSION, 1_700_000_000_000_000, "test")
 
 
-async def back_up(connection, header=HEADER) -> bytes:
+async def back_up(store, header=HEADER) -> bytes:
     out = io.BytesIO()
     writer = backup_file.Writer(out, header)
-    async for record in backup.records(connection):
+    async for record in store.backup.records():
         writer.write(record)
     writer.finish()
     return out.getvalue()
 
 
-async def restore(connection, data: bytes, *, replace: bool = False) -> backup.RestoreResult:
-    return await backup.restore(connection, backup_file.Reader(io.BytesIO(data)), replace=replace)
+async def restore(store, data: bytes, *, replace: bool = False) -> backup.RestoreResult:
+    return await store.backup.restore(backup_file.Reader(io.BytesIO(data)), replace=replace)
 
 
-async def delete_all(connection) -> None:
-    async for name in connection.scan_iter("*"):
-        await connection.delete(name)
+async def delete_all(store) -> None:
+    async for name in store.redis.scan_iter("*"):
+        await store.redis.delete(name)
 
 
 def table() -> dict[str, str]:
@@ -52,42 +52,42 @@ SAMPLES = {
 }
 
 
-async def content(connection, name: str, kind: str):
+async def content(store, name: str, kind: str):
     match kind:
         case "string":
-            return await connection.get(name)
+            return await store.redis.get(name)
         case "hash":
-            return await connection.hgetall(name)
+            return await store.redis.hgetall(name)
         case "set":
-            return await connection.smembers(name)
+            return await store.redis.smembers(name)
         case "zset":
-            return dict(await connection.zrange(name, 0, -1, withscores=True))
+            return dict(await store.redis.zrange(name, 0, -1, withscores=True))
         case "stream":
-            told = await connection.xinfo_stream(name)
-            return await connection.xrange(name), told["last-generated-id"]
+            told = await store.redis.xinfo_stream(name)
+            return await store.redis.xrange(name), told["last-generated-id"]
     raise AssertionError(kind)
 
 
 def test_every_kind_of_key_is_restored_or_excluded(with_redis):
-    async def body(connection):
+    async def body(store):
         kinds = table()
         assert len(kinds) > 40
         for name, kind in kinds.items():
             for command, *arguments in SAMPLES[kind]:
-                await connection.execute_command(command, name, *arguments)
+                await store.redis.execute_command(command, name, *arguments)
         expected = {
-            name: await content(connection, name, kind)
+            name: await content(store, name, kind)
             for name, kind in kinds.items()
             if not backup.is_left_out(name.encode())
         }
         assert len(expected) > 20
-        await connection.set("another:program's", 1)
-        data = await back_up(connection)
-        await delete_all(connection)
-        restored = await restore(connection, data)
+        await store.redis.set("another:program's", 1)
+        data = await back_up(store)
+        await delete_all(store)
+        restored = await restore(store, data)
         assert restored == (len(expected), 0)
-        assert {name: await content(connection, name, kinds[name]) for name in expected} == expected
-        left = {name.decode() async for name in connection.scan_iter("*")} - expected.keys()
+        assert {name: await content(store, name, kinds[name]) for name in expected} == expected
+        left = {name.decode() async for name in store.redis.scan_iter("*")} - expected.keys()
         assert {re.sub(r"\{s\d+\}", "{sN}", name) for name in left} == {
             keys.SCHEMA,
             keys.MARKER,
@@ -101,59 +101,59 @@ def test_every_kind_of_key_is_restored_or_excluded(with_redis):
 
 
 def test_keys_expire_when_they_would_have_expired(with_redis):
-    async def body(connection):
-        await connection.set("ir:{vendors}:id:soon", 1, px=3_600_000)
-        await connection.set("ir:{vendors}:id:never", 1)
-        at = await connection.pexpiretime("ir:{vendors}:id:soon")
-        data = await back_up(connection)
+    async def body(store):
+        await store.redis.set("ir:{vendors}:id:soon", 1, px=3_600_000)
+        await store.redis.set("ir:{vendors}:id:never", 1)
+        at = await store.redis.pexpiretime("ir:{vendors}:id:soon")
+        data = await back_up(store)
         records = list(backup_file.Reader(io.BytesIO(data)).records())
-        await delete_all(connection)
-        assert await restore(connection, data) == (2, 0)
-        assert abs(await connection.pexpiretime("ir:{vendors}:id:soon") - at) < 5000
-        assert await connection.pttl("ir:{vendors}:id:never") == -1
+        await delete_all(store)
+        assert await restore(store, data) == (2, 0)
+        assert abs(await store.redis.pexpiretime("ir:{vendors}:id:soon") - at) < 5000
+        assert await store.redis.pttl("ir:{vendors}:id:never") == -1
         out = io.BytesIO()
         writer = backup_file.Writer(out, HEADER)
         for record in records:
             record.expires_at = min(record.expires_at, 1_700_000_000_000)
             writer.write(record)
         writer.finish()
-        assert await restore(connection, out.getvalue(), replace=True) == (1, 1)
+        assert await restore(store, out.getvalue(), replace=True) == (1, 1)
 
     with_redis(body)
 
 
 def test_large_keys_are_copied_in_parts(with_redis):
-    async def body(connection):
+    async def body(store):
         homes = {f"alert {number}".encode(): b"x" * 50 for number in range(30_000)}
-        await connection.hset("ir:{s1}:homes:9", mapping=homes)
-        pipeline = connection.pipeline(transaction=False)
+        await store.redis.hset("ir:{s1}:homes:9", mapping=homes)
+        pipeline = store.redis.pipeline(transaction=False)
         for number in range(3000):
             pipeline.xadd(keys.AUDIT, {"a": b"line"}, id=f"{number + 1}-0")
         await pipeline.execute()
-        data = await back_up(connection)
+        data = await back_up(store)
         parts = list(backup_file.Reader(io.BytesIO(data)).records())
         assert max(len(part.items) + len(part.entries) for part in parts) < 5000
-        await delete_all(connection)
-        assert await restore(connection, data) == (2, 0)
-        assert await connection.hgetall("ir:{s1}:homes:9") == homes
-        assert await connection.xlen(keys.AUDIT) == 3000
+        await delete_all(store)
+        assert await restore(store, data) == (2, 0)
+        assert await store.redis.hgetall("ir:{s1}:homes:9") == homes
+        assert await store.redis.xlen(keys.AUDIT) == 3000
 
     with_redis(body)
 
 
 def test_restored_incident_resolves_without_opening_again(with_redis):
-    async def body(connection):
+    async def body(store):
         at = vendor.Vendor()
-        on = workers.WorkerHarness(connection, vendor.on_call(at))
+        on = workers.WorkerHarness(store, vendor.on_call(at))
         await on.deliver(workers.firing())
         await on.turn()
         assert at.states() == ["open"]
         token = access.Token("id", "ann", access.Role.ADMIN, "hash", 1)
-        await access_store.Tokens(connection).save(token)
-        data = await back_up(connection)
-        await delete_all(connection)
-        await restore(connection, data)
-        again = workers.WorkerHarness(connection, vendor.on_call(at))
+        await store.tokens.save(token)
+        data = await back_up(store)
+        await delete_all(store)
+        await restore(store, data)
+        again = workers.WorkerHarness(store, vendor.on_call(at))
         [(key, reference)] = (await again.incidents.find("do", 2)).items()
         assert (key, await again.incidents.find(reference[:8], 2)) == ("down", {"down": reference})
         await again.deliver(workers.firing())
@@ -162,7 +162,7 @@ def test_restored_incident_resolves_without_opening_again(with_redis):
         await again.deliver(workers.resolved())
         await again.turn()
         assert at.states() == ["resolved"]
-        assert await access_store.Tokens(connection).read() == [token]
+        assert await store.tokens.read() == [token]
         assert await again.incidents.names() == ["down"]
 
     with_redis(body)
@@ -171,32 +171,32 @@ def test_restored_incident_resolves_without_opening_again(with_redis):
 def test_restored_incident_continues_its_timers(with_redis):
     """Timers are not copied: every incident is reconciled once, which resets its timer."""
 
-    async def body(connection):
+    async def body(store):
         at = vendor.Vendor()
-        on = workers.WorkerHarness(connection, vendor.on_call(at))
+        on = workers.WorkerHarness(store, vendor.on_call(at))
         await on.deliver(workers.firing())
         await on.fold()
         assert at.states() == []
-        data = await back_up(connection)
-        await delete_all(connection)
-        await restore(connection, data)
-        await workers.WorkerHarness(connection, vendor.on_call(at)).turn()
+        data = await back_up(store)
+        await delete_all(store)
+        await restore(store, data)
+        await workers.WorkerHarness(store, vendor.on_call(at)).turn()
         assert at.states() == ["open"]
 
     with_redis(body)
 
 
 def test_pending_delivery_is_read_again_after_restore(with_redis):
-    async def body(connection):
-        reader = await accepted(connection, "read", "unread")
+    async def body(store):
+        reader = await accepted(store, "read", "unread")
         await reader.read(1, 100)
-        data = await back_up(connection)
-        await delete_all(connection)
-        await restore(connection, data)
-        other = inbox.InboxReader(connection, "w2")
+        data = await back_up(store)
+        await delete_all(store)
+        await restore(store, data)
+        other = store.make_inbox_reader("w2")
         await other.prepare()
         assert names(await other.read(10, 100)) == ["read", "unread"]
-        assert await connection.zrange(keys.WORKERS, 0, -1) == []
+        assert await store.redis.zrange(keys.WORKERS, 0, -1) == []
 
     with_redis(body)
 
@@ -204,14 +204,14 @@ def test_pending_delivery_is_read_again_after_restore(with_redis):
 def test_each_incident_is_copied_atomically(with_redis):
     """The publications belong to one version of the document. Reads at different times could be inconsistent."""
 
-    async def body(connection):
+    async def body(store):
         number = [0]
         known = [f"incident {position}" for position in range(40)]
 
         async def write():
             number[0] += 1
             for key in known:
-                pipeline = connection.pipeline(transaction=True)
+                pipeline = store.redis.pipeline(transaction=True)
                 pipeline.hset(keys.incident(key), mapping={"v": number[0], "d": b"d"})
                 pipeline.hset(keys.publications(key), mapping={"d": number[0], "until": 99, "wake": 1})
                 await pipeline.execute()
@@ -223,7 +223,7 @@ def test_each_incident_is_copied_atomically(with_redis):
         await write()
         writing = asyncio.create_task(keep_writing())
         try:
-            data = await back_up(connection)
+            data = await back_up(store)
         finally:
             writing.cancel()
         found = {}
@@ -240,15 +240,15 @@ def test_each_incident_is_copied_atomically(with_redis):
 def test_damaged_incident_does_not_stop_the_backup(with_redis):
     """The damaged document is copied unchanged."""
 
-    async def body(connection):
-        await connection.set(keys.incident("bad"), "of a wrong type")
-        await connection.hset(keys.publications("bad"), mapping={"d": b"d"})
-        await connection.hset(keys.incident("good"), mapping={"v": 1, "d": b"d"})
-        data = await back_up(connection)
-        await delete_all(connection)
-        assert await restore(connection, data) == (3, 0)
-        assert await connection.get(keys.incident("bad")) == b"of a wrong type"
-        assert await connection.hget(keys.incident("good"), "v") == b"1"
+    async def body(store):
+        await store.redis.set(keys.incident("bad"), "of a wrong type")
+        await store.redis.hset(keys.publications("bad"), mapping={"d": b"d"})
+        await store.redis.hset(keys.incident("good"), mapping={"v": 1, "d": b"d"})
+        data = await back_up(store)
+        await delete_all(store)
+        assert await restore(store, data) == (3, 0)
+        assert await store.redis.get(keys.incident("bad")) == b"of a wrong type"
+        assert await store.redis.hget(keys.incident("good"), "v") == b"1"
 
     with_redis(body)
 
@@ -257,51 +257,51 @@ def test_damaged_incident_does_not_stop_the_backup(with_redis):
 def two_keys(with_redis):
     """Create a small backup."""
 
-    async def body(connection):
-        await connection.set("ir:{vendors}:id:a", b"value")
-        await connection.hset(keys.incident("down"), mapping={"v": 1, "d": b"d"})
-        return await back_up(connection)
+    async def body(store):
+        await store.redis.set("ir:{vendors}:id:a", b"value")
+        await store.redis.hset(keys.incident("down"), mapping={"v": 1, "d": b"d"})
+        return await back_up(store)
 
     return with_redis(body)
 
 
 def test_restore_into_nonempty_store_needs_an_option(with_redis, two_keys):
-    async def body(connection):
-        await connection.set("ir:{vendors}:id:b", 1)
+    async def body(store):
+        await store.redis.set("ir:{vendors}:id:b", 1)
         with pytest.raises(backup.BackupError, match="not empty: add --replace"):
-            await restore(connection, two_keys)
-        assert await connection.exists("ir:{vendors}:id:b")
-        await connection.set("another:program's", 1)
-        await restore(connection, two_keys, replace=True)
-        assert not await connection.exists("ir:{vendors}:id:b")
-        assert await connection.exists("another:program's")
-        await schema.Schema(connection).ensure()
+            await restore(store, two_keys)
+        assert await store.redis.exists("ir:{vendors}:id:b")
+        await store.redis.set("another:program's", 1)
+        await restore(store, two_keys, replace=True)
+        assert not await store.redis.exists("ir:{vendors}:id:b")
+        assert await store.redis.exists("another:program's")
+        await store.schema.ensure()
 
     with_redis(body)
 
 
 def test_data_of_a_later_version_is_refused(with_redis):
-    async def body(connection):
-        data = await back_up(connection, backup_file.Header(1, schema.VERSION + 1, 1, "9.9.9"))
+    async def body(store):
+        data = await back_up(store, backup_file.Header(1, schema.VERSION + 1, 1, "9.9.9"))
         with pytest.raises(backup.BackupError, match=r"has version \d, .*works with \d: .*made it \(9.9.9\)"):
-            await restore(connection, data)
-        assert await connection.keys("ir:*") == []
+            await restore(store, data)
+        assert await store.redis.keys("ir:*") == []
 
     with_redis(body)
 
 
 def test_data_of_an_earlier_version_is_brought_forward(with_redis):
-    async def body(connection):
-        on = workers.WorkerHarness(connection)
+    async def body(store):
+        on = workers.WorkerHarness(store)
         await on.deliver(workers.firing())
         await on.fold()
-        await connection.set(f"ir:{{s{keys.shard('am/9')}}}:home:am/9", "down")
-        data = await back_up(connection, backup_file.Header(1, 1, 1, "0.0.1"))
-        await delete_all(connection)
-        await restore(connection, data)
-        assert await schema.Schema(connection).read_version() == schema.VERSION
-        assert await incidents.Incidents(connection).owners.find(["am/9"]) == {"am/9": "down"}
-        assert await incidents.Incidents(connection).names() == ["down"]
+        await store.redis.set(f"ir:{{s{keys.shard('am/9')}}}:home:am/9", "down")
+        data = await back_up(store, backup_file.Header(1, 1, 1, "0.0.1"))
+        await delete_all(store)
+        await restore(store, data)
+        assert await store.schema.read_version() == schema.VERSION
+        assert await store.incidents.owners.find(["am/9"]) == {"am/9": "down"}
+        assert await store.incidents.names() == ["down"]
 
     with_redis(body)
 
@@ -322,28 +322,28 @@ def test_damaged_backup_file_is_refused(with_redis, two_keys, how):
         "renamed": b"not a backup at all",
     }[how]
 
-    async def body(connection):
-        await delete_all(connection)
+    async def body(store):
+        await delete_all(store)
         with pytest.raises(backup_file.CorruptBackupError):
             backup_file.Reader(io.BytesIO(damaged)).check()
         with pytest.raises(backup_file.CorruptBackupError):
-            await restore(connection, damaged)
-        if await connection.keys("ir:*"):
+            await restore(store, damaged)
+        if await store.redis.keys("ir:*"):
             with pytest.raises(errors.Unavailable, match="restore was interrupted"):
-                await schema.Schema(connection).ensure()
-        await restore(connection, two_keys, replace=True)
-        await schema.Schema(connection).ensure()
+                await store.schema.ensure()
+        await restore(store, two_keys, replace=True)
+        await store.schema.ensure()
 
     with_redis(body)
 
 
 def test_concurrent_write_is_noticed(with_redis):
-    async def body(connection):
-        await accepted(connection, "a")
-        data = await back_up(connection)
-        await delete_all(connection)
-        await connection.xadd(keys.INBOX, {"h": b"", "b": b""})
-        load = backup._Load(connection, 0)
+    async def body(store):
+        await accepted(store, "a")
+        data = await back_up(store)
+        await delete_all(store)
+        await store.redis.xadd(keys.INBOX, {"h": b"", "b": b""})
+        load = backup._Load(store, 0)
         for record in backup_file.Reader(io.BytesIO(data)).records():
             await load.add(record)
         with pytest.raises(backup.BackupError, match="stop every web and worker"):
@@ -366,17 +366,17 @@ def server(program, folder, monkeypatch):
 @pytest.mark.parametrize("source", PROGRAMS, ids=["Valkey", "Redis"])
 def test_backup_fits_redis_and_valkey(source, target, tmp_path, monkeypatch):
     async def copied(url):
-        connection = client.connect(url)
-        async with contextlib.aclosing(connection):
+        store = Store.connect(url)
+        async with contextlib.aclosing(store):
             for name, kind in table().items():
                 for command, *arguments in SAMPLES[kind]:
-                    await connection.execute_command(command, name, *arguments)
-            return await back_up(connection)
+                    await store.redis.execute_command(command, name, *arguments)
+            return await back_up(store)
 
     async def restored(url, data):
-        connection = client.connect(url)
-        async with contextlib.aclosing(connection):
-            return (await restore(connection, data)).keys
+        store = Store.connect(url)
+        async with contextlib.aclosing(store):
+            return (await restore(store, data)).keys
 
     with server(source, tmp_path / "source", monkeypatch) as url:
         data = asyncio.run(copied(url))

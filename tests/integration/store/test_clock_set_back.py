@@ -19,12 +19,12 @@ def test_lease_from_the_future_lasts_one_lease(with_redis):
     async def play(on):
         await on.deliver(workers.firing())
         await on.fold()
-        await on.connection.hset(keys.publications("down"), "until", await ahead(on))
+        await on.store.redis.hset(keys.publications("down"), "until", await ahead(on))
         await on.turn()
         assert at.calls == []
-        until = int(await on.connection.hget(keys.publications("down"), "until"))
+        until = int(await on.store.redis.hget(keys.publications("down"), "until"))
         assert until - await on.redis_now() <= 30_000_000
-        due = await on.connection.zscore(keys.timers(keys.shard("down")), "down")
+        due = await on.store.redis.zscore(keys.timers(keys.shard("down")), "down")
         assert due == until
 
     workers.run(with_redis, play, vendor.on_call(at))
@@ -36,7 +36,7 @@ def test_clock_set_back_makes_all_timers_due(with_redis):
     async def play(on):
         await on.deliver(workers.firing())
         await on.fold()
-        await on.connection.zadd(keys.timers(keys.shard("down")), {"down": await ahead(on)})
+        await on.store.redis.zadd(keys.timers(keys.shard("down")), {"down": await ahead(on)})
         await on.turn()
         assert at.calls == []
         # The worker has seen the later time. Now the clock is back.
@@ -48,20 +48,20 @@ def test_clock_set_back_makes_all_timers_due(with_redis):
 
 
 def test_windows_count_what_is_ahead_from_now_on(with_redis):
-    async def body(connection):
-        seconds, _ = await connection.time()
+    async def body(store):
+        seconds, _ = await store.redis.time()
         later = (seconds + 3600) * 1_000_000
         limit = publishing_state.Limit(2, 10_000_000)
-        await connection.zadd(keys.updates("page"), {"a": later, "b": later})
-        until = await publishing_state.PublishingControls(connection).reserve_update("page", "c", limit)
+        await store.redis.zadd(keys.updates("page"), {"a": later, "b": later})
+        until = await store.publishing_controls.reserve_update("page", "c", limit)
         assert until - seconds * 1_000_000 <= 12_000_000
-        await connection.zadd(keys.POSTS, {"a": later})
-        assert await publishing_state.PublishingControls(connection).count_auto_post("b", [], limit, limit)
-        assert await connection.zscore(keys.POSTS, "a") < later
-        await connection.zadd(keys.ADMITTED, {"a": later, "b": later})
-        assert not await storm_queue.StormQueue(connection, limit).admit(
-            storm_queue.Episode("c", "key"), workers.severities.Severity.MAJOR, 1
+        await store.redis.zadd(keys.POSTS, {"a": later})
+        assert await store.publishing_controls.count_auto_post("b", [], limit, limit)
+        assert await store.redis.zscore(keys.POSTS, "a") < later
+        await store.redis.zadd(keys.ADMITTED, {"a": later, "b": later})
+        assert not await store.storm_queue.admit(
+            storm_queue.Episode("c", "key"), workers.severities.Severity.MAJOR, 1, limit
         )
-        assert await connection.zscore(keys.ADMITTED, "a") < later
+        assert await store.redis.zscore(keys.ADMITTED, "a") < later
 
     with_redis(body)

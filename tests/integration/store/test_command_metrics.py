@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.store import client, connection_settings, inbox, keys, timed_client
+from router.store import client, connection_settings, keys, timed_client
 from router.telemetry import metrics
 
 
@@ -12,19 +12,19 @@ def measured(command: str) -> float:
 
 
 def test_command_is_measured_by_its_name(with_redis):
-    async def body(connection):
+    async def body(store):
         before = measured("zadd"), measured("xlen")
-        await connection.zadd("a", {"b": 1})
-        await connection.execute_command(b"XLEN", "c")
+        await store.redis.zadd("a", {"b": 1})
+        await store.redis.execute_command(b"XLEN", "c")
         assert (measured("zadd"), measured("xlen")) == (before[0] + 1, before[1] + 1)
 
     with_redis(body)
 
 
 def test_pipeline_is_measured_as_one_round_trip(with_redis):
-    async def body(connection):
+    async def body(store):
         before, single = measured("pipeline"), measured("set")
-        pipeline = connection.pipeline(transaction=False)
+        pipeline = store.redis.pipeline(transaction=False)
         for number in range(5):
             pipeline.set(f"a{number}", number)
         assert len(await pipeline.execute()) == 5
@@ -34,24 +34,24 @@ def test_pipeline_is_measured_as_one_round_trip(with_redis):
 
 
 def test_command_that_fails_is_measured(with_redis):
-    async def body(connection):
-        await connection.set("a", "text")
+    async def body(store):
+        await store.redis.set("a", "text")
         before = measured("lpush")
         with pytest.raises(Exception, match="WRONGTYPE"):
-            await connection.lpush("a", "b")
+            await store.redis.lpush("a", "b")
         assert measured("lpush") == before + 1
 
     with_redis(body)
 
 
 def test_read_that_waits_for_deliveries_is_not_measured(with_redis):
-    async def body(connection):
-        reader = inbox.InboxReader(connection, "w", life="1")
+    async def body(store):
+        reader = store.make_inbox_reader("w", life="1")
         await reader.prepare()
         before = measured("xreadgroup")
         assert await reader.read(1, block_ms=1) == []
         assert measured("xreadgroup") == before
-        assert await connection.exists(keys.INBOX)
+        assert await store.redis.exists(keys.INBOX)
 
     with_redis(body)
 

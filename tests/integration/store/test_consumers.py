@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 
-from router.store import health, inbox, keys
+from router.store import keys
 from tests.integration import workers
 from tests.integration.store.test_inbox import accepted, names, packed
 from tests.integration.worker.test_supervisor import QUICK, until, worker
@@ -11,25 +11,25 @@ from tests.integration.worker.test_supervisor import QUICK, until, worker
 HOUR_MS = 60 * 60 * 1000
 
 
-async def consumers(connection) -> set[str]:
-    return {one["name"].decode() for one in await connection.xinfo_consumers(keys.INBOX, keys.GROUP)}
+async def consumers(store) -> set[str]:
+    return {one["name"].decode() for one in await store.redis.xinfo_consumers(keys.INBOX, keys.GROUP)}
 
 
 def test_stopped_worker_leaves_no_consumer(with_redis):
-    async def body(connection):
-        on = workers.WorkerHarness(connection)
+    async def body(store):
+        on = workers.WorkerHarness(store)
         made, _ = worker(on)
         stop = asyncio.Event()
         task = asyncio.create_task(made.run(stop))
         await on.deliver(workers.firing())
 
         async def folded():
-            return not await connection.xlen(keys.INBOX) and bool(await consumers(connection))
+            return not await store.redis.xlen(keys.INBOX) and bool(await consumers(store))
 
         await until(folded)
         stop.set()
         await asyncio.wait_for(task, 30)
-        assert await consumers(connection) == set()
+        assert await consumers(store) == set()
 
     with_redis(body)
 
@@ -37,59 +37,59 @@ def test_stopped_worker_leaves_no_consumer(with_redis):
 def test_consumer_with_pending_deliveries_is_kept(with_redis):
     """Its removal would also remove its pending deliveries, and accepted alerts would be lost."""
 
-    async def body(connection):
-        reader = await accepted(connection, "a", "b")
+    async def body(store):
+        reader = await accepted(store, "a", "b")
         (first, second) = await reader.read(10, 100)
         assert await reader.retire(0) == []
         await reader.acknowledge([first])
         await reader.leave()
-        assert await consumers(connection) == {"w1"}
-        other = inbox.InboxReader(connection, "w2")
+        assert await consumers(store) == {"w1"}
+        other = store.make_inbox_reader("w2")
         assert names(await other.take_over(10, 0)) == ["b"]
         assert await other.retire(0) == ["w1"]
         await other.acknowledge([second])
-        assert await connection.xlen(keys.INBOX) == 0
+        assert await store.redis.xlen(keys.INBOX) == 0
 
     with_redis(body)
 
 
 def test_slow_consumer_stays_and_removed_consumer_returns(with_redis):
-    async def body(connection):
-        reader = await accepted(connection, "a")
+    async def body(store):
+        reader = await accepted(store, "a")
         await reader.acknowledge(await reader.read(10, 100))
         assert await reader.retire(HOUR_MS) == []
         assert await reader.retire(0) == ["w1"]
-        await inbox.Inbox(connection).accept(packed("b"), b"{}")
+        await store.inbox.accept(packed("b"), b"{}")
         assert names(await reader.read(10, 100)) == ["b"]
 
     with_redis(body)
 
 
 def test_missing_inbox_has_no_consumers(with_redis):
-    async def body(connection):
-        assert await inbox.InboxReader(connection, "w1").retire(0) == []
-        await connection.xadd(keys.INBOX, {"h": b"", "b": b""})
-        assert await inbox.InboxReader(connection, "w1").retire(0) == []
+    async def body(store):
+        assert await store.make_inbox_reader("w1").retire(0) == []
+        await store.redis.xadd(keys.INBOX, {"h": b"", "b": b""})
+        assert await store.make_inbox_reader("w1").retire(0) == []
 
     with_redis(body)
 
 
 def test_dead_consumers_without_pending_deliveries_are_removed(with_redis):
-    async def body(connection):
-        on = workers.WorkerHarness(connection)
-        reader = await accepted(connection, "a")
+    async def body(store):
+        on = workers.WorkerHarness(store)
+        reader = await accepted(store, "a")
         await reader.read(10, 100)  # The consumer dies.
-        await health.Health(connection).record_heartbeat("w0", 1)
+        await store.health.record_heartbeat("w0", 1)
         made, _ = worker(on, pace=dataclasses.replace(QUICK, retire_seconds=0.0))
         stop = asyncio.Event()
         task = asyncio.create_task(made.run(stop))
 
         async def gone():
-            known = await connection.zrange(keys.WORKERS, 0, -1)
-            return await consumers(connection) <= {on.reader._consumer} and b"w0" not in known
+            known = await store.redis.zrange(keys.WORKERS, 0, -1)
+            return await consumers(store) <= {on.reader._consumer} and b"w0" not in known
 
         await until(gone)
-        assert await connection.xlen(keys.INBOX) == 0
+        assert await store.redis.xlen(keys.INBOX) == 0
         stop.set()
         await asyncio.wait_for(task, 30)
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from router.domain import decisions, severities
-from router.store import damage, dead_deliveries, errors, keys, publishing_state, quarantine, storm_queue
+from router.store import damage, errors, keys, publishing_state
 from router.telemetry import metrics
 from router.worker import placements, storm_control
 from tests.integration import consoles, vendor, workers
@@ -60,38 +60,38 @@ def all_is_told(monkeypatch):
     monkeypatch.setattr(damage, "_told", {})
 
 
-async def found(connection, kind: str) -> str:
+async def found(store, kind: str) -> str:
     """Return the key of a kind. If keys of the kind end in a number, return the existing one."""
     key = KINDS[kind]
     if kind not in {"homes", "claims"}:
         return key
-    names = [name.decode() async for name in connection.scan_iter(f"{key}:*")]
+    names = [name.decode() async for name in store.redis.scan_iter(f"{key}:*")]
     return names[0]
 
 
-async def junk(connection, key: str) -> None:
+async def junk(store, key: str) -> None:
     """Replace the value of a key with an unreadable value of the same type."""
-    kind = (await connection.type(key)).decode()
+    kind = (await store.redis.type(key)).decode()
     if kind == "hash":
-        names = await connection.hkeys(key)
-        await connection.hset(key, mapping=dict.fromkeys(names, b"\xc1\xff junk"))
+        names = await store.redis.hkeys(key)
+        await store.redis.hset(key, mapping=dict.fromkeys(names, b"\xc1\xff junk"))
     elif kind == "zset":
-        await connection.zadd(key, {b"\xff\xfe junk": 1})
+        await store.redis.zadd(key, {b"\xff\xfe junk": 1})
     elif kind == "stream":
-        await connection.xadd(key, {"junk": b"\xff"})
+        await store.redis.xadd(key, {"junk": b"\xff"})
     elif kind == "set":
-        await connection.sadd(key, b"\xff junk")
+        await store.redis.sadd(key, b"\xff junk")
     else:
-        await connection.set(key, b"\xff junk")
+        await store.redis.set(key, b"\xff junk")
 
 
-async def wrong_type(connection, key: str) -> None:
-    await connection.delete(key)
-    await connection.lpush(key, "a list")
+async def wrong_type(store, key: str) -> None:
+    await store.redis.delete(key)
+    await store.redis.lpush(key, "a list")
 
 
-async def deleted(connection, key: str) -> None:
-    await connection.delete(key)
+async def deleted(store, key: str) -> None:
+    await store.redis.delete(key)
 
 
 DAMAGES = {"junk": junk, "wrong_type": wrong_type, "deleted": deleted}
@@ -120,7 +120,7 @@ def test_other_incidents_open_and_resolve_whatever_is_damaged(with_redis, kind, 
         public = workers.rule(decisions.Target("page", {"title": "Down", "message": "Sorry."}, "auto"))
         await on.deliver(workers.firing("shown"), key="shown", response=public)
         await opened(on, HURT)
-        await DAMAGES[harm](on.connection, await found(on.connection, kind))
+        await DAMAGES[harm](on.store, await found(on.store, kind))
         if kind in SWEPT_FIRST:
             await on.reconciler.sweep()
         await opened(on, BESIDE, ELSEWHERE)
@@ -133,7 +133,7 @@ def test_other_incidents_open_and_resolve_whatever_is_damaged(with_redis, kind, 
         await on.turn()
         for name in (BESIDE, ELSEWHERE):
             assert [one.state for one in await on.publications.look(name)] == ["resolved"]
-        assert await on.connection.xlen(keys.INBOX) == 0
+        assert await on.store.redis.xlen(keys.INBOX) == 0
         assert len(at.by_key) == 3
 
     playing(with_redis, play)
@@ -145,19 +145,19 @@ def test_unreadable_incident_makes_alert_a_dead_letter(with_redis, harm, capsys)
 
     async def play(on, at):
         await opened(on, HURT)
-        kept = await on.connection.hgetall(keys.incident(HURT))
-        await DAMAGES[harm](on.connection, keys.incident(HURT))
+        kept = await on.store.redis.hgetall(keys.incident(HURT))
+        await DAMAGES[harm](on.store, keys.incident(HURT))
         counted = metrics.damaged.labels("incident")._value.get()
         await on.deliver(workers.resolved(HURT), key=HURT)
         await opened(on, BESIDE)
-        ((identity, dead),) = await on.connection.xrange(keys.DEAD)
+        ((identity, dead),) = await on.store.redis.xrange(keys.DEAD)
         assert HURT in dead[b"reason"].decode()
         assert metrics.damaged.labels("incident")._value.get() >= counted
         with pytest.raises(errors.UnreadableDocument, match=HURT):
             await on.incidents.read([HURT])
-        await on.connection.delete(keys.incident(HURT))
-        await on.connection.hset(keys.incident(HURT), mapping=kept)
-        assert await dead_deliveries.DeadDeliveries(on.connection).redrive(identity.decode())
+        await on.store.redis.delete(keys.incident(HURT))
+        await on.store.redis.hset(keys.incident(HURT), mapping=kept)
+        assert await on.store.dead_deliveries.redrive(identity.decode())
         await on.turn()
         await on.publications.wake([HURT])
         await on.turn()
@@ -172,23 +172,19 @@ def test_unreadable_incident_is_skipped_by_scans(with_redis):
 
     async def play(on, _at):
         await opened(on, HURT)
-        await junk(on.connection, keys.incident(HURT))
+        await junk(on.store, keys.incident(HURT))
         await on.deliver(workers.firing(HURT), workers.resolved(HURT), key=HURT)
         await opened(on, BESIDE)
         assert (await on.incident(BESIDE)).status == "open"
-        assert await on.connection.xlen(keys.DEAD) == 1
-        await on.connection.zadd(keys.WAITING, {f"e1 {HURT}": 1})
-        counted = storm_control.StormControl(
-            storm_queue.StormQueue(on.connection, publishing_state.Limit(9, workers.HOUR)),
-            on.incidents,
-            on.publications,
-        )
+        assert await on.store.redis.xlen(keys.DEAD) == 1
+        await on.store.redis.zadd(keys.WAITING, {f"e1 {HURT}": 1})
+        counted = storm_control.StormControl(on.store, publishing_state.Limit(9, workers.HOUR))
         assert (await counted.turn()).waiting == 1
-        assert await on.connection.zcard(keys.WAITING) == 0
+        assert await on.store.redis.zcard(keys.WAITING) == 0
         routed = decisions.Routed(
             workers.firing(HURT), decisions.Decision("other", severities.Severity.MAJOR, workers.rule())
         )
-        (placement,) = await placements.Placements(on.incidents, on.mutes).find([routed], on.redis_time())
+        (placement,) = await placements.Placements(on.store, on.mutes).find([routed], on.redis_time())
         assert placement.incident_key == "other"
 
     playing(with_redis, play)
@@ -206,7 +202,7 @@ def test_lists_and_timers_are_rebuilt_from_the_documents(with_redis, kind, harm)
         await on.fold()
         for shard in range(keys.SHARDS):
             key = getattr(keys, kind)(shard)
-            await DAMAGES[harm](on.connection, key)
+            await DAMAGES[harm](on.store, key)
         for _ in range(2):
             await on.reconciler.sweep()
             await on.turn()
@@ -241,7 +237,7 @@ def test_sweep_reads_lists_longer_than_a_page(with_redis, monkeypatch):
         for name in names:
             await on.deliver(workers.firing(name), key=name)
         await on.fold()
-        await on.connection.delete(keys.timers(SHARD))
+        await on.store.redis.delete(keys.timers(SHARD))
         assert [await on.reconciler.sweep() for _ in range(5)] == [3, 3, 3, 1, 0]
         await on.turn()
         assert at.states() == ["open"] * 10
@@ -250,16 +246,16 @@ def test_sweep_reads_lists_longer_than_a_page(with_redis, monkeypatch):
 
 
 def test_expired_members_are_removed_without_being_listed(with_redis):
-    async def body(connection):
-        on = workers.WorkerHarness(connection)
+    async def body(store):
+        on = workers.WorkerHarness(store)
         gone = {f"gone{number}": 1 for number in range(500)}
-        await connection.zadd(keys.incidents(3), gone)
-        await connection.zadd(keys.published(3), gone)
-        await connection.zadd(keys.names(3), {f"k:{name}\0IR-1": 0 for name in gone} | {"k:other\0IR-2": 0})
+        await store.redis.zadd(keys.incidents(3), gone)
+        await store.redis.zadd(keys.published(3), gone)
+        await store.redis.zadd(keys.names(3), {f"k:{name}\0IR-1": 0 for name in gone} | {"k:other\0IR-2": 0})
         for _ in range(3):
             await on.reconciler.sweep()
-        assert await connection.zcard(keys.incidents(3)) == await connection.zcard(keys.published(3)) == 0
-        assert await connection.zcard(keys.names(3)) == 1
+        assert await store.redis.zcard(keys.incidents(3)) == await store.redis.zcard(keys.published(3)) == 0
+        assert await store.redis.zcard(keys.names(3)) == 1
 
     with_redis(body)
 
@@ -269,7 +265,7 @@ def test_commit_on_a_wrong_type_is_atomic(with_redis):
 
     async def play(on, at):
         for shard in range(keys.SHARDS):
-            await on.connection.set(keys.timers(shard), "junk")
+            await on.store.redis.set(keys.timers(shard), "junk")
         await opened(on, *(f"n{number}" for number in range(30)))
         assert at.states() == ["open"] * 30
 
@@ -287,15 +283,15 @@ def test_pages_show_what_can_be_read(play, kind, harm):
     async def body(at):
         admin = await at.as_("admin")
         await at.deliver(consoles.firing(), consoles.firing("other"))
-        await quarantine.Quarantine(at.on.connection).add("json", b"x", {}, "bad", 1)
+        await at.on.store.quarantine.add("json", b"x", {}, "bad", 1)
         hurt = {"incident": keys.incident(consoles.key()), "publications": keys.publications(consoles.key())}
         key = hurt.get(kind, KINDS[kind])
         if kind == "gate":
-            await publishing_state.PublishingControls(at.on.connection).freeze("ann", 1, "")
+            await at.on.store.publishing_controls.freeze("ann", 1, "")
         if kind == "tokens" and harm == "junk":
-            await at.on.connection.hset(key, "another", b"\xc1")
+            await at.on.store.redis.hset(key, "another", b"\xc1")
         elif kind != "tokens":
-            await DAMAGES[harm](at.on.connection, key)
+            await DAMAGES[harm](at.on.store, key)
         await at.on.reconciler.sweep()
         for page in PAGES:
             answer = await admin.get(page)

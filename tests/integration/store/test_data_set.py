@@ -14,23 +14,23 @@ from tests.integration import vendor, workers
 ITEM = operations.OpenItem("v1", "IR-4R3YMT7A-A1B4T9", "Down")
 
 
-def known(connection, process, seed=0, **more):
-    return dataset.DataSet(connection, process, random.Random(f"{process}{seed}"), **more)
+def known(store, process, seed=0, **more):
+    return store.watch_data_set(process, random.Random(f"{process}{seed}"), **more)
 
 
-async def copied(connection):
-    return {key: await connection.dump(key) for key in (keys.MARKER, keys.MARKS)}
+async def copied(store):
+    return {key: await store.redis.dump(key) for key in (keys.MARKER, keys.MARKS)}
 
 
-async def restored(connection, copy):
-    await connection.flushall()
+async def restored(store, copy):
+    await store.redis.flushall()
     for key, data in copy.items():
-        await connection.restore(key, 0, data)
+        await store.redis.restore(key, 0, data)
 
 
 def test_new_data_set_is_taken_for_granted(with_redis):
-    async def body(connection):
-        first, second = known(connection, "a"), known(connection, "b")
+    async def body(store):
+        first, second = known(store, "a"), known(store, "b")
         for one in (first, second, first, second):
             state = await one.check()
             assert (state.since, state.reason) == (0, "")
@@ -40,8 +40,8 @@ def test_new_data_set_is_taken_for_granted(with_redis):
 
 
 def test_new_data_set_of_installation_is_reconciled(with_redis):
-    async def body(connection):
-        first = known(connection, "a", reconciles_new=True)
+    async def body(store):
+        first = known(store, "a", reconciles_new=True)
         state = await first.check()
         assert state.reason == "new"
         again = await first.check()
@@ -54,12 +54,12 @@ def test_new_data_set_of_installation_is_reconciled(with_redis):
 def test_flushall_is_noticed_once(with_redis, first):
     """All processes agree on the new data set, whichever notices first, and no process starts a second one."""
 
-    async def body(connection):
-        processes = {"a": known(connection, "a"), "b": known(connection, "b")}
+    async def body(store):
+        processes = {"a": known(store, "a"), "b": known(store, "b")}
         for one in processes.values():
             await one.check()
-        await connection.flushall()
-        processes["c"] = known(connection, "c")
+        await store.redis.flushall()
+        processes["c"] = known(store, "c")
         await processes[first].check()
         for one in processes.values():
             await one.check()
@@ -74,13 +74,13 @@ def test_flushall_is_noticed_once(with_redis, first):
 
 
 def test_older_copy_of_the_data_is_noticed(with_redis):
-    async def body(connection):
-        first, second = known(connection, "a"), known(connection, "b")
+    async def body(store):
+        first, second = known(store, "a"), known(store, "b")
         await first.check()
-        copy = await copied(connection)
+        copy = await copied(store)
         await first.check()
         await second.check()
-        await restored(connection, copy)
+        await restored(store, copy)
         assert (await second.check()).reason == "went_back"
         state = await first.check()
         assert state.reason == "went_back"
@@ -90,13 +90,13 @@ def test_older_copy_of_the_data_is_noticed(with_redis):
 
 
 def test_backup_of_another_data_set_is_noticed(with_redis):
-    async def body(connection):
-        await known(connection, "old").check()
-        copy = await copied(connection)
-        await connection.flushall()
-        process = known(connection, "a")
+    async def body(store):
+        await known(store, "old").check()
+        copy = await copied(store)
+        await store.redis.flushall()
+        process = known(store, "a")
         await process.check()
-        await restored(connection, copy)
+        await restored(store, copy)
         assert (await process.check()).reason == "replaced"
 
     with_redis(body)
@@ -105,12 +105,12 @@ def test_backup_of_another_data_set_is_noticed(with_redis):
 def test_failover_that_lost_a_write_is_noticed(with_redis):
     """Other processes have written since the failover, but each process checks its own mark."""
 
-    async def body(connection):
-        first, second = known(connection, "a"), known(connection, "b")
+    async def body(store):
+        first, second = known(store, "a"), known(store, "b")
         await first.check()
-        before = await connection.hget(keys.MARKS, "a")
+        before = await store.redis.hget(keys.MARKS, "a")
         await first.check()
-        await connection.hset(keys.MARKS, "a", before)
+        await store.redis.hset(keys.MARKS, "a", before)
         assert (await second.check()).since == 0
         assert (await first.check()).reason == "went_back"
 
@@ -118,21 +118,21 @@ def test_failover_that_lost_a_write_is_noticed(with_redis):
 
 
 def test_long_unused_data_may_be_a_backup(with_redis):
-    async def body(connection):
-        await known(connection, "a").check()
-        assert (await known(connection, "b").check()).reason == ""
+    async def body(store):
+        await known(store, "a").check()
+        assert (await known(store, "b").check()).reason == ""
         for process in ("a", "b"):
-            mark = int(await connection.hget(keys.MARKS, process))
-            await connection.hset(keys.MARKS, process, mark - dataset.UNATTENDED)
-        assert (await known(connection, "c").check()).reason == "unattended"
+            mark = int(await store.redis.hget(keys.MARKS, process))
+            await store.redis.hset(keys.MARKS, process, mark - dataset.UNATTENDED)
+        assert (await known(store, "c").check()).reason == "unattended"
 
     with_redis(body)
 
 
 def test_data_marked_as_restored_is_reconciled_once(with_redis):
-    async def body(connection):
-        await dataset.mark_restored(connection)
-        first, second = known(connection, "a"), known(connection, "b")
+    async def body(store):
+        await store.data_set.mark_restored()
+        first, second = known(store, "a"), known(store, "b")
         state = await first.check()
         assert state.reason == "restored"
         assert (await second.check()).since == state.since
@@ -143,14 +143,14 @@ def test_data_marked_as_restored_is_reconciled_once(with_redis):
 
 
 def test_second_loss_during_reconciliation_begins_again(with_redis):
-    async def body(connection):
-        process = known(connection, "a")
+    async def body(store):
+        process = known(store, "a")
         await process.check()
-        await connection.flushall()
+        await store.redis.flushall()
         first = await process.check()
         await process.end_reading("on-call", first.now, [], [])
         assert not (await process.check()).is_unread("on-call")
-        await connection.flushall()
+        await store.redis.flushall()
         second = await process.check()
         assert second.since > first.since
         assert second.is_unread("on-call")
@@ -161,8 +161,8 @@ def test_second_loss_during_reconciliation_begins_again(with_redis):
 
 
 def test_one_incident_claims_an_orphan(with_redis):
-    async def body(connection):
-        data = known(connection, "a")
+    async def body(store):
+        data = known(store, "a")
         orphan = dataset.Orphan("page", ITEM)
         assert await data.claim(orphan, "k1")
         assert not await data.claim(orphan, "k2")
@@ -172,8 +172,8 @@ def test_one_incident_claims_an_orphan(with_redis):
 
 
 def test_second_reading_drops_resolved_and_skips_claimed_items(with_redis):
-    async def body(connection):
-        data = known(connection, "a")
+    async def body(store):
+        data = known(store, "a")
         orphans = [dataset.Orphan("page", operations.OpenItem(f"v{number}"), "OWNER") for number in range(3)]
         other = dataset.Orphan("other", ITEM, "OWNER")
         await data.end_reading("other", 1, [other], ["v1"])
@@ -190,16 +190,16 @@ def test_second_reading_drops_resolved_and_skips_claimed_items(with_redis):
 
 
 def test_destination_is_read_by_one_process(with_redis):
-    async def body(connection):
-        data = known(connection, "a")
+    async def body(store):
+        data = known(store, "a")
         assert await data.begin_reading("page")
         assert not await data.begin_reading("page")
         assert await data.begin_reading("other")
         await data.reading_failed("page", "refused")
-        assert (await dataset.look(connection, 1)).problems == {"page": "refused"}
+        assert (await store.data_set.look(1)).problems == {"page": "refused"}
         await data.end_reading("page", 1, [], [])
         assert await data.begin_reading("page")
-        assert (await dataset.look(connection, 1)).problems == {}
+        assert (await store.data_set.look(1)).problems == {}
 
     with_redis(body)
 
@@ -215,11 +215,11 @@ def test_state_says_what_waits():
 
 
 def test_orphan_that_cannot_be_read_harms_no_other(with_redis):
-    async def body(connection):
+    async def body(store):
         orphan = dataset.Orphan("page", ITEM, "OWNER")
-        await dataset.give(connection, orphan, "OWNER")
-        await connection.hset(keys.ORPHANS, "OWNER/page/odd", b"\xc1")
-        assert [one async for one in dataset.orphans(connection)] == [orphan]
+        await store.data_set.give(orphan, "OWNER")
+        await store.redis.hset(keys.ORPHANS, "OWNER/page/odd", b"\xc1")
+        assert [one async for one in store.data_set.orphans()] == [orphan]
 
     with_redis(body)
 
@@ -227,47 +227,45 @@ def test_orphan_that_cannot_be_read_harms_no_other(with_redis):
 def test_process_that_shut_down_is_not_running(with_redis):
     """A concurrent comparison must not report the removed mark as a loss."""
 
-    async def body(connection):
-        first, second = known(connection, "a"), known(connection, "b")
+    async def body(store):
+        first, second = known(store, "a"), known(store, "b")
         await first.check()
         await second.check()
-        assert set(await dataset.marks(connection)) == {"a", "b"}
+        assert set(await store.data_set.marks()) == {"a", "b"}
         await first.leave()
-        assert set(await dataset.marks(connection)) == {"b"}
+        assert set(await store.data_set.marks()) == {"b"}
         assert (await first.check()).since == 0
-        assert set(await dataset.marks(connection)) == {"a", "b"}
+        assert set(await store.data_set.marks()) == {"a", "b"}
 
     with_redis(body)
 
 
 @pytest.mark.parametrize("event", ["open", "close"])
 def test_one_reconciliation_compares_the_data_set_once(with_redis, event):
-    class Counted(dataset.DataSet):
+    class Counted(dataset.WatchedDataSet):
         calls = 0
 
         async def check(self):
             self.calls += 1
             return await super().check()
 
-    async def body(connection):
+    async def body(store):
         places = {
             name: configured_destinations.ConfiguredDestination(
                 name, destinations.KINDS["incident-io"], vendor.Vendor(), "", 10.0
             )
             for name in ("on-call", "second")
         }
-        on = workers.WorkerHarness(connection, *places.values())
-        data = Counted(connection, "a", random.Random(1))
-        reclaimer = adoption.Reclaimer(data, on.performer, on.accounts, places, installation="")
+        on = workers.WorkerHarness(store, *places.values())
+        data = Counted(store.connection, "a", random.Random(1))
+        reclaimer = adoption.Reclaimer(data, on.performer, on.store, places, installation="")
         on.reconciler = reconciler.Reconciler(
-            on.publications,
-            on.incidents,
+            on.store,
             places,
             on.performer,
             on.pages,
             ticks=itertools.count().__next__,
             randomness=workers.NoJitter(),
-            accounts=on.accounts,
             reclaimer=reclaimer,
         )
         targets = (decisions.Target("on-call", {"name": "Down"}), decisions.Target("second", {"name": "Down"}))

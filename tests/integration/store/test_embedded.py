@@ -11,12 +11,15 @@ import pytest
 import redis
 
 from router.store import embedded
+from router.store.store import Store
 from tests.end_to_end import harness
 
 OWNER = """
 import sys, time
 from pathlib import Path
+from router.store.store import Store
 from router.store import embedded
+from router.store.store import Store
 server = embedded.Server(Path(sys.argv[1]))
 server.start()
 print(server.url, flush=True)
@@ -129,17 +132,15 @@ def test_web_warns_of_a_volatile_server(tmp_path, data_folder, settings, said):
 
 
 def test_full_store_reports_its_memory_use(data_folder):
-    from router.store import client, health
-
     async def main(url):
-        connection = client.connect(url)
+        store = Store.connect(url)
         try:
-            empty = await health.Health(connection).fullness()
+            empty = await store.health.fullness()
             for number in range(10):
-                await connection.set(f"much {number}", b"x" * 4_000_000)
-            return empty, await health.Health(connection).fullness()
+                await store.redis.set(f"much {number}", b"x" * 4_000_000)
+            return empty, await store.health.fullness()
         finally:
-            await connection.aclose()
+            await store.aclose()
 
     with embedded.running(data_folder, {"maxmemory": "64mb"}) as server:
         empty, full = asyncio.run(main(server.url))

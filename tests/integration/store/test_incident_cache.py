@@ -15,59 +15,59 @@ def opened(key: str = KEY, **more) -> incident.Incident:
     return incident.Incident(key=key, status="open", episode="e1", severity=severities.Severity.MAJOR, **more)
 
 
-async def write(store: incidents.Incidents, *held: incident.Incident) -> None:
-    assert await store.commit([incidents.Change(one, 0, wake=False) for one in held]) == []
+async def write(documents: incidents.Incidents, *held: incident.Incident) -> None:
+    assert await documents.commit([incidents.Change(one, 0, wake=False) for one in held]) == []
 
 
-async def written(store: incidents.Incidents, held: incident.Incident, version: int = 0) -> int:
+async def written(documents: incidents.Incidents, held: incident.Incident, version: int = 0) -> int:
     """Replace a version of an incident, and return the new version."""
-    new = await store.write(incidents.Change(held, version, wake=False))
+    new = await documents.write(incidents.Change(held, version, wake=False))
     assert new > version
     return new
 
 
 def test_unchanged_incidents_are_not_read_again(with_redis):
-    async def body(connection):
-        store = incidents.Incidents(connection, remembered=100)
-        version = await written(incidents.Incidents(connection), opened())
-        first, again = [(await store.read([KEY]))[KEY] for _ in range(2)]
+    async def body(store):
+        cached = incidents.Incidents(store.connection, cached_alerts=100)
+        version = await written(store.incidents, opened())
+        first, again = [(await cached.read([KEY]))[KEY] for _ in range(2)]
         assert again.incident is first.incident
         assert again.version == version
         assert again.read_at >= first.read_at
-        await written(store, changed := opened(changed_at=7), version)
-        assert (await store.read([KEY]))[KEY].incident is changed, "what it has written it knows"
+        await written(cached, changed := opened(changed_at=7), version)
+        assert (await cached.read([KEY]))[KEY].incident is changed, "what it has written it knows"
 
     with_redis(body)
 
 
 def test_changes_of_other_processes_are_read(with_redis):
-    async def body(connection):
-        store = incidents.Incidents(connection, remembered=100)
-        first = await written(store, opened())
-        second = await written(incidents.Incidents(connection), opened(changed_at=7), first)
-        held = (await store.read([KEY]))[KEY]
+    async def body(store):
+        cached = incidents.Incidents(store.connection, cached_alerts=100)
+        first = await written(cached, opened())
+        second = await written(store.incidents, opened(changed_at=7), first)
+        held = (await cached.read([KEY]))[KEY]
         assert (held.version, held.incident.changed_at) == (second, 7)
 
     with_redis(body)
 
 
 def test_rejected_write_is_not_cached(with_redis):
-    async def body(connection):
-        store = incidents.Incidents(connection, remembered=100)
-        first = await written(store, opened())
-        await written(incidents.Incidents(connection), opened(changed_at=7), first)
-        assert await store.commit([incidents.Change(opened(changed_at=9), first, wake=False)]) == [KEY]
-        assert (await store.read([KEY]))[KEY].incident.changed_at == 7
+    async def body(store):
+        cached = incidents.Incidents(store.connection, cached_alerts=100)
+        first = await written(cached, opened())
+        await written(store.incidents, opened(changed_at=7), first)
+        assert await cached.commit([incidents.Change(opened(changed_at=9), first, wake=False)]) == [KEY]
+        assert (await cached.read([KEY]))[KEY].incident.changed_at == 7
 
     with_redis(body)
 
 
 def test_expired_incident_is_not_cached(with_redis):
-    async def body(connection):
-        store = incidents.Incidents(connection, remembered=100)
-        await write(store, opened())
-        await connection.delete(keys.incident(KEY))
-        held = (await store.read([KEY]))[KEY]
+    async def body(store):
+        cached = incidents.Incidents(store.connection, cached_alerts=100)
+        await write(cached, opened())
+        await store.redis.delete(keys.incident(KEY))
+        held = (await cached.read([KEY]))[KEY]
         assert (held.incident, held.version) == (incident.Incident(key=KEY), 0)
 
     with_redis(body)
@@ -76,14 +76,14 @@ def test_expired_incident_is_not_cached(with_redis):
 def test_write_lost_in_failover_is_not_cached(with_redis):
     """The failover undid the write of this process. Another process has since written the same number of times."""
 
-    async def body(connection):
-        store, other = incidents.Incidents(connection, remembered=100), incidents.Incidents(connection)
-        version = await written(store, opened())
-        before = await connection.hgetall(keys.incident(KEY))
-        await written(store, opened(changed_at=7), version)
-        await connection.hset(keys.incident(KEY), mapping=before)
+    async def body(store):
+        cached, other = incidents.Incidents(store.connection, cached_alerts=100), store.incidents
+        version = await written(cached, opened())
+        before = await store.redis.hgetall(keys.incident(KEY))
+        await written(cached, opened(changed_at=7), version)
+        await store.redis.hset(keys.incident(KEY), mapping=before)
         await written(other, opened(changed_at=9), version)
-        assert (await store.read([KEY]))[KEY].incident.changed_at == 9
+        assert (await cached.read([KEY]))[KEY].incident.changed_at == 9
 
     with_redis(body)
 
@@ -91,43 +91,43 @@ def test_write_lost_in_failover_is_not_cached(with_redis):
 def test_read_lost_in_failover_overwrites_nothing(with_redis):
     """Another process has written the incident since the failover."""
 
-    async def body(connection):
-        store, other = incidents.Incidents(connection), incidents.Incidents(connection)
-        version = await written(store, opened())
-        before = await connection.hgetall(keys.incident(KEY))
-        lost = await written(store, opened(changed_at=7), version)
-        await connection.hset(keys.incident(KEY), mapping=before)
+    async def body(store):
+        cached, other = incidents.Incidents(store.connection), store.incidents
+        version = await written(cached, opened())
+        before = await store.redis.hgetall(keys.incident(KEY))
+        lost = await written(cached, opened(changed_at=7), version)
+        await store.redis.hset(keys.incident(KEY), mapping=before)
         await written(other, opened(changed_at=9), version)
-        assert await store.write(incidents.Change(opened(changed_at=8), lost, wake=False)) == 0
-        assert (await store.read([KEY]))[KEY].incident.changed_at == 9
+        assert await cached.write(incidents.Change(opened(changed_at=8), lost, wake=False)) == 0
+        assert (await cached.read([KEY]))[KEY].incident.changed_at == 9
 
     with_redis(body)
 
 
 def test_versions_grow_when_the_clock_is_behind(with_redis):
-    async def body(connection):
-        store = incidents.Incidents(connection, remembered=100)
-        ahead = await written(store, opened()) + 10_000_000
-        await connection.hset(keys.incident(KEY), "v", ahead)
-        assert await written(store, opened(changed_at=7), ahead) == ahead + 1
-        assert (await store.read([KEY]))[KEY].version == ahead + 1
-        assert int(await connection.hget(keys.incident(KEY), "v")) == ahead + 1
+    async def body(store):
+        cached = incidents.Incidents(store.connection, cached_alerts=100)
+        ahead = await written(cached, opened()) + 10_000_000
+        await store.redis.hset(keys.incident(KEY), "v", ahead)
+        assert await written(cached, opened(changed_at=7), ahead) == ahead + 1
+        assert (await cached.read([KEY]))[KEY].version == ahead + 1
+        assert int(await store.redis.hget(keys.incident(KEY), "v")) == ahead + 1
 
     with_redis(body)
 
 
 def test_no_more_is_remembered_than_was_asked_for(with_redis):
-    async def body(connection):
-        store = incidents.Incidents(connection, remembered=24)
-        await write(store, *(opened(str(number)) for number in range(9)))
+    async def body(store):
+        cached = incidents.Incidents(store.connection, cached_alerts=24)
+        await write(cached, *(opened(str(number)) for number in range(9)))
         alerts = {str(number): alert_states.AlertState(1, False, 0, severities.Severity.MAJOR) for number in range(50)}
-        await write(store, opened("large", alerts=alerts))
-        kept = [name for name in [*map(str, range(9)), "large"] if store._known.get(name)]
+        await write(cached, opened("large", alerts=alerts))
+        kept = [name for name in [*map(str, range(9)), "large"] if cached._known.get(name)]
         assert kept == [], "the large one alone is more than fits"
-        await write(store, *(opened(f"again {number}") for number in range(9)))
-        await store.read(["again 6"])
-        await write(store, opened("last"))
-        assert [name for name in ("again 6", "again 7", "again 8", "last") if store._known.get(name)] == [
+        await write(cached, *(opened(f"again {number}") for number in range(9)))
+        await cached.read(["again 6"])
+        await write(cached, opened("last"))
+        assert [name for name in ("again 6", "again 7", "again 8", "last") if cached._known.get(name)] == [
             "again 6",
             "again 8",
             "last",
@@ -137,26 +137,24 @@ def test_no_more_is_remembered_than_was_asked_for(with_redis):
 
 
 def test_incidents_are_listed_until_they_expire(with_redis):
-    async def body(connection):
-        store = incidents.Incidents(connection)
+    async def body(store):
         closed = [msgspec.structs.replace(opened(str(number)), status="closed") for number in range(40)]
-        await write(store, opened(), *closed)
-        assert await store.names() == sorted([KEY, *map(str, range(40))])
-        await connection.zadd(keys.incidents(keys.shard("7")), {"7": 1}, xx=True)
-        assert "7" not in await store.names()
-        assert await connection.zscore(keys.incidents(keys.shard("7")), "7") is None
-        ends_at = await connection.zscore(keys.incidents(keys.shard("8")), "8")
-        assert abs(ends_at - await connection.pexpiretime(keys.incident("8"))) < 1000
+        await write(store.incidents, opened(), *closed)
+        assert await store.incidents.names() == sorted([KEY, *map(str, range(40))])
+        await store.redis.zadd(keys.incidents(keys.shard("7")), {"7": 1}, xx=True)
+        assert "7" not in await store.incidents.names()
+        assert await store.redis.zscore(keys.incidents(keys.shard("7")), "7") is None
+        ends_at = await store.redis.zscore(keys.incidents(keys.shard("8")), "8")
+        assert abs(ends_at - await store.redis.pexpiretime(keys.incident("8"))) < 1000
 
     with_redis(body)
 
 
 def test_reopened_incident_stays_listed(with_redis):
-    async def body(connection):
-        store = incidents.Incidents(connection)
-        version = await written(store, msgspec.structs.replace(opened(), status="closed"))
-        await written(store, opened(), version)
-        assert await connection.zscore(keys.incidents(keys.shard(KEY)), KEY) == float("inf")
+    async def body(store):
+        version = await written(store.incidents, msgspec.structs.replace(opened(), status="closed"))
+        await written(store.incidents, opened(), version)
+        assert await store.redis.zscore(keys.incidents(keys.shard(KEY)), KEY) == float("inf")
 
     with_redis(body)
 
@@ -164,24 +162,23 @@ def test_reopened_incident_stays_listed(with_redis):
 def test_alert_placement_outlives_its_period_and_expires(with_redis, monkeypatch):
     """With periods of 100 milliseconds instead of 30 days."""
 
-    async def body(connection):
+    async def body(store):
         monkeypatch.setattr(keys, "HOME_LIFE_MS", 100)
-        store = incidents.Incidents(connection)
-        await store.owners.claim({"am/1": alert_owners.Claim("old")})
-        (first,) = [name async for name in connection.scan_iter("ir:{s*}:homes:*")]
+        await store.incidents.owners.claim({"am/1": alert_owners.Claim("old")})
+        (first,) = [name async for name in store.redis.scan_iter("ir:{s*}:homes:*")]
         async with asyncio.timeout(10):
-            while await period(connection) == int(first.rpartition(b":")[2]):
+            while await period(store) == int(first.rpartition(b":")[2]):
                 await asyncio.sleep(0.005)
-            found = await store.owners.find(["am/1"])
+            found = await store.incidents.owners.find(["am/1"])
             assert found in ({"am/1": "old"}, {}), "empty only on a machine that stood still for a period"
-            while await store.owners.find(["am/1"]):
+            while await store.incidents.owners.find(["am/1"]):
                 await asyncio.sleep(0.005)
-            while await connection.exists(first):
-                await store.owners.claim({"am/2": alert_owners.Claim("any")})
+            while await store.redis.exists(first):
+                await store.incidents.owners.claim({"am/2": alert_owners.Claim("any")})
 
     with_redis(body)
 
 
-async def period(connection) -> int:
-    seconds, micros = await connection.time()
+async def period(store) -> int:
+    seconds, micros = await store.redis.time()
     return (seconds * 1000 + micros // 1000) // 100

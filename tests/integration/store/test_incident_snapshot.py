@@ -25,7 +25,7 @@ def playing(with_redis, play):
     at, clock = vendor.Vendor(), Clock()
 
     async def body(on):
-        await play(on, incident_snapshot.SnapshotCache(on.connection, on.publications, clock), clock, at)
+        await play(on, on.store.make_snapshot_cache(clock), clock, at)
 
     workers.run(with_redis, body, vendor.on_call(at))
 
@@ -124,7 +124,7 @@ def test_expired_incident_leaves_the_snapshot(with_redis):
     async def play(on, looking, clock, _at):
         await opened(on, "a", "b")
         await looking.get()
-        await on.connection.delete(keys.incident("a"), keys.publications("a"))
+        await on.store.redis.delete(keys.incident("a"), keys.publications("a"))
         clock.pass_(2)
         seen = await looking.get()
         assert (list(seen.incidents), list(seen.publications)) == (["b"], ["b"])
@@ -136,7 +136,7 @@ def test_recreated_incident_is_shown_as_it_is(with_redis):
     async def play(on, looking, clock, _at):
         await opened(on, "a")
         await looking.get()
-        await on.connection.delete(keys.incident("a"))
+        await on.store.redis.delete(keys.incident("a"))
         pending = incident.Incident(key="a", status="pending")
         await on.incidents.commit([incidents.Change(pending, 0, wake=False)])
         clock.pass_(2)
@@ -149,7 +149,7 @@ def test_publications_whose_incident_was_forgotten_are_still_seen(with_redis):
     async def play(on, looking, _clock, at):
         at.before.append(vendor.permanent())
         await opened(on, "a")
-        await on.connection.delete(keys.incident("a"))
+        await on.store.redis.delete(keys.incident("a"))
         seen = await looking.get()
         assert seen.incidents == {}
         assert [one.dead != "" for one in seen.publications["a"]] == [True]
@@ -163,7 +163,7 @@ def test_damaged_document_is_reported_and_hides_only_itself(with_redis, of, caps
 
     async def play(on, looking, _clock, _at):
         await opened(on, "a", "b")
-        await on.connection.hset(of("a"), mapping={"d": b"\xc1 no document"})
+        await on.store.redis.hset(of("a"), mapping={"d": b"\xc1 no document"})
         seen = await looking.get()
         left = {keys.incident: (["b"], ["a", "b"]), keys.publications: (["a", "b"], ["b"])}
         assert (list(seen.incidents), list(seen.publications)) == left[of]

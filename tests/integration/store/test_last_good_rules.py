@@ -105,37 +105,37 @@ def test_kept_rules_must_fit_the_configuration(folder):
 
 
 def test_changed_or_missing_rules_are_kept_again(folder, with_redis):
-    async def body(connection):
-        store = good_rules.GoodRules(connection)
-        assert await store.read() is None
+    async def body(store):
+        assert await store.good_rules.read() is None
         rules = started(folder)
-        turn = initial_rules.keeper(rules, connection)
+        turn = initial_rules.keeper(rules, store)
         await turn()
-        kept = await store.read()
+        kept = await store.good_rules.read()
         assert (kept.version, kept.files) == (rules.in_force.version, rules.accepted.files)
         assert kept.kept_at > 1_600_000_000_000_000
-        await store.save(rule_files.RuleFiles("another's", {"a.yaml": b"rules: []"}, 1))
+        await store.good_rules.save(rule_files.RuleFiles("another's", {"a.yaml": b"rules: []"}, 1))
         await turn()
-        assert await store.version() == "another's", "processes with different rules must not overwrite each other"
-        await connection.delete(keys.GOOD_RULES)
+        assert await store.good_rules.version() == "another's", (
+            "processes with different rules must not overwrite each other"
+        )
+        await store.redis.delete(keys.GOOD_RULES)
         await turn()
-        assert await store.version() == kept.version
+        assert await store.good_rules.version() == kept.version
 
     with_redis(body)
 
 
 def test_kept_rules_are_bounded_and_checked(folder, with_redis):
-    async def body(connection):
-        store = good_rules.GoodRules(connection)
+    async def body(store):
         files = {f"{number}.yaml": b"#" * (1024 * 1024) for number in range(9)}
         with pytest.raises(good_rules.TooLarge):
-            await store.save(rule_files.RuleFiles("large", files))
-        assert await store.read() is None
-        await store.save(rule_files.RuleFiles("v1", {"a.yaml": b"rules: []"}, 1))
+            await store.good_rules.save(rule_files.RuleFiles("large", files))
+        assert await store.good_rules.read() is None
+        await store.good_rules.save(rule_files.RuleFiles("v1", {"a.yaml": b"rules: []"}, 1))
         for damage in (b"junk", b"", b"x\x9c\x03\x00\x00\x00\x00\x01"):
-            await connection.hset(keys.GOOD_RULES, "d", damage)
+            await store.redis.hset(keys.GOOD_RULES, "d", damage)
             with pytest.raises(errors.UnreadableDocument):
-                await store.read()
+                await store.good_rules.read()
 
     with_redis(body)
 
@@ -172,9 +172,9 @@ def test_first_start_with_broken_rules_fails(folder, with_redis, tmp_path):
     (folder / "a.yaml").write_text(BROKEN)
     (tmp_path / "router.yaml").write_text(f"rules: {folder}\n")
 
-    async def body(connection):
+    async def body(store):
         settings = configuration.load(tmp_path / "router.yaml", {})
         with pytest.raises(load.Refused, match="wen"):
-            await initial_rules.rules(settings, connection, lambda _: None)
+            await initial_rules.rules(settings, store, lambda _: None)
 
     with_redis(body)

@@ -4,7 +4,6 @@ import asyncio
 
 from router.domain import alerts, decisions, severities
 from router.domain import silences as silence
-from router.store import silences
 from router.worker import placements
 from tests.integration import workers
 
@@ -20,7 +19,7 @@ def decided(one: alerts.Alert, key: str, **more) -> decisions.Routed:
 
 
 async def find(on: workers.WorkerHarness, *asked: decisions.Routed) -> list[placements.Placement]:
-    return await placements.Placements(on.incidents, on.mutes).find(asked, await on.redis_now())
+    return await placements.Placements(on.store, on.mutes).find(asked, await on.redis_now())
 
 
 def test_alert_is_where_it_fires(with_redis):
@@ -43,7 +42,7 @@ def test_mute_is_named_unless_the_alert_has_opened(with_redis):
         await on.turn()
         now = await on.redis_now()
         matcher = silence.matcher("source=am")
-        await silences.Silences(on.connection).save(silence.Silence("s", (matcher,), now, now + workers.HOUR, "ann"))
+        await on.store.silences.save(silence.Silence("s", (matcher,), now, now + workers.HOUR, "ann"))
         await on.mutes.refresh()
         asked = [decided(of("a"), "shop"), decided(of("b"), "shop"), decided(of("b", "resolved"), "shop")]
         assert [one.mute.by if one.mute else "" for one in await find(on, *asked)] == ["", "silence s of ann", ""]
@@ -70,13 +69,13 @@ def test_look_ups_share_round_trips(with_redis):
     async def play(on):
         await on.deliver(*(of(f"a{number}") for number in range(100)), key="old")
         await on.turn()
-        before = (await on.connection.info("commandstats")).get("cmdstat_evalsha", {"calls": 0})["calls"]
-        shared = placements.Placements(on.incidents, on.mutes)
+        before = (await on.store.redis.info("commandstats")).get("cmdstat_evalsha", {"calls": 0})["calls"]
+        shared = placements.Placements(on.store, on.mutes)
         now = await on.redis_now()
         asked = [[decided(of(f"a{number}"), "new")] for number in range(100)]
         found = await asyncio.gather(*(shared.find(one, now, shared.look_up(one)) for one in asked))
         assert {placement.incident_key for (placement,) in found} == {"old"}
-        scripts = (await on.connection.info("commandstats"))["cmdstat_evalsha"]["calls"] - before
+        scripts = (await on.store.redis.info("commandstats"))["cmdstat_evalsha"]["calls"] - before
         assert scripts < 150, "one script a shard for all, and a look at the incident each"
 
     workers.run(with_redis, play)
@@ -86,7 +85,7 @@ def test_caller_that_goes_away_harms_no_other(with_redis):
     async def play(on):
         await on.deliver(of("a"), key="old")
         await on.turn()
-        shared = placements.Placements(on.incidents, on.mutes)
+        shared = placements.Placements(on.store, on.mutes)
         asked = [decided(of("a"), "new")]
         gone, waits = shared.look_up(asked), shared.look_up(asked)
         gone.cancel()

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from router.domain import alerts, decisions, plan, severities
-from router.store import keys, publishing_state, review_outcomes
+from router.store import keys, publishing_state
 from router.worker import desired_state, lease_session, not_found, publishing_guard
 from tests.integration import public_pages, vendor, workers
 
@@ -20,15 +20,14 @@ def automatic(*, components=(), **more) -> decisions.Response:
 
 def test_frozen_posts_are_published_after_unfreezing(with_redis):
     async def play(on, page, pager):
-        at = publishing_state.PublishingControls(on.connection)
-        assert await at.freeze("ann", 1, "all hands")
-        assert not await at.freeze("bob", 2, "")
+        assert await on.store.publishing_controls.freeze("ann", 1, "all hands")
+        assert not await on.store.publishing_controls.freeze("bob", 2, "")
         await on.deliver(workers.firing(), response=automatic())
         await on.turn()
         assert (page.kinds, pager.kinds) == ([], ["open"])
-        assert str((await at.read()).frozen) == "all hands (ann)"
-        assert await at.unfreeze()
-        assert not await at.unfreeze()
+        assert str((await on.store.publishing_controls.read()).frozen) == "all hands (ann)"
+        assert await on.store.publishing_controls.unfreeze()
+        assert not await on.store.publishing_controls.unfreeze()
         assert await on.publications.wake_all() == 1
         await on.turn()
         assert page.kinds == ["open"]
@@ -38,13 +37,12 @@ def test_frozen_posts_are_published_after_unfreezing(with_redis):
 
 def test_concurrent_unfreeze_is_not_missed(with_redis, monkeypatch):
     async def play(on, page, _pager):
-        at = publishing_state.PublishingControls(on.connection)
-        await at.freeze("ann", 1, "")
+        await on.store.publishing_controls.freeze("ann", 1, "")
         seen = on.pages.desires
 
         async def thawed_meanwhile(**of):
             found = await seen(**of)
-            if await at.unfreeze():
+            if await on.store.publishing_controls.unfreeze():
                 await on.publications.wake_all()
             return found
 
@@ -62,7 +60,6 @@ def test_freeze_stops_a_step_planned_before_it(with_redis, monkeypatch, after):
     """An earlier operation of the incident may be slow. A public operation must not begin after the freeze."""
 
     async def play(on, page, _pager):
-        at = publishing_state.PublishingControls(on.connection)
         if after == "resolve":
             await on.deliver(workers.firing(), response=automatic())
             await on.turn()
@@ -70,7 +67,7 @@ def test_freeze_stops_a_step_planned_before_it(with_redis, monkeypatch, after):
 
         async def frozen_meanwhile(**of):
             found = await seen(**of)
-            await at.freeze("ann", 1, "")
+            await on.store.publishing_controls.freeze("ann", 1, "")
             return found
 
         monkeypatch.setattr(on.pages, "desires", frozen_meanwhile)
@@ -78,7 +75,7 @@ def test_freeze_stops_a_step_planned_before_it(with_redis, monkeypatch, after):
         await on.deliver(workers.resolved() if after == "resolve" else workers.firing(), response=automatic())
         await on.turn()
         assert after not in page.kinds
-        await at.unfreeze()
+        await on.store.publishing_controls.unfreeze()
         monkeypatch.setattr(on.pages, "desires", seen)
         await on.publications.wake_all()
         await on.turn()
@@ -108,11 +105,11 @@ def test_incident_resolved_during_slow_operation_is_not_published(with_redis, mo
 
 def test_unannounced_unfreeze_is_found_by_recheck(with_redis):
     async def play(on, page, _pager):
-        await publishing_state.PublishingControls(on.connection).freeze("ann", 1, "")
+        await on.store.publishing_controls.freeze("ann", 1, "")
         shown = decisions.Target("page", {"title": "Down", "message": "Sorry."}, "auto")
         await on.deliver(workers.firing(), response=workers.rule(shown))
         await on.turn()
-        due = await on.connection.zscore(keys.timers(keys.shard("down")), "down")
+        due = await on.store.redis.zscore(keys.timers(keys.shard("down")), "down")
         assert 0 < due - on.redis_time() <= plan.HELD_RECHECK_INTERVAL
         assert page.kinds == []
 
@@ -125,12 +122,12 @@ def test_open_posts_stay_unchanged_while_frozen(with_redis):
     async def play(on, page, pager):
         await on.deliver(workers.firing(), response=automatic())
         await on.turn()
-        await publishing_state.PublishingControls(on.connection).freeze("ann", 1, "")
+        await on.store.publishing_controls.freeze("ann", 1, "")
         await on.deliver(workers.firing("f2"), level=CRITICAL, response=automatic())
         await on.deliver(workers.resolved(), workers.resolved("f2"), response=automatic())
         await on.turn()
         assert (page.kinds, pager.states()) == (["open"], ["resolved"])
-        await publishing_state.PublishingControls(on.connection).unfreeze()
+        await on.store.publishing_controls.unfreeze()
         await on.publications.wake_all()
         await on.turn()
         assert page.states() == ["resolved"]
@@ -145,12 +142,12 @@ def test_one_post_too_many_trips_the_guard(with_redis):
         await on.turn()
         assert page.states() == ["open", "open"]
         assert pager.states() == ["open"] * 5
-        state = await publishing_state.PublishingControls(on.connection).read()
+        state = await on.store.publishing_controls.read()
         assert "more than 2 posts" in state.tripped.why
         await on.deliver(*(workers.resolved(f"f{number}") for number in range(2)), key="k0", response=automatic())
-        assert (await review_outcomes.ReviewOutcomes(on.connection).read())["down"] == {"automatic": 2}
-        assert await publishing_state.PublishingControls(on.connection).reset()
-        assert (await publishing_state.PublishingControls(on.connection).read()).tripped is None
+        assert (await on.store.review_outcomes.read())["down"] == {"automatic": 2}
+        assert await on.store.publishing_controls.reset()
+        assert (await on.store.publishing_controls.read()).tripped is None
 
     public_pages.run(with_redis, play, limits=FEW)
 
@@ -169,16 +166,17 @@ def test_retried_post_counts_once_for_the_guard(with_redis):
         page.before += [vendor.temporary(0.001)] * 4
         await on.deliver(workers.firing(), response=automatic(components=["a", "b"]))
         await on.until(lambda: page.states() == ["open"])
-        assert (await publishing_state.PublishingControls(on.connection).read()).tripped is None
+        assert (await on.store.publishing_controls.read()).tripped is None
 
     public_pages.run(with_redis, play, limits=FEW)
 
 
 def test_concurrent_workers_share_the_guard_limit(with_redis):
-    async def body(connection):
-        at = publishing_state.PublishingControls(connection)
+    async def body(store):
         limits = (publishing_state.Limit(3, workers.HOUR), publishing_state.Limit(100, workers.HOUR))
-        passed = await asyncio.gather(*(at.count_auto_post(f"page/{number}", [], *limits) for number in range(20)))
+        passed = await asyncio.gather(
+            *(store.publishing_controls.count_auto_post(f"page/{number}", [], *limits) for number in range(20))
+        )
         assert sum(passed) == 3
 
     with_redis(body)
@@ -188,7 +186,7 @@ def test_guard_never_holds_back_a_resolution(with_redis):
     async def play(on, page, _):
         await on.deliver(workers.firing(), response=automatic())
         await on.turn()
-        await publishing_state.PublishingControls(on.connection).trip(1, "too many")
+        await on.store.publishing_controls.trip(1, "too many")
         await on.deliver(workers.resolved(), response=automatic())
         await on.turn()
         assert page.states() == ["resolved"]

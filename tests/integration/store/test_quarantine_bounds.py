@@ -21,23 +21,23 @@ async def keep(kept: quarantine.Quarantine, number: int, size: int) -> str:
 
 
 def test_full_quarantine_evicts_the_oldest_bodies(with_redis):
-    async def play(connection):
+    async def play(store):
         before = dropped()
-        kept = quarantine.Quarantine(connection, most_bytes=2 * MIB)
+        kept = quarantine.Quarantine(store.connection, most_bytes=2 * MIB)
         for number in range(50):
             await keep(kept, number, 100 * KIB)
         found = await kept.read()
         assert 15 <= len(found) <= 20
         assert [one.kept_at for one in found] == list(range(49, 49 - len(found), -1))
-        assert await connection.memory_usage(keys.QUARANTINE, samples=0) <= 2.2 * MIB
+        assert await store.redis.memory_usage(keys.QUARANTINE, samples=0) <= 2.2 * MIB
         assert dropped() - before == 50 - len(found)
 
     with_redis(play)
 
 
 def test_oversized_body_is_kept_alone(with_redis):
-    async def play(connection):
-        kept = quarantine.Quarantine(connection, most_bytes=MIB)
+    async def play(store):
+        kept = quarantine.Quarantine(store.connection, most_bytes=MIB)
         await keep(kept, 1, 10)
         name = await keep(kept, 2, 3 * MIB)
         assert [one.id for one in await kept.read()] == [name]
@@ -48,21 +48,20 @@ def test_oversized_body_is_kept_alone(with_redis):
 def test_large_bodies_shorten_pages_without_gaps(with_redis, monkeypatch):
     monkeypatch.setattr(stream_pages, "MOST_BYTES", 100 * KIB)
 
-    async def play(connection):
-        kept = quarantine.Quarantine(connection)
+    async def play(store):
         for number in range(20):
-            await keep(kept, number, 200 * KIB if number == 7 else 30 * KIB)
+            await keep(store.quarantine, number, 200 * KIB if number == 7 else 30 * KIB)
         found, place, sizes = [], "", []
         while True:
-            page, place = await kept.page(10, place)
+            page, place = await store.quarantine.page(10, place)
             found += page
             sizes.append(len(page))
             if not place:
                 break
         assert [one.kept_at for one in found] == list(range(19, -1, -1))
         assert max(sizes) == 3
-        await processed(connection, *(packed(str(number)) for number in range(20)), body=b"x" * 30 * KIB)
-        recorded = archive.Archive(connection, retention=HOUR, max_bytes=10**9)
+        await processed(store, *(packed(str(number)) for number in range(20)), body=b"x" * 30 * KIB)
+        recorded = archive.Archive(store.connection, retention=HOUR, max_bytes=10**9)
         assert [one.delivery.source for one in await recorded.newest(12)] == [str(n) for n in range(19, 7, -1)]
         assert [one.delivery.source async for one in recorded.since(0)] == [str(n) for n in range(20)]
 
@@ -74,22 +73,20 @@ def filled(with_redis):
     """Run a test on a server whose memory exceeds the limits. Restore the limit afterwards."""
 
     def run(play, *, archived_mib: int, quarantined_mib: int, fullness: float) -> None:
-        async def body(connection):
-            await processed(connection, *(packed(str(n)) for n in range(archived_mib)), body=b"x" * MIB)
-            kept = quarantine.Quarantine(connection)
+        async def body(store):
+            await processed(store, *(packed(str(n)) for n in range(archived_mib)), body=b"x" * MIB)
             for number in range(quarantined_mib):
-                await keep(kept, number, MIB)
-            used = (await connection.info("memory"))["used_memory"]
-            await connection.config_set("maxmemory", int(used / fullness))
+                await keep(store.quarantine, number, MIB)
+            used = (await store.redis.info("memory"))["used_memory"]
+            await store.redis.config_set("maxmemory", int(used / fullness))
             try:
-                on = workers.WorkerHarness(connection)
+                on = workers.WorkerHarness(store)
                 made, _ = test_supervisor.worker(on)
-                made._archive = archive.Archive(connection, retention=HOUR, max_bytes=10**9)
-                made._quarantine = kept
+                on.store.archive = archive.Archive(store.connection, retention=HOUR, max_bytes=10**9)
                 await made._tidy_turn()
-                await play(connection, await health.Health(connection).fullness())
+                await play(store, await store.health.fullness())
             finally:
-                await connection.config_set("maxmemory", 0)
+                await store.redis.config_set("maxmemory", 0)
 
         with_redis(body)
 
@@ -97,9 +94,9 @@ def filled(with_redis):
 
 
 def test_archive_is_evicted_before_the_quarantine(filled):
-    async def play(connection, fullness):
+    async def play(store, fullness):
         assert fullness < archive.SHORT_OF_MEMORY
-        assert await connection.xlen(keys.QUARANTINE) == 5
+        assert await store.redis.xlen(keys.QUARANTINE) == 5
 
     filled(play, archived_mib=40, quarantined_mib=5, fullness=0.74)
 
@@ -107,9 +104,9 @@ def test_archive_is_evicted_before_the_quarantine(filled):
 def test_quarantine_is_evicted_if_memory_stays_short(filled):
     """Otherwise the bodies of one sender could fill 75% of memory, and all senders would be refused."""
 
-    async def play(connection, fullness):
+    async def play(store, fullness):
         assert fullness < health.FULL_AT
-        assert await connection.xlen(keys.ARCHIVE) == 0
-        assert 0 < await connection.xlen(keys.QUARANTINE) <= 21
+        assert await store.redis.xlen(keys.ARCHIVE) == 0
+        assert 0 < await store.redis.xlen(keys.QUARANTINE) <= 21
 
     filled(play, archived_mib=1, quarantined_mib=40, fullness=0.9)

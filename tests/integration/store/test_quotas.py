@@ -8,7 +8,8 @@ from router.bootstrap import factories
 from router.destinations import base
 from router.outbound import call_policy, errors
 from router.outbound import client as clients
-from router.store import client, quotas
+from router.store import quotas
+from router.store.store import Store
 from tests.end_to_end import harness
 from tests.integration import vendor, workers
 
@@ -16,32 +17,32 @@ NOW, UPDATE, LAST = call_policy.Turn(0.0), call_policy.Turn(0.4), call_policy.Tu
 MINUTE = 60_000_000
 
 
-async def refilled(connection, since: int, per_minute: int) -> int:
+async def refilled(store, since: int, per_minute: int) -> int:
     """Return the number of calls that a quota has gained since a server time, rounded up."""
-    return (await workers.now_of(connection) - since) * per_minute // MINUTE + 1
+    return (await workers.now_of(store) - since) * per_minute // MINUTE + 1
 
 
 def test_burst_is_limited_to_four_fifths(with_redis):
-    async def body(connection):
-        shared = [quotas.Quota(connection, "account", 100) for _ in range(3)]
-        began = await workers.now_of(connection)
+    async def body(store):
+        shared = [store.make_quota("account", 100) for _ in range(3)]
+        began = await workers.now_of(store)
         waits = await asyncio.gather(*(shared[number % 3].admit(NOW) for number in range(100)))
-        assert sum(one.wait == 0 for one in waits) in range(80, 82 + await refilled(connection, began, 80))
+        assert sum(one.wait == 0 for one in waits) in range(80, 82 + await refilled(store, began, 80))
         assert 0 < max(one.wait for one in waits) <= 60 / 80
-        assert (await quotas.Quota(connection, "another", 100).admit(NOW)).wait == 0
+        assert (await store.make_quota("another", 100).admit(NOW)).wait == 0
 
     with_redis(body)
 
 
 def test_urgent_operations_pass_when_updates_wait(with_redis):
-    async def body(connection):
-        quota = quotas.Quota(connection, "account", 100)
+    async def body(store):
+        quota = store.make_quota("account", 100)
         taken = {0.4: 0, 0.2: 0, 0.0: 0}
-        began = await workers.now_of(connection)
+        began = await workers.now_of(store)
         for floor in taken:
             while (await quota.admit(call_policy.Turn(floor))).wait == 0:
                 taken[floor] += 1
-        more = await refilled(connection, began, 80)
+        more = await refilled(store, began, 80)
         assert 46 <= taken[0.4] <= 50 + more
         assert 14 <= taken[0.2] <= 18 + more
         assert 14 <= taken[0.0] <= 18 + more
@@ -52,19 +53,19 @@ def test_urgent_operations_pass_when_updates_wait(with_redis):
 def test_lower_limit_delays_no_other_destination(with_redis):
     """A call of the slower destination must not shrink the bucket to its own limit and delay the other's opens."""
 
-    async def body(connection):
+    async def body(store):
         key = {"api_key": "same", "base_url": "https://vendor.example"}
         fast, slow = base.Config(kind="test", per_minute=1200, **key), base.Config(kind="test", per_minute=120, **key)
         alone = base.Config(kind="test", per_minute=10, **{**key, "api_key": "another"})
-        quota = [factories.quota(connection, one, (fast, slow, alone)) for one in (slow, fast)]
+        quota = [factories.quota(store, one, (fast, slow, alone)) for one in (slow, fast)]
         assert [(await one.admit(call_policy.Turn(quotas.OPENS))).wait for one in quota] == [0, 0]
 
     with_redis(body)
 
 
 def test_quota_refills_over_time(with_redis):
-    async def body(connection):
-        quota = quotas.Quota(connection, "account", 375)  # 5 calls per second, with a burst of 300.
+    async def body(store):
+        quota = store.make_quota("account", 375)  # 5 calls per second, with a burst of 300.
         while (await quota.admit(LAST)).wait == 0:
             pass
 
@@ -81,10 +82,10 @@ def test_quota_refills_over_time(with_redis):
 def test_smallest_quota_admits_every_kind_when_full(with_redis):
     """A share is reserved for urgent operations only if the quota exceeds the share by at least one call."""
 
-    async def body(connection):
+    async def body(store):
         for per_minute in (1, 2, 3):
             for floor in (0.0, 0.2, 0.4, 0.9):
-                quota = quotas.Quota(connection, f"account-{per_minute}-{floor}", per_minute)
+                quota = store.make_quota(f"account-{per_minute}-{floor}", per_minute)
                 assert (await quota.admit(call_policy.Turn(floor))).wait == 0
                 assert (await quota.admit(call_policy.Turn(floor))).wait <= 60
 
@@ -92,8 +93,8 @@ def test_smallest_quota_admits_every_kind_when_full(with_redis):
 
 
 def test_smallest_quota_refills_after_a_minute(with_redis):
-    async def body(connection):
-        quota = quotas.Quota(connection, "account", 1)
+    async def body(store):
+        quota = store.make_quota("account", 1)
         assert await quota.exhausted_for() == 0
         assert (await quota.admit(call_policy.Turn(quotas.OPENS))).wait == 0
         assert 0 < await quota.exhausted_for() <= 60
@@ -102,29 +103,29 @@ def test_smallest_quota_refills_after_a_minute(with_redis):
 
 
 def test_vendor_pause_applies_to_all_workers(with_redis):
-    async def body(connection):
-        await quotas.Quota(connection, "account", 100).pause(7.0)
-        admission = await quotas.Quota(connection, "account", 100).admit(UPDATE)
+    async def body(store):
+        await store.make_quota("account", 100).pause(7.0)
+        admission = await store.make_quota("account", 100).admit(UPDATE)
         assert 6 < admission.wait <= 7
         assert admission.is_paused
-        assert await connection.pttl("ir:{quotas}:account") > 7_000
+        assert await store.redis.pttl("ir:{quotas}:account") > 7_000
 
     with_redis(body)
 
 
 def test_operations_resume_gradually_after_a_pause(with_redis):
-    async def body(connection):
-        quota = quotas.Quota(connection, "account", 1000)
+    async def body(store):
+        quota = store.make_quota("account", 1000)
         await quota.admit(NOW)
         await quota.pause(60.0)
         assert 59 < (await quota.admit(UPDATE)).wait <= 60
-        began = await workers.now_of(connection)
+        began = await workers.now_of(store)
         # The pause is over now. The quota begins to refill where the pause ends.
-        await connection.hset("ir:{quotas}:account", mapping={"from:": began - 1, "until:": began, "at": began})
+        await store.redis.hset("ir:{quotas}:account", mapping={"from:": began - 1, "until:": began, "at": began})
         taken = 0
         while not (await quota.admit(NOW)).wait:
             taken += 1
-        assert 300 <= taken < 320 + await refilled(connection, began, 800)
+        assert 300 <= taken < 320 + await refilled(store, began, 800)
 
     with_redis(body)
 
@@ -132,14 +133,14 @@ def test_operations_resume_gradually_after_a_pause(with_redis):
 def test_clock_set_back_stops_no_call(with_redis):
     """Stored times one hour in the future delay neither a quota nor the calls after a pause."""
 
-    async def body(connection):
-        quota = quotas.Quota(connection, "account", 100)
+    async def body(store):
+        quota = store.make_quota("account", 100)
         assert (await quota.admit(UPDATE)).wait == 0
-        seconds, _ = await connection.time()
+        seconds, _ = await store.redis.time()
         ahead = (seconds + 3600) * 1_000_000
-        await connection.hset("ir:{quotas}:account", mapping={"at": ahead, "left": 60})
+        await store.redis.hset("ir:{quotas}:account", mapping={"at": ahead, "left": 60})
         assert (await quota.admit(UPDATE)).wait == 0
-        await connection.hset("ir:{quotas}:account", mapping={"from:": ahead, "until:": ahead + 7_000_000})
+        await store.redis.hset("ir:{quotas}:account", mapping={"from:": ahead, "until:": ahead + 7_000_000})
         admission = await quota.admit(UPDATE)
         assert admission.is_paused
         assert 6 < admission.wait <= 7
@@ -148,8 +149,8 @@ def test_clock_set_back_stops_no_call(with_redis):
 
 
 def test_endpoint_pause_does_not_stop_other_endpoints(with_redis):
-    async def body(connection):
-        quota = quotas.Quota(connection, "account", 100)
+    async def body(store):
+        quota = store.make_quota("account", 100)
         await quota.pause(60.0, "POST /v1/incidents")
         assert (await quota.admit(call_policy.Turn(0.2, "POST /v1/incidents"))).is_paused
         assert (await quota.admit(call_policy.Turn(0.2, "POST /v2/incidents/{id}/actions/edit"))).wait == 0
@@ -162,14 +163,14 @@ def test_endpoint_pause_does_not_stop_other_endpoints(with_redis):
 
 
 def test_long_pause_admits_some_resolutions(with_redis):
-    async def body(connection):
-        quota = quotas.Quota(connection, "account", 100)
+    async def body(store):
+        quota = store.make_quota("account", 100)
         await quota.pause(900.0)
         first = await quota.admit(NOW)
         assert first.is_paused
         assert first.wait <= 30
-        seconds, _ = await connection.time()
-        await connection.hset("ir:{quotas}:account", "probed", (seconds - 31) * 1_000_000)
+        seconds, _ = await store.redis.time()
+        await store.redis.hset("ir:{quotas}:account", "probed", (seconds - 31) * 1_000_000)
         assert [(await quota.admit(NOW)).wait == 0 for _ in range(6)] == [True] * 4 + [False] * 2
         assert (await quota.admit(UPDATE)).wait > 800
 
@@ -178,11 +179,11 @@ def test_long_pause_admits_some_resolutions(with_redis):
 
 def test_without_redis_a_call_is_let_through():
     async def body():
-        connection = client.connect("redis://127.0.0.1:1")
-        quota = quotas.Quota(connection, "account", 1)
+        store = Store.connect("redis://127.0.0.1:1")
+        quota = store.make_quota("account", 1)
         assert [(await quota.admit(NOW)).wait for _ in range(3)] == [0, 0, 0]
         await quota.pause(1.0)
-        await connection.aclose()
+        await store.aclose()
 
     asyncio.run(body())
 

@@ -34,8 +34,7 @@ def test_older_write_does_not_undo_another_destination(with_redis):
     places = [vendor.place("a", first), vendor.place("b", second)]
 
     async def body(on):
-        slow = Overtaking(on.connection, lease_seconds=30.0)
-        on.publications = on.reconciler._store = slow
+        on.publications = on.store.publications = slow = Overtaking(on.store.connection, lease_seconds=30.0)
         targets = (decisions.Target("a", {"name": "Down"}), decisions.Target("b", {"name": "Down"}))
         await on.deliver(workers.firing(), response=workers.rule(*targets))
         await on.turn()

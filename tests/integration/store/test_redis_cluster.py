@@ -8,8 +8,8 @@ from types import ModuleType
 import pytest
 
 from router.domain import deliveries
-from router.store import client, connection_settings, errors, health, keys, publications
-from router.store import inbox as stream
+from router.store import connection_settings, errors, keys
+from router.store.store import Store
 from tests.faults import topologies
 from tests.integration import vendor, workers
 from tests.integration.store import (
@@ -93,10 +93,10 @@ def with_cluster(cluster):
 
     def run(body):
         async def main():
-            connection = client.connect(cluster.server())
-            async with contextlib.aclosing(connection):
-                await connection.flushall(target_nodes="primaries")
-                return await body(connection)
+            store = Store.connect(cluster.server())
+            async with contextlib.aclosing(store):
+                await store.redis.flushall(target_nodes="primaries")
+                return await body(store)
 
         return asyncio.run(main())
 
@@ -109,13 +109,13 @@ def test_single_server_behavior_holds_on_a_cluster(with_cluster, test):
 
 
 def test_cluster_is_as_full_as_its_fullest_server(with_cluster, cluster):
-    async def play(connection):
+    async def play(store):
         (one, *_) = cluster.primaries()
         used = one.asks("INFO", "memory")["used_memory"]
-        assert await health.Health(connection).fullness() == 0.0
+        assert await store.health.fullness() == 0.0
         one.asks("CONFIG", "SET", "maxmemory", used * 10)
         try:
-            assert 0.05 < await health.Health(connection).fullness() < 0.5
+            assert 0.05 < await store.health.fullness() < 0.5
         finally:
             one.asks("CONFIG", "SET", "maxmemory", 0)
 
@@ -123,9 +123,9 @@ def test_cluster_is_as_full_as_its_fullest_server(with_cluster, cluster):
 
 
 def test_replicas_confirm_before_a_delivery_is_acknowledged(with_cluster):
-    async def play(connection):
-        await workers.WorkerHarness(connection).deliver(workers.firing())
-        sure = await acknowledged_when_confirmed(connection)
+    async def play(store):
+        await workers.WorkerHarness(store).deliver(workers.firing())
+        sure = await acknowledged_when_confirmed(store)
         assert (await sure.incidents.read(["down"]))["down"].incident.status == "open"
 
     with_cluster(play)
@@ -134,14 +134,14 @@ def test_replicas_confirm_before_a_delivery_is_acknowledged(with_cluster):
 def test_replicas_confirm_an_unchanged_incident_too(with_cluster):
     """A killed worker may have written the incident without an acknowledgement by a replica."""
 
-    async def play(connection):
-        on = workers.WorkerHarness(connection)
+    async def play(store):
+        on = workers.WorkerHarness(store)
         await on.deliver(workers.firing())
         await on.fold()
-        held = await connection.hgetall(keys.incident("down"))
+        held = await store.redis.hgetall(keys.incident("down"))
         await on.deliver(workers.firing())
-        await acknowledged_when_confirmed(connection)
-        assert await connection.hgetall(keys.incident("down")) == held
+        await acknowledged_when_confirmed(store)
+        assert await store.redis.hgetall(keys.incident("down")) == held
 
     with_cluster(play)
 
@@ -149,104 +149,97 @@ def test_replicas_confirm_an_unchanged_incident_too(with_cluster):
 def test_missing_replicas_count_no_delivery_attempt(with_cluster):
     """A worker that is killed during the wait hasn't begun the delivery, so the delivery isn't the cause."""
 
-    async def play(connection):
-        await workers.WorkerHarness(connection).deliver(workers.firing())
-        reader = workers.WorkerHarness(connection).reader
+    async def play(store):
+        await workers.WorkerHarness(store).deliver(workers.firing())
+        reader = workers.WorkerHarness(store).reader
         await reader.prepare()
         (entry,) = await reader.read(10, None)
         for number in range(5):
-            with workers.demanding(connection, 2, 0.02):
-                life = stream.InboxReader(connection, "w1", life=f"{number}")
+            life = workers.demanding(store, 2, 0.02).make_inbox_reader("w1", life=f"{number}")
             with pytest.raises(errors.Unavailable, match=r"only [01] of 2 replicas"):
                 await life.record_redelivery(entry)
-        with workers.demanding(connection, 1, 5.0):
-            sure = stream.InboxReader(connection, "w1", life="5")
+        sure = workers.demanding(store, 1, 5.0).make_inbox_reader("w1", life="5")
         assert await sure.record_redelivery(entry) == 1
 
     with_cluster(play)
 
 
-async def acknowledged_when_confirmed(connection) -> workers.WorkerHarness:
+async def acknowledged_when_confirmed(store) -> workers.WorkerHarness:
     """Check that a delivery stays in the inbox until enough replicas acknowledge. Return the worker."""
     with pytest.raises(errors.Unavailable, match=r"only [01] of 2 replicas"):
-        await confirmed(connection, 2).fold()
-    assert await connection.xlen(keys.INBOX) == 1
-    sure = confirmed(connection, 1)
+        await confirmed(store, 2).fold()
+    assert await store.redis.xlen(keys.INBOX) == 1
+    sure = confirmed(store, 1)
     await sure.triage.handle_again(await sure.reader.own_pending(10))
-    assert await connection.xlen(keys.INBOX) == 0
+    assert await store.redis.xlen(keys.INBOX) == 0
     return sure
 
 
-def confirmed(connection, least: int) -> workers.WorkerHarness:
+def confirmed(store, least: int) -> workers.WorkerHarness:
     """Create a worker that requires replica acknowledgements. Each server has one replica."""
-    with workers.demanding(connection, least):
-        return workers.WorkerHarness(connection)
+    return workers.WorkerHarness(workers.demanding(store, least))
 
 
 def test_too_few_inbox_replicas_refuse_a_delivery(with_cluster):
-    async def play(connection):
-        with workers.demanding(connection, 2):
-            inbox = stream.Inbox(connection)
+    async def play(store):
+        strict = workers.demanding(store, 2)
         with pytest.raises(errors.Unavailable, match=r"only [01] of 2 replicas"):
-            await inbox.accept(deliveries.pack("d1", "am", 1, []), b"{}")
+            await strict.inbox.accept(deliveries.pack("d1", "am", 1, []), b"{}")
 
     with_cluster(play)
 
 
 def test_database_number_is_refused_for_a_cluster():
     with pytest.raises(errors.Unavailable, match="'db' must be 0"):
-        client.connect(connection_settings.Server("redis://127.0.0.1/1", cluster=True))
+        Store.connect(connection_settings.Server("redis://127.0.0.1/1", cluster=True))
     with pytest.raises(errors.Unavailable, match="not supported in cluster mode"):
-        client.connect(connection_settings.Server("unix:///tmp/valkey.sock", cluster=True))
+        Store.connect(connection_settings.Server("unix:///tmp/valkey.sock", cluster=True))
 
 
 def test_missing_cluster_is_reported():
     async def main():
-        connection = client.connect(connection_settings.Server("redis://127.0.0.1:1", cluster=True))
-        async with contextlib.aclosing(connection):
+        store = Store.connect(connection_settings.Server("redis://127.0.0.1:1", cluster=True))
+        async with contextlib.aclosing(store):
             with pytest.raises(errors.Unavailable, match="cannot be"):
-                await health.Health(connection).ping()
+                await store.health.ping()
 
     asyncio.run(main())
 
 
 def test_unconfirmed_leases_and_records_are_refused(with_cluster):
-    async def play(connection):
-        on = workers.WorkerHarness(connection, vendor.on_call(vendor.Vendor()))
+    async def play(store):
+        on = workers.WorkerHarness(store, vendor.on_call(vendor.Vendor()))
         await on.deliver(workers.firing())
         await on.fold()
-        with workers.demanding(connection, 2, 0.05):  # Simulates a missing replica.
-            cautious = publications.Publications(connection, lease_seconds=5.0)
+        strict = workers.demanding(store, 2, 0.05)  # Simulates a missing replica.
         with pytest.raises(errors.Unavailable, match=r"only [01] of 2 replicas"):
-            await cautious.claim(keys.shard("down"), 10)
+            await strict.publications.claim(keys.shard("down"), 10)
 
     with_cluster(play)
 
 
 def test_confirmed_lease_is_granted_and_usable(with_cluster):
-    async def play(connection):
-        on = workers.WorkerHarness(connection, vendor.on_call(vendor.Vendor()))
+    async def play(store):
+        on = workers.WorkerHarness(store, vendor.on_call(vendor.Vendor()))
         await on.deliver(workers.firing())
         await on.fold()
-        with workers.demanding(connection, 1, 5.0):
-            store = publications.Publications(connection, lease_seconds=5.0)
-        (lease,) = [lease for shard in range(keys.SHARDS) for lease in await store.claim(shard, 10)]
+        documents = workers.demanding(store, 1, 5.0).publications
+        (lease,) = [lease for shard in range(keys.SHARDS) for lease in await documents.claim(shard, 10)]
         assert lease.key == "down"
-        assert await store.record(lease, [])
-        assert not await store.record(lease._replace(fence=lease.fence + 1), [])
+        assert await documents.record(lease, [])
+        assert not await documents.record(lease._replace(fence=lease.fence + 1), [])
 
     with_cluster(play)
 
 
 def test_moved_slot_is_found_on_new_server(with_cluster, cluster):
-    async def play(connection):
-        with workers.demanding(connection, 1, 5.0):
-            inbox = stream.Inbox(connection)
-        await inbox.accept(deliveries.pack("d1", "am", 1, []), b"{}")
+    async def play(store):
+        strict = workers.demanding(store, 1, 5.0)
+        await strict.inbox.accept(deliveries.pack("d1", "am", 1, []), b"{}")
         before = cluster.holder(keys.INBOX)
         await asyncio.to_thread(cluster.move, keys.INBOX)
         assert cluster.holder(keys.INBOX) is not before
-        await inbox.accept(deliveries.pack("d2", "am", 1, []), b"{}")
-        assert await connection.xlen(keys.INBOX) == 2
+        await strict.inbox.accept(deliveries.pack("d2", "am", 1, []), b"{}")
+        assert await store.redis.xlen(keys.INBOX) == 2
 
     with_cluster(play)

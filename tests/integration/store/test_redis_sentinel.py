@@ -6,7 +6,8 @@ import contextlib
 import pytest
 import redis
 
-from router.store import client, connection_settings, errors, health, keys
+from router.store import connection_settings, errors, keys
+from router.store.store import Store
 from tests.faults import topologies
 from tests.faults import watched as watching
 from tests.integration.store import test_backup
@@ -16,9 +17,9 @@ BEATS = 10
 
 def ask(server: connection_settings.Server, body) -> None:
     async def main():
-        connection = client.connect(server)
-        async with contextlib.aclosing(connection):
-            await body(health.Health(connection))
+        store = Store.connect(server)
+        async with contextlib.aclosing(store):
+            await body(store)
 
     asyncio.run(main())
 
@@ -48,35 +49,34 @@ def of(port: int, *, service: str = "acme", password: str = "of-the-sentinel", u
 
 
 def test_sentinels_and_servers_have_passwords_of_their_own(guarded):
-    ask(of(guarded), lambda asked: asked.ping())
+    ask(of(guarded), lambda store: store.health.ping())
 
 
 def test_backup_and_restore_work_through_sentinel(guarded):
-    async def body(asked):
-        connection = asked._connection
-        await connection.hset(keys.incident("down"), mapping={"v": 1, "d": b"d"})
-        data = await test_backup.back_up(connection)
-        assert await test_backup.restore(connection, data, replace=True) == (1, 0)
-        assert await connection.hget(keys.incident("down"), "v") == b"1"
+    async def body(store):
+        await store.redis.hset(keys.incident("down"), mapping={"v": 1, "d": b"d"})
+        data = await test_backup.back_up(store)
+        assert await test_backup.restore(store, data, replace=True) == (1, 0)
+        assert await store.redis.hget(keys.incident("down"), "v") == b"1"
 
     ask(of(guarded), body)
 
 
 def test_wrong_password_error_names_the_server(guarded):
     with pytest.raises(errors.Unavailable, match="No master found"):
-        ask(of(guarded, password="wrong"), lambda asked: asked.ping())
+        ask(of(guarded, password="wrong"), lambda store: store.health.ping())
     with pytest.raises(errors.Unavailable, match="invalid username-password pair"):
-        ask(of(guarded, url="redis://:wrong@"), lambda asked: asked.ping())
+        ask(of(guarded, url="redis://:wrong@"), lambda store: store.health.ping())
 
 
 def test_unknown_sentinel_service_is_named(guarded):
     with pytest.raises(errors.Unavailable, match="No master found for 'other'"):
-        ask(of(guarded, service="other"), lambda asked: asked.ping())
+        ask(of(guarded, service="other"), lambda store: store.health.ping())
 
 
 def test_sentinel_refuses_a_unix_socket_server(guarded):
     with pytest.raises(errors.Unavailable, match="not by unix://"):
-        client.connect(of(guarded, url="unix:///tmp/valkey.sock"))
+        Store.connect(of(guarded, url="unix:///tmp/valkey.sock"))
 
 
 def test_no_password_is_shown(guarded):
@@ -87,15 +87,15 @@ def test_no_password_is_shown(guarded):
 def test_connection_follows_to_the_new_primary(tmp_path):
     """The new primary has all acknowledged writes."""
 
-    async def body(asked: health.Health):
-        await asked.record_heartbeat("before", 1)
+    async def body(store):
+        await store.health.record_heartbeat("before", 1)
         await asyncio.to_thread(watched.fail_over)
         for number in range(BEATS):
             with contextlib.suppress(errors.Unavailable):  # from the demoted primary
-                await asked.record_heartbeat(f"w{number}", 2 + number)
-        assert await asked.latest_heartbeat() == 1 + BEATS
-        await asked.remove_worker(f"w{BEATS - 1}")
-        assert await asked.latest_heartbeat() == BEATS
+                await store.health.record_heartbeat(f"w{number}", 2 + number)
+        assert await store.health.latest_heartbeat() == 1 + BEATS
+        await store.health.remove_worker(f"w{BEATS - 1}")
+        assert await store.health.latest_heartbeat() == BEATS
 
     with topologies.running(watching.SentinelTopology(tmp_path)) as watched:
         ask(watched.server(), body)

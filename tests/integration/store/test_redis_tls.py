@@ -5,7 +5,8 @@ import contextlib
 
 import pytest
 
-from router.store import client, connection_settings, errors, health
+from router.store import connection_settings, errors
+from router.store.store import Store
 from tests.end_to_end import harness
 from tests.integration import tls
 
@@ -17,9 +18,9 @@ def files(tmp_path_factory) -> tls.Files:
 
 def ping(server: connection_settings.Server) -> None:
     async def body():
-        connection = client.connect(server)
-        async with contextlib.aclosing(connection):
-            await health.Health(connection).ping()
+        store = Store.connect(server)
+        async with contextlib.aclosing(store):
+            await store.health.ping()
 
     asyncio.run(body())
 
@@ -50,7 +51,7 @@ def test_client_certificate_is_sent_on_request(valkey, files):
 
 def test_tls_files_without_tls_are_refused(files):
     with pytest.raises(errors.Unavailable, match="does not begin with rediss://"):
-        client.connect(connection_settings.Server("redis://127.0.0.1:1", connection_settings.Tls(ca=files.ca)))
+        Store.connect(connection_settings.Server("redis://127.0.0.1:1", connection_settings.Tls(ca=files.ca)))
 
 
 def test_missing_tls_file_is_reported(valkey, files, tmp_path):
@@ -64,7 +65,7 @@ def test_missing_tls_file_is_reported(valkey, files, tmp_path):
 
 def test_unknown_address_scheme_is_refused():
     with pytest.raises(errors.Unavailable, match="address of Redis cannot be used"):
-        client.connect("http://127.0.0.1")
+        Store.connect("http://127.0.0.1")
 
 
 def test_no_password_is_shown():

@@ -5,74 +5,75 @@ import contextlib
 
 import pytest
 
-from router.store import client, embedded, errors, keys, schema
+from router.store import embedded, errors, keys, schema
+from router.store.store import Store
 from tests.end_to_end import harness
 from tests.integration import vendor, workers
 from tests.integration.worker import test_supervisor
 
 
-async def version(connection) -> int:
-    return int(await connection.get(keys.SCHEMA) or 0)
+async def version(store) -> int:
+    return int(await store.redis.get(keys.SCHEMA) or 0)
 
 
 def test_data_without_a_version_gets_the_current_one(with_redis):
-    async def body(connection):
-        await schema.Schema(connection).ensure()
-        assert await version(connection) == schema.VERSION
+    async def body(store):
+        await store.schema.ensure()
+        assert await version(store) == schema.VERSION
 
     with_redis(body)
 
 
 def test_current_data_is_not_migrated(with_redis):
-    async def body(connection):
+    async def body(store):
         ran = []
-        await schema.Schema(connection, version=2).ensure()
-        await schema.Schema(connection, version=2, steps={1: noted(ran, 1)}).ensure()
-        assert (await version(connection), ran) == (2, [])
+        await schema.Schema(store.connection, version=2).ensure()
+        await schema.Schema(store.connection, version=2, steps={1: noted(ran, 1)}).ensure()
+        assert (await version(store), ran) == (2, [])
 
     with_redis(body)
 
 
 def noted(ran: list[int], number: int):
-    async def step(connection) -> None:
+    async def step(store) -> None:
         ran.append(number)
-        await connection.set(f"ir:{{schema}}:step-{number}", "done")
+        await store.redis.set(f"ir:{{schema}}:step-{number}", "done")
 
     return step
 
 
 def test_older_data_is_migrated_stepwise_once(with_redis):
-    async def body(connection):
+    async def body(store):
         ran: list[int] = []
-        await schema.Schema(connection, version=1).ensure()
-        newer = schema.Schema(connection, version=3, steps={2: noted(ran, 2), 1: noted(ran, 1)})
+        await schema.Schema(store.connection, version=1).ensure()
+        newer = schema.Schema(store.connection, version=3, steps={2: noted(ran, 2), 1: noted(ran, 1)})
         await newer.ensure()
         await newer.ensure()
-        assert (await version(connection), ran) == (3, [1, 2])
-        assert await connection.get("ir:{schema}:step-2") == b"done"
+        assert (await version(store), ran) == (3, [1, 2])
+        assert await store.redis.get("ir:{schema}:step-2") == b"done"
 
     with_redis(body)
 
 
 def test_failed_migration_resumes_at_its_step(with_redis):
-    async def body(connection):
+    async def body(store):
         ran: list[int] = []
 
         async def fails(_) -> None:
             raise ConnectionError("gone")
 
-        await schema.Schema(connection, version=1).ensure()
+        await schema.Schema(store.connection, version=1).ensure()
         with pytest.raises(errors.Unavailable, match="gone"):
-            await schema.Schema(connection, version=3, steps={1: noted(ran, 1), 2: fails}).ensure()
-        assert await version(connection) == 2
-        await schema.Schema(connection, version=3, steps={1: noted(ran, 1), 2: noted(ran, 2)}).ensure()
-        assert (await version(connection), ran) == (3, [1, 2])
+            await schema.Schema(store.connection, version=3, steps={1: noted(ran, 1), 2: fails}).ensure()
+        assert await version(store) == 2
+        await schema.Schema(store.connection, version=3, steps={1: noted(ran, 1), 2: noted(ran, 2)}).ensure()
+        assert (await version(store), ran) == (3, [1, 2])
 
     with_redis(body)
 
 
 def test_concurrent_migrations_never_lower_the_version(with_redis):
-    async def body(connection):
+    async def body(store):
         waits = asyncio.Event()
 
         async def slow(_) -> None:
@@ -81,26 +82,26 @@ def test_concurrent_migrations_never_lower_the_version(with_redis):
         async def nothing(_) -> None:
             return
 
-        await schema.Schema(connection, version=1).ensure()
-        behind = asyncio.create_task(schema.Schema(connection, version=2, steps={1: slow}).ensure())
-        await schema.Schema(connection, version=3, steps={1: nothing, 2: nothing}).ensure()
+        await schema.Schema(store.connection, version=1).ensure()
+        behind = asyncio.create_task(schema.Schema(store.connection, version=2, steps={1: slow}).ensure())
+        await schema.Schema(store.connection, version=3, steps={1: nothing, 2: nothing}).ensure()
         waits.set()
         with pytest.raises(errors.SchemaTooNew):
             await behind
-        assert await version(connection) == 3
+        assert await version(store) == 3
 
     with_redis(body)
 
 
 def test_newer_data_is_refused_naming_both_versions(with_redis):
-    async def body(connection):
-        await connection.set(keys.SCHEMA, 9)
+    async def body(store):
+        await store.redis.set(keys.SCHEMA, 9)
         with pytest.raises(
             errors.SchemaTooNew,
             match=rf"has version 9, and this version of incident-router works with {schema.VERSION}",
         ):
-            await schema.Schema(connection).ensure()
-        assert await version(connection) == 9
+            await store.schema.ensure()
+        assert await version(store) == 9
 
     with_redis(body)
 
@@ -112,8 +113,8 @@ def test_every_data_version_has_a_migration():
 def test_worker_drains_and_exits_on_newer_data(with_redis):
     at = vendor.Vendor()
 
-    async def body(connection):
-        on = workers.WorkerHarness(connection, vendor.on_call(at))
+    async def body(store):
+        on = workers.WorkerHarness(store, vendor.on_call(at))
         made, _ = test_supervisor.worker(on)
         async with asyncio.timeout(20):
             running = asyncio.create_task(made.run(asyncio.Event()))
@@ -123,27 +124,27 @@ def test_worker_drains_and_exits_on_newer_data(with_redis):
 
             await on.deliver(workers.firing())
             await test_supervisor.until(opened)
-            assert await connection.zscore(keys.WORKERS, "w1")
-            await connection.set(keys.SCHEMA, schema.VERSION + 1)
+            assert await store.redis.zscore(keys.WORKERS, "w1")
+            await store.redis.set(keys.SCHEMA, schema.VERSION + 1)
             with pytest.raises(errors.SchemaTooNew):
                 await running
-        assert await connection.zscore(keys.WORKERS, "w1") is None, "it has said that it leaves"
-        assert await connection.xlen(keys.INBOX) == 0
+        assert await store.redis.zscore(keys.WORKERS, "w1") is None, "it has said that it leaves"
+        assert await store.redis.xlen(keys.INBOX) == 0
 
     with_redis(body)
 
 
 def test_worker_reads_no_newer_data(with_redis):
-    async def body(connection):
-        on = workers.WorkerHarness(connection)
+    async def body(store):
+        on = workers.WorkerHarness(store)
         await on.deliver(workers.firing())
-        await connection.set(keys.SCHEMA, schema.VERSION + 1)
+        await store.redis.set(keys.SCHEMA, schema.VERSION + 1)
         made, _ = test_supervisor.worker(on)
         async with asyncio.timeout(20):
             with pytest.raises(errors.SchemaTooNew):
                 await made.run(asyncio.Event())
-        assert await connection.xlen(keys.INBOX) == 1
-        assert await connection.xinfo_groups(keys.INBOX) == [], "it has not even made its group"
+        assert await store.redis.xlen(keys.INBOX) == 1
+        assert await store.redis.xinfo_groups(keys.INBOX) == [], "it has not even made its group"
 
     with_redis(body)
 
@@ -169,9 +170,9 @@ def deployment(folder):
 
 def set_version(url: str, held: int) -> None:
     async def body() -> None:
-        connection = client.connect(url)
-        await connection.set(keys.SCHEMA, held)
-        await connection.aclose()
+        store = Store.connect(url)
+        await store.redis.set(keys.SCHEMA, held)
+        await store.aclose()
 
     asyncio.run(body())
 

@@ -25,17 +25,16 @@ def quiet(identity: str = "s1", end: int = NOW + workers.HOUR) -> silence.Silenc
 
 
 def test_silences_are_stored_ended_and_expired(with_redis):
-    async def body(connection):
-        at = silences.Silences(connection)
-        await at.save(quiet("later", NOW + 2 * workers.HOUR))
-        await at.save(quiet("sooner"))
-        assert [one.id for one in await at.read()] == ["sooner", "later"]
-        assert (await at.expire("sooner", NOW + 5)).ends_at == NOW + 5
-        assert await at.expire("sooner", NOW + 6) is None
-        assert await at.expire("unknown", NOW) is None
-        assert await at.delete_expired(NOW + 5 + silences.KEPT_AFTER) == 0
-        assert await at.delete_expired(NOW + 6 + silences.KEPT_AFTER) == 1
-        assert [one.id for one in await at.read()] == ["later"]
+    async def body(store):
+        await store.silences.save(quiet("later", NOW + 2 * workers.HOUR))
+        await store.silences.save(quiet("sooner"))
+        assert [one.id for one in await store.silences.read()] == ["sooner", "later"]
+        assert (await store.silences.expire("sooner", NOW + 5)).ends_at == NOW + 5
+        assert await store.silences.expire("sooner", NOW + 6) is None
+        assert await store.silences.expire("unknown", NOW) is None
+        assert await store.silences.delete_expired(NOW + 5 + silences.KEPT_AFTER) == 0
+        assert await store.silences.delete_expired(NOW + 6 + silences.KEPT_AFTER) == 1
+        assert [one.id for one in await store.silences.read()] == ["later"]
 
     with_redis(body)
 
@@ -44,19 +43,18 @@ def test_silenced_alert_opens_when_silence_ends(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
-        store = silences.Silences(on.connection)
 
         async def mute(length):
             now, name = await on.redis_now(), f"down{length}"
             matcher = silence.matcher(f'alertname="{name}"')
-            await store.save(silence.Silence(name, (matcher,), now - 1, now + length, "ann", "works"))
+            await on.store.silences.save(silence.Silence(name, (matcher,), now - 1, now + length, "ann", "works"))
             await on.mutes.refresh()
             await on.deliver(msgspec.structs.replace(workers.firing(name), labels={"alertname": name}), key=name)
             await on.turn()
             told = [event.text for event in await on.incidents.timeline(name)]
             return name, told, list(at.calls)
 
-        (name, told, calls), _ = await workers.in_time(on.connection, mute)
+        (name, told, calls), _ = await workers.in_time(on.store, mute)
         assert calls == []
         assert told == [f"Muted by silence {name} of ann: works: am/{name}."]
         await on.until(lambda: at.states() == ["open"])
@@ -130,10 +128,8 @@ def test_alertmanager_silences_are_imported():
 def test_last_import_holds_while_alertmanager_is_down(with_redis):
     serving = Serving()
 
-    async def importing(http, connection):
-        at = silencing.SilenceService(
-            silences.Silences(connection), [("am", lambda: alertmanager.silences(http, "am"))]
-        )
+    async def importing(http, store):
+        at = silencing.SilenceService(store, [("am", lambda: alertmanager.silences(http, "am"))])
         await at.ask()
         down = workers.firing()
         labelled = type(down)("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
@@ -147,8 +143,8 @@ def test_last_import_holds_while_alertmanager_is_down(with_redis):
         await at.ask()
         assert at(routed, NOW) is None
 
-    def body(connection):
-        return serving.ask(lambda http: importing(http, connection))
+    def body(store):
+        return serving.ask(lambda http: importing(http, store))
 
     with_redis(body)
 
@@ -158,15 +154,13 @@ def test_unsupported_pattern_affects_only_its_silence(with_redis):
     serving = Serving()
     serving.answer = (200, [odd, LISTED[0]])
 
-    async def importing(http, connection):
-        at = silencing.SilenceService(
-            silences.Silences(connection), [("am", lambda: alertmanager.silences(http, "am"))]
-        )
+    async def importing(http, store):
+        at = silencing.SilenceService(store, [("am", lambda: alertmanager.silences(http, "am"))])
         await at.ask()
         labelled = type(workers.firing())("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
         assert at(workers.routed(labelled), NOW) is not None
 
-    with_redis(lambda connection: serving.ask(lambda http: importing(http, connection)))
+    with_redis(lambda store: serving.ask(lambda http: importing(http, store)))
 
 
 BROKEN = [
@@ -182,14 +176,12 @@ def test_unreadable_silence_is_skipped_and_counted(with_redis):
     serving = Serving()
     serving.answer = (200, [*BROKEN, LISTED[0]])
 
-    async def importing(http, connection):
+    async def importing(http, store):
         imported = await alertmanager.silences(http, "am")
         assert [one.id for one in imported.silences] == ["u1"]
         assert list(imported.skipped) == ["all", "no-end", "bare", "[3]"]
         assert "length >= 1" in imported.skipped["all"]
-        at = silencing.SilenceService(
-            silences.Silences(connection), [("am", lambda: alertmanager.silences(http, "am"))]
-        )
+        at = silencing.SilenceService(store, [("am", lambda: alertmanager.silences(http, "am"))])
         with structlog.testing.capture_logs() as logs:
             await at.ask()
             await at.ask()
@@ -203,7 +195,7 @@ def test_unreadable_silence_is_skipped_and_counted(with_redis):
         await at.ask()
         assert metrics.REGISTRY.get_sample_value("incident_router_skipped_silences", {"source": "am"}) == 0
 
-    with_redis(lambda connection: serving.ask(lambda http: importing(http, connection)))
+    with_redis(lambda store: serving.ask(lambda http: importing(http, store)))
 
 
 def test_invalid_answer_fails_the_import():

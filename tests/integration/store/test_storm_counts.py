@@ -14,18 +14,32 @@ def episode(number: int | str) -> storm_queue.Episode:
     return storm_queue.Episode(f"e{number}", f'key {number}{{labels.a="b c"}}')
 
 
-async def one_by_one(at: storm_queue.StormQueue, numbers, level=MAJOR) -> list[bool]:
+class LimitedQueue:
+    """The storm queue of a store, with one limit."""
+
+    def __init__(self, store, most: int, window: int) -> None:
+        self._queue, self._limit = store.storm_queue, publishing_state.Limit(most, window)
+        self.remove = self._queue.remove
+
+    async def admit(self, one: storm_queue.Episode, level: severities.Severity, since: int) -> bool:
+        return await self._queue.admit(one, level, since, self._limit)
+
+    async def state(self) -> storm_queue.StormState:
+        return await self._queue.state(self._limit)
+
+
+async def one_by_one(at: LimitedQueue, numbers, level=MAJOR) -> list[bool]:
     return [await at.admit(episode(number), level, number * 1000) for number in numbers]
 
 
-async def pass_by(connection) -> None:
+async def pass_by(store) -> None:
     """Expire the window by moving all admissions into the past."""
-    await connection.delete(keys.ADMITTED)
+    await store.redis.delete(keys.ADMITTED)
 
 
 def test_excess_incidents_are_queued(with_redis):
-    async def body(connection):
-        at = storm_queue.StormQueue(connection, publishing_state.Limit(2, HOUR))
+    async def body(store):
+        at = LimitedQueue(store, 2, HOUR)
         assert await at.state() == storm_queue.StormState()
         assert await one_by_one(at, range(5)) == [True, True, False, False, False]
         assert (await at.state()).waiting == 3
@@ -34,16 +48,16 @@ def test_excess_incidents_are_queued(with_redis):
 
 
 def test_admitted_incident_counts_once(with_redis):
-    async def body(connection):
-        at = storm_queue.StormQueue(connection, publishing_state.Limit(2, HOUR))
+    async def body(store):
+        at = LimitedQueue(store, 2, HOUR)
         assert await one_by_one(at, [1, 1, 1, 2, 1, 3]) == [True] * 5 + [False]
 
     with_redis(body)
 
 
 def test_concurrent_workers_share_the_storm_limit(with_redis):
-    async def body(connection):
-        at = storm_queue.StormQueue(connection, publishing_state.Limit(7, HOUR))
+    async def body(store):
+        at = LimitedQueue(store, 7, HOUR)
         let_in = await asyncio.gather(*(at.admit(episode(number), MAJOR, number) for number in range(50)))
         assert sum(let_in) == 7
         assert (await at.state()).waiting == 43
@@ -54,12 +68,12 @@ def test_concurrent_workers_share_the_storm_limit(with_redis):
 def test_most_severe_incident_is_admitted_first(with_redis):
     """Among incidents of equal severity, the longest-waiting one is next."""
 
-    async def body(connection):
-        at = storm_queue.StormQueue(connection, publishing_state.Limit(2, HOUR))
+    async def body(store):
+        at = LimitedQueue(store, 2, HOUR)
         await one_by_one(at, [1, 2, 8, 7])
         await one_by_one(at, [9], CRITICAL)
         assert (await at.state()).next == ()
-        await pass_by(connection)
+        await pass_by(store)
         assert (await at.state()).next == (episode(9), episode(7))
         assert await one_by_one(at, [10, 8, 7]) == [False, False, True]
         assert await one_by_one(at, [11], CRITICAL) == [False]
@@ -70,46 +84,46 @@ def test_most_severe_incident_is_admitted_first(with_redis):
 
 
 def test_more_severe_newcomer_is_admitted_first(with_redis):
-    async def body(connection):
-        at = storm_queue.StormQueue(connection, publishing_state.Limit(1, HOUR))
+    async def body(store):
+        at = LimitedQueue(store, 1, HOUR)
         await one_by_one(at, [1, 2])
-        await pass_by(connection)
+        await pass_by(store)
         assert await one_by_one(at, [3], CRITICAL) == [True]
 
     with_redis(body)
 
 
 def test_rising_severity_moves_up_in_queue(with_redis):
-    async def body(connection):
-        at = storm_queue.StormQueue(connection, publishing_state.Limit(1, HOUR))
+    async def body(store):
+        at = LimitedQueue(store, 1, HOUR)
         await one_by_one(at, [1, 2, 3])
         await one_by_one(at, [3], CRITICAL)
-        await pass_by(connection)
+        await pass_by(store)
         assert (await at.state()).next == (episode(3),)
 
     with_redis(body)
 
 
 def test_removed_incident_leaves_the_queue(with_redis):
-    async def body(connection):
-        at = storm_queue.StormQueue(connection, publishing_state.Limit(1, HOUR))
+    async def body(store):
+        at = LimitedQueue(store, 1, HOUR)
         await one_by_one(at, [1, 2, 3])
         await at.remove([])
         await at.remove([episode(2), episode("unknown")])
-        await pass_by(connection)
+        await pass_by(store)
         assert (await at.state()).next == (episode(3),)
 
     with_redis(body)
 
 
 def test_limit_resets_after_the_window(with_redis):
-    async def body(connection):
+    async def body(store):
         async def fill(window):
-            await connection.flushall()
-            at = storm_queue.StormQueue(connection, publishing_state.Limit(1, window))
+            await store.redis.flushall()
+            at = LimitedQueue(store, 1, window)
             return at, await one_by_one(at, [1, 2])
 
-        (at, admitted), _ = await workers.in_time(connection, fill)
+        (at, admitted), _ = await workers.in_time(store, fill)
         assert admitted == [True, False]
         async with asyncio.timeout(60):
             while not await at.admit(episode(2), MAJOR, 2):
@@ -121,16 +135,16 @@ def test_limit_resets_after_the_window(with_redis):
 def test_storm_ends_after_an_idle_window(with_redis):
     """The next storm begins once."""
 
-    async def body(connection):
+    async def body(store):
         async def calm_down(window):
-            await connection.flushall()
-            at = storm_queue.StormQueue(connection, publishing_state.Limit(1, window))
+            await store.redis.flushall()
+            at = LimitedQueue(store, 1, window)
             await one_by_one(at, [1, 2])
             first, second = await at.state(), await at.state()
             await at.remove([episode(2)])
             return at, first, second, await at.state()
 
-        (at, first, second, calm), window = await workers.in_time(connection, calm_down)
+        (at, first, second, calm), window = await workers.in_time(store, calm_down)
         assert (first.began, second.began) == (True, False)
         assert first.since == second.since > 0
         assert (calm.waiting, calm.since, calm.ended) == (0, first.since, False)
@@ -139,7 +153,7 @@ def test_storm_ends_after_an_idle_window(with_redis):
                 assert calm.since == first.since
                 await asyncio.sleep(0.005)
         assert calm.since == 0
-        assert await workers.now_of(connection) >= first.since + window
+        assert await workers.now_of(store) >= first.since + window
         assert await at.state() == storm_queue.StormState()
 
     with_redis(body)

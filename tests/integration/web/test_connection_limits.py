@@ -18,7 +18,8 @@ import uvloop
 
 from router.domain import decisions, severities
 from router.sources import registry
-from router.store import client, delivery_dedup, inbox, keys, quarantine
+from router.store import keys
+from router.store.store import Store
 from router.web import app, connections, request_limits, webhooks
 from tests.integration import servers
 
@@ -39,22 +40,22 @@ SOURCES: dict[str, tuple[str, dict[str, Any]]] = {
 async def served(
     url: str, limits: request_limits.RequestLimits, patience: connections.ConnectionLimits
 ) -> AsyncIterator[tuple[int, Any]]:
-    connection = client.connect(url)
+    store = Store.connect(url)
     web_server = webhooks.WebhookHandler(
         {name: registry.build(name, registry.KINDS[kind].config(**own)) for name, (kind, own) in SOURCES.items()},
         lambda alert, _: decisions.Decision(f"k/{alert.fingerprint}", severities.Severity.MAJOR, RESPONSE),
-        inbox=inbox.Inbox(connection),
-        quarantine=quarantine.Quarantine(connection),
+        inbox=store.inbox,
+        quarantine=store.quarantine,
         clock=lambda: NOW,
         randomness=random.Random(3),
-        seen=delivery_dedup.DeliveryIds(connection),
+        seen=store.delivery_ids,
         limits=limits,
     )
     try:
         async with servers.serving(app.create_app(web_server, checks={}), patience) as (port, _):
-            yield port, connection
+            yield port, store
     finally:
-        await connection.aclose()
+        await store.aclose()
 
 
 def run(url: str, body: Any, limits: request_limits.RequestLimits | None = None, **patience: Any) -> None:
@@ -62,10 +63,10 @@ def run(url: str, body: Any, limits: request_limits.RequestLimits | None = None,
         given = connections.ConnectionLimits(**patience) if patience else connections.ConnectionLimits()
         async with (
             asyncio.timeout(30),
-            served(url, limits or request_limits.RequestLimits(), given) as (port, connection),
+            served(url, limits or request_limits.RequestLimits(), given) as (port, store),
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
         ):
-            await body(port, http, connection)
+            await body(port, http, store)
 
     uvloop.run(main())
 
@@ -138,7 +139,7 @@ class Dawdler(asyncio.Protocol):
 def test_slow_senders_do_not_delay_other_senders(redis_url):
     """500 senders send slowly."""
 
-    async def body(port: int, http: httpx.AsyncClient, connection: Any) -> None:
+    async def body(port: int, http: httpx.AsyncClient, store: Any) -> None:
         loop = asyncio.get_running_loop()
         dawdling = [(await loop.create_connection(Dawdler, "127.0.0.1", port))[1] for _ in range(500)]
         slowest = 0.0
@@ -149,7 +150,7 @@ def test_slow_senders_do_not_delay_other_senders(redis_url):
         answers = [await one.cut_off for one in dawdling]
         assert {answer[:12] for answer in answers} == {b"HTTP/1.1 408"}
         assert slowest < 5.0
-        assert await connection.xlen(keys.INBOX) == 100
+        assert await store.redis.xlen(keys.INBOX) == 100
 
     run(redis_url, body, request_timeout_seconds=2.5)
 
@@ -198,25 +199,25 @@ def test_new_connection_replaces_the_longest_idle_one(redis_url):
 def test_idle_connections_keep_no_sender_out(redis_url):
     """There are 1,000 idle connections."""
 
-    async def body(port: int, http: httpx.AsyncClient, connection: Any) -> None:
+    async def body(port: int, http: httpx.AsyncClient, store: Any) -> None:
         async with contextlib.AsyncExitStack() as stack:
             for _ in range(1000):
                 await connected(stack, port, b"")
             for _ in range(20):
                 assert (await http.post("/v1/webhooks/any", content=BODY)).status_code == 202
-        assert await connection.xlen(keys.INBOX) == 20
+        assert await store.redis.xlen(keys.INBOX) == 20
 
     run(redis_url, body, max_connections=100)
 
 
 def test_incomplete_bodies_keep_no_sender_out(redis_url):
-    async def body(port: int, http: httpx.AsyncClient, connection: Any) -> None:
+    async def body(port: int, http: httpx.AsyncClient, store: Any) -> None:
         async with contextlib.AsyncExitStack() as stack:
             for _ in range(1000):
                 await connected(stack, port, HEAD + BODY[:10])
             for _ in range(20):
                 assert (await http.post("/v1/webhooks/any", content=BODY)).status_code == 202
-        assert await connection.xlen(keys.INBOX) == 20
+        assert await store.redis.xlen(keys.INBOX) == 20
 
     run(redis_url, body, request_limits.RequestLimits(in_flight=2), max_connections=100)
 
@@ -239,7 +240,7 @@ def signed(name: str, body: bytes = BODY) -> dict[str, str]:
 
 
 def test_repeated_delivery_is_accepted_once_a_day(redis_url):
-    async def body(_: int, http: httpx.AsyncClient, connection: Any) -> None:
+    async def body(_: int, http: httpx.AsyncClient, store: Any) -> None:
         first = (await http.post("/v1/webhooks/signed", content=BODY, headers=signed("msg_1"))).json()
         again = await http.post("/v1/webhooks/signed", content=BODY, headers=signed("msg_1"))
         assert (again.status_code, again.json()) == (
@@ -248,9 +249,9 @@ def test_repeated_delivery_is_accepted_once_a_day(redis_url):
         )
         other = (await http.post("/v1/webhooks/signed", content=BODY, headers=signed("msg_2"))).json()
         assert other["delivery"] != first["delivery"]
-        assert await connection.xlen(keys.INBOX) == 2
-        (name, *_rest) = [key async for key in connection.scan_iter("ir:{inbox}:seen:*")]
-        assert 86_000 < await connection.ttl(name) <= 86_400
+        assert await store.redis.xlen(keys.INBOX) == 2
+        (name, *_rest) = [key async for key in store.redis.scan_iter("ir:{inbox}:seen:*")]
+        assert 86_000 < await store.redis.ttl(name) <= 86_400
 
     run(redis_url, body)
 
@@ -258,14 +259,14 @@ def test_repeated_delivery_is_accepted_once_a_day(redis_url):
 def test_unsigned_delivery_id_is_ignored(redis_url):
     """The ID of a refused delivery isn't recorded either."""
 
-    async def body(_: int, http: httpx.AsyncClient, connection: Any) -> None:
+    async def body(_: int, http: httpx.AsyncClient, store: Any) -> None:
         forged = {**signed("msg_1"), "webhook-id": "msg_9"}
         assert (await http.post("/v1/webhooks/signed", content=BODY, headers=forged)).status_code == 401
         refused = await http.post("/v1/webhooks/signed", content=b"{", headers=signed("msg_3", b"{"))
         assert refused.status_code == 422
         fixed = await http.post("/v1/webhooks/signed", content=BODY, headers=signed("msg_3"))
         assert "duplicate" not in fixed.json()
-        assert await connection.xlen(keys.INBOX) == 1
+        assert await store.redis.xlen(keys.INBOX) == 1
 
     run(redis_url, body)
 
@@ -274,11 +275,11 @@ def test_pagerduty_event_is_deduplicated_by_its_id(redis_url):
     incident = {"id": "Q1", "type": "incident", "title": "t", "status": "triggered"}
     event = {"id": "01E", "event_type": "incident.triggered", "occurred_at": "2026-03-02T09:20:30Z", "data": incident}
 
-    async def body(_: int, http: httpx.AsyncClient, connection: Any) -> None:
+    async def body(_: int, http: httpx.AsyncClient, store: Any) -> None:
         sent = {"content": json.dumps({"event": event}), "headers": {"x-webhook-subscription": "s"}}
         assert "duplicate" not in (await http.post("/v1/webhooks/pagerduty", **sent)).json()
         assert (await http.post("/v1/webhooks/pagerduty", **sent)).json()["duplicate"]
-        assert await connection.xlen(keys.INBOX) == 1
+        assert await store.redis.xlen(keys.INBOX) == 1
 
     run(redis_url, body)
 
@@ -292,11 +293,11 @@ def test_pagerduty_client_authenticates_by_routing_key(redis_url):
             sender._url = f"http://127.0.0.1:{port}/v1/webhooks/pages"
             return sender.trigger("Tank 7 leaks", "aquarium", severity="critical", dedup_key="tank/7")
 
-    async def body(port: int, _: httpx.AsyncClient, connection: Any) -> None:
+    async def body(port: int, _: httpx.AsyncClient, store: Any) -> None:
         assert await asyncio.to_thread(page, port, "R0UT1NG") == "tank/7"
         with pytest.raises(pagerduty.Error):
             await asyncio.to_thread(page, port, "another")
-        ((_, entry),) = await connection.xrange(keys.INBOX)
+        ((_, entry),) = await store.redis.xrange(keys.INBOX)
         assert b"R0UT1NG" not in entry[b"b"] + entry[b"h"]
         assert b'"routing_key":"***"' in entry[b"b"].replace(b": ", b":")
 
@@ -307,12 +308,12 @@ def test_alertmanager_api_uses_the_only_alertmanager_source(redis_url):
     alerts = json.dumps([{"labels": {"alertname": "Up"}}])
     token = {"authorization": "Bearer token"}
 
-    async def body(_: int, http: httpx.AsyncClient, connection: Any) -> None:
+    async def body(_: int, http: httpx.AsyncClient, store: Any) -> None:
         for path in ("/api/v2/alerts", "/v1/webhooks/rulers/api/v2/alerts", "/v1/webhooks/rulers"):
             assert (await http.post(path, content=alerts, headers=token)).status_code == 202
             assert (await http.post(path, content=alerts)).status_code == 401
         assert (await http.get("/-/healthy")).text == "OK"
         assert (await http.post("/v1/webhooks/any/api/v2/alerts", content=alerts)).status_code == 404
-        assert await connection.xlen(keys.INBOX) == 3
+        assert await store.redis.xlen(keys.INBOX) == 3
 
     run(redis_url, body)

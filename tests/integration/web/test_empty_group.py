@@ -4,7 +4,6 @@ import httpx
 
 from router.rules import load
 from router.sources import registry
-from router.store import inbox, quarantine
 from router.web import app, webhooks
 from tests.integration import servers, workers
 from tests.integration.web import test_large_deliveries as large
@@ -16,12 +15,12 @@ RULES = [{"name": "all", "when": {}, "group_by": ["labels.team"], "open": []}]
 def test_alert_with_empty_group_gets_a_notice(with_redis):
     decide = load.build(RULES, conftest.DESTINATIONS).decide
 
-    async def main(connection) -> None:
+    async def main(store) -> None:
         web_server = webhooks.WebhookHandler(
             {"am": registry.build("am", registry.KINDS["alertmanager"].config(auth="none"))},
             decide,
-            inbox=inbox.Inbox(connection),
-            quarantine=quarantine.Quarantine(connection),
+            inbox=store.inbox,
+            quarantine=store.quarantine,
             clock=lambda: large.NOW,
             randomness=workers.NoJitter(),
         )

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -14,7 +14,8 @@ from cloudevents.core.v1 import event as v1
 
 from router.domain import alerts, decisions, severities
 from router.sources import json, registry
-from router.store import client, codec, inbox, keys, quarantine
+from router.store import codec, keys
+from router.store.store import Store
 from router.web import app, webhooks
 from tests.integration import servers
 
@@ -28,23 +29,23 @@ SOURCES = {
 
 class Service(NamedTuple):
     http: httpx.AsyncClient
-    redis: Any
+    store: Store
 
     async def one(self) -> tuple[alerts.Alert, bytes]:
         """Return the only alert of the only delivery in the inbox, and the stored body."""
-        ((_, fields),) = await self.redis.xrange(keys.INBOX)
+        ((_, fields),) = await self.store.redis.xrange(keys.INBOX)
         (row,) = codec.unpack_delivery(fields[b"h"]).rows
         return row.alert, codec.unpack_body(fields)
 
 
 @contextlib.asynccontextmanager
 async def served(url: str) -> AsyncIterator[Service]:
-    connection = client.connect(url)
+    store = Store.connect(url)
     web_server = webhooks.WebhookHandler(
         {name: registry.build(name, config) for name, config in SOURCES.items()},
         lambda _alert, _now: decisions.Decision("k", severities.Severity.MAJOR, RESPONSE),
-        inbox=inbox.Inbox(connection),
-        quarantine=quarantine.Quarantine(connection),
+        inbox=store.inbox,
+        quarantine=store.quarantine,
         clock=lambda: NOW,
         randomness=random.Random(3),
     )
@@ -53,9 +54,9 @@ async def served(url: str) -> AsyncIterator[Service]:
             servers.serving(app.create_app(web_server, checks={})) as (port, _),
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/v1/webhooks") as http_client,
         ):
-            yield Service(http_client, connection)
+            yield Service(http_client, store)
     finally:
-        await connection.aclose()
+        await store.aclose()
 
 
 @pytest.fixture

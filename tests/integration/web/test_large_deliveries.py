@@ -8,7 +8,6 @@ import pytest
 
 from router.domain import decisions, severities
 from router.sources import registry
-from router.store import inbox, quarantine
 from router.web import app, request_limits, webhooks
 from tests.integration import servers, workers
 
@@ -36,12 +35,12 @@ def play(with_redis, story, *, one_incident=True, limits: request_limits.Request
         key = "all" if one_incident else one.fingerprint
         return decisions.Decision(key, severities.Severity.MAJOR, workers.rule())
 
-    async def main(connection) -> None:
+    async def main(store) -> None:
         web_server = webhooks.WebhookHandler(
             {"am": registry.build("am", registry.KINDS["alertmanager"].config(auth="none"))},
             decide,
-            inbox=inbox.Inbox(connection),
-            quarantine=quarantine.Quarantine(connection),
+            inbox=store.inbox,
+            quarantine=store.quarantine,
             clock=lambda: NOW,
             randomness=workers.NoJitter(),
             limits=limits,
@@ -51,7 +50,7 @@ def play(with_redis, story, *, one_incident=True, limits: request_limits.Request
             servers.serving(app.create_app(web_server, checks={})) as (port, _),
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http,
         ):
-            await story(http, workers.WorkerHarness(connection))
+            await story(http, workers.WorkerHarness(store))
 
     with_redis(main)
 

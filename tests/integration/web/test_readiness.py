@@ -11,7 +11,8 @@ from starlette import applications
 
 from router.bootstrap import factories
 from router.rules import reload
-from router.store import client, embedded, health
+from router.store import embedded
+from router.store.store import Store
 from router.web import health as web_health
 
 
@@ -24,11 +25,11 @@ class Scene:
 
     def __init__(self, server, folder):
         self.server = server
-        self.connection = client.connect(server.url)
+        self.store = Store.connect(server.url)
         rules = reload.Rules(folder, {}, changed=lambda _: None)
-        self.checks = factories.checks(self.connection, rules)
+        self.checks = factories.checks(self.store, rules)
         self._web = probes(self.checks)
-        self._worker = probes(factories.checks(self.connection))
+        self._worker = probes(factories.checks(self.store))
 
     async def web(self):
         return await self._asked(self._web)
@@ -60,7 +61,7 @@ def with_scene(tmp_path):
 
         async def main():
             scene = Scene(server, tmp_path / "rules")
-            async with contextlib.aclosing(scene.connection):
+            async with contextlib.aclosing(scene.store):
                 await body(scene)
 
         try:
@@ -87,7 +88,7 @@ def test_webhook_server_stays_ready_without_redis(with_scene):
         await scene.start()
         status, said = await scene.web()
         assert (status, said["status"]) == (200, "degraded"), "no worker runs"
-        await health.Health(scene.connection).record_heartbeat("w1", factories.clock())
+        await scene.store.health.record_heartbeat("w1", factories.clock())
         assert (await scene.web())[1]["status"] == "ready"
         assert (await scene.worker())[0] == 200
         await scene.stop()
@@ -116,7 +117,7 @@ def test_webhook_server_stays_ready_without_earlier_probe(with_scene):
 def test_worker_without_heartbeat_is_not_ready(with_scene):
     async def body(scene):
         await scene.start()
-        await health.Health(scene.connection).record_heartbeat("w1", factories.clock() - 16_000_000)
+        await scene.store.health.record_heartbeat("w1", factories.clock() - 16_000_000)
         assert (await scene.worker())[0] == 503
         assert (await scene.web())[0] == 200
 

@@ -7,7 +7,7 @@ import pytest
 from router import configuration
 from router.bootstrap import self_reports
 from router.domain import severities
-from router.store import inbox, incidents, publishing_state, quarantine, unreadable_deliveries
+from router.store import incidents
 from router.worker import self_alerts, self_monitor
 from tests.integration import workers
 from tests.integration.worker.test_self_report import MINUTE, NOW, PLACES
@@ -18,32 +18,28 @@ KEY = 'incident-router{source="prod"}'
 class Scene:
     """A worker's reports on a real server."""
 
-    def __init__(self, connection, *destinations: str, **wanted) -> None:
-        self.stage = workers.WorkerHarness(connection)
-        self.store = incidents.Incidents(connection)
-        self.quarantine = quarantine.Quarantine(connection)
+    def __init__(self, store, *destinations: str, **wanted) -> None:
+        self.stage = workers.WorkerHarness(store)
+        self.store = store
         self.own = self_monitor.SelfMonitor(
             self_monitor.Wanted(of_unreadable=destinations, unreadable=self_alerts.Unreadable(**wanted)),
             PLACES,
             self.stage.performer.breakers,
             store=self.store,
-            inbox=inbox.Inbox(connection),
-            publishing=publishing_state.PublishingControls(connection),
             storms=self.stage.storms,
             randomness=random.Random(2),
-            ledger=unreadable_deliveries.UnreadableCounts(connection),
         )
 
     async def keep(self, at: int, problem: str = "version: missing", source: str = "prod") -> None:
-        await self.quarantine.add(source, b"body", {}, problem, at)
+        await self.store.quarantine.add(source, b"body", {}, problem, at)
 
     async def turn(self, now: int) -> incidents.incidents.Incident:
         await self.own.turn(now)
         await self.stage.fold()
-        return (await self.store.read([KEY]))[KEY].incident
+        return (await self.store.incidents.read([KEY]))[KEY].incident
 
     async def text(self) -> str:
-        held = (await self.store.read([KEY]))[KEY].incident
+        held = (await self.store.incidents.read([KEY]))[KEY].incident
         (target,) = held.response.targets
         return target.fields.get("summary") or target.fields["body"]
 
@@ -51,8 +47,8 @@ class Scene:
 def test_unreadable_deliveries_open_one_incident(with_redis):
     """The incident names the source, the number of deliveries, and the first problem."""
 
-    async def play(connection):
-        scene = Scene(connection, "on-call", severity=severities.Severity.CRITICAL)
+    async def play(store):
+        scene = Scene(store, "on-call", severity=severities.Severity.CRITICAL)
         await scene.keep(NOW)
         await scene.keep(NOW + 1, "another problem")
         opened = await scene.turn(NOW + 2)
@@ -72,8 +68,8 @@ def test_unreadable_deliveries_open_one_incident(with_redis):
 def test_incident_ends_without_further_unreadable_deliveries(with_redis):
     """The next unreadable delivery opens a new incident."""
 
-    async def play(connection):
-        scene = Scene(connection, "on-call", resolve_after=30 * MINUTE)
+    async def play(store):
+        scene = Scene(store, "on-call", resolve_after=30 * MINUTE)
         await scene.keep(NOW)
         assert (await scene.turn(NOW + 29 * MINUTE)).status == "open"
         assert (await scene.turn(NOW + 30 * MINUTE)).status == "closed"
@@ -88,23 +84,23 @@ def test_incident_ends_without_further_unreadable_deliveries(with_redis):
 def test_each_source_has_its_own_incident(with_redis):
     """The configured delay applies."""
 
-    async def play(connection):
-        scene = Scene(connection, "on-call", after=5 * MINUTE)
+    async def play(store):
+        scene = Scene(store, "on-call", after=5 * MINUTE)
         await scene.keep(NOW)
         await scene.keep(NOW, source="other")
         assert (await scene.turn(NOW + 4 * MINUTE)).status == "closed"
         assert (await scene.turn(NOW + 5 * MINUTE)).status == "open"
         other = 'incident-router{source="other"}'
-        assert (await scene.store.read([other]))[other].incident.status == "open"
+        assert (await scene.store.incidents.read([other]))[other].incident.status == "open"
 
     with_redis(play)
 
 
 @pytest.mark.parametrize("destinations", [(), ("on-call",)])
 def test_refused_deliveries_are_reported_if_configured(with_redis, destinations):
-    async def play(connection):
-        scene = Scene(connection, *destinations)
-        await scene.quarantine.count_refused("prod", "the body is longer than the limit of 16777216 bytes", NOW)
+    async def play(store):
+        scene = Scene(store, *destinations)
+        await scene.store.quarantine.count_refused("prod", "the body is longer than the limit of 16777216 bytes", NOW)
         assert (await scene.turn(NOW)).status == ("open" if destinations else "closed")
 
     with_redis(play)

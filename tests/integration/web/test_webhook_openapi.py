@@ -17,7 +17,7 @@ from schemathesis.specs.openapi import checks as openapi_checks
 
 from router.domain import decisions, severities
 from router.sources import registry, signatures
-from router.store import client, delivery_dedup, inbox, quarantine, vendor_ids
+from router.store.store import Store
 from router.web import app, health, openapi, serve, vendor_webhooks, webhooks
 
 NOW = 1_772_450_000_000_000
@@ -33,15 +33,15 @@ def served(url: str) -> Iterator[str]:
     found: dict[str, Any] = {}
 
     async def main() -> None:
-        connection = client.connect(url)
+        store = Store.connect(url)
         web_server = webhooks.WebhookHandler(
             endpoints,
             lambda alert, _: decisions.Decision(f"k/{alert.fingerprint}", severities.Severity.MAJOR, RESPONSE),
-            inbox=inbox.Inbox(connection),
-            quarantine=quarantine.Quarantine(connection),
+            inbox=store.inbox,
+            quarantine=store.quarantine,
             clock=lambda: NOW,
             randomness=random.Random(3),
-            seen=delivery_dedup.DeliveryIds(connection),
+            seen=store.delivery_ids,
         )
 
         async def fine() -> health.State:
@@ -56,13 +56,12 @@ def served(url: str) -> Iterator[str]:
         with contextlib.suppress(asyncio.CancelledError):
             signed = signatures.Signature(signatures.Config.model_validate(SIGNED))
             receivers = {"told": vendor_webhooks.Receiver("told", (signed,), ("told",))}
-            ids = vendor_ids.VendorIds(connection, ["told"])
             vendors = vendor_webhooks.VendorWebhooks(
-                receivers, ids.recheck, delivery_dedup.DeliveryIds(connection), lambda: NOW
+                receivers, store.vendor_ids.recheck, store.delivery_ids, lambda: NOW
             )
             made = app.create_app(web_server, checks={"all": fine}, vendors=vendors)
             await serve.serve(made, "127.0.0.1", 0, started)
-        await connection.aclose()
+        await store.aclose()
 
     thread = threading.Thread(target=lambda: asyncio.run(main()))
     thread.start()

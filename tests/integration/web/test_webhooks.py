@@ -16,7 +16,8 @@ import uvloop
 
 from router.domain import decisions, severities
 from router.sources import registry
-from router.store import client, codec, embedded, health, inbox, keys, quarantine
+from router.store import codec, embedded, keys
+from router.store.store import Store
 from router.telemetry import registries
 from router.web import app, request_limits, serve, webhooks
 from router.web import health as web_health
@@ -31,28 +32,28 @@ TOKEN = {"authorization": "Bearer token"}
 class Service(NamedTuple):
     port: int
     http: httpx.AsyncClient
-    redis: Any
+    store: Store
     serving: "asyncio.Task[None]"
 
     async def entries(self) -> list[tuple[bytes, bytes]]:
         """Return the packed deliveries and their bodies, oldest first."""
-        return [(fields[b"h"], codec.unpack_body(fields)) for _, fields in await self.redis.xrange(keys.INBOX)]
+        return [(fields[b"h"], codec.unpack_body(fields)) for _, fields in await self.store.redis.xrange(keys.INBOX)]
 
 
-def application(connection: Any) -> app.App:
+def application(store: Any) -> app.App:
     settings = {"prod": ("alertmanager", {"bearer": ["token"]}), "any": ("json", {"bearer": ["token"]})}
     web_server = webhooks.WebhookHandler(
         {name: registry.build(name, registry.KINDS[kind].config(**own)) for name, (kind, own) in settings.items()},
         lambda alert, _: decisions.Decision(f"k/{alert.labels.get('region', '')}", severities.Severity.MAJOR, RESPONSE),
-        inbox=inbox.Inbox(connection),
-        quarantine=quarantine.Quarantine(connection),
+        inbox=store.inbox,
+        quarantine=store.quarantine,
         clock=lambda: NOW,
         randomness=random.Random(3),
         limits=request_limits.RequestLimits(LIMIT),
     )
 
     async def redis() -> web_health.State:
-        await health.Health(connection).ping()
+        await store.health.ping()
         return web_health.State(True, "answers")
 
     return app.create_app(web_server, checks={"redis": redis})
@@ -60,15 +61,15 @@ def application(connection: Any) -> app.App:
 
 @contextlib.asynccontextmanager
 async def served(url: str) -> AsyncIterator[Service]:
-    connection = client.connect(url)
+    store = Store.connect(url)
     try:
         async with (
-            servers.serving(application(connection)) as (port, server),
+            servers.serving(application(store)) as (port, server),
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=TOKEN) as http,
         ):
-            yield Service(port, http, connection, server)
+            yield Service(port, http, store, server)
     finally:
-        await connection.aclose()
+        await store.aclose()
     assert server.cancelled()
 
 
@@ -137,7 +138,7 @@ def test_unparsable_body_is_quarantined_without_secret(with_service):
         answer = await service.http.post("/v1/webhooks/any", content=b'{"status":')
         assert answer.status_code == 422
         assert answer.headers["content-type"] == "application/problem+json"
-        (kept,) = await quarantine.Quarantine(service.redis).read()
+        (kept,) = await service.store.quarantine.read()
         assert (kept.id, kept.source, kept.body) == (answer.json()["quarantined"], "any", b'{"status":')
         assert "authorization" not in kept.headers
         assert kept.kept_at == NOW
@@ -205,7 +206,7 @@ def test_aborted_request_leaves_nothing_behind(with_service):
         await raw(service.port, head + b'{"status":"ok"', eof=True)
         assert (await service.http.get("/healthz")).status_code == 200
         assert await service.entries() == []
-        assert await quarantine.Quarantine(service.redis).read() == []
+        assert await service.store.quarantine.read() == []
 
     with_service(body)
 
@@ -258,7 +259,7 @@ def test_redis_outage_turns_202_into_503(tmp_path):
 def test_address_in_use_is_a_clear_error(with_service):
     async def body(service: Service) -> None:
         with pytest.raises(OSError, match="in use"):
-            await serve.serve(application(service.redis), "127.0.0.1", service.port)
+            await serve.serve(application(service.store), "127.0.0.1", service.port)
 
     with_service(body)
 

@@ -7,6 +7,7 @@ import pytest
 from router.destinations import registry
 from router.domain import incidents, publications
 from router.outbound import errors
+from router.store.incidents import Change
 from router.worker import circuit_breaker
 from tests.end_to_end import harness
 from tests.integration import vendors, workers
@@ -148,7 +149,7 @@ def test_redriven_open_keeps_its_idempotency_key(play, kind):
 
         def pardon(held):
             after = incidents.with_interventions(held.incident, redriven_at={known.name: now})
-            return vendors.workers.incidents.Change(after, held.version, wake=True)
+            return Change(after, held.version, wake=True)
 
         await scene.on.incidents.update("down", pardon)
         await scene.eventually(lambda: scene.states() == ["open"])

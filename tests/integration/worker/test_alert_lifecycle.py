@@ -3,7 +3,6 @@
 import pytest
 
 from router.domain import decisions, severities
-from router.store import inbox
 from router.telemetry import metrics
 from tests.integration import vendor, workers
 
@@ -29,7 +28,7 @@ def test_folded_delivery_leaves_the_inbox(with_redis):
     async def play(on):
         await on.deliver(workers.firing())
         await on.turn()
-        assert await inbox.depth(on.connection) == (0, 0)
+        assert await on.store.inbox.depth() == (0, 0)
 
     workers.run(with_redis, play, vendor.on_call(vendor.Vendor()))
 

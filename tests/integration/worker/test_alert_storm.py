@@ -2,7 +2,7 @@
 
 from router.domain import decisions, reviews, severities
 from router.domain.incidents import with_interventions
-from router.store import incidents, keys, publishing_state, storm_queue
+from router.store import incidents, keys, storm_queue
 from router.worker import self_alerts
 from tests.integration import alert_storms, vendor, workers
 
@@ -100,7 +100,7 @@ def test_quiet_incident_leaves_queue_until_it_fires(with_redis):
         await scene.on.turn()
         storm = await scene.on.storms.turn()
         assert storm.waiting == 2
-        await scene.connection.delete(keys.ADMITTED)
+        await scene.store.redis.delete(keys.ADMITTED)
         assert [one.incident for one in (await scene.on.storms.turn()).next] == ["c", "d"]
 
     alert_storms.run(with_redis, play)
@@ -161,7 +161,7 @@ def test_admitted_episode_is_never_queued_again(with_redis):
         scene.pager.before += [vendor.temporary(0.3)]
         await scene.fires("a")
         assert scene.opened() == []
-        await scene.connection.delete(keys.ADMITTED)
+        await scene.store.redis.delete(keys.ADMITTED)
         await scene.fires("b", "c", "d")
         await scene.on.until(lambda: "a" in scene.opened())
         assert scene.opened() == ["a", "b", "c"]
@@ -175,8 +175,7 @@ def test_worker_killed_after_counting_counts_once(with_redis):
         await scene.on.deliver(workers.firing("a"), key="a")
         await scene.on.fold()
         held = (await scene.on.incidents.read(["a"]))["a"].incident
-        count = storm_queue.StormQueue(scene.connection, alert_storms.TWO)
-        assert await count.admit(storm_queue.Episode(held.episode, "a"), MAJOR, 1)
+        assert await scene.store.storm_queue.admit(storm_queue.Episode(held.episode, "a"), MAJOR, 1, alert_storms.TWO)
         await scene.on.turn()
         await scene.fires("b", "c")
         assert scene.opened() == ["a", "b"]
@@ -186,7 +185,7 @@ def test_worker_killed_after_counting_counts_once(with_redis):
 
 def test_two_workers_let_no_more_in_than_one(with_redis):
     async def play(scene):
-        other = workers.WorkerHarness(scene.connection, *scene.places, consumer="w2", most=alert_storms.TWO)
+        other = workers.WorkerHarness(scene.store, *scene.places, consumer="w2", most=alert_storms.TWO)
         for number in range(6):
             await scene.on.deliver(workers.firing(f"k{number}"), key=f"k{number}")
         await scene.on.fold()
@@ -205,7 +204,7 @@ def test_queued_incidents_open_without_a_limit(with_redis):
 
     async def play(scene):
         await scene.fires("a", "b", "c")
-        unlimited = workers.WorkerHarness(scene.connection, *scene.places, consumer="w2")
+        unlimited = workers.WorkerHarness(scene.store, *scene.places, consumer="w2")
         assert (await unlimited.storms.turn()).waiting == 0
         await scene.on.publications.wake_all()
         await unlimited.turn()
@@ -219,7 +218,7 @@ def test_incident_that_needs_review_leaves_queue(with_redis):
 
     async def play(scene):
         await scene.fires("a", "b", "c", response=automatic)
-        await publishing_state.PublishingControls(scene.connection).trip(1, "too many")
+        await scene.store.publishing_controls.trip(1, "too many")
         await scene.room()
         assert (await scene.on.storms.turn()).waiting == 0
         (one,) = await scene.on.publications.look("c")
@@ -231,9 +230,10 @@ def test_incident_that_needs_review_leaves_queue(with_redis):
 
 def test_deleted_incident_does_not_block_the_queue(with_redis):
     async def play(scene):
-        count = storm_queue.StormQueue(scene.connection, alert_storms.TWO)
         await scene.fires("a", "b", "c")
-        assert not await count.admit(storm_queue.Episode("f" * 32, "gone"), MAJOR, 1)
+        assert not await scene.store.storm_queue.admit(
+            storm_queue.Episode("f" * 32, "gone"), MAJOR, 1, alert_storms.TWO
+        )
         assert (await scene.on.storms.turn()).waiting == 2
         await scene.room()
         assert (await scene.on.storms.turn()).waiting == 0

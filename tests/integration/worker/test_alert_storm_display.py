@@ -5,7 +5,6 @@ import pytest
 from router.cli import incidents as shown
 from router.services import models
 from router.store import publishing_state
-from router.store import storm_queue as storm_store
 from router.worker import storm_control
 from tests.integration import consoles
 
@@ -18,8 +17,8 @@ def play(play):
 
     def run(body):
         async def limited(at):
-            limit = storm_store.StormQueue(at.connection, publishing_state.Limit(1, 3_600_000_000))
-            at.on.reconciler._storms = storm_control.StormControl(limit, at.on.incidents, at.on.publications)
+            limit = publishing_state.Limit(1, 3_600_000_000)
+            at.on.reconciler._storms = storm_control.StormControl(at.on.store, limit)
             await at.deliver(consoles.firing("a"), consoles.firing("b"))
             await body(at)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from router import configuration
-from router.store import keys, publishing_state
+from router.store import keys
 from router.worker import self_alerts, self_monitor, storm_control
 from tests.integration import alert_storms, workers
 
@@ -17,9 +17,7 @@ class Parent:
         self.at = {place.name: place for place in scene.places}
         self.own = self_monitor.SelfMonitor(
             self_monitor.Wanted((), destinations), self.at, scene.on.performer.breakers,
-            store=scene.on.incidents, inbox=scene.on.inbox,
-            publishing=publishing_state.PublishingControls(scene.connection),
-            storms=scene.on.storms, randomness=workers.NoJitter(),
+            store=scene.on.store, storms=scene.on.storms, randomness=workers.NoJitter(),
         )  # fmt: skip
 
     async def turn(self) -> None:
@@ -52,7 +50,7 @@ def test_storm_incident_opens_and_ends_with_storm(with_redis):
         await parent.turn()
         assert "open" in parent.texts()[0]
         assert "The queue is empty" in parent.texts()[0]
-        await scene.connection.hset(keys.STORM, "last", await scene.on.redis_now() - workers.HOUR)
+        await scene.store.redis.hset(keys.STORM, "last", await scene.on.redis_now() - workers.HOUR)
         await parent.turn()
         assert [text.partition(" ")[0] for text in parent.texts()] == ["resolved"]
         assert scene.opened() == ["a", "b", "incident-router:"]
@@ -70,7 +68,7 @@ def test_second_storm_opens_a_new_incident(with_redis):
             await parent.own.turn(scene.on.redis_time() + workers.HOUR)
             await scene.on.turn()
             await scene.fires(name, resolved=True)
-            await scene.connection.hset(keys.STORM, "last", await scene.on.redis_now() - workers.HOUR)
+            await scene.store.redis.hset(keys.STORM, "last", await scene.on.redis_now() - workers.HOUR)
             await parent.own.turn(scene.on.redis_time() + workers.HOUR)
             await scene.on.turn()
         assert [text.partition(" ")[0] for text in parent.texts()] == ["resolved", "resolved"]
@@ -97,7 +95,7 @@ def test_queue_is_checked_every_second(with_redis):
     async def play(scene):
         parent = Parent(scene)
         await scene.fires("a", "b", "c")
-        await scene.connection.delete(keys.ADMITTED)
+        await scene.store.redis.delete(keys.ADMITTED)
         await parent.own.let_in()
         await scene.on.turn()
         assert scene.opened() == ["a", "b", "c"]
@@ -110,7 +108,7 @@ def test_storm_incident_ends_when_disabled(with_redis):
         parent = Parent(scene, "on-call")
         await scene.fires("a", "b", "c")
         await parent.turn()
-        scene.on.storms = storm_control.StormControl(None, scene.on.incidents, scene.on.publications)
+        scene.on.storms = storm_control.StormControl(scene.on.store, None)
         await Parent(scene).turn()
         assert parent.texts()[0].startswith("resolved")
 

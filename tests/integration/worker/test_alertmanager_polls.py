@@ -9,7 +9,7 @@ import pytest
 from router.domain import fold
 from router.domain import silences as silence
 from router.sources import alertmanager, base, polled
-from router.store import archive, codec, inbox, keys, silences
+from router.store import archive, codec, keys
 from router.telemetry import metrics
 from router.worker import alertmanager_sync
 from tests.end_to_end import harness
@@ -103,7 +103,7 @@ def test_silenced_alert_resolved_in_poll_opens_nothing(playing):
         now = await scene.on.redis_now()
         until = now + workers.HOUR
         quiet = silence.Silence("s1", (silence.matcher('source="am"'),), now - 1, until, "ann", "works")
-        await silences.Silences(scene.on.connection).save(quiet)
+        await scene.on.store.silences.save(quiet)
         await scene.on.mutes.refresh()
         await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))
         assert list((await scene.on.incident()).muted) == ["am/f1"]
@@ -135,7 +135,7 @@ def test_poll_leaves_recent_webhooks_alone(playing):
         before = await scene.told()
         await scene.poll(4)
         assert await scene.told() == before
-        assert await inbox.depth(scene.on.connection) == (0, 0)
+        assert await scene.on.store.inbox.depth() == (0, 0)
 
     playing(play)
 
@@ -199,7 +199,7 @@ def test_another_process_continues_polling_after_a_crash(playing):
         scene.polls = scene.worker()
         await scene.poll()
         assert (await scene.on.incident()).firing == ["am/f1"]
-        assert 0 < await scene.on.connection.pttl(keys.turn("am")) <= 60_000
+        assert 0 < await scene.on.store.redis.pttl(keys.turn("am")) <= 60_000
 
     playing(play)
 
@@ -231,9 +231,9 @@ def test_poll_sends_its_token(playing):
 
 
 def test_polled_delivery_is_archived_as_polled(with_redis):
-    async def body(connection):
-        on = workers.WorkerHarness(connection)
-        on.reader = inbox.InboxReader(connection, "w1", archives=True)
+    async def body(store):
+        on = workers.WorkerHarness(store)
+        on.reader = store.make_inbox_reader("w1", archives=True)
         on.triage._reader = on.reader
         there = alertmanagers.Alertmanager(alertmanagers.START - workers.HOUR)
         async with there.serving() as url:
@@ -241,8 +241,8 @@ def test_polled_delivery_is_archived_as_polled(with_redis):
             there.has("f1", alertmanagers.BEGAN)
             await scene.poll(3)
             await scene.http.aclose()
-        kept = await archive.Archive(connection, retention=workers.HOUR, max_bytes=2**20).newest(9)
-        (bodies,) = [codec.unpack_body(entry[1]) for entry in await connection.xrange(keys.ARCHIVE)]
+        kept = await archive.Archive(store.connection, retention=workers.HOUR, max_bytes=2**20).newest(9)
+        (bodies,) = [codec.unpack_body(entry[1]) for entry in await store.redis.xrange(keys.ARCHIVE)]
         assert len(kept) == 1
         written = msgspec.json.decode(bodies)
         assert (written["version"], written["notification_reason"]) == ("4", "poll")

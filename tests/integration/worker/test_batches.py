@@ -19,8 +19,8 @@ async def delivered(on: workers.WorkerHarness, count: int) -> None:
 
 async def left(on: workers.WorkerHarness) -> tuple[int, int]:
     """Return the number of entries in the inbox, and the number of entries that have been read."""
-    pending = await on.connection.xpending(keys.INBOX, keys.GROUP)
-    return await on.connection.xlen(keys.INBOX), pending["pending"]
+    pending = await on.store.redis.xpending(keys.INBOX, keys.GROUP)
+    return await on.store.redis.xlen(keys.INBOX), pending["pending"]
 
 
 def test_waiting_deliveries_are_folded_once(with_redis):
@@ -87,7 +87,7 @@ def test_failed_batch_stays_pending(with_redis):
         assert len((await on.incident()).firing) == 2
         assert await left(on) == (0, 0)
 
-    async def body(connection):
-        await play(workers.WorkerHarness(connection, store=Failing(connection)))
+    async def body(store):
+        await play(workers.WorkerHarness(store, incidents=Failing(store.connection)))
 
     with_redis(body)

@@ -6,7 +6,6 @@ import pytest
 
 from router.destinations import components as statuses
 from router.domain import decisions
-from router.store import components
 from tests.end_to_end import harness
 from tests.integration import vendor, workers
 
@@ -16,28 +15,31 @@ def on_page(**said: str) -> decisions.Response:
 
 
 def test_component_status_is_shared_until_withdrawn(with_redis):
-    async def body(connection):
-        at = components.Components(connection)
-        assert await at.set_statuses("page", "e1", {"Checkout API": "major_outage", "Search": "partial_outage"}) == []
-        assert await at.set_statuses("other page", "e9", {"Checkout API": "degraded_performance"}) == []
-        heard = await at.set_statuses("page", "e2", {"Checkout API": "degraded_performance"})
+    async def body(store):
+        assert (
+            await store.components.set_statuses(
+                "page", "e1", {"Checkout API": "major_outage", "Search": "partial_outage"}
+            )
+            == []
+        )
+        assert await store.components.set_statuses("other page", "e9", {"Checkout API": "degraded_performance"}) == []
+        heard = await store.components.set_statuses("page", "e2", {"Checkout API": "degraded_performance"})
         assert sorted(heard) == [("Checkout API", "major_outage"), ("Search", "partial_outage")]
-        assert await at.set_statuses("page", "e1", {"Search": "operational"}) == [
+        assert await store.components.set_statuses("page", "e1", {"Search": "operational"}) == [
             ("Checkout API", "degraded_performance")
         ]
-        assert await at.set_statuses("page", "e1", {}) == [("Checkout API", "degraded_performance")]
-        assert await at.set_statuses("page", "e2", {}) == []
-        assert not await connection.exists("ir:{pages}:components:page")
+        assert await store.components.set_statuses("page", "e1", {}) == [("Checkout API", "degraded_performance")]
+        assert await store.components.set_statuses("page", "e2", {}) == []
+        assert not await store.redis.exists("ir:{pages}:components:page")
 
     with_redis(body)
 
 
 def test_last_of_two_resolutions_restores_component(with_redis):
-    async def body(connection):
-        at = components.Components(connection)
+    async def body(store):
         for episode in ("e1", "e2"):
-            await at.set_statuses("page", episode, {"API": "major_outage"})
-        heard = await asyncio.gather(*(at.set_statuses("page", episode, {}) for episode in ("e1", "e2")))
+            await store.components.set_statuses("page", episode, {"API": "major_outage"})
+        heard = await asyncio.gather(*(store.components.set_statuses("page", episode, {}) for episode in ("e1", "e2")))
         assert sorted(map(len, heard)) == [0, 1]
 
     with_redis(body)

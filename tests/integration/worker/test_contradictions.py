@@ -1,7 +1,7 @@
 """If a source contradicts itself, an automatic post needs a review."""
 
 from router.domain import decisions
-from router.store import publishing_state, review_outcomes
+from router.store import publishing_state
 from router.telemetry import metrics
 from tests.integration import public_pages, vendor, workers
 
@@ -23,13 +23,13 @@ def test_automatic_post_on_contradiction_needs_review(with_redis):
         await on.deliver(workers.firing(), workers.resolved(), workers.firing("f2"), response=AUTOMATIC)
         await on.turn()
         assert (page.kinds, pager.kinds) == ([], ["open"])
-        state = await publishing_state.PublishingControls(on.connection).read()
+        state = await on.store.publishing_controls.read()
         why = 'source am reports the same alert as both firing and resolved: "f1 is down" (f1)'
         assert (state.tripped, {page: stop.why for page, stop in state.tripped_pages.items()}) == (None, {"page": why})
         told = [event.text for event in await on.incidents.timeline("down") if event.what == "review"]
         assert len(told) == 1
         assert why in told[0]
-        assert (await review_outcomes.ReviewOutcomes(on.connection).read()) == {}
+        assert (await on.store.review_outcomes.read()) == {}
 
     public_pages.run(with_redis, play)
     assert counted() == before + 1
@@ -39,7 +39,7 @@ def test_post_goes_out_after_guard_reset(with_redis):
     async def play(on, page, _):
         await on.deliver(workers.firing(), workers.resolved(), workers.firing("f2"), response=AUTOMATIC)
         await on.turn()
-        assert await publishing_state.PublishingControls(on.connection).reset()
+        assert await on.store.publishing_controls.reset()
         await on.publications.wake_all()
         await on.turn()
         assert page.states() == ["open"]
@@ -53,18 +53,18 @@ def test_later_resolution_is_no_contradiction(with_redis):
         await on.deliver(workers.resolved(), response=AUTOMATIC)
         await on.turn()
         assert page.states() == ["open"]
-        assert await publishing_state.PublishingControls(on.connection).read() == publishing_state.ACTIVE
+        assert await on.store.publishing_controls.read() == publishing_state.ACTIVE
 
     public_pages.run(with_redis, play)
 
 
 def test_tripped_guard_keeps_its_reason(with_redis):
     async def play(on, page, _):
-        await publishing_state.PublishingControls(on.connection).trip(1, "too many")
+        await on.store.publishing_controls.trip(1, "too many")
         await on.deliver(workers.firing(), workers.resolved(), response=AUTOMATIC)
         await on.turn()
         assert page.kinds == []
-        assert (await publishing_state.PublishingControls(on.connection).read()).tripped.why == "too many"
+        assert (await on.store.publishing_controls.read()).tripped.why == "too many"
 
     public_pages.run(with_redis, play)
 
@@ -79,7 +79,7 @@ def test_contradiction_without_page_stops_no_page(with_redis):
         await on.deliver(workers.firing("f2"), key="shown", response=AUTOMATIC)
         await on.turn()
         assert page.states() == ["open"]
-        assert await publishing_state.PublishingControls(on.connection).read() == publishing_state.ACTIVE
+        assert await on.store.publishing_controls.read() == publishing_state.ACTIVE
 
     public_pages.run(with_redis, play)
 
@@ -92,7 +92,7 @@ def test_contradiction_stops_only_its_pages(with_redis):
         await on.deliver(workers.firing("f3"), key="elsewhere", response=OTHER)
         await on.turn()
         assert (reached.kinds, other.states()) == ([], ["open"])
-        assert list((await publishing_state.PublishingControls(on.connection).read()).tripped_pages) == ["page"]
+        assert list((await on.store.publishing_controls.read()).tripped_pages) == ["page"]
 
     places = [vendor.place("page", reached, public=True), vendor.place("other", other, public=True)]
     workers.run(with_redis, play, *places, vendor.on_call(vendor.Vendor()))
@@ -107,19 +107,18 @@ def test_contradiction_stops_pages_of_current_incident(with_redis):
         await on.deliver(workers.firing(), workers.resolved(), key="moved", response=INTERNAL)
         await on.turn()
         assert page.kinds == []
-        assert list((await publishing_state.PublishingControls(on.connection).read()).tripped_pages) == ["page"]
+        assert list((await on.store.publishing_controls.read()).tripped_pages) == ["page"]
 
     public_pages.run(with_redis, play)
 
 
 def test_planned_post_is_stopped_by_contradiction(with_redis):
-    async def body(connection):
-        publishing = publishing_state.PublishingControls(connection)
+    async def body(store):
         limit = publishing_state.Limit(9, workers.HOUR)
-        await publishing.trip_page("page", 1, "why")
-        assert not await publishing.count_auto_post("page/e1", [], limit, limit)
-        assert await publishing.count_auto_post("other/e1", [], limit, limit)
-        assert await publishing.reset()
-        assert await publishing.count_auto_post("page/e1", [], limit, limit)
+        await store.publishing_controls.trip_page("page", 1, "why")
+        assert not await store.publishing_controls.count_auto_post("page/e1", [], limit, limit)
+        assert await store.publishing_controls.count_auto_post("other/e1", [], limit, limit)
+        assert await store.publishing_controls.reset()
+        assert await store.publishing_controls.count_auto_post("page/e1", [], limit, limit)
 
     with_redis(body)

@@ -25,11 +25,11 @@ class Operator(drafts.DraftHarness):
 
     def __init__(self, desk):
         self.__dict__ = desk.__dict__
-        self.corrections = corrections.Corrections(desk.on.publications, desk.on.incidents, desk.on.redis_time)
+        self.corrections = corrections.Corrections(desk.on.store, desk.on.redis_time)
 
     async def retracts(self):
         retracting = retractions.Retractions(
-            self.on.publications, self.on.incidents, self.on.pages, self.on.reconciler._places, self.on.redis_time
+            self.on.store, self.on.pages, self.on.reconciler._places, self.on.redis_time
         )
         await retracting.retract("down", "page", retractions.RetractionRequest("ada", "a false alarm"))
         await self.on.turn()
@@ -172,11 +172,11 @@ def test_corrected_update_status_resolves_nothing(with_redis, simulator):
 
 def test_frozen_pages_delay_corrections(with_redis, simulator):
     async def play(desk):
-        await desk.on.pages._publishing.freeze("ada", desk.on.redis_time(), "")
+        await desk.on.store.publishing_controls.freeze("ada", desk.on.redis_time(), "")
         await desk.corrects("Payments may fail.")
         await desk.on.turn()
         assert patches(simulator) == []
-        await desk.on.pages._publishing.unfreeze()
+        await desk.on.store.publishing_controls.unfreeze()
         await desk.on.publications.wake_all()
         await desk.done()
         assert len(patches(simulator)) == 1
@@ -188,7 +188,7 @@ def test_correction_lost_to_a_retraction_is_reported(with_redis, simulator):
     """The correction waits for the end of a freeze. The freeze doesn't delay the retraction that removes its post."""
 
     async def play(desk):
-        await desk.on.pages._publishing.freeze("ada", desk.on.redis_time(), "")
+        await desk.on.store.publishing_controls.freeze("ada", desk.on.redis_time(), "")
         await desk.corrects("Payments may fail.")
         await desk.on.turn()
         await desk.retracts()
@@ -196,7 +196,7 @@ def test_correction_lost_to_a_retraction_is_reported(with_redis, simulator):
         assert ("correction", "The correction by ada at page was not made: retracted by ada.") in told
         incident, publication = await desk.on.incident(), await desk.publication()
         assert domain_corrections.pending(incident.interventions.corrections, publication) is None
-        await desk.on.pages._publishing.unfreeze()
+        await desk.on.store.publishing_controls.unfreeze()
         await desk.on.publications.wake_all()
         await desk.on.turn()
         assert [sent for sent in patches(simulator) if "Payments may fail." in str(sent)] == []
@@ -209,13 +209,13 @@ def test_frozen_correction_of_a_resolved_post_stays_pending(with_redis, simulato
     async def play(desk):
         await desk.on.deliver(workers.resolved(), response=RESPONSE)
         await desk.on.until(lambda: desk.post.resolved_at)
-        await desk.on.pages._publishing.freeze("ada", desk.on.redis_time(), "all hands")
+        await desk.on.store.publishing_controls.freeze("ada", desk.on.redis_time(), "all hands")
         await desk.corrects("Resolved at noon.")
         await desk.on.turn()
         (held_back,) = [text for what, text in await desk.told() if what == "freeze"]
         assert held_back.startswith("At page: public posts are frozen: all hands")
         incident, publication = await desk.on.incident(), await desk.publication()
         assert presenters.problems(incident, [publication], is_awaited=False) == ["frozen"]
-        assert await desk.on.connection.pttl(keys.publications("down")) == -1, "it does not expire meanwhile"
+        assert await desk.on.store.redis.pttl(keys.publications("down")) == -1, "it does not expire meanwhile"
 
     playing(with_redis, simulator, play)

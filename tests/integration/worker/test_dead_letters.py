@@ -5,7 +5,7 @@ import pytest
 from router import configuration
 from router.bootstrap import dead_letters
 from router.domain import deliveries
-from router.store import codec, compression, dead_deliveries, inbox, keys
+from router.store import codec, compression, keys
 from tests.integration import vendor, workers
 
 
@@ -17,7 +17,7 @@ def configured(tmp_path):
 
 
 def letters(configured, on) -> dead_letters.DeadLetters:
-    return dead_letters.DeadLetters(configured, on.connection)
+    return dead_letters.DeadLetters(on.store)
 
 
 def playing(with_redis, play):
@@ -88,14 +88,14 @@ def test_discarded_dead_letter_does_not_block_resolution(with_redis, configured)
 
 def test_dead_delivery_is_redriven_whole(with_redis, configured):
     async def play(on):
-        await on.connection.xadd(keys.INBOX, {"h": b"not a delivery", "b": b'{"as": "received"}'})
+        await on.store.redis.xadd(keys.INBOX, {"h": b"not a delivery", "b": b'{"as": "received"}'})
         await on.turn()
         (one,) = await letters(configured, on).read()
         assert (one.what, one.body) == ("a delivery", b'{"as": "received"}')
-        assert await inbox.depth(on.connection) == (0, 0)
+        assert await on.store.inbox.depth() == (0, 0)
         await letters(configured, on).redrive(one, "ann", 1)
-        assert (await inbox.depth(on.connection))[0] == 1
-        ((_, fields),) = await on.connection.xrange(keys.INBOX)
+        assert (await on.store.inbox.depth())[0] == 1
+        ((_, fields),) = await on.store.redis.xrange(keys.INBOX)
         assert fields == {b"h": b"not a delivery", b"b": b'{"as": "received"}'}
         await on.turn()
         (again,) = await letters(configured, on).read()
@@ -112,12 +112,12 @@ def test_compressed_dead_delivery_is_redriven_unchanged(with_redis, configured):
         sent = b'{"as": "received"}' * 1000
         packed = codec.pack_delivery(deliveries.Delivery(2, "d" * 2000, "am", 5, [], []))
         stored = {"h": packed, "z": compression.compress(sent)}
-        await on.connection.xadd(keys.INBOX, stored)
+        await on.store.redis.xadd(keys.INBOX, stored)
         await on.turn()
         (one,) = await letters(configured, on).read()
         assert (one.problem.rpartition(", this version")[0], one.body) == ("the entry has schema 2", sent)
         await letters(configured, on).redrive(one, "ann", 1)
-        ((_, fields),) = await on.connection.xrange(keys.INBOX)
+        ((_, fields),) = await on.store.redis.xrange(keys.INBOX)
         assert fields == {name.encode(): value for name, value in stored.items()}
 
     workers.run(with_redis, play)
@@ -125,7 +125,7 @@ def test_compressed_dead_delivery_is_redriven_unchanged(with_redis, configured):
 
 def test_dead_delivery_with_damaged_data_is_listed(with_redis, configured):
     async def play(on):
-        await on.connection.xadd(keys.INBOX, {"h": b"\xc1damaged", "z": b"damaged"})
+        await on.store.redis.xadd(keys.INBOX, {"h": b"\xc1damaged", "z": b"damaged"})
         await on.turn()
         (one,) = await letters(configured, on).read()
         assert (one.what, one.body) == ("a delivery", b"")
@@ -135,7 +135,7 @@ def test_dead_delivery_with_damaged_data_is_listed(with_redis, configured):
 
 
 def test_deleted_dead_letter_is_not_redriven(with_redis):
-    async def body(connection):
-        assert not await dead_deliveries.DeadDeliveries(connection).redrive("1-1")
+    async def body(store):
+        assert not await store.dead_deliveries.redrive("1-1")
 
     with_redis(body)

@@ -26,10 +26,10 @@ def decided(key: str) -> decisions.Decision:
 class Rollout:
     """Workers that fold messages of one alert. Each message was decided by a different version of the rules."""
 
-    def __init__(self, connection, seed: int) -> None:
-        self.connection = connection
+    def __init__(self, store, seed: int) -> None:
+        self.store = store
         self.randomness = random.Random(seed)
-        self.plain = workers.WorkerHarness(connection, consumer="plain")
+        self.plain = workers.WorkerHarness(store, consumer="plain")
 
     async def told(self, one: alerts.Alert, key: str) -> None:
         """Deliver a message, and fold it without interruptions."""
@@ -42,7 +42,7 @@ class Rollout:
         await self.plain.reader.prepare()
         for number, (one, key) in enumerate(messages):
             await self.plain.deliver_decided(one, decided(key))
-            racer = interleaving.worker(self.connection, f"w{number}", scheduler)
+            racer = interleaving.worker(self.store, f"w{number}", scheduler)
             entries = await racer.reader.read(1, None)
             scheduler.begin(f"w{number}", functools.partial(racer.triage.handle, entries))
         await scheduler.run()
@@ -70,11 +70,11 @@ def rollouts(with_redis):
     """Run a scenario once per seed on an empty server."""
 
     def run(play, seeds=SEEDS):
-        async def body(connection):
+        async def body(store):
             for seed in seeds:
-                await connection.flushall()
+                await store.redis.flushall()
                 try:
-                    await play(Rollout(connection, seed))
+                    await play(Rollout(store, seed))
                 except BaseException as error:
                     error.add_note(f"with seed {seed}")
                     raise
@@ -184,7 +184,7 @@ def test_many_alerts_move_with_new_rules(with_redis):
             for name in names:
                 await on.deliver_decided(workers.resolved(name, starts_at), decided(f"{key} {name[-1]}"))
             await on.fold()
-        moves = [await on.connection.exists(keys.moves(number)) for number in range(keys.SHARDS)]
+        moves = [await on.store.redis.exists(keys.moves(number)) for number in range(keys.SHARDS)]
         assert sum(moves) == 0
 
     workers.run(with_redis, play)
@@ -193,8 +193,8 @@ def test_many_alerts_move_with_new_rules(with_redis):
 def test_two_workers_fold_duplicate_deliveries_once(with_redis):
     """Two workers run without a scheduler. Each of 50 alerts arrives at both webs in the same batch."""
 
-    async def body(connection):
-        pair = [workers.WorkerHarness(connection, consumer=f"w{number}") for number in range(2)]
+    async def body(store):
+        pair = [workers.WorkerHarness(store, consumer=f"w{number}") for number in range(2)]
         await pair[0].reader.prepare()
         for number in range(50):
             for key in ("old", "new"):

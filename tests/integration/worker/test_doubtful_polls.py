@@ -79,9 +79,9 @@ def test_while_nothing_is_accepted_nothing_is_forgotten(playing):
     async def play(scene):
         scene.there.has("f1", alertmanagers.BEGAN)
         await scene.poll(2)
-        scene.on.inbox.refusing = "full"
+        scene.inbox.refusing = "full"
         assert await scene.poll() == ["unavailable"]
-        scene.on.inbox.refusing = ""
+        scene.inbox.refusing = ""
         await scene.poll()
         assert (await scene.on.incident()).firing == ["am/f1"]
 
@@ -117,7 +117,7 @@ def test_internal_error_ends_only_the_poll(playing):
 
 def test_unreadable_poll_state_is_replaced(playing):
     async def play(scene):
-        await scene.on.connection.set(keys.memory("am"), b"\xc1")
+        await scene.on.store.redis.set(keys.memory("am"), b"\xc1")
         assert await scene.poll() == ["whole"]
 
     playing(play)

@@ -39,8 +39,8 @@ def test_no_call_before_the_vendor_retry_time(with_redis):
         await on.turn()
         assert at.kinds == ["open"]
         shard = keys.shard("down")
-        seconds, micros = await on.connection.time()
-        due = await on.connection.zscore(keys.timers(shard), "down")
+        seconds, micros = await on.store.redis.time()
+        due = await on.store.redis.zscore(keys.timers(shard), "down")
         assert 50_000_000 < due - (seconds * 1_000_000 + micros) <= 60_000_000
 
     workers.run(with_redis, play, place(at))
@@ -136,7 +136,7 @@ def test_permanent_refusal_is_a_dead_letter(with_redis):
 
 async def publications_of(on) -> list:
     """Wake the incident, read its publications under a lease, and release the lease."""
-    await on.connection.zadd(keys.timers(keys.shard("down")), {"down": 0})
+    await on.store.redis.zadd(keys.timers(keys.shard("down")), {"down": 0})
     (lease,) = await on.due()
     await on.publications.release(lease, due=0, finished=False)
     return lease.publications
@@ -166,7 +166,7 @@ def test_lost_lease_makes_no_call(with_redis):
         await on.deliver(workers.firing())
         await on.fold()
         (lease,) = await on.due()
-        await on.connection.hincrby(keys.publications("down"), "fence", 1)
+        await on.store.redis.hincrby(keys.publications("down"), "fence", 1)
         assert not await on.reconciler.reconcile(lease)
         assert at.calls == []
 
@@ -235,8 +235,8 @@ def test_intent_of_dead_worker_is_searched_first(with_redis):
         (publication,) = session.publications
         intent = intent_of(publication)
         await session.record(msgspec.structs.replace(publication, number=1, intent=intent))
-        await on.connection.hset(keys.publications("down"), "until", 0)
-        await on.connection.zadd(keys.timers(keys.shard("down")), {"down": 0})
+        await on.store.redis.hset(keys.publications("down"), "until", 0)
+        await on.store.redis.zadd(keys.timers(keys.shard("down")), {"down": 0})
         await on.until(lambda: at.states() == ["open"])
         assert at.finds >= 1
 
@@ -247,7 +247,7 @@ def stage_session(on, lease):
     from router.worker import desired_state, lease_session
 
     return lease_session.LeaseSession(
-        lease, on.publications, lambda: 0, desired_state.DesiredStateBuilder(workers.render), on.pages
+        lease, on.store, lambda: 0, desired_state.DesiredStateBuilder(workers.render), on.pages
     )
 
 

@@ -34,13 +34,13 @@ class Titled(base.Opening):
 class Scene:
     """A worker with a failing destination and its stand-in."""
 
-    def __init__(self, connection, failover=AT_ONCE, **more):
+    def __init__(self, store, failover=AT_ONCE, **more):
         self.down, self.pager = vendor.Vendor(), vendor.Vendor()
         self.on_call = _place("on-call", self.down, Named, failover)
         self.on = workers.WorkerHarness(
-            connection, self.on_call, _place("pager", self.pager, Titled), render=lambda fields, _: dict(fields), **more
+            store, self.on_call, _place("pager", self.pager, Titled), render=lambda fields, _: dict(fields), **more
         )
-        self.connection = connection
+        self.store = store
 
     async def fires(self, problem=None, **fields):
         """Fire an alert while the vendor fails."""
@@ -54,7 +54,7 @@ class Scene:
 
     async def changed(self, **changes):
         """Change the record of the failing publication, and make its incident due immediately."""
-        await self.connection.zadd(keys.timers(keys.shard("down")), {"down": 0})
+        await self.store.redis.zadd(keys.timers(keys.shard("down")), {"down": 0})
         for lease in await self.on.due():
             documents = [
                 msgspec.structs.replace(one, **changes) if one.destination == "on-call" else one
@@ -93,8 +93,8 @@ def play(with_redis):
     """Run a coroutine function with a scene."""
 
     def run(body, failover=AT_ONCE, **more):
-        async def main(connection):
-            await body(Scene(connection, failover, **more))
+        async def main(store):
+            await body(Scene(store, failover, **more))
 
         with_redis(main)
 
@@ -158,7 +158,7 @@ def test_nothing_is_announced_before_the_time(play):
         await scene.fires()
         since = (await scene.known())["on-call"].blocked_since
         assert since
-        due = await scene.connection.zscore(keys.timers(keys.shard("down")), "down")
+        due = await scene.store.redis.zscore(keys.timers(keys.shard("down")), "down")
         assert due <= since + 5 * MINUTE
         await scene.waits_for(4 * MINUTE)
         assert scene.pager.incidents == {}
@@ -184,11 +184,11 @@ def test_incident_behind_an_open_circuit_breaker_is_announced(play):
 
 
 def test_outage_across_a_restart_counts_from_its_beginning(play, with_redis):
-    async def main(connection):
-        first = Scene(connection, LATER)
+    async def main(store):
+        first = Scene(store, LATER)
         await first.fires()
         await first.changed(blocked_since=await first.on.redis_now() - 6 * MINUTE)
-        second = Scene(connection, LATER)
+        second = Scene(store, LATER)
         second.down.before = [errors_of("500")] * 100
         await second.on.turn()
         assert (second.pager.states(), first.pager.incidents) == (["open"], {})
@@ -257,7 +257,7 @@ def test_killed_worker_opens_one_stand_in(play, with_redis):
     class Killed(BaseException):
         pass
 
-    async def main(connection):
+    async def main(store):
         passed = []
 
         def die(point):
@@ -265,15 +265,15 @@ def test_killed_worker_opens_one_stand_in(play, with_redis):
             if scene.pager.incidents and point == "after-call":
                 raise Killed
 
-        scene = Scene(connection, passed=die)
+        scene = Scene(store, passed=die)
         with pytest.raises(Killed):
             await scene.fires()
         assert scene.pager.states() == ["open"]
-        successor = Scene(connection)
+        successor = Scene(store)
         successor.pager.incidents, successor.pager.by_key = scene.pager.incidents, scene.pager.by_key
         successor.down.before = [errors_of("500")] * 100
-        await connection.hset(keys.publications("down"), "until", 0)
-        await connection.zadd(keys.timers(keys.shard("down")), {"down": 0})
+        await store.redis.hset(keys.publications("down"), "until", 0)
+        await store.redis.zadd(keys.timers(keys.shard("down")), {"down": 0})
         await successor.on.until_awaited(lambda: _is_open(successor))
         assert successor.pager.states() == ["open"]
 

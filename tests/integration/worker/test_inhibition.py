@@ -8,7 +8,6 @@ from router.domain import decisions, severities
 from router.domain import silences as silence
 from router.dry_run import simulation
 from router.rules import load
-from router.store import silences
 from router.worker import aggregator
 from tests.integration import workers
 
@@ -168,7 +167,7 @@ def test_ignored_alert_inhibits_until_it_resolves(with_redis):
         over = of("RegionLost", "resolved", region="eu")
         await on.deliver_decided(over, supports(over, EU))
         await on.turn()
-        assert await aggregator.firing_now(on.incidents, {EU}) == set()
+        assert await aggregator.firing_now(on.store, {EU}) == set()
 
     workers.run(with_redis, play)
 
@@ -182,12 +181,12 @@ def test_inhibiting_alert_has_its_own_incident(with_redis):
         await on.deliver_decided(lost, decided)
         await on.turn()
         assert (await on.incident("region")).firing == [lost.identity]
-        assert await aggregator.firing_now(on.incidents, {EU, "inhibit:other"}) == {EU, "inhibit:other"}
+        assert await aggregator.firing_now(on.store, {EU, "inhibit:other"}) == {EU, "inhibit:other"}
         over = of("RegionLost", "resolved", region="eu")
         await on.deliver_decided(over, decided)
         await on.turn()
         assert (await on.incident("region")).status == "closed"
-        assert await aggregator.firing_now(on.incidents, {EU, "inhibit:other"}) == set()
+        assert await aggregator.firing_now(on.store, {EU, "inhibit:other"}) == set()
 
     workers.run(with_redis, play)
 
@@ -196,7 +195,7 @@ def test_silenced_alert_still_inhibits(with_redis):
     async def play(on):
         lost, down = of("RegionLost", region="eu"), of("ShopDown", region="eu")
         now = await on.redis_now()
-        await silences.Silences(on.connection).save(
+        await on.store.silences.save(
             silence.Silence("s", (silence.matcher("alertname=RegionLost"),), now, now + 3_600_000_000, "ann")
         )
         await on.mutes.refresh()
@@ -237,7 +236,7 @@ def test_time_window_mutes_until_its_end(with_redis):
             await on.turn()
             return name, window, (await on.incident(name)).muted
 
-        (name, window, muted), _ = await workers.in_time(on.connection, mute)
+        (name, window, muted), _ = await workers.in_time(on.store, mute)
         (found,) = muted.values()
         assert (found.kind, found.by, found.until) == ("window", "time window night", window[1])
 

@@ -41,9 +41,9 @@ def test_open_of_killed_worker_is_searched_for(with_redis, kind):
     """The vendor applies the killed worker's request after another worker has found nothing and opened again."""
     dying = Dying("before-record")
 
-    async def body(connection):
+    async def body(store):
         with harness.vendors() as at:
-            async with vendors.running(connection, at, kind, passed=dying) as scene:
+            async with vendors.running(store, at, kind, passed=dying) as scene:
                 scene.fault("drop")
                 await scene.fires()
                 assert dying.is_dead

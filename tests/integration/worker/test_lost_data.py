@@ -5,7 +5,6 @@ import dataclasses
 import pytest
 
 from router.bootstrap import factories, orphans
-from router.store import dataset, publishing_state
 from router.worker import restored_incidents
 from tests.end_to_end import harness
 from tests.integration import lost_data
@@ -20,7 +19,7 @@ def test_repeats_after_flushall_open_nothing_new(with_redis, tmp_path):
         async with scene.working():
             await scene.say("firing", MANY)
             await scene.until_shown(*["open"] * 20)
-            await scene.connection.flushall()
+            await scene.store.redis.flushall()
             await scene.say("firing", MANY[:10])
             state = await scene.until_noticed("vanished")
             assert state.lost_at
@@ -50,14 +49,14 @@ def test_operator_resolves_an_orphan(with_redis, tmp_path):
         async with scene.working():
             await scene.say("firing", ["a", "b"], text="Something is wrong")
             await scene.until_shown("open", "open")
-            await scene.connection.flushall()
+            await scene.store.redis.flushall()
             await scene.until_noticed("vanished")
-            found = await orphans.listed(scene.connection)
+            found = await orphans.listed(scene.store)
             assert sorted(one.destination for one in found) == sorted([*lost_data.PLACES, *lost_data.PLACES])
-            await publishing_state.PublishingControls(scene.connection).freeze("ann", 1, "all hands")
+            await scene.store.publishing_controls.freeze("ann", 1, "all hands")
             for destination in lost_data.PLACES:
                 one = next(one for one in found if one.destination == destination)
-                await orphans.resolve(scene.settings, scene.connection, one, "ann")
+                await orphans.resolve(scene.settings, scene.store, one, "ann")
             await scene.until_shown("open", "resolved", at=("on-call", "devhelm"))
             assert await scene.words() == {
                 "on-call": ["open", "resolved"],
@@ -65,7 +64,7 @@ def test_operator_resolves_an_orphan(with_redis, tmp_path):
                 "public-page": ["open", "open"],
                 "devhelm-page": ["open", "open"],
             }
-            await publishing_state.PublishingControls(scene.connection).unfreeze()
+            await scene.store.publishing_controls.unfreeze()
             await scene.publications.wake_all()
             await scene.until_shown("open", "resolved")
 
@@ -112,7 +111,7 @@ def test_unreachable_vendor_holds_openings_back_and_says_so(with_redis, tmp_path
             await scene.until_shown("open", "open")
             for path in ("/api/v1/incidents", "/api/v1/status-pages"):
                 scene.at.fault(vendor="devhelm", action="drop", method="GET", path=path, count=1_000_000)
-            await scene.connection.flushall()
+            await scene.store.redis.flushall()
             await scene.say("firing", ["a", "c"])
 
             async def told():
@@ -138,7 +137,7 @@ def test_resolution_follows_after_vendor_outage(with_redis, tmp_path):
             await scene.until_shown("open")
             for path in ("/api/v1/incidents", "/api/v1/status-pages"):
                 scene.at.fault(vendor="devhelm", action="drop", method="GET", path=path, count=1_000_000)
-            await scene.connection.flushall()
+            await scene.store.redis.flushall()
             await scene.say("resolved", ["a"], open_after=3_600_000_000, resolve_after=3_600_000_000)
             await scene.until_shown("resolved", at=("on-call", "public-page"))
             harness.ask(f"{scene.at.url}/faults", method="DELETE")
@@ -160,7 +159,7 @@ def test_adopting_changes_nothing_at_the_vendor(with_redis, tmp_path):
             title = incident["incident"]["title"] + ", says a person"
             assert harness.ask(path, {"title": title}, "any key", "PATCH")[0] == 200
             before = scene.at.state()
-            await scene.connection.flushall()
+            await scene.store.redis.flushall()
             await scene.say("firing", ["a"], publish="review")
 
             async def adopted():
@@ -184,7 +183,7 @@ def test_identical_posts_are_adopted_once_each(with_redis, tmp_path):
         async with scene.working():
             await scene.say("firing", ["a", "b", "c"], text="Something is wrong")
             await scene.until_shown("open", "open", "open")
-            await scene.connection.flushall()
+            await scene.store.redis.flushall()
             await scene.say("firing", ["c", "d", "a", "b"], text="Something is wrong")
             await scene.until_shown("open", "open", "open", "open")
             await scene.say("resolved", ["a", "b"], text="Something is wrong")
@@ -202,7 +201,7 @@ def test_other_installation_adopts_nothing(with_redis, tmp_path):
         async with scene.working():
             await scene.say("firing", ["a"])
             await scene.until_shown("open")
-        await scene.connection.flushall()
+        await scene.store.redis.flushall()
         scene.settings = dataclasses.replace(scene.settings, installation="staging")
         async with scene.working():
             await scene.say("firing", ["a"], text="Staging is down")
@@ -222,7 +221,7 @@ def test_new_data_set_of_installation_is_reconciled(with_redis, tmp_path):
         async with scene.working():
             await scene.say("firing", ["a", "b"])
             await scene.until_shown("open", "open")
-        await scene.connection.flushall()
+        await scene.store.redis.flushall()
         async with scene.working():
             await scene.say("firing", ["a"])
             await scene.say("resolved", ["b"])
@@ -242,7 +241,7 @@ def test_data_marked_as_restored_is_reconciled(with_redis, tmp_path):
             await scene.say("firing", ["a"])
             await scene.until_shown("open")
         await scene.restore(backup)
-        await dataset.mark_restored(scene.connection)
+        await scene.store.data_set.mark_restored()
         async with scene.working():
             await scene.say("firing", ["a"])
             await scene.until_noticed("restored")
@@ -272,7 +271,7 @@ def test_incident_resolved_after_backup_can_reopen(with_redis, tmp_path, starts)
             await scene.until_shown("resolved")
             await scene.until_idle()
         await scene.restore(backup)
-        await dataset.mark_restored(scene.connection)
+        await scene.store.data_set.mark_restored()
         async with scene.working():
             await scene.say("firing", ["a"], starts_at=start)
             await scene.until_shown("open", "resolved")
@@ -385,7 +384,7 @@ def test_restored_open_incident_is_left_alone(with_redis, tmp_path):
             backup = await scene.snapshot()
             before = scene.at.state()
             await scene.restore(backup)
-            await dataset.mark_restored(scene.connection)
+            await scene.store.data_set.mark_restored()
             lost_at = (await scene.until_noticed("restored")).lost_at
 
             async def compared():

@@ -11,7 +11,6 @@ from router.bootstrap import factories, silence_imports
 from router.domain import alerts
 from router.domain import silences as silence
 from router.outbound import call_policy, errors
-from router.store import silences
 from router.worker import silencing
 from tests.end_to_end import harness
 from tests.integration import workers
@@ -97,9 +96,9 @@ def test_last_windows_hold_while_vendor_is_down(tmp_path, with_redis):
     with harness.vendors() as at:
         plans(at, monitorId=MONITOR, reason="new disks")
 
-        async def body(connection):
+        async def body(store):
             others = imported(tmp_path, at)
-            muting = silencing.SilenceService(silences.Silences(connection), others)
+            muting = silencing.SilenceService(store, others)
             for _ in range(2):
                 await muting.ask()
                 assert "of DevHelm's maintenance: new disks" in muting(workers.routed(of()), factories.clock()).by

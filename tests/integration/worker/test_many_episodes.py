@@ -8,7 +8,7 @@ from tests.integration import vendor, workers
 
 
 async def size(on) -> int:
-    return int(await on.connection.hstrlen(keys.publications("down"), "d"))
+    return int(await on.store.redis.hstrlen(keys.publications("down"), "d"))
 
 
 async def episode(on, number: int) -> None:
@@ -51,7 +51,7 @@ def test_large_document_shrinks_with_the_next_operation(with_redis):
         packed = msgspec.msgpack.encode(
             [{name: getattr(one, name) for name in publications.Publication.__struct_fields__} for one in earlier]
         )
-        await on.connection.hset(keys.publications("down"), "d", packed)
+        await on.store.redis.hset(keys.publications("down"), "d", packed)
         assert await size(on) > 300_000
         await episode(on, 1)
         assert at.states() == ["resolved"] * 3

@@ -8,7 +8,7 @@ import pytest
 from router.domain import decisions
 from router.domain import reviews as review
 from router.domain.incidents import QuietPeriod
-from router.store import incidents, keys, publishing_state
+from router.store import incidents, keys
 from router.worker import reviews
 from tests.end_to_end import harness
 from tests.integration import vendors, workers
@@ -32,11 +32,11 @@ class Killed(Exception):
 class Page:
     """A post, its alert, and its vendor."""
 
-    def __init__(self, scene, connection, *, monitor_for, review):
+    def __init__(self, scene, store, *, monitor_for, review):
         self.scene = scene
         self.on = scene.on
         self.kind = scene.kind
-        self.connection = connection
+        self.store = store
         self.starts = itertools.count(1)
         monitoring = {"update_status": WORDS[self.kind], "update_message": TEXT}
         ending = decisions.Ending(monitor_for, monitoring, {"update_status": FIRST[self.kind]}, review)
@@ -88,9 +88,9 @@ class Page:
 
 
 def playing(with_redis, at, kind, play, *, monitor_for=workers.HOUR, review=False, **settings):
-    async def body(connection):
-        async with vendors.running(connection, at, kind, **settings) as scene:
-            await play(Page(scene, connection, monitor_for=monitor_for, review=review))
+    async def body(store):
+        async with vendors.running(store, at, kind, **settings) as scene:
+            await play(Page(scene, store, monitor_for=monitor_for, review=review))
 
     with_redis(body)
 
@@ -160,10 +160,10 @@ def test_killed_worker_leaves_the_monitoring_to_the_next(with_redis, at, kind, p
         with pytest.raises(Killed):
             await page.on.turn()
         page.on = workers.WorkerHarness(
-            page.connection, page.scene.place, consumer="w2", render=lambda fields, _: dict(fields)
+            page.store, page.scene.place, consumer="w2", render=lambda fields, _: dict(fields)
         )
-        await page.connection.hset(keys.publications("down"), "until", 0)
-        await page.connection.zadd(keys.timers(keys.shard("down")), {"down": 0})
+        await page.store.redis.hset(keys.publications("down"), "until", 0)
+        await page.store.redis.zadd(keys.timers(keys.shard("down")), {"down": 0})
         await page.on.until(lambda: page.status() == "monitoring" and page.statuses()[-1] == "monitoring")
         await page.time_passes()
         await page.on.until(lambda: page.status() == "resolved")
@@ -176,11 +176,10 @@ def test_killed_worker_leaves_the_monitoring_to_the_next(with_redis, at, kind, p
 def test_frozen_page_is_monitored_and_resolved_when_thawed(with_redis, at, kind):
     async def play(page):
         await page.fires()
-        frozen = publishing_state.PublishingControls(page.connection)
-        await frozen.freeze("ann", 1, "all hands")
+        await page.store.publishing_controls.freeze("ann", 1, "all hands")
         await page.ends()
         assert page.statuses() == ["investigating"]
-        await frozen.unfreeze()
+        await page.store.publishing_controls.unfreeze()
         await page.on.publications.wake(["down"])
         await page.on.turn()
         assert page.updates()[-1] == ("monitoring", TEXT)
@@ -193,7 +192,7 @@ def test_frozen_page_is_monitored_and_resolved_when_thawed(with_redis, at, kind)
 def test_tripped_guard_sends_monitoring_to_review(with_redis, at, kind):
     async def play(page):
         await page.fires()
-        await publishing_state.PublishingControls(page.connection).trip(1, "too many posts")
+        await page.store.publishing_controls.trip(1, "too many posts")
         await page.ends()
         assert page.statuses() == ["investigating"]
         (waits,) = await reviewing(page).of("down")
@@ -245,4 +244,4 @@ def test_opening_review_shows_the_resolution_texts(with_redis, at, kind):
 
 def reviewing(page):
     on = page.on
-    return reviews.Reviews(on.publications, on.incidents, on.pages, {vendors.NAME: page.scene.place}, on.redis_time)
+    return reviews.Reviews(on.store, on.pages, {vendors.NAME: page.scene.place}, on.redis_time)

@@ -168,8 +168,8 @@ def word_of(updates, field, worst):
     return words[0] if words else worst
 
 
-async def playing(connection, simulator, play):
-    await connection.flushall()
+async def playing(store, simulator, play):
+    await store.redis.flushall()
     for one in simulator.app.state.vendors.values():
         one.reset()
     simulator.app.state.faults.clear()
@@ -183,7 +183,7 @@ async def playing(connection, simulator, play):
             configured_destinations.ConfiguredDestination(kind, registry.KINDS[kind], destination, timeout_seconds=0.05)
         )
     try:
-        await play(World(workers.WorkerHarness(connection, *places, limits=LIMITS, render=render), simulator, places))
+        await play(World(workers.WorkerHarness(store, *places, limits=LIMITS, render=render), simulator, places))
     finally:
         await asyncio.gather(*(place.destination.aclose() for place in places))
 
@@ -199,7 +199,7 @@ def run(with_redis, simulator, sequence, *struck, settles=True):
         simulator.app.state.faults.clear()
         await world.settled()
 
-    with_redis(lambda connection: playing(connection, simulator, play))
+    with_redis(lambda store: playing(store, simulator, play))
 
 
 def some(examples):

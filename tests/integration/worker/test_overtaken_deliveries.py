@@ -12,7 +12,7 @@ from tests.integration import vendor, workers
 
 async def read_by_a_worker_that_dies(on: workers.WorkerHarness, consumer: str = "killed") -> None:
     """Read the pending deliveries with a worker that dies before folding them."""
-    reader = inbox.InboxReader(on.connection, consumer)
+    reader = on.store.make_inbox_reader(consumer)
     await reader.prepare()
     assert await reader.read(10, None)
 
@@ -107,8 +107,7 @@ def test_unfolded_delivery_delays_the_end(with_redis):
         await on.reader.prepare()
         await on.deliver(workers.firing("a"))
         [refused] = await on.reader.read(1, None)
-        with workers.demanding(on.connection, 9, 0.005):
-            refusing = workers.WorkerHarness(on.connection)
+        refusing = workers.WorkerHarness(workers.demanding(on.store, 9, 0.005))
         with pytest.raises(errors.Unavailable):
             await refusing.triage.handle([refused])
         await fires_and_resolves(on)
@@ -137,7 +136,7 @@ def test_delayed_end_is_checked_at_intervals(with_redis):
         await on.deliver(workers.firing("a"))
         await read_by_a_worker_that_dies(on)
         await fires_and_resolves(on)
-        [(_, due)] = await on.connection.zrange(keys.timers(keys.shard("down")), 0, 0, withscores=True)
+        [(_, due)] = await on.store.redis.zrange(keys.timers(keys.shard("down")), 0, 0, withscores=True)
         assert due > (await on.incident()).quiet.since + ending.SHORTEST_PAUSE - 1
 
     workers.run(with_redis, play)

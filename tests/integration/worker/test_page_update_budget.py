@@ -33,26 +33,28 @@ async def rises(on, level: severities.Severity, key: str = "down", response=None
 
 
 def test_update_beyond_budget_learns_its_time(with_redis):
-    async def body(connection):
-        at = publishing_state.PublishingControls(connection)
+    async def body(store):
         most = publishing_state.Limit(2, workers.HOUR)
-        assert [await at.reserve_update("page", name, most) for name in ("a", "b", "a")] == [0, 0, 0]
-        seconds, micros = await connection.time()
-        until = await at.reserve_update("page", "c", most)
+        assert [await store.publishing_controls.reserve_update("page", name, most) for name in ("a", "b", "a")] == [
+            0,
+            0,
+            0,
+        ]
+        seconds, micros = await store.redis.time()
+        until = await store.publishing_controls.reserve_update("page", "c", most)
         assert 0 < until - (seconds * 1_000_000 + micros) <= workers.HOUR
-        assert await at.reserve_update("other page", "c", most) == 0
-        assert 0 < await connection.pttl("ir:{pages}:updates:page") <= workers.HOUR // 1000
+        assert await store.publishing_controls.reserve_update("other page", "c", most) == 0
+        assert 0 < await store.redis.pttl("ir:{pages}:updates:page") <= workers.HOUR // 1000
 
     with_redis(body)
 
 
 def test_update_budget_resets_after_an_hour(with_redis):
-    async def body(connection):
-        at = publishing_state.PublishingControls(connection)
+    async def body(store):
         short = publishing_state.Limit(1, 50_000)
-        assert await at.reserve_update("page", "a", short) == 0
+        assert await store.publishing_controls.reserve_update("page", "a", short) == 0
         async with asyncio.timeout(5):
-            while await at.reserve_update("page", "b", short):
+            while await store.publishing_controls.reserve_update("page", "b", short):
                 await asyncio.sleep(0.005)
 
     with_redis(body)
@@ -108,7 +110,7 @@ def test_failed_update_is_counted_once(with_redis):
         page.before.extend([vendor.temporary(), vendor.temporary(), None])
         await rises(on, LEVELS[1])
         await on.until(lambda: page.incidents["v1"]["content"].severity is LEVELS[1])
-        assert await on.connection.zcard("ir:{pages}:updates:page") == 1
+        assert await on.store.redis.zcard("ir:{pages}:updates:page") == 1
 
     workers.run(with_redis, play, vendor.place("page", page, public=True), limits=limits(1))
 
@@ -126,8 +128,8 @@ def test_only_customers_pages_are_counted(with_redis, public):
 
 
 def test_approved_update_ignores_the_budget(with_redis):
-    async def body(connection):
-        at = workers.WorkerHarness(connection, limits=limits(1)).pages
+    async def body(store):
+        at = workers.WorkerHarness(store, limits=limits(1)).pages
         from_rule = publications.Content(LEVELS[1], {"title": "t"})
         known = publications.Publication("e1", "page", state="open", digest="before")
         wanted = publications.Desired(True, from_rule, public=True)

@@ -75,7 +75,7 @@ def test_post_that_another_destination_holds_is_no_orphan(with_redis, tmp_path, 
             state = await scene.state()
             monkeypatch.setattr(recovery, "SETTLED", max(state.read.values()) + 1 - state.since)
             await until_read_again(scene)
-            assert await orphans.listed(scene.connection) == []
+            assert await orphans.listed(scene.store) == []
             await say(scene, 3, "a", "firing", place, OWN[place])
             await until_open(scene, "a", place, OWN[place])
             known = await scene.known("a")
@@ -97,17 +97,17 @@ def test_item_held_meanwhile_is_left_alone(with_redis, tmp_path, place):
             post = (await scene.known("a"))[place]
             reference = identity.reference(post.episode) if place == PAGE else ""
             item = operations.OpenItem(post.vendor_id, reference, PUBLIC["title"], PUBLIC["message"])
-            data = dataset.DataSet(scene.connection, "test", None)
+            data = scene.store.watch_data_set("test", None)
             kept = dataset.Orphan(OWN[place], item, identity.owner_of(reference))
             await data.end_reading(OWN[place], 1, [kept], [item.vendor_id])
             await say(scene, 2, "a", "firing", place, OWN[place])
             await until_open(scene, "a", place, OWN[place])
             assert (await scene.known("a"))[OWN[place]].vendor_id != post.vendor_id
-            assert await orphans.listed(scene.connection) == []
+            assert await orphans.listed(scene.store) == []
             await data.end_reading(OWN[place], 1, [kept], [item.vendor_id])
-            (found,) = await orphans.listed(scene.connection)
-            assert not await orphans.resolve(scene.settings, scene.connection, found, "ann")
-            assert await orphans.listed(scene.connection) == []
+            (found,) = await orphans.listed(scene.store)
+            assert not await orphans.resolve(scene.settings, scene.store, found, "ann")
+            assert await orphans.listed(scene.store) == []
             assert await scene.known(orphans.incident_key(found)) == {}
 
     lost_data.run(with_redis, tmp_path, play, INSTALLATION)
@@ -119,11 +119,11 @@ def test_lost_post_returns_to_its_page(with_redis, tmp_path):
             await say(scene, 1, "a", "firing", PAGE, OTHER)
             await until_open(scene, "a", PAGE, OTHER)
             before = {name: one.vendor_id for name, one in (await scene.known("a")).items()}
-            await scene.connection.flushall()
+            await scene.store.redis.flushall()
             await say(scene, 2, "a", "firing", OTHER)
             await until_open(scene, "a", OTHER)
             assert (await scene.known("a"))[OTHER].vendor_id == before[OTHER]
-            found = await orphans.listed(scene.connection)
+            found = await orphans.listed(scene.store)
             assert [(one.destination, one.item.vendor_id) for one in found] == [(PAGE, before[PAGE])]
 
     lost_data.run(with_redis, tmp_path, play, INSTALLATION)

@@ -53,7 +53,7 @@ def test_lost_timer_of_a_changed_incident_is_rebuilt(playing):
         await on.deliver(workers.resolved(), response=REVIEW)
         await on.fold()
         for shard in range(workers.keys.SHARDS):
-            await on.connection.delete(workers.keys.timers(shard))
+            await on.store.redis.delete(workers.keys.timers(shard))
         assert await on.reconciler.sweep() == 1
 
     playing(play)
@@ -64,7 +64,7 @@ def test_lost_timer_of_a_woken_incident_is_rebuilt(playing):
         await rest(on, REVIEW, workers.firing())
         await on.publications.wake_all()
         for shard in range(workers.keys.SHARDS):
-            await on.connection.delete(workers.keys.timers(shard))
+            await on.store.redis.delete(workers.keys.timers(shard))
         assert await on.reconciler.sweep() == 1
 
     playing(play)
@@ -75,7 +75,7 @@ def test_first_pass_of_a_worker_wakes_resting_incidents(playing):
 
     async def play(on, page):
         await rest(on, REVIEW, workers.firing())
-        on.reconciler._index_repair = type(on.reconciler._index_repair)(on.publications, on.incidents)
+        on.reconciler._index_repair = type(on.reconciler._index_repair)(on.store)
         assert await on.reconciler.sweep() == 0
         assert len(await on.due()) == 1
 

@@ -6,7 +6,7 @@ import pytest
 from router.domain import decisions, incidents, severities
 from router.domain.reasons import Reason
 from router.store import incidents as incident_store
-from router.store import keys, publishing_state
+from router.store import keys
 from router.worker import retractions, reviews
 from tests.end_to_end import harness
 from tests.integration import vendors, workers
@@ -30,8 +30,8 @@ class Killed(Exception):
 class Page:
     """A post, its alert, its vendor, and an operator."""
 
-    def __init__(self, scene, connection, **target):
-        self.scene, self.on, self.kind, self.connection = scene, scene.on, scene.kind, connection
+    def __init__(self, scene, store, **target):
+        self.scene, self.on, self.kind, self.store = scene, scene.on, scene.kind, store
         fields = {**vendors.FIELDS[self.kind], "components": {"Checkout API": "major_outage"}}
         self.target = decisions.Target(vendors.NAME, fields, "auto", **target)
 
@@ -53,7 +53,7 @@ class Page:
     async def written(self, message=""):
         on = self.on
         places = {vendors.NAME: self.scene.place}
-        writing = retractions.Retractions(on.publications, on.incidents, on.pages, places, on.redis_time)
+        writing = retractions.Retractions(on.store, on.pages, places, on.redis_time)
         return await writing.retract("down", "", retractions.RetractionRequest("ann", "a false alarm", message))
 
     def dies_at(self, point):
@@ -68,15 +68,15 @@ class Page:
     async def next_worker(self):
         """Let another worker take over the lease."""
         self.on = self.scene.on = workers.WorkerHarness(
-            self.connection, self.scene.place, consumer="w2", render=lambda fields, _: dict(fields)
+            self.store, self.scene.place, consumer="w2", render=lambda fields, _: dict(fields)
         )
-        await self.connection.hset(keys.publications("down"), "until", 0)
-        await self.connection.zadd(keys.timers(keys.shard("down")), {"down": 0})
+        await self.store.redis.hset(keys.publications("down"), "until", 0)
+        await self.store.redis.zadd(keys.timers(keys.shard("down")), {"down": 0})
         await self.on.turn()
 
     def reviews(self):
         on = self.on
-        return reviews.Reviews(on.publications, on.incidents, on.pages, {vendors.NAME: self.scene.place}, on.redis_time)
+        return reviews.Reviews(on.store, on.pages, {vendors.NAME: self.scene.place}, on.redis_time)
 
     def posts(self):
         if self.kind == "incident-io-status-page":
@@ -117,9 +117,9 @@ class Page:
 
 
 def playing(with_redis, at, kind, play, target=None, **settings):
-    async def body(connection):
-        async with vendors.running(connection, at, kind, **settings) as scene:
-            await play(Page(scene, connection, **(target or {})))
+    async def body(store):
+        async with vendors.running(store, at, kind, **settings) as scene:
+            await play(Page(scene, store, **(target or {})))
 
     with_redis(body)
 
@@ -223,8 +223,11 @@ def test_post_of_unanswered_publish_is_taken_down(with_redis, at, kind, created)
 def test_post_is_taken_down_while_posts_are_stopped(with_redis, at, kind, control):
     async def play(page):
         await page.fires()
-        controls = publishing_state.PublishingControls(page.connection)
-        await (controls.freeze("bob", 1, "all hands") if control == "freeze" else controls.trip(1, "all hands"))
+        await (
+            page.store.publishing_controls.freeze("bob", 1, "all hands")
+            if control == "freeze"
+            else page.store.publishing_controls.trip(1, "all hands")
+        )
         await page.retracts()
         assert page.is_down()
 

@@ -4,7 +4,6 @@ import pytest
 
 from router.domain import decisions, severities
 from router.services import presenters
-from router.store import publishing_state
 from router.worker import retractions, reviews
 from tests.end_to_end import harness
 from tests.integration import vendors, workers
@@ -21,8 +20,8 @@ def at():
 class Page:
     """A post that may be published after its incident has closed, its alert, and a reviewer."""
 
-    def __init__(self, scene, connection, publish, **more):
-        self.scene, self.on, self.connection = scene, scene.on, connection
+    def __init__(self, scene, store, publish, **more):
+        self.scene, self.on, self.store = scene, scene.on, store
         target = decisions.Target(vendors.NAME, vendors.FIELDS[KIND], publish, retrospective=True, **more)
         self.rule = workers.rule(target)
         self.places = {vendors.NAME: scene.place}
@@ -38,7 +37,7 @@ class Page:
         await self.delivers(workers.resolved())
 
     def reviews(self):
-        return reviews.Reviews(self.on.publications, self.on.incidents, self.on.pages, self.places, self.on.redis_time)
+        return reviews.Reviews(self.on.store, self.on.pages, self.places, self.on.redis_time)
 
     async def decides(self, kind, **fields):
         (seen,) = await self.reviews().waiting()
@@ -58,9 +57,9 @@ class Page:
 
 
 def playing(with_redis, at, play, publish="review", **more):
-    async def body(connection):
-        async with vendors.running(connection, at, KIND) as scene:
-            await play(Page(scene, connection, publish, **more))
+    async def body(store):
+        async with vendors.running(store, at, KIND) as scene:
+            await play(Page(scene, store, publish, **more))
 
     with_redis(body)
 
@@ -115,11 +114,11 @@ def test_live_approval_does_not_cover_retrospective_post(with_redis, at):
     """The post was approved during a publishing freeze, and its incident closed before the freeze ended."""
 
     async def play(page):
-        await publishing_state.PublishingControls(page.connection).freeze("bob", 1, "all hands")
+        await page.store.publishing_controls.freeze("bob", 1, "all hands")
         await page.delivers(workers.firing())
         await page.decides("approved")
         await page.delivers(workers.resolved())
-        await publishing_state.PublishingControls(page.connection).unfreeze()
+        await page.store.publishing_controls.unfreeze()
         await page.on.publications.wake_all()
         await page.on.turn()
         assert page.posts() == []
@@ -143,11 +142,11 @@ def test_automatic_rule_publishes_retrospective_post(with_redis, at):
 
 def test_frozen_page_gets_it_after_the_thaw(with_redis, at):
     async def play(page):
-        await publishing_state.PublishingControls(page.connection).freeze("bob", 1, "all hands")
+        await page.store.publishing_controls.freeze("bob", 1, "all hands")
         await page.comes_and_goes()
         assert page.posts() == []
         assert await page.problems() == ["frozen"]
-        await publishing_state.PublishingControls(page.connection).unfreeze()
+        await page.store.publishing_controls.unfreeze()
         await page.on.publications.wake_all()
         await page.on.turn()
         assert page.statuses() == OVER
@@ -158,7 +157,7 @@ def test_frozen_page_gets_it_after_the_thaw(with_redis, at):
 
 def test_tripped_guard_lets_a_reviewer_decide(with_redis, at):
     async def play(page):
-        await publishing_state.PublishingControls(page.connection).trip(1, "too many posts")
+        await page.store.publishing_controls.trip(1, "too many posts")
         await page.comes_and_goes()
         assert page.posts() == []
         await page.decides("approved")
@@ -205,7 +204,7 @@ def test_retraction_keeps_it_from_being_published(with_redis, at):
     async def play(page):
         await page.comes_and_goes()
         on = page.on
-        writing = retractions.Retractions(on.publications, on.incidents, on.pages, page.places, on.redis_time)
+        writing = retractions.Retractions(on.store, on.pages, page.places, on.redis_time)
         (one,) = await writing.retract("down", "", retractions.RetractionRequest("ann", "a false alarm"))
         assert one.outcome == "dismissed"
         await on.turn()

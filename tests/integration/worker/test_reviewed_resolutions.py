@@ -12,7 +12,7 @@ PAGES = ("public-page", "devhelm-page")
 def test_only_review_resolves_a_refiring_post(with_redis, tmp_path):
     async def play(scene):
         async def waiting():
-            found = public_pages.reviews(scene.settings, scene.connection, factories.clock)
+            found = public_pages.reviews(scene.settings, scene.store, factories.clock)
             return [one for one in await found.waiting() if one.what == "resolution"]
 
         async def both_wait():
@@ -35,7 +35,7 @@ def test_only_review_resolves_a_refiring_post(with_redis, tmp_path):
             assert {name: (await scene.words())[name] for name in PAGES} == {name: ["open"] for name in PAGES}
             await scene.say("resolved", ["a"], **REVIEWED)
             for one in await scene.until(both_wait):
-                service = public_pages.reviews(scene.settings, scene.connection, factories.clock)
+                service = public_pages.reviews(scene.settings, scene.store, factories.clock)
                 await service.decide(one, reviews.ReviewDecision("approved", "ann"))
             await scene.until_shown("resolved", at=PAGES)
 

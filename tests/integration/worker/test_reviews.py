@@ -7,7 +7,6 @@ import pytest
 from router.domain import decisions, severities
 from router.domain import reviews as review
 from router.domain.reasons import Edit, Reason
-from router.store import review_outcomes
 from router.worker import desired_state, reviews
 from tests.integration import vendor, workers
 
@@ -23,7 +22,7 @@ class Scene:
 
     def __init__(self, on: workers.WorkerHarness, place) -> None:
         self.on = on
-        self.at = reviews.Reviews(on.publications, on.incidents, on.pages, {"page": place}, on.redis_time)
+        self.at = reviews.Reviews(on.store, on.pages, {"page": place}, on.redis_time)
 
     async def waiting(self) -> reviews.Review:
         (one,) = await self.at.waiting()
@@ -35,7 +34,7 @@ class Scene:
         await self.on.turn()
 
     async def tally(self) -> dict:
-        return dict((await review_outcomes.ReviewOutcomes(self.on.connection).read()).get("down", {}))
+        return dict((await self.on.store.review_outcomes.read()).get("down", {}))
 
 
 def playing(with_redis, play, **more) -> vendor.Vendor:

@@ -9,8 +9,7 @@ from starlette import applications, requests, responses, routing
 from router import configuration
 from router.destinations import base, registry
 from router.outbound import errors, fetch
-from router.store import codec, health, incidents, keys, publishing_state
-from router.store import inbox as stream
+from router.store import codec, keys, publishing_state
 from router.telemetry import metrics
 from router.web import serve
 from router.worker import circuit_breaker, configured_destinations, self_alerts, self_monitor
@@ -46,23 +45,21 @@ PLACES = {
 class Scene:
     """A worker's reports, with circuit breakers that the test controls."""
 
-    def __init__(self, connection, *destinations: str, ping=None) -> None:
-        self.connection = connection
+    def __init__(self, store, *destinations: str, ping=None) -> None:
+        self.store = store
         self.breakers = circuit_breaker.CircuitBreakers(random.Random(1))
-        self.store = incidents.Incidents(connection)
         wanted = self_monitor.Wanted(destinations, (), 5 * MINUTE, 240 * MINUTE, ping, "router.yaml")
-        inbox = stream.Inbox(connection)
-        self.gate = publishing_state.PublishingControls(connection)
-        self.stage = workers.WorkerHarness(connection)
+        self.gate = store.publishing_controls
+        self.stage = workers.WorkerHarness(store)
         self.own = self_monitor.SelfMonitor(
             wanted, PLACES, self.breakers,
-            store=self.store, inbox=inbox, publishing=self.gate, storms=self.stage.storms, randomness=random.Random(2),
+            store=self.store, storms=self.stage.storms, randomness=random.Random(2),
         )  # fmt: skip
 
     async def reported(self) -> list[tuple[str, str, list[str]]]:
         """Return the reports in the inbox: destination, status, and targets."""
         found = []
-        for _, fields in await self.connection.xrange(keys.INBOX):
+        for _, fields in await self.store.redis.xrange(keys.INBOX):
             entry = codec.unpack_delivery(fields[b"h"])
             (row,) = entry.rows
             targets = [target.destination for target in entry.responses[row.response].targets]
@@ -77,8 +74,8 @@ class Scene:
 def test_failing_account_is_reported_once_and_ended(with_redis):
     """The report goes to the other vendor."""
 
-    async def body(connection):
-        scene = Scene(connection, "on-call", "devhelm")
+    async def body(store):
+        scene = Scene(store, "on-call", "devhelm")
         scene.breakers.record("on-call", AWAY, NOW)
         scene.breakers.record("devhelm", None, NOW)
         await scene.own.turn(NOW + 4 * MINUTE)
@@ -88,14 +85,14 @@ def test_failing_account_is_reported_once_and_ended(with_redis):
         assert await scene.reported() == [("on-call", "firing", ["devhelm"])]
         await scene.fold()
         key = 'incident-router{destination="on-call"}'
-        assert (await scene.store.read([key]))[key].incident.status == "open"
+        assert (await scene.store.incidents.read([key]))[key].incident.status == "open"
         await scene.own.turn(NOW + 6 * MINUTE)
         assert await scene.reported() == []
         scene.breakers.record("on-call", None, NOW + 7 * MINUTE)
         await scene.own.turn(NOW + 7 * MINUTE)
         assert await scene.reported() == [("on-call", "resolved", ["devhelm"])]
         await scene.fold()
-        assert (await scene.store.read([key]))[key].incident.status == "closed"
+        assert (await scene.store.incidents.read([key]))[key].incident.status == "closed"
         await scene.own.turn(NOW + 8 * MINUTE)
         assert await scene.reported() == []
 
@@ -113,8 +110,8 @@ def test_failing_account_is_reported_once_and_ended(with_redis):
     ids=["401", "429", "429 of one endpoint", "503 with Retry-After"],
 )
 def test_failing_account_is_reported_after_its_delay(with_redis, problem):
-    async def body(connection):
-        scene = Scene(connection, "on-call", "devhelm")
+    async def body(store):
+        scene = Scene(store, "on-call", "devhelm")
         scene.breakers.record("devhelm", problem, NOW, "open")
         scene.breakers.record("on-call", errors.Queued("the account's quota is used up for now", 30.0), NOW, "open")
         scene.breakers.record("page", errors.Permanent("422", status=422), NOW, "open")
@@ -125,9 +122,9 @@ def test_failing_account_is_reported_after_its_delay(with_redis, problem):
 
 
 def test_failing_account_does_not_report_itself(with_redis):
-    async def body(connection):
+    async def body(store):
         for wanted in (("on-call",), ()):
-            scene = Scene(connection, *wanted)
+            scene = Scene(store, *wanted)
             scene.breakers.record("page", AWAY, NOW)
             await scene.own.turn(NOW + 9 * MINUTE)
             assert await scene.reported() == []
@@ -138,7 +135,7 @@ def test_failing_account_does_not_report_itself(with_redis):
 def test_report_is_valid_for_every_destination_kind():
     scene = self_monitor.SelfMonitor(
         self_monitor.Wanted(("on-call", "devhelm")), PLACES, circuit_breaker.CircuitBreakers(random.Random(1)),
-        store=None, inbox=None, publishing=None, storms=None, randomness=random.Random(1),
+        store=None, storms=None, randomness=random.Random(1),
     )  # fmt: skip
     (named,) = scene._targets(self_alerts.of_account("devhelm"))
     assert Named.model_validate(named.fields).name == "incident-router can't reach devhelm"
@@ -154,7 +151,7 @@ def test_worker_calls_its_ping_url(with_redis):
         asked.append(1)
         return responses.Response(status_code=204 if len(asked) == 1 else 500)
 
-    async def body(connection):
+    async def body(store):
         started = asyncio.get_running_loop().create_future()
         app = applications.Starlette(routes=[routing.Route("/ping", pinged)])
         serving = asyncio.create_task(serve.serve(app, "127.0.0.1", 0, started.set_result))
@@ -163,9 +160,9 @@ def test_worker_calls_its_ping_url(with_redis):
         async def ping() -> None:
             await fetch.get(url, timeout_seconds=5, most_bytes=1000)
 
-        scene = Scene(connection, ping=ping)
-        await scene.own.ping(health.Health(connection))
-        await scene.own.ping(health.Health(connection))
+        scene = Scene(store, ping=ping)
+        await scene.own.ping()
+        await scene.own.ping()
         assert len(asked) == 2
         serving.cancel()
         await asyncio.wait([serving])
@@ -196,13 +193,13 @@ def test_fetched_document_is_complete_or_refused():
 
 
 def test_metrics_of_the_guard_follow_its_state(with_redis):
-    async def body(connection):
-        on = workers.WorkerHarness(connection)
+    async def body(store):
+        on = workers.WorkerHarness(store)
         read = metrics.REGISTRY.get_sample_value
-        await publishing_state.PublishingControls(connection).trip(NOW, "too many")
+        await store.publishing_controls.trip(NOW, "too many")
         await on.reconciler.gauge(await on.redis_now())
         assert read("incident_router_publishing_guard_tripped") == 1
-        await publishing_state.PublishingControls(connection).reset()
+        await store.publishing_controls.reset()
         await on.reconciler.gauge(await on.redis_now())
         assert read("incident_router_publishing_guard_tripped") == 0
 
@@ -210,8 +207,8 @@ def test_metrics_of_the_guard_follow_its_state(with_redis):
 
 
 def test_tripped_guard_is_reported_once_until_reset(with_redis):
-    async def body(connection):
-        scene = Scene(connection, "on-call", "devhelm")
+    async def body(store):
+        scene = Scene(store, "on-call", "devhelm")
         await scene.own.turn(NOW)
         assert await scene.reported() == []
         one = publishing_state.Limit(1, workers.HOUR)
@@ -219,7 +216,7 @@ def test_tripped_guard_is_reported_once_until_reset(with_redis):
         await scene.own.turn(NOW + 1)
         assert await scene.reported() == [("guard", "firing", ["on-call", "devhelm"])]
         await scene.fold()
-        held = (await scene.store.read([self_alerts.GUARD.key]))[self_alerts.GUARD.key].incident
+        held = (await scene.store.incidents.read([self_alerts.GUARD.key]))[self_alerts.GUARD.key].incident
         assert held.opening_alert.annotations == {"reason": "more than 1 posts or 1 components"}
         await scene.own.turn(NOW + 2)
         assert await scene.reported() == []
@@ -227,7 +224,9 @@ def test_tripped_guard_is_reported_once_until_reset(with_redis):
         await scene.own.turn(NOW + 3)
         assert await scene.reported() == [("guard", "resolved", ["on-call", "devhelm"])]
         await scene.fold()
-        assert (await scene.store.read([self_alerts.GUARD.key]))[self_alerts.GUARD.key].incident.status == "closed"
+        assert (await scene.store.incidents.read([self_alerts.GUARD.key]))[
+            self_alerts.GUARD.key
+        ].incident.status == "closed"
         await scene.own.turn(NOW + 4)
         assert await scene.reported() == []
 
@@ -235,28 +234,30 @@ def test_tripped_guard_is_reported_once_until_reset(with_redis):
 
 
 def test_long_freeze_is_reported_until_unfrozen(with_redis):
-    async def body(connection):
-        scene = Scene(connection, "devhelm")
+    async def body(store):
+        scene = Scene(store, "devhelm")
         await scene.gate.freeze("ann", NOW, "an audit")
         await scene.own.turn(NOW + 239 * MINUTE)
         assert await scene.reported() == []
         await scene.own.turn(NOW + 240 * MINUTE)
         assert await scene.reported() == [("freeze", "firing", ["devhelm"])]
         await scene.fold()
-        held = (await scene.store.read([self_alerts.FREEZE.key]))[self_alerts.FREEZE.key].incident
+        held = (await scene.store.incidents.read([self_alerts.FREEZE.key]))[self_alerts.FREEZE.key].incident
         assert (held.status, held.opening_alert.annotations["reason"]) == ("open", "an audit (ann)")
         await scene.gate.unfreeze()
         await scene.own.turn(NOW + 241 * MINUTE)
         assert await scene.reported() == [("freeze", "resolved", ["devhelm"])]
         await scene.fold()
-        assert (await scene.store.read([self_alerts.FREEZE.key]))[self_alerts.FREEZE.key].incident.status == "closed"
+        assert (await scene.store.incidents.read([self_alerts.FREEZE.key]))[
+            self_alerts.FREEZE.key
+        ].incident.status == "closed"
 
     with_redis(body)
 
 
 def test_self_report_without_destination_does_nothing(with_redis):
-    async def body(connection):
-        scene = Scene(connection)
+    async def body(store):
+        scene = Scene(store)
         await scene.gate.trip(NOW, "too many")
         await scene.own.turn(NOW + 300 * MINUTE)
         assert await scene.reported() == []

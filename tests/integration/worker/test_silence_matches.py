@@ -64,7 +64,7 @@ def test_alerts_without_deliveries_are_reported_as_unchecked(play):
         await at.deliver(msgspec.structs.replace(other, fingerprint="f-2"))
         client = await at.as_("responder")
         assert await silenced(at, client, 'service=~".+"') == (3, 0, {})
-        await at.connection.delete(keys.ARCHIVE)
+        await at.store.redis.delete(keys.ARCHIVE)
         assert await silenced(at, client, 'service="checkout"') == (1, 1, {})
 
     play(body)

@@ -42,8 +42,8 @@ def test_lease_of_another_worker_is_not_released(with_redis):
     async def play(on):
         await on.deliver(workers.firing())
         await on.turn()
-        await on.connection.hset(keys.publications("down"), "until", 0)
-        await on.connection.zadd(keys.timers(keys.shard("down")), {"down": 0})
+        await on.store.redis.hset(keys.publications("down"), "until", 0)
+        await on.store.redis.zadd(keys.timers(keys.shard("down")), {"down": 0})
         (lease,) = await on.due()
         await on.reconciler.give_back()
         assert await on.due() == []

@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from router.domain import silences as silence
-from router.store import archive, errors, health, inbox, keys, publishing_state, schema, silences
+from router.store import errors, inbox, keys
 from router.telemetry import metrics
 from router.worker import runtime, self_monitor
 from tests.integration import vendor, workers
@@ -23,59 +23,50 @@ QUICK = runtime.LoopIntervals(
 )
 
 
-class Depth:
-    """Reads the depth of the inbox; fails on demand."""
+class AwayInbox(inbox.Inbox):
+    """An inbox whose depth can't be read ``away`` times."""
 
-    def __init__(self, connection) -> None:
-        self._connection = connection
-        self.away = 0
+    away = 0
 
-    async def __call__(self) -> tuple[int, int]:
+    async def depth(self) -> tuple[int, int]:
         if self.away:
             self.away -= 1
             raise errors.Unavailable("Redis is away")
-        return await inbox.depth(self._connection)
+        return await super().depth()
 
 
-def worker(
-    on: workers.WorkerHarness, depth=None, vintage=None, pace=QUICK
-) -> tuple[runtime.Worker, runtime.WakeSignal]:
+def worker(on: workers.WorkerHarness, pace=QUICK) -> tuple[runtime.Worker, runtime.WakeSignal]:
     bell = runtime.WakeSignal()
     made = runtime.Worker(
         "w1",
         on.reader,
         on.triage,
         on.reconciler,
-        health.Health(on.connection),
-        depth=depth or Depth(on.connection),
+        on.store,
         clock=itertools.count(1_700_000_000_000_000, 1000).__next__,
         bell=bell,
-        kept=archive.Archive(on.connection, retention=0, max_bytes=0),
         silenced=on.mutes,
         itself=self_monitor.SelfMonitor(
             self_monitor.Wanted(),
             {},
             on.performer.breakers,
-            store=on.incidents,
-            inbox=on.inbox,
-            publishing=publishing_state.PublishingControls(on.connection),
+            store=on.store,
             storms=on.storms,
             randomness=workers.NoJitter(),
         ),
-        vintage=vintage or schema.Schema(on.connection),
         pace=pace,
     )
     return made, bell
 
 
-def running(with_redis, play, *places, depth=None, before=None, imports=(), pace=QUICK):
+def running(with_redis, play, *places, before=None, imports=(), pace=QUICK):
     """Run ``before``, then ``play`` with a running worker. Stop the worker in order afterwards."""
 
-    async def body(connection):
-        on = workers.WorkerHarness(connection, *places, imports=imports)
+    async def body(store):
+        on = workers.WorkerHarness(store, *places, imports=imports)
         if before:
             await before(on)
-        made, _ = worker(on, depth(connection) if depth else None, pace=pace)
+        made, _ = worker(on, pace=pace)
         stop = asyncio.Event()
         async with asyncio.timeout(20):
             async with asyncio.TaskGroup() as group:
@@ -135,9 +126,9 @@ def test_unfinished_work_of_another_worker_is_claimed(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
-        other = inbox.InboxReader(on.connection, "died")
+        other = on.store.make_inbox_reader("died")
         await other.prepare()
-        await on.connection.xadd(keys.INBOX, await entry(on))
+        await on.store.redis.xadd(keys.INBOX, await entry(on))
         await other.read(1, 100)
 
         async def opened():
@@ -151,26 +142,26 @@ def test_unfinished_work_of_another_worker_is_claimed(with_redis):
 async def entry(on) -> dict:
     """Return the fields of a delivery as the webhook server writes them."""
     await on.deliver(workers.firing("template"), key="template")
-    ((identity, fields),) = await on.connection.xrange(keys.INBOX, count=1)
-    await on.connection.xdel(keys.INBOX, identity)
+    ((identity, fields),) = await on.store.redis.xrange(keys.INBOX, count=1)
+    await on.store.redis.xdel(keys.INBOX, identity)
     return fields
 
 
 def test_worker_reports_start_and_end(with_redis):
-    async def body(connection):
-        on = workers.WorkerHarness(connection)
+    async def body(store):
+        on = workers.WorkerHarness(store)
         made, _ = worker(on)
         stop = asyncio.Event()
         task = asyncio.create_task(made.run(stop))
 
         async def heard():
-            return await health.Health(connection).latest_heartbeat() > 0
+            return await store.health.latest_heartbeat() > 0
 
         await until(heard)
         assert metrics.worker_heartbeat_timestamp_seconds._value.get() > 1_600_000_000
         stop.set()
         await asyncio.wait_for(task, 5)
-        assert await health.Health(connection).latest_heartbeat() == 0
+        assert await store.health.latest_heartbeat() == 0
 
     with_redis(body)
 
@@ -178,16 +169,14 @@ def test_worker_reports_start_and_end(with_redis):
 def test_brief_store_outage_does_not_stop_the_worker(with_redis, monkeypatch):
     monkeypatch.setattr(runtime, "_AWAY_SECONDS", 0.01)
     at = vendor.Vendor()
-    asked = []
 
-    def away(connection):
-        asked.append(Depth(connection))
-        asked[0].away = 3
-        return asked[0]
+    async def away(on):
+        on.store.inbox = AwayInbox(on.store.connection)
+        on.store.inbox.away = 3
 
     async def play(on):
         async def back():
-            return asked[0].away == 0
+            return on.store.inbox.away == 0
 
         await until(back)
         await on.deliver(workers.firing())
@@ -197,16 +186,18 @@ def test_brief_store_outage_does_not_stop_the_worker(with_redis, monkeypatch):
 
         await until(opened)
 
-    running(with_redis, play, vendor.on_call(at), depth=away)
+    running(with_redis, play, vendor.on_call(at), before=away)
 
 
 def test_unexpected_error_ends_the_worker(with_redis):
-    class Broken(Depth):
-        async def __call__(self):
+    class BrokenInbox(inbox.Inbox):
+        async def depth(self):
             raise RuntimeError("a fault in the program")
 
-    async def body(connection):
-        made, _ = worker(workers.WorkerHarness(connection), Broken(connection))
+    async def body(store):
+        on = workers.WorkerHarness(store)
+        on.store.inbox = BrokenInbox(store.connection)
+        made, _ = worker(on)
         with pytest.raises(ExceptionGroup) as raised:
             await asyncio.wait_for(made.run(asyncio.Event()), 10)
         assert raised.group_contains(RuntimeError, match="a fault in the program")
@@ -225,9 +216,9 @@ def test_running_operations_finish_before_shutdown(with_redis):
             await self.go_on.wait()
             return await super().open(call)
 
-    async def body(connection):
+    async def body(store):
         at = Slow()
-        on = workers.WorkerHarness(connection, vendor.on_call(at))
+        on = workers.WorkerHarness(store, vendor.on_call(at))
         made, _ = worker(on)
         stop = asyncio.Event()
         await on.deliver(workers.firing())
@@ -258,9 +249,9 @@ def test_worker_drains_in_time_despite_hanging_calls(with_redis):
     async def forever() -> None:
         await asyncio.Event().wait()
 
-    async def body(connection):
+    async def body(store):
         at = Hanging()
-        on = workers.WorkerHarness(connection, vendor.on_call(at))
+        on = workers.WorkerHarness(store, vendor.on_call(at))
         on.mutes.ask = forever
         made, _ = worker(on, pace=dataclasses.replace(QUICK, drain_seconds=0.05, first_ask_seconds=0.05))
         stop = asyncio.Event()
@@ -272,7 +263,7 @@ def test_worker_drains_in_time_despite_hanging_calls(with_redis):
         with structlog.testing.capture_logs() as lines:
             await asyncio.wait_for(task, 30)
         assert "drain_timed_out" in {line["event"] for line in lines}
-        assert await health.Health(connection).latest_heartbeat() == 0
+        assert await store.health.latest_heartbeat() == 0
         (known,) = await on.publications.look("down")
         assert known.intent is not None, "the next worker must know that the call was begun"
         await until(lambda: _none_left(before | {task}))
@@ -306,7 +297,7 @@ class TestSilencesAtStart:
         """Wait until the pending alert is folded, and return the silence that mutes it."""
 
         async def folded():
-            return await on.connection.exists(keys.incident("down"))
+            return await on.store.redis.exists(keys.incident("down"))
 
         await until(folded)
         (mute,) = (await on.incident()).muted.values()
@@ -316,7 +307,7 @@ class TestSilencesAtStart:
         at = vendor.Vendor()
 
         async def before(on):
-            await silences.Silences(on.connection).save(self.SILENCE)
+            await on.store.silences.save(self.SILENCE)
             await on.deliver(workers.firing())
 
         async def play(on):
@@ -336,7 +327,7 @@ class TestSilencesAtStart:
 
         async def play(on):
             await asked.wait()
-            assert not await on.connection.exists(keys.incident("down"))
+            assert not await on.store.redis.exists(keys.incident("down"))
             answers.set()
             assert "works" in await self.muted(on)
 

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import in_memory_span_exporter
 
 from router.domain import decisions, severities
 from router.sources import registry
-from router.store import codec, keys, quarantine
+from router.store import codec, keys
 from router.telemetry import otel, tracing
 from router.web import webhooks
 from tests.integration import vendor, workers
@@ -25,17 +25,17 @@ UNSAMPLED = f"00-{TRACE}-b7ad6b7169203331-00"
 class Traced:
     """A webhook server and a worker with tracing, and the ended spans."""
 
-    def __init__(self, connection, at: vendor.Vendor, traces: tracing.Traces | None, share: float = 1.0) -> None:
+    def __init__(self, store, at: vendor.Vendor, traces: tracing.Traces | None, share: float = 1.0) -> None:
         self._kept = in_memory_span_exporter.InMemorySpanExporter()
         provider = sdk.TracerProvider(sampler=sampling.ParentBased(sampling.TraceIdRatioBased(share)))
         provider.add_span_processor(export.SimpleSpanProcessor(self._kept))
         traces = traces or otel.Traces(provider)
-        self.on = workers.WorkerHarness(connection, vendor.on_call(at), traces=traces)
+        self.on = workers.WorkerHarness(store, vendor.on_call(at), traces=traces)
         web_server = webhooks.WebhookHandler(
             {"any": registry.build("any", registry.KINDS["json"].config(bearer=["token"]))},
             lambda *_: decisions.Decision("down", severities.Severity.MAJOR, workers.rule()),
             inbox=self.on.inbox,
-            quarantine=quarantine.Quarantine(connection),
+            quarantine=store.quarantine,
             clock=self.on.redis_time,
             randomness=random.Random(3),
             traces=traces,
@@ -60,8 +60,8 @@ class Traced:
 @pytest.fixture
 def traced(with_redis):
     def run(play, at: vendor.Vendor | None = None, traces: tracing.Traces | None = None, share: float = 1.0) -> None:
-        async def body(connection):
-            one = Traced(connection, at or vendor.Vendor(), traces, share)
+        async def body(store):
+            one = Traced(store, at or vendor.Vendor(), traces, share)
             try:
                 await play(one)
             finally:
@@ -136,7 +136,7 @@ def test_new_traces_are_sampled_by_ratio(traced):
 def test_trace_is_stored_with_delivery_and_incident(traced):
     async def play(one):
         await one.receives()
-        ((_, fields),) = await one.on.connection.xrange(keys.INBOX)
+        ((_, fields),) = await one.on.store.redis.xrange(keys.INBOX)
         webhook = one.spans("webhook")[0]
         assert codec.unpack_delivery(fields[b"h"]).trace == f"00-{TRACE}-{hexed(webhook.context.span_id, 16)}-01"
         await one.on.turn()
@@ -200,7 +200,7 @@ def test_spans_have_ids_but_no_sender_text(traced):
 def test_disabled_tracing_stores_no_trace(traced):
     async def play(one):
         await one.receives()
-        ((_, fields),) = await one.on.connection.xrange(keys.INBOX)
+        ((_, fields),) = await one.on.store.redis.xrange(keys.INBOX)
         assert codec.unpack_delivery(fields[b"h"]).trace == ""
         await one.on.turn()
         assert (await one.on.incident()).trace == ""

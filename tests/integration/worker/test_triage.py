@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from router.domain import decisions
-from router.store import errors, inbox, keys
+from router.store import errors, keys
 from router.worker import aggregator
 from tests.integration import vendor, workers
 
@@ -15,11 +15,11 @@ def test_unreadable_entry_becomes_a_dead_letter(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
-        await on.connection.xadd(keys.INBOX, {"h": b"\xc1", "b": b"body"})
+        await on.store.redis.xadd(keys.INBOX, {"h": b"\xc1", "b": b"body"})
         await on.deliver(workers.firing())
         await on.turn()
         assert at.states() == ["open"]
-        ((_, dead),) = await on.connection.xrange(keys.DEAD)
+        ((_, dead),) = await on.store.redis.xrange(keys.DEAD)
         assert dead[b"b"] == b"body"
         assert b"not a delivery" in dead[b"reason"]
 
@@ -35,15 +35,15 @@ def test_entry_that_lost_three_workers_is_dead(with_redis):
         await on.reader.prepare()
         innocent, deadly = await on.reader.read(10, None)
         for number in range(aggregator.MOST_ATTEMPTS):
-            lost = inbox.InboxReader(on.connection, "w1", life=f"lost-{number}")
+            lost = on.store.make_inbox_reader("w1", life=f"lost-{number}")
             assert await lost.record_redelivery(deadly) <= aggregator.MOST_ATTEMPTS
             await lost.own_pending(10)
         await on.triage.handle_again([deadly, innocent])
-        ((_, fields),) = await on.connection.xrange(keys.DEAD)
+        ((_, fields),) = await on.store.redis.xrange(keys.DEAD)
         assert b"3 workers began to fold it" in fields[b"reason"]
         assert (await on.incident("innocent")).status == "open"
         assert (await on.incident("deadly")).status == "closed"
-        assert await on.connection.xlen(keys.INBOX) == 0
+        assert await on.store.redis.xlen(keys.INBOX) == 0
 
     workers.run(with_redis, play)
 
@@ -56,13 +56,12 @@ def test_failing_store_makes_no_dead_letter(with_redis):
         await on.reader.prepare()
         await on.reader.read(10, None)
         for number in range(2 * (aggregator.MOST_ATTEMPTS + 1)):
-            with workers.demanding(on.connection, 9, 0.005):
-                worker = workers.WorkerHarness(on.connection, consumer=f"w{number % 2}")
+            worker = workers.WorkerHarness(workers.demanding(on.store, 9, 0.005), consumer=f"w{number % 2}")
             with pytest.raises(errors.Unavailable, match="of 9 replicas confirmed"):
                 await worker.triage.handle_again(await worker.reader.take_over(10, idle_ms=0))
         await on.triage.handle_again(await on.reader.take_over(10, idle_ms=0))
-        assert await on.connection.xlen(keys.DEAD) == 0
-        assert await on.connection.xlen(keys.INBOX) == 0
+        assert await on.store.redis.xlen(keys.DEAD) == 0
+        assert await on.store.redis.xlen(keys.INBOX) == 0
         assert (await on.incident("down")).status == "open"
 
     workers.run(with_redis, play)
@@ -86,9 +85,9 @@ def test_two_workers_that_fold_at_once_lose_nothing(with_redis):
     """Both workers read the incident. The second commit is refused, and its worker reads and folds again."""
     at = vendor.Vendor()
 
-    async def body(connection):
-        one = workers.WorkerHarness(connection, vendor.on_call(at), consumer="w1")
-        two = workers.WorkerHarness(connection, vendor.on_call(at), consumer="w2")
+    async def body(store):
+        one = workers.WorkerHarness(store, vendor.on_call(at), consumer="w1")
+        two = workers.WorkerHarness(store, vendor.on_call(at), consumer="w2")
         await one.reader.prepare()
         for number in range(30):
             await one.deliver(workers.firing(str(number)))

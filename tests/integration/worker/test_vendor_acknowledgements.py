@@ -18,7 +18,7 @@ class Scene:
     def __init__(self, on, pager):
         self.on = on
         self.pager = pager
-        self.operator = acknowledgements.Acknowledgements(on.incidents, workers.factories.clock)
+        self.operator = acknowledgements.Acknowledgements(on.store, workers.factories.clock)
 
     def accept(self):
         self.pager.incidents["v1"]["acknowledged"] = True
@@ -129,7 +129,7 @@ def test_crash_before_the_incident_is_written_loses_nothing(with_redis, monkeypa
             assert leases == []  # The lease of the killed worker has to expire first.
         publications = await scene.on.publications.look("down")
         assert publications[0].acknowledged_at
-        await acknowledgements.read_back(scene.on.incidents, await scene.on.incident(), publications)
+        await acknowledgements.read_back(scene.on.store, await scene.on.incident(), publications)
         assert (await scene.on.incident()).acknowledged.destination == "on-call"
 
     play(with_redis, body)

@@ -11,8 +11,8 @@ import pytest
 from router.domain import plan
 from router.domain.reasons import Edit
 from router.sources import signatures
-from router.store import client, keys, vendor_ids
-from router.store import delivery_dedup as seen
+from router.store import keys
+from router.store.store import Store
 from router.telemetry import metrics
 from router.web import app, vendor_webhooks
 from tests.integration import servers, vendor, workers
@@ -62,15 +62,14 @@ def playing(with_redis, play):
     at = vendor.Vendor()
     at._ids = iter([ID[1:]])
 
-    async def body(connection):
-        ids = vendor_ids.VendorIds(connection, ["on-call"])
-        on = workers.WorkerHarness(connection, vendor.on_call(at), ids=ids)
+    async def body(store):
+        on = workers.WorkerHarness(store, vendor.on_call(at), watched=["on-call"])
         receivers = {
             "on-call": vendor_webhooks.Receiver("on-call", (signature(STANDARD), signature(SVIX)), ("on-call",)),
             "devhelm": vendor_webhooks.Receiver("devhelm", (signature(DEVHELM),), ("devhelm", "on-call")),
         }
         handler = vendor_webhooks.VendorWebhooks(
-            receivers, ids.recheck, seen.DeliveryIds(connection), workers.factories.clock
+            receivers, store.vendor_ids.recheck, store.delivery_ids, workers.factories.clock
         )
         async with served(handler) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
             await on.deliver(workers.firing())
@@ -220,7 +219,7 @@ def test_webhook_reads_are_delayed_after_own_calls(with_redis):
             await told.post(telling(ID))
             await told.on.turn()
         assert told.at.looks == 0
-        due = await told.on.connection.zscore(keys.timers(keys.shard("down")), "down")
+        due = await told.on.store.redis.zscore(keys.timers(keys.shard("down")), "down")
         assert due == (await told.known()).acted_at + plan.RECHECK_DELAY
 
     playing(with_redis, play)
@@ -251,7 +250,7 @@ def test_recheck_from_the_future_waits(with_redis, at_once):
     async def play(told):
         await told.post(telling(ID))
         ahead = await told.on.redis_now() + workers.HOUR
-        await told.on.connection.hset(keys.publications("down"), "recheck:on-call", ahead)
+        await told.on.store.redis.hset(keys.publications("down"), "recheck:on-call", ahead)
         await told.on.turn()
         assert told.at.looks == 0
 
@@ -260,16 +259,15 @@ def test_recheck_from_the_future_waits(with_redis, at_once):
 
 def test_unstored_webhook_is_answered_for_retry():
     async def main():
-        connection = client.connect("redis://127.0.0.1:1")
-        ids = vendor_ids.VendorIds(connection, ["on-call"])
+        store = Store.connect("redis://127.0.0.1:1")
         receivers = {"on-call": vendor_webhooks.Receiver("on-call", (signature(STANDARD),), ("on-call",))}
         handler = vendor_webhooks.VendorWebhooks(
-            receivers, ids.recheck, seen.DeliveryIds(connection), workers.factories.clock
+            receivers, store.vendor_ids.recheck, store.delivery_ids, workers.factories.clock
         )
         async with served(handler) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
             answer = await Told(None, None, http).post(telling(ID))
             assert answer.status_code == 503
             assert int(answer.headers["retry-after"]) > 0
-        await connection.aclose()
+        await store.aclose()
 
     asyncio.run(main())
