@@ -157,7 +157,7 @@ AT = "2023-11-14T22:13:%sZ"
 
 
 @pytest.mark.parametrize("listed", [1, -1], ids=["oldest first", "newest first"])
-def test_same_words_further_up_say_nothing_of_now(account, operation, listed):
+def test_equal_earlier_update_does_not_suppress_the_next(account, operation, listed):
     """After down, recovered, and down again, the page needs a second "down" update."""
     well = [{"component_id": "c-web", "component_status": "operational"}]
     said = [update_of("Still looking.", statuses=FULL), update_of("Still looking.", statuses=well)]

@@ -19,7 +19,7 @@ from router.sources import times
         (10**30, "9999-12-31T23:59:59.999999+00:00"),
     ],
 )
-def test_every_time_can_be_shown(moment, shown):
+def test_every_timestamp_has_a_representation(moment, shown):
     """A sender may send any time. Times that were stored before the limits existed are shown, too."""
     found = models.at(moment)
     assert (found.isoformat() if isinstance(found, dt.datetime) else None) == shown

@@ -10,11 +10,11 @@ def told(*looks: tuple[float, int]) -> list[float | None]:
     return [pace.a_minute(int(seconds * SECOND), count) for seconds, count in looks]
 
 
-def test_nothing_is_said_before_ten_seconds_were_seen():
+def test_rate_is_unknown_for_the_first_ten_seconds():
     assert told((100, 5), (102, 9), (109.9, 90)) == [None, None, None]
 
 
-def test_it_is_what_came_a_minute():
+def test_rate_is_deliveries_per_minute():
     assert told((100, 50), (110, 60), (130, 110))[1:] == [60.0, 120.0]
 
 
@@ -23,7 +23,7 @@ def test_counts_older_than_a_minute_are_ignored():
     assert told(*looks)[-1] == 0.0
 
 
-def test_after_a_pause_it_begins_anew():
+def test_rate_is_unknown_after_a_pause():
     assert told((100, 50), (110, 60), (1000, 900), (1010, 910)) == [None, 60.0, None, 60.0]
 
 

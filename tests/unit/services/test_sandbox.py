@@ -43,7 +43,7 @@ def explained(file, rules, limits=GENEROUS, **environment):
     return asyncio.run(main())
 
 
-def test_rules_are_explained_as_they_would_be_here(file):
+def test_sandbox_explains_the_rules(file):
     found = explained(file, RULES % ("severity: major", "{{ alert.title }}"))
     assert found.problems == []
     (one,) = found.explained
@@ -92,7 +92,7 @@ def test_expensive_text_is_refused_within_the_limits(file, text):
     ],
     ids=["processor", "memory", "output", "time"],
 )
-def test_work_beyond_a_limit_is_ended_and_reported(file, limits, problem, tmp_path):
+def test_process_over_a_limit_is_ended_and_reported(file, limits, problem, tmp_path):
     text = RULES % ("severity: major", "{{ alert.title }}")
     if "cpu_seconds" in limits:
         text = "rules:\n" + "".join(f"  - {{name: r{n}, when: {{labels.a: x{n}}}, open: []}}\n" for n in range(18_000))
@@ -104,7 +104,7 @@ def test_work_beyond_a_limit_is_ended_and_reported(file, limits, problem, tmp_pa
     assert time.thread_time() - started < 5
 
 
-def test_the_process_is_told_no_secret(file, monkeypatch):
+def test_sandbox_process_gets_no_secret(file, monkeypatch):
     told = sandbox.Sandbox(environment={"KEY": "vendor-secret", "PATH": "/bin", "WEBHOOK_TOKEN": "x"})._environment
     assert told == {"PATH": "/bin"}
     found = explained(file, RULES % ("severity: major", "x"), KEY="vendor-secret", WEBHOOK_TOKEN="webhook-secret")

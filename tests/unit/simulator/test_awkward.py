@@ -55,7 +55,7 @@ def forget_faults(simulator):
     connection.close()
 
 
-def test_gateway_answers_in_its_own_page(simulator):
+def test_gateway_fault_responds_with_html(simulator):
     order(simulator, action="gateway", status=404, method="GET")
     status, page = ask(simulator, "GET", INCIDENTS)
     assert (status, page.startswith("<html>")) == (404, True)
@@ -78,7 +78,7 @@ def test_reads_catch_up_after_the_lag(simulator):
     harness.eventually("the read has caught up", shown)
 
 
-def test_reads_after_a_change_show_the_old_state(simulator):
+def test_lagging_reads_return_the_old_state(simulator):
     identity = opened(simulator)
     order(simulator, action="lag", lag_seconds=60)
     assert ask(simulator, "POST", f"{INCIDENTS}/{identity}/resolve", {})[1]["data"]["incident"]["status"] == "RESOLVED"
@@ -98,7 +98,7 @@ def test_reads_after_a_change_show_the_old_state(simulator):
         ("cut", "a" * 100, "a" * 60),
     ],
 )
-def test_texts_are_stored_as_the_vendor_likes_them(simulator, style, text, stored):
+def test_texts_are_normalized_in_the_configured_style(simulator, style, text, stored):
     order(simulator, action="normalize", style=style)
     identity = opened(simulator, body=text)
     assert ask(simulator, "GET", f"{INCIDENTS}/{identity}")[1]["data"]["updates"][0]["body"] == stored
@@ -129,7 +129,7 @@ def test_impact_follows_the_components(simulator):
     assert ask(simulator, "POST", f"{path}/incidents", body)[1]["data"]["impact"] == "MAJOR"
 
 
-def test_odd_rows_stand_before_the_others(simulator):
+def test_odd_rows_come_first_in_lists(simulator):
     identity = opened(simulator)
     order(simulator, action="odd-row")
     odd, empty, row = ask(simulator, "GET", INCIDENTS)[1]["data"]
@@ -137,7 +137,7 @@ def test_odd_rows_stand_before_the_others(simulator):
     assert row["id"] == identity
 
 
-def test_lists_go_on_for_ever(simulator):
+def test_endless_fault_always_announces_another_page(simulator):
     opened(simulator)
     order(simulator, action="endless", count=3)
     assert ask(simulator, "GET", f"{INCIDENTS}?page=7")[1] == {
@@ -150,7 +150,7 @@ def test_lists_go_on_for_ever(simulator):
     assert ask(simulator, "GET", "/incident-io/v2/status_pages")[1]["pagination_meta"]["after"]
 
 
-def test_calls_name_every_fault_that_struck_them(simulator):
+def test_call_log_contains_every_applied_fault(simulator):
     order(simulator, action="lag", lag_seconds=0)
     order(simulator, action="normalize")
     order(simulator, action="act-then-drop")
@@ -160,7 +160,7 @@ def test_calls_name_every_fault_that_struck_them(simulator):
     assert call["fault"] == "lag+normalize+act-then-drop"
 
 
-def test_paused_incident_cannot_be_closed_at_once(simulator):
+def test_paused_incident_cannot_be_closed_directly(simulator):
     statuses = ask(simulator, "GET", "/incident-io/v1/incident_statuses")[1]["incident_statuses"]
     by_category = {one["category"]: one["id"] for one in statuses}
     body = {"idempotency_key": "k", "visibility": "public", "name": "x"}

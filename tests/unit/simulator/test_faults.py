@@ -56,7 +56,7 @@ def test_refusal_uses_the_vendor_s_envelope_and_does_nothing(simulator, action):
     assert create(simulator)[0] == 201
 
 
-def test_any_status_may_be_ordered(simulator):
+def test_status_fault_returns_any_status(simulator):
     order(simulator, action="status", status=418)
     assert create(simulator)[0] == 418
 
@@ -111,7 +111,7 @@ def test_timed_out_request_is_carried_out_late(simulator):
     harness.eventually("it is carried out", lambda: (pending(simulator), made(simulator)) == (0, 1))
 
 
-def test_window_strikes_every_matching_call_while_it_lasts(simulator):
+def test_fault_window_applies_to_every_matching_call(simulator):
     """A fault with a window counts once, regardless of the number of calls."""
     order(simulator, action="status", status=401, vendor="devhelm", lasts_seconds=60)
     assert [create(simulator)[0] for _ in range(3)] == [401, 401, 401]
@@ -126,7 +126,7 @@ def test_window_ends_after_its_time(simulator):
     harness.eventually("the window is over", lambda: create(simulator)[0] == 201)
 
 
-def test_a_truncated_answer_breaks_off_in_the_middle(simulator):
+def test_truncated_response_ends_before_its_length(simulator):
     order(simulator, action="truncate")
     with pytest.raises((http.client.IncompleteRead, ConnectionError)):
         create(simulator)
@@ -152,7 +152,7 @@ def test_random_faults_repeat_with_the_same_seed(simulator):
     assert set(first) == {201, 500}
 
 
-def test_faults_are_listed_and_mended(simulator):
+def test_faults_are_listed_and_deleted(simulator):
     order(simulator, action="500", count=5)
     assert [fault["count"] for fault in harness.ask(f"{simulator.url}/faults")[1]["faults"]] == [5]
     harness.ask(f"{simulator.url}/faults", method="DELETE")
@@ -160,7 +160,7 @@ def test_faults_are_listed_and_mended(simulator):
 
 
 @pytest.mark.parametrize("fault", [{"action": "explode"}, {"action": "500", "count": 0}, {"acton": "500"}])
-def test_a_fault_that_makes_no_sense_is_refused(simulator, fault):
+def test_invalid_fault_is_refused(simulator, fault):
     assert harness.ask(f"{simulator.url}/faults", fault)[0] == 422
 
 
@@ -189,7 +189,7 @@ def test_vendors_are_restored_from_a_snapshot(simulator, tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a pickle", b"\x80\x05N."])
-def test_a_snapshot_that_cannot_be_read_is_none(tmp_path, content):
+def test_unreadable_snapshot_is_none(tmp_path, content):
     if content is not None:
         (tmp_path / "file").write_bytes(content)
     assert snapshot.load(tmp_path / "file") is None

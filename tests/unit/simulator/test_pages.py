@@ -14,7 +14,7 @@ def post(title: str = "Checkout is down", *, resolved: bool = False, text: str =
     return vendor.Post("p1", title, "investigating", "critical", resolved, (("Checkout API", "major outage"),), updates)
 
 
-def test_page_without_open_posts_says_so():
+def test_page_without_open_posts_is_operational():
     html = pages.page(page(), "devhelm")
     assert "All systems operational" in html
     assert "Past incidents" not in html
@@ -27,7 +27,7 @@ def test_open_post_is_in_banner_and_resolved_below():
     assert "2025-06-15 15:06:40 UTC" in html
 
 
-def test_nothing_that_stands_on_a_page_becomes_markup():
+def test_page_content_is_escaped():
     hostile = page(post(HOSTILE, text=HOSTILE), components=[(HOSTILE, HOSTILE, HOSTILE)])
     for html in (pages.page(hostile, HOSTILE), pages.index({HOSTILE: [hostile]})):
         assert "<script>" not in html
@@ -41,7 +41,7 @@ def test_index_links_every_page_with_its_state():
     assert "operational" in html
 
 
-def test_states_are_told_by_colour_and_by_word():
+def test_states_have_a_color_and_a_name():
     states = [("", "a", "operational"), ("", "b", "partial outage"), ("", "c", "degraded performance")]
     html = pages.page(page(components=states), "devhelm")
     for colour, word in [("good", "operational"), ("bad", "partial outage"), ("warn", "degraded performance")]:

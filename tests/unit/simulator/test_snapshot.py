@@ -10,7 +10,7 @@ def vendors():
     return app.create_app(options.Options()).state.vendors
 
 
-def test_vendors_hold_what_they_held(vendors, tmp_path):
+def test_snapshot_restores_the_vendors(vendors, tmp_path):
     vendors["incident-io"].subscribers = 7
     snapshot.save(vendors, tmp_path / "memory")
     loaded = snapshot.load(tmp_path / "memory")

@@ -15,11 +15,11 @@ def test_the_worse_of_two_states_is_shown(states):
     assert state.worst(states) == WORST_FIRST[min(WORST_FIRST.index(one) for one in states)]
 
 
-def test_nothing_said_is_operational():
+def test_component_without_posts_is_operational():
     assert state.worst([]) == "OPERATIONAL"
 
 
-def test_a_page_begins_with_everything_operational(account):
+def test_new_page_has_only_operational_components(account):
     for slug in ("acme", "acme-eu", "acme-auto"):
         assert set(account.components(slug)) == {"Checkout API", "Payments", "Web shop", "Search"}
         assert account.shown(slug) == {}
@@ -42,7 +42,7 @@ def test_resolved_post_keeps_its_affected_components(account):
     assert [one["componentName"] for one in over["affectedComponents"]] == ["Payments"]
 
 
-def test_an_update_may_change_what_is_affected(account):
+def test_update_can_change_the_affected_components(account):
     post = account.post(affectedComponents=account.affected("acme", Payments="PARTIAL_OUTAGE"))
     path = f"{account.posts_of('acme')}/{post}/updates"
     body = {"status": "IDENTIFIED", "body": "It is the search."}
@@ -55,7 +55,7 @@ def test_an_update_may_change_what_is_affected(account):
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_remaining_posts_keep_a_component_down(account, order):
+def test_component_has_the_worst_state_of_open_posts(account, order):
     states = ["DEGRADED_PERFORMANCE", "MAJOR_OUTAGE", "UNDER_MAINTENANCE"]
     posts = [account.post(affectedComponents=account.affected("acme", Payments=one)) for one in states]
     path = account.posts_of("acme")
@@ -97,7 +97,7 @@ def test_pages_do_not_affect_one_another(account):
     assert account.shown("acme-auto") == {}
 
 
-def test_customers_see_components_and_posts_in_words(account):
+def test_page_shows_components_and_posts_in_words(account):
     post = account.post(affectedComponents=account.affected("acme", Checkout_API="MAJOR_OUTAGE"))
     body = {"status": "MONITORING", "body": "A fix is out."}
     account.expect(201, "POST", f"{account.posts_of('acme')}/{post}/updates", body)

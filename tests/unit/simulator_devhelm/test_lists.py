@@ -39,7 +39,7 @@ def test_without_filters_everything_is_listed_newest_first(three):
         ({"monitorId": "11111111-1111-4111-8111-111111111111"}, []),
     ],
 )
-def test_filters_of_incidents(three, query, titles):
+def test_incidents_are_filtered_by_the_query(three, query, titles):
     assert found(three, **query) == titles
 
 
@@ -76,7 +76,7 @@ def test_time_range_includes_its_bounds(three):
         {"monitorId": "checkout"},
     ],
 )
-def test_a_query_that_is_not_understood_is_refused(account, query):
+def test_invalid_query_is_refused_with_its_field(account, query):
     told = account.expect(400, "GET", "/incidents", params=query)
     assert [entry["field"] for entry in told["errors"]] == list(query)
 
@@ -100,7 +100,7 @@ def test_page_of_incidents_has_ten_by_default(account):
     assert len(found(account, size=200)) == 11
 
 
-def test_posts_are_filtered_by_any_of_some_statuses(account):
+def test_posts_are_filtered_by_several_statuses(account):
     for status in ("INVESTIGATING", "IDENTIFIED", "RESOLVED"):
         account.post(title=status.title(), status=status)
     path = account.posts_of("acme")
@@ -117,7 +117,7 @@ def test_posts_are_filtered_by_any_of_some_statuses(account):
     account.expect(400, "GET", f"{path}?status=OPEN")
 
 
-def test_an_incident_keeps_a_timeline_of_its_statuses(account):
+def test_incident_has_a_timeline_of_its_statuses(account):
     incident = account.open(body="5xx above 20%")
     path = f"/incidents/{incident}"
     account.expect(201, "POST", f"{path}/updates", {"body": "Still looking.", "notifySubscribers": True})
@@ -167,7 +167,7 @@ def test_reset_deletes_created_items_and_keeps_pages(account):
     assert account.components("acme") == components
 
 
-def test_the_state_is_everything_as_plain_data(account):
+def test_state_contains_all_items_as_plain_data(account):
     incident = account.open()
     account.post(affectedComponents=account.affected("acme", Payments="MAJOR_OUTAGE"))
     told = json.loads(json.dumps(account.vendor.state()))

@@ -25,7 +25,7 @@ def reasons(account, **query) -> list[str]:
     return [one["reason"] for one in account.expect(200, "GET", PATH, params=query)["data"]]
 
 
-def test_a_window_is_what_was_planned(account):
+def test_created_window_has_the_requested_fields(account):
     made = planned(account, -60, 60, monitorId=MONITOR, reason="disks")
     assert (made["monitorId"], made["reason"], made["suppressAlerts"]) == (MONITOR, "disks", True)
     assert made["startsAt"] < made["createdAt"] < made["endsAt"]
@@ -55,12 +55,12 @@ def test_windows_are_listed_by_state_and_monitor(account):
         ({"startsAt": moment(0), "endsAt": moment(1), "reason": "x" * 501}, "reason"),
     ],
 )
-def test_what_makes_no_sense_is_refused(account, body, field):
+def test_invalid_window_is_refused_with_its_field(account, body, field):
     told = account.expect(400, "POST", PATH, body)
     assert field in [one["field"] for one in told["errors"]]
 
 
-def test_they_are_forgotten_with_everything_else(account):
+def test_reset_deletes_maintenance_windows(account):
     planned(account, -60, 60, reason="now")
     account.vendor.reset()
     assert reasons(account) == []

@@ -18,13 +18,13 @@ def seen(account, slug):
     return [post.title for page in account.vendor.pages() if page.slug == slug for post in page.posts]
 
 
-def test_a_page_without_automation_does_nothing(account):
+def test_manual_page_creates_no_post(account):
     account.open()
     assert account.page("acme")["incidentMode"] == "MANUAL"
     assert account.posts("acme") == []
 
 
-def test_a_page_that_reviews_drafts_and_shows_nobody(account):
+def test_review_page_creates_an_invisible_draft(account):
     incident = account.open("Checkout is down")
     assert account.page("acme-eu")["incidentMode"] == "REVIEW"
     (draft,) = account.posts("acme-eu")
@@ -34,7 +34,7 @@ def test_a_page_that_reviews_drafts_and_shows_nobody(account):
     assert seen(account, "acme-eu") == []
 
 
-def test_a_page_that_is_automatic_publishes_at_once(account):
+def test_automatic_page_publishes_immediately(account):
     incident = account.open("Checkout is down")
     assert account.page("acme-auto")["incidentMode"] == "AUTOMATIC"
     (post,) = account.posts("acme-auto")
@@ -64,7 +64,7 @@ def test_end_of_an_incident_resolves_only_automatic_posts(account, way):
     assert {post["status"] for post in others} == {"INVESTIGATING"}
 
 
-def test_an_incident_leaves_other_incidents_posts_alone(account):
+def test_resolution_does_not_change_other_incidents_posts(account):
     first, second = account.open("First"), account.open("Second")
     account.expect(200, "POST", f"/incidents/{second}/resolve")
     states = {post["incidentId"]: post["status"] for post in account.posts("acme-auto")}
@@ -79,7 +79,7 @@ def test_incident_lists_its_posts_and_their_origin(account):
     assert told == {"acme": ("MANUAL", True), "acme-eu": ("AUTO", False), "acme-auto": ("AUTO", True)}
 
 
-def test_publishing_without_text_keeps_the_draft_s(account):
+def test_publish_without_text_keeps_the_draft_s_text(account):
     path = draft_of(account)
     before = account.expect(200, "GET", path)
     post = account.expect(200, "POST", f"{path}/publish")
@@ -91,7 +91,7 @@ def test_publishing_without_text_keeps_the_draft_s(account):
     assert seen(account, "acme-eu") == [before["title"]]
 
 
-def test_publishing_says_what_is_to_be_said_instead(account):
+def test_publish_request_overrides_the_draft_s_fields(account):
     path = draft_of(account)
     said = {"title": "Checkout fails", "impact": "MINOR", "status": "IDENTIFIED", "body": "We know why."}
     affected = account.affected("acme-eu", Payments="PARTIAL_OUTAGE")
@@ -120,7 +120,7 @@ def test_a_draft_cannot_be_published_as_resolved(account):
 
 
 @pytest.mark.parametrize("action", ["publish", "dismiss"])
-def test_what_is_published_is_a_draft_no_more(account, action):
+def test_published_draft_cannot_be_published_or_dismissed(account, action):
     path = draft_of(account)
     account.expect(200, "POST", f"{path}/publish")
     before = account.expect(200, "GET", path)
@@ -128,7 +128,7 @@ def test_what_is_published_is_a_draft_no_more(account, action):
     assert account.expect(200, "GET", path) == before
 
 
-def test_a_dismissed_draft_is_gone(account):
+def test_dismissed_draft_is_deleted(account):
     path = draft_of(account)
     account.expect(204, "POST", f"{path}/dismiss")
     account.expect(404, "GET", path)
@@ -184,7 +184,7 @@ def test_notification_flag_is_kept_as_sent(account):
     assert told == [False, True, True, False]
 
 
-def test_null_keeps_and_empty_clears(account):
+def test_null_field_is_kept_and_empty_cleared(account):
     path = (
         f"{account.posts_of('acme')}/{account.post(affectedComponents=account.affected('acme', Search='MAJOR_OUTAGE'))}"
     )
@@ -200,7 +200,7 @@ def test_null_keeps_and_empty_clears(account):
     assert account.shown("acme") == {}
 
 
-def test_a_change_says_nothing_to_customers(account):
+def test_change_of_a_post_adds_no_update(account):
     """A change has neither text nor notification. Both are ignored."""
     path = f"{account.posts_of('acme')}/{account.post()}"
     post = account.expect(200, "PUT", path, {"status": "RESOLVED", "body": "Over.", "notifySubscribers": True})

@@ -40,7 +40,7 @@ def refused(answer, status, code, *fields):
     ("method", "path"),
     [("GET", "/incidents"), ("POST", "/incidents"), ("GET", "/status-pages"), ("GET", "/no-such-thing")],
 )
-def test_nobody_without_a_known_key_is_let_in(key, method, path):
+def test_request_without_a_valid_key_is_unauthorized(key, method, path):
     account = accounts.Account(api_keys=frozenset({accounts.KEY}))
     account.key = key
     refused(account.call(method, path), 401, "UNAUTHORIZED")
@@ -48,14 +48,14 @@ def test_nobody_without_a_known_key_is_let_in(key, method, path):
     assert account.call("GET", "/incidents").status_code == 200
 
 
-def test_who_is_not_let_in_changes_nothing():
+def test_unauthorized_request_changes_nothing():
     account = accounts.Account(api_keys=frozenset({accounts.KEY}))
     account.key = "another"
     refused(account.call("POST", "/incidents", INCIDENT), 401, "UNAUTHORIZED")
     assert account.vendor.state()["incidents"] == []
 
 
-def test_the_time_of_a_refusal_is_in_milliseconds(account):
+def test_error_timestamp_is_in_milliseconds(account):
     told = refused(account.call("GET", f"/incidents/{UNKNOWN}"), 404, "NOT_FOUND")
     assert told["timestamp"] == account.now // 1000
 
@@ -81,18 +81,18 @@ def test_every_response_has_its_own_request_id(account):
         ({**INCIDENT, "body": ["text"]}, "body", "INVALID"),
     ],
 )
-def test_an_incident_that_is_not_whole_is_refused(account, body, field, code):
+def test_invalid_incident_is_refused_with_its_field(account, body, field, code):
     told = refused(account.call("POST", "/incidents", body), 400, "BAD_REQUEST", field)
     assert told["errors"][0]["code"] == code
     assert account.vendor.state()["incidents"] == []
 
 
-def test_everything_that_is_wrong_is_told_at_once(account):
+def test_all_invalid_fields_are_reported_together(account):
     refused(account.call("POST", "/incidents", {"severity": "BAD"}), 400, "BAD_REQUEST", "title", "severity")
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b'"text"', b"\xff"])
-def test_a_body_that_is_no_object_is_refused(account, raw):
+def test_body_without_an_object_is_refused(account, raw):
     answer = account.call("POST", "/incidents", content=raw)
     assert answer.status_code == 400
     assert answer.json()["code"] == "BAD_REQUEST"
@@ -136,7 +136,7 @@ def test_incomplete_page_incident_is_refused(account, body, field):
     assert account.posts("acme") == []
 
 
-def test_a_title_of_500_characters_is_taken(account):
+def test_title_of_500_characters_is_accepted(account):
     assert account.post(title="x" * 500)
 
 
@@ -174,7 +174,7 @@ def test_component_of_another_page_is_refused_everywhere(account):
         ({"published": "yes"}, "published"),
     ],
 )
-def test_a_change_of_a_page_incident_is_checked(account, body, field):
+def test_change_of_a_page_incident_is_validated(account, body, field):
     path = f"{account.posts_of('acme')}/{account.post()}"
     before = account.expect(200, "GET", path)
     refused(account.call("PUT", path, body), 400, "BAD_REQUEST", field)
@@ -190,7 +190,7 @@ def test_a_change_of_a_page_incident_is_checked(account, body, field):
         ({**UPDATE, "status": "FIXED"}, "status"),
     ],
 )
-def test_an_update_of_a_page_incident_is_checked(account, body, field):
+def test_update_of_a_page_incident_is_validated(account, body, field):
     path = f"{account.posts_of('acme')}/{account.post()}"
     refused(account.call("POST", f"{path}/updates", body), 400, "BAD_REQUEST", field)
     assert len(account.expect(200, "GET", path)["updates"]) == 1
@@ -231,7 +231,7 @@ def test_missing_path_has_the_same_error_format(account, method):
     refused(account.call(method, "/monitors"), 404, "NOT_FOUND")
 
 
-def test_what_is_resolved_cannot_be_resolved_again(account):
+def test_resolved_incident_cannot_be_resolved_again(account):
     incident = account.open()
     account.expect(200, "POST", f"/incidents/{incident}/resolve")
     before = account.vendor.state()

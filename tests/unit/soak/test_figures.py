@@ -42,7 +42,7 @@ def test_memory_is_resident_memory_in_bytes(tmp_path):
     assert figures.usage(7, tmp_path) == figures.Usage(2 * MIB, 1)
 
 
-def test_a_zombie_holds_nothing(tmp_path):
+def test_zombie_process_has_no_usage(tmp_path):
     (tmp_path / "7" / "fd").mkdir(parents=True)
     (tmp_path / "7" / "status").write_text("Name:\tpython\nState:\tZ (zombie)\n")
     assert figures.usage(7, tmp_path) == figures.Usage(0, 0)
@@ -60,7 +60,7 @@ def test_a_zombie_holds_nothing(tmp_path):
         ([[(0.0, 3.0), (1.0, 2.0)]], -1.0),
     ],
 )
-def test_a_slope_is_that_of_all_series_together(points, rise):
+def test_slope_is_computed_over_all_series(points, rise):
     assert figures.slope(points) == pytest.approx(rise)
 
 
@@ -70,12 +70,12 @@ class TestTrends:
         grown += [reading(600 + 60.0 * at, {SECOND: 50 + at}) for at in range(10)]
         assert figures.trend(grown, "web").slope_mb_per_hour == pytest.approx(60.0)
 
-    def test_different_size_of_new_life_is_no_slope(self):
+    def test_different_size_after_a_restart_is_no_slope(self):
         level = [reading(60.0 * at, {FIRST: 90}) for at in range(10)]
         level += [reading(600 + 60.0 * at, {SECOND: 40}) for at in range(10)]
         assert figures.trend(level, "web").slope_mb_per_hour == 0.0
 
-    def test_what_grows_while_it_warms_is_no_slope(self):
+    def test_growth_during_warm_up_is_no_slope(self):
         warming = [reading(60.0 * at, {FIRST: 50 + 10 * min(at, 2)}) for at in range(12)]
         assert figures.trend(warming, "web").slope_mb_per_hour == 0.0
 
@@ -84,7 +84,7 @@ class TestTrends:
         found += [reading(600 + 60.0 * at, {SECOND: 60 if at else 5}) for at in range(10)]
         assert figures.trend(found, "web").slope_mb_per_hour == 0.0
 
-    def test_kinds_are_told_apart(self):
+    def test_trends_are_computed_per_process_kind(self):
         found = [reading(60.0 * at, {FIRST: 50, WORKER: 50 + at}) for at in range(10)]
         assert figures.trend(found, "web").slope_mb_per_hour == 0.0
         assert figures.trend(found, "worker").slope_mb_per_hour == pytest.approx(60.0)
@@ -99,7 +99,7 @@ class TestTrends:
         trend = figures.trend(found, "web")
         assert (trend.descriptors_early, trend.descriptors_late) == (10, 30)
 
-    def test_without_any_reading_there_is_nothing_to_say(self):
+    def test_trend_without_readings_is_zero(self):
         assert figures.trend([], "web") == figures.Trend(0, 0, 0, 0)
 
     def test_store_slope_continues_over_its_lives(self):
@@ -116,7 +116,7 @@ def test_a_percentile_is_one_of_the_values(share, value):
     assert figures.percentile([float(number) for number in range(100, 0, -1)], share) == value
 
 
-def test_of_no_values_a_percentile_is_zero():
+def test_percentile_of_no_values_is_zero():
     assert figures.percentile([], 0.5) == 0.0
 
 
@@ -129,5 +129,5 @@ def test_of_no_values_a_percentile_is_zero():
         ([[]], [], []),
     ],
 )
-def test_quarters_are_of_time_and_not_of_values(stretches, first, last):
+def test_quarters_are_divided_by_time(stretches, first, last):
     assert figures.quarters(stretches) == (first, last)

@@ -63,13 +63,13 @@ def test_refused_message_is_sent_again_unchanged(failure):
     assert ledger.refused == []
 
 
-def test_what_asks_nobody_to_send_again_is_told():
+def test_permanent_refusal_is_recorded_without_retries():
     ledger = sending(Web(errors.Permanent("no such source"), *(f"d{number}" for number in range(9))), most=1)
     assert ledger.refused == ["no such source"]
     assert ledger.repeats == 0
 
 
-def test_router_that_stays_away_is_reported():
+def test_router_that_stays_unavailable_is_reported():
     passing = itertools.count(0, load.PATIENCE_MICROS // 2)
     ledger = sending(Web(*(errors.Temporary("later") for _ in range(99))), most=1, ticks=lambda: next(passing))
     assert ledger.refused[0] == "k1-0 was not accepted within 60 s"
@@ -96,7 +96,7 @@ def test_most_messages_repeat_and_some_change_state():
             assert then_ended > began
 
 
-def test_a_message_says_how_the_alert_stands():
+def test_message_contains_the_state_of_the_alert():
     fires, over = load.message("k7-1", load.Standing(5, 0)), load.message("k7-1", load.Standing(5, 9))
     assert (fires["status"], fires["dedup_key"], fires["starts_at"]) == ("firing", "k7-1", 5)
     assert "ends_at" not in fires
@@ -111,21 +111,21 @@ def test_every_incident_key_has_its_alerts():
 
 
 class TestLedger:
-    def test_keys_without_a_firing_alert_are_there_too(self):
+    def test_ledger_lists_keys_without_firing_alerts(self):
         ledger = load.Ledger()
         ledger.accept("k1-0", load.Standing(1, 0), "d1", 0.1)
         ledger.accept("k1-1", load.Standing(1, 5), "d2", 0.1)
         ledger.accept("k2-0", load.Standing(1, 5), "d3", 0.1)
         assert ledger.firing() == {"k1": {"k1-0"}, "k2": set()}
 
-    def test_the_last_word_of_an_alert_counts(self):
+    def test_last_accepted_state_of_an_alert_applies(self):
         ledger = load.Ledger()
         ledger.accept("k1-0", load.Standing(1, 0), "d1", 0.1)
         ledger.accept("k1-0", load.Standing(1, 5), "d2", 0.1)
         assert ledger.firing() == {"k1": set()}
         assert ledger.accepted == 2
 
-    def test_times_are_kept_by_stretches(self):
+    def test_latencies_are_recorded_per_stretch(self):
         ledger = load.Ledger()
         ledger.accept("k1-0", load.Standing(1, 0), "d1", 0.5)
         ledger.begin_stretch()
@@ -134,11 +134,11 @@ class TestLedger:
 
 
 @pytest.mark.parametrize("seconds", [-1.0, 0.0, 0.001])
-def test_waiting_is_over_when_it_is_time(seconds):
+def test_wait_ends_after_its_duration(seconds):
     asyncio.run(load.wait(asyncio.Event(), seconds))
 
 
-def test_waiting_is_over_when_told_to_stop():
+def test_wait_ends_when_stopped():
     async def main() -> None:
         stop = asyncio.Event()
         stop.set()

@@ -42,7 +42,7 @@ def vendors(**parts: list) -> dict:
 WANTED = Counter(["k1"])
 
 
-def test_one_of_everything_is_right():
+def test_one_open_item_per_destination_is_correct():
     assert list(verdict.doubled(vendors(), WANTED)) == []
 
 
@@ -55,7 +55,7 @@ def test_one_of_everything_is_right():
         ({"posts": [post(), post()]}, "devhelm-page"),
     ],
 )
-def test_two_open_items_at_one_place_are_found(parts, place):
+def test_duplicate_open_items_are_found(parts, place):
     assert list(verdict.doubled(vendors(**parts), WANTED)) == [f"k1 is open 1 times too often at {place}"]
 
 
@@ -78,7 +78,7 @@ def test_ended_duplicate_at_incident_io_is_found():
     assert list(verdict.doubled(twice, WANTED)) == ["incident.io has 2 incidents of IR-1"]
 
 
-def test_what_is_open_though_nothing_fires_is_found():
+def test_open_items_without_firing_alerts_are_found():
     assert len(list(verdict.doubled(vendors(), Counter()))) == 4
 
 
@@ -88,7 +88,7 @@ def test_keys_are_read_from_titles():
     assert found["public-page"] == {}
 
 
-def test_nothing_wrong_is_clean_and_anything_is_not():
+def test_verdict_is_clean_only_without_findings():
     assert verdict.Verdict([], [], []).clean
     for position in range(3):
         assert not verdict.Verdict(*([] if at != position else ["k1"] for at in range(3))).clean

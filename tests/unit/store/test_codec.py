@@ -24,26 +24,26 @@ def folded(*rules: str) -> incidents.Incident:
 
 
 @pytest.mark.parametrize("rules", [(), ("a",), ("a", "b")])
-def test_an_incident_is_read_as_it_was_written(rules):
+def test_incident_survives_a_round_trip(rules):
     one = folded(*rules)
     assert len(one.asks) == len(rules)
     assert codec.unpack_incident(codec.pack_incident(one)) == one
 
 
-def test_a_sole_ask_repeats_neither_response_nor_alert():
+def test_single_ask_stores_response_and_alert_once():
     packed = codec.pack_incident(folded("a"))
     assert packed.count(MARK.encode()) == 1
     assert packed.count(b"down") == 1
 
 
-def test_ask_that_differs_from_the_incident_is_complete():
+def test_ask_that_differs_from_incident_is_stored_completely():
     one = folded("a")
     (ask,) = one.asks
     other = msgspec.structs.replace(one, asks=(msgspec.structs.replace(ask, response=response("b")),))
     assert codec.unpack_incident(codec.pack_incident(other)) == other
 
 
-def test_a_sole_ask_without_a_response_is_refused():
+def test_single_ask_without_a_response_is_refused():
     document = msgspec.msgpack.decode(codec.pack_incident(folded("a")))
     del document["response"]
     with pytest.raises(errors.UnreadableDocument, match="a request without a response"):
@@ -66,7 +66,7 @@ def delivered(count: int) -> deliveries.Delivery:
 
 
 @pytest.mark.parametrize("count", [0, 1, 100])
-def test_a_delivery_is_read_as_it_was_written(count):
+def test_delivery_survives_a_round_trip(count):
     one = delivered(count)
     packed = codec.pack_delivery(one)
     assert codec.unpack_delivery(packed) == one
@@ -90,7 +90,7 @@ def test_damaged_compressed_delivery_is_refused():
 
 
 @pytest.mark.parametrize("body", [b"", b"short", b"long " * 1000, b"\xc1" * 5000])
-def test_a_body_is_read_as_it_was_received(body):
+def test_body_survives_a_round_trip(body):
     field, stored = codec.pack_body(body)
     assert len(stored) <= len(body)
     assert codec.unpack_body({field.encode(): stored}) == body

@@ -10,7 +10,7 @@ TEXT = b'{"alertname": "HighErrorRate", "severity": "critical"}' * 100
 
 
 @pytest.mark.parametrize("data", [TEXT, b"\0" * compression.SMALLEST, bytes(range(256)) * 5])
-def test_data_are_restored_as_they_were(data):
+def test_compressed_data_are_restored_exactly(data):
     compressed = compression.compress(data)
     assert len(compressed) < len(data)
     assert compression.original_size(compressed) == len(data)

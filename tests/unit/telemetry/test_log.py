@@ -54,7 +54,7 @@ def test_earlier_logger_obeys_later_configuration():
 
 
 @pytest.mark.parametrize("level", ["debug", "INFO", "warning", "error"])
-def test_a_level_lets_itself_through_and_nothing_below(level):
+def test_lines_below_the_level_are_dropped(level):
     stream = configured(format="json", level=level)
     for name in ("debug", "info", "warning", "error"):
         getattr(log.get("x"), name)(name)
@@ -68,7 +68,7 @@ def test_unknown_level_error_lists_valid_ones():
         log.configure(level="loud")
 
 
-def test_the_console_form_is_for_people():
+def test_console_format_is_plain_text():
     stream = configured(format="console")
     log.get("web").info("started", port=8080)
     assert "started" in stream.getvalue()
@@ -89,7 +89,7 @@ def test_a_stack_trace_shows_no_local_variables(form):
     assert "hunter2" not in stream.getvalue()
 
 
-def test_library_lines_have_this_form_from_warning():
+def test_library_warnings_use_the_configured_format():
     stream = configured(format="json", level="debug")
     logging.getLogger("some.library").info("chatter")
     logging.getLogger("some.library").warning("%d retries", 3)
@@ -104,7 +104,7 @@ def test_value_unknown_to_json_is_written_as_text():
     assert (line["value"], line["error"]) == ("{1}", "why")
 
 
-def test_configuring_again_replaces_and_does_not_double():
+def test_second_configuration_replaces_the_first():
     first = configured(format="json")
     second = configured(format="json")
     log.get("web").info("once")
@@ -113,7 +113,7 @@ def test_configuring_again_replaces_and_does_not_double():
     assert [line["event"] for line in lines(second)] == ["once", "once, too"]
 
 
-def test_without_a_stream_it_writes_to_standard_error(capsys):
+def test_log_writes_to_standard_error_by_default(capsys):
     log.configure()
     log.get("web").info("here")
     captured = capsys.readouterr()
@@ -144,7 +144,7 @@ def test_foreign_texts_and_secrets_are_never_logged(form, value):
     assert "value" in stream.getvalue()
 
 
-def test_people_see_numbers_texts_lists_and_errors():
+def test_console_format_shows_values_of_all_types():
     stream = configured(format="console")
     log.get("web").info("odd", number=2, text="a", none=None, several=[1, "b"], error=ValueError("why"))
     for shown in ("number=2", "text=a", "none=None", "several=[1, 'b']", "error=why"):

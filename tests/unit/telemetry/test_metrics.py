@@ -74,12 +74,12 @@ def test_name_follows_the_conventions_of_prometheus(name):
     assert ("as a share" in text) == name.endswith("_ratio")
 
 
-def test_a_counter_has_no_series_for_its_birth():
+def test_counter_has_no_created_series():
     metrics.deliveries.labels("metrics-test", "accepted").inc()
     assert b"_created" not in metrics.render()[0]
 
 
-def test_what_was_counted_is_rendered_with_its_labels():
+def test_counter_is_rendered_with_its_labels():
     metrics.operations.labels("on-call", "open", "done").inc(3)
     samples = {
         tuple(sorted(sample.labels.items())): sample.value

@@ -40,17 +40,17 @@ def get(path: str, method: str = "GET", **settings) -> asking.Answer:
     return answer
 
 
-def test_a_webhook_goes_straight_to_its_handler():
+def test_webhook_request_is_handled():
     body = b'{"status":"ok","dedup_key":"a"}'
     answer = asking.ask(application(), "/v1/webhooks/open", chunks=(body,), headers=())
     assert answer.status == 202
 
 
-def test_process_is_live_whatever_its_dependencies():
+def test_process_is_alive_without_its_dependencies():
     assert get("/healthz", checks={"redis": away}).json == {"status": "alive"}
 
 
-def test_it_is_ready_when_every_check_is():
+def test_process_is_ready_when_every_check_passes():
     answer = get("/readyz", checks={"rules": ready, "redis": ready})
     assert (answer.status, answer.json["checks"]) == (200, {"rules": "rules 7f3a", "redis": "rules 7f3a"})
 
@@ -67,7 +67,7 @@ def test_failing_check_is_named_with_its_reason():
     }
 
 
-def test_check_that_hangs_is_not_ready():
+def test_check_that_times_out_is_not_ready():
     probes = health.probes(lambda: health.states({"redis": hanging}, timeout_seconds=0.01))
     answer = asking.ask(routing.Router(probes), "/readyz", method="GET", headers=())
     assert answer.status == 503
@@ -80,7 +80,7 @@ def metrics_page(roles: Collection[registries.Role]) -> asking.Answer:
     return answer
 
 
-def test_metrics_are_those_of_the_roles():
+def test_only_metrics_of_the_roles_are_exported():
     metrics.inbox_entries.set(4711)
     answer = metrics_page(registries.ROLES)
     assert answer.headers[b"content-type"] == b"text/plain; version=0.0.4; charset=utf-8"
@@ -93,7 +93,7 @@ def test_metrics_are_not_served_beside_webhooks():
 
 
 @pytest.mark.parametrize("path", ["/", "/nope", "/v1/webhooks", "/healthz/", "//v1/webhooks/prod", "/../metrics"])
-def test_other_path_is_a_404_problem(path):
+def test_unknown_path_is_a_404_problem(path):
     answer = get(path)
     assert answer.status == 404
     assert answer.headers[b"content-type"] == b"application/problem+json"

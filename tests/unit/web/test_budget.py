@@ -8,7 +8,7 @@ import pytest
 from router.web import budget, problems
 
 
-def test_a_request_takes_bytes_and_gives_them_back():
+def test_request_reserves_and_releases_bytes():
     whole = budget.Budget(100)
     with whole.share(is_proven=True) as share:
         share.take(60)
@@ -46,7 +46,7 @@ def test_unauthenticated_senders_share_half():
     assert (whole.used, whole.used_unproven) == (0, 0)
 
 
-def test_share_is_returned_however_the_request_ends():
+def test_share_is_released_after_an_exception():
     whole = budget.Budget(100)
     with contextlib.suppress(ZeroDivisionError), whole.share(is_proven=False) as share:
         share.take(10)

@@ -37,11 +37,11 @@ def test_forwarded_addresses_are_trusted_up_to_foreign_proxies(peer, forwarded, 
     assert address(peer, forwarded) == expected
 
 
-def test_without_trusted_proxies_the_header_says_nothing():
+def test_forwarded_header_is_ignored_without_trusted_proxies():
     assert address("10.1.2.3", "203.0.113.9", trusted=False) == "10.1.2.3"
 
 
-def test_an_unknown_address_is_in_no_network():
+def test_unknown_address_is_in_no_network():
     everywhere = [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
     assert client_addresses.ClientAddresses().allowed("192.0.2.1", everywhere)
     assert not client_addresses.ClientAddresses().allowed("", everywhere)

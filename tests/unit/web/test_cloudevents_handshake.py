@@ -20,7 +20,7 @@ def ask(*headers, path="/v1/webhooks/any", **settings) -> asking.Answer:
     return answer
 
 
-def test_whoever_may_deliver_is_permitted_to():
+def test_authenticated_sender_gets_permission():
     answer = ask(ORIGIN, TOKEN, (b"webhook-request-rate", b"120"))
     assert (answer.status, answer.body) == (200, b"")
     assert answer.headers[b"webhook-allowed-origin"] == b"eventemitter.example.com"
@@ -29,7 +29,7 @@ def test_whoever_may_deliver_is_permitted_to():
 
 
 @pytest.mark.parametrize("credentials", [[], [(b"authorization", b"Bearer other")]])
-def test_whoever_may_not_deliver_is_not_permitted_to(credentials):
+def test_unauthenticated_sender_gets_no_permission(credentials):
     answer = ask(ORIGIN, *credentials)
     assert answer.status == 401
     assert not [name for name in answer.headers if name.startswith(b"webhook-")]
@@ -58,9 +58,9 @@ def test_invalid_origin_is_refused_without_repeating_it(name):
     [source("alertmanager"), source(bearer=(), auth="none", encoding="query")],
     ids=["alertmanager", "query"],
 )
-def test_a_source_that_takes_no_events_permits_nothing(endpoints):
+def test_source_without_event_support_gives_no_permission(endpoints):
     assert ask(ORIGIN, TOKEN, endpoints=endpoints).status == 405
 
 
-def test_an_unknown_source_permits_nothing():
+def test_unknown_source_gives_no_permission():
     assert ask(ORIGIN, TOKEN, path="/v1/webhooks/other").status == 404

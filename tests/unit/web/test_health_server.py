@@ -51,7 +51,7 @@ def test_blocked_event_loop_delays_neither_liveness_nor_metrics():
     run(body)
 
 
-def test_readiness_is_asked_in_the_main_event_loop():
+def test_readiness_is_checked_in_the_main_event_loop():
     loops = []
 
     async def ask() -> dict[str, health.State]:

@@ -8,7 +8,7 @@ import pytest
 from router.web import problems
 
 
-def test_problem_has_the_five_members_and_its_own():
+def test_problem_has_standard_and_additional_members():
     headers, body = problems.render(
         problems.Problem(413, "too-large", "longer than 5 bytes", headers=[(b"x-a", b"b")], limit_bytes=5), "/v1/x"
     )
@@ -33,7 +33,7 @@ def test_text_of_any_language_is_counted_in_bytes():
     assert json.loads(body)["instance"] == "/ü"
 
 
-def test_unavailable_says_when_to_come_again():
+def test_unavailable_problem_contains_retry_after():
     problem = problems.unavailable("Redis is away", 9)
     assert problem.status == 503
     assert problem.headers == ((b"retry-after", b"9"),)

@@ -35,7 +35,7 @@ def test_json_may_be_nested_up_to_the_limit(around):
         request_limits.not_too_deep(nested(33, around), 32)
 
 
-def test_brackets_in_texts_do_not_nest():
+def test_brackets_in_texts_do_not_count_as_nesting():
     request_limits.not_too_deep(json.dumps({"a": "[" * 500 + '"\\' + "{" * 500, "b": "\\\\", "c": [[1]]}).encode(), 32)
 
 
@@ -45,7 +45,7 @@ def depth_of(value: object) -> int:
     return 1 + max(map(depth_of, value), default=0) if isinstance(value, list) else 0
 
 
-def test_depth_equals_that_of_a_parser():
+def test_measured_depth_agrees_with_a_parser():
     chance = random.Random(11)
 
     def made(room: int) -> object:
@@ -91,7 +91,7 @@ def test_alerts_beyond_the_limit_are_cut_with_notice():
     assert "5 alerts arrived, and the first 3 are read (web.max_alerts)" in notice.detail
 
 
-def test_labels_that_rules_name_are_kept_before_others():
+def test_labels_referenced_by_rules_are_kept_first():
     """Without these labels, no rule would match the alert, or the alert would join another incident."""
     many = {"a": "1", "b": "2", "c": "3", "team": "web", "severity": "critical", "zone": "eu"}
     found = request_limits.within(base.Parsed([one(labels=many)]), LARGE, LIMITS, lambda: {"team", "zone"})
@@ -124,7 +124,7 @@ def test_identifying_texts_stay_distinct_when_cut(place):
     assert any(text.startswith("ü" * 32 + "…") for text in texts)
 
 
-def test_cut_texts_are_said_once_for_each_alert():
+def test_truncated_texts_give_one_notice_per_alert():
     long = one(labels={"host": "v" * 101, "other": "v" * 102}, severity="s" * 200)
     (notice,) = request_limits.within(base.Parsed([long, one(fingerprint="g")]), LARGE, LIMITS).notices
     assert (notice.code, notice.where, notice.fingerprint, notice.count) == ("value_truncated", "labels.host", "f", 3)
@@ -166,7 +166,7 @@ def test_values_are_counted_before_parsing():
     [b"[" + b"{}," * 5_000_000 + b"{}]", b'"' + b'\\"' * 8_000_000 + b'"', b'["[",' * 3_000_000, b"[" * 16_000_000],
     ids=["objects", "escapes", "brackets in texts", "depth"],
 )
-def test_sixteen_mebibytes_of_anything_are_measured_quickly(body):
+def test_any_16_mib_body_is_measured_quickly(body):
     begun = time.process_time()
     for check in (request_limits.not_too_many_values, request_limits.not_too_deep):
         with contextlib.suppress(base.Unparsable):
@@ -177,7 +177,7 @@ def test_sixteen_mebibytes_of_anything_are_measured_quickly(body):
 
 
 @pytest.mark.parametrize(("name", "pack"), [(b"gzip", gzip.compress), (b"deflate", zlib.compress)])
-def test_a_compressed_body_is_inflated_and_taken(name, pack):
+def test_compressed_body_is_decompressed_and_accepted(name, pack):
     store = asking.Recording()
     headers = [(b"authorization", b"Bearer token"), (b"content-encoding", name)]
     answer = asking.ask(asking.web_server(store), ANY, chunks=(pack(BODY),), headers=headers)
@@ -216,13 +216,13 @@ def test_every_member_of_a_gzip_body_is_read():
         request_limits.inflated(gzip.compress(b"") * 200, b"gzip", 1000)
 
 
-def test_a_body_without_an_encoding_may_say_so():
+def test_only_a_single_content_encoding_is_supported():
     assert request_limits.inflated(BODY, b"identity", 1000) == BODY
     with pytest.raises(problems.Problem, match="content encoding is not supported"):
         request_limits.inflated(gzip.compress(gzip.compress(BODY)), b"gzip, gzip", 1000)
 
 
-def test_a_bomb_is_never_inflated_beyond_the_bound():
+def test_decompression_stops_at_the_size_limit():
     bomb = gzip.compress(b"\0" * 50_000_000)
     with pytest.raises(problems.Problem, match="longer than the limit of 1000 bytes"):
         request_limits.inflated(bomb, b"gzip", 1000)
@@ -271,7 +271,7 @@ def test_repair_keeps_the_depth_limit():
     assert store.kept[0][1] == body
 
 
-def test_last_of_duplicate_keys_counts():
+def test_last_of_duplicate_keys_applies():
     store = asking.Recording()
     body = b'{"status": "firing", "title": "first", "dedup_key":"a", "title": "last"}'
     assert asking.ask(asking.web_server(store), ANY, chunks=(body,)).status == 202

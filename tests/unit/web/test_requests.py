@@ -32,7 +32,7 @@ def test_headers_needed_to_read_a_body_are_kept():
     assert "x-env" not in requests.to_keep(kept)
 
 
-def test_the_headers_that_a_mapping_names_are_kept():
+def test_headers_named_by_a_mapping_are_kept():
     config = registry.KINDS["json"].config.model_validate(
         {"kind": "json", "auth": "none", "labels": {"env": {"header": "X-Env"}, "path": "a.b"}}
     )

@@ -63,7 +63,7 @@ def test_inbox_gets_alerts_decisions_and_the_original_body():
     assert entry.rows[0].severity == severities.Severity.MAJOR
 
 
-def test_every_delivery_has_an_id_of_its_own():
+def test_every_delivery_has_its_own_id():
     store = asking.Recording()
     web_server = asking.web_server(store)
     for _ in range(3):
@@ -90,7 +90,7 @@ def test_explanation_adds_severity_targets_and_position():
 
 
 @pytest.mark.parametrize("query", [b"explain=false", b"xexplain=true", b"explain=true1", b"explain"])
-def test_nothing_else_asks_for_an_explanation(query):
+def test_only_explain_true_requests_an_explanation(query):
     assert "about" not in post(asking.Recording(), group(alert()), query=query).json
 
 
@@ -148,7 +148,7 @@ def test_wrong_credentials_are_401_before_body_is_read(header):
     assert (store.accepted, store.kept) == ([], [])
 
 
-def test_basic_credentials_and_open_sources_are_let_in():
+def test_basic_credentials_and_open_sources_are_accepted():
     assert post(asking.Recording(), group(alert()), headers=[(b"authorization", b"Basic YW5uOndvcmQ=")]).status == 202
     assert post(asking.Recording(), b'{"status":"ok","dedup_key":"a"}', "/v1/webhooks/open", headers=[]).status == 202
 
@@ -159,7 +159,7 @@ def test_other_method_is_405_naming_the_right_one(method):
     assert (answer.status, answer.headers[b"allow"]) == (405, b"POST")
 
 
-def test_a_body_may_come_in_pieces():
+def test_body_may_arrive_in_several_chunks():
     store = asking.Recording()
     body = group(alert())
     answer = asking.ask(asking.web_server(store), PROD, chunks=(body[:5], b"", body[5:20], body[20:]))
@@ -207,7 +207,7 @@ def test_a_body_of_exactly_the_limit_is_read():
 
 
 @pytest.mark.parametrize("chunks", [(None,), (b"{", None), (group(alert())[:30], b"", None)])
-def test_nothing_is_accepted_from_a_disconnected_sender(chunks):
+def test_delivery_of_a_disconnected_sender_is_not_accepted(chunks):
     store = asking.Recording()
     before = counted("deliveries", source="prod", outcome="disconnected")
     assert asking.ask(asking.web_server(store), PROD, chunks=chunks) is None

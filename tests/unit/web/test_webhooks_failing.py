@@ -76,7 +76,7 @@ def test_quarantine_keeps_the_body_and_harmless_headers():
 
 
 @pytest.mark.parametrize("path", [PROD, ANY])
-def test_body_that_cannot_be_kept_is_503(path):
+def test_body_that_cannot_be_stored_is_503(path):
     store = asking.Recording(errors.Unavailable("Redis is out of memory", 30))
     answer = post(store, b"nonsense", path)
     assert (answer.status, answer.headers[b"retry-after"]) == (503, b"30")

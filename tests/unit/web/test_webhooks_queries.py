@@ -18,7 +18,7 @@ def ask(query, *, method="GET", **settings):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_query_is_read_and_kept_like_a_body(method):
+def test_query_is_parsed_and_stored_like_a_body(method):
     answer, store = ask(QUERY, method=method)
     assert answer.status == 202
     ((entry, body),) = store.accepted
@@ -58,7 +58,7 @@ def test_unused_query_is_not_kept():
     assert ":query" not in store.kept[0][2]
 
 
-def test_get_is_for_those_who_send_so_alone():
+def test_get_is_allowed_only_with_query_encoding():
     answer, store = ask(QUERY, encoding="body")
     assert (answer.status, answer.headers[b"allow"], store.accepted) == (405, b"POST", [])
     answer, _ = ask(QUERY, method="PUT")

@@ -37,7 +37,7 @@ SIGNED = {"signature": {"scheme": "github", "secrets": [SECRET]}}
 RIGHT = "sha256=" + hmac.new(SECRET.encode(), BODY, hashlib.sha256).hexdigest()
 
 
-def test_a_signed_body_is_taken_in():
+def test_signed_body_is_accepted():
     answer, store = sent(SIGNED, x_hub_signature_256=RIGHT)
     assert (answer.status, len(store.accepted)) == (202, 1)
 
@@ -61,7 +61,7 @@ def test_unsigned_body_is_not_parsed():
     assert (answer.status, store.kept) == (401, [])
 
 
-def test_a_token_may_stand_in_the_address():
+def test_query_parameter_token_authenticates_the_sender():
     given = {"token": {"query": "auth_token", "values": ["t0k"]}}
     assert sent(given, query=b"auth_token=t0k")[0].status == 202
     answer, store = sent(given, query=b"auth_token=t0")
@@ -70,7 +70,7 @@ def test_a_token_may_stand_in_the_address():
     assert "t0k" not in answer.body.decode()
 
 
-def test_all_that_is_set_has_to_be_right():
+def test_every_configured_credential_is_required():
     given = {**SIGNED, "bearer": ["b"], "token": {"header": "x-key", "values": ["k"]}}
     whole = {"x_hub_signature_256": RIGHT, "authorization": "Bearer b", "x_key": "k"}
     assert sent(given, **whole)[0].status == 202
@@ -78,7 +78,7 @@ def test_all_that_is_set_has_to_be_right():
         assert sent(given, **{key: value for key, value in whole.items() if key != name})[0].status == 401
 
 
-def test_auth_none_beside_a_signature_admits_nobody():
+def test_auth_none_beside_a_signature_is_refused():
     with pytest.raises(ValueError, match="auth is none, but there are credentials"):
         registry.KINDS["json"].config(auth="none", **SIGNED)
 

@@ -76,7 +76,7 @@ def _actual(node):
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: str(path.relative_to(tree.ROOT)))
-def test_files_of_the_repository_are_read_alike(path):
+def test_repository_files_agree_with_the_other_parser(path):
     text = path.read_bytes().decode("utf-8-sig")
     try:
         wanted = expected(text)
@@ -115,7 +115,7 @@ FRAGMENTS = [
     max_examples=500, deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.filter_too_much]
 )
 @hypothesis.given(strategies.lists(strategies.sampled_from(FRAGMENTS), max_size=25).map("".join))
-def test_documents_that_both_parsers_accept_are_read_alike(text):
+def test_documents_that_both_parsers_accept_are_equal(text):
     if text.lstrip().startswith(("|", ">")):
         return  # In a top-level block scalar, libyaml treats a line that begins with # as a comment.
     try:
@@ -166,7 +166,7 @@ def quoted(text):
 
 @hypothesis.settings(max_examples=150, deadline=None, derandomize=True)
 @hypothesis.given(_data)
-def test_data_is_read_back_as_it_was_written(data):
+def test_data_survives_a_round_trip(data):
     problems = []
     text = written(data)
     root = composer.compose(text, lambda *problem: problems.append(problem))

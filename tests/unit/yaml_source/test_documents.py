@@ -23,7 +23,7 @@ def test_empty_document_has_no_data_and_no_problems(text):
     assert (document.data, document.problems) == (None, [])
 
 
-def test_every_value_and_every_key_knows_its_place():
+def test_every_value_and_key_has_its_position():
     document = parse("top:\n  - name: x\n    list: [1, 2]\n")
     assert document.position(("top", 0, "name")) == (2, 11)
     assert document.position(("top", 0, "name"), key=True) == (2, 5)
@@ -52,7 +52,7 @@ def test_written_form_of_numbers_and_booleans_is_kept():
     assert document.raw_text(("nothing",)) is None
 
 
-def test_keys_are_text_as_they_are_written():
+def test_keys_are_read_as_written_text():
     assert parse("404: a\ntrue: b\n1.10: c\n").data == {"404": "a", "true": "b", "1.10": "c"}
 
 
@@ -74,7 +74,7 @@ def test_bom_and_windows_line_ends_change_nothing():
         ("ok: 1\nbad: \x01\n", "2:6: a character that YAML does not allow: U+0001"),
     ],
 )
-def test_broken_syntax_is_one_problem_with_its_place(text, expected):
+def test_broken_syntax_is_one_problem_with_position(text, expected):
     document = parse(text)
     assert document.data is None
     assert len(document.problems) == 1
@@ -97,20 +97,20 @@ def test_broken_syntax_is_one_problem_with_its_place(text, expected):
         ("a: " + "[" * 80 + "]" * 80, "1:67: nested deeper than 64 levels"),
     ],
 )
-def test_what_a_careful_reader_fears_is_refused(text, expected):
+def test_ambiguous_yaml_features_are_refused(text, expected):
     assert messages(parse(text))[0].startswith(expected)
 
 
-def test_all_mistakes_are_told_at_once():
+def test_all_errors_are_reported_together():
     document = parse("a: 1\na: 2\nb: !x y\nc: *z\n")
     assert [problem.line for problem in document.problems] == [2, 3, 4]
 
 
-def test_quoted_merge_sign_is_an_ordinary_key():
+def test_quoted_merge_key_is_an_ordinary_key():
     assert parse('"<<": 1\n').data == {"<<": 1}
 
 
-def test_an_alias_stands_for_what_it_names():
+def test_alias_is_replaced_by_its_value():
     assert parse("a: &x [1, {b: 2}]\nc: *x\nd: &y text\ne: *y\n").data == {
         "a": [1, {"b": 2}],
         "c": [1, {"b": 2}],
@@ -127,7 +127,7 @@ def test_aliases_that_grow_without_bound_are_refused():
     assert "more than 1,000,000 values" in document.problems[-1].message
 
 
-def test_badly_broken_file_does_not_fill_the_log():
+def test_number_of_reported_errors_is_limited():
     document = parse("a: 1\n" + "a: 2\n" * 5000)
     assert len(document.problems) == 100
 
@@ -140,7 +140,7 @@ def test_file_size_is_limited_to_one_mebibyte():
     assert [str(problem) for problem in problems] == ["f.yaml: is larger than 1 MiB; split it into several files"]
 
 
-def test_bytes_that_are_not_utf_8_are_placed():
+def test_invalid_utf_8_is_reported_with_its_position():
     problems = documents.parse(b"a: 1\nb: \xff\n", "f.yaml").problems
     assert [str(problem) for problem in problems] == ["f.yaml:2:4: is not UTF-8 text"]
 
@@ -159,7 +159,7 @@ def test_unreadable_file_is_a_problem_not_an_exception(tmp_path):
     assert documents.read(tmp_path).problems[0].message == "can't be read: Is a directory"
 
 
-def test_depth_is_no_danger_to_the_reader():
+def test_deeply_nested_document_is_refused():
     found = []
     assert composer.compose("[" * 5000, lambda *told: found.append(told[2])) is None
     assert found == ["nested deeper than 64 levels"]

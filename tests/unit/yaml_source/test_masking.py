@@ -60,7 +60,7 @@ def test_content_below_a_secret_key_is_hidden(text):
         "      summary: '{{ alert.title }}'",
     ],
 )
-def test_other_lines_are_shown_as_they_are(line):
+def test_other_lines_are_unchanged(line):
     assert shown(line, 0) == line
 
 
@@ -68,7 +68,7 @@ def test_a_sibling_of_a_secret_is_shown():
     assert shown("bearer:\n  - x\nkind: json", 2) == "kind: json"
 
 
-def test_a_broken_configuration_does_not_tell_its_keys():
+def test_broken_configuration_does_not_show_secrets():
     document = documents.parse(b"destinations:\n  on-call:\n    api_key: hunter2: x\n", "c.yaml")
     assert document.problems
     assert "hunter2" not in "\n".join(str(problem) for problem in document.problems)

@@ -35,7 +35,7 @@ class Sample(pydantic.BaseModel):
 
 
 @pytest.mark.parametrize("one", KINDS, ids=lambda one: one["type"])
-def test_no_kind_of_error_keeps_its_words(one):
+def test_no_error_message_names_python_types(one):
     limits = dict.fromkeys(("min_length", "max_length"), 2)
     told = phrases.phrase({"type": one["type"], "msg": one["example_message_python"], "ctx": limits})
     assert not FOREIGN.search(told)
@@ -56,7 +56,7 @@ def test_no_kind_of_error_keeps_its_words(one):
         ({"other": 1}, "unknown key"),
     ],
 )
-def test_phrases_say_what_is_allowed(given, told):
+def test_phrases_describe_the_allowed_values(given, told):
     with pytest.raises(pydantic.ValidationError) as refused:
         Sample.model_validate(given)
     assert [phrases.phrase(one) for one in refused.value.errors()] == [told]

@@ -8,7 +8,7 @@ def test_problem_shows_line_and_caret():
     )
 
 
-def test_the_caret_stays_under_its_column_behind_tabs():
+def test_caret_is_under_its_column_after_tabs():
     shown = str(problems.Problem("f", 1, 3, "wrong", "\t\tx"))
     assert shown.splitlines()[1:] == ["    \t\tx", "    \t\t^"]
 

@@ -31,10 +31,10 @@ def test_the_core_schema_is_read(text, value):
 @pytest.mark.parametrize(
     "text", ["yes", "no", "on", "off", "NO", "1:30", "2031-05-01", "1_000", "-", ".", "+", "1.2.3", "nan", ".inf", "e5"]
 )
-def test_what_older_yaml_would_have_bent_stays_text(text):
+def test_yaml_1_1_special_values_remain_text(text):
     assert scalars.value(text) == text
 
 
-def test_a_number_of_thousands_of_digits_stays_text():
+def test_number_with_thousands_of_digits_remains_text():
     text = "9" * 5000
     assert scalars.value(text) == text

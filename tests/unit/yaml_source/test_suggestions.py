@@ -9,12 +9,12 @@ KEYS = {"name", "when", "severity", "group_by", "continue", "open", "owner", "ru
     ("written", "meant"),
     [("sevrity", "severity"), ("groupby", "group_by"), ("Name", "name"), ("OWNER", "owner"), ("wehn", "when")],
 )
-def test_the_likely_name_is_found(written, meant):
+def test_nearest_name_is_suggested(written, meant):
     assert suggestions.nearest(written, KEYS) == meant
     assert suggestions.hint(written, KEYS) == f'; did you mean "{meant}"?'
 
 
-def test_nothing_alike_means_no_guess():
+def test_dissimilar_name_gives_no_suggestion():
     assert suggestions.nearest("zzz", KEYS) is None
     assert suggestions.hint("zzz", KEYS) == ""
 
@@ -23,7 +23,7 @@ def test_few_valid_names_are_all_listed():
     assert suggestions.hint("zzz", {"not", "equal"}) == "; valid here: equal, not"
 
 
-def test_no_valid_names_means_no_hint():
+def test_hint_is_empty_without_valid_names():
     assert suggestions.hint("zzz", ()) == ""
 
 

@@ -61,7 +61,7 @@ def test_suggestions_come_from_the_model_at_the_position():
     ]
 
 
-def test_an_alias_is_the_name_that_is_suggested():
+def test_suggestion_uses_the_alias_of_a_field():
     assert found("shwo: true\n") == ['1:1: unknown key "shwo"; did you mean "show"?']
 
 
@@ -69,11 +69,11 @@ def test_missing_key_gets_the_position_of_its_parent():
     assert found("sources:\n  a: {bearer: []}\n") == ['2:6: "kind" is missing']
 
 
-def test_a_wrong_value_is_placed_at_the_value():
+def test_invalid_value_has_the_position_of_the_value():
     assert found("sources:\n  a:\n    kind: jso\n") == ["3:11: \"kind\": must be 'json' or 'alertmanager'"]
 
 
-def test_words_of_python_are_put_plainly():
+def test_type_errors_are_described_without_python_types():
     assert found("sources: 5\n") == ['1:10: "sources": expected a mapping of keys to values']
     assert found("listed: {}\n") == ['1:9: "listed": expected a list: put it in [ ], or begin each entry with "- "']
     assert found("sources: {a: {kind: json, bearer: [5]}}\n") == [
@@ -81,7 +81,7 @@ def test_words_of_python_are_put_plainly():
     ]
 
 
-def test_a_validator_s_own_words_are_kept():
+def test_custom_validator_message_is_kept():
     assert found("show: true\n") == ['1:7: "show": this is never shown']
 
 
@@ -94,12 +94,12 @@ def test_wrong_mapping_key_gets_its_position():
     assert found("named:\n  ABC: 1\n")[0].startswith('2:3: "ABC": must match pattern')
 
 
-def test_a_part_of_a_document_keeps_its_place():
+def test_part_of_a_document_keeps_its_positions():
     assert found("sources:\n  a:\n    kind: json\n    x: 1\n", at=("sources", "a"), model=Source, about="a: ") == [
         '4:5: a: unknown key "x"; valid here: bearer, kind, limits'
     ]
 
 
-def test_no_value_gets_into_a_message():
+def test_error_messages_contain_no_values():
     text = "sources:\n  a:\n    kind: json\n    bearer: {x: hunter2}\n    limits: hunter2\n"
     assert "hunter2" not in "\n".join(found(text))
