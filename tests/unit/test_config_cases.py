@@ -12,7 +12,7 @@ MARKS = {"# expected: ": "error", "# warning: ": "warning"}
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.name)
-def test_a_mistake_gives_every_message_it_announces(path):
+def test_invalid_file_gives_its_declared_messages(path):
     lines = path.read_text().splitlines()
     expected = sorted(
         (level, line.removeprefix(mark)) for mark, level in MARKS.items() for line in lines if line.startswith(mark)

@@ -9,7 +9,7 @@ import pytest
 from tests import ports
 
 
-def test_no_port_is_given_twice_across_processes(monkeypatch):
+def test_port_is_unique_across_processes(monkeypatch):
     first = ports.free()
     monkeypatch.setattr(ports, "_GIVEN", range(first, first + 200))
     mine = ports.free()
@@ -20,7 +20,7 @@ def test_no_port_is_given_twice_across_processes(monkeypatch):
     assert int(done.stdout) in ports._GIVEN
 
 
-def test_occupied_port_is_not_given(monkeypatch):
+def test_occupied_port_is_not_returned(monkeypatch):
     port = ports.free()
     ports._claims.pop().close()
     monkeypatch.setattr(ports, "_GIVEN", range(port, port + 1))
@@ -28,6 +28,6 @@ def test_occupied_port_is_not_given(monkeypatch):
         ports.free()
 
 
-def test_where_nobody_listens_connections_are_refused():
+def test_unused_port_refuses_connections():
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", ports.unanswered()), timeout=5)

@@ -20,7 +20,7 @@ def shown(page: str, tmp_path) -> configuration.Settings:
     return configuration.load(file, dict.fromkeys(re.findall(r"env: (\w+)", example), "whatever"))
 
 
-def test_the_sources_that_are_shown_can_be_configured(tmp_path):
+def test_documented_sources_can_be_configured(tmp_path):
     loaded = shown(SENDERS, tmp_path)
     endpoints = {name: registry.build(name, config) for name, config in loaded.sources.items()}
     assert repr(endpoints["grafana"].signature).startswith("Signature(x-grafana-alerting-signature")
@@ -28,7 +28,7 @@ def test_the_sources_that_are_shown_can_be_configured(tmp_path):
     assert "whatever" not in f"{loaded!r} {endpoints!r}"
 
 
-def test_the_provider_that_is_shown_can_be_configured(tmp_path):
+def test_documented_provider_can_be_configured(tmp_path):
     management = shown(SIGN_IN, tmp_path).management
     assert (management.oidc.issuer, management.oidc.admins) == ("https://id.example.com", ("platform",))
     assert "whatever" not in repr(management)
@@ -40,7 +40,7 @@ def test_id_token_algorithms_and_redirect_are_documented():
     assert f"`<public_url>{login.BACK}`" in SIGN_IN
 
 
-def test_every_scheme_and_every_proof_is_named():
+def test_every_signature_scheme_and_proof_is_documented():
     assert all(f"`{name}`" in SENDERS for name in signatures.SCHEMES)
     proofs = set(base.Config.model_fields) - {"kind", "auth", "resolve_after", "retry_window"}
     assert {match[1] for match in re.finditer(r"^\| `(\w+)` \|", SENDERS, re.MULTILINE)} == proofs

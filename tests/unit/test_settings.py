@@ -52,14 +52,14 @@ def test_empty_file_is_a_router_without_sources(tmp_path):
     assert loaded.sources == loaded.destinations == {}
 
 
-def test_no_secret_is_in_what_settings_look_like(tmp_path):
+def test_repr_of_settings_contains_no_secret(tmp_path):
     secrets = {**SECRETS, "REDIS": "redis://:very-secret@redis:6379"}
     loaded = configuration.load(written(tmp_path, GOOD + "redis: {url: {env: REDIS}}\n"), secrets)
     assert "very-secret" not in repr(loaded)
     assert "very-secret" not in repr(loaded.sources) + repr(loaded.destinations)
 
 
-def test_secrets_may_stand_in_files(tmp_path):
+def test_secrets_may_be_read_from_files(tmp_path):
     (tmp_path / "key").write_text("from-a-file\n")
     text = GOOD.replace("api_key: {env: KEY}", f"api_key: {{file: {tmp_path / 'key'}}}")
     loaded = configuration.load(written(tmp_path, text), SECRETS)
@@ -78,7 +78,7 @@ def test_every_unset_secret_is_named_with_its_position(tmp_path):
     assert found[1:] == [f"{line}:14: the environment variable KEY is not set" for line in (9, 12, 15)]
 
 
-def test_all_mistakes_are_told_at_once(tmp_path):
+def test_all_errors_are_reported_together(tmp_path):
     found = refused(
         tmp_path,
         """
@@ -113,12 +113,12 @@ def test_page_can_follow_only_an_existing_destination(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["- a\n- b\n", "just words\n"])
-def test_a_file_that_is_no_mapping_is_refused(tmp_path, text):
+def test_file_without_a_mapping_is_refused(tmp_path, text):
     (problem,) = refused(tmp_path, text)
     assert "must be a mapping" in problem
 
 
-def test_broken_yaml_is_told_with_its_place(tmp_path):
+def test_broken_yaml_is_reported_with_its_position(tmp_path):
     (problem,) = refused(tmp_path, "sources: {a: [}\n")
     assert problem.startswith("1:")
 
@@ -128,7 +128,7 @@ def test_missing_file_is_reported_as_missing(tmp_path):
         configuration.load(tmp_path / "absent.yaml", {})
 
 
-def test_no_secret_is_in_what_a_refusal_says(tmp_path):
+def test_refusal_contains_no_secret(tmp_path):
     text = GOOD.replace("kind: incident-io", "kind: incident-oi") + "web: {port: very-secret-port}\n"
     with pytest.raises(configuration.Refused) as error:
         configuration.load(written(tmp_path, text), SECRETS)
@@ -136,7 +136,7 @@ def test_no_secret_is_in_what_a_refusal_says(tmp_path):
     assert "very-secret-key" not in str(error.value)
 
 
-def test_the_environment_goes_over_the_file(tmp_path):
+def test_environment_overrides_the_file(tmp_path):
     said = {
         **SECRETS,
         "REDIS_URL": "redis://elsewhere:6379/1",
@@ -196,7 +196,7 @@ def test_simulate_replaces_slack_without_tokens(tmp_path):
     assert (app.app_token.get_secret_value(), app.signing_secret) == ("xapp-simulated", None)
 
 
-def test_slack_without_tokens_is_left_out_of_simulation(tmp_path):
+def test_slack_without_tokens_is_not_simulated(tmp_path):
     loaded = configuration.load(written(tmp_path, GOOD + SLACK), {}, STAND_IN)
     assert loaded.simulated == {"on-call", "devhelm", "page", "approvals", "hook"}
     assert loaded.slack_app is None
@@ -236,13 +236,13 @@ def test_sentinels_are_named_by_host_and_port(tmp_path):
 
 
 @pytest.mark.parametrize("node", ["redis://a:1", "a:b", "me@a:1", ":26379", "[::1", "a/b"])
-def test_what_is_no_host_and_port_is_refused(tmp_path, node):
+def test_invalid_sentinel_address_is_refused(tmp_path, node):
     (problem,) = refused(tmp_path, f"redis: {{sentinel: {{service: acme, nodes: ['{node}']}}}}\n")
     assert "must have the form host:port" in problem
     assert node not in problem
 
 
-def test_sentinels_without_any_are_refused(tmp_path):
+def test_empty_sentinel_list_is_refused(tmp_path):
     (problem,) = refused(tmp_path, "redis: {sentinel: {service: acme, nodes: []}}\n")
     assert "at least one sentinel" in problem
 
@@ -278,7 +278,7 @@ def test_webhook_secret_is_needed_by_the_web_server(tmp_path):
     assert loaded.destinations["page"].webhook is not None
 
 
-def test_first_try_needs_no_secret_of_a_webhook(tmp_path):
+def test_simulation_needs_no_webhook_secret(tmp_path):
     text = GOOD.replace("kind: incident-io\n", "kind: incident-io\n    webhook: {secrets: [{env: SIGNING}]}\n")
     assert configuration.load(written(tmp_path, text), {}, STAND_IN).destinations["on-call"].webhook is not None
 
@@ -299,7 +299,7 @@ def test_webhook_secret_must_have_the_vendor_s_format(tmp_path):
         ("INCIDENT_ROUTER_LOG_FORMAT", "xml", "must be 'json' or 'console'"),
     ],
 )
-def test_wrong_variable_is_a_problem_naming_it(tmp_path, monkeypatch, variable, value, said):
+def test_invalid_environment_variable_is_reported_by_name(tmp_path, monkeypatch, variable, value, said):
     monkeypatch.setenv(variable, value)
     with pytest.raises(configuration.Refused) as caught:
         configuration.load(written(tmp_path, ""), {variable: value})

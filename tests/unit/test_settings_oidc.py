@@ -42,7 +42,7 @@ def test_local_provider_may_omit_tls(tmp_path, issuer):
 @pytest.mark.parametrize(
     "issuer", ["http://id.example.com", "http://localhost.example.com", "http://localhost@id.example.com", "http://"]
 )
-def test_any_other_provider_has_to_be_https(tmp_path, issuer):
+def test_remote_provider_requires_https(tmp_path, issuer):
     assert "must start with https://" in refused(tmp_path, issuer=issuer)
 
 
@@ -50,16 +50,16 @@ def test_provider_without_groups_is_an_error(tmp_path):
     assert "at least one group in viewers, responders, or admins" in refused(tmp_path, admins="")
 
 
-def test_scopes_have_to_ask_who_somebody_is(tmp_path):
+def test_scopes_must_contain_openid(tmp_path):
     assert 'must contain "openid"' in refused(tmp_path, scopes="[email]")
 
 
 @pytest.mark.parametrize("name", ["issuer", "client_id", "client_secret"])
-def test_nothing_of_a_client_may_be_left_out(tmp_path, name):
+def test_every_client_setting_is_required(tmp_path, name):
     assert name in refused(tmp_path, **{name: ""})
 
 
-def test_a_client_without_a_name_is_a_mistake(tmp_path):
+def test_empty_client_id_is_refused(tmp_path):
     assert "client_id" in refused(tmp_path, client_id='""')
 
 

@@ -70,7 +70,7 @@ def test_no_message_shows_a_secret(tmp_path, shape, secret):
         assert secret not in told
 
 
-def test_a_line_still_shows_where_the_mistake_is(tmp_path):
+def test_message_shows_the_line_of_the_error(tmp_path):
     (tmp_path / "router.yaml").write_text(
         "sources:\n  s: {kind: jsn, auth: none}\nweb: {port: 8O}\nlog: {level: loud}\n"
     )

@@ -89,12 +89,12 @@ def test_problem_is_raised_as_same_error_as_locally(answer, raised, said):
         asked(answer, publishing)
 
 
-def test_missing_token_error_says_where_to_get_one():
+def test_missing_token_error_names_the_variable():
     with pytest.raises(api_client.Refused, match="set INCIDENT_ROUTER_TOKEN"):
         asked(problem(401), publishing, token="")
 
 
-def test_a_lost_race_tells_what_waits_now():
+def test_conflict_contains_the_current_review():
     body = request_bodies.Decide(incident="k", destination="page", seen="d", decision="approve")
     answer = problem(412, by="", now=REVIEW.model_dump(mode="json"))
     with pytest.raises(actions.Conflict) as caught:

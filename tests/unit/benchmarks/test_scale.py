@@ -16,7 +16,7 @@ COSTS = scale.Costs(web=60, worker=90, valkey=30)
         (21_000, scale.Replicas(3, 4, 0.63, False)),
     ],
 )
-def test_processes_are_busy_for_60_percent_at_most(alerts_a_second, expected):
+def test_processes_are_busy_for_at_most_60_percent(alerts_a_second, expected):
     found = scale.model(COSTS, alerts_a_second)
     assert found[:2] == expected[:2]
     assert found.valkey_cores == pytest.approx(expected.valkey_cores)

@@ -52,7 +52,7 @@ def test_every_row_is_read_once_in_order(size, asked):
         (9, [("", 3), ("3", 3), ("6", 3)]),
     ],
 )
-def test_no_more_is_asked_for_than_is_wanted(most, asked):
+def test_number_of_requested_rows_is_limited(most, asked):
     shelf = Shelf(7)
     assert taken(shelf, 3, most) == list(range(7))[:most]
     assert shelf.asked == asked

@@ -79,7 +79,7 @@ def test_colors_depend_on_terminal_and_settings(monkeypatch):
             assert "31m" not in told(own, columns, **environment)
 
 
-def test_an_empty_list_says_so(monkeypatch):
+def test_empty_list_prints_a_message(monkeypatch):
     assert told(monkeypatch, None, []) == "nothing\n"
 
 

@@ -43,21 +43,21 @@ def test_a_text_is_printed_on_one_line():
     )
 
 
-def test_an_ordinary_text_stays_as_it_is():
+def test_ordinary_text_is_unchanged():
     said = "Größe 東京 👩\u200d💻 naïve\u00a0space \u0645\u06cc\u200c\u062e\u0648"
     assert terminal.plain(said) == said
 
 
-def test_lines_stay_where_they_are_asked_for():
+def test_multi_line_text_keeps_its_line_breaks():
     assert terminal.lines("one\r\ntwo\x1b[2J\nthree") == "one\ntwo\\x1b[2J\nthree"
 
 
-def test_markup_of_somebody_else_s_is_no_markup():
+def test_markup_in_untrusted_text_is_escaped():
     assert terminal.markup("[red]x[/]\n") == markup.escape("[red]x[/]") + "\\n"
 
 
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
-def test_what_nobody_escaped_the_streams_escape(printed, stream):
+def test_output_streams_escape_control_characters(printed, stream):
     said = printed(stream(), lambda: print(f"key {HOSTILE.replace('[31m', '')}"))
     assert not OBEYED.search(said)
 
@@ -98,7 +98,7 @@ def test_body_is_written_unchanged_unless_to_a_terminal(capfdbinary, monkeypatch
     assert stream.getvalue() == "\\x1b[2J\\xff\n\n"
 
 
-def test_the_streams_are_given_back():
+def test_guard_restores_the_streams():
     import sys
 
     before = sys.stdout, sys.stderr
@@ -108,7 +108,7 @@ def test_the_streams_are_given_back():
     assert (sys.stdout, sys.stderr) == before
 
 
-def test_commands_make_their_consoles_here():
+def test_commands_create_consoles_only_in_terminal_module():
     """A console made elsewhere would bypass both guards."""
     makes = []
     for path in tree.python("router"):

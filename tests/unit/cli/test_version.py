@@ -21,7 +21,7 @@ def test_the_version_is_printed():
 
 
 @pytest.mark.parametrize("path", paths(typer.main.get_command(cli.app)), ids=" ".join)
-def test_every_command_explains_itself_for_h(path):
+def test_every_command_prints_help_for_h(path):
     done = testing.CliRunner().invoke(cli.app, [*path, "-h"])
     assert done.exit_code == 0
     assert "Usage: " in done.output

@@ -33,7 +33,7 @@ def test_update_invisible_to_customers_is_labeled(part):
     )
 
 
-def test_of_a_publication_only_what_differs_is_compared(part):
+def test_comparison_shows_only_fields_that_differ(part):
     shown = {"name": "n", "summary": "old", "gone": "g"}
     assert words(part.compared(shown, {"name": "n", "summary": "new", "added": True})) == (
         "field as it is as it should be summary old new added nothing yes gone g nothing"
@@ -41,7 +41,7 @@ def test_of_a_publication_only_what_differs_is_compared(part):
 
 
 @pytest.mark.parametrize("macro", ["changes", "compared"])
-def test_hostile_texts_are_texts(part, macro):
+def test_hostile_text_is_escaped(part, macro):
     told = getattr(part, macro)({"title": "<script>1</script>"}, {"title": "<img src=x onerror=1>"})
     assert "<script" not in told
     assert "<img" not in told

@@ -23,14 +23,14 @@ def named(title: str, **more) -> events.Incident:
 
 
 @pytest.mark.parametrize("event", samples.ALL, ids=events.type_of)
-def test_every_event_is_a_title_and_a_text(event):
+def test_every_event_has_a_title_and_a_text(event):
     message = rendered(event)
     assert message.title
     assert "\n" not in message.title
     assert plain_text.line(event) in message.body
 
 
-def test_event_of_another_type_is_named():
+def test_unknown_event_type_is_described_by_its_name():
     class Acknowledged(msgspec.Struct, tag_field="type", tag="incident.acknowledged"):
         incident: events.Incident
         by: str
@@ -89,7 +89,7 @@ def test_decided_review_shows_no_post():
         ("<b>&amp;</b>", "<b>&amp;</b>"),
     ],
 )
-def test_markup_of_an_alert_is_broken_up(text, shown):
+def test_markup_in_alert_text_is_disabled(text, shown):
     assert plain_text.plain(text) == shown
     assert rendered(events.IncidentOpened(named(text))).title == f"Major: {shown}"
 

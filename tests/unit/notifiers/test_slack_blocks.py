@@ -19,7 +19,7 @@ def show(*happened: events.Event) -> slack_messages.Message:
     return next(iter(slack_messages.Renderer("").messages(view, recorded)))
 
 
-def test_text_from_outside_adds_no_line():
+def test_untrusted_text_adds_no_line():
     """A reason with line breaks or bidirectional control characters must not look like another event."""
     shown = "upgrade • Approved by ann • Reset gnp &lt;!channel&gt; &amp; &lt;@U0ADA&gt;"
     assert slack_blocks.escaped(FORGED) == shown
@@ -43,7 +43,7 @@ def test_runbook_is_a_link():
 
 
 @pytest.mark.parametrize("text", ["see the wiki", "https://wiki.example/|Approved", "https://a b", "javascript:x"])
-def test_other_texts_are_no_links(text):
+def test_other_texts_are_not_linked(text):
     assert slack_blocks.link(text) == text
 
 

@@ -81,7 +81,7 @@ def test_too_long_review_is_not_approved_in_slack():
 
 
 @pytest.mark.parametrize("work", WORKS)
-def test_buttons_follow_the_kind_of_the_review(work):
+def test_buttons_depend_on_the_kind_of_review(work):
     review = events.Review("page", work, "d", "review", "t", "m")
     shown = slack_reviews.Shown(incident(), review)
     made = slack_reviews.Renderer("https://router.example", buttons=True).blocks(shown)

@@ -42,7 +42,7 @@ def test_request_is_accepted_by_the_reference_libraries(event, monkeypatch):
     assert made.get_data()["type"] == events.type_of(event)
 
 
-def test_schema_rejects_what_is_no_event():
+def test_schema_rejects_invalid_events():
     assert not VALIDATOR.is_valid({"type": "freeze.ended", "by": 7})
     assert not VALIDATOR.is_valid({"type": "something.else"})
 
@@ -76,7 +76,7 @@ def test_query_and_headers_are_sent(monkeypatch):
     assert request.headers["authorization"] == "Bearer t"
 
 
-def test_body_of_the_answer_is_ignored():
+def test_response_body_is_ignored():
     with receiver.receiving() as at:
         at.answers, at.body = [200], b"ok"
         assert samples.delivered("webhook", at, samples.recorded(samples.ALL[0])).sequence == 1
@@ -90,7 +90,7 @@ def test_event_of_the_router_has_no_subject():
 
 
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_!!!!", "whsec_c2hvcnQ=", "whsec_" + "A" * 100])
-def test_secret_of_another_form_is_refused(secret):
+def test_secret_in_another_format_is_refused(secret):
     with pytest.raises(pydantic.ValidationError, match="secret"):
         webhook.Config(url="https://hooks.example", secrets=[secret])
 
