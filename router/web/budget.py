@@ -57,13 +57,18 @@ class Turns:
         self.used = 0
         self._waiting: collections.deque[tuple[int, asyncio.Future[None]]] = collections.deque()
 
-    async def begin(self, size: int) -> None:
-        """Wait until a body of this estimated size may be parsed. The caller must call ``end`` afterwards."""
+    def try_begin(self, size: int) -> bool:
+        """Begin if a body of this estimated size may be parsed now. If so, the caller must call ``end`` afterwards."""
         # A later small body must not overtake the first in the queue, or a large one would never get a turn.
         if self._waiting or not self._has_room(size):
+            return False
+        self.used += size
+        return True
+
+    async def begin(self, size: int) -> None:
+        """Wait until a body of this estimated size may be parsed. The caller must call ``end`` afterwards."""
+        if not self.try_begin(size):
             await self._wait(size)
-        else:
-            self.used += size
 
     def end(self, size: int) -> None:
         """Release the memory of a parsed body."""
@@ -173,6 +178,11 @@ class Share:
 def parsed_size(body_bytes: int, values: int) -> int:
     """Estimate the memory in bytes that a parsed body of this many JSON values takes."""
     return body_bytes + values * BYTES_PER_VALUE
+
+
+def largest_parsed_size(body_bytes: int) -> int:
+    """Return an upper bound of the estimate for a body of this many bytes: a value has at least one byte."""
+    return parsed_size(body_bytes, body_bytes)
 
 
 def full() -> problems.Problem:

@@ -16,11 +16,10 @@ _CONTENT_TYPE = (b"content-type", b"application/json")
 _encode = msgspec.json.Encoder().encode
 
 
-class _Routed(msgspec.Struct, omit_defaults=True, gc=False):
+class _Routed(msgspec.Struct, gc=False):
     fingerprint: str
-    incident_key: str
+    decided_incident_key: str
     rule: str
-    muted_by: str = ""
 
 
 class _Ignored(msgspec.Struct, gc=False):
@@ -54,15 +53,14 @@ async def accepted(
     quarantine_id: str = "",
     placements: Sequence[ports.Placement] = (),
 ) -> None:
-    """Send 202 with the decisions; ``explain`` adds severities, targets, and the place of each rule.
+    """Send 202 with the decisions; ``explain`` adds severities, targets, the place of each rule, and ``placements``.
 
     A dry run gets 200 without a delivery ID, since nothing is stored. ``quarantine_id`` is the quarantine ID of the
-    unreadable alerts. ``placements`` have the incident that holds each alert, and what mutes the alert; without them,
-    the response has the rules' decisions.
+    unreadable alerts. ``placements`` have the incident that holds each alert, and what mutes the alert.
     """
     rejections = _rejected(parsed, quarantine_id)
-    places: Sequence[ports.Placement | None] = placements or [None] * len(delivery.rows)
     if explain is not None:
+        places: Sequence[ports.Placement | None] = placements or [None] * len(delivery.rows)
         response = _explained(delivery, parsed, places, explain.public) | rejections
         if explain.is_dry_run:
             response |= {"delivery": "", "dry_run": True}
@@ -70,10 +68,10 @@ async def accepted(
         return
     responses = delivery.responses
     rows = [
-        _Routed(row.alert.fingerprint, _key(row, place), responses[row.response].rule, _muted_by(place))
+        _Routed(row.alert.fingerprint, row.incident_key, responses[row.response].rule)
         if row.response >= 0
         else _Ignored(row.alert.fingerprint, row.ignored)
-        for row, place in zip(delivery.rows, places, strict=True)
+        for row in delivery.rows
     ]
     body = _encode(_Accepted(delivery.id, rows, parsed.truncated, notices=_notices(parsed), **rejections))
     await _send(send, body)

@@ -5,6 +5,7 @@ The handler is plain ASGI without a framework, because it is on the hot path of 
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent import futures
 from typing import Any, NamedTuple
@@ -70,7 +71,8 @@ class WebhookHandler:
     ``decide`` and ``labels_named`` (the labels that rules name) may be replaced at any time, for example when rules are
     reloaded. One version of the rules decides each delivery as a whole. ``clock`` returns microseconds since the Unix
     epoch. ``seen`` stores senders' delivery IDs; without it, a repeated delivery is processed again, which changes
-    nothing. ``placements`` find the incidents that hold the alerts. ``public`` are the names of public destinations.
+    nothing. ``placements`` find the incidents that hold the alerts, for responses that explain. ``public`` are the
+    names of public destinations.
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class WebhookHandler:
         self._randomness = randomness
         self._seen = seen
         self._placements = placements
+        self._accepted_log = _log.bind()  # Binding the log to each line would take longer than deciding an alert.
         self._public = frozenset(public)
         self._limits = limits or request_limits.RequestLimits()
         self._traces = traces
@@ -240,11 +243,15 @@ class WebhookHandler:
             _log.info("delivery_repeated", source=endpoint.name, delivery=earlier)
             await responses.duplicate(send, earlier)
             return
-        request = request._replace(called=delivery_id)
+        if delivery_id != request.called:
+            request = request._replace(called=delivery_id)
         # Large bodies have their own queue, so that they don't delay small ones.
         turns = self._budget.turns(len(body))
-        size = budget.parsed_size(len(body), await self._count_values(body))
-        await turns.begin(size)
+        # Counting the values of a body takes as long as decoding it, so count only if there is too little room.
+        size = budget.largest_parsed_size(len(body))
+        if not turns.try_begin(size):
+            size = budget.parsed_size(len(body), await self._count_values(body))
+            await turns.begin(size)
         try:
             # Only after authentication, so that unauthenticated clients can neither create spans nor join a trace.
             before = headers.get(b"traceparent", b"").decode("latin-1")
@@ -384,13 +391,13 @@ class WebhookHandler:
     def _start_lookup(
         self, request: _Request, delivery: deliveries.Delivery
     ) -> Callable[[], Awaitable[Sequence[ports.Placement]]]:
-        """Start looking up the incidents that hold the alerts while the delivery is written.
+        """Start looking up the incidents that hold the alerts while the delivery is written, if the response explains.
 
         Returns the function that awaits the incidents. After ``PLACEMENT_SECONDS`` the response is sent without them,
         since the delivery is accepted already.
         """
         placements = self._placements
-        if placements is None or (request.endpoint.kind.answer is not None and not request.explain):
+        if placements is None or not request.explain:
             return _nothing
         routed = deliveries.routed(delivery)
         lookup = placements.look_up(routed)
@@ -405,8 +412,10 @@ class WebhookHandler:
         return found
 
     def _log_accepted(self, request: _Request, delivery: deliveries.Delivery, trace: str) -> None:
+        if not self._accepted_log.is_enabled_for(logging.INFO):
+            return
         ignored = sum(row.response < 0 for row in delivery.rows)
-        _log.info(
+        self._accepted_log.info(
             "delivery_accepted",
             source=delivery.source,
             delivery=delivery.id,

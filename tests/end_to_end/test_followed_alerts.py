@@ -65,7 +65,7 @@ def nagios(router, state: str, service: str) -> dict:
         "service_state": state,
     }
     request = urllib.request.Request(
-        f"{router.url}/v1/webhooks/pumps",
+        f"{router.url}/v1/webhooks/pumps?explain=true",
         urllib.parse.urlencode(fields).encode(),
         {"content-type": "application/x-www-form-urlencoded", "authorization": f"Bearer {harness.TOKEN}"},
     )
@@ -78,7 +78,7 @@ def alertmanager(router, status: str, starts_at: str, *, url: str = "https://am"
     if status == "resolved":
         alert["endsAt"] = iso(0)
     body = {"version": "4", "groupKey": "g", "status": status, "receiver": "r", "externalURL": url, "alerts": [alert]}
-    code, answer = harness.ask(f"{router.url}/v1/webhooks/{to}", body, harness.TOKEN)
+    code, answer = harness.ask(f"{router.url}/v1/webhooks/{to}?explain=true", body, harness.TOKEN)
     assert code == 202
     return answer["alerts"][0]
 

@@ -202,7 +202,7 @@ def test_mapped_json_is_opened_raised_and_resolved(tmp_path):
     with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at)) as router:
         answer = router.receives(severity="minor")
         assert answer["alerts"][0]["rule"] == "checkout-down"
-        assert answer["alerts"][0]["incident_key"] == 'checkout-down{labels.service="checkout"}'
+        assert answer["alerts"][0]["decided_incident_key"] == 'checkout-down{labels.service="checkout"}'
         harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
         assert at.component("Checkout API") == "DEGRADED_PERFORMANCE"
         router.receives(severity="critical", dedup_key="b")

@@ -33,7 +33,7 @@ def test_alert_with_empty_group_gets_a_notice(with_redis):
         assert answer.status_code == 202
         (notice,) = answer.json()["notices"]
         assert (notice["code"], notice["fingerprint"]) == ("group_empty", f"{1:016x}")
-        assert [one["incident_key"] for one in answer.json()["alerts"]] == [
+        assert [one["decided_incident_key"] for one in answer.json()["alerts"]] == [
             'all{labels.team=""}',
             'all{labels.team="shop"}',
         ]

@@ -115,7 +115,7 @@ def test_accepted_delivery_is_in_redis_with_its_body(with_service):
         assert entry.id == answer.json()["delivery"]
         assert [row.alert.fingerprint for row in entry.rows] == ["a", "b"]
         assert answer.json()["alerts"] == [
-            {"fingerprint": name, "incident_key": "k/eu", "rule": "checkout-down"} for name in ("a", "b")
+            {"fingerprint": name, "decided_incident_key": "k/eu", "rule": "checkout-down"} for name in ("a", "b")
         ]
 
     with_service(body)

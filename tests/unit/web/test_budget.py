@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from router.web import budget, problems
+from router.web import budget, problems, request_limits
 
 
 def test_request_reserves_and_releases_bytes():
@@ -133,3 +133,18 @@ def test_disconnected_waiting_sender_delays_nobody(let_in_first):
         assert turns.used == 0
 
     asyncio.run(main())
+
+
+def test_a_body_begins_at_once_while_there_is_room():
+    turns = budget.Turns(100)
+    assert turns.try_begin(60)
+    assert not turns.try_begin(60)
+    turns.end(60)
+    assert turns.try_begin(500), "a body larger than the limit is parsed alone"
+    assert turns.used == 500
+
+
+@pytest.mark.parametrize("body", [b"[]", b"[{},{},{}]", b"[[[", b",,,", b'{"a":1}', b"[{}," * 1000])
+def test_no_body_has_more_values_than_estimated(body):
+    estimate = budget.parsed_size(len(body), request_limits.count_values(body))
+    assert estimate <= budget.largest_parsed_size(len(body))

@@ -41,9 +41,9 @@ def test_delivery_response_lists_its_alerts_incidents():
     assert answer.json == {
         "delivery": entry.id,
         "alerts": [
-            {"fingerprint": "f1", "incident_key": "checkout/eu", "rule": "checkout-down"},
+            {"fingerprint": "f1", "decided_incident_key": "checkout/eu", "rule": "checkout-down"},
             {"fingerprint": "f2", "ignored": "no rule matches"},
-            {"fingerprint": "f3", "incident_key": "checkout/", "rule": "checkout-down"},
+            {"fingerprint": "f3", "decided_incident_key": "checkout/", "rule": "checkout-down"},
         ],
     }
 
