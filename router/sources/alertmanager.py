@@ -18,6 +18,7 @@ _FNV_PRIME = 1099511628211
 _STATUSES: dict[str, alerts.Status] = {"firing": "firing", "resolved": "resolved"}
 _64_BITS = 0xFFFFFFFFFFFFFFFF
 _WEBHOOK = "4"
+_NO_END = Timestamp(0)
 
 _Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 _Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -103,7 +104,7 @@ class Alertmanager:
             return self._one_by_one(body, error, delivery)
         wire_alerts = delivery.limited(group.alerts, "alerts")
         read = [self._alert(alert, alert.status, group, delivery) for alert in wire_alerts]
-        return delivery.close(base.Parsed(read, group.truncated_alerts, _about(group)))
+        return delivery.close(base.Parsed(read, group.truncated_alerts, _about(group), is_verbatim=True))
 
     def _alert(
         self, wire_alert: "_Alert | _Found", status: alerts.Status, group: _Body, delivery: reading.Reading
@@ -118,7 +119,7 @@ class Alertmanager:
             wire_alert.fingerprint or fingerprint(wire_alert.labels),
             status,
             _micros(wire_alert.starts_at) or delivery.now,
-            Timestamp(0 if status == "firing" else _micros(wire_alert.ends_at) or delivery.now),
+            _NO_END if status == "firing" else _micros(wire_alert.ends_at) or delivery.now,
             title(labels, annotations),
             labels,
             annotations,

@@ -124,7 +124,8 @@ class Parsed(msgspec.Struct, frozen=True):
     ``rejected`` are its unreadable alerts; a body without any readable alert is ``Unparsable``. ``truncated`` counts
     the alerts that the sender reports as left out: the absence of an alert then proves nothing. ``about`` is the
     sender's own description of the delivery as a whole (its receiver, its reason), for logs and explanations.
-    ``notices`` say what was cut, replaced, or ignored in the alerts.
+    ``notices`` say what was cut, replaced, or ignored in the alerts. ``is_verbatim``: each text of an alert consists of
+    at most two texts of the body.
     """
 
     alerts: list[alerts.Alert]
@@ -132,6 +133,7 @@ class Parsed(msgspec.Struct, frozen=True):
     about: dict[str, str] = {}
     rejected: Rejected | None = None
     notices: tuple[Notice, ...] = ()
+    is_verbatim: bool = False
 
 
 class Source(Protocol):

@@ -81,7 +81,7 @@ class Prometheus:
             read = [self._alert(_found(alert), "", delivery) for alert in wire_alerts]
         except (msgspec.MsgspecError, UnicodeDecodeError, base.Unparsable):
             return self._one_by_one(body, reading.Reading(self.name, now, max_alerts))
-        return delivery.close(base.Parsed(read))
+        return delivery.close(base.Parsed(read, is_verbatim=True))
 
     def _one_by_one(self, raw: bytes, delivery: reading.Reading) -> base.Parsed:
         """Read the alerts one by one, after reading the whole list failed."""

@@ -30,6 +30,7 @@ from router.domain.times import Timestamp
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _DAY = 86_400_000_000
 _SECOND = 1_000_000
+_NONE = Timestamp(0)
 
 # Larger numbers are in a smaller unit: 1e11 seconds are the year 5138, 1e11 milliseconds are 1973.
 _LARGEST_SECONDS = 10**11
@@ -78,7 +79,7 @@ def micros(moment: dt.datetime) -> Timestamp:
         moment = moment.replace(tzinfo=dt.UTC)
     since = moment - _EPOCH
     days = since.days
-    return Timestamp(min(days * _DAY + since.seconds * _SECOND + since.microseconds, LATEST) if days >= 0 else 0)
+    return Timestamp(min(days * _DAY + since.seconds * _SECOND + since.microseconds, LATEST)) if days >= 0 else _NONE
 
 
 def from_text(text: str, zone: str = "") -> Timestamp:

@@ -1,4 +1,4 @@
-"""Two kinds of metrics that the client library lacks: a gauge without a value, and a histogram for hot paths."""
+"""Metrics that the client library lacks: a gauge without a value, and counters and histograms for hot paths."""
 
 import bisect
 import itertools
@@ -29,6 +29,55 @@ class LateGauge(prometheus_client.Gauge):
     def collect(self) -> Iterable[metrics_core.Metric]:
         """Describe the gauge, with its value if it has one."""
         return super().collect() if self._is_set else self.describe()
+
+
+class Count:
+    """One label set of a ``Counter``."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 0
+
+    def inc(self, amount: int = 1) -> None:
+        """Add to the count. Only the thread of the event loop may call this method."""
+        self.value += amount
+
+
+class Counter:
+    """A counter for hot paths. Without locks and exemplars, ``inc`` takes 1/5 of the client library's time.
+
+    ``name`` ends in ``_total``.
+    """
+
+    def __init__(
+        self, name: str, documentation: str, labelnames: Sequence[str], registry: prometheus_client.CollectorRegistry
+    ) -> None:
+        self.name = name.removesuffix("_total")
+        self.documentation = documentation
+        self.labelnames = tuple(labelnames)
+        self._counts: dict[tuple[str, ...], Count] = {}
+        registry.register(self)
+
+    def labels(self, *values: str) -> Count:
+        """Return the count of these label values, and create it if it is new. Callers on a hot path keep it."""
+        count = self._counts.get(values)
+        if count is None:
+            if len(values) != len(self.labelnames):
+                raise ValueError(f"{self.name} has the labels {', '.join(self.labelnames)}")
+            count = self._counts[values] = Count()
+        return count
+
+    def describe(self) -> Iterable[metrics_core.Metric]:
+        """Return the name, help, and type."""
+        return [metrics_core.CounterMetricFamily(self.name, self.documentation, labels=self.labelnames)]
+
+    def collect(self) -> Iterable[metrics_core.Metric]:
+        """Return all counts."""
+        family = metrics_core.CounterMetricFamily(self.name, self.documentation, labels=self.labelnames)
+        for values, count in list(self._counts.items()):
+            family.add_metric(values, count.value)
+        return [family]
 
 
 class Series:

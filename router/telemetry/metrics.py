@@ -14,7 +14,7 @@ role: in ``registries.WEB``, ``WORKER``, or ``SHARED``."""
 
 render = registries.render
 
-deliveries = prometheus_client.Counter(
+deliveries = instruments.Counter(
     "incident_router_deliveries_total",
     "Requests to /v1/webhooks, by source and outcome: accepted, empty (without alerts), dry_run, quarantined, "
     "duplicate, disconnected, unauthorized, forbidden, method, too_large, too_slow, encoding, origin, unknown_call, "
@@ -23,7 +23,7 @@ deliveries = prometheus_client.Counter(
     registry=registries.WEB,
 )
 
-alerts = prometheus_client.Counter(
+alerts = instruments.Counter(
     "incident_router_alerts_total",
     "Alerts in accepted deliveries, by source and outcome: firing or resolved if a rule routed them, "
     "ignored if none did.",
@@ -67,7 +67,7 @@ late_alerts = prometheus_client.Counter(
     registry=registries.WORKER,
 )
 
-decisions = prometheus_client.Counter(
+decisions = instruments.Counter(
     "incident_router_decisions_total",
     "Alerts in accepted deliveries, by the rule that decided them; the rule is empty if none did.",
     ["rule"],

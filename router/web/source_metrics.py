@@ -2,16 +2,14 @@
 
 import functools
 
-from prometheus_client import Counter
-
 from router.domain import deliveries
-from router.telemetry import label_sets, metrics
+from router.telemetry import instruments, label_sets, metrics
 
 _CODES = label_sets.CODES
 
 
 @functools.cache
-def _of_rule(rule: str) -> Counter:
+def _of_rule(rule: str) -> instruments.Count:
     """Return the counter of one rule. Every rule that was loaded since the start has one."""
     return metrics.decisions.labels(rule)
 

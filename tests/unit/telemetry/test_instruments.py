@@ -1,4 +1,4 @@
-"""Gauges without false zeros, and histograms with a low cost per alert."""
+"""Gauges without false zeros, and counters and histograms with a low cost per alert."""
 
 import time
 from collections.abc import Callable
@@ -37,6 +37,23 @@ def test_histogram_is_exported_like_the_client_library_s():
     one.labels("there", "5xx")
     other.labels("there", "5xx")
     assert text(ours) == text(theirs)
+
+
+def test_counter_is_exported_like_the_client_library_s():
+    ours, theirs = prometheus_client.CollectorRegistry(), prometheus_client.CollectorRegistry()
+    one = instruments.Counter("seen_total", "How many.", ["place", "code"], ours)
+    other = prometheus_client.Counter("seen_total", "How many.", ["place", "code"], registry=theirs)
+    for counter in (one, other):
+        counter.labels("here", "2xx").inc()
+        counter.labels("here", "2xx").inc(5)
+        counter.labels('th"ere', "5xx")
+    assert text(ours) == text(theirs)
+
+
+def test_counter_refuses_a_wrong_number_of_labels():
+    counter = instruments.Counter("seen_total", "How many.", ["place"], prometheus_client.CollectorRegistry())
+    with pytest.raises(ValueError, match="seen has the labels place"):
+        counter.labels("here", "there")
 
 
 def test_wrong_number_of_labels_is_refused():
