@@ -6,7 +6,7 @@ The handler is plain ASGI without a framework, because it is on the hot path of 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent import futures
 from typing import Any, NamedTuple
 from urllib import parse
@@ -23,6 +23,7 @@ from router.web import (
     budget,
     client_addresses,
     cloudevents_handshake,
+    placement_lookups,
     ports,
     problems,
     refusals,
@@ -41,7 +42,6 @@ _UNAVAILABLE = 503
 _GZIP = frozenset({b"gzip", b"x-gzip"})
 _QUICK_TO_INFLATE = 4096  # Bytes; they inflate to at most 4 MiB. Larger bodies are inflated in a thread.
 _UNREADABLE = frozenset({"too-large", "encoding"})  # Problems that a retry doesn't solve.
-PLACEMENT_SECONDS = 0.5  # The response waits at most this long for its optional part.
 
 Scope = Mapping[str, Any]
 Headers = Mapping[bytes, bytes]
@@ -109,7 +109,7 @@ class WebhookHandler:
         self._randomness = randomness
         self._seen = seen
         self._placements = placements
-        self._accepted_log = _log.bind()  # Binding the log to each line would take longer than deciding an alert.
+        self._log = _log.bind()  # Binding the log to each line would take longer than deciding an alert.
         self._public = frozenset(public)
         self._limits = limits or request_limits.RequestLimits()
         self._traces = traces
@@ -388,34 +388,17 @@ class WebhookHandler:
         placements = await self._start_lookup(request, delivery)()
         await responses.accepted(send, delivery, parsed, explain=self._explained(request), placements=placements)
 
-    def _start_lookup(
-        self, request: _Request, delivery: deliveries.Delivery
-    ) -> Callable[[], Awaitable[Sequence[ports.Placement]]]:
-        """Start looking up the incidents that hold the alerts while the delivery is written, if the response explains.
-
-        Returns the function that awaits the incidents. After ``PLACEMENT_SECONDS`` the response is sent without them,
-        since the delivery is accepted already.
-        """
-        placements = self._placements
-        if placements is None or not request.explain:
-            return _nothing
-        routed = deliveries.routed(delivery)
-        lookup = placements.look_up(routed)
-
-        async def found() -> Sequence[ports.Placement]:
-            try:
-                async with asyncio.timeout(PLACEMENT_SECONDS):
-                    return await placements.find(routed, request.now, lookup)
-            except (TimeoutError, errors.StoreError):
-                return ()
-
-        return found
+    def _start_lookup(self, request: _Request, delivery: deliveries.Delivery) -> placement_lookups.Find:
+        # Monitoring systems discard the response, and a look-up takes longer than deciding.
+        if self._placements is None or not request.explain:
+            return placement_lookups.nothing
+        return placement_lookups.start(self._placements, delivery, request.now)
 
     def _log_accepted(self, request: _Request, delivery: deliveries.Delivery, trace: str) -> None:
-        if not self._accepted_log.is_enabled_for(logging.INFO):
+        if not self._log.is_enabled_for(logging.INFO):
             return
         ignored = sum(row.response < 0 for row in delivery.rows)
-        self._accepted_log.info(
+        self._log.info(
             "delivery_accepted",
             source=delivery.source,
             delivery=delivery.id,
@@ -503,7 +486,3 @@ def _wants_explanation(scope: Scope, headers: Headers) -> bool:
         return True  # A test shows the decisions, whatever response the kind's clients expect.
     query: bytes = scope["query_string"]
     return bool(query) and b"explain=true" in query.split(b"&")
-
-
-async def _nothing() -> Sequence[ports.Placement]:
-    return ()
