@@ -60,7 +60,7 @@ def test_review_shows_who_has_taken_it(play, released):  # noqa: F811 - the fixt
         await takes.take("down", name, "ann", 3600 if released else 1)
         await worker.turn()
         [review] = [one for one in channel.messages if "waits for a reviewer" in one["text"]]
-        assert "ann works on it until <!date^" in words(review)
+        assert "ann works on this review until <!date^" in words(review)
         if released:
             await takes.release("down", name, "bob")
             await worker.turn()

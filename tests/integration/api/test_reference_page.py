@@ -171,7 +171,7 @@ def test_undocumented_response_would_be_noticed(play):
 
 def examples():
     """Return the curl commands of the page, except those for DevHelm pages only: see cli/test_corrections."""
-    found = [said.text for said in commands.said(PAGE) if said.text.startswith("curl ")]
+    found = [command.text for command in commands.documented(PAGE) if command.text.startswith("curl ")]
     return [command for command in found if "/corrections" not in command and "/incidents/IR-" not in command]
 
 

@@ -288,7 +288,7 @@ def test_other_rules_are_explained_beside_those_in_force(play):
         responder = await at.as_("responder")
         shown = await responder.post("/playground", data={"delivery": delivery["id"], "rules": rules})
         assert shown.status_code == 200
-        assert "By the rules above" in shown.text
+        assert "With the rules above" in shown.text
         assert "edited-rule" in shown.text
         wrong = await responder.post("/playground", data={"delivery": delivery["id"], "rules": "rules: [{nme: x}]"})
         assert "line 1, column" in wrong.text

@@ -138,7 +138,7 @@ def test_curl_commands_of_the_page_correct_an_update(scene, console):
     url, token = console
     (update,) = posted(router)
     reference = json.loads(router.command("incidents", "show", KEY, "--json").stdout)["reference"]
-    curls = [said.text for said in commands.said(PAGE) if said.text.startswith("curl ")]
+    curls = [command.text for command in commands.documented(PAGE) if command.text.startswith("curl ")]
     found = [command for command in curls if "/corrections" in command or "/incidents/IR-" in command]
     actual = {
         "http://127.0.0.1:8082": url,
@@ -174,5 +174,5 @@ def test_console_corrects_with_a_form(scene, console):
         }
         done = browser.post("/corrections", data=form)
         assert (done.status_code, "done=corrected" in done.headers["location"]) == (303, True)
-        assert "The correction is pending" in browser.get(done.headers["location"]).text
+        assert "The update is being corrected" in browser.get(done.headers["location"]).text
         settles(router, at, "Cards fail.")

@@ -263,7 +263,7 @@ def test_unreachable_server_is_one_sentence(scene):
         ("publishing freeze --by eve", "the token names you"),
         ("reviews approve KEY public-page --by eve", "the token names you"),
         ("explain --delivery x --rules folder", "uses its own rules"),
-        ("explain", "say --delivery"),
+        ("explain", "--server needs --delivery"),
         ("silences add =~ --reason c", "is not a matcher"),
         ("silences add a=b --reason c --for 0s", "--for must be from 1s to 366d"),
         ("silences add a=b --reason c --during nightly", "neither a day, a time, nor a time zone"),

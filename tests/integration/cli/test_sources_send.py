@@ -121,7 +121,7 @@ def test_unreachable_router_is_one_sentence():
         (["json", "--to", "127.0.0.1/v1"], "is not the URL of a webhook"),
         (["json", "--to", "http://127.0.0.1/", "--secret-env", "ABSENT"], "the environment variable ABSENT is not set"),
         (["azure", "--to", "http://127.0.0.1/", "--secret-env", "WORD"], "WORD: "),
-        (["json", "--to", "http://127.0.0.1/", "--secret-env", "A", "--bearer-env", "B"], "exclude each other"),
+        (["json", "--to", "http://127.0.0.1/", "--secret-env", "A", "--bearer-env", "B"], "can't be combined"),
     ],
 )
 def test_unsendable_sample_is_a_usage_error(command, said):

@@ -68,7 +68,7 @@ def test_overview_counts_queued_incidents(play):
         began = await at.on.reconciler._storms.turn()
         told = (await api.get("/api/v1/overview")).json()["storm"]
         assert told == {"since": models.at(began.since).isoformat().replace("+00:00", "Z"), "waiting": 1}
-        assert "1 incident waits for its turn" in (await console.get("/")).text
+        assert "1 incident is queued" in (await console.get("/")).text
 
     play(body)
 

@@ -40,7 +40,7 @@ def test_storm_incident_opens_and_ends_with_storm(with_redis):
         await scene.fires("a", "b", "c")
         await parent.turn()
         await parent.turn()
-        assert [text.partition(" wait;")[0] for text in parent.texts()] == [
+        assert [text.partition(" are queued;")[0] for text in parent.texts()] == [
             "open More incidents were due to open than are allowed per window. At least 1"
         ]
         await scene.fires("d", "e", "f", "g")
