@@ -105,7 +105,7 @@ class TestPartialFailure:
             assert deliver(*urls, state=first.state) == base.Delivered(1, {})
             assert (len(good.requests), len(bad.requests)) == (1, 2)
 
-    def test_url_that_keeps_failing_repeats_no_other_message(self):
+    def test_failing_url_causes_no_repetition_at_other_urls(self):
         with receiver.receiving() as good, receiver.receiving() as bad:
             bad.always = 500
             urls = service(good), service(bad)
@@ -235,7 +235,7 @@ class TestThreads:
         failure = failure_of("json://127.0.0.1:1")
         assert str(failure) == "ops: URL 1 (json://): ValueError"
 
-    def test_used_up_quota_delivers_nothing(self):
+    def test_exhausted_quota_delivers_nothing(self):
         class Quota:
             async def admit(self, _turn: call_policy.Turn) -> call_policy.Admission:
                 return call_policy.Admission(30.0)
@@ -258,12 +258,12 @@ class TestSecrets:
             assert TOKEN not in text
             assert PASSWORD not in text
 
-    def test_url_that_apprise_rejects_is_not_repeated(self, capfd):
+    def test_rejected_url_is_not_printed(self, capfd):
         failure = failure_of(f"tgram://{TOKEN}")
         assert str(failure).startswith("ops: URL 1 (tgram://): Apprise does not accept the URL")
         assert TOKEN not in "".join(capfd.readouterr())
 
-    def test_nothing_is_written(self, tmp_path, monkeypatch):
+    def test_apprise_writes_no_files(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("HOME", str(tmp_path))
         with receiver.receiving() as at, mail.serving() as server:
@@ -294,7 +294,7 @@ class TestConfiguration:
             ("json://host:[t0ken-in-the-path", "the URL can't be read"),
         ],
     )
-    def test_url_is_checked_without_being_repeated(self, url, problem):
+    def test_invalid_url_error_hides_the_url(self, url, problem):
         with pytest.raises(pydantic.ValidationError) as raised:
             apprise.Config(urls=[url])
         assert problem in str(raised.value)
@@ -324,7 +324,7 @@ class TestConfiguration:
         assert set(manager_plugins.NotificationManager().schemas()) >= apprise.SCHEMES
 
 
-def test_opening_and_publication_are_one_message_each_episode():
+def test_opening_and_publication_share_one_message():
     second = events.IncidentOpened(msgspec.structs.replace(samples.INCIDENT, reference="IR-2"))
     found = samples.ALL[0], samples.ALL[2], samples.ALL[4], second
     with receiver.receiving() as at:

@@ -26,7 +26,7 @@ def messages(channel: str, at: receiver.Receiver) -> collections.Counter[str]:
     return collections.Counter(NAME.search(json.dumps(json.loads(one.body)))[0] for one in posted)
 
 
-def test_storm_is_three_messages_an_incident(with_redis, monkeypatch):
+def test_storm_causes_at_most_three_messages_per_incident(with_redis, monkeypatch):
     """Severities rise during the storm.
 
     On a slow machine, minor events could become due and calls could time out, so few calls run concurrently.

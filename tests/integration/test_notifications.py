@@ -98,7 +98,7 @@ def test_freeze_and_guard_are_delivered_with_names(with_redis):
     play(with_redis, body)
 
 
-def test_short_freeze_between_looks_is_announced(with_redis):
+def test_freeze_between_two_checks_is_announced(with_redis):
     async def body(harness, at, _):
         await harness.turn()
         await harness.on.store.publishing_controls.freeze("ann", workers.LONG_AGO, "")
@@ -176,7 +176,7 @@ def test_failed_delivery_is_retried_unchanged(with_redis):
     play(with_redis, body)
 
 
-def test_receiver_that_asks_for_a_pause_gets_it(with_redis):
+def test_retry_after_of_a_receiver_delays_deliveries(with_redis):
     async def body(harness, at, _):
         at.answers = [(429, {"retry-after": "120"})]
         await harness.on.deliver(workers.firing())
@@ -240,7 +240,7 @@ def test_notifier_that_is_new_receives_recent_events_only(with_redis, monkeypatc
 
 
 class TestCrashes:
-    def test_announcement_is_made_by_the_next_worker(self, with_redis):
+    def test_next_worker_announces_after_a_crash(self, with_redis):
         """A worker dies between recording and announcing a change. The next reconciliation announces it."""
 
         async def body(harness, at, _):
@@ -320,7 +320,7 @@ class TestCrashes:
 
 
 @pytest.mark.parametrize("damage", ["s", "d"])
-def test_damaged_documents_stop_nothing(with_redis, damage):
+def test_damaged_documents_do_not_stop_notifications(with_redis, damage):
     async def body(harness, at, _):
         await harness.on.deliver(workers.firing())
         await harness.turn()

@@ -54,7 +54,7 @@ async def morning(harness) -> None:
     await harness.turn()
 
 
-def test_events_are_held_until_the_night_ends(with_redis):
+def test_events_are_held_until_quiet_hours_end(with_redis):
     async def body(harness, at):
         await harness.on.deliver(workers.firing())
         await harness.turn()
@@ -71,7 +71,7 @@ def test_events_are_held_until_the_night_ends(with_redis):
     play(with_redis, body)
 
 
-def test_incident_of_a_night_is_one_message(with_redis):
+def test_incident_during_quiet_hours_is_one_message(with_redis):
     def by_apprise(at):
         return {"hook": apprise.Config(urls=[at.url.replace("http", "json", 1)])}
 
@@ -87,7 +87,7 @@ def test_incident_of_a_night_is_one_message(with_redis):
     play(with_redis, body, configs=by_apprise)
 
 
-def test_event_that_passes_takes_earlier_ones_along(with_redis):
+def test_passing_event_releases_earlier_held_events(with_redis):
     async def body(harness, at):
         await harness.on.deliver(workers.firing())
         await harness.turn()
@@ -99,7 +99,7 @@ def test_event_that_passes_takes_earlier_ones_along(with_redis):
     play(with_redis, body, types=frozenset({"incident.resolved"}))
 
 
-def test_later_events_stay_held_behind_one_that_passes(with_redis):
+def test_passing_event_does_not_release_later_events(with_redis):
     async def body(harness, at):
         await harness.on.deliver(workers.firing())
         await harness.turn()
@@ -110,7 +110,7 @@ def test_later_events_stay_held_behind_one_that_passes(with_redis):
     play(with_redis, body, types=frozenset({"incident.opened"}))
 
 
-def test_another_worker_delivers_what_was_held(with_redis):
+def test_another_worker_delivers_held_events(with_redis):
     async def body(harness, at):
         await harness.on.deliver(workers.firing())
         await harness.turn()
@@ -170,7 +170,7 @@ def test_replaced_events_are_counted_once(with_redis):
     play(with_redis, body)
 
 
-def test_settings_reach_the_delivery(with_redis, tmp_path):
+def test_quiet_hours_are_read_from_the_configuration(with_redis, tmp_path):
     config = tmp_path / "incident-router.yaml"
     config.write_text(
         "notifiers:\n"

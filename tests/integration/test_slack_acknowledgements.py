@@ -33,7 +33,7 @@ def test_channel_shows_who_acknowledged_and_the_withdrawal(play):  # noqa: F811 
     play(body)
 
 
-def test_acknowledgement_ends_replies_that_remind(play):  # noqa: F811 - the fixture
+def test_acknowledgement_stops_reminders(play):  # noqa: F811 - the fixture
     async def body(worker, channel):
         await worker.on.deliver(workers.firing(), response=reminding())
         await worker.turn()
@@ -50,7 +50,7 @@ def test_acknowledgement_ends_replies_that_remind(play):  # noqa: F811 - the fix
 
 
 @pytest.mark.parametrize("released", [True, False])
-def test_review_shows_who_has_taken_it(play, released):  # noqa: F811 - the fixture
+def test_review_shows_its_holder(play, released):  # noqa: F811 - the fixture
     async def body(worker, channel):
         await worker.on.deliver(workers.firing(), response=reviewed(deadline=workers.HOUR))
         await worker.turn()

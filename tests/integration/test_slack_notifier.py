@@ -69,7 +69,7 @@ def words(message: dict) -> str:
     return str(message["blocks"])
 
 
-def test_incident_is_one_message_that_follows_it(play):
+def test_incident_has_one_message_that_is_updated(play):
     async def body(worker, channel):
         await worker.on.deliver(workers.firing(), response=reviewed("auto"))
         await worker.turn()
@@ -107,7 +107,7 @@ def test_review_message_shows_exact_text_and_outcome(play):
     play(body, topics={"reviews": ("hook",)})
 
 
-def test_each_episode_has_a_message_of_its_own(play):
+def test_each_episode_has_a_separate_message(play):
     async def body(worker, channel):
         await worker.on.deliver(workers.firing())
         await worker.turn()
@@ -133,7 +133,7 @@ def test_deleted_message_is_posted_again(play, simulator):
 
 
 @pytest.mark.parametrize("action", ["429", "500", "drop"])
-def test_failed_call_is_made_again(play, simulator, action):
+def test_failed_call_is_retried(play, simulator, action):
     async def body(worker, channel):
         simulator.fault(vendor="slack", action=action, method="POST", path=POST, retry_after=0)
         await worker.on.deliver(workers.firing())
@@ -175,7 +175,7 @@ def test_unknown_channel_is_retried_until_it_is_corrected(play):
     play(body, channel="#gone")
 
 
-def test_text_of_an_alert_mentions_nobody(play):
+def test_alert_text_cannot_mention_users(play):
     async def body(worker, channel):
         alert = workers.firing()
         hostile = alert.__class__(
@@ -191,7 +191,7 @@ def test_text_of_an_alert_mentions_nobody(play):
     play(body)
 
 
-def test_slacks_own_models_accept_every_message(play):
+def test_slack_s_models_accept_every_message(play):
     async def body(worker, channel):
         long = {**PAGE_FIELDS, "message": "m" * 4096, "title": "t" * 200}
         await worker.on.deliver(
@@ -210,7 +210,7 @@ def test_slacks_own_models_accept_every_message(play):
     play(body)
 
 
-def test_reminder_is_a_reply_that_the_channel_shows(play):
+def test_reminder_is_a_reply_shown_in_the_channel(play):
     async def body(worker, channel):
         target = decisions.Target("page", PAGE_FIELDS, "review", remind_every=300_000)
         await worker.on.deliver(workers.firing(), response=workers.rule(target))

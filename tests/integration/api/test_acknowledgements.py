@@ -78,7 +78,7 @@ def together(monkeypatch):
     return lambda: monkeypatch.setattr(incident_store.Incidents, "update", meet)
 
 
-def test_one_of_two_acknowledgements_at_once_is_recorded(play, together):
+def test_one_of_two_concurrent_acknowledgements_is_recorded(play, together):
     async def body(at):
         await at.deliver(consoles.firing())
         people = [await at.as_("responder", name=name) for name in ("ann", "bob")]
@@ -149,7 +149,7 @@ def test_raised_severity_ends_the_acknowledgement(play):
         ("POST", {"json": {}}, 422, "incident"),
     ],
 )
-def test_what_can_not_be_acknowledged_is_refused(play, method, more, status, detail):
+def test_impossible_acknowledgement_is_refused(play, method, more, status, detail):
     async def body(at):
         await at.deliver(consoles.firing())
         ann = await at.as_("responder", name="ann")

@@ -25,7 +25,7 @@ async def told(at, most=1):
     return [(one.who, one.what, one.subject, one.outcome) for one in lines]
 
 
-def test_a_silence_holds_until_it_is_ended(play):
+def test_silence_is_active_until_its_deletion(play):
     async def body(at):
         client = await at.as_("responder", name="ann")
         wanted = {"matchers": ['service="checkout"'], "comment": "upgrade", "seconds": 3600}
@@ -108,7 +108,7 @@ def test_guard_is_reset_by_an_admin(play):
     play(body)
 
 
-def test_a_heartbeat_is_listed_and_forgotten(play):
+def test_deleted_heartbeat_is_not_listed(play):
     async def body(at):
         await at.deliver(consoles.firing(beat="yes"))
         client = await at.as_("responder")
@@ -236,7 +236,7 @@ def test_console_shows_and_lifts_an_open_circuit(play):
     play(body)
 
 
-def test_used_up_quota_is_shown_without_a_button(play):
+def test_exhausted_quota_is_shown_without_a_button(play):
     async def body(at):
         config = at.settings.destinations["on-call"]
         quota = factories.quota(at.store, config)
@@ -398,7 +398,7 @@ def test_configuration_is_listed_without_secrets(play):
     play(body)
 
 
-def test_the_overview_counts_what_there_is(play):
+def test_overview_counts_incidents_reviews_and_queues(play):
     async def body(at):
         await at.store.quarantine.add("json", b"{", {}, "cut off", 1)
         await at.deliver(consoles.firing("a", severity="critical"), consoles.firing("b"))
@@ -411,7 +411,7 @@ def test_the_overview_counts_what_there_is(play):
     play(body)
 
 
-def test_retraction_is_written_down_with_its_outcomes(play):
+def test_retraction_is_recorded_with_its_outcomes(play):
     async def body(at):
         await at.deliver(consoles.firing())
         wanted = {"incident": consoles.key(), "destination": "page", "reason": "a false alarm"}
@@ -442,7 +442,7 @@ def test_retraction_is_written_down_with_its_outcomes(play):
     play(body)
 
 
-def test_retraction_that_can_not_be_meant_is_refused(play):
+def test_impossible_retraction_is_refused(play):
     async def body(at):
         await at.deliver(consoles.firing(calm="yes"))
         client = await at.as_("responder")

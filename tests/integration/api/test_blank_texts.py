@@ -31,7 +31,7 @@ OPTIONS = [
 ]
 
 
-def test_api_refuses_blank_texts_and_points_to_them(play):
+def test_api_refuses_blank_texts_and_names_their_fields(play):
     async def body(at):
         client = await at.as_("admin")
         for path, wanted, pointer in BODIES:

@@ -16,7 +16,7 @@ async def items(client, path, **query):
     return answer.json()["items"]
 
 
-def test_an_incident_is_told_whole(play):
+def test_incident_is_returned_completely(play):
     async def body(at):
         await at.deliver(consoles.firing())
         client = await at.as_("viewer")
@@ -110,7 +110,7 @@ def test_invalid_query_is_an_error(play, path, query, said):
     play(body)
 
 
-def test_deliveries_are_listed_in_pages_and_shown_whole(play):
+def test_deliveries_are_listed_by_page_and_shown_completely(play):
     async def body(at):
         sent = [
             await at.deliver(consoles.firing(f"s{number}"), consoles.firing("x", noise="yes")) for number in range(7)
@@ -197,7 +197,7 @@ def test_approved_post_is_shown_and_names_the_person(play):
     play(body)
 
 
-def test_own_text_is_shown_and_invalid_text_refused(play):
+def test_edited_text_is_published_and_invalid_text_refused(play):
     async def body(at):
         await at.deliver(consoles.firing())
         client = await at.as_("responder")
@@ -229,7 +229,7 @@ def test_dismissed_post_is_not_shown(play):
     play(body)
 
 
-def test_second_decision_is_told_who_was_first(play):
+def test_second_decision_names_the_first_reviewer(play):
     async def body(at):
         await at.deliver(consoles.firing())
         ann, bob = await at.as_("responder", name="ann"), await at.as_("responder", name="bob")

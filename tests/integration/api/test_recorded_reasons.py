@@ -57,7 +57,7 @@ def test_reason_of_every_action_is_recorded(play, name):
     play(body)
 
 
-def test_every_changing_endpoint_takes_a_reason():
+def test_every_changing_endpoint_accepts_a_reason():
     for one in endpoints.ENDPOINTS:
         if one.method == "GET" or one.path == "/explain":
             continue

@@ -10,7 +10,7 @@ async def rules_change(at, old: str, new: str) -> None:
         file.write_text(file.read_text().replace(old, new))
 
 
-def test_what_is_known_already_changes_nothing(play):
+def test_redelivery_of_current_alerts_changes_nothing(play):
     async def body(at):
         delivered = await at.deliver(consoles.firing())
         client = await at.as_("responder", name="ann")
@@ -28,7 +28,7 @@ def test_what_is_known_already_changes_nothing(play):
     play(body)
 
 
-def test_it_is_decided_by_the_rules_of_now(play):
+def test_redelivery_is_decided_by_the_current_rules(play):
     async def body(at):
         delivered = await at.deliver(consoles.firing(noise="yes"))
         assert (await at.on.incident(consoles.key())).status == "closed"

@@ -27,7 +27,7 @@ async def audit(at, most=1):
     return [(one.who, one.what, one.subject, one.outcome) for one in lines]
 
 
-def test_taken_review_says_who_and_until_when(play):
+def test_taken_review_shows_its_holder_and_end_time(play):
     async def body(at):
         await at.deliver(consoles.firing())
         ann, bob = await at.as_("responder", name="ann"), await at.as_("responder", name="bob")
@@ -48,7 +48,7 @@ def test_taken_review_says_who_and_until_when(play):
     play(body)
 
 
-def test_time_of_a_take_is_limited(play):
+def test_take_expires_and_has_a_limited_duration(play):
     async def body(at):
         await at.deliver(consoles.firing())
         ann, bob = await at.as_("responder", name="ann"), await at.as_("responder", name="bob")
@@ -62,7 +62,7 @@ def test_time_of_a_take_is_limited(play):
     play(body)
 
 
-def test_taken_review_is_released_by_anybody(play):
+def test_any_responder_can_release_a_taken_review(play):
     async def body(at):
         await at.deliver(consoles.firing())
         ann, bob = await at.as_("responder", name="ann"), await at.as_("responder", name="bob")
@@ -80,7 +80,7 @@ def test_taken_review_is_released_by_anybody(play):
 
 
 @pytest.mark.parametrize("decision", ["approve", "dismiss"])
-def test_take_blocks_no_decision_of_others(play, decision):
+def test_another_reviewer_can_decide_a_taken_review(play, decision):
     async def body(at):
         await at.deliver(consoles.firing())
         ann, bob = await at.as_("responder", name="ann"), await at.as_("responder", name="bob")
@@ -96,7 +96,7 @@ def test_take_blocks_no_decision_of_others(play, decision):
     play(body)
 
 
-def test_one_of_two_takes_at_once_is_recorded(play, together):  # noqa: F811 - the fixture
+def test_one_of_two_concurrent_takes_is_recorded(play, together):  # noqa: F811 - the fixture
     async def body(at):
         await at.deliver(consoles.firing())
         people = [await at.as_("responder", name=name) for name in ("ann", "bob")]
@@ -108,7 +108,7 @@ def test_one_of_two_takes_at_once_is_recorded(play, together):  # noqa: F811 - t
     play(body)
 
 
-def test_nothing_is_taken_where_nothing_waits(play):
+def test_take_of_a_post_without_review_is_refused(play):
     async def body(at):
         await at.deliver(consoles.firing())
         ann = await at.as_("responder", name="ann")

@@ -31,7 +31,7 @@ def allowed(answer):
     return answer.status_code not in {401, 403}
 
 
-def test_every_route_there_is_is_in_this_walk(play):
+def test_every_route_is_tested_for_authorization(play):
     async def body(at):
         routes, _ = views.routes(at.parts, lambda size: "x" * size)
         made = app.create_app(at.parts, routes)
@@ -70,7 +70,7 @@ def test_endpoint_admits_its_role_and_higher_ones(play, role):
 
 
 @pytest.mark.parametrize("role", ["", *consoles.ROLES])
-def test_page_admits_its_role_and_redirects_strangers(play, role):
+def test_page_admits_its_role_and_redirects_unauthenticated_visitors(play, role):
     async def body(at):
         client = (await at.browser(role))[0] if role else await at.client()
         for path, needed in VIEWED.items():
@@ -130,7 +130,7 @@ def test_expired_revoked_or_malformed_token_is_refused(play):
     play(body)
 
 
-def test_first_visitor_is_told_how_to_create_token(play):
+def test_unauthenticated_response_names_the_command_to_create_tokens(play):
     async def body(at):
         client = await at.client()
         answer = await client.get(f"{endpoints.PREFIX}/overview")
@@ -252,7 +252,7 @@ def test_path_with_trailing_slash_is_not_redirected(play):
     play(body)
 
 
-def test_nobody_is_admitted_without_the_store(tmp_path, play):
+def test_authenticated_request_during_store_outage_gets_503(tmp_path, play):
     async def body(at):
         text = await at.token("admin")
         lost = Store.connect("redis://127.0.0.1:1/0")
@@ -267,7 +267,7 @@ def test_nobody_is_admitted_without_the_store(tmp_path, play):
     play(body)
 
 
-def test_only_a_responder_evaluates_unsaved_rules(play):
+def test_unsaved_rules_require_the_responder_role(play):
     async def body(at):
         form = {"source": "json", "payload": "{}", "rules": "rules: []"}
         viewer = await at.as_("viewer")
@@ -279,7 +279,7 @@ def test_only_a_responder_evaluates_unsaved_rules(play):
     play(body)
 
 
-def test_other_rules_are_explained_beside_those_in_force(play):
+def test_unsaved_rules_are_explained_beside_the_active_rules(play):
     async def body(at):
         await at.deliver(consoles.firing())
         rules = "rules: [{name: edited-rule, when: {labels.service: checkout}, open: [{at: on-call, name: Edited}]}]"

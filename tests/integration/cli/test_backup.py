@@ -134,7 +134,7 @@ def test_restored_router_adopts_incidents_opened_after_backup(saved, at, tmp_pat
         (("restore", "router.yaml"), 1, "it is not a backup of incident-router"),
     ],
 )
-def test_impossible_backup_is_refused_in_one_sentence(saved, tmp_path, arguments, status, said):
+def test_impossible_backup_is_refused_on_one_line(saved, tmp_path, arguments, status, said):
     folder, _ = saved
     shutil.copytree(folder / "rules", tmp_path / "rules")
     shutil.copy(folder / "router.yaml", tmp_path)

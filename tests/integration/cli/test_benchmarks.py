@@ -67,7 +67,7 @@ def written_whole(script: str, folder: Path) -> dict[str, Any]:
 
 @pytest.mark.timeout(120)
 @pytest.mark.debian("prometheus-alertmanager")
-def test_accepting_is_compared_with_endpoint_and_alertmanager(tmp_path: Path) -> None:
+def test_accept_benchmark_compares_router_endpoint_and_alertmanager(tmp_path: Path) -> None:
     found = {(row["alerts a delivery"], row["server"]): row for row in rows("accept", tmp_path)}
     assert set(found) == set(itertools.product((1, 20), ("router", "bare", "alertmanager")))
     for (_, server), row in found.items():
@@ -95,7 +95,7 @@ def test_vendor_calls_are_compared_with_httpx(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(240)
 @pytest.mark.debian("prometheus-alertmanager")
-def test_peers_do_the_same_work(tmp_path: Path) -> None:
+def test_router_and_alertmanager_process_the_same_alerts(tmp_path: Path) -> None:
     found = {row["server"]: row for row in rows("peers", tmp_path)}
     assert set(found) == {"router", "alertmanager"}
     for row in found.values():
@@ -228,7 +228,7 @@ def test_load_alerts_have_unique_labels_and_fixed_length() -> None:
     assert len(found) == 2000
 
 
-def test_load_covers_the_requested_number_of_hosts() -> None:
+def test_load_alerts_have_the_requested_number_of_hosts() -> None:
     bodies = payloads.webhooks(5, numbers=iter(range(100)), hosts=7)
     alerts = [alert for body in bodies for alert in json.loads(body)["alerts"]]
     assert len(alerts) == 100

@@ -53,7 +53,7 @@ def test_errors_exit_1_and_wrong_options_2(file):
     assert checked(file, GOOD, "--simulate", "--online").returncode == 2
 
 
-def test_json_is_for_programs(file):
+def test_json_output_has_problems_with_their_places(file):
     said = json.loads(checked(file, WRONG, "--format", "json").stdout)
     assert (said["errors"], said["warnings"]) == (2, 0)
     assert said["problems"][1] == {
@@ -114,7 +114,7 @@ def test_online_check_reads_timestamps_that_rules_set(file):
     assert 'incident timestamp "Impact strated" does not exist; did you mean "Impact started"' in done.stderr
 
 
-def test_labels_are_held_against_recordings(file, tmp_path):
+def test_check_reports_labels_missing_from_recordings(file, tmp_path):
     one = alert.Alert("am", "f", "firing", 1, 0, labels={"servce": "shop"})
     (tmp_path / "r.jsonl").write_bytes(recording.encode(recording.Recording("d", "am", 1, [one])) + b"\n")
     done = checked(file, GOOD, "--recordings", str(tmp_path / "r.jsonl"))
@@ -122,7 +122,7 @@ def test_labels_are_held_against_recordings(file, tmp_path):
     assert checked(file, GOOD, "--recordings", str(tmp_path / "none")).returncode == 2
 
 
-def test_labels_are_held_against_what_redis_keeps(tmp_path):
+def test_check_reports_labels_missing_from_archived_deliveries(tmp_path):
     with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at)) as router:
         identity = router.receives()["delivery"]
         harness.eventually("it is kept", lambda: identity in router.command("deliveries", "list").stdout)
@@ -135,7 +135,7 @@ def test_labels_are_held_against_what_redis_keeps(tmp_path):
     ["rules: !!python/object:os.system []", "a: &a [x]\nrules: [*a]", "x: " + "y" * 1024 * 1024],
     ids=["tag", "alias", "large"],
 )
-def test_yaml_that_could_do_harm_is_refused(file, text):
+def test_unsafe_yaml_is_refused(file, text):
     assert checked(file, text).returncode == 1
 
 

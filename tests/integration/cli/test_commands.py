@@ -35,7 +35,7 @@ def test_help_names_every_command():
         assert f" {command} " in said
 
 
-def test_check_says_that_nothing_is_wrong(file):
+def test_check_of_valid_rules_reports_no_problems(file):
     done = run("check", "--config", str(file), **harness.SECRETS)
     assert done.returncode == 0
     assert done.stdout.startswith("no problems found: 1 file, 1 rule, 0 tests, version ")
@@ -56,14 +56,14 @@ def test_check_needs_no_keys_with_its_option(file):
 
 
 @pytest.mark.parametrize("command", ["run", "web", "worker", "check"])
-def test_missing_configuration_is_one_sentence(command, tmp_path):
+def test_missing_configuration_is_reported_without_traceback(command, tmp_path):
     done = run(command, "--config", str(tmp_path / "absent.yaml"))
     assert done.returncode == 1
     assert "absent.yaml: can't be read" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_broken_rules_do_not_start_and_say_why(file, tmp_path):
+def test_broken_rules_prevent_the_start_with_a_reason(file, tmp_path):
     (tmp_path / "rules" / "10.yaml").write_text(BROKEN)
     done = run("run", "--config", str(file), **harness.SECRETS)
     assert done.returncode == 1
@@ -81,7 +81,7 @@ def test_web_and_worker_need_a_shared_store(file, command):
     assert "set REDIS_URL" in done.stderr
 
 
-def test_port_in_use_is_one_sentence(file):
+def test_port_in_use_is_reported_without_traceback(file):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = run("run", "--config", str(file), "--port", port, **harness.SECRETS)
@@ -122,7 +122,7 @@ def test_printed_curl_command_opens_an_incident(tmp_path):
     assert embedded.running_address(tmp_path / "data") is None
 
 
-def test_simulated_vendors_remember_what_they_held(tmp_path):
+def test_simulated_vendors_keep_their_objects_across_restarts(tmp_path):
     """After a restart, nothing is opened twice and all objects still exist."""
     root = os.getcwd()
     port = str(ports.free())
@@ -144,7 +144,7 @@ def test_simulated_vendors_remember_what_they_held(tmp_path):
             assert process.stop() == 0
 
 
-def test_simulate_alone_serves_both_vendors(tmp_path):
+def test_simulate_command_serves_both_vendors(tmp_path):
     process = harness.Process([harness.COMMAND, "simulate", "--port", "0"], tmp_path, "simulate")
     try:
         url = process.says(r"(http://\S+)/incident-io")[1]

@@ -118,7 +118,7 @@ def test_audit_log_and_timeline_have_both_texts(scene):
     }
 
 
-def test_api_corrects_what_was_seen(scene, console):
+def test_api_corrects_only_the_seen_version(scene, console):
     router, at = scene
     url, token = console
     (update,) = posted(router)

@@ -24,7 +24,7 @@ def test_newest_deliveries_are_listed_with_their_rules(router, delivery):
     assert " json " in line
 
 
-def test_one_is_shown_with_what_was_decided(router, delivery):
+def test_delivery_is_shown_with_its_decisions(router, delivery):
     said = router.command("deliveries", "show", delivery).stdout
     assert f"delivery {delivery} from json, received 20" in said
     assert "Checkout answers 5xx  firing" in said

@@ -70,7 +70,7 @@ def test_ignored_alert_shows_its_reason(file):
     assert "ignored: nobody is woken" in explained(file, payload(env="staging")).stdout
 
 
-def test_json_has_everything(file):
+def test_json_output_contains_the_whole_explanation(file):
     done = explained(file, payload(service="checkout", rate="0.9"), "--format", "json")
     (one,) = json.loads(done.stdout)
     assert one["rule"] == "checkout"
@@ -89,7 +89,7 @@ def test_json_has_everything(file):
     }
 
 
-def test_unexplainable_input_is_refused_in_one_sentence(file, tmp_path):
+def test_unexplainable_input_is_refused_with_a_reason(file, tmp_path):
     assert explained(file, "{").returncode == 1
     assert "can't read the payload" in explained(file, "{").stderr
     unknown = run("explain", "--config", str(file), "--source", "alertmanagr", str(tmp_path / "x"))

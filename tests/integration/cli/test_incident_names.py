@@ -44,7 +44,7 @@ def test_incident_is_found_by_name_or_prefix(with_redis):
     with_redis(body)
 
 
-def test_full_name_is_not_taken_for_prefix(with_redis):
+def test_full_key_or_reference_matches_before_prefixes(with_redis):
     async def body(store):
         reference = identity.reference("e1")
         await store.incidents.commit(
@@ -150,7 +150,7 @@ def test_schema_2_data_gets_names(with_redis):
     with_redis(body)
 
 
-def test_many_that_begin_alike_are_not_all_read(with_redis):
+def test_prefix_search_reads_a_bounded_number_of_incidents(with_redis):
     async def body(store):
         await store.incidents.commit([change(f"down-{number:04}", f"e{number}") for number in range(2000)])
         found = await store.incidents.find("down", 11)
@@ -178,7 +178,7 @@ async def two(at) -> tuple[str, str]:
     return found[consoles.key()], found[consoles.key("cart")]
 
 
-def test_every_path_of_the_api_takes_every_name(play):
+def test_every_api_path_accepts_key_reference_and_prefix(play):
     async def body(at):
         reference, _ = await two(at)
         client = await at.as_("responder")

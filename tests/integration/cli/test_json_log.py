@@ -87,14 +87,14 @@ def test_refused_configuration_is_one_log_line(command, file):
 
 
 @pytest.mark.parametrize("command", ["run", "web"])
-def test_rules_that_are_refused_are_a_line(command, file, tmp_path):
+def test_refused_rules_are_one_log_line(command, file, tmp_path):
     (tmp_path / "rules" / "10.yaml").write_text(BROKEN_RULES)
     line = refused(command, "--config", str(file), "--console-port", "0", REDIS_URL="redis://127.0.0.1:1")[-1]
     assert (line["event"], line["problem"]) == ("start_failed", "the rules can't be used")
     assert 'did you mean "on-call"?' in line["problems"][0]
 
 
-def test_port_that_is_taken_is_a_line(file):
+def test_port_in_use_is_one_log_line(file):
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = str(taken.getsockname()[1])
         line = refused("web", "--config", str(file), "--port", port, REDIS_URL="redis://127.0.0.1:1")[-1]
@@ -102,12 +102,12 @@ def test_port_that_is_taken_is_a_line(file):
     assert f"can't listen on 127.0.0.1:{port}" in line["problem"]
 
 
-def test_missing_redis_is_a_line(file):
+def test_missing_redis_url_is_one_log_line(file):
     line = refused("worker", "--config", str(file), "--health-port", "0")[-1]
     assert line["problem"].startswith("set REDIS_URL")
 
 
-def test_people_who_choose_the_console_format_read_text(file, tmp_path):
+def test_console_log_format_prints_text(file, tmp_path):
     (tmp_path / "rules" / "10.yaml").write_text(BROKEN_RULES)
     file.write_text(file.read_text() + "log: {format: console}\n")
     done = commands.ran("run", "--config", str(file), "--console-port", "0", environment=harness.SECRETS)
@@ -131,7 +131,7 @@ def test_unhandled_errors_are_log_lines():
     assert kinds == ["ZeroDivisionError", "ValueError", "ExceptionGroup"]
 
 
-def test_failure_that_no_command_foresees_is_a_line(file):
+def test_unforeseen_failure_is_one_log_line(file):
     """Otherwise the library of the command line would print the exception."""
     program = [sys.executable, "-c", UNFORESEEN, "web", "--config", str(file)]
     done = subprocess.run(program, capture_output=True, text=True, check=False)

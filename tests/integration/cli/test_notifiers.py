@@ -95,7 +95,7 @@ def test_notifiers_are_listed(router):
     assert duty == {"name": "on-duty", "kind": "apprise", "topics": [], "owners": ["team-shop"]}
 
 
-def test_test_event_says_whether_it_was_delivered(router, hook):
+def test_test_event_reports_its_delivery_or_failure(router, hook):
     assert router.command("notifiers", "test", "status-team", "--by", "ann").stdout == "status-team: delivered\n"
     [test] = of_type(hook, "notifier.test")
     assert test.event["data"]["by"] == "ann"
@@ -104,7 +104,7 @@ def test_test_event_says_whether_it_was_delivered(router, hook):
     assert (refused.returncode, "403" in refused.stderr) == (1, True)
 
 
-def test_apprise_test_tells_no_secret(router, hook):
+def test_apprise_test_reveals_no_secret(router, hook):
     hook.answers = []
     count = len(hook.requests)
     done = router.command("notifiers", "test", "on-duty", "--by", "ann")

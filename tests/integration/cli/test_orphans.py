@@ -50,7 +50,7 @@ def scene(tmp_path):
         yield made
 
 
-def test_resolving_an_orphan_says_what_will_happen(scene):
+def test_resolve_command_prints_the_next_step(scene):
     one = scene.orphans["on-call"]
     assert scene("orphans", "resolve", one.id, "--by", "ann", "--reason", "lost") == (
         f"{one.id} at on-call will be resolved\n"
@@ -59,7 +59,7 @@ def test_resolving_an_orphan_says_what_will_happen(scene):
     assert (line.who, line.what, line.subject, line.reason) == ("ann", "resolve orphan", one.id, "lost")
 
 
-def test_freeze_is_named_when_an_orphan_is_resolved(scene):
+def test_resolve_command_mentions_an_active_freeze(scene):
     scene("publishing", "freeze", "--reason", "all hands")
     one = scene.orphans["public-page"]
     assert scene("orphans", "resolve", one.id) == f"{one.id} at public-page will be resolved\n{HINT}"

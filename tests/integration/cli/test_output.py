@@ -24,7 +24,7 @@ def ends(output, *arguments: str, **environment: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("arguments", [("schema",), ("--help",)])
-def test_reader_that_has_ended_ends_the_command_quietly(arguments):
+def test_closed_output_pipe_ends_the_command_silently(arguments):
     reading, writing = os.pipe()
     os.close(reading)
     try:

@@ -125,7 +125,7 @@ LOOKS = [
 
 
 @pytest.mark.parametrize("command", LOOKS)
-def test_remote_command_prints_what_local_one_prints(scene, command):
+def test_remote_and_local_commands_print_equal_output(scene, command):
     named = {
         "KEY": KEY,
         "LETTER": scene.letter,
@@ -162,7 +162,7 @@ def silence(scene, words):
 
 
 @pytest.mark.parametrize("words", sorted(words for words, one in contracts.CONTRACTS.items() if one.json is not None))
-def test_json_is_the_model_of_the_api(scene, silence, words):
+def test_json_output_matches_the_api_model(scene, silence, words):
     named = {"LETTER": scene.letter, "DELIVERY": scene.delivery, "ODD": scene.odd, "SILENCE": silence[:6]}
     named["REFERENCE"] = scene.reference
     command = [*words.split(), *(named.get(word, word) for word in AS_JSON.get(words, [])), "--json"]
@@ -244,7 +244,7 @@ def test_insufficient_role_is_refused(scene):
     assert KEY in scene.elsewhere("incidents", "list", token=viewer).stdout
 
 
-def test_unreachable_server_is_one_sentence(scene):
+def test_unreachable_server_is_reported_in_one_sentence(scene):
     """The token is not printed."""
     nowhere = f"http://127.0.0.1:{ports.unanswered()}"
     done = run("incidents", "list", cwd=scene.folder, INCIDENT_ROUTER_SERVER=nowhere, INCIDENT_ROUTER_TOKEN="secret-1")
@@ -313,7 +313,7 @@ def test_recurring_silence_is_listed_with_its_next_window(scene):
     scene.elsewhere("silences", "expire", made.stdout.split()[0])
 
 
-def test_pages_are_frozen_and_thawed_from_elsewhere(scene):
+def test_remote_command_freezes_and_unfreezes_publishing(scene):
     frozen = scene.elsewhere("publishing", "freeze", "--reason", "all hands")
     assert frozen.stdout == "publishing is frozen until `incident-router publishing unfreeze`\n"
     here, elsewhere = scene.both("publishing", "freeze")
@@ -351,7 +351,7 @@ def test_remote_dead_letters_are_redriven_or_discarded(scene):
     assert scene.elsewhere("dead-letters", "discard", scene.letter).returncode == 1
 
 
-def test_quarantine_is_emptied_remotely(scene):
+def test_remote_commands_retry_and_discard_quarantined_bodies(scene):
     readable = asyncio.run(keep(scene, b'{"title": "t", "status": "firing", "labels": {"service": "z"}}'))
     done = scene.elsewhere("quarantine", "retry", readable)
     assert re.fullmatch(r"processed as delivery \w+ with 1 alerts\n", done.stdout), done.stderr

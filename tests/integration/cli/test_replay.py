@@ -60,14 +60,14 @@ def test_differences_are_listed_with_texts_and_counted(file):
     assert replayed(file, name="all.jsonl.gz").stdout == done.stdout
 
 
-def test_scripts_learn_from_the_status_whether_anything_differs(file):
+def test_exit_code_option_reports_differences(file):
     assert replayed(file, "--exit-code").returncode == 3
     same = replayed(file, "--exit-code", folders=("rules", "rules"))
     assert same.returncode == 0
     assert "0 incidents appear, 0 vanish, 0 change, 2 stay the same" in same.stdout
 
 
-def test_json_has_both_sides_of_everything(file):
+def test_json_output_has_both_sides_of_every_difference(file):
     said = json.loads(replayed(file, "--format", "json").stdout)
     assert said["counts"]["incidents"] == {"before": 2, "after": 1}
     assert said["vanish"][0]["key"] == "rest"
@@ -75,7 +75,7 @@ def test_json_has_both_sides_of_everything(file):
     assert said["versions"]["before"] != said["versions"]["after"]
 
 
-def test_markdown_is_a_comment_whose_fence_holds(file):
+def test_markdown_output_uses_a_longer_code_fence(file):
     said = replayed(file, "--format", "markdown").stdout
     assert said.startswith("### What these rules would change\n")
     assert "| incidents | 2 | 1 |" in said

@@ -61,13 +61,13 @@ def test_secrets_are_not_listed(file):
         assert "hunter2" not in done.stdout + done.stderr
 
 
-def test_no_source_is_no_error(tmp_path):
+def test_empty_source_list_is_no_error(tmp_path):
     (tmp_path / "empty.yaml").write_text("sources: {}\n")
     done = run("sources", "list", "--config", str(tmp_path / "empty.yaml"))
     assert (done.returncode, done.stdout) == (0, "no source is configured\n")
 
 
-def test_every_kind_is_listed_with_what_it_reads():
+def test_every_source_kind_is_listed_with_its_summary():
     shown = run("sources", "kinds").stdout
     for kind in registry.KINDS.values():
         assert kind.name in shown
@@ -155,7 +155,7 @@ def test_parse_shows_the_timing_of_an_alert(mapped):
     assert lines["ends_at"] == "2026-07-01 10:05:00 UTC"
 
 
-def test_trying_as_json_has_the_whole_alert(mapped):
+def test_parse_json_output_contains_the_whole_alert(mapped):
     (alert,) = json.loads(attempt(mapped, GOOD, "--json").stdout)["alerts"]
     assert (alert["title"], alert["labels"]) == ("Down [bold]", {"service": "check\x1bout"})
     assert alert["nothing_found"]["labels.team"] == "data.team"
@@ -169,7 +169,7 @@ def test_parse_with_preset_shows_its_paths(mapped):
     assert "title" not in alert["nothing_found"]
 
 
-def test_trying_a_payload_from_stdin(mapped):
+def test_parse_reads_a_payload_from_stdin(mapped):
     command = [harness.COMMAND, "sources", "parse", "--source", "shop", "-", "--json", "--config", str(mapped)]
     done = subprocess.run(command, input=json.dumps(GOOD), capture_output=True, text=True, timeout=60, check=False)
     assert json.loads(done.stdout)["alerts"][0]["status"] == "firing"
@@ -210,7 +210,7 @@ def test_payload_without_alert_shows_the_reason(mapped):
     )
 
 
-def test_headers_say_how_a_body_is_encoded(mapped):
+def test_header_option_sets_the_body_encoding(mapped):
     form = urllib.parse.urlencode(json.loads(samples.body("datadog", "firing", 1_893_456_000_000_000, "1"))).encode()
     kind = "Content-Type: application/x-www-form-urlencoded"
     done = attempt(mapped, form, "--header", kind, "--json", source="monitors")

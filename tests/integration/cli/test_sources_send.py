@@ -62,7 +62,7 @@ def test_samples_are_accepted_with_the_source_authentication(router, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_without_the_right_secret_a_sample_is_refused(router, kind):
+def test_sample_without_the_correct_secret_is_refused(router, kind):
     for more in ([],) if kind in UNSIGNED else ([], ["--secret-env", "WRONG"]):
         done = sent(router, kind, *more)
         assert (done.exit_code, done.stdout) == (1, "")
@@ -99,14 +99,14 @@ def test_sample_of_another_kind_is_reported(router):
     assert "could not parse it: does the source have this kind?" in done.stderr
 
 
-def test_as_a_process_it_says_the_same(router):
+def test_send_process_prints_the_accepted_test_delivery(router):
     done = run("sources", "send", "json", "--to", f"{router.url}/v1/webhooks/open")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("accepted as a test: delivery ")
     assert 'incident:  everything{source="open"} (test), ' in done.stdout
 
 
-def test_unreachable_router_is_one_sentence():
+def test_unreachable_router_is_reported_in_one_sentence():
     done = testing.CliRunner().invoke(
         cli.app, ["sources", "send", "json", "--to", f"http://127.0.0.1:{ports.unanswered()}/v1/webhooks/json"]
     )

@@ -43,7 +43,7 @@ def test_token_is_printed_once_and_grants_its_role(router, management):
     assert token.split("_", 2)[2] not in listed
 
 
-def test_default_token_is_viewer_for_ninety_days(router, management):
+def test_default_token_has_viewer_role_and_an_expiry(router, management):
     token = create(router, "looker")
     status, problem = management(token, "/tokens")
     assert (status, "yours is viewer" in problem["detail"]) == (403, True)
@@ -54,7 +54,7 @@ def test_default_token_is_viewer_for_ninety_days(router, management):
     assert "for ever" in router.command("tokens", "list").stdout
 
 
-def test_revoked_token_is_refused_at_once(router, management):
+def test_revoked_token_is_refused_immediately(router, management):
     token = create(router, "short-lived", "--role", "admin")
     identity = token.split("_")[1]
     assert management(token)[0] == 200

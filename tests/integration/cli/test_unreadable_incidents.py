@@ -72,14 +72,14 @@ def damaged(damage, request):
     return request.param(KEY)
 
 
-def test_lists_name_what_they_leave_out_and_why(scene, damaged):
+def test_lists_name_unreadable_incidents_with_the_reason(scene, damaged):
     for command in LISTS:
         done = scene(command)
         assert (done.returncode, "Traceback" in done.stderr) == (0, False), command
         assert f"warning: can't be read: {damaged}: " in done.stderr, command
 
 
-def test_commands_that_need_it_fail_in_one_sentence(scene, damaged):
+def test_command_for_an_unreadable_incident_fails_clearly(scene, damaged):
     for command in NEED_IT:
         done = scene(command)
         last = done.stderr.splitlines()[-1]

@@ -23,7 +23,7 @@ async def listened(stack: contextlib.AsyncExitStack, client) -> int:
     return answer.status_code
 
 
-def test_one_token_cannot_use_up_everybodys_streams(play, monkeypatch):
+def test_event_streams_are_limited_per_token(play, monkeypatch):
     monkeypatch.setattr(sse, "MOST_OF_ONE", 3)
 
     async def body(at):
@@ -35,7 +35,7 @@ def test_one_token_cannot_use_up_everybodys_streams(play, monkeypatch):
     play(body)
 
 
-def test_a_closed_stream_makes_room_for_another(play, monkeypatch):
+def test_closed_stream_frees_its_slot(play, monkeypatch):
     monkeypatch.setattr(sse, "MOST_OF_ONE", 1)
 
     async def body(at):
@@ -51,7 +51,7 @@ def test_a_closed_stream_makes_room_for_another(play, monkeypatch):
     play(body)
 
 
-def test_a_stream_ends_when_its_token_is_revoked(play, monkeypatch):
+def test_revoking_a_token_ends_its_event_stream(play, monkeypatch):
     monkeypatch.setattr(sse, "COMMENT_SECONDS", 0.05)
 
     async def body(at):

@@ -79,7 +79,7 @@ def test_rejected_change_is_shown_beside_the_current_state(play):
     play(body)
 
 
-def test_what_comes_next_is_told_with_its_time(play):
+def test_next_steps_are_listed_with_their_times(play):
     async def body(at):
         await at.deliver(consoles.firing())
         client = await at.as_("viewer")
@@ -106,7 +106,7 @@ def test_rejected_and_pending_steps_are_upcoming(play):
     play(body)
 
 
-def test_the_page_shows_all_of_it(play):
+def test_incident_page_shows_all_details(play):
     async def body(at):
         await at.deliver(consoles.firing())
         client, _ = await at.browser("viewer")

@@ -54,7 +54,7 @@ async def agree(found, who, to="/", **form):
     ("who", "name", "role"),
     [("ada", "ada@example.com", "admin"), ("ben", "ben@example.com", "responder"), ("cleo", "cleo", "viewer")],
 )
-def test_the_best_of_somebodys_groups_is_their_role(signed_in_by, who, name, role):
+def test_highest_group_decides_the_role(signed_in_by, who, name, role):
     async def body(found):
         answer = await agree(found, who)
         assert (answer.status_code, answer.headers["location"]) == (303, "/")
@@ -82,7 +82,7 @@ def test_person_without_a_matching_group_is_refused(signed_in_by, who):
     signed_in_by(body)
 
 
-def test_person_who_declines_is_not_signed_in(signed_in_by):
+def test_declined_authorization_does_not_sign_in(signed_in_by):
     async def body(found):
         answer = await agree(found, "ada", action="deny")
         assert (answer.status_code, await found.may()) == (403, 401)
@@ -118,7 +118,7 @@ def test_sign_in_returns_to_the_requested_page(signed_in_by):
         "/" + "a" * 2000,
     ],
 )
-def test_nobody_is_sent_elsewhere_after_signing_in(signed_in_by, to):
+def test_sign_in_redirects_to_no_other_site(signed_in_by, to):
     async def body(found):
         assert (await agree(found, "ada", to=to)).headers["location"] == "/"
         page = await found.browser.get("/sign-in", params={"to": to})
@@ -128,7 +128,7 @@ def test_nobody_is_sent_elsewhere_after_signing_in(signed_in_by, to):
     signed_in_by(body)
 
 
-def test_a_way_back_leads_in_once_only(signed_in_by):
+def test_callback_url_works_once(signed_in_by):
     async def body(found):
         there = await found.leave()
         async with identity.browser() as at_provider:
@@ -152,7 +152,7 @@ def test_several_tabs_may_sign_in_concurrently(signed_in_by):
     signed_in_by(body)
 
 
-def test_callback_of_another_browser_signs_nobody_in(signed_in_by):
+def test_callback_in_another_browser_does_not_sign_in(signed_in_by):
     """Otherwise an attacker could sign a user in under the attacker's name (login CSRF)."""
 
     async def body(found):
@@ -212,7 +212,7 @@ def test_pending_sign_in_expires_after_ten_minutes(signed_in_by):
     signed_in_by(body)
 
 
-def test_signing_in_anew_ends_the_session_before(signed_in_by):
+def test_another_sign_in_ends_the_previous_session(signed_in_by):
     async def body(found):
         await agree(found, "ada")
         first = found.browser.cookies[auth.COOKIE]
@@ -224,7 +224,7 @@ def test_signing_in_anew_ends_the_session_before(signed_in_by):
     signed_in_by(body)
 
 
-def test_signing_out_takes_a_form_of_the_session(signed_in_by):
+def test_sign_out_requires_the_session_s_csrf_token(signed_in_by):
     """Other sites can't sign a user out. After sign-out, the session is invalid even if the cookie is still sent."""
 
     async def body(found):
@@ -252,7 +252,7 @@ def test_sign_ins_of_address_are_limited_per_minute(signed_in_by):
     signed_in_by(body)
 
 
-def test_unavailable_store_is_reported_and_admits_nobody(signed_in_by):
+def test_sign_in_during_store_outage_gets_503(signed_in_by):
     async def body(found):
         await agree(found, "ada")
         redis = found.parts.queries.store.redis

@@ -62,7 +62,7 @@ def test_valid_id_token_signs_in_with_pkce(with_liar):
 
 
 @pytest.mark.parametrize("algorithm", oidc.ALGORITHMS)
-def test_every_algorithm_that_is_promised_is_accepted(with_liar, algorithm):
+def test_every_supported_algorithm_is_accepted(with_liar, algorithm):
     made = {
         "ES256": lambda: jwk.ECKey.generate_key("P-256"),
         "ES384": lambda: jwk.ECKey.generate_key("P-384"),
@@ -177,7 +177,7 @@ def test_public_key_is_not_accepted_as_hmac_secret(with_liar):
     ],
     ids=str,
 )
-def test_keys_that_are_none_let_nobody_in(with_liar, keys, status, text):
+def test_invalid_provider_keys_are_refused(with_liar, keys, status, text):
     async def body(provider, found):
         provider.published = keys
         await identity.refused(provider, found, status, text)
@@ -209,7 +209,7 @@ def test_session_cookies_and_states_are_not_interchangeable(with_liar):
     with_liar(body)
 
 
-def test_the_log_says_why_and_no_secret(with_liar, capsys):
+def test_refusal_is_logged_with_its_reason_without_secrets(with_liar, capsys):
     async def body(provider, found):
         provider.claims = {"aud": "another-client"}
         await identity.refused(provider, found, 403, identity.NOT_PROVEN)
@@ -223,7 +223,7 @@ def test_the_log_says_why_and_no_secret(with_liar, capsys):
     with_liar(body)
 
 
-def test_the_pages_keep_their_headers_on_the_way(with_liar):
+def test_sign_in_responses_have_the_security_headers(with_liar):
     async def body(provider, found):
         answers = [await found.browser.get("/sign-in/oidc"), await identity.come_back(provider, found)]
         async with found.another_browser() as other:

@@ -113,7 +113,7 @@ def test_client_secret_post_is_used_if_required(with_liar):
     with_liar(by_form)
 
 
-def test_groups_that_only_userinfo_tells_count(with_liar):
+def test_groups_from_userinfo_decide_the_role(with_liar):
     async def body(provider, found):
         provider.claims = {"groups": None}
         provider.metadata = {"userinfo_endpoint": f"{provider.issuer}/userinfo"}
@@ -125,7 +125,7 @@ def test_groups_that_only_userinfo_tells_count(with_liar):
     with_liar(body)
 
 
-def test_userinfo_of_somebody_else_gives_nobody_a_role(with_liar):
+def test_userinfo_of_another_subject_is_refused(with_liar):
     async def body(provider, found):
         provider.claims = {"groups": None}
         provider.metadata = {"userinfo_endpoint": f"{provider.issuer}/userinfo"}
@@ -187,7 +187,7 @@ def test_other_claim_and_scopes_can_be_configured(with_liar):
     with_liar(body, more="    groups_claim: roles\n    scopes: [openid, groups]\n")
 
 
-def test_a_console_without_a_provider_offers_none(with_redis, tmp_path):
+def test_console_without_provider_offers_no_oidc(with_redis, tmp_path):
     async def main(store):
         async with identity.console_of(store, tmp_path, None) as found:
             assert "/sign-in/oidc" not in (await found.browser.get("/sign-in")).text

@@ -42,7 +42,7 @@ async def sign_in(found, text, to="/"):
     return await found.browser.post("/sign-in", data={"token": text, "to": to})
 
 
-def test_revoking_a_token_signs_out_everywhere_at_once(with_console):
+def test_revoking_a_token_ends_every_session_immediately(with_console):
     async def body(found, _):
         token, text = await identity.token_of(found, "ada")
         await sign_in(found, text)
@@ -58,7 +58,7 @@ def test_revoking_a_token_signs_out_everywhere_at_once(with_console):
     with_console(body)
 
 
-def test_a_session_ends_when_its_token_runs_out(with_console):
+def test_session_ends_when_its_token_expires(with_console):
     async def body(found, clock):
         _, text = await identity.token_of(found, "ada", seconds=60)
         await sign_in(found, text)
@@ -145,7 +145,7 @@ def test_planted_cookie_is_not_adopted(with_console):
 
 
 @pytest.mark.parametrize("text", ["", "irt", "irt_a_b", "irt__", "irt_a_", "Bearer irt_a_b", "x" * 3000])
-def test_what_is_no_token_signs_nobody_in(with_console, text):
+def test_invalid_token_does_not_sign_in(with_console, text):
     async def body(found, _):
         answer = await sign_in(found, text)
         assert (answer.status_code, auth.COOKIE in found.browser.cookies) == (401, False)

@@ -38,7 +38,7 @@ def test_unavailable_redis_is_shown_on_sign_in_page(play):
     play(body)
 
 
-def test_a_wrong_token_does_not_sign_in(play):
+def test_wrong_token_does_not_sign_in(play):
     async def body(at):
         await at.token("viewer")
         client = await at.client()
@@ -82,7 +82,7 @@ def test_request_without_its_csrf_token_changes_nothing(play, kind):
     play(body)
 
 
-def test_only_the_session_s_form_signs_out(play):
+def test_sign_out_requires_the_session_s_csrf_token(play):
     async def body(at):
         client, csrf = await at.browser("viewer")
         cookie = client.cookies["incident-router-session"]

@@ -27,7 +27,7 @@ async def addresses(client):
     return found
 
 
-def test_versioned_files_are_cached_forever(play):
+def test_versioned_files_are_cached_for_a_year(play):
     async def body(client):
         for address in await addresses(client):
             answer = await client.get(address)
@@ -39,7 +39,7 @@ def test_versioned_files_are_cached_forever(play):
     play(body)
 
 
-def test_pages_and_refusals_are_never_kept(play):
+def test_pages_and_errors_are_not_cached(play):
     async def body(client):
         for path in ("/sign-in", "/", "/static/none.js", "/static/..%2Fapp.py"):
             assert (await client.get(path)).headers["cache-control"] == "no-store"
@@ -47,7 +47,7 @@ def test_pages_and_refusals_are_never_kept(play):
     play(body)
 
 
-def test_there_is_nothing_else_below_static(play):
+def test_unknown_static_path_is_not_found(play):
     async def body(client):
         for path in ("/static/none.js", "/static/", "/static/..%2Fapp.py", "/static/%2e%2e/app.py"):
             assert (await client.get(path)).status_code == 404
@@ -67,7 +67,7 @@ def test_there_is_nothing_else_below_static(play):
         ("", False),
     ],
 )
-def test_it_is_compressed_for_those_who_take_it(play, accepted, packed):
+def test_static_file_is_compressed_if_the_client_accepts(play, accepted, packed):
     async def body(client):
         address = next(one for one in await addresses(client) if "htmx" in one)
         async with client.stream("GET", address, headers={"accept-encoding": accepted}) as answer:
@@ -114,7 +114,7 @@ def test_page_with_all_its_files_is_small(play):
     play(body)
 
 
-def test_scripts_and_styles_are_told_as_such(play):
+def test_scripts_and_styles_have_their_content_types(play):
     async def body(client):
         told = {
             one.partition("?")[0]: (await client.get(one)).headers["content-type"] for one in await addresses(client)

@@ -18,7 +18,7 @@ async def state(at) -> str:
     return posts[0].message if posts else ""
 
 
-def test_approval_publishes_what_was_shown(slack):
+def test_approval_publishes_the_shown_version(slack):
     async def body(at):
         await at.management.deliver(consoles.firing())
         answer = await at.act(at.click(APPROVE, await at.subject()))
@@ -95,7 +95,7 @@ def test_second_click_names_the_own_decision(slack):
     slack(body)
 
 
-def test_repetition_after_a_dead_process_is_handled(slack):
+def test_repeated_click_after_a_crash_is_handled(slack):
     """The process that received the click died before the decision. Slack sends the click again after 3 seconds."""
 
     async def body(at):
@@ -113,7 +113,7 @@ def test_repetition_after_a_dead_process_is_handled(slack):
     slack(body)
 
 
-def test_two_clicks_at_once_are_one_decision(slack):
+def test_concurrent_clicks_give_one_decision(slack):
     async def body(at):
         await at.management.deliver(consoles.firing())
         subject = await at.subject()

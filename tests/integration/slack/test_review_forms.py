@@ -160,7 +160,7 @@ def test_form_that_slack_refuses_is_reported(slack, error):
     slack(body)
 
 
-def test_submission_takes_the_role_at_that_time(slack):
+def test_submission_requires_the_role_at_that_time(slack):
     async def body(at):
         await opened(at)
         answer = await at.act(at.submission({}, EVE))

@@ -19,7 +19,7 @@ def problem(answer) -> tuple[int, str]:
     return answer.status_code, answer.json()["type"].rpartition(":")[2]
 
 
-def test_signature_of_slacks_documentation_is_accepted():
+def test_documented_example_signature_is_accepted():
     """The example of https://docs.slack.dev/authentication/verifying-requests-from-slack."""
     body = (
         b"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&"
@@ -152,7 +152,7 @@ def test_fields_are_read_from_slack_s_form_encoding(slack):
     slack(body)
 
 
-def test_name_of_a_user_forges_no_label(slack):
+def test_user_name_cannot_forge_the_audit_label(slack):
     async def body(at):
         form = {**at.command("/freeze", "x"), "user_name": "eve) approved\nby slack:U1 (bob\u202e"}
         await at.send(COMMANDS, form)

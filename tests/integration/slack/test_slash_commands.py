@@ -40,7 +40,7 @@ def test_incidents_and_waiting_reviews_are_listed(slack):
     slack(body, viewers=[EVE])
 
 
-def test_list_is_bounded_and_mentions_nobody(slack):
+def test_incident_list_is_bounded_and_escapes_mentions(slack):
     async def body(at):
         many = [consoles.firing(f"<!channel> service {number} {'x' * 300}") for number in range(30)]
         await at.management.deliver(*many)
@@ -52,7 +52,7 @@ def test_list_is_bounded_and_mentions_nobody(slack):
     slack(body, viewers=[EVE])
 
 
-def test_freeze_takes_a_reason_and_a_role(slack):
+def test_freeze_requires_a_reason_and_a_role(slack):
     async def body(at):
         assert "A reason is required" in (await said(at, "/freeze", " \u200b "))["text"]
         assert "You may not do this" in (await said(at, "/freeze", "x", EVE))["text"]
@@ -71,14 +71,14 @@ def test_freeze_takes_a_reason_and_a_role(slack):
 
 
 @pytest.mark.parametrize("name", ["/deploy", "/", "", "/freezer"])
-def test_unknown_command_is_said(slack, name):
+def test_unknown_command_gets_an_error_message(slack, name):
     async def body(at):
         assert "no command" in (await said(at, name))["text"]
 
     slack(body)
 
 
-def test_command_that_takes_long_is_answered_later(slack):
+def test_slow_command_gets_a_later_response(slack):
     async def body(at):
         at.workspace.held = asyncio.Event()
         at.management.slack._ack_seconds = 0.01

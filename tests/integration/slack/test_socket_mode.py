@@ -158,7 +158,7 @@ def test_click_command_and_event_are_passed_on(play):
     assert gauge() == 0
 
 
-def test_answer_to_a_click_is_left_out(play):
+def test_acknowledgement_of_a_click_has_no_payload(play):
     """Slack accepts no payload in the acknowledgement of a click."""
 
     async def body(slack, app):
@@ -208,7 +208,7 @@ async def opened_since(slack, before, count=1):
     return await slack.opened() >= before + count
 
 
-def test_silent_connection_is_noticed_and_replaced(play):
+def test_silent_connection_is_detected_and_replaced(play):
     """A connection may stay established without any traffic, and without an error."""
 
     async def body(slack, app):
@@ -238,7 +238,7 @@ def test_failed_request_for_a_url_is_repeated(play, action):
 
 
 @pytest.mark.parametrize("reason", ["too_many_websockets", "link_disabled", "something_new"])
-def test_refused_connections_are_tried_again(capsys, play, reason):
+def test_refused_connection_is_retried(capsys, play, reason):
     """A disconnect message may come instead of the hello."""
 
     async def body(slack, app):
@@ -288,7 +288,7 @@ def test_unexpected_error_does_not_end_the_attempts(simulator, wrong):
     asyncio.run(main())
 
 
-def test_wrong_token_is_tried_again(simulator):
+def test_connection_with_a_wrong_token_is_retried(simulator):
     async def main():
         open_url, close = opener(simulator.url, "xoxb-wrong-kind")
         app, asked = App(), []
@@ -334,7 +334,7 @@ def test_slow_app_is_acknowledged_in_time(play):
     play(body, socket_mode.Timing(answer=0.05, settled=0, backoff=0.01, cap=0.05))
 
 
-def test_slow_payload_holds_up_no_other(play):
+def test_slow_payload_delays_no_other(play):
     async def body(slack, app):
         app.held = asyncio.Event()
         slow = asyncio.create_task(slack.click())
@@ -347,7 +347,7 @@ def test_slow_payload_holds_up_no_other(play):
     play(body, socket_mode.Timing(answer=2.5, settled=0, backoff=0.01, cap=0.05))
 
 
-def test_envelope_that_comes_again_is_handled_once(play):
+def test_repeated_envelope_is_handled_once(play):
     async def body(slack, app):
         app.answer = {"text": "None is open."}
         await slack.configure(ack_seconds=0.3)
@@ -392,7 +392,7 @@ def test_processes_share_the_clicks(play):
     play(body)
 
 
-def test_stop_answers_what_is_under_way(simulator):
+def test_shutdown_acknowledges_payloads_in_progress(simulator):
     async def main():
         slack, app = Slack(simulator.url), App()
         app.held = asyncio.Event()
@@ -437,7 +437,7 @@ def test_log_contains_neither_tokens_nor_tickets(capsys, play):
     assert "respond/" not in said
 
 
-def test_stale_answers_are_forgotten():
+def test_number_of_kept_responses_is_bounded():
     async def main():
         app = App()
         made = socket_mode.SocketMode(lambda: None, app.handle, random.Random(1))

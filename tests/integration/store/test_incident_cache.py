@@ -116,7 +116,7 @@ def test_versions_grow_when_the_clock_is_behind(with_redis):
     with_redis(body)
 
 
-def test_no_more_is_remembered_than_was_asked_for(with_redis):
+def test_incident_cache_is_bounded(with_redis):
     async def body(store):
         cached = incidents.Incidents(store.connection, cached_alerts=24)
         await write(cached, *(opened(str(number)) for number in range(9)))

@@ -36,7 +36,7 @@ async def opened(on, *names: str) -> None:
         await on.turn()
 
 
-def test_every_incident_is_seen_with_where_it_appears(with_redis):
+def test_snapshot_contains_every_incident_with_its_publications(with_redis):
     async def play(on, looking, _clock, _at):
         await opened(on, "a", "b")
         seen = await looking.get()
@@ -68,7 +68,7 @@ def test_snapshot_is_reused_for_one_second(with_redis):
     playing(with_redis, play)
 
 
-def test_many_who_look_at_once_cost_one_reading(with_redis):
+def test_concurrent_requests_share_one_snapshot(with_redis):
     async def play(on, looking, _clock, _at):
         await opened(on, "a")
         first, *others = await asyncio.gather(*(looking.get() for _ in range(20)))
@@ -77,7 +77,7 @@ def test_many_who_look_at_once_cost_one_reading(with_redis):
     playing(with_redis, play)
 
 
-def test_own_action_is_visible_at_once(with_redis):
+def test_invalidated_snapshot_shows_own_action_immediately(with_redis):
     async def play(on, looking, _clock, _at):
         await looking.get()
         await opened(on, "a")
@@ -87,7 +87,7 @@ def test_own_action_is_visible_at_once(with_redis):
     playing(with_redis, play)
 
 
-def test_own_action_skips_a_reading_under_way(with_redis):
+def test_invalidation_during_a_read_forces_another_read(with_redis):
     async def play(on, looking, _clock, _at):
         others = asyncio.create_task(looking.get())
         while not looking._reading.locked():
@@ -132,7 +132,7 @@ def test_expired_incident_leaves_the_snapshot(with_redis):
     playing(with_redis, play)
 
 
-def test_recreated_incident_is_shown_as_it_is(with_redis):
+def test_recreated_incident_replaces_the_cached_one(with_redis):
     async def play(on, looking, clock, _at):
         await opened(on, "a")
         await looking.get()
@@ -145,7 +145,7 @@ def test_recreated_incident_is_shown_as_it_is(with_redis):
     playing(with_redis, play)
 
 
-def test_publications_whose_incident_was_forgotten_are_still_seen(with_redis):
+def test_publications_of_an_expired_incident_remain_visible(with_redis):
     async def play(on, looking, _clock, at):
         at.before.append(vendor.permanent())
         await opened(on, "a")

@@ -218,7 +218,7 @@ def test_recorded_publications_are_read_by_next_holder(with_redis):
     with_redis(body)
 
 
-def test_expired_lease_can_write_nothing(with_redis):
+def test_expired_lease_cannot_write(with_redis):
     async def body(store):
         slow, quick = make(store, lease_seconds=0.0), make(store)
         await write(store, opened())
@@ -287,7 +287,7 @@ async def poll(documents: publications.Publications) -> list[publications.Lease]
     return found
 
 
-def test_incident_changed_under_lease_is_due_at_once(with_redis):
+def test_incident_changed_under_lease_is_due_immediately(with_redis):
     async def body(store):
         documents = make(store)
         await write(store, opened())

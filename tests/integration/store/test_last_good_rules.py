@@ -84,7 +84,7 @@ def test_kept_rules_replace_broken_ones_until_fixed(folder):
     assert gauge("incident_router_rules_last_reload_successful") == 1
 
 
-def test_separate_folder_falls_back_by_itself_only(folder):
+def test_only_the_broken_folder_falls_back(folder):
     """Other folders use their new rules."""
     kept = started(folder).accepted
     (folder / "team" / "t.yaml").write_text(BROKEN)
@@ -96,7 +96,7 @@ def test_separate_folder_falls_back_by_itself_only(folder):
     assert rules.accepted is None
 
 
-def test_kept_rules_must_fit_the_configuration(folder):
+def test_kept_rules_must_match_the_configuration(folder):
     (folder / "b.yaml").write_text("rules: [{name: x, when: {labels.a: b}, open: [{at: on-call, name: n}]}]\n")
     kept = started(folder).accepted
     (folder / "b.yaml").write_text(BROKEN)

@@ -22,7 +22,7 @@ async def find(on: workers.WorkerHarness, *asked: decisions.Routed) -> list[plac
     return await placements.Placements(on.store, on.mutes).find(asked, await on.redis_now())
 
 
-def test_alert_is_where_it_fires(with_redis):
+def test_firing_alert_stays_in_its_incident(with_redis):
     async def play(on):
         await on.deliver(of("a"), key="old")
         await on.turn()
@@ -63,7 +63,7 @@ def test_inhibiting_incident_is_named(with_redis):
     workers.run(with_redis, play)
 
 
-def test_look_ups_share_round_trips(with_redis):
+def test_concurrent_look_ups_share_round_trips(with_redis):
     """Concurrent look-ups of 100 deliveries run few scripts."""
 
     async def play(on):
@@ -81,7 +81,7 @@ def test_look_ups_share_round_trips(with_redis):
     workers.run(with_redis, play)
 
 
-def test_caller_that_goes_away_harms_no_other(with_redis):
+def test_cancelled_look_up_affects_no_other_caller(with_redis):
     async def play(on):
         await on.deliver(of("a"), key="old")
         await on.turn()

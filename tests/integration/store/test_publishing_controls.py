@@ -135,7 +135,7 @@ def test_open_posts_stay_unchanged_while_frozen(with_redis):
     public_pages.run(with_redis, play)
 
 
-def test_one_post_too_many_trips_the_guard(with_redis):
+def test_post_beyond_the_limit_trips_the_guard(with_redis):
     async def play(on, page, pager):
         for number in range(5):
             await on.deliver(workers.firing(f"f{number}"), key=f"k{number}", response=automatic())
@@ -152,7 +152,7 @@ def test_one_post_too_many_trips_the_guard(with_redis):
     public_pages.run(with_redis, play, limits=FEW)
 
 
-def test_too_many_components_close_it_too(with_redis):
+def test_too_many_components_trip_the_guard(with_redis):
     async def play(on, page, _):
         await on.deliver(workers.firing(), response=automatic(components=["a", "b", "c", "d"]))
         await on.turn()
@@ -182,7 +182,7 @@ def test_concurrent_workers_share_the_guard_limit(with_redis):
     with_redis(body)
 
 
-def test_guard_never_holds_back_a_resolution(with_redis):
+def test_tripped_guard_does_not_delay_a_resolution(with_redis):
     async def play(on, page, _):
         await on.deliver(workers.firing(), response=automatic())
         await on.turn()
@@ -239,7 +239,7 @@ def test_frequent_updates_are_combined(with_redis):
     public_pages.run(with_redis, play, limits=apart)
 
 
-def test_resolution_by_a_person_is_noticed(with_redis, monkeypatch):
+def test_resolution_by_a_person_is_detected(with_redis, monkeypatch):
     monkeypatch.setattr(not_found, "PROOF", 20_000)
     monkeypatch.setattr(plan, "MISSING_OBSERVE_INTERVAL", 5_000)
     looking = publishing_guard.Limits(

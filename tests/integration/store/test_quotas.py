@@ -177,7 +177,7 @@ def test_long_pause_admits_some_resolutions(with_redis):
     with_redis(body)
 
 
-def test_without_redis_a_call_is_let_through():
+def test_call_without_redis_is_admitted():
     async def body():
         store = Store.connect("redis://127.0.0.1:1")
         quota = store.make_quota("account", 1)

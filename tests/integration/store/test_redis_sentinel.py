@@ -48,7 +48,7 @@ def of(port: int, *, service: str = "acme", password: str = "of-the-sentinel", u
     return connection_settings.Server(url, sentinel=sentinel)
 
 
-def test_sentinels_and_servers_have_passwords_of_their_own(guarded):
+def test_sentinels_and_servers_use_separate_passwords(guarded):
     ask(of(guarded), lambda store: store.health.ping())
 
 

@@ -29,7 +29,7 @@ async def texts(documents, key: str = KEY) -> list[str]:
     return [event.text for event in await documents.timeline(key)]
 
 
-def test_few_events_take_no_key_of_their_own(with_redis):
+def test_few_events_create_no_separate_key(with_redis):
     async def body(store):
         await change(store.incidents, opened(), happened(1, "first"))
         await change(store.incidents, opened(changed_at=2))
@@ -91,7 +91,7 @@ def test_stream_of_an_earlier_version_comes_first(with_redis):
     with_redis(body)
 
 
-def test_one_outdated_change_refuses_only_itself(with_redis):
+def test_outdated_change_affects_no_other_change(with_redis):
     """New incidents are checked together, 64 at a time."""
 
     async def body(store):

@@ -196,7 +196,7 @@ def test_new_connection_replaces_the_longest_idle_one(redis_url):
     run(redis_url, body, max_connections=3)
 
 
-def test_idle_connections_keep_no_sender_out(redis_url):
+def test_idle_connections_do_not_block_other_senders(redis_url):
     """There are 1,000 idle connections."""
 
     async def body(port: int, http: httpx.AsyncClient, store: Any) -> None:
@@ -210,7 +210,7 @@ def test_idle_connections_keep_no_sender_out(redis_url):
     run(redis_url, body, max_connections=100)
 
 
-def test_incomplete_bodies_keep_no_sender_out(redis_url):
+def test_incomplete_bodies_do_not_block_other_senders(redis_url):
     async def body(port: int, http: httpx.AsyncClient, store: Any) -> None:
         async with contextlib.AsyncExitStack() as stack:
             for _ in range(1000):
@@ -222,7 +222,7 @@ def test_incomplete_bodies_keep_no_sender_out(redis_url):
     run(redis_url, body, request_limits.RequestLimits(in_flight=2), max_connections=100)
 
 
-def test_requests_that_are_pipelined_without_end_are_refused(redis_url):
+def test_too_many_pipelined_requests_are_refused(redis_url):
     async def body(port: int, http: httpx.AsyncClient, _: Any) -> None:
         answer, _seconds = await answered(port, ALIVE * 3 * connections.MAX_PIPELINED)
         assert answer.count(b"HTTP/1.1 400") == 1

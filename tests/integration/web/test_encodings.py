@@ -72,7 +72,7 @@ def with_service(redis_url: str):
 
 
 @pytest.mark.parametrize("mode", [http.to_structured, http.to_binary])
-def test_event_of_cloudevents_package_is_an_alert(with_service, mode):
+def test_event_of_cloudevents_package_becomes_an_alert(with_service, mode):
     async def play(service):
         attributes = {"source": "/probes", "type": "probe.state", "subject": "disk é"}
         event = v1.CloudEvent(attributes, {"status": "firing", "title": "disk is full"})
@@ -88,7 +88,7 @@ def test_event_of_cloudevents_package_is_an_alert(with_service, mode):
 
 
 @pytest.mark.parametrize("more", [{"data": {"state": "down"}}, {"files": {"state": ("s.txt", b"down")}}])
-def test_form_of_ordinary_client_is_an_alert(with_service, more):
+def test_form_of_ordinary_client_becomes_an_alert(with_service, more):
     async def play(service):
         more.setdefault("data", {})
         more["data"] |= {"title": "shop & cart", "dedup_key": "7", "status": "down"}

@@ -106,7 +106,7 @@ def test_repeated_cut_delivery_adds_no_timeline_event(with_redis):
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
-def test_delivery_with_twenty_thousand_alerts_is_read(with_redis, packed):
+def test_delivery_with_20000_alerts_is_accepted(with_redis, packed):
     """All alerts belong to one incident."""
 
     async def story(http, on):
@@ -125,7 +125,7 @@ def test_delivery_with_twenty_thousand_alerts_is_read(with_redis, packed):
     play(with_redis, story)
 
 
-def test_delivery_with_twenty_thousand_incidents_opens_all(with_redis):
+def test_delivery_with_20000_incidents_opens_all(with_redis):
     async def story(http, on):
         await post(http, body(*map(alert, range(20_000))))
         await on.fold()

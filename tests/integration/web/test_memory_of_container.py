@@ -60,7 +60,7 @@ def container(tmp_path_factory):
             process.stop()
 
 
-def test_limit_of_the_container_is_found(container):
+def test_memory_limit_of_the_container_is_detected(container):
     code = "from router.bootstrap import memory; print(memory.limit())"
     done = subprocess.run(
         container.group.command(sys.executable, "-c", code), capture_output=True, text=True, check=True

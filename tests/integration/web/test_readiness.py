@@ -72,7 +72,7 @@ def with_scene(tmp_path):
     return run
 
 
-def test_process_that_never_reached_redis_is_unready(with_scene):
+def test_process_without_redis_since_start_is_unready(with_scene):
     """Otherwise a rolling update with a wrong Redis address would replace every working process."""
 
     async def body(scene):

@@ -61,7 +61,7 @@ async def refused(port: int) -> None:
         await asyncio.sleep(0.005)
 
 
-def test_stopped_server_ends_like_a_cancelled_one():
+def test_stopped_server_finishes_the_current_request():
     async def main() -> None:
         stop = asyncio.Event()
         started: asyncio.Future[int] = asyncio.get_running_loop().create_future()

@@ -198,7 +198,7 @@ def test_oversized_body_is_refused_before_it_is_sent(with_service):
     with_service(body)
 
 
-def test_aborted_request_leaves_nothing_behind(with_service):
+def test_aborted_request_stores_nothing(with_service):
     async def body(service: Service) -> None:
         head = (
             b"POST /v1/webhooks/any HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token\r\nContent-Length: 100\r\n\r\n"

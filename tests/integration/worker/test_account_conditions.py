@@ -128,7 +128,7 @@ def test_open_with_expired_key_is_searched_first(play, kind):
 
 
 @each_kind
-def test_redirect_of_proxy_is_no_answer(play, kind):
+def test_proxy_redirect_is_not_a_vendor_response(play, kind):
     async def body(scene):
         scene.fault("redirect", count=2)
         await scene.fires()

@@ -226,7 +226,7 @@ def test_removed_destination_does_not_delay_other_targets(with_redis):
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_many_incidents_are_kept_apart(with_redis):
+def test_many_incidents_open_and_resolve_separately(with_redis):
     at = vendor.Vendor()
 
     async def play(on):

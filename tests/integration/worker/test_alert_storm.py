@@ -12,7 +12,7 @@ WITH_PAGE = workers.rule(
 )
 
 
-def test_queued_incidents_open_once_there_is_room(with_redis):
+def test_queued_incidents_open_when_the_limit_resets(with_redis):
     """Each queued incident opens once."""
 
     async def play(scene):
@@ -106,7 +106,7 @@ def test_quiet_incident_leaves_queue_until_it_fires(with_redis):
     alert_storms.run(with_redis, play)
 
 
-def test_queued_incident_asks_for_no_review(with_redis):
+def test_queued_incident_requests_no_review(with_redis):
     async def play(scene):
         await scene.fires("a", "b", "c", response=WITH_PAGE)
         assert [bool(one.pending_review) for one in await scene.on.publications.look("c")] == [False, False]
@@ -183,7 +183,7 @@ def test_worker_killed_after_counting_counts_once(with_redis):
     alert_storms.run(with_redis, play)
 
 
-def test_two_workers_let_no_more_in_than_one(with_redis):
+def test_two_workers_share_the_storm_limit(with_redis):
     async def play(scene):
         other = workers.WorkerHarness(scene.store, *scene.places, consumer="w2", most=alert_storms.TWO)
         for number in range(6):

@@ -127,7 +127,7 @@ def test_moved_alert_ends_in_its_new_incident(playing):
     playing(play)
 
 
-def test_poll_leaves_recent_webhooks_alone(playing):
+def test_poll_does_not_change_recent_webhook_alerts(playing):
     async def play(scene):
         scene.there.has("f1", alertmanagers.BEGAN)
         await scene.poll()
@@ -158,7 +158,7 @@ def test_poll_opens_matching_alerts_of_receiver_only(playing):
     playing(play, receiver="router-.*", filter=['env="prod"'])
 
 
-def test_alerts_of_other_sources_are_never_touched(playing):
+def test_poll_does_not_change_alerts_of_other_sources(playing):
     async def play(scene):
         other = msgspec.structs.replace(workers.firing(), source="grafana")
         await scene.webhook(other)

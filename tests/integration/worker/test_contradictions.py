@@ -35,7 +35,7 @@ def test_automatic_post_on_contradiction_needs_review(with_redis):
     assert counted() == before + 1
 
 
-def test_post_goes_out_after_guard_reset(with_redis):
+def test_post_is_published_after_guard_reset(with_redis):
     async def play(on, page, _):
         await on.deliver(workers.firing(), workers.resolved(), workers.firing("f2"), response=AUTOMATIC)
         await on.turn()

@@ -86,7 +86,7 @@ def test_posted_update_is_corrected_and_keeps_the_reference(with_redis, simulato
     playing(with_redis, simulator, play)
 
 
-def test_corrected_text_is_no_person_s_edit(with_redis, simulator):
+def test_corrected_text_is_not_a_manual_edit(with_redis, simulator):
     """Updates and the resolution continue, and the rule's first text isn't posted again."""
 
     async def play(desk):
@@ -116,7 +116,7 @@ def test_resolution_is_corrected_after_the_end(with_redis, simulator):
     playing(with_redis, simulator, play)
 
 
-def test_update_that_was_changed_meanwhile_stays(with_redis, simulator):
+def test_update_changed_by_a_person_is_not_corrected(with_redis, simulator):
     async def play(desk):
         await desk.corrects("Payments may fail.")
         desk.post.updates[0].body = "A colleague's text."
@@ -130,7 +130,7 @@ def test_update_that_was_changed_meanwhile_stays(with_redis, simulator):
     playing(with_redis, simulator, play)
 
 
-def test_outdated_and_foreign_updates_are_refused_at_once(with_redis, simulator):
+def test_corrections_of_outdated_or_foreign_updates_are_refused(with_redis, simulator):
     async def play(desk):
         with pytest.raises(corrections.OutdatedError):
             await desk.corrects("Payments may fail.", seen=texts.mark("something else"))

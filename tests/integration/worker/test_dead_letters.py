@@ -86,7 +86,7 @@ def test_discarded_dead_letter_does_not_block_resolution(with_redis, configured)
     playing(with_redis, play)
 
 
-def test_dead_delivery_is_redriven_whole(with_redis, configured):
+def test_dead_delivery_is_redriven_completely(with_redis, configured):
     async def play(on):
         await on.store.redis.xadd(keys.INBOX, {"h": b"not a delivery", "b": b'{"as": "received"}'})
         await on.turn()

@@ -75,7 +75,7 @@ def test_alertmanager_without_cluster_is_trusted(playing):
     playing(play)
 
 
-def test_while_nothing_is_accepted_nothing_is_forgotten(playing):
+def test_refused_poll_delivery_resolves_nothing(playing):
     async def play(scene):
         scene.there.has("f1", alertmanagers.BEGAN)
         await scene.poll(2)

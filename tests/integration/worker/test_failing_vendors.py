@@ -76,7 +76,7 @@ def test_carried_out_open_is_found_not_repeated(with_redis):
     workers.run(with_redis, play, place(at))
 
 
-def test_lost_open_is_repeated_when_that_is_certain(with_redis):
+def test_lost_open_is_repeated_after_a_search(with_redis):
     at = vendor.Vendor(repeatable_open=False)
     at.before = [vendor.unanswered()]
 
@@ -176,7 +176,7 @@ def test_lost_lease_makes_no_call(with_redis):
 @pytest.mark.parametrize(
     "failure", [vendor.temporary(0.001), vendor.temporary(), errors.Permanent("403: the key is no good", status=403)]
 )
-def test_failed_search_proves_nothing(with_redis, failure):
+def test_failed_search_does_not_repeat_the_open(with_redis, failure):
     """An open without a response is found and resolved, even if the first search fails and the alert resolves."""
     at = vendor.Vendor(repeatable_open=False)
 
@@ -194,7 +194,7 @@ def test_failed_search_proves_nothing(with_redis, failure):
     workers.run(with_redis, play, place(at))
 
 
-def test_failed_search_after_repeat_forgets_nothing(with_redis):
+def test_incident_resolves_after_a_failed_second_search(with_redis):
     at = vendor.Vendor(repeatable_open=False)
 
     async def play(on):
@@ -209,7 +209,7 @@ def test_failed_search_after_repeat_forgets_nothing(with_redis):
     workers.run(with_redis, play, place(at))
 
 
-def test_failed_repeat_with_same_key_forgets_nothing(with_redis):
+def test_incident_resolves_after_a_failed_repeated_open(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
@@ -258,7 +258,7 @@ def intent_of(publication):
     return publications.Intent("open", 1, 1, content)
 
 
-def test_publications_can_be_looked_at_without_a_lease(with_redis):
+def test_publications_can_be_read_without_a_lease(with_redis):
     at = vendor.Vendor()
 
     async def play(on):

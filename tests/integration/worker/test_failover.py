@@ -122,7 +122,7 @@ def test_stand_in_opens_and_resolves_with_the_incident(play, problem):
     play(body)
 
 
-def test_incident_over_during_the_outage_never_opens_late(play):
+def test_incident_resolved_during_the_outage_never_opens_late(play):
     async def body(scene):
         await scene.fires(errors_of("limited"))
         await scene.on.deliver(workers.resolved())
@@ -153,7 +153,7 @@ def test_open_repeated_after_the_end_is_marked(play):
     play(body)
 
 
-def test_nothing_is_announced_before_the_time(play):
+def test_stand_in_opens_only_after_the_delay(play):
     async def body(scene):
         await scene.fires()
         since = (await scene.known())["on-call"].blocked_since
@@ -210,7 +210,7 @@ def test_alert_storm_causes_no_failover(play):
     play(body, LATER)
 
 
-def test_destination_that_the_rule_names_already_opens_once(play):
+def test_stand_in_named_by_the_rule_opens_once(play):
     async def body(scene):
         scene.down.before = [errors_of("500")] * 100
         targets = [decisions.Target("on-call", {"name": "Down"}), decisions.Target("pager", {"title": "Own words"})]

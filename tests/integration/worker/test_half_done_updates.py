@@ -65,7 +65,7 @@ async def half_done(scene: vendors.VendorHarness, refusal: str) -> tuple[str, st
 
 @kinds
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_half_done_update_is_set_back(play, kind, refusal):
+def test_half_done_update_is_reverted(play, kind, refusal):
     async def body(scene):
         before = await half_done(scene, refusal)
         await says(scene, severities.Severity.MINOR, "Checkout is slow")

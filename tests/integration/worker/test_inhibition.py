@@ -130,7 +130,7 @@ def test_alert_resolved_while_inhibited_opens_nothing(with_redis, rules):
     workers.run(with_redis, play)
 
 
-def test_rehearsals_play_it_too(rules):
+def test_simulation_applies_inhibition(rules):
     played = simulation.Simulation(rules.decide, {}, workers.render, now=1_000_000)
     played.arrive([of("RegionLost", region="eu")])
     played.arrive([of("ServiceDown", service="shop", region="eu")])
@@ -209,7 +209,7 @@ def test_silenced_alert_still_inhibits(with_redis):
     workers.run(with_redis, play)
 
 
-def test_cause_that_begins_within_the_hold_mutes(with_redis):
+def test_cause_during_the_hold_inhibits_the_alert(with_redis):
     async def play(on):
         lost, down = of("RegionLost", region="eu"), of("ShopDown", region="eu")
         held = msgspec.structs.replace(workers.rule(), timing=decisions.Timing(open_after=300_000))

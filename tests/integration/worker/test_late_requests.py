@@ -200,7 +200,7 @@ def test_late_update_of_killed_worker_is_undone(play, kind):
 
 
 @pages
-def test_post_monitored_late_is_set_back_while_firing(play, kind):
+def test_late_monitoring_is_reverted_while_firing(play, kind):
     """Otherwise the page would show a monitored fix while alerts fire again."""
 
     async def body(scene):
@@ -280,7 +280,7 @@ def test_monitoring_answered_with_conflict_does_not_block_resolution(play, kind)
 
 
 @pytest.mark.parametrize("refused_with", [403, 400], ids=["for now", "for good"])
-def test_half_done_monitoring_is_set_back_while_firing(play, refused_with):
+def test_half_done_monitoring_is_reverted_while_firing(play, refused_with):
     """DevHelm has changed the status, and refused the text. The alert fires before the router retries."""
 
     async def body(scene):
@@ -318,7 +318,7 @@ def test_person_may_reopen_a_post_after_unanswered_update(play, kind):
 
 
 @pages
-def test_failed_look_for_late_update_is_repeated(play, kind):
+def test_failed_read_for_late_update_is_repeated(play, kind):
     async def body(scene):
         lost = await lost_update(scene)
         await scene.ends()

@@ -102,7 +102,7 @@ def test_restored_backup_opens_nothing_twice(with_redis, tmp_path):
     lost_data.run(with_redis, tmp_path, play)
 
 
-def test_unreachable_vendor_holds_openings_back_and_says_so(with_redis, tmp_path):
+def test_unreachable_vendor_delays_its_openings_and_is_reported(with_redis, tmp_path):
     """The open items of an unreachable vendor are unknown, so nothing opens there. Other destinations continue."""
 
     async def play(scene):
@@ -373,7 +373,7 @@ def test_unreachable_vendor_is_compared_later(with_redis, tmp_path, monkeypatch)
     lost_data.run(with_redis, tmp_path, play)
 
 
-def test_restored_open_incident_is_left_alone(with_redis, tmp_path):
+def test_restored_open_incident_causes_no_call(with_redis, tmp_path):
     """The router makes no calls for items that are open at the vendors."""
 
     async def play(scene):

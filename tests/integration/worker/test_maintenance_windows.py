@@ -92,7 +92,7 @@ def test_maintenance_import_only_reads(tmp_path):
             asked(tmp_path, at)
 
 
-def test_last_windows_hold_while_vendor_is_down(tmp_path, with_redis):
+def test_last_windows_stay_active_during_vendor_outage(tmp_path, with_redis):
     with harness.vendors() as at:
         plans(at, monitorId=MONITOR, reason="new disks")
 
@@ -140,7 +140,7 @@ def test_alert_under_maintenance_opens_nothing(tmp_path):
             assert [name for name in opened() if MONITOR in name] == before
 
 
-def test_only_an_account_at_devhelm_has_windows(tmp_path):
+def test_windows_are_read_only_from_their_vendor(tmp_path):
     file = tmp_path / "router.yaml"
     file.write_text(
         "silences: {devhelm: [devhelp, on-call], incident_io: {devhelm: {Service: service}}}\n"

@@ -113,7 +113,7 @@ def test_post_is_monitored_and_then_resolved(with_redis, at, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_alert_that_fires_again_takes_the_post_back(with_redis, at, kind):
+def test_refiring_alert_reverts_the_monitored_post(with_redis, at, kind):
     """The router creates neither a resolution nor a second post. Monitoring may begin again with the same text."""
 
     async def play(page):
@@ -132,7 +132,7 @@ def test_alert_that_fires_again_takes_the_post_back(with_redis, at, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_monitored_post_is_set_back_without_text(with_redis, at, kind):
+def test_monitored_post_is_reverted_without_text(with_redis, at, kind):
     async def play(page):
         await page.fires()
         await page.ends()
@@ -145,7 +145,7 @@ def test_monitored_post_is_set_back_without_text(with_redis, at, kind):
 
 @pytest.mark.parametrize("point", ["after-intent", "after-call", "before-record"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_killed_worker_leaves_the_monitoring_to_the_next(with_redis, at, kind, point):
+def test_next_worker_continues_monitoring_after_a_kill(with_redis, at, kind, point):
     """Redis has the monitored posts and their deadlines. The update is posted once."""
 
     async def play(page):
@@ -173,7 +173,7 @@ def test_killed_worker_leaves_the_monitoring_to_the_next(with_redis, at, kind, p
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_frozen_page_is_monitored_and_resolved_when_thawed(with_redis, at, kind):
+def test_frozen_post_is_monitored_after_unfreezing(with_redis, at, kind):
     async def play(page):
         await page.fires()
         await page.store.publishing_controls.freeze("ann", 1, "all hands")

@@ -53,7 +53,7 @@ def playing(with_redis, play):
     workers.run(with_redis, body, vendor.on_call(at), limits=LOOKING)
 
 
-def test_one_stray_answer_to_a_look_changes_nothing(with_redis):
+def test_stray_not_found_response_changes_nothing(with_redis):
     async def play(on, at):
         at.missing = [vendor.not_found(), vendor.not_found()]
         await on.until(lambda: at.looks > 3)
@@ -78,7 +78,7 @@ def test_stray_not_found_does_not_prevent_resolution(with_redis):
     playing(with_redis, play)
 
 
-def test_account_that_cannot_be_read_is_no_proof(with_redis):
+def test_unreadable_account_does_not_confirm_an_absence(with_redis):
     async def play(on, at):
         kept, at.incidents = at.incidents, {}
         at.unreadable = vendor.not_found()

@@ -214,13 +214,13 @@ def some(examples):
 
 
 @pytest.mark.parametrize("sequence", FLAPS)
-def test_flapping_is_shown(with_redis, simulator, sequence):
+def test_vendor_shows_final_state_after_flapping(with_redis, simulator, sequence):
     run(with_redis, simulator, sequence)
 
 
 @hypothesis.given(sequence=steps)
 @some(12)
-def test_any_sequence_is_shown(with_redis, simulator, sequence):
+def test_vendor_shows_final_state_after_any_sequence(with_redis, simulator, sequence):
     run(with_redis, simulator, sequence)
 
 
@@ -231,19 +231,19 @@ STYLES = ["strip", "fold", "crlf", "escape", "bullets", "paragraph", "backslash"
 @pytest.mark.parametrize("style", STYLES)
 @hypothesis.given(sequence=steps)
 @some(2)
-def test_any_sequence_is_shown_where_texts_are_rewritten(with_redis, simulator, sequence, style, action):
+def test_vendor_shows_final_state_despite_rewritten_texts(with_redis, simulator, sequence, style, action):
     run(with_redis, simulator, sequence, faults.Fault(action=action, style=style, length=12, count=100_000))
 
 
 @hypothesis.given(sequence=steps)
 @some(6)
-def test_any_sequence_is_shown_where_reads_lag(with_redis, simulator, sequence):
+def test_vendor_shows_final_state_despite_lagging_reads(with_redis, simulator, sequence):
     run(with_redis, simulator, sequence, faults.Fault(action="lag", lag_seconds=0.1, count=100_000))
 
 
 @hypothesis.given(sequence=steps, seed=strategies.integers(1, 1000))
 @some(6)
-def test_any_sequence_is_shown_where_answers_are_lost(with_redis, simulator, sequence, seed):
+def test_vendor_shows_final_state_despite_lost_responses(with_redis, simulator, sequence, seed):
     lost = [
         faults.Fault(action=action, method=method, probability=0.3, seed=seed, count=100_000, retry_after=0)
         for action, method in (("act-then-drop", "POST"), ("act-then-drop", "PUT"), ("429", "POST"))
@@ -253,7 +253,7 @@ def test_any_sequence_is_shown_where_answers_are_lost(with_redis, simulator, seq
 
 @hypothesis.given(sequence=steps, seed=strategies.integers(1, 1000))
 @some(6)
-def test_any_sequence_is_shown_where_reads_find_nothing(with_redis, simulator, sequence, seed):
+def test_vendor_shows_final_state_despite_stray_404_responses(with_redis, simulator, sequence, seed):
     stray = [
         faults.Fault(action=action, method="GET", probability=0.15, seed=seed, count=100_000, status=404)
         for action in ("status", "gateway")

@@ -142,7 +142,7 @@ def test_delayed_end_is_checked_at_intervals(with_redis):
     workers.run(with_redis, play)
 
 
-def test_without_a_group_of_readers_nothing_waits(with_redis):
+def test_missing_consumer_group_has_no_pending_delivery(with_redis):
     async def play(on):
         assert await on.reader.oldest_unfolded() == 0
         assert await on.reader.overtaken_at([inbox.InboxEntry(b"5-0", b"", 0)]) == 0
@@ -180,7 +180,7 @@ def test_pending_repeat_keeps_alert_from_expiring(with_redis):
     workers.run_in_time(with_redis, play)
 
 
-def test_time_ends_an_alert_though_later_deliveries_wait(with_redis):
+def test_later_deliveries_do_not_delay_an_expiry(with_redis):
     async def play(on, at, window):
         await expires_while_a_repeat_waits(on, window, accepted_in_time=False)
         assert at.states() == ["resolved"]

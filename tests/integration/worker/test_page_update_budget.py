@@ -32,7 +32,7 @@ async def rises(on, level: severities.Severity, key: str = "down", response=None
     await on.turn()
 
 
-def test_update_beyond_budget_learns_its_time(with_redis):
+def test_update_beyond_budget_gets_its_next_time(with_redis):
     async def body(store):
         most = publishing_state.Limit(2, workers.HOUR)
         assert [await store.publishing_controls.reserve_update("page", name, most) for name in ("a", "b", "a")] == [

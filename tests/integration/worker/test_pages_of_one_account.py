@@ -62,7 +62,7 @@ def posts_on(scene, page):
 
 
 @pytest.mark.parametrize("place", OWN)
-def test_post_that_another_destination_holds_is_no_orphan(with_redis, tmp_path, monkeypatch, place):
+def test_post_of_another_destination_is_no_orphan(with_redis, tmp_path, monkeypatch, place):
     """An installation is new. Its posts are open when the destinations are read again."""
     monkeypatch.setattr(recovery, "SETTLED", 3_600_000_000)
 
@@ -87,7 +87,7 @@ def test_post_that_another_destination_holds_is_no_orphan(with_redis, tmp_path, 
 
 
 @pytest.mark.parametrize("place", OWN)
-def test_item_held_meanwhile_is_left_alone(with_redis, tmp_path, place):
+def test_orphan_adopted_meanwhile_is_not_resolved(with_redis, tmp_path, place):
     """A destination was read before the router held the item, so the recorded orphan is outdated."""
 
     async def play(scene):

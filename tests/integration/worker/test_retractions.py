@@ -125,7 +125,7 @@ def playing(with_redis, at, kind, play, target=None, **settings):
 
 
 @each_kind
-def test_retracted_post_goes_and_stays_away(with_redis, at, kind):
+def test_retracted_post_is_not_published_again(with_redis, at, kind):
     """Neither a higher severity nor another alert publishes the post again. The resolution posts no update."""
 
     async def play(page):
@@ -162,7 +162,7 @@ def test_retract_message_resolves_undeletable_post(with_redis, at):
 
 
 @each_kind
-def test_next_episode_is_published_as_the_rule_says(with_redis, at, kind):
+def test_next_episode_after_retraction_is_published(with_redis, at, kind):
     async def play(page):
         await page.fires()
         await page.retracts()
@@ -236,7 +236,7 @@ def test_post_is_taken_down_while_posts_are_stopped(with_redis, at, kind, contro
 
 @each_kind
 @pytest.mark.parametrize("point", ["before-intent", "after-intent", "after-call", "before-record"])
-def test_killed_worker_leaves_the_retraction_to_the_next(with_redis, at, kind, point):
+def test_next_worker_completes_a_retraction_after_a_kill(with_redis, at, kind, point):
     async def play(page):
         await page.fires()
 
@@ -252,7 +252,7 @@ def test_killed_worker_leaves_the_retraction_to_the_next(with_redis, at, kind, p
 
 
 @each_kind
-def test_retraction_of_unknown_outcome_is_made_once(with_redis, at, kind):
+def test_unanswered_retraction_is_not_repeated(with_redis, at, kind):
     async def play(page):
         await page.fires()
         page.scene.fault("act-then-drop", "PUT" if kind.startswith("devhelm") else "POST", "")
@@ -284,7 +284,7 @@ def test_retraction_stops_at_an_unseen_change(with_redis, at, kind):
 
 
 @each_kind
-def test_changed_post_is_left_to_its_person(with_redis, at, kind):
+def test_dismissed_retraction_keeps_a_post_changed_by_person(with_redis, at, kind):
     async def play(page):
         await page.fires()
         page.person("PUT", {"name": "Cards fail", "title": "Cards fail"})
@@ -441,7 +441,7 @@ async def refused(page):
 
 @each_kind
 @pytest.mark.parametrize("is_given_up", [True, False])
-def test_repeated_retraction_redrives_what_the_vendor_refused(with_redis, at, kind, is_given_up):
+def test_repeated_retraction_retries_a_refused_one(with_redis, at, kind, is_given_up):
     """The response reports that the post is still public. Customers read the newest message."""
 
     async def play(page):

@@ -67,7 +67,7 @@ def playing(with_redis, at, play, publish="review", **more):
 OVER = [["investigating", "resolved"]]
 
 
-def test_undecided_review_becomes_one_of_a_retrospective_incident(with_redis, at):
+def test_undecided_review_becomes_a_retrospective_review(with_redis, at):
     async def play(page):
         await page.delivers(workers.firing())
         (live,) = await page.reviews().waiting()
@@ -99,7 +99,7 @@ def test_dismissed_retrospective_incident_is_not_published(with_redis, at):
     playing(with_redis, at, play)
 
 
-def test_dismissal_before_the_end_holds_after_it(with_redis, at):
+def test_dismissal_also_covers_the_retrospective_incident(with_redis, at):
     async def play(page):
         await page.delivers(workers.firing())
         await page.decides("dismissed")
@@ -140,7 +140,7 @@ def test_automatic_rule_publishes_retrospective_post(with_redis, at):
     playing(with_redis, at, play, "auto")
 
 
-def test_frozen_page_gets_it_after_the_thaw(with_redis, at):
+def test_frozen_page_gets_retrospective_incident_after_unfreezing(with_redis, at):
     async def play(page):
         await page.store.publishing_controls.freeze("bob", 1, "all hands")
         await page.comes_and_goes()
@@ -166,7 +166,7 @@ def test_tripped_guard_lets_a_reviewer_decide(with_redis, at):
     playing(with_redis, at, play, "auto")
 
 
-def test_unanswered_call_publishes_it_once(with_redis, at):
+def test_unanswered_call_publishes_one_retrospective_incident(with_redis, at):
     async def play(page):
         page.scene.fault("act-then-drop", path="/v2/status_page_retrospective_incidents")
         await page.comes_and_goes()
@@ -200,7 +200,7 @@ def test_undecided_retrospective_review_ends_at_its_deadline(with_redis, at):
     playing(with_redis, at, play)
 
 
-def test_retraction_keeps_it_from_being_published(with_redis, at):
+def test_retraction_dismisses_the_retrospective_review(with_redis, at):
     async def play(page):
         await page.comes_and_goes()
         on = page.on

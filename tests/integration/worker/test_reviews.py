@@ -82,7 +82,7 @@ def test_edited_text_is_published_byte_for_byte(with_redis):
     playing(with_redis, play)
 
 
-def test_dismissed_post_is_never_asked_again(with_redis):
+def test_dismissed_post_needs_no_further_review(with_redis):
     async def play(scene, page):
         await scene.on.deliver(workers.firing(), response=reviewed())
         await scene.on.turn()
@@ -163,7 +163,7 @@ def test_resolution_before_decision_ends_the_review(with_redis):
     assert playing(with_redis, play).calls == []
 
 
-def test_review_deadline_publishes_and_says_so(with_redis):
+def test_review_deadline_publishes_with_a_timeline_event(with_redis):
     async def play(scene, page, window):
         ends_at = await scene.on.redis_now() + window
         await scene.on.deliver(workers.firing(), response=reviewed(deadline=window, at_deadline="publish"))
@@ -250,7 +250,7 @@ def test_person_may_resolve_an_edited_post(with_redis):
     playing(with_redis, play)
 
 
-def test_leak_guard_spares_only_reviewer_texts(with_redis):
+def test_leak_guard_checks_all_but_reviewer_texts(with_redis):
     def render(fields, _, __):
         return dict(fields), "an IP address" if "10.0.0.1" in fields["title"] else ""
 

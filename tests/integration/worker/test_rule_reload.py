@@ -105,7 +105,7 @@ def test_swapped_symlink_reloads_rules(tmp_path):
     followed(folder, play)
 
 
-def test_sighup_checks_for_changes_at_once(rules_folder):
+def test_sighup_checks_for_changes_immediately(rules_folder):
     async def play(rules, changed, hangup, until):
         before = reloads("unchanged")
         hangup.set()

@@ -85,7 +85,7 @@ def test_replayed_test_stays_a_test(scene):
     assert shown["headers"]["incident-router-test"] == "true"
 
 
-def test_only_false_denies_a_test(scene):
+def test_any_test_header_but_false_marks_a_test(scene):
     router, _ = scene
     for value, is_test in (("false", False), ("yes", True), ("0", True)):
         _, answer = post(router, value, {**SAMPLE, "status": "resolved"})

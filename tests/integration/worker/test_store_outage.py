@@ -21,7 +21,7 @@ def test_interrupted_incident_is_due_after_store_recovery(with_redis):
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_unreadable_incident_is_not_retried_at_once(with_redis):
+def test_unreadable_incident_is_not_retried_immediately(with_redis):
     at = vendor.Vendor()
     at.before = [errors.UnreadableDocument("the document is damaged")]
 

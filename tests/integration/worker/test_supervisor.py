@@ -85,7 +85,7 @@ async def until(met) -> None:
             await asyncio.sleep(0.005)
 
 
-def test_worker_handles_a_delivery_unprompted(with_redis):
+def test_running_worker_opens_and_resolves_an_incident(with_redis):
     at = vendor.Vendor()
 
     async def play(on):

@@ -36,7 +36,7 @@ def by_pod(at):
     return sent
 
 
-def test_missing_label_leaves_the_field_out(tmp_path):
+def test_missing_label_omits_the_field(tmp_path):
     with harness.vendors() as at:
         rules = RULES.replace("FIELD", first(at, "custom_fields")).replace("ROLE", first(at, "incident_roles"))
         with harness.router(tmp_path, harness.configure(tmp_path, at, rules=rules)) as router:

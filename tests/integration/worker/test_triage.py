@@ -26,7 +26,7 @@ def test_unreadable_entry_becomes_a_dead_letter(with_redis):
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_entry_that_lost_three_workers_is_dead(with_redis):
+def test_entry_that_killed_three_workers_is_dead_letter(with_redis):
     """Other entries of its batch are folded."""
 
     async def play(on):
@@ -81,7 +81,7 @@ def test_entry_read_again_is_folded_normally(with_redis):
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_two_workers_that_fold_at_once_lose_nothing(with_redis):
+def test_two_workers_that_fold_concurrently_lose_nothing(with_redis):
     """Both workers read the incident. The second commit is refused, and its worker reads and folds again."""
     at = vendor.Vendor()
 

@@ -26,7 +26,7 @@ async def has_circuit_open(scene: vendors.VendorHarness) -> bool:
     return scene.on.performer.breakers.is_open(vendors.NAME, await scene.on.redis_now(), 0)
 
 
-def test_other_worker_recovery_lets_open_circuit_probe(play):
+def test_recovery_at_another_worker_starts_a_probe(play):
     async def body(scene):
         now = await scene.on.redis_now()
         breaks(scene, now, "open")
@@ -64,7 +64,7 @@ def test_successful_probe_resumes_all_operations(play):
     play(body)
 
 
-def test_inconclusive_probe_is_passed_on(play):
+def test_inconclusive_probe_continues_with_another_operation(play):
     async def body(scene):
         breaks(scene, await scene.on.redis_now() - 16 * SECOND, "open")
         scene.fault("429", retry_after=1, limit="incidents_create")

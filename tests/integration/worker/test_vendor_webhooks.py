@@ -158,7 +158,7 @@ def test_webhook_with_wrong_signature_is_refused(with_redis, at_once, how):
     playing(with_redis, play)
 
 
-def test_repeated_webhook_is_not_looked_at_again(with_redis, at_once):
+def test_repeated_webhook_causes_one_read(with_redis, at_once):
     async def play(told):
         for outcome in ("looked_at", "duplicate"):
             assert (await told.post(telling(ID), name="msg_1")).json()["outcome"] == outcome
@@ -200,7 +200,7 @@ def test_webhook_about_resolved_incident_reads_nothing(with_redis, at_once):
     playing(with_redis, play)
 
 
-def test_refusals_say_what_is_wrong(with_redis):
+def test_webhook_refusals_have_their_status_and_reason(with_redis):
     async def play(told):
         long = await told.post(b"[" + b"1," * 200_000 + b"1]")
         assert (long.status_code, "limit_bytes" in long.json()) == (413, True)
@@ -225,7 +225,7 @@ def test_webhook_reads_are_delayed_after_own_calls(with_redis):
     playing(with_redis, play)
 
 
-def test_webhook_during_a_look_leads_to_another(with_redis, at_once):
+def test_webhook_during_a_read_causes_another_read(with_redis, at_once):
     async def play(told):
         observe = told.at.observe
 
