@@ -50,7 +50,7 @@ class Filter(NamedTuple):
         """Return whether the filter selects a dead letter."""
         known = one.publication
         destination = known.destination if known is not None else ""
-        operation = known.rejected_operation.partition(":")[0] if known is not None else ""
+        operation = _rejected_kind(known) if known is not None else ""
         return (
             self.destination in {"", destination}
             and self.operation in {"", operation}
@@ -166,11 +166,18 @@ def _operations(seen: incident_snapshot.Snapshot) -> list[DeadLetter]:
 
 
 def _let_go(held: StoredIncident | None, one: publications.Publication) -> bool:
-    return held is not None and held.incident.interventions.discarded_at.get(one.name, 0) > one.rejected_at
+    if held is None or one.rejection is None:
+        return False
+    return held.incident.interventions.discarded_at.get(one.name, 0) > one.rejection.at
 
 
 def _is_dead(one: publications.Publication) -> bool:
-    return bool(one.dead) and not one.settled
+    return one.rejection is not None and not one.settled
+
+
+def _rejected_kind(one: publications.Publication) -> str:
+    """Return the kind of the operation that the vendor refused; empty if it refused none."""
+    return one.rejection.operation.partition(":")[0] if one.rejection is not None else ""
 
 
 def _decided_at(incident: incidents.Incident, name: str) -> Timestamp:
@@ -181,9 +188,10 @@ def _decided_at(incident: incidents.Incident, name: str) -> Timestamp:
 
 
 def _operation(incident: str, one: publications.Publication, held: StoredIncident | None) -> DeadLetter:
-    kind = one.rejected_operation.partition(":")[0]
+    kind = _rejected_kind(one)
     what = f'the {kind} of incident "{incident}" at {one.destination}'
     said = msgspec.json.format(msgspec.json.encode(one.content.fields)) if one.content is not None else b""
     short = f"{identity.reference(one.episode)}-{one.destination}"
     decided_at = _decided_at(held.incident, one.name) if held is not None else Timestamp(0)
-    return DeadLetter(short, what, one.dead, one.rejected_at, said + b"\n", incident, one, decided_at)
+    rejected_at = one.rejection.at if one.rejection is not None else Timestamp(0)
+    return DeadLetter(short, what, one.refusal, rejected_at, said + b"\n", incident, one, decided_at)

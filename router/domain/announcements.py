@@ -166,10 +166,10 @@ def _waiting(observed: Observed, now: Timestamp) -> Iterator[review_reminders.Wa
     targets = {one.destination: one for one in response.targets} if response is not None else {}
     for one in observed.publications:
         review, target = observed.reviews.get(one.destination), targets.get(one.destination)
-        if review is not None and target is not None and one.review_since:
+        if review is not None and target is not None and one.review is not None:
             take = takes.get(one.destination)
             yield review_reminders.Waiting(
-                review, target, one.review_since, Timestamp(take.until if take is not None else 0)
+                review, target, one.review.since, Timestamp(take.until if take is not None else 0)
             )
 
 
@@ -220,8 +220,9 @@ def _state(observed: Observed, now: Timestamp) -> Announced:
 
 
 def _publication(publication: publications.Publication) -> AnnouncedPublication:
-    failed = f"{publication.rejected_operation}/{publication.rejected_at}" if publication.dead else ""
-    is_delayed = bool(publication.delayed_at)
+    rejection, delay = publication.rejection, publication.delay
+    failed = f"{rejection.operation}/{rejection.at}" if rejection is not None else ""
+    is_delayed = delay is not None and delay.announced_at is not None
     return AnnouncedPublication(publication.state, publication.digest, publication.taken_over, failed, is_delayed)
 
 
@@ -332,7 +333,7 @@ def _publications(before: Announced, observed: Observed) -> Iterator[events.Even
         elif _is_update(was, one, observed.incident):
             updated.append(said)
         if is_now.failed and is_now.failed != was.failed:
-            yield events.OperationFailed(about(observed.incident), one.destination, one.dead)
+            yield events.OperationFailed(about(observed.incident), one.destination, one.refusal)
         yield from _delays(was, one, observed)
     lowered = before.severity.word if observed.incident.severity < before.severity else ""
     if published:
@@ -343,11 +344,11 @@ def _publications(before: Announced, observed: Observed) -> Iterator[events.Even
 
 def _delays(was: AnnouncedPublication, one: publications.Publication, observed: Observed) -> Iterator[events.Event]:
     """Announce that an opening is delayed, and that it was made at last."""
-    if one.delayed_at and not was.delayed and one.state == "absent":
+    if one.delay is not None and one.delay.announced_at is not None and not was.delayed and one.state == "absent":
         stand_ins = [of.destination for of in observed.publications if of.stands_in_for == one.destination]
-        since = times.to_datetime(one.blocked_since)
+        since = times.to_datetime(one.delay.since)
         yield events.PublicationDelayed(
-            about(observed.incident), one.destination, since, one.dead or one.problem, tuple(stand_ins)
+            about(observed.incident), one.destination, since, one.refusal or one.problem, tuple(stand_ins)
         )
     if was.delayed and was.state == "absent" and one.state == "open":
         yield events.PublicationRecovered(about(observed.incident), one.destination, one.url)
@@ -404,6 +405,10 @@ def _lapsed(observed: Observed, destination: str, now: Timestamp) -> events.Revi
     publication = next((one for one in observed.publications if one.destination == destination), None)
     if target is None or publication is None or not target.deadline:
         return "withdrawn"
-    if now < (publication.review_since or observed.incident.opened_at) + target.deadline:
+    if (
+        now
+        < (publication.review.since if publication.review is not None else observed.incident.opened_at)
+        + target.deadline
+    ):
         return "withdrawn"
     return "published_at_deadline" if target.at_deadline == "publish" else "dismissed_at_deadline"

@@ -130,9 +130,9 @@ def noted(desired: publications.Desired, observed: publications.Publication) -> 
     """
     ends_by_review = observed.resolves_by_review or (desired.ends_by_review and not observed.settled)
     shown = observed.view.digest if observed.taken_over else ""
-    waits = observed.state == "open" and observed.pending_review == reviews.digest_of(reviews.RESOLUTION, shown)
+    waits = observed.state == "open" and publications.awaits(observed, reviews.digest_of(reviews.RESOLUTION, shown))
     if desired.present and waits:
-        return msgspec.structs.replace(observed, resolves_by_review=ends_by_review, pending_review="", review_since=0)
+        return msgspec.structs.replace(observed, resolves_by_review=ends_by_review, review=None)
     if ends_by_review != observed.resolves_by_review:
         return msgspec.structs.replace(observed, resolves_by_review=ends_by_review)
     return observed
@@ -171,14 +171,17 @@ def _obstacle(
     desired: publications.Desired, observed: publications.Publication, step: Execute, now: Timestamp
 ) -> Wait | None:
     """Return why an operation that is due can't begin now; None if it can."""
-    refused = observed.rejected_operation == operation_fingerprint(step.kind, desired.content)
+    rejection = observed.rejection
+    # Another operation was refused, or none was.
+    if rejection is not None and rejection.operation != operation_fingerprint(step.kind, desired.content):
+        rejection = None
     # An operator has discarded the dead letter.
-    if refused and desired.discarded_at > max(observed.rejected_at, desired.redriven_at):
-        return Wait(Cause(Reason.DISCARDED, detail=observed.dead))
+    if rejection is not None and desired.discarded_at > max(rejection.at, desired.redriven_at):
+        return Wait(Cause(Reason.DISCARDED, detail=rejection.message))
     # The vendor permanently refuses this operation, so an operator must act. Other operations still run: a page whose
     # update was refused still has to be resolved.
-    if refused and desired.redriven_at <= observed.rejected_at:
-        return Wait(Cause(Reason.DEAD_LETTER, detail=observed.dead), waiting_on=WaitingOn.OPERATOR)
+    if rejection is not None and desired.redriven_at <= rejection.at:
+        return Wait(Cause(Reason.DEAD_LETTER, detail=rejection.message), waiting_on=WaitingOn.OPERATOR)
     # Adopting only reads, so no freeze stops it.
     if step.kind == "adopt":
         return None
@@ -209,7 +212,7 @@ def _observed_while_waiting(
     if desired.observe_interval:
         interval = desired.observe_interval
         # "Not found" is believed only after several responses, so read again soon.
-        if observed.missing_since:
+        if observed.missing is not None:
             interval = min(MISSING_OBSERVE_INTERVAL, interval)
         # Customers may see other content than was sent, so read soon.
         elif observed.view.is_unconfirmed and desired.public:
@@ -365,7 +368,7 @@ def _unresolved(desired: publications.Desired, observed: publications.Publicatio
     # continues.
     if observed.taken_over or not desired.deadline or desired.at_deadline != "publish":
         return wait
-    due = (observed.review_since if observed.pending_review == digest else now) + desired.deadline
+    due = _deadline(desired, observed, digest) or Timestamp(now + desired.deadline)
     return msgspec.structs.replace(wait, until=due) if now < due else None
 
 
@@ -386,8 +389,8 @@ def _refusal(desired: publications.Desired, observed: publications.Publication, 
     if reason is None and (desired.publish == "auto" or is_monitoring_outdated(desired, observed)):
         return None
     # A deadline decides only if there is no objection: a leak or a person's edit waits for a reviewer without limit.
-    due = Timestamp(observed.review_since + desired.deadline)
-    if reason is None and desired.deadline and observed.pending_review == digest:
+    due = _deadline(desired, observed, digest)
+    if reason is None and due is not None:
         if now < due:
             return Wait(Cause(Reason.REVIEW_REQUIRED), due, WaitingOn.REVIEWER)
         return None if desired.at_deadline == "publish" else Wait(Cause(Reason.REVIEW_EXPIRED))
@@ -399,12 +402,8 @@ def is_decided_by_deadline(
 ) -> bool:
     """Return whether the deadline of a review, and no reviewer, permits a post."""
     digest = review_digest(desired, observed)
-    if (
-        desired.retracted is not None
-        or not desired.deadline
-        or observed.pending_review != digest
-        or now < observed.review_since + desired.deadline
-    ):
+    due = _deadline(desired, observed, digest)
+    if desired.retracted is not None or due is None or now < due:
         return False
     # An earlier decision was about something else.
     return desired.verdict is None or (not desired.present and not desired.verdict.covers(digest))
@@ -412,9 +411,15 @@ def is_decided_by_deadline(
 
 def is_review_expired(desired: publications.Desired, observed: publications.Publication, *, now: Timestamp) -> bool:
     """Return whether a review has ended at its deadline without a publication."""
-    dismisses = bool(desired.deadline) and desired.at_deadline == "dismiss"
-    is_awaited = dismisses and observed.pending_review == review_digest(desired, observed)
-    return is_awaited and now >= observed.review_since + desired.deadline
+    due = _deadline(desired, observed, review_digest(desired, observed))
+    return desired.at_deadline == "dismiss" and due is not None and now >= due
+
+
+def _deadline(desired: publications.Desired, observed: publications.Publication, digest: str) -> Timestamp | None:
+    """Return when the pending review of a subject ends; None if it doesn't wait, or may wait without limit."""
+    if not desired.deadline or observed.review is None or observed.review.digest != digest:
+        return None
+    return Timestamp(observed.review.since + desired.deadline)
 
 
 def is_retrospective(desired: publications.Desired, observed: publications.Publication) -> bool:

@@ -21,13 +21,9 @@ SEARCH_DELAYS = (Duration(3 * times.MINUTE), Duration(15 * times.MINUTE))
 # Microseconds after an unanswered change in which the router looks for it, and corrects what it finds.
 _LATEST = Duration(SEARCH_DELAYS[-1] + 2 * times.MINUTE)
 _MOST_UNCERTAIN = 3
-# Fields whose names in stored documents are those of earlier versions.
-_STORED_NAMES = {
-    "rejected_operation": "dead_of",
-    "rejected_at": "dead_at",
-    "pending_review": "waits_of",
-    "review_since": "waits_since",
-}
+# Earlier versions store the episode under its own name. So they refuse a document of this version, instead of
+# overwriting it without the parts that they don't know.
+_STORED_NAMES = {"episode": "of_episode"}
 
 
 class Content(msgspec.Struct, frozen=True, array_like=True):
@@ -133,24 +129,53 @@ class View(msgspec.Struct, frozen=True, array_like=True):
         return hashlib.blake2b(packed, digest_size=6).hexdigest() if self.fields else ""
 
 
+class Rejection(msgspec.Struct, frozen=True, array_like=True):
+    """A permanent refusal by the vendor. The refused operation isn't tried again, but others are.
+
+    ``message`` is the vendor's, ``operation`` has the kind and the digest of the refused operation.
+    """
+
+    message: str
+    operation: str
+    at: Timestamp
+
+
+class PendingReview(msgspec.Struct, frozen=True, array_like=True):
+    """A review that waits for a reviewer since a time. ``digest`` is that of the reviewer's subject."""
+
+    digest: str
+    since: Timestamp
+
+
+class Missing(msgspec.Struct, frozen=True, array_like=True):
+    """The vendor's "not found" responses: their number in a row, and the time of the first."""
+
+    since: Timestamp
+    answers: int
+
+
+class OpeningDelay(msgspec.Struct, frozen=True, array_like=True):
+    """The vendor keeps the publication from opening since a time. Its failover was announced at ``announced_at``."""
+
+    since: Timestamp
+    announced_at: Timestamp | None = None
+
+
 class Publication(msgspec.Struct, frozen=True, omit_defaults=True, rename=_STORED_NAMES):
     """The observed state of one episode at one destination.
 
     ``vendor_id`` is the ID there, ``url`` a link for people. ``digest`` is that of the content last sent. ``number``
     counts the operations begun; it is part of their idempotency keys. ``content`` is what was last sent. ``retry_at``
-    is the earliest time of the next attempt, ``attempts`` how many have failed in a row. ``dead`` holds the vendor's
-    message if the operation ``rejected_operation`` (kind and digest) was refused for good: it is not tried again, but
-    another one is. ``adoption_tried`` says that no draft was found.
+    is the earliest time of the next attempt, ``attempts`` how many have failed in a row. ``rejection`` is the vendor's
+    latest permanent refusal. ``adoption_tried`` says that no draft was found.
 
-    ``pending_review`` is the digest of the content that waits for a reviewer since ``review_since``. ``taken_over``
-    says what a person has changed at the vendor: from then on people decide. ``told`` are the marks of the texts in the
-    vendor's timeline after the router's last operation, which was at ``acted_at``; the vendor was last read at
-    ``looked_at``, and it refused an operation for good at ``rejected_at``. ``ended`` says that a call of the router
-    resolved it, ``reopened`` that it is the vendor incident of the previous episode. An alert storm holds it since
-    ``held_since``; once its episode is ``admitted``, that is not checked again.
+    ``review`` is the review that waits for a reviewer. ``taken_over`` says what a person has changed at the vendor:
+    from then on people decide. ``told`` are the marks of the texts in the vendor's timeline after the router's last
+    operation, which was at ``acted_at``; the vendor was last read at ``looked_at``. ``ended`` says that a call of the
+    router resolved it, ``reopened`` that it is the vendor incident of the previous episode. An alert storm holds it
+    since ``held_since``; once its episode is ``admitted``, that is not checked again.
 
-    The vendor has responded "not found" ``missing_answers`` times in a row since ``missing_since``. Once that is proof
-    enough, the publication is ``gone``.
+    ``missing`` counts the vendor's "not found" responses. Once they are proof enough, the publication is ``gone``.
 
     ``condition`` is why the last attempt failed, at ``failed_at``, and will be repeated. The vendor may process an open
     that got no response at ``unanswered_at`` much later: the vendor was last searched for a duplicate at
@@ -163,11 +188,11 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True, rename=_STORE
     when the newest completed correction was requested. ``frozen_since`` is when a publishing freeze began to hold an
     operation back (0: none is held back). ``unanswered_change_at`` is when a change of an open publication last got no
     response: the vendor may process it after later changes, also after the resolution. ``resolves_by_review``: only a
-    reviewer resolves it, also once its episode is no longer the newest one. The vendor has kept it from opening since
-    ``blocked_since``, and its failover was announced at ``delayed_at``. It ``stands_in_for`` another destination, at
-    which the incident could not be opened. ``acknowledged_at`` is when the router first saw that a responder has
-    acknowledged it at the vendor. ``uncertain`` are the contents of the newest updates that the vendor may have carried
-    out in part, or may carry out late, the newest last.
+    reviewer resolves it, also once its episode is no longer the newest one. ``delay`` is set while the vendor keeps it
+    from opening. It ``stands_in_for`` another destination, at which the incident could not be opened.
+    ``acknowledged_at`` is when the router first saw that a responder has acknowledged it at the vendor. ``uncertain``
+    are the contents of the newest updates that the vendor may have carried out in part, or may carry out late, the
+    newest last.
 
     Fields that have their defaults are not stored: a default can be changed only together with the stored documents.
     """
@@ -184,23 +209,19 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True, rename=_STORE
     retry_at: Timestamp = Timestamp(0)
     attempts: int = 0
     problem: str = ""
-    dead: str = ""
-    rejected_operation: str = ""
+    rejection: Rejection | None = None
     adoption_tried: bool = False
     opened_at: Timestamp = Timestamp(0)
-    pending_review: str = ""
-    review_since: Timestamp = Timestamp(0)
+    review: PendingReview | None = None
     taken_over: str = ""
     told: tuple[str, ...] = ()
     acted_at: Timestamp = Timestamp(0)
     looked_at: Timestamp = Timestamp(0)
-    rejected_at: Timestamp = Timestamp(0)
     ended: bool = False
     reopened: bool = False
     held_since: Timestamp = Timestamp(0)
     admitted: bool = False
-    missing_since: Timestamp = Timestamp(0)
-    missing_answers: int = 0
+    missing: Missing | None = None
     gone: bool = False
     condition: Condition = ""
     failed_at: Timestamp = Timestamp(0)
@@ -218,8 +239,7 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True, rename=_STORE
     resolves_by_review: bool = False
     unanswered_change_at: Timestamp = Timestamp(0)
     frozen_since: Timestamp = Timestamp(0)
-    blocked_since: Timestamp = Timestamp(0)
-    delayed_at: Timestamp = Timestamp(0)
+    delay: OpeningDelay | None = None
     stands_in_for: str = ""
     acknowledged_at: Timestamp = Timestamp(0)
     uncertain: tuple[Content, ...] = ()
@@ -233,6 +253,11 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True, rename=_STORE
     def is_begun(self) -> bool:
         """Return whether it is at the vendor, or an operation on it was begun."""
         return self.state != "absent" or self.intent is not None
+
+    @property
+    def refusal(self) -> str:
+        """Return the vendor's message if an operation was refused for good; empty if none was."""
+        return self.rejection.message if self.rejection is not None else ""
 
     @property
     def settled(self) -> bool:
@@ -250,6 +275,11 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True, rename=_STORE
         if self.state not in {"open", "resolved"} or self.gone:
             return Timestamp(0)
         return _after(self.unanswered_change_at, self.looked_at)
+
+
+def awaits(publication: Publication, digest: str) -> bool:
+    """Return whether a subject waits for a reviewer."""
+    return publication.review is not None and publication.review.digest == digest
 
 
 def _after(unanswered_at: Timestamp, done_at: Timestamp) -> Timestamp:

@@ -28,7 +28,7 @@ def is_at_rest(publication: publications.Publication) -> bool:
         return False
     if publication.settled:
         return True
-    return publication.state == "absent" and not publication.pending_review
+    return publication.state == "absent" and publication.review is None
 
 
 def retained(
@@ -51,9 +51,10 @@ def retained(
 
 def _is_needed(publication: publications.Publication, now: Timestamp) -> bool:
     """Return whether a search may find a publication at rest, or its refusal is still to be shown."""
-    moment = max(publication.acted_at, publication.rejected_at, publication.opened_at)
+    rejection = publication.rejection
+    moment = max(publication.acted_at, rejection.at if rejection is not None else 0, publication.opened_at)
     # A time in the future was recorded before the server's clock was set back.
-    return bool(publication.vendor_id or publication.dead) and now - moment < NAMED_FOR
+    return bool(publication.vendor_id or rejection is not None) and now - moment < NAMED_FOR
 
 
 def _named(publication: publications.Publication) -> publications.Publication:

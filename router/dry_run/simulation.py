@@ -382,8 +382,8 @@ class Simulation:
     ) -> publications.Publication:
         """Record the start of a review, which its deadline counts from. Return the same object if nothing changes."""
         digest = plan.pending_review_digest(desired, publication, step)
-        if digest and publication.pending_review != digest:
-            return msgspec.structs.replace(publication, pending_review=digest, review_since=self.now)
+        if digest and not publications.awaits(publication, digest):
+            return msgspec.structs.replace(publication, review=publications.PendingReview(digest, self.now))
         return publication
 
     def _shown(self, destination: str, kind: publications.Kind, desired: publications.Desired) -> Mapping[str, Any]:

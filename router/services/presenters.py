@@ -84,11 +84,12 @@ def problems(
     ]
     holds: dict[models.Problem, bool] = {
         "dead_letter": any(
-            each.dead and incident.interventions.discarded_at.get(each.name, 0) <= each.rejected_at for each in current
+            each.rejection is not None and incident.interventions.discarded_at.get(each.name, 0) <= each.rejection.at
+            for each in current
         ),
         "not_found": any(each.gone for each in current),
         "awaiting_review": is_awaited,
-        "retrying": any(each.condition and not each.dead for each in current),
+        "retrying": any(each.condition and each.rejection is None for each in current),
         "frozen": any(each.frozen_since for each in publications_of_incident),
         "queued": any(each.held_since and not each.admitted for each in current),
         "taken_over": any(bool(each.taken_over) for each in current),

@@ -41,7 +41,7 @@ def publication(
         fields=dict(fields),
         shown=dict(shown_fields) if record.state in {"open", "draft"} else {},
         problem=record.problem,
-        refused=record.dead,
+        refused=record.refusal,
         taken_over=record.taken_over,
         **_retraction(story, record, place),
         operations=record.number,
@@ -52,7 +52,7 @@ def publication(
         next_at=models.at(next_at),
         posted=_posted(record) if place is not None and place.kind.corrects else [],
         correcting=pending(story.incident.interventions.corrections, record) is not None,
-        delayed_at=models.at(record.delayed_at),
+        delayed_at=models.at(record.delay.announced_at if record.delay is not None else None),
         stands_in_for=record.stands_in_for,
     )
 

@@ -342,14 +342,14 @@ class Queries:
                 follows=place.follows,
                 open=sum(appearance.state == "open" for appearance in publications_of_destinations.get(name, ())),
                 failing=sum(
-                    bool(appearance.problem or appearance.dead)
+                    bool(appearance.problem or appearance.refusal)
                     for appearance in publications_of_destinations.get(name, ())
                 ),
                 problem=next(
                     (
-                        appearance.dead or appearance.problem
+                        appearance.refusal or appearance.problem
                         for appearance in publications_of_destinations.get(name, ())
-                        if appearance.dead or appearance.problem
+                        if appearance.refusal or appearance.problem
                     ),
                     "",
                 ),

@@ -21,6 +21,7 @@ _decode_incident = msgspec.msgpack.Decoder(incidents.Incident).decode
 _decode_flat_incident = msgspec.msgpack.Decoder(flat_documents.FlatIncident).decode
 _decode_events = msgspec.msgpack.Decoder(list[timeline.Event]).decode
 _decode_publications = msgspec.msgpack.Decoder(list[publications.Publication]).decode
+_decode_flat_publications = msgspec.msgpack.Decoder(list[flat_documents.FlatPublication]).decode
 
 
 def pack_arguments(arguments: Sequence[str | int]) -> bytes:
@@ -140,10 +141,21 @@ def pack_publications(documents: list[publications.Publication]) -> bytes:
 
 
 def unpack_publications(data: bytes) -> list[publications.Publication]:
-    """Decode the publications of one incident; empty bytes are none. Raises ``UnreadableDocument``."""
+    """Decode the publications of one incident, written by this version or the previous one; empty bytes are none.
+
+    Raises ``UnreadableDocument``.
+    """
     if not data:
         return []
     try:
         return _decode_publications(data)
     except Undecodable as error:
-        raise errors.UnreadableDocument(f"the document is not a list of publications: {error}") from error
+        return _unpack_flat_publications(data, error)
+
+
+def _unpack_flat_publications(data: bytes, refusal: Exception) -> list[publications.Publication]:
+    """Decode publications of version 4, after reading them as of this version failed with ``refusal``."""
+    try:
+        return [document.nested() for document in _decode_flat_publications(data)]
+    except Undecodable:
+        raise errors.UnreadableDocument(f"the document is not a list of publications: {refusal}") from refusal

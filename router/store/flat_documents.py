@@ -1,11 +1,20 @@
-"""Documents of schema version 4, in which the parts of an incident are fields of the incident.
+"""Documents of schema version 4, in which the parts of an incident or a publication are fields of the document.
 
-The fields have 0 or an empty text where there is nothing. Only these documents have a field ``key``.
+The fields have 0 or an empty text where there is nothing. Only these documents have a field ``key`` or ``episode``.
 """
 
 import msgspec
 
-from router.domain import acknowledgements, alert_states, alerts, decisions, incidents, reviews, severities
+from router.domain import (
+    acknowledgements,
+    alert_states,
+    alerts,
+    decisions,
+    incidents,
+    publications,
+    reviews,
+    severities,
+)
 from router.domain.asks import Ask, StoredAsk
 from router.domain.corrections import Correction
 from router.domain.times import Timestamp
@@ -124,3 +133,96 @@ class FlatIncident(msgspec.Struct, frozen=True, gc=False, rename=_STORED_NAMES):
             takes=self.takes,
             acknowledgement=self.acknowledgement,
         )
+
+
+_STORED_PUBLICATION_NAMES = {
+    "rejected_operation": "dead_of",
+    "rejected_at": "dead_at",
+    "pending_review": "waits_of",
+    "review_since": "waits_since",
+}
+
+
+class FlatPublication(msgspec.Struct, frozen=True, rename=_STORED_PUBLICATION_NAMES):
+    """A publication document of version 4."""
+
+    episode: str
+    destination: str
+    state: publications.State = "absent"
+    vendor_id: str = ""
+    url: str = ""
+    digest: str = ""
+    content: publications.Content | None = None
+    number: int = 0
+    intent: publications.Intent | None = None
+    retry_at: Timestamp = Timestamp(0)
+    attempts: int = 0
+    problem: str = ""
+    dead: str = ""
+    rejected_operation: str = ""
+    adoption_tried: bool = False
+    opened_at: Timestamp = Timestamp(0)
+    pending_review: str = ""
+    review_since: Timestamp = Timestamp(0)
+    taken_over: str = ""
+    told: tuple[str, ...] = ()
+    acted_at: Timestamp = Timestamp(0)
+    looked_at: Timestamp = Timestamp(0)
+    rejected_at: Timestamp = Timestamp(0)
+    ended: bool = False
+    reopened: bool = False
+    held_since: Timestamp = Timestamp(0)
+    admitted: bool = False
+    missing_since: Timestamp = Timestamp(0)
+    missing_answers: int = 0
+    gone: bool = False
+    condition: publications.Condition = ""
+    failed_at: Timestamp = Timestamp(0)
+    unanswered_at: Timestamp = Timestamp(0)
+    searched_at: Timestamp = Timestamp(0)
+    view: publications.View = publications.View()
+    differs: str = ""
+    mismatches: int = 0
+    monitored: bool = False
+    says_monitored: bool = False
+    retracted: bool = False
+    retracted_ids: tuple[str, ...] = ()
+    review_ended: bool = False
+    corrected_at: Timestamp = Timestamp(0)
+    resolves_by_review: bool = False
+    unanswered_change_at: Timestamp = Timestamp(0)
+    frozen_since: Timestamp = Timestamp(0)
+    blocked_since: Timestamp = Timestamp(0)
+    delayed_at: Timestamp = Timestamp(0)
+    stands_in_for: str = ""
+    acknowledged_at: Timestamp = Timestamp(0)
+    uncertain: tuple[publications.Content, ...] = ()
+
+    def nested(self) -> publications.Publication:
+        """Return the publication with nested parts."""
+        unchanged = {
+            name: getattr(self, name)
+            for name in publications.Publication.__struct_fields__
+            if name in FlatPublication.__struct_fields__
+        }
+        return publications.Publication(
+            **unchanged,
+            rejection=self._rejection(),
+            review=self._review(),
+            missing=self._missing(),
+            delay=self._delay(),
+        )
+
+    def _rejection(self) -> publications.Rejection | None:
+        if not self.dead:
+            return None
+        return publications.Rejection(self.dead, self.rejected_operation, self.rejected_at)
+
+    def _review(self) -> publications.PendingReview | None:
+        return publications.PendingReview(self.pending_review, self.review_since) if self.pending_review else None
+
+    def _missing(self) -> publications.Missing | None:
+        return publications.Missing(self.missing_since, self.missing_answers) if self.missing_since else None
+
+    def _delay(self) -> publications.OpeningDelay | None:
+        return publications.OpeningDelay(self.blocked_since, self.delayed_at or None) if self.blocked_since else None

@@ -85,8 +85,8 @@ async def allow_compression(_: Connection) -> None:
 async def nest_incidents(connection: Connection) -> None:
     """Migrate from version 4 to 5: rewrite incidents whose parts are fields of the incident.
 
-    An incident that changes during the migration is skipped. Its next change rewrites it, and until then it can be
-    read.
+    An incident that changes during the migration is skipped. So are publications, because only the holder of a lease
+    may write them. Their next change rewrites them, and until then they can be read.
     """
     store = incidents.Incidents(connection)
     names = await incident_lists.read_names(connection.scripts, keys.incidents, keys.names)

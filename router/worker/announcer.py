@@ -78,7 +78,7 @@ class Announcer:
 
     def _reviews(self, session: lease_session.LeaseSession, now: Timestamp) -> dict[str, events.Review]:
         # The reconciler records what begins to wait, so other incidents need not be rendered.
-        if not any(one.pending_review for one in session.publications):
+        if not any(one.review is not None for one in session.publications):
             return {}
         saying = (session.desires, self._preview)
         found = reviews.waiting(session.incident, session.publications, self._places, saying, now)

@@ -166,7 +166,7 @@ class DesiredStateBuilder:
             verdict=verdict,
             may_adopt_draft=place.kind.adopts and linked is not None,
             linked_id=linked.vendor_id if linked is not None else "",
-            follows_settled=followed is None or bool(followed.dead) or followed.settled,
+            follows_settled=followed is None or followed.rejection is not None or followed.settled,
             review_cause=leaks or self.policy.tripped or self.policy.tripped_at.get(publication.destination),
             frozen=self.policy.frozen,
             suppressed=_suppressed(incident, is_asked=is_asked) if place.kind.public else None,
@@ -178,7 +178,7 @@ class DesiredStateBuilder:
             discarded_at=incident.interventions.discarded_at.get(publication.name, Timestamp(0)),
             note=note,
             reopen_vendor_id=_reopenable(earlier),
-            is_previous_closed=earlier is None or earlier.state != "open" or bool(earlier.dead),
+            is_previous_closed=earlier is None or earlier.state != "open" or earlier.rejection is not None,
             monitored=monitored,
             ends_by_review=place.kind.public and (ending.review or (current and publication.resolves_by_review)),
             retracted=retracted,
@@ -306,8 +306,8 @@ def _over(
     if ended_at is None or ended_at < incident.opened_at:
         ended_at = incident.closed_at
     # A deadline that dismissed it in time was the rule's decision.
-    due = publication.review_since + target.deadline
-    if target.deadline and target.at_deadline == "dismiss" and publication.pending_review and due <= incident.closed_at:
+    due = publication.review.since + target.deadline if publication.review is not None and target.deadline else None
+    if target.at_deadline == "dismiss" and due is not None and due <= incident.closed_at:
         return _NOT_OVER
     alert = incident.opening_alert
     starts_at = alert.starts_at if alert is not None else Timestamp(0)

@@ -39,14 +39,15 @@ async def apply(
         wait = session.waits.get(publication.name)
         if place is None or place.failover is None or not _is_blocked(session, publication, wait):
             continue
-        since = publication.blocked_since or session.now()
+        since = publication.delay.since if publication.delay is not None else session.now()
         due = since + place.failover.after
         if due <= session.now():
             added |= await _announce(session, publication, place.failover.publish, places)
             continue
         moments.append(due)
-        if not publication.blocked_since:
-            await session.record(msgspec.structs.replace(publication, blocked_since=since))
+        if publication.delay is None:
+            delay = publications.OpeningDelay(since)
+            await session.record(msgspec.structs.replace(publication, delay=delay))
     return added, min(moments, default=0)
 
 
@@ -55,7 +56,8 @@ def _is_blocked(
 ) -> bool:
     """Return whether the vendor keeps a publication from opening, and the delay isn't announced yet."""
     incident = session.incident
-    if publication.state != "absent" or publication.delayed_at or publication.stands_in_for:
+    is_announced = publication.delay is not None and publication.delay.announced_at is not None
+    if publication.state != "absent" or is_announced or publication.stands_in_for:
         return False
     if incident.status != "open" or publication.episode != incident.episode:
         return False
@@ -86,7 +88,8 @@ async def _announce(
             )
         )
     now = session.now()
-    after = msgspec.structs.replace(publication, blocked_since=publication.blocked_since or now, delayed_at=now)
+    since = publication.delay.since if publication.delay is not None else now
+    after = msgspec.structs.replace(publication, delay=publications.OpeningDelay(since, now))
     metrics.failovers.labels(publication.destination).inc()
     log.get("worker").error(
         "publication_delayed",
@@ -94,7 +97,7 @@ async def _announce(
         incident=session.incident.key,
         episode=publication.episode,
         failover=added,
-        reason=publication.dead or publication.problem,
+        reason=publication.refusal or publication.problem,
     )
     await session.record(after, timeline_messages.delayed(after, added, now))
     return bool(added)

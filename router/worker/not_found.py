@@ -77,9 +77,9 @@ def noted(
 
     ``keeps_intent`` is for an operation that was begun before: it may have happened.
     """
-    since = publication.missing_since or now
-    answers = publication.missing_answers + 1
-    counted = msgspec.structs.replace(publication, missing_since=since, missing_answers=answers, looked_at=now)
+    before = publication.missing or publications.Missing(now, 0)
+    since, answers = before.since, before.answers + 1
+    counted = msgspec.structs.replace(publication, missing=publications.Missing(since, answers), looked_at=now)
     if answers >= ANSWERS and now - since >= PROOF:
         return msgspec.structs.replace(
             counted,

@@ -222,7 +222,7 @@ class OperationExecutor:
             destination=place.name,
             episode=publication.episode,
             vendor_id=publication.vendor_id,
-            answers=after.missing_answers,
+            answers=after.missing.answers if after.missing is not None else 0,
             believed=after.gone,
         )
         if after.gone:

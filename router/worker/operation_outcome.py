@@ -33,9 +33,7 @@ def after_call(
         attempts=0,
         retry_at=0,
         problem="",
-        dead="",
-        rejected_operation="",
-        rejected_at=0,
+        rejection=None,
         acted_at=now,
         condition="",
         failed_at=0,
@@ -109,7 +107,7 @@ def not_corrected(publication: publications.Publication, problem: errors.Permane
 
 def _there(publication: publications.Publication) -> publications.Publication:
     """Forget earlier "not found" responses, because the vendor shows the publication."""
-    return msgspec.structs.replace(publication, missing_since=0, missing_answers=0)
+    return msgspec.structs.replace(publication, missing=None)
 
 
 def after_observation(
@@ -159,8 +157,7 @@ def taken_over(
         looked_at=now,
         adoption_tried=True,
         held_since=0,
-        pending_review="",
-        review_since=0,
+        review=None,
         problem="",
         condition="",
         failed_at=0,
@@ -196,9 +193,7 @@ def after_refusal(
         says_monitored=publication.says_monitored or (is_uncertain and kind == "monitor"),
         intent=None,
         number=publication.number - 1 if kind == "open" else publication.number,
-        dead=str(problem),
-        rejected_operation=plan.operation_fingerprint(kind, intent.content),
-        rejected_at=now,
+        rejection=publications.Rejection(str(problem), plan.operation_fingerprint(kind, intent.content), now),
         problem=str(problem),
         attempts=0,
         condition="",
@@ -391,5 +386,6 @@ def number_step(publication: publications.Publication, kind: publications.Kind, 
     An open that was refused and is redriven has its previous key. With other content it is another request: vendors
     refuse a known key with an unknown body, and some repeat their refusal of the first one.
     """
-    refused = publication.rejected_operation.partition(":")[0] == kind == "open"
-    return 2 if refused and publication.rejected_operation != plan.operation_fingerprint(kind, content) else 1
+    rejected = publication.rejection.operation if publication.rejection is not None else ""
+    is_refused = rejected.partition(":")[0] == kind == "open"
+    return 2 if is_refused and rejected != plan.operation_fingerprint(kind, content) else 1

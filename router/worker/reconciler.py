@@ -423,7 +423,7 @@ class Reconciler:
             await self._pages.record_outcome(session.lease.incident, "lapsed")
         elif step.kind in {"open", "publish"} and desired.verdict is None:
             await self._pages.record_outcome(session.lease.incident, "automatic")
-        elif step.kind == "dismiss" and before.pending_review and not desired.present and desired.verdict is None:
+        elif step.kind == "dismiss" and before.review is not None and not desired.present and desired.verdict is None:
             await self._pages.record_outcome(session.lease.incident, "over")
 
     async def _rest(
@@ -447,8 +447,8 @@ class Reconciler:
             return frozen
         shadow = desired.present and desired.public and desired.publish == "shadow" and publication.state == "absent"
         digest = desired.content.digest if shadow else plan.pending_review_digest(desired, publication, step)
-        if digest and publication.pending_review != digest:
-            after = msgspec.structs.replace(publication, pending_review=digest, review_since=now)
+        if digest and not publications.awaits(publication, digest):
+            after = msgspec.structs.replace(publication, review=publications.PendingReview(digest, now))
             await session.record(after, timeline_messages.waits(publication.destination, step, desired.content, now))
             if shadow:
                 await self._pages.record_outcome(session.lease.incident, "shadow")
@@ -457,8 +457,8 @@ class Reconciler:
         may_follow = plan.is_retrospective(desired, publication) and not plan.is_review_expired(
             desired, publication, now=now
         )
-        if publication.pending_review and not may_follow and not desired.present and publication.state == "absent":
-            after = msgspec.structs.replace(publication, pending_review="", review_since=0, review_ended=True)
+        if publication.review is not None and not may_follow and not desired.present and publication.state == "absent":
+            after = msgspec.structs.replace(publication, review=None, review_ended=True)
             unheeded = desired.verdict is None and desired.publish == "review" and desired.retracted is None
             await session.record(after, *([timeline_messages.over(publication, now)] if unheeded else ()))
             if unheeded:

@@ -133,7 +133,7 @@ class Restored:
             return _Compared(publication, after, known=noted.gone)
         if seen is None or isinstance(seen, errors.Failure):
             return _Compared(publication, publication, known=False)
-        after = msgspec.structs.replace(publication, missing_since=0, missing_answers=0)
+        after = msgspec.structs.replace(publication, missing=None)
         if seen.state not in {"resolved", "dismissed"}:
             return _Compared(publication, operation_outcome.after_observation(after, seen, began))
         after = msgspec.structs.replace(

@@ -130,7 +130,7 @@ def _outcome(incident: incidents.Incident, one: publications.Publication) -> Out
         return "searching"
     if retraction is not None and one.state == "absent":
         return "retracted"
-    return "dismissed" if one.state == "draft" or one.pending_review else "withheld"
+    return "dismissed" if one.state == "draft" or one.review is not None else "withheld"
 
 
 def _digest(one: publications.Publication) -> str:
@@ -154,7 +154,7 @@ def retracted(
             continue
         seen = named.get(one.name, publications.Publication(one.episode, one.destination))
         # An operation that the vendor refused is tried again, even if its refusal is in the future by this clock.
-        at = Timestamp(max(now, seen.rejected_at + 1))
+        at = Timestamp(max(now, seen.rejection.at + 1)) if seen.rejection is not None else now
         added[one.name] = reviews.Retraction(word.who, at, word.reason, _digest(seen), message)
     if not added:
         return incident

@@ -155,7 +155,7 @@ class Reviews:
         found: list[Review] = []
         for incident, documents in known:
             # The worker records what begins to wait. Rendering every open incident would take long.
-            if any(one.pending_review for one in documents):
+            if any(one.review is not None for one in documents):
                 found += waiting(incident, documents, self._places, (desires, self._preview), now)
         return sorted(found, key=lambda one: (one.since, one.incident, one.destination))
 
@@ -384,7 +384,8 @@ def _review(
     assert response is not None  # noqa: S101 - what waits was opened by a rule
     subject, cause = why
     what = _what(publication, desired)
-    since = publication.review_since if publication.pending_review == digest else incident.opened_at
+    review = publication.review
+    since = review.since if review is not None and review.digest == digest else incident.opened_at
     return Review(
         incident.key,
         incident.episode,

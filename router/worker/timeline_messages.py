@@ -120,8 +120,9 @@ def missing(
     """Return the event for a "not found" that is believed. ``unfinished`` is what could not be done."""
     if before.gone or not after.gone:
         return []
-    seconds = (now - after.missing_since) // 1_000_000
-    text = f"Not found at {after.destination}: {after.missing_answers} answers within {seconds} s"
+    missing = after.missing or publications.Missing(now, 0)
+    seconds = (now - missing.since) // times.SECOND
+    text = f"Not found at {after.destination}: {missing.answers} answers within {seconds} s"
     text += ", while the account's other reads succeeded. It was deleted, or the key may not see it."
     text += f" {unfinished}." if unfinished else ""
     text += " The router no longer changes it."
@@ -166,11 +167,11 @@ def duplicates_ended(at: str, ended: Sequence[str], now: Timestamp) -> list[time
 
 def delayed(after: publications.Publication, stand_ins: Sequence[str], now: Timestamp) -> timeline.Event:
     """Return the event for an incident whose opening the vendor has delayed beyond the failover limit."""
-    seconds = (now - after.blocked_since) // 1_000_000
+    seconds = (now - after.delay.since) // times.SECOND if after.delay is not None else 0
     lasted = f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"
     instead = f" It is opened at {', '.join(stand_ins)} instead." if stand_ins else ""
     text = f"At {after.destination}: not opened for {lasted}. Its failover announces it.{instead}"
-    detail = {"failover": list(stand_ins), "reason": after.dead or after.problem}
+    detail = {"failover": list(stand_ins), "reason": after.refusal or after.problem}
     return timeline.Event(now, "operation", text, after.destination, detail=detail)
 
 

@@ -107,6 +107,10 @@ class VendorHarness:
                 assert await self.on.publications.record(lease, [known])
             await self.on.publications.release(lease, due=1, finished=False)
 
+    async def waits_since(self, since: int) -> None:
+        """Simulate that the publication's review has waited since this time."""
+        await self.changed(review=publications.PendingReview((await self.known()).review.digest, since))
+
     async def lease_expires(self, key: str = "down") -> None:
         """Let the lease of an incident expire, so that the next turn takes the incident over."""
         await self.on.store.redis.hset(keys.publications(key), "until", 0)

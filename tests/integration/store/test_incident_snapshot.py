@@ -152,7 +152,7 @@ def test_publications_of_an_expired_incident_remain_visible(with_redis):
         await on.store.redis.delete(keys.incident("a"))
         seen = await looking.get()
         assert seen.incidents == {}
-        assert [one.dead != "" for one in seen.publications["a"]] == [True]
+        assert [one.rejection is not None for one in seen.publications["a"]] == [True]
 
     playing(with_redis, play)
 

@@ -29,12 +29,12 @@ def test_account_condition_is_no_dead_letter(play, kind, status):
         scene.fault("status", status=status, count=2)
         await scene.fires()
         await scene.eventually(lambda: scene.states() == ["open"])
-        assert (await scene.known()).dead == ""
+        assert (await scene.known()).rejection is None
         scene.faults("status", status=500 if status == 404 else status, count=2)
         await scene.ends()
         await scene.eventually(lambda: scene.states() == ["resolved"])
         known = await scene.known()
-        assert (known.dead, known.state, known.condition) == ("", "resolved", "")
+        assert (known.rejection, known.state, known.condition) == (None, "resolved", "")
 
     play(kind, body)
 
@@ -85,7 +85,7 @@ def test_already_resolved_conflict_counts_as_success(play, kind):
         scene.faults("act-then-conflict")
         await scene.ends()
         known = await scene.known()
-        assert (scene.states(), known.state, known.dead) == (["resolved"], "resolved", "")
+        assert (scene.states(), known.state, known.rejection) == (["resolved"], "resolved", None)
 
     play(kind, body)
 
@@ -103,7 +103,7 @@ def test_refusal_does_not_end_an_unanswered_open(play, kind, status):
             scene.fault("status", "GET", status=status)
         await scene.on.until_awaited(scene.is_open)
         known = await scene.known()
-        assert (scene.states(), known.dead) == (["open"], "")
+        assert (scene.states(), known.rejection) == (["open"], None)
         assert len({call["idempotency_key"] for call in scene.creates()}) == 1
         await scene.ends()
         await scene.eventually(lambda: scene.states() == ["resolved"])
@@ -133,7 +133,7 @@ def test_proxy_redirect_is_not_a_vendor_response(play, kind):
         scene.fault("redirect", count=2)
         await scene.fires()
         await scene.eventually(lambda: scene.states() == ["open"])
-        assert (await scene.known()).dead == ""
+        assert (await scene.known()).rejection is None
 
     play(kind, body)
 
@@ -144,7 +144,7 @@ def test_redriven_open_keeps_its_idempotency_key(play, kind):
         scene.fault("refuse-field", field="name")
         await scene.fires()
         known = await scene.known()
-        assert known.dead
+        assert known.rejection is not None
         now = await scene.on.redis_now() + MICROS
 
         def pardon(held):
@@ -260,7 +260,7 @@ def test_refused_resolution_is_never_sent_without_status(play, kind, updates):
         scene.fault("status", "POST", updates, status=422)
         await scene.ends()
         known = await scene.known()
-        if not known.dead:  # At DevHelm, another field could be left out.
+        if known.rejection is None:  # At DevHelm, another field could be left out.
             assert scene.states() == ["resolved"]
             return
         assert scene.states() == ["open"]

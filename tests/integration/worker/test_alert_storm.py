@@ -109,9 +109,9 @@ def test_quiet_incident_leaves_queue_until_it_fires(with_redis):
 def test_queued_incident_requests_no_review(with_redis):
     async def play(scene):
         await scene.fires("a", "b", "c", response=WITH_PAGE)
-        assert [bool(one.pending_review) for one in await scene.on.publications.look("c")] == [False, False]
+        assert [one.review is not None for one in await scene.on.publications.look("c")] == [False, False]
         await scene.room()
-        assert [bool(one.pending_review) for one in await scene.on.publications.look("c")] == [False, True]
+        assert [one.review is not None for one in await scene.on.publications.look("c")] == [False, True]
 
     alert_storms.run(with_redis, play)
 
@@ -222,7 +222,7 @@ def test_incident_that_needs_review_leaves_queue(with_redis):
         await scene.room()
         assert (await scene.on.storms.turn()).waiting == 0
         (one,) = await scene.on.publications.look("c")
-        assert one.pending_review
+        assert one.review is not None
         assert scene.page.states() == ["open", "open"]
 
     alert_storms.run(with_redis, play)

@@ -125,7 +125,7 @@ def test_update_changed_by_a_person_is_not_corrected(with_redis, simulator):
         assert patches(simulator) == []
         (why,) = [text for _, text in await desk.told() if text.startswith("Could not correct")]
         assert "changed the update at the vendor" in why
-        assert not (await desk.publication()).dead
+        assert (await desk.publication()).rejection is None
 
     playing(with_redis, simulator, play)
 

@@ -128,7 +128,7 @@ def test_permanent_refusal_is_a_dead_letter(with_redis):
         await on.turn()
         assert at.kinds == ["open"]
         (known,) = await publications_of(on)
-        assert known.dead == "422: no such component"
+        assert known.refusal == "422: no such component"
         assert known.intent is None
 
     workers.run(with_redis, play, place(at))

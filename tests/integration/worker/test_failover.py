@@ -65,7 +65,7 @@ class Scene:
 
     async def waits_for(self, micros: int) -> None:
         """Simulate that the vendor has blocked the incident for this time."""
-        await self.changed(blocked_since=await self.on.redis_now() - micros)
+        await self.changed(delay=publications.OpeningDelay(await self.on.redis_now() - micros))
         await self.on.turn()
 
     async def is_back(self):
@@ -156,7 +156,7 @@ def test_open_repeated_after_the_end_is_marked(play):
 def test_stand_in_opens_only_after_the_delay(play):
     async def body(scene):
         await scene.fires()
-        since = (await scene.known())["on-call"].blocked_since
+        since = (await scene.known())["on-call"].delay.since
         assert since
         due = await scene.store.redis.zscore(keys.timers(keys.shard("down")), "down")
         assert due <= since + 5 * MINUTE
@@ -187,7 +187,7 @@ def test_outage_across_a_restart_counts_from_its_beginning(play, with_redis):
     async def main(store):
         first = Scene(store, LATER)
         await first.fires()
-        await first.changed(blocked_since=await first.on.redis_now() - 6 * MINUTE)
+        await first.changed(delay=publications.OpeningDelay(await first.on.redis_now() - 6 * MINUTE))
         second = Scene(store, LATER)
         second.down.before = [errors_of("500")] * 100
         await second.on.turn()
@@ -217,7 +217,7 @@ def test_stand_in_named_by_the_rule_opens_once(play):
         await scene.on.deliver(workers.firing(), response=workers.rule(*targets))
         await scene.on.turn()
         assert contents(scene.pager) == [{"title": "Own words"}]
-        assert (await scene.known())["on-call"].delayed_at
+        assert (await scene.known())["on-call"].delay.announced_at
 
     play(body)
 

@@ -436,7 +436,7 @@ async def refused(page):
         page.scene.fault("refuse-field", "POST", "/v2/status_page_incident_updates", field="message")
     assert await page.retracts() == ["retracting"]
     assert not page.is_down()
-    assert (await page.scene.known()).rejected_operation.startswith("retract:")
+    assert (await page.scene.known()).rejection.operation.startswith("retract:")
 
 
 @each_kind

@@ -180,7 +180,7 @@ def test_unanswered_call_publishes_one_retrospective_incident(with_redis, at):
 def test_live_review_deadline_dismisses_retrospective_post(with_redis, at):
     async def play(page):
         await page.delivers(workers.firing())
-        await page.scene.changed(review_since=workers.LONG_AGO)
+        await page.scene.waits_since(workers.LONG_AGO)
         await page.delivers(workers.resolved())
         assert await page.reviews().waiting() == []
         assert page.posts() == []
@@ -192,7 +192,7 @@ def test_undecided_retrospective_review_ends_at_its_deadline(with_redis, at):
     async def play(page):
         await page.comes_and_goes()
         assert len(await page.reviews().waiting()) == 1
-        await page.scene.changed(review_since=workers.LONG_AGO)
+        await page.scene.waits_since(workers.LONG_AGO)
         await page.on.turn()
         assert await page.reviews().waiting() == []
         assert page.posts() == []

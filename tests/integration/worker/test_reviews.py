@@ -185,7 +185,7 @@ def test_review_deadline_can_dismiss(with_redis):
         await scene.on.turn()
         await scene.on.check_before(ends_at)
         (known,) = await scene.on.publications.look("down")
-        since = known.review_since
+        since = known.review.since
 
         async def over():
             return await scene.on.redis_now() > since + window + 10_000

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from router.domain import acknowledgements, decisions, incidents, reviews, severities, timeline, timing
+from router.domain import acknowledgements, decisions, incidents, publications, reviews, severities, timeline, timing
 from tests.unit.domain.test_announcements import (
     CRITICAL,
     EPISODE,
@@ -167,7 +167,7 @@ def taken(until: int, who: str = "ada", at: int = NOW, **more) -> dict[str, revi
 
 
 def test_take_is_announced_and_lapses():
-    told, post = Told(), a_publication(pending_review="d1", review_since=NOW)
+    told, post = Told(), a_publication(review=publications.PendingReview("d1", NOW))
     told.look(an_incident(), post, reviews=[a_review()])
     mine = an_incident(takes=taken(NOW + 900 * SECOND))
     (event,) = told.events(mine, post, reviews=[a_review()])
@@ -178,7 +178,7 @@ def test_take_is_announced_and_lapses():
 
 
 def test_release_names_who_released():
-    told, post = Told(), a_publication(pending_review="d1", review_since=NOW)
+    told, post = Told(), a_publication(review=publications.PendingReview("d1", NOW))
     told.look(an_incident(takes=taken(NOW + HOUR)), post, reviews=[a_review()])
     released = an_incident(takes=taken(NOW + SECOND, released_by="bob"))
     (event,) = told.events(released, post, reviews=[a_review()], after=SECOND)
@@ -186,14 +186,14 @@ def test_release_names_who_released():
 
 
 def test_decision_ends_a_take_without_a_release():
-    told, post = Told(), a_publication(pending_review="d1", review_since=NOW)
+    told, post = Told(), a_publication(review=publications.PendingReview("d1", NOW))
     told.look(an_incident(takes=taken(NOW + HOUR)), post, reviews=[a_review()])
     verdict = reviews.Verdict("approved", "bob", NOW + SECOND, "d1")
     assert told.look(an_incident(verdicts={"page": verdict}), post) == ["review.decided"]
 
 
 def test_take_pauses_reminders_and_escalation():
-    told, post = Told(), a_publication(pending_review="d1", review_since=NOW)
+    told, post = Told(), a_publication(review=publications.PendingReview("d1", NOW))
     target = decisions.Target("page", escalate_after=600 * SECOND, escalate_to=("leads",), remind_every=300 * SECOND)
     response = decisions.Response("r", "rules/a.yaml:3", "v1", (target,))
     told.look(an_incident(response=response), post, reviews=[a_review()])

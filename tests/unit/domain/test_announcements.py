@@ -135,17 +135,19 @@ def test_changed_publication_is_an_update(changes):
 def test_each_rejected_operation_is_announced_once():
     told = Told()
     told.look(an_incident(), a_publication())
-    dead = a_publication(dead="422: no such component", rejected_operation="open/c1", rejected_at=NOW)
+    dead = a_publication(rejection=publication.Rejection("422: no such component", "open/c1", NOW))
     (failed,) = told.events(an_incident(), dead)
     assert (failed.destination, failed.problem) == ("page", "422: no such component")
     assert told.look(an_incident(), dead) == []
-    assert told.look(an_incident(), msgspec.structs.replace(dead, rejected_at=NOW + 1)) == ["operation.failed"]
+    again = a_publication(rejection=publication.Rejection("422", "open/c1", NOW + 1))
+    assert told.look(an_incident(), again) == ["operation.failed"]
 
 
 class TestReviews:
     def test_waiting_changed_and_approved(self):
         told = Told()
-        (_, waiting) = told.events(an_incident(), a_publication(pending_review="d1"), reviews=[a_review()])
+        post = a_publication(review=publication.PendingReview("d1", NOW))
+        (_, waiting) = told.events(an_incident(), post, reviews=[a_review()])
         assert waiting.review.message == "We are on it."
         changed = told.events(an_incident(), reviews=[a_review("d2")], after=announcements.SPACING)
         assert [(event.previous_digest, event.review.digest) for event in changed] == [("d1", "d2")]
@@ -187,8 +189,8 @@ class TestReviews:
             RESPONSE, targets=(decisions.Target("page", deadline=60 * SECOND, at_deadline=at_deadline),)
         )
         one = an_incident(response=response)
-        told.look(one, a_publication(pending_review="d1", review_since=NOW), reviews=[a_review()])
-        (decided,) = told.events(one, a_publication(review_since=NOW), after=later)
+        told.look(one, a_publication(review=publication.PendingReview("d1", NOW)), reviews=[a_review()])
+        (decided,) = told.events(one, a_publication(review=publication.PendingReview("d1", NOW)), after=later)
         assert (decided.outcome, decided.by) == (outcome, "")
 
     def test_approved_retraction_names_the_operator(self):

@@ -185,7 +185,7 @@ def test_monitoring_waits_for_the_minimum_update_interval():
 
 
 def test_refused_monitoring_does_not_stop_the_resolution():
-    dead = known(dead="422", rejected_operation=plan.operation_fingerprint("monitor", MONITORED), rejected_at=NOW - 9)
+    dead = known(rejection=publications.Rejection("422", plan.operation_fingerprint("monitor", MONITORED), NOW - 9))
     assert step(wanted(), dead).waiting_on == "operator"
     assert step(wanted(present=False, monitored=False), dead).kind == "resolve"
 
@@ -212,8 +212,8 @@ def test_resolution_waits_for_a_reviewer():
 
 def test_deadline_resolves_only_with_on_timeout_publish():
     at_deadline = over(deadline=100, at_deadline="publish")
-    assert step(at_deadline, known(pending_review=reviews.RESOLUTION, review_since=NOW - 99)).until == NOW + 1
-    lapsed = known(pending_review=reviews.RESOLUTION, review_since=NOW - 100)
+    assert step(at_deadline, known(review=publications.PendingReview(reviews.RESOLUTION, NOW - 99))).until == NOW + 1
+    lapsed = known(review=publications.PendingReview(reviews.RESOLUTION, NOW - 100))
     assert step(at_deadline, lapsed).kind == "resolve"
     assert plan.is_decided_by_deadline(at_deadline, lapsed, now=NOW)
     # An approval of the opening doesn't approve the end.

@@ -160,14 +160,16 @@ def test_post_under_review_waits_for_a_reviewer():
     assert rest.waiting_on == "reviewer"
 
 
+def rejection(kind: str, refused: publication.Content, message: str = "422") -> publication.Rejection:
+    return publication.Rejection(message, plan.operation_fingerprint(kind, refused), NOW - 1)
+
+
 @pytest.mark.parametrize("state", ["absent", "open", "draft"])
 def test_permanent_rejection_is_not_retried(state):
     before = known(state, digest="other")
     act = step(wanted(), before)
     assert isinstance(act, steps.Execute)
-    dead = msgspec.structs.replace(
-        before, dead="422: no such page", rejected_operation=plan.operation_fingerprint(act.kind, content())
-    )
+    dead = msgspec.structs.replace(before, rejection=rejection(act.kind, content(), "422: no such page"))
     rest = step(wanted(), dead)
     assert isinstance(rest, steps.Wait)
     assert rest.cause == Cause(Reason.DEAD_LETTER, detail="422: no such page")
@@ -175,14 +177,12 @@ def test_permanent_rejection_is_not_retried(state):
 
 
 def test_page_with_a_rejected_update_is_still_resolved():
-    dead = known("open", digest="other", dead="422", rejected_operation=plan.operation_fingerprint("update", content()))
+    dead = known("open", digest="other", rejection=rejection("update", content()))
     assert kind(step(wanted(False), dead)) == "resolve"
 
 
 def test_changed_content_is_sent_after_a_rejection():
-    dead = known(
-        "open", digest="other", dead="422", rejected_operation=plan.operation_fingerprint("update", content("too long"))
-    )
+    dead = known("open", digest="other", rejection=rejection("update", content("too long")))
     assert kind(step(wanted(), dead)) == "update"
 
 
@@ -223,13 +223,11 @@ publications = st.builds(
     digest=st.sampled_from(["", content("a").digest]),
     intent=st.sampled_from([None, INTENT]),
     retry_at=st.sampled_from([0, NOW + 1]),
-    rejected_operation=st.sampled_from(["", plan.operation_fingerprint("open", content("a"))]),
+    rejection=st.sampled_from([None, rejection("open", content("a"))]),
     adoption_tried=st.booleans(),
-    pending_review=st.sampled_from(["", content("a").digest]),
-    review_since=st.sampled_from([NOW - 5, NOW - 1]),
+    review=st.sampled_from([None, *(publication.PendingReview(content("a").digest, NOW - ago) for ago in (5, 1))]),
     taken_over=st.sampled_from(["", reasons.Edit.TITLE_CHANGED]),
     acted_at=st.sampled_from([0, NOW]),
-    rejected_at=st.just(NOW - 1),
 )
 
 
@@ -248,7 +246,7 @@ def test_only_permitted_content_is_published(desired, observed):
         verdict = desired.verdict
         approved = verdict is not None and verdict.kind == "approved" and verdict.digest in {"", digest}
         automatic = desired.publish == "auto" and not desired.review_cause and not observed.taken_over
-        lapsed = desired.at_deadline == "publish" and observed.pending_review == digest and desired.deadline
+        lapsed = desired.at_deadline == "publish" and publication.awaits(observed, digest) and desired.deadline
         assert approved or ((automatic or lapsed) and not (verdict is not None and verdict.covers(digest)))
         assert not desired.frozen
         assert not (desired.suppressed and observed.state != "open")
@@ -415,9 +413,7 @@ class TestRetraction:
         desired = wanted(public=True, retracted=retraction())
         observed = known(
             "open",
-            dead="422",
-            rejected_operation=plan.operation_fingerprint("retract", desired.content),
-            rejected_at=NOW - 1,
+            rejection=rejection("retract", desired.content),
         )
         assert step(desired, observed).cause == Cause(Reason.DEAD_LETTER, detail="422")
 

@@ -29,7 +29,7 @@ def kind(found: steps.Step) -> str:
 
 def waiting(since: int, **more) -> tuple[publications.Desired, publications.Publication]:
     desired = wanted(public=True, publish="review", deadline=100, **more)
-    return desired, known(pending_review=desired.content.digest, review_since=NOW - since)
+    return desired, known(review=publications.PendingReview(desired.content.digest, NOW - since))
 
 
 def test_undecided_review_ends_at_its_deadline():
@@ -44,7 +44,7 @@ def test_undecided_review_ends_at_its_deadline():
 
 def test_changed_content_restarts_the_review_deadline():
     desired, observed = waiting(1000, at_deadline="publish")
-    other = msgspec.structs.replace(observed, pending_review="something else")
+    other = msgspec.structs.replace(observed, review=publications.PendingReview("something else", NOW))
     assert isinstance(step(desired, other), steps.Wait)
 
 
@@ -59,7 +59,7 @@ def test_draft_is_dismissed_at_its_review_deadline():
 
 
 def test_rejected_operation_follows_redrive_and_discard():
-    dead = known(dead="422", rejected_operation=plan.operation_fingerprint("open", CONTENT), rejected_at=NOW - 9)
+    dead = known(rejection=publications.Rejection("422", plan.operation_fingerprint("open", CONTENT), NOW - 9))
     assert kind(step(wanted(), dead)) == "Wait"
     assert kind(step(wanted(redriven_at=NOW - 8), dead)) == "open"
     assert isinstance(step(wanted(redriven_at=NOW - 10), dead), steps.Wait)
@@ -80,7 +80,7 @@ def test_only_approvable_content_has_a_pending_review():
     )
     frozen = wanted(public=True, publish="auto", frozen=FROZEN)
     assert plan.pending_review_digest(frozen, known(), step(frozen, known())) == ""
-    dead = known(dead="422", rejected_operation=plan.operation_fingerprint("open", CONTENT))
+    dead = known(rejection=publications.Rejection("422", plan.operation_fingerprint("open", CONTENT), 0))
     automatic = wanted(public=True, publish="auto")
     assert plan.pending_review_digest(automatic, dead, step(automatic, dead)) == ""
 

@@ -62,10 +62,10 @@ def test_publication_of_an_earlier_episode_loses_texts():
 HANDLED = {
     "open": {"state": "open"},
     "draft": {"state": "draft"},
-    "refused_resolution": {"state": "open", "dead": "422", "rejected_operation": "resolve:x", "rejected_at": NOW},
+    "refused_resolution": {"state": "open", "rejection": publications.Rejection("422", "resolve:x", NOW)},
     "operation_under_way": {"state": "absent", "intent": publications.Intent("open", 1, NOW, CONTENT)},
     "resolution_under_way": {"state": "resolved", "intent": publications.Intent("resolve", 1, NOW, CONTENT)},
-    "waits_for_a_reviewer": {"state": "absent", "pending_review": "digest", "review_since": NOW},
+    "waits_for_a_reviewer": {"state": "absent", "review": publications.PendingReview("digest", NOW)},
     "waits_for_its_turn": {"state": "absent", "held_since": NOW},
     "search_is_to_come": {"state": "resolved", "unanswered_at": NOW},
     "second_search_is_to_come": {"state": "resolved", "unanswered_at": NOW, "searched_at": NOW + 200 * SECOND},

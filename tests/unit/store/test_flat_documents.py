@@ -3,7 +3,17 @@
 import msgspec
 import pytest
 
-from router.domain import acknowledgements, alert_states, alerts, corrections, decisions, incidents, reviews, severities
+from router.domain import (
+    acknowledgements,
+    alert_states,
+    alerts,
+    corrections,
+    decisions,
+    incidents,
+    publications,
+    reviews,
+    severities,
+)
 from router.store import codec, errors, flat_documents
 
 NOW = 1_700_000_000_000_000
@@ -127,3 +137,43 @@ def test_version_4_refuses_documents_of_this_version():
 def test_document_of_neither_version_is_refused():
     with pytest.raises(errors.UnreadableDocument, match="is not an incident"):
         unpacked(status="unknown")
+
+
+def unpacked_publication(**fields) -> publications.Publication:
+    (publication,) = codec.unpack_publications(
+        msgspec.msgpack.encode([{"episode": "e1", "destination": "p", **fields}])
+    )
+    return publication
+
+
+def test_parts_of_old_publication_are_read():
+    fields = {"dead": "422", "dead_of": "open:d", "dead_at": 1, "waits_of": "d", "waits_since": 2}
+    fields |= {"missing_since": 3, "missing_answers": 4, "blocked_since": 5, "delayed_at": 6, "retry_at": 7}
+    assert unpacked_publication(state="open", vendor_id="v1", **fields) == publications.Publication(
+        "e1",
+        "p",
+        "open",
+        "v1",
+        retry_at=7,
+        rejection=publications.Rejection("422", "open:d", 1),
+        review=publications.PendingReview("d", 2),
+        missing=publications.Missing(3, 4),
+        delay=publications.OpeningDelay(5, 6),
+    )
+
+
+def test_absent_fields_of_old_publication_are_none():
+    assert unpacked_publication() == publications.Publication("e1", "p")
+
+
+def test_every_other_field_of_old_publication_is_kept():
+    changed = {"rejection", "review", "missing", "delay"}
+    kept = set(publications.Publication.__struct_fields__) - changed
+    assert kept < set(flat_documents.FlatPublication.__struct_fields__)
+
+
+def test_version_4_refuses_publications_of_this_version():
+    packed = codec.pack_publications([publications.Publication("e1", "p", review=publications.PendingReview("d", 2))])
+    with pytest.raises(msgspec.ValidationError, match="episode"):
+        msgspec.msgpack.decode(packed, type=list[flat_documents.FlatPublication])
+    assert codec.unpack_publications(packed)[0].review == publications.PendingReview("d", 2)

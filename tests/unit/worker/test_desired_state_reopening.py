@@ -40,7 +40,7 @@ def test_post_ended_by_the_router_is_reopened():
         (earlier(ended=False), True),
         (earlier(state="dismissed"), True),
         (earlier(state="open", ended=False), False),
-        (earlier(state="open", ended=False, dead="422"), True),
+        (earlier(state="open", ended=False, rejection=publications.Rejection("422", "open:d", 1)), True),
     ],
 )
 def test_post_not_ended_by_router_is_not_reopened(before, settled):

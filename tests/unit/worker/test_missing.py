@@ -77,7 +77,7 @@ def noted(publication, seconds, **more):
 
 def test_repeated_not_found_over_one_minute_proves_absence():
     found = noted(noted(OPEN, 0), 20)
-    assert (found.state, found.gone, found.missing_answers) == ("open", False, 2)
+    assert (found.state, found.gone, found.missing.answers) == ("open", False, 2)
     assert not noted(found, 59).gone
     found = noted(found, 60)
     assert (found.state, found.gone, found.problem) == ("dismissed", True, not_found.PROBLEM)
@@ -87,7 +87,7 @@ def test_many_responses_within_seconds_do_not_prove_absence():
     found = OPEN
     for second in range(30):
         found = noted(found, second)
-    assert (found.state, found.missing_answers) == ("open", 30)
+    assert (found.state, found.missing.answers) == ("open", 30)
 
 
 def test_two_responses_do_not_prove_absence():
