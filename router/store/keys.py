@@ -48,7 +48,7 @@
 | ``ir:{sN}:incident:KEY``         | hash   | ``v`` version, ``d`` encoded, ``e`` new events    | a day if closed |
 | ``ir:{sN}:publications:KEY``     | hash   | ``d`` encoded, ``fence``, ``until``, ``wake``, …  | a day if done   |
 | ``ir:{sN}:incidents``            | zset   | incident key → when it expires, ms; inf for never | permanent       |
-| ``ir:{sN}:names``                | zset   | incident keys and references, all of score 0      | as the incident |
+| ``ir:{sN}:names``                | zset   | incident key and reference in one, all of score 0 | as the incident |
 | ``ir:{sN}:published``            | zset   | incident key → when its publications expire, ms   | permanent       |
 | ``ir:{sN}:homes:NUMBER``         | hash   | alert → the incident key that owns it             | 30 to 60 days   |
 | ``ir:{sN}:claims:HOUR``          | hash   | alert → when it got its owner                     | 1 to 2 hours    |

@@ -60,9 +60,7 @@ async def _name(connection: Connection, names: list[str]) -> None:
     packed = await pipeline.execute(raise_on_error=False)
     pipeline = connection.redis.pipeline(transaction=False)
     for name, data in zip(names, packed, strict=True):
-        reference = _reference(data)
-        members = [f"k:{name}\0{reference}"] + [f"r:{reference}\0{name}"] * bool(reference)
-        pipeline.zadd(keys.names(keys.shard(name)), dict.fromkeys(members, 0))
+        pipeline.zadd(keys.names(keys.shard(name)), {f"k:{name}\0{_reference(data)}": 0})
     await pipeline.execute()
 
 

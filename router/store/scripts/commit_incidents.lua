@@ -86,11 +86,8 @@ local function write_events(document, member, before, events, life)
   end
   return ''
 end
-local function add_names(member, reference)
+local function add_name(member, reference)
   add(names, 0, 'k:' .. member .. '\0' .. reference)
-  if reference ~= '' then
-    add(names, 0, 'r:' .. reference .. '\0' .. member)
-  end
 end
 -- A new episode has another reference: remove that of the previous one.
 local function rename(member, reference)
@@ -101,10 +98,11 @@ local function rename(member, reference)
   for _, old in ipairs(redis.call('ZRANGEBYLEX', KEYS[4], '[' .. key, '[' .. key .. '\255')) do
     local before = string.sub(old, #key + 1)
     if not string.find(before, '%z') then
+      -- Earlier versions had a second name for the reference.
       redis.call('ZREM', KEYS[4], old, 'r:' .. before .. '\0' .. member)
     end
   end
-  add_names(member, reference)
+  add_name(member, reference)
 end
 local function set_document(document, version, data, events)
   if events == '' then
@@ -168,7 +166,7 @@ for start = 1, #changes, 448 do
   end
 end
 -- The names of an incident are removed together with its member of the index: a new member has none.
-local name = write_members(KEYS[1], first_listed) == #first_ones and add_names or rename
+local name = write_members(KEYS[1], first_listed) == #first_ones and add_name or rename
 for _, i in ipairs(first_ones) do
   if changes[i + 6] then
     name(changes[i], changes[i + 6])

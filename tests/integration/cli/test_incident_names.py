@@ -76,7 +76,7 @@ def test_reference_of_earlier_episode_finds_nothing(with_redis):
         await store.incidents.write(change("down", "e2", version))
         assert await incident_names.find_keys(store, identity.reference("e1")) == []
         assert await incident_names.find_keys(store, identity.reference("e2")) == ["down"]
-        assert len(await members(store)) == 2
+        assert len(await members(store)) == 1
 
     with_redis(body)
 
@@ -105,7 +105,7 @@ def test_names_of_expired_incidents_are_removed(with_redis):
         assert await incident_names.find_keys(store, "dow") == []
         assert await incident_names.find_keys(store, identity.reference("e2")) == []
         assert await store.incidents.names() == ["stays"]
-        assert len(await members(store)) == 2
+        assert len(await members(store)) == 1
 
     with_redis(body)
 
@@ -117,6 +117,37 @@ def test_keys_with_a_null_byte_are_distinct(with_redis):
         await store.incidents.write(change("down", "e3", version))
         assert await incident_names.find_keys(store, identity.reference("e2")) == ["down\0odd"]
         assert await incident_names.find_keys(store, "down\0o") == ["down\0odd"]
+
+    with_redis(body)
+
+
+def test_reference_within_a_key_finds_nothing(with_redis):
+    async def body(store):
+        reference = identity.reference("e1")
+        await store.incidents.commit([change(f"down\0{reference}", "e2"), change("down", "e1"), change("up*", "e3")])
+        assert await incident_names.find_keys(store, reference) == ["down"]
+        assert list(await store.incidents.find(reference[:5], 10)) == ["down"]
+
+    with_redis(body)
+
+
+def test_reference_is_found_among_many(with_redis):
+    async def body(store):
+        await store.incidents.commit([change(f"down-{number}", f"e{number}") for number in range(20_000)])
+        assert await incident_names.find_keys(store, identity.reference("e12345")) == ["down-12345"]
+        assert len(await store.incidents.find("IR-", 3)) == 3 * keys.SHARDS
+
+    with_redis(body)
+
+
+def test_second_name_of_an_earlier_version_is_removed(with_redis):
+    async def body(store):
+        version = await store.incidents.write(change("down", "e1"))
+        before = identity.reference("e1")
+        await store.redis.zadd(keys.names(keys.shard("down")), {f"r:{before}\0down": 0})
+        assert await incident_names.find_keys(store, before) == ["down"]
+        await store.incidents.write(change("down", "e2", version))
+        assert await members(store) == [f"k:down\0{identity.reference('e2')}".encode()]
 
     with_redis(body)
 
