@@ -44,7 +44,7 @@ MACHINE = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         ({"proc/self/cgroup": "0::/../outside\n", "sys/fs/cgroup/memory.max": f"{99 * MIB}"}, 99 * MIB),
     ],
 )
-def test_the_smallest_limit_of_all_groups_applies(tmp_path, files, expected):
+def test_smallest_limit_of_all_groups_applies(tmp_path, files, expected):
     for name, text in files.items():
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)

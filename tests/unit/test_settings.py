@@ -222,7 +222,7 @@ def test_process_needs_only_its_own_secrets(tmp_path):
         configuration.load(file, {"TOKEN": "t"}, needs={"destinations"})
 
 
-def test_a_certificate_for_redis_needs_its_key(tmp_path):
+def test_redis_certificate_needs_its_key(tmp_path):
     assert refused(tmp_path, "redis: {tls: {cert: cert.pem}}\n") == ['1:14: "tls": set both cert and key, or neither']
 
 
@@ -247,7 +247,7 @@ def test_empty_sentinel_list_is_refused(tmp_path):
     assert "at least one sentinel" in problem
 
 
-def test_a_cluster_has_no_sentinels(tmp_path):
+def test_cluster_and_sentinels_exclude_each_other(tmp_path):
     (problem,) = refused(tmp_path, "redis: {cluster: true, sentinel: {service: acme, nodes: [a]}}\n")
     assert "remove sentinel or cluster" in problem
 

@@ -30,7 +30,7 @@ def test_provider_needs_only_client_and_one_group(tmp_path):
     assert (oidc.groups_claim, oidc.scopes, oidc.viewers) == ("groups", ("openid", "email", "profile"), ())
 
 
-def test_the_secret_is_not_shown(tmp_path):
+def test_repr_of_settings_contains_no_secret(tmp_path):
     assert "very-secret" not in repr(loaded(tmp_path))
 
 

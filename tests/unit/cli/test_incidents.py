@@ -14,7 +14,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_head_wider_than_the_terminal_is_printed_once(monkeypatch):
+def test_heading_wider_than_the_terminal_is_printed_once(monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     stream = Terminal()
     monkeypatch.setattr("sys.stdout", stream)

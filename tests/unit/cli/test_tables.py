@@ -62,13 +62,13 @@ def test_terminal_rows_fit_on_one_line(monkeypatch, columns):
     assert "KEY" not in lines[0]
 
 
-def test_a_wide_terminal_gets_all_columns_with_values(monkeypatch):
+def test_wide_terminal_shows_all_columns_with_values(monkeypatch):
     lines = told(monkeypatch, 200, NO_COLOR="1", TERM="dumb").splitlines()
     assert lines[0].split() == ["REFERENCE", "SEVERITY", "TITLE", "KEY"]
     assert all(value in lines[1] for value in ROWS[0])
 
 
-def test_too_narrow_terminal_keeps_the_references(monkeypatch):
+def test_narrow_terminal_keeps_the_references(monkeypatch):
     assert "IR-7F3K2QXM" in told(monkeypatch, 20, NO_COLOR="1", TERM="dumb")
 
 
@@ -106,7 +106,7 @@ WORDS = "Orders may fail at the last step. We are investigating and will tell yo
 
 
 @pytest.mark.parametrize("columns", [12, 40, 80, 200])
-def test_prose_is_wrapped_in_terminals_and_never_cut(monkeypatch, columns):
+def test_prose_is_wrapped_but_never_truncated(monkeypatch, columns):
     """A reviewer approves text for customers, so the full text must be visible at any terminal width."""
     monkeypatch.setattr(sys, "stdout", Terminal())
     monkeypatch.setenv("COLUMNS", str(columns))

@@ -33,7 +33,7 @@ def printed(monkeypatch):
     return printed
 
 
-def test_a_text_is_printed_on_one_line():
+def test_text_is_printed_on_one_line():
     said = terminal.plain(HOSTILE)
     assert not OBEYED.search(said)
     assert "\n" not in said
@@ -62,7 +62,7 @@ def test_output_streams_escape_control_characters(printed, stream):
     assert not OBEYED.search(said)
 
 
-def test_colors_stay_on_a_terminal_only(printed):
+def test_colors_are_printed_only_to_terminals(printed):
     assert printed(Terminal(), lambda: print("\x1b[1mbold\x1b[0m")) == "\x1b[1mbold\x1b[0m\n"
     assert printed(io.StringIO(), lambda: print("\x1b[1mbold\x1b[0m")) == "\\x1b[1mbold\\x1b[0m\n"
 

@@ -15,7 +15,7 @@ def paths(command: click.Command, names: tuple[str, ...] = ()) -> list[tuple[str
     return [names] + [path for name, one in below.items() for path in paths(one, (*names, name))]
 
 
-def test_the_version_is_printed():
+def test_version_is_printed():
     done = testing.CliRunner().invoke(cli.app, ["--version"])
     assert (done.exit_code, done.output) == (0, f"incident-router {router.__version__}\n")
 

@@ -191,7 +191,7 @@ def test_open_duplicate_is_preferred_to_older_resolved_one(account, operation):
     assert account.changes == []
 
 
-def test_incident_resolved_by_person_is_found_as_resolved(account, operation):
+def test_search_finds_manually_resolved_incident(account, operation):
     _, seen = found(account, operation, [{"id_": ID, "title": "x TAG", "status": "RESOLVED"}])
     assert seen.state == "resolved"
 

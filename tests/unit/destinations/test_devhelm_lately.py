@@ -70,7 +70,7 @@ def test_hundred_concurrent_searches_share_two_lists():
     playing(play)
 
 
-def test_search_during_a_listing_gets_the_next_one():
+def test_search_during_a_list_request_starts_another():
     """The running request may have started before the post was created."""
 
     async def play(page, asked):
@@ -86,7 +86,7 @@ def test_search_during_a_listing_gets_the_next_one():
     playing(play)
 
 
-def test_listing_reaches_as_far_back_as_needed():
+def test_list_covers_the_earliest_requested_time():
     async def play(page, asked):
         hour = dt.timedelta(hours=1)
         page.posts += [Post(1, NOON - hour), Post(2, NOON)]

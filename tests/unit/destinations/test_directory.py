@@ -50,7 +50,7 @@ def test_name_lookup_ignores_case(wanted, found):
     assert asyncio.run(account.directory().id_of(wanted, field="x")) == found
 
 
-def test_an_exact_name_is_preferred():
+def test_exact_name_is_preferred():
     account = Account([Thing("id-1", "api"), Thing("id-2", "API")])
     assert asyncio.run(account.directory().id_of("API", field="x")) == "id-2"
 

@@ -92,7 +92,7 @@ STARTED = {"incident_timestamps": {"impact started": "2031-05-01T09:30:00Z"}}
 VALUES = [{"incident_timestamp_id": "ts-impact", "value": "2031-05-01T09:30:00+00:00"}]
 
 
-def test_second_version_sets_timestamps_when_it_creates(account, operation):
+def test_version_2_sets_timestamps_when_creating(account, operation):
     account.answer("GET", "/v2/incident_timestamps", TIMESTAMPS)
     seen = account.run(KIND, lambda there: there.open(operation("open", FIELDS | STARTED)), api="v2")
     assert account.body_of("POST /v2/incidents")["incident_timestamp_values"] == VALUES
@@ -187,7 +187,7 @@ def test_severity_of_equal_rank_replaces_an_unmapped_one(account, operation):
         assert account.calls[-1].body["severity_id"] == expected
 
 
-def test_an_update_changes_only_what_differs(account, operation):
+def test_update_sends_only_changed_fields(account, operation):
     wanted = operation("update", {**FIELDS, "name": "All of checkout is down"}, vendor_id="inc-1")
     account.answer(*SHOW, shown(summary=f"5xx above 20%\n\nReference: {wanted.reference}"))
     seen = account.run(KIND, lambda there: there.update(wanted))
@@ -213,7 +213,7 @@ def test_unedited_summary_follows_the_rule(account, operation):
     assert account.body_of(EDIT)["notify_incident_channel"] is False
 
 
-def test_summary_edited_by_a_person_is_kept(account, operation):
+def test_manually_edited_summary_is_kept(account, operation):
     account.answer(*SHOW, shown(summary="The database fails over. Ada is on it."))
     account.run(KIND, lambda there: there.update(operation("update", FIELDS, vendor_id="inc-1")))
     assert "summary" not in account.body_of(EDIT)["incident"]
@@ -226,7 +226,7 @@ def test_update_never_lowers_the_severity(account, operation):
     assert account.changes == []
 
 
-def test_an_incident_without_a_severity_gets_one(account, operation):
+def test_update_sets_a_missing_severity(account, operation):
     account.answer(*SHOW, shown(severity=None))
     account.run(KIND, lambda there: there.update(operation("update", FIELDS, severity="minor", vendor_id="inc-1")))
     assert account.body_of(EDIT)["incident"] == {"severity_id": "sev-minor"}
@@ -245,13 +245,13 @@ def edited_to(account, category):
     account.answer("POST", "/v2/incidents/inc-1/actions/edit", shown(category))
 
 
-def test_resolution_answered_with_old_status_is_not_recorded(account, operation):
+def test_resolution_response_with_old_status_is_not_recorded(account, operation):
     account.answer(*SHOW, shown())
     with pytest.raises(errors.Unanswered, match="answered the closing with the status"):
         account.run(KIND, lambda there: there.resolve(operation("resolve", FIELDS, vendor_id="inc-1")))
 
 
-def test_incident_paused_by_a_person_stays_paused(account, operation):
+def test_manually_paused_incident_stays_paused(account, operation):
     account.answer(*SHOW, shown("paused"))
     with pytest.raises(errors.Conflict, match="a person has paused it"):
         account.run(KIND, lambda there: there.resolve(operation("resolve", FIELDS, vendor_id="inc-1")))
@@ -327,7 +327,7 @@ def test_search_finds_the_incident_with_the_reference(account, operation):
     assert second["after"] == "i1"
 
 
-def test_a_search_without_the_reference_finds_nothing(account, operation):
+def test_search_without_the_reference_finds_nothing(account, operation):
     account.answer("GET", "/v2/incidents", {"incidents": []})
     assert account.run(KIND, lambda there: there.find(operation("open", FIELDS))) is None
 

@@ -207,7 +207,7 @@ def test_invalid_entry_does_not_affect_the_others(operation):
         ({"API": "major_outage", "Web": "", "Search": "broken"}, {"API": "major_outage"}),
     ],
 )
-def test_component_without_name_or_status_is_omitted_alone(components, kept, operation):
+def test_only_components_without_name_or_status_are_omitted(components, kept, operation):
     kind = registry.KINDS["devhelm-status-page"]
     fields = {**REQUIRED[kind.name], "components": components}
     read, omitted = rule_fields.parse_fitted(kind.opening, config_of(kind), operation("open", fields))

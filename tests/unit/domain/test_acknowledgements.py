@@ -67,7 +67,7 @@ def test_lower_severity_does_not_renew_ended_acknowledgement():
     assert (better.severity, better.acknowledged) == (MINOR, None)
 
 
-def test_alert_that_fires_again_keeps_the_acknowledgement():
+def test_refired_alert_keeps_the_acknowledgement():
     waits = decisions.Response("r", "rules/a.yaml:1", "v1", timing=decisions.Timing(resolve_after=HOUR))
     opened = folded(routed(response=waits))
     one = incidents.with_interventions(opened, acknowledgement=given(opened.severity))
@@ -87,7 +87,7 @@ def test_reopened_incident_is_not_acknowledged():
     assert (again.status, again.follows, again.interventions.acknowledgement) == ("open", "e1", None)
 
 
-def test_time_alone_keeps_the_acknowledgement():
+def test_elapsed_time_keeps_the_acknowledgement():
     stale = decisions.Response("r", "rules/a.yaml:1", "v1", timing=decisions.Timing(stale_after=HOUR))
     opened = folded(routed("a", response=stale), routed("b", response=stale, received_at=NOW))
     one = incidents.with_interventions(opened, acknowledgement=given(opened.severity))
@@ -166,7 +166,7 @@ def taken(until: int, who: str = "ada", at: int = NOW, **more) -> dict[str, revi
     return {f"{EPISODE}/page": reviews.Take(who, at, until, **more)}
 
 
-def test_take_is_announced_and_lapses():
+def test_expired_take_is_announced_as_released():
     told, post = Told(), a_publication(review=publications.PendingReview("d1", NOW))
     told.look(an_incident(), post, reviews=[a_review()])
     mine = an_incident(takes=taken(NOW + 900 * SECOND))
@@ -177,7 +177,7 @@ def test_take_is_announced_and_lapses():
     assert told.look(mine, post, reviews=[a_review()], after=2 * SECOND) == []
 
 
-def test_release_names_who_released():
+def test_released_event_names_the_reviewer():
     told, post = Told(), a_publication(review=publications.PendingReview("d1", NOW))
     told.look(an_incident(takes=taken(NOW + HOUR)), post, reviews=[a_review()])
     released = an_incident(takes=taken(NOW + SECOND, released_by="bob"))

@@ -27,7 +27,7 @@ def shown(one: incidents.Incident, fixed=None, last=None) -> dict[str, str]:
     return affected_components.shown(one, PAGE, fixed, last)
 
 
-def test_alert_affects_the_component_of_its_field_s_text():
+def test_field_value_selects_the_affected_component():
     assert affected_components.by(routed("pay")) == (("page", "Checkout"),)
     assert affected_components.by(routed("mail")) == ()
     assert affected_components.by(decisions.Routed(routed("pay").alert, decisions.Decision(ignored="no"))) == ()
@@ -44,7 +44,7 @@ def test_components_are_read_from_every_alert_field(field, text):
     assert affected_components.by(decisions.Routed(one, decisions.Decision("key", MINOR, of))) == (("page", "Website"),)
 
 
-def test_label_set_by_the_rule_overrides_the_sender_s():
+def test_label_set_by_rule_overrides_the_sender_s_label():
     of = response(labels={"service": "find"})
     assert affected_components.by(routed("pay", of=of)) == (("page", "Search"),)
 
@@ -76,13 +76,13 @@ def test_quiet_period_keeps_component_statuses():
     assert shown(after, last=shown(one)) == {"Checkout": "minor"}
 
 
-def test_component_named_by_rule_lasts_until_the_end():
+def test_component_set_by_rule_is_shown_until_resolution():
     one = folded(routed("pay", level=CRITICAL))
     assert shown(one, ["Website"]) == {"Checkout": "critical", "Website": "critical"}
     assert shown(one, {"Checkout": "degraded_performance"}) == {"Checkout": "degraded_performance"}
 
 
-def test_other_components_are_not_reset():
+def test_components_without_alerts_are_omitted():
     one = folded(routed("pay"))
     assert shown(one, last={"Mail": "major_outage"}) == {"Checkout": "minor"}
     assert shown(one, last=["Search"]) == {"Checkout": "minor"}

@@ -77,7 +77,7 @@ def test_resolution_received_first_resolves_the_alert():
     assert not fires(resolved(5), firing(6))
 
 
-def test_newest_received_severity_counts_in_any_order():
+def test_newest_received_severity_applies_in_any_order():
     messages = [firing(1, level=CRITICAL), firing(7, level=MINOR)]
     for order in itertools.permutations(messages):
         assert state_after(*order).severity is MINOR
@@ -96,7 +96,7 @@ class TestSeveralSenders:
         """Alertmanager sends no resolution if an alert resolves and fires again between two flushes."""
         assert not fires_in_any_order(firing(1), firing(10, starts=9), resolved(12, starts=9))
 
-    def test_other_origin_still_fires(self):
+    def test_alert_of_another_origin_still_fires(self):
         """One of two clusters resolves while the other is still firing."""
         a = firing(1, origin="a")
         b = [firing(2, starts=1.5, origin="b"), resolved(10, starts=1.5, origin="b")]

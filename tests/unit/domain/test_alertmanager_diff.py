@@ -153,7 +153,7 @@ def test_incomplete_response_ends_nothing_and_resets_the_count():
     assert compared(poor.memory, here, {}, 3).ended == {}
 
 
-def test_alert_received_between_responses_counts_as_first_absent():
+def test_alert_received_between_polls_must_be_absent_again():
     before = folded(routed("a", "firing", 100))
     memory = compared(alertmanager_diff.Memory(), seen(before), {}, 1).memory
     again = folded(routed("a", "firing", 200), start=before, now=NOW + MINUTE)
@@ -196,7 +196,7 @@ def test_resolved_alert_is_found_only_after_a_restart():
     ).found == {"a": 6_000}
 
 
-def test_alert_active_since_its_resolution_returns():
+def test_alert_still_active_after_its_resolution_is_found():
     here = seen(folded(routed("a", "resolved", 5_123, 6_000)))
     memory, there = alertmanager_diff.Memory({"a": (5_000, NOW)}), {"a": alertmanager_diff.Held(5_000, True)}
     assert compared(memory, here, there, 10).found == {"a": NOW}
@@ -223,7 +223,7 @@ def test_alert_about_to_go_stale_is_refreshed(minutes, found):
     ("told", "known", "meant"),
     [(5_000, 5_123, 5_123), (5_000, 6_000, 6_000), (5_000, 5_000, 5_000), (5_000, 6_001, 5_000), (5_000, 4_999, 5_000)],
 )
-def test_start_has_microseconds_or_is_rounded_to_milliseconds(told, known, meant):
+def test_start_within_a_millisecond_matches_the_known_start(told, known, meant):
     memory, there = alertmanager_diff.Memory({"a": (told, NOW)}), {"a": alertmanager_diff.Held(told, True)}
     assert compared(memory, {"a": alertmanager_diff.Known("key", known, 0, True, True)}, there, 2).found == {"a": meant}
     assert compared(memory, {}, there, 2).found == {"a": told}

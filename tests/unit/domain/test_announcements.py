@@ -89,7 +89,7 @@ def test_new_episode_announces_the_previous_one_s_end():
     assert opened.follows == resolved.incident.reference
 
 
-def test_minor_events_wait_for_the_spacing():
+def test_minor_events_wait_for_the_minimum_interval():
     told = Told()
     told.look(an_incident())
     worse = an_incident(severity=CRITICAL)
@@ -144,7 +144,7 @@ def test_each_rejected_operation_is_announced_once():
 
 
 class TestReviews:
-    def test_waiting_changed_and_approved(self):
+    def test_waiting_changed_and_approved_reviews_are_announced(self):
         told = Told()
         post = a_publication(review=publication.PendingReview("d1", NOW))
         (_, waiting) = told.events(an_incident(), post, reviews=[a_review()])

@@ -20,7 +20,7 @@ def test_shared_response_is_stored_once():
     assert [row.response for row in packed.rows] == [0, 0]
 
 
-def test_ignored_alerts_keep_reason_and_are_not_folded():
+def test_ignored_alert_keeps_its_reason_without_being_folded():
     packed = deliveries.pack("d", "am", 5, [(subject("1"), IGNORED), (subject("2"), ROUTED)])
     assert packed.rows[0].ignored == "no rule matched"
     assert [routed.alert.fingerprint for routed in deliveries.unpack(packed)] == ["2"]

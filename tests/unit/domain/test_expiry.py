@@ -84,7 +84,7 @@ def test_repeat_without_a_later_end_writes_nothing():
     assert life.after(60).status == "closed"
 
 
-def test_alerts_end_separately_and_one_without_end_stays():
+def test_each_alert_ends_at_its_own_expiry():
     life = Life().fires("a", until=60).fires("b", until=90).fires("c").after(60)
     assert life.incident.firing == ["am/b", "am/c"]
     assert life.after(30).incident.firing == ["am/c"]

@@ -65,13 +65,13 @@ def test_batch_folded_twice_gives_the_same_incident(batch):
 
 
 @given(st.lists(arrivals, min_size=1, max_size=6))
-def test_incident_is_open_exactly_while_an_alert_fires(batch):
+def test_incident_is_open_only_while_an_alert_fires(batch):
     result = folded(*batch)
     assert (result.status == "open") == bool(result.firing)
 
 
 @given(st.lists(arrivals, max_size=4), st.lists(arrivals, max_size=4))
-def test_the_severity_of_an_open_episode_never_falls(first, second):
+def test_severity_of_an_open_episode_never_falls(first, second):
     before = folded(*first)
     after = folded(*second, start=before, episode="e2")
     if before.status == after.status == "open" and before.episode == after.episode:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from router.domain import identity
 
 
-def test_an_id_is_128_random_bits_in_hexadecimal():
+def test_id_is_128_random_bits_in_hexadecimal():
     made = identity.new_id(random.Random(7))
     assert re.fullmatch(r"[0-9a-f]{32}", made)
     assert made == identity.new_id(random.Random(7)) != identity.new_id(random.Random(8))
@@ -25,7 +25,7 @@ def test_reference_is_stable_and_unique_per_episode():
     assert identity.reference("e1") == identity.reference("e1") != identity.reference("e2")
 
 
-def test_the_reference_of_an_episode_never_changes():
+def test_reference_of_an_episode_never_changes():
     """Vendors are searched for the reference, so it must not change between versions of the router."""
     assert identity.reference("e1") == "IR-4R3YMT7A"
 

@@ -73,7 +73,7 @@ def test_incident_is_monitored_only_after_its_quiet_period():
     assert [cause.code for _, cause in timing.upcoming(later)] == [Reason.QUIET_PERIOD_ENDS]
 
 
-def test_incident_that_fires_again_is_the_same_episode():
+def test_refired_incident_continues_its_episode():
     found = folded(quiet(), "again", 120)
     assert (found.status, found.episode, found.generation) == ("open", "e0", 1)
     assert (found.quiet, timing.due(found)) == (None, 0)
@@ -122,7 +122,7 @@ def test_timeline_records_monitoring_and_refiring():
     assert "An alert fires again before the incident ends." in texts
 
 
-def test_stored_targets_from_before_are_read():
+def test_targets_and_verdicts_of_earlier_versions_are_read():
     packed = msgspec.msgpack.encode(["page", {}, "auto", 0, "dismiss", {}, {}, {}])
     assert msgspec.msgpack.decode(packed, type=decisions.Target).ending == decisions.Ending()
     verdict = msgspec.msgpack.encode(["approved", "ann", 1])
@@ -184,7 +184,7 @@ def test_monitoring_waits_for_the_minimum_update_interval():
     assert found == steps.Wait(Cause(Reason.UPDATE_INTERVAL), NOW + 59 * SECOND, steps.WaitingOn.TIME)
 
 
-def test_refused_monitoring_does_not_stop_the_resolution():
+def test_rejected_monitoring_does_not_prevent_the_resolution():
     dead = known(rejection=publications.Rejection("422", plan.operation_fingerprint("monitor", MONITORED), NOW - 9))
     assert step(wanted(), dead).waiting_on == "operator"
     assert step(wanted(present=False, monitored=False), dead).kind == "resolve"

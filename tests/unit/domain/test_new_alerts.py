@@ -53,7 +53,7 @@ def after_history(history: list[list[decisions.Routed]]) -> incidents.Incident:
 
 
 @given(messages("ab", ("firing", "firing", "firing", "resolved")), st.sampled_from(["", "trace"]))
-def test_new_alert_opens_what_fold_would_open(message, trace):
+def test_opening_by_new_alert_equals_the_fold(message, trace):
     before, now = incidents.Incident("key"), NOW + HOUR
     after = new_alerts.opened_by("key", message, now=now, episode="e1", accepted_at=7, trace=trace)
     if after is not None:
@@ -63,7 +63,7 @@ def test_new_alert_opens_what_fold_would_open(message, trace):
 
 
 @given(histories, st.lists(messages("abcdefgh", ("firing",)), min_size=1, max_size=2))
-def test_new_alerts_join_as_fold_would_join_them(history, batch):
+def test_joining_by_new_alerts_equals_the_fold(history, batch):
     before, now = after_history(history), NOW + 4 * HOUR
     after = new_alerts.joined_by(before, batch, now=now)
     if after is not None:
@@ -76,7 +76,7 @@ def test_new_alerts_join_as_fold_would_join_them(history, batch):
     event(f"joins: {after is not None}")
 
 
-def test_storm_takes_the_short_way():
+def test_alert_storm_uses_the_fast_path():
     """Otherwise the two tests above would prove nothing."""
     ways = collections.Counter()
     incident = incidents.Incident("key")
@@ -93,7 +93,7 @@ def test_storm_takes_the_short_way():
     assert ways == {True: 2 * timeline.MOST_ALERTS}
 
 
-def test_worse_alert_takes_the_long_way():
+def test_worse_or_repeated_alert_needs_the_fold():
     first = routed("a", "firing", NOW, 0, severities.Severity.MINOR, RESPONSES[1], "no")
     worse = routed("b", "firing", NOW, 0, severities.Severity.MAJOR, RESPONSES[1], "no")
     incident = fold.fold(incidents.Incident("key"), [first], now=NOW, episode="e1")
@@ -101,7 +101,7 @@ def test_worse_alert_takes_the_long_way():
     assert new_alerts.joined_by(incident, [first], now=NOW) is None
 
 
-def test_full_incident_takes_the_long_way():
+def test_full_incident_needs_the_fold():
     alike = [
         routed(f"f{number}", "firing", NOW, 0, severities.Severity.MINOR, RESPONSES[0], "no")
         for number in range(fold.MOST_HELD + 1)

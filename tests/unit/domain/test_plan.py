@@ -148,7 +148,7 @@ def test_failed_attempt_is_retried_at_its_time():
     assert step(wanted(), known(retry_at=NOW + 7)) == steps.Wait(Cause(Reason.BACKOFF), NOW + 7, steps.WaitingOn.TIME)
 
 
-def test_following_page_waits_for_its_incident():
+def test_linked_page_waits_for_its_incident():
     rest = step(wanted(may_adopt_draft=True, follows_settled=False), known())
     assert isinstance(rest, steps.Wait)
     assert rest.waiting_on == "other_publication"
@@ -307,7 +307,7 @@ def test_plan_is_complete_within_four_steps(desired, observed):
 
 
 class TestAlertStorm:
-    def test_queued_incident_is_not_opened_but_checked_again(self):
+    def test_queued_incident_is_checked_again_without_opening(self):
         for desired in (wanted(), wanted(public=True, publish="auto"), wanted(public=True, publish="review")):
             found = step(desired, known(held_since=NOW - 5))
             assert found == steps.Wait(
@@ -353,7 +353,7 @@ def test_failed_attempt_waits_for_its_time_or_recovery(observed, resumed_at, wai
         (known("open", digest=IN_STEP), "Wait", None),
     ],
 )
-def test_late_result_of_unanswered_open_is_searched_twice(observed, answer, until):
+def test_unanswered_open_is_searched_for_twice(observed, answer, until):
     found = step(wanted(), observed)
     assert kind(found) == answer
     assert getattr(found, "due", None) == until
@@ -401,7 +401,7 @@ class TestRetraction:
         found = step(desired, known(state, retracted=state != "absent"))
         assert (kind(found), found.waiting_on) == ("Wait", "nothing")
 
-    def test_unseen_change_at_the_vendor_waits_for_review(self):
+    def test_unreviewed_vendor_change_delays_the_retraction(self):
         view = publication.View({"title": "Card payments fail"})
         observed = known("open", digest=IN_STEP, taken_over=reasons.Edit.TITLE_CHANGED, view=view)
         found = step(wanted(public=True, retracted=retraction()), observed)
@@ -409,7 +409,7 @@ class TestRetraction:
         seen = plan.pending_review_digest(wanted(public=True, retracted=retraction()), observed, found)
         assert kind(step(wanted(public=True, retracted=retraction(seen)), observed)) == "retract"
 
-    def test_refused_retraction_is_a_dead_letter(self):
+    def test_rejected_retraction_becomes_a_dead_letter(self):
         desired = wanted(public=True, retracted=retraction())
         observed = known(
             "open",

@@ -52,7 +52,7 @@ def test_large_document_of_an_earlier_version_shrinks():
     assert [one for one in kept if one.content is not None] == known[-2 * len(DESTINATIONS) :]
 
 
-def test_publication_of_an_earlier_episode_loses_texts():
+def test_texts_of_an_earlier_episode_are_removed():
     known = [made("e0", acted_at=NOW, uncertain=(CONTENT,)), made("e1", acted_at=NOW)]
     first, second = retention.retained(incident_of("e1"), known, NOW + SECOND)
     assert (first.vendor_id, first.content, first.uncertain) == (known[0].vendor_id, None, ())

@@ -210,7 +210,7 @@ def test_hold_counts_from_receipt_while_muted():
     assert life.after(3600).status == "open"
 
 
-def test_silence_that_begins_within_the_hold_mutes():
+def test_silence_that_starts_within_the_hold_mutes():
     life = Life(open_after=90 * SECOND).hears(CHECKOUT).after(30)
     assert life.status == "pending"
     life.silences = [quiet(start=30)]

@@ -57,7 +57,7 @@ def test_incident_without_timing_opens_and_closes_immediately():
     assert (life.resolves().status, timing.due(life.incident)) == ("closed", 0)
 
 
-def test_an_alert_that_resolves_within_hold_opens_nothing():
+def test_alert_that_resolves_within_hold_opens_nothing():
     life = Life(open_after=90).fires()
     assert (life.status, life.incident.episode) == ("pending", "")
     life.after(89).resolves()
@@ -106,7 +106,7 @@ def test_repeated_resolution_does_not_extend_the_quiet_period():
     assert life.resolves("c").after(100).status == "closed"
 
 
-def test_refiring_soon_after_the_end_skips_the_hold():
+def test_refiring_within_reopen_within_skips_the_hold():
     life = Life(open_after=60, reopen_within=600).fires().after(60).resolves()
     first = life.incident.episode
     life.after(599).fires()
@@ -114,12 +114,12 @@ def test_refiring_soon_after_the_end_skips_the_hold():
     assert life.incident.episode != first
 
 
-def test_refiring_later_is_a_separate_incident():
+def test_refiring_after_reopen_within_is_a_separate_incident():
     life = Life(open_after=60, reopen_within=600).fires().after(60).resolves().after(600).fires()
     assert (life.status, life.incident.follows) == ("pending", None)
 
 
-def test_alert_that_is_no_longer_received_ends():
+def test_unrepeated_alert_becomes_stale():
     life = Life(stale_after=3600).fires("a").after(1800).fires("b").after(1799)
     assert life.incident.firing == ["am/a", "am/b"]
     assert life.after(1).incident.firing == ["am/b"]

@@ -203,7 +203,7 @@ AGAIN = [FIRES % "0s", ENDS % "5m", FIRES % "30m", ENDS % "40m"]
 
 
 @pytest.mark.parametrize("timing", ["", "    timing: {reopen_within: 1h}\n"], ids=["new", "reopened"])
-def test_awaiting_post_continues_when_alerts_fire_again(timing):
+def test_post_awaiting_resolution_continues_after_refiring(timing):
     """The post is neither resolved without the review nor duplicated. The second end waits for its own review."""
     rules = rule("resolve: review", rule_rest=timing)
     on_call = "{at: 5m, resolve: on-call}, {at: 30m, open: on-call}, {at: 40m, resolve: on-call}"
@@ -222,7 +222,7 @@ def test_resolution_deadline_restarts_after_refiring():
     assert complaints(rules, alerts, f"{OPENED}, {on_call}, {{at: 1h50m, resolve: page}}") == []
 
 
-def test_awaiting_post_is_updated_by_refiring_alerts():
+def test_post_awaiting_resolution_is_updated_after_refiring():
     operations = f"{OPENED}, {{at: 5m, resolve: on-call}}, {{at: 30m, open: on-call}}, {{at: 30m, update: page}}"
     alerts = [FIRES % "0s", ENDS % "5m", "{at: 30m, labels: {a: b}, severity: critical}"]
     assert complaints(rule("resolve: review"), alerts, operations) == []

@@ -65,7 +65,7 @@ def test_equal_rules_have_no_differences():
     assert difference.same == 3
 
 
-def test_changed_review_deadline_is_a_change():
+def test_changed_review_deadline_is_reported():
     difference = compared(("title: Down", "title: Down, review: {timeout: 15m, on_timeout: publish}"))
     assert list(replay.differences(difference.change[0])) == [
         ("open at page: review", "no deadline", "publish after 15m"),
@@ -110,7 +110,7 @@ def test_ignoring_rule_removes_and_new_rule_adds_incidents():
     assert [life.key for life in back.appear] == ["rest"]
 
 
-def test_incident_under_another_key_counts_as_changed():
+def test_incident_under_another_key_is_changed():
     difference = compared(("name: shop", "name: store"))
     assert (difference.appear, difference.vanish) == ((), ())
     assert list(replay.differences(difference.change[1]))[:2] == [

@@ -46,7 +46,7 @@ def test_message_about_an_incident_links_to_the_console():
     assert message.tone == "failure"
 
 
-def test_review_shows_what_customers_would_see():
+def test_review_shows_the_text_for_customers():
     review = events.Review(
         "page",
         "opening",
@@ -95,7 +95,7 @@ def test_markup_in_alert_text_is_disabled(text, shown):
 
 
 @given(st.text(max_size=6000), st.text(max_size=6000), st.integers(1, 60))
-def test_lengths_are_bounded_and_control_characters_removed(title, text, count):
+def test_lengths_are_limited_and_control_characters_removed(title, text, count):
     incident = named(title, owner=text, runbook=text)
     review = events.Review("page", "opening", "d", "why", title, text, {text: text})
     message = rendered(*[events.ReviewWaiting(incident, review)] * count)

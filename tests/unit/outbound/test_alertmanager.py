@@ -41,7 +41,7 @@ def test_suppressed_alert_is_listed_as_inactive(wire, state):
 @pytest.mark.parametrize(
     "wrong", [{"alerts": []}, [{}], [{**ALERT, "fingerprint": ""}], [{**ALERT, "startsAt": "now"}]]
 )
-def test_invalid_response_is_not_an_empty_one(wire, wrong):
+def test_invalid_response_is_not_read_as_empty(wire, wrong):
     with pytest.raises(errors.Temporary, match="unexpected response"):
         asked(wire, alertmanager.alerts, wrong)
 

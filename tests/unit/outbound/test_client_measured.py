@@ -35,7 +35,7 @@ def test_request_is_measured_with_its_outcome(wire, status, outcome):
     assert measured(wire, outcome) == before + 1
 
 
-def test_request_without_an_answer_is_measured(wire):
+def test_request_without_a_response_is_measured(wire):
     wire.answers.append(None)
     wire.settings["timeout_seconds"] = 0.05
     before = measured(wire, "unanswered")

@@ -149,7 +149,7 @@ def test_proxy_that_refuses_means_nothing_was_sent(files, monkeypatch, status):
     assert network.received == []
 
 
-def test_proxy_without_answer_means_nothing_was_sent(files, monkeypatch):
+def test_proxy_without_response_means_nothing_was_sent(files, monkeypatch):
     with pytest.raises(errors.Temporary, match="can't connect to") as caught:
         calls(Network(files), "https://vendor.test", monkeypatch, HTTPS_PROXY="http://me:secret@127.0.0.1:1")
     assert "secret" not in str(caught.value)

@@ -84,7 +84,7 @@ def made(rules, destinations):
     max_examples=400, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
 )
 @hypothesis.given(rules=st.lists(rule, max_size=25), given=st.lists(alert, min_size=1, max_size=8))
-def test_index_decides_like_a_linear_scan(rules, given, destinations):
+def test_index_agrees_with_a_linear_scan(rules, given, destinations):
     ruleset = made(rules, destinations)
     for one in given:
         decision = ruleset.decide(one, 0)

@@ -10,7 +10,7 @@ def rule_of(ruleset, alert):
     return decision.response.rule if decision.response else None
 
 
-def test_the_first_rule_that_matches_decides(build, make_alert):
+def test_first_matching_rule_decides(build, make_alert):
     ruleset = build({"when": {"labels.a": "2"}}, {"when": {"labels.a": "1"}}, {"when": {"labels.a": ["1", "2"]}})
     assert rule_of(ruleset, make_alert({"a": "1"})) == "r1"
     assert rule_of(ruleset, make_alert({"a": "2"})) == "r0"
@@ -32,7 +32,7 @@ def test_alert_is_ignored_without_any_rules(build, make_alert):
     assert build().decide(make_alert(), 0).ignored == "no rule matched"
 
 
-def test_a_rule_without_conditions_matches_everything(build, make_alert):
+def test_rule_without_conditions_matches_every_alert(build, make_alert):
     assert rule_of(build({}), make_alert()) == "r0"
 
 
@@ -61,7 +61,7 @@ def test_every_field_can_be_used_in_conditions(build, make_alert, field, others)
     assert rule_of(ruleset, make_alert(title="t")) == "r1"
 
 
-def test_an_absent_label_is_the_empty_text(build, make_alert):
+def test_absent_label_equals_the_empty_text(build, make_alert):
     ruleset = build({"when": {"labels.env": ""}}, {"when": {"labels.env": {"not": "staging"}}})
     assert rule_of(ruleset, make_alert()) == "r0"
     assert rule_of(ruleset, make_alert({"env": ""})) == "r0"
@@ -90,7 +90,7 @@ def test_decision_contains_its_target_s_fields(build, make_alert):
     assert (on_call.publish, on_call.fields) == ("review", {"name": "n"})
 
 
-def test_continuing_rule_lets_later_ones_add_targets(build, make_alert):
+def test_later_rules_add_targets_after_continue(build, make_alert):
     ruleset = build(
         {"continue": True, "open": [{"at": "on-call", "name": "first"}]},
         {"when": {"labels.a": "1"}, "open": [{"at": "on-call", "name": "later"}, {"at": "second"}]},
@@ -151,14 +151,14 @@ def test_severity_is_the_rule_s_or_the_sender_s(build, make_alert):
     assert ruleset.decide(make_alert(severity="page"), 0).severity is severities.Severity.CRITICAL
 
 
-def test_resolved_alert_is_decided_like_its_firing_one(build, make_alert):
+def test_resolved_alert_gets_the_firing_alert_s_decision(build, make_alert):
     ruleset = build({"when": {"labels.a": "1"}, "group_by": ["labels.a"], "open": OPEN})
     firing = ruleset.decide(make_alert({"a": "1"}), 0)
     resolved = ruleset.decide(make_alert({"a": "1"}, status="resolved", ends_at=5), 0)
     assert firing == resolved
 
 
-def test_text_that_is_not_utf_8_is_decided(build, make_alert):
+def test_alert_with_invalid_utf_8_gets_a_decision(build, make_alert):
     ruleset = build({"when": {"title": {"matches": "5xx"}}}, {"when": {"title": {"matches": "nothing"}}}, {})
     assert rule_of(ruleset, make_alert(title="5xx \ud800")) == "r0"
     assert rule_of(ruleset, make_alert(title="\udfff")) == "r2"

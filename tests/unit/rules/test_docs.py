@@ -106,7 +106,7 @@ def test_every_severity_alias_is_documented():
         assert f"| `{severity.word}` | {', '.join(own)} |" in TEXT
 
 
-def test_documented_message_is_the_actual_one(folder):
+def test_documented_error_message_is_correct(folder):
     shown = re.search(r"^```text\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL).group(1)
     wrong = (
         "rules:\n  - name: checkout-down\n    when: {labels.service: checkout}\n    sevrity: critical\n    open: []\n"

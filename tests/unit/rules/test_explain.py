@@ -43,7 +43,7 @@ def test_explanation_shows_each_condition_and_observed_value(build, make_alert):
     assert (second.owner, second.runbook) == ("team", "look")
 
 
-def test_groups_times_and_expressions_are_explained_in_parts(build, make_alert):
+def test_explanation_shows_parts_of_groups_times_and_expressions(build, make_alert):
     night = {"times": [{"start_time": "22:00", "end_time": "06:00"}], "weekdays": ["mon:fri"], "location": "UTC"}
     ruleset = build(
         {
@@ -124,7 +124,7 @@ def test_explanation_shows_review_timeout_and_its_action(build, make_alert):
     assert (on_call.timeout, on_call.on_timeout) == ("", "")
 
 
-def test_mutes_and_muted_alerts_are_explained(build, make_alert):
+def test_explanation_shows_inhibitions_and_mute_windows(build, make_alert):
     night = {"times": [{"start_time": "22:00", "end_time": "06:00"}]}
     ruleset = build(
         {"name": "db", "when": {"labels.a": "db"}},

@@ -21,7 +21,7 @@ ALERT = alerts.Alert(
         ("annotations.none", ""),
     ],
 )
-def test_a_field_reads_its_value(name, value):
+def test_field_reads_its_value(name, value):
     assert fields.parse(name).reader()(ALERT) == value
 
 

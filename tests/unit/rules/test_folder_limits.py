@@ -48,7 +48,7 @@ def test_pipe_device_and_huge_file_are_refused_safely(tmp_path):
     assert "larger than 1 MiB" in problems
 
 
-def test_changed_file_is_noticed_and_pipe_is_not(tmp_path):
+def test_fingerprint_changes_with_files_and_ignores_pipes(tmp_path):
     (tmp_path / "10.yaml").write_text(GOOD)
     os.mkfifo(tmp_path / "20.yaml")
     before = folders.fingerprint(tmp_path)

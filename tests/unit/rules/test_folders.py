@@ -107,7 +107,7 @@ def test_errors_in_inherited_files_are_reported_once(tree, destinations):
 APART = {"1.yaml": rule("shared"), "pay/folder.yaml": "isolate: true\n", "pay/1.yaml": rule("pay")}
 
 
-def test_broken_file_in_isolated_folder_disables_it_alone(tree, destinations):
+def test_broken_file_disables_only_its_isolated_folder(tree, destinations):
     top = tree({**APART, "pay/deep/2.yaml": rule("deep"), "pay/3.yaml": "rules: [{name: x}]"})
     loaded = load.load_apart(top, destinations)
     assert names(loaded.rules) == ["shared"]
@@ -158,7 +158,7 @@ def test_root_folder_cannot_be_isolated(tree, destinations):
     ]
 
 
-def test_version_is_that_of_the_active_rules(tree, destinations):
+def test_version_identifies_the_active_rules(tree, destinations):
     top = tree(APART)
     first = load.load_apart(top, destinations)
     tree({"pay/1.yaml": "rules: ["})
@@ -171,7 +171,7 @@ def test_version_is_that_of_the_active_rules(tree, destinations):
     assert len(versions) == 3
 
 
-def test_fingerprint_covers_exactly_the_files_below(tree):
+def test_fingerprint_depends_only_on_rule_files(tree):
     top = tree({"1.yaml": "a", "x/2.yaml": "b"})
     first = folders.fingerprint(top)
     tree({"x/notes.txt": "c", ".hidden.yaml": "d"})
@@ -183,7 +183,7 @@ def test_fingerprint_covers_exactly_the_files_below(tree):
     assert folders.fingerprint(top / "none") == folders.fingerprint(top / "nowhere")
 
 
-def test_a_folder_without_a_rule_file_is_refused(tmp_path, destinations):
+def test_folder_without_a_rule_file_is_refused(tmp_path, destinations):
     """An empty mount must not silently discard every alert."""
     (tmp_path / "notes.txt").write_text("rules are elsewhere")
     with pytest.raises(load.Refused, match=r"holds no rule file \(\*\.yaml\)"):

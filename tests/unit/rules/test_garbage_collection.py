@@ -52,7 +52,7 @@ def test_thresholds_are_restored_after_a_failure(thresholds):
     assert gc.get_threshold() == (700, 10, 10)
 
 
-def test_a_disabled_collector_stays_disabled(thresholds):
+def test_disabled_collector_stays_disabled(thresholds):
     gc.set_threshold(0)
     with garbage_collection.limited():
         assert gc.get_threshold()[0] == 0

@@ -17,12 +17,12 @@ def test_key_without_group_by_is_the_rule_s_name():
     assert key({"a": "1"}) == "rule"
 
 
-def test_the_key_names_the_fields_and_their_values():
+def test_incident_key_contains_fields_and_values():
     assert key({"service": "checkout"}, "labels.service") == 'rule{labels.service="checkout"}'
     assert key({"a": "1", "b": "2"}, "labels.b", "title", "labels.a") == 'rule{labels.b="2",title="t",labels.a="1"}'
 
 
-def test_an_absent_label_is_an_empty_value():
+def test_absent_label_has_an_empty_value():
     assert key({}, "labels.service", "labels.region") == 'rule{labels.service="",labels.region=""}'
 
 

@@ -132,7 +132,7 @@ def test_prefix_shared_by_many_rules_is_split_further(build, make_alert):
     assert ruleset.decide(make_alert({"host": "h499-a"}, title="[shop"), 0).ignored
 
 
-def test_long_lists_in_many_rules_do_not_multiply(build, make_alert):
+def test_rules_with_several_long_lists_are_indexed(build, make_alert):
     wanted = {f"labels.l{field}": [f"v{n}" for n in range(200)] for field in range(4)}
     ruleset = build(*({"when": {**wanted, "labels.n": {"not": str(n)}}} for n in range(200)))
     assert ruleset.decide(make_alert({f"l{field}": "v5" for field in range(4)} | {"n": "0"}), 0).response.rule == "r1"

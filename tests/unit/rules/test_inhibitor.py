@@ -40,7 +40,7 @@ def test_absent_label_equals_an_absent_label(inhibited, make_alert):
     assert keys(ruleset, make_alert({"n": "Down"}))[0] == keys(ruleset, make_alert({"n": "Node"}))[1]
 
 
-def test_alert_on_both_sides_needs_another_source(inhibited, make_alert):
+def test_alert_on_both_sides_does_not_inhibit_itself(inhibited, make_alert):
     """As in Alertmanager, alerts that match both sides don't inhibit one another, and no alert inhibits itself."""
     ruleset = inhibited(
         "  - {name: worse, source_match: {labels.s: [critical, warning]}, target_match: {labels.s: [warning, info]}}"

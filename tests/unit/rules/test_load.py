@@ -32,7 +32,7 @@ def test_only_yaml_files_of_the_folder_are_rules(folder, destinations):
     assert [rule.name for rule in load.load(path, destinations).rules] == ["one"]
 
 
-def test_file_that_would_be_skipped_silently_is_refused(folder, destinations):
+def test_file_with_yml_extension_is_refused(folder, destinations):
     path = folder(a=ONE)
     (path / "b.yml").write_text(ONE)
     assert told(path, destinations) == ["/b.yml: would not be read; name it .yaml"]
@@ -91,7 +91,7 @@ def test_version_depends_on_all_bytes_and_names(folder, tmp_path, destinations):
     assert len(first) == 12
 
 
-def test_defaults_of_a_destination_count_as_set(folder, destinations):
+def test_destination_defaults_satisfy_required_fields(folder, destinations):
     path = folder(a="rules: [{name: x, when: {}, open: [{at: titled-page}]}]\n")
     assert load.load(path, destinations).rules[0].targets[0].fields == {}
 

@@ -66,7 +66,7 @@ def test_notify_and_ignore_exclude_each_other():
         made("rules: [{name: r, when: {}, ignore: test, notify: [team-a]}]")
 
 
-def test_notifiers_of_every_joined_ask_are_combined():
+def test_notifiers_of_all_joined_asks_are_combined():
     first, second = (
         made(f"rules: [{{name: r, when: {{}}, notify: [{team}], open: []}}]").decide(ALERT, 1).response
         for team in ("team-a", "team-b")

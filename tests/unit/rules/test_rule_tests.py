@@ -22,7 +22,7 @@ def alone(path, folder):
 
 
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.name)
-def test_a_good_file_is_loaded(path, destinations, tmp_path):
+def test_good_file_is_loaded(path, destinations, tmp_path):
     assert load.load(alone(path, tmp_path), destinations).rules
 
 

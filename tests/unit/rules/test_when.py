@@ -45,7 +45,7 @@ def test_alert_matching_all_unless_conditions_is_excluded(build, make_alert):
     assert not matches(ruleset, make_alert({"a": "1", "env": "staging"}, title="a test"))
 
 
-def test_failing_expression_counts_as_false(build, make_alert):
+def test_failing_expression_is_false(build, make_alert):
     ruleset = build({"when": {"labels.a": "1"}, "expr": "alert.labels.b == alert.title && size(alert.labels) == 2"})
     assert matches(ruleset, make_alert({"a": "1", "b": "t"}, title="t"))
     assert not matches(ruleset, make_alert({"a": "1", "b": "u"}, title="t"))
@@ -90,7 +90,7 @@ OFFICE = {"weekdays": ["monday:friday"], "times": [{"start_time": "09:00", "end_
         ({"months": ["6:9", "dec"], "years": ["2030:2031"]}, "2032-12-07T00:00", False),
     ],
 )
-def test_rule_applies_during_its_times_except_others(build, make_alert, during, time, holds):
+def test_rule_applies_only_during_its_times(build, make_alert, during, time, holds):
     now = at(time)
     assert matches(build({"during": during}), make_alert(), now) == holds
     assert matches(build({"except_during": during}), make_alert(), now) != holds

@@ -104,7 +104,7 @@ def test_texts_are_normalized_in_the_configured_style(simulator, style, text, st
     assert ask(simulator, "GET", f"{INCIDENTS}/{identity}")[1]["data"]["updates"][0]["body"] == stored
 
 
-def test_titles_are_cut_and_have_no_markup(simulator):
+def test_normalization_truncates_titles_without_adding_markup(simulator):
     order(simulator, action="normalize", style="cut", length=5)
     order(simulator, action="normalize", style="crlf")
     identity = opened(simulator, title="123456789")

@@ -195,7 +195,7 @@ def test_unreadable_snapshot_is_none(tmp_path, content):
     assert snapshot.load(tmp_path / "file") is None
 
 
-def test_used_port_is_an_immediate_error():
+def test_occupied_port_is_an_immediate_error():
     async def main(port: int) -> None:
         async with server.running(options.Options(), server.listen("127.0.0.1", port)):
             pass

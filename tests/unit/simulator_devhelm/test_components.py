@@ -11,7 +11,7 @@ OVER = {"status": "RESOLVED", "body": "It is over."}
 
 
 @pytest.mark.parametrize("states", list(itertools.product(WORST_FIRST, repeat=2)))
-def test_the_worse_of_two_states_is_shown(states):
+def test_component_shows_the_worse_of_two_states(states):
     assert state.worst(states) == WORST_FIRST[min(WORST_FIRST.index(one) for one in states)]
 
 

@@ -21,7 +21,7 @@ def three(account):
     return account
 
 
-def test_without_filters_everything_is_listed_newest_first(three):
+def test_all_incidents_are_listed_newest_first_by_default(three):
     assert found(three) == ["Mail", "Search is slow", "Checkout is down"]
 
 
@@ -43,7 +43,7 @@ def test_incidents_are_filtered_by_the_query(three, query, titles):
     assert found(three, **query) == titles
 
 
-def test_search_finds_ids_and_filters_exclude(three):
+def test_search_finds_an_id_and_filter_excludes_it(three):
     assert found(three, search=three.ids[0][:13]) == ["Checkout is down"]
     assert found(three, excludeId=three.ids[0]) == ["Mail", "Search is slow"]
 
@@ -147,7 +147,7 @@ def test_returning_incident_is_counted_and_open(account):
     assert account.expect(200, "POST", f"{path}/resolve")["incident"]["status"] == "RESOLVED"
 
 
-def test_ids_are_the_same_for_the_same_seed():
+def test_same_seed_gives_the_same_ids():
     def ids(seed):
         account = accounts.Account(seed)
         return [account.components("acme"), account.page("acme-eu")["id"], account.open(), account.post()]

@@ -44,7 +44,7 @@ def test_automatic_page_publishes_immediately(account):
 
 
 @pytest.mark.parametrize(("severity", "impact"), [("DOWN", "CRITICAL"), ("DEGRADED", "MINOR"), ("MAINTENANCE", "NONE")])
-def test_the_impact_follows_the_severity(account, severity, impact):
+def test_impact_follows_the_severity(account, severity, impact):
     account.open(severity=severity)
     assert [account.posts(slug)[0]["impact"] for slug in PAGES[1:]] == [impact, impact]
 
@@ -110,7 +110,7 @@ def test_publish_request_overrides_the_draft_s_fields(account):
     assert account.shown("acme-eu") == {"Payments": "PARTIAL_OUTAGE"}
 
 
-def test_a_draft_cannot_be_published_as_resolved(account):
+def test_draft_cannot_be_published_as_resolved(account):
     path = draft_of(account)
     account.expect(400, "POST", f"{path}/publish", {"status": "RESOLVED"})
     account.expect(200, "PUT", path, {"status": "RESOLVED"})
@@ -175,7 +175,7 @@ def test_created_post_is_published_and_linked(account):
     assert post["updates"][0]["notifySubscribers"] is True
 
 
-def test_notification_flag_is_kept_as_sent(account):
+def test_notification_flag_of_each_update_is_stored(account):
     path = f"{account.posts_of('acme')}/{account.post(notifySubscribers=False)}"
     for said in (None, True, False):
         body = NOW_WHAT if said is None else {**NOW_WHAT, "notifySubscribers": said}

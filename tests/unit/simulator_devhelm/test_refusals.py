@@ -221,7 +221,7 @@ def test_id_must_be_a_known_uuid(account, method, path, body):
     refused(account.call(method, path.format("IR-7", page=page), body), 400, "BAD_REQUEST", field)
 
 
-def test_a_post_of_another_page_is_not_found(account):
+def test_post_of_another_page_is_not_found(account):
     post = account.post("acme")
     refused(account.call("GET", f"{account.posts_of('acme-eu')}/{post}"), 404, "NOT_FOUND")
 

@@ -21,7 +21,7 @@ OTHER = cluster.Life("web-1", 1, 13)
 WORKER = cluster.Life("worker-0", 1, 14)
 
 
-def test_process_is_read_as_the_system_reports_it():
+def test_usage_of_a_process_is_read_from_proc():
     mine = figures.usage(os.getpid())
     assert mine is not None
     assert mine.memory > MIB
@@ -112,7 +112,7 @@ class TestTrends:
 
 
 @pytest.mark.parametrize(("share", "value"), [(0.0, 1.0), (0.5, 51.0), (0.99, 100.0), (1.0, 100.0)])
-def test_a_percentile_is_one_of_the_values(share, value):
+def test_percentile_is_one_of_the_values(share, value):
     assert figures.percentile([float(number) for number in range(100, 0, -1)], share) == value
 
 

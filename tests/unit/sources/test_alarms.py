@@ -54,7 +54,7 @@ def test_invalid_body_is_refused_with_its_field(body, where, problem):
     assert problem in error.problem
 
 
-def test_other_message_is_kept_unless_ignored():
+def test_other_message_is_refused_unless_ignored():
     assert "other_messages: ignore" in refused(by_sns, envelope("the deploy is done")).problem
     parsed = by_sns(envelope("the deploy is done"), other_messages="ignore")
     assert (parsed.alerts, parsed.about["topic"]) == ([], "t")
@@ -71,7 +71,7 @@ URL = "https://sns.eu-north-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn
         ("UnsubscribeConfirmation", "has been ended"),
     ],
 )
-def test_manual_step_at_sns_is_reported(kind, what):
+def test_sns_confirmation_message_reports_the_manual_step(kind, what):
     for settings in ({}, {"other_messages": "ignore"}):
         error = refused(by_sns, envelope("You have chosen to", Type=kind, SubscribeURL=URL), **settings)
         assert error.where == "Type"

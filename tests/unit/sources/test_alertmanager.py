@@ -112,16 +112,16 @@ def test_firing_alert_has_no_end_despite_predicted_one():
     assert one(endsAt="2030-01-01T00:00:00Z").ends_at == 0
 
 
-def test_severity_is_the_label_as_written():
+def test_severity_is_the_unchanged_label():
     assert one(labels={"severity": "PAGE me"}).severity == "PAGE me"
 
 
-def test_the_link_falls_back_to_alertmanager_itself():
+def test_link_defaults_to_alertmanager_s_url():
     raw = body(alert(), alert(generatorURL="https://p.example/g"), externalURL="https://am.example")
     assert [found.link for found in SOURCE.parse(raw, {}, NOW).alerts] == ["https://am.example", "https://p.example/g"]
 
 
-def test_an_empty_fingerprint_is_derived_as_alertmanager_would():
+def test_empty_fingerprint_is_derived_as_in_alertmanager():
     labels = {"alertname": "alert1", "lbl1": "val1"}
     assert one(labels=labels, fingerprint="").fingerprint == "fac0861a85de433a"
 
@@ -141,7 +141,7 @@ def test_route_labels_are_excluded_from_derived_fingerprints():
         ({"alertname": "High CPU Temperature", "host": "andromeda", "severity": "critical"}, "a1bc48475b20e73d"),
     ],
 )
-def test_the_fingerprint_is_alertmanager_s_own(labels, expected):
+def test_derived_fingerprint_equals_alertmanager_s(labels, expected):
     assert alertmanager.fingerprint(labels) == expected
 
 

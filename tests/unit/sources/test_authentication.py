@@ -93,7 +93,7 @@ def test_contradictory_settings_are_refused_with_advice(settings, says):
         verifier(**settings)
 
 
-def test_the_challenge_names_the_schemes_that_are_accepted():
+def test_challenge_names_the_accepted_schemes():
     assert verifier(["x"]).challenge == b"Bearer"
     assert verifier(basic=["a:b"]).challenge.startswith(b"Basic realm=")
     assert verifier(["x"], ["a:b"]).challenge.startswith(b"Bearer, Basic realm=")

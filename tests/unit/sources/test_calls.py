@@ -41,7 +41,7 @@ def test_body_with_additional_members_is_plain():
 
 
 @pytest.mark.parametrize("body", [b"", b" \n"])
-def test_an_empty_body_is_stored_as_null(body):
+def test_empty_body_is_stored_as_null(body):
     assert json.loads(calls.wrap(calls.Call("GET", "/a"), body)) == {"body": None, "request": "GET /a"}
 
 
@@ -50,7 +50,7 @@ def test_create_request_without_message_is_explained():
         delivering.parse("opsgenie-api", {"alias": "lock/3"})
 
 
-def test_a_create_request_without_a_body_is_unparsable():
+def test_create_request_without_a_body_is_unparsable():
     with pytest.raises(base.Unparsable, match="body: missing: required in a create request"):
         delivering.parse("opsgenie-api", {"request": "POST /v2/alerts", "body": None})
 
@@ -69,7 +69,7 @@ def test_alert_without_alias_is_identified_by_its_message():
 
 
 @pytest.mark.parametrize("named", [{"teams": [{"name": "canal"}]}, {"responders": [{"name": "canal"}, 7, {}]}])
-def test_responders_are_named_in_a_label(named):
+def test_responders_become_a_label(named):
     (alert,) = delivering.parse("opsgenie-api", {"message": "m", **named}).alerts
     assert alert.labels == {"responders": "canal"}
 

@@ -96,7 +96,7 @@ def test_invalid_events_of_a_batch_are_quarantined():
     assert caught.value.where == "[0].specversion"
 
 
-def test_a_batch_may_be_empty():
+def test_batch_may_be_empty():
     assert parse(b"[]", BATCH) == base.Parsed([])
 
 

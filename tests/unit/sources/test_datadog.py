@@ -77,7 +77,7 @@ def test_sample_payload_without_values_is_a_test():
         ("a word of next year's", "firing"),
     ],
 )
-def test_a_transition_fires_unless_it_is_a_recovery(transition, status):
+def test_transition_fires_unless_it_is_a_recovery(transition, status):
     assert one(alert_transition=transition).status == status
 
 
@@ -101,7 +101,7 @@ def test_transition_words_in_the_monitor_name_are_ignored():
     assert refused(title="CPU of [Recovered] hosts").where == "alert_transition"
 
 
-def test_title_and_group_identify_without_a_key():
+def test_title_and_group_identify_alerts_without_key():
     def fingerprint(title):
         return parse(title=title).alerts[0].fingerprint
 
@@ -109,7 +109,7 @@ def test_title_and_group_identify_without_a_key():
     assert fingerprint("[Triggered on {host:a}] hot") != fingerprint("[Triggered on {host:b}] hot")
 
 
-def test_cycle_identifies_before_monitor_and_group():
+def test_cycle_key_overrides_monitor_and_group():
     assert one(alert_id="7", alert_scope="a:b").fingerprint == "c"
     assert one(alert_cycle_key="$ALERT_CYCLE_KEY", alert_id="7", alert_scope="a:b").fingerprint == "7/a:b"
     assert one(alert_cycle_key="", alert_id="7", alert_scope="").fingerprint == "7/"
@@ -140,7 +140,7 @@ def test_monitor_details_are_annotations():
 
 
 @pytest.mark.parametrize("absent", ["", " ", "null", "$ALERT_PRIORITY", "$TAGS[env]", None])
-def test_a_variable_without_a_value_is_absent(absent):
+def test_variable_without_a_value_is_absent(absent):
     alert = one(alert_priority=absent, alert_type="info", tags=absent, link=absent, hostname=absent)
     assert (alert.severity, alert.labels, alert.link) == ("info", {}, "")
 
@@ -164,7 +164,7 @@ def test_severity_is_the_priority_or_datadog_s_alert_type(body, severity):
     assert one(**body).severity == severity
 
 
-def test_tags_are_labels_below_datadog_s_own():
+def test_datadog_s_labels_override_tags():
     labels = one(tags="env:prod, team:a,team:b,team:a,lonely,url:http://x,:odd", hostname="h", alert_id="7").labels
     assert labels == {
         "env": "prod",

@@ -35,7 +35,7 @@ def test_invalid_body_is_refused_with_its_field(body, where, problem):
     assert problem in caught.value.problem
 
 
-def test_a_test_of_the_channel_makes_no_alert():
+def test_channel_test_makes_no_alert():
     parsed = parse(version="test", state="OPEN")
     assert parsed.alerts == []
     assert "a test" in parsed.about["no_alert"]
@@ -45,7 +45,7 @@ def test_a_test_of_the_channel_makes_no_alert():
     ("sent", "severity"),
     [("Critical", "Critical"), ("warning", "warning"), ("No severity", ""), ("no severity", ""), (None, ""), ([], "")],
 )
-def test_severity_is_google_s_word_or_empty(sent, severity):
+def test_severity_is_google_s_name_or_empty(sent, severity):
     assert one(severity=sent).severity == severity
 
 

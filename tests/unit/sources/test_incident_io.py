@@ -36,7 +36,7 @@ def test_incident_mentioning_a_reference_is_an_alert():
         (None, None),
     ],
 )
-def test_a_custom_field_is_a_label(values, label):
+def test_custom_field_becomes_a_label(values, label):
     entries = [{"custom_field": {"name": "Line"}, "values": values}, 7]
     alert = delivering.one("incident-io", created(custom_field_entries=entries))
     assert alert.labels.get("Line") == label

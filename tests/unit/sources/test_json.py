@@ -52,7 +52,7 @@ def one(body, **settings):
         ),
     ],
 )
-def test_mismatch_names_the_setting_that_found_nothing(body, settings, where, problem):
+def test_mismatch_names_the_setting_without_a_match(body, settings, where, problem):
     with pytest.raises(base.Unparsable) as caught:
         parse(body, **settings)
     assert caught.value.where == where
@@ -147,7 +147,7 @@ def test_otherwise_applies_to_missing_and_unknown_words():
     assert one({"title": "T", "status": "ok"}, status=lenient).status == "resolved"
 
 
-def test_a_constant_status_is_jmespath_text():
+def test_status_may_be_a_jmespath_literal():
     assert one({"title": "T"}, status="'firing'").status == "firing"
 
 
@@ -177,12 +177,12 @@ def test_alias_is_not_a_default_key():
 
 
 @pytest.mark.parametrize("name", ["dedup_key", "deduplication_key", "alert_uid", "fingerprint"])
-def test_key_is_found_under_its_usual_names(name):
+def test_key_is_read_from_its_usual_fields(name):
     assert one({**GOOD, name: "k"}).fingerprint == "k"
 
 
 @pytest.mark.parametrize("extra", [{"link": "u"}, {"url": "u"}, {"source_url": "u"}, {"links": [{"href": "u"}]}])
-def test_link_is_found_under_its_usual_names(extra):
+def test_link_is_read_from_its_usual_fields(extra):
     assert one({**GOOD, **extra}).link == "u"
 
 
@@ -390,7 +390,7 @@ def test_time_is_parsed_in_the_mapped_format(time, value, expected):
     assert one({**GOOD, "at": value}, starts_at={"path": "at", **time}).starts_at == expected
 
 
-def test_a_time_beyond_all_dates_never_raises():
+def test_time_outside_the_date_range_never_raises():
     for value in ("9999-12-31T23:59:59-14:00", "9999-12-31T23:59:60Z", 1e300, -1e300, 10**400, "1e400"):
         assert one({**GOOD, "starts_at": value}).starts_at > 0
 
@@ -428,7 +428,7 @@ def test_two_sources_do_not_share_their_mappings():
     assert first.annotations is not second.annotations
 
 
-def test_good_alerts_of_a_list_are_taken_separately():
+def test_valid_alerts_of_a_list_are_read():
     body = [GOOD, {"status": "firing"}, "text", {**GOOD, "title": "U"}]
     read = source().parse(standard_json.dumps(body).encode(), {}, NOW)
     assert [alert.title for alert in read.alerts] == ["T", "U"]

@@ -53,7 +53,7 @@ def test_field_with_the_whole_payload_is_a_path():
     assert (alert.status, alert.fingerprint) == ("resolved", "a")
 
 
-def test_numbers_in_a_query_are_status_words():
+def test_query_numbers_match_numeric_status_words():
     settings = {
         "encoding": "query",
         "status": {"path": "alertType", "firing": [1], "resolved": [2]},

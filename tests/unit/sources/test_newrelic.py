@@ -37,7 +37,7 @@ def test_invalid_body_is_refused_with_its_field(body, where, problem):
         ("closed", "resolved"),
     ],
 )
-def test_an_issue_fires_until_it_is_closed(state, status):
+def test_issue_fires_until_it_is_closed(state, status):
     assert one(state=state).status == status
 
 

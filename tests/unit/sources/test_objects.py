@@ -96,13 +96,13 @@ def test_invalid_alerts_are_rejected_and_others_read():
     assert rejected == base.Rejected("all[1]", "missing or empty (and 1 more)", b'{"bad":[null,[]]}')
 
 
-def test_single_bad_alert_is_reported_alone():
+def test_single_invalid_alert_is_reported_without_a_count():
     assert objects.several(DELIVERY, [1, None], "all", even, list)[1] == base.Rejected(
         "all[1]", "missing or empty", b"[null]"
     )
 
 
-def test_only_bad_alerts_make_a_delivery_unparsable():
+def test_delivery_with_only_invalid_alerts_is_unparsable():
     assert objects.several(DELIVERY, [], "all", even, list) == ([], None)
     assert objects.several(DELIVERY, [1], "all", even, list)[1] is None
     assert said(objects.several, DELIVERY, [None, None], "all", even, list) == ("all[0]", "missing or empty")

@@ -48,7 +48,7 @@ def test_invalid_body_is_refused_with_its_field(body, where, problem):
         ("incident.of_next_year", "acknowledged", "firing"),
     ],
 )
-def test_an_incident_fires_until_it_is_resolved(kind, status, expected):
+def test_incident_fires_until_it_is_resolved(kind, status, expected):
     assert one(kind, status=status).status == expected
 
 

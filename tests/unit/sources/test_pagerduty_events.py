@@ -53,7 +53,7 @@ def test_every_event_returns_its_dedup_key():
     assert derived.about == {"dedup_key": derived.alerts[0].fingerprint}
 
 
-def test_an_acknowledgement_changes_nothing():
+def test_acknowledgement_makes_no_alert():
     parsed = parse(event_action="acknowledge", dedup_key="k")
     assert parsed.alerts == []
     assert "acknowledgement" in parsed.about["no_alert"]
@@ -87,7 +87,7 @@ def test_arrival_order_decides_despite_event_times():
         (None, {}),
     ],
 )
-def test_custom_details_of_any_form_are_annotations(details, annotations):
+def test_custom_details_of_any_type_are_annotations(details, annotations):
     assert triggered({"custom_details": details}).annotations == annotations
 
 

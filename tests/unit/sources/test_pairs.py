@@ -41,7 +41,7 @@ def test_tags_and_pairs_become_labels(value, expected):
 @given(
     st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3) | st.text(max_size=9) | st.none())
 )
-def test_any_list_gives_labels_with_names(value):
+def test_any_list_gives_only_named_labels(value):
     for name, text in pairs.labels(value).items():
         assert name == name.strip() != ""
         assert text

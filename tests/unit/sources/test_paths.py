@@ -60,7 +60,7 @@ def test_expression_finds_its_value(expression, found):
         ("a[:" + "9" * 5000 + "]", "is not a JMESPath expression"),
     ],
 )
-def test_wrong_expression_is_refused_when_loaded(expression, says):
+def test_invalid_expression_is_refused_on_load(expression, says):
     with pytest.raises(ValueError, match=says) as caught:
         paths.check(expression)
     assert "\n" not in str(caught.value)
@@ -74,7 +74,7 @@ def test_deeply_nested_expression_is_refused(expression):
 
 
 @pytest.mark.parametrize("expression", ["max(a)", "abs(@)", "abs()", "a[::`0`]", "floor(to_number('1e999'))", "b[::0]"])
-def test_evaluation_error_is_short(expression):
+def test_evaluation_error_text_is_limited(expression):
     try:
         get = paths.compile(expression)
     except ValueError:

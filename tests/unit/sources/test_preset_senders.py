@@ -26,7 +26,7 @@ from tests.unit.sources import delivering
         ("devhelm", {"type": "incident.created", "data": {"id": "1", "title": "x"}}, "status"),
     ],
 )
-def test_payload_of_another_sender_is_no_alert(kind, found, where):
+def test_payload_of_another_sender_is_unparsable(kind, found, where):
     with pytest.raises(base.Unparsable) as caught:
         delivering.parse(kind, found)
     assert caught.value.where == where
@@ -46,7 +46,7 @@ def test_healthy_nagios_state_has_no_severity(state):
         ("reopened", {"started_at": "2026-03-02T09:00:00Z", "resolved_at": "2026-03-02T10:00:00Z"}, delivering.NOW),
     ],
 )
-def test_better_stack_incident_dates_from_its_cause(event, attributes, at):
+def test_better_stack_start_depends_on_the_event(event, attributes, at):
     alert = delivering.one(
         "betterstack", {"event": event, "data": {"id": "1", "attributes": {"name": "x", **attributes}}}
     )
@@ -213,14 +213,14 @@ def test_incident_io_events_without_key_stay_distinct():
         ("nagios", "service-problem", {"service_state": "WARNING"}, "WARNING"),
     ],
 )
-def test_severity_is_mapped_by_its_sender_s_meaning(kind, case, fields, severity):
+def test_each_sender_s_severity_is_mapped(kind, case, fields, severity):
     body = delivering.body(kind, case)
     body = {**body, "alert": {**body["alert"], **fields}} if kind == "opsgenie" else {**body, **fields}
     assert delivering.one(kind, body).severity == severity
 
 
 @pytest.mark.parametrize("event", ["comment", "commented", "Comment_Added"])
-def test_a_comment_at_better_stack_is_no_alert(event):
+def test_better_stack_comment_makes_no_alert(event):
     body = {**delivering.body("betterstack", "started"), "event": event}
     assert delivering.parse("betterstack", body).alerts == []
 

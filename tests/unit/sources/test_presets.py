@@ -110,7 +110,7 @@ def test_configured_status_words_are_added():
         ({"s": "down", "t": "x", "a": "z"}, {"mapping": {"status": {"path": "max(a)"}}}, "status", "invalid type"),
     ],
 )
-def test_mismatch_names_the_setting_that_found_nothing(found, settings, where, problem):
+def test_mismatch_names_the_setting_without_a_match(found, settings, where, problem):
     source = preset.kind(Config, "short").make("here", Config(auth="none", **settings))
     with pytest.raises(base.Unparsable) as caught:
         source.parse(found if isinstance(found, bytes) else json.dumps(found).encode(), {}, delivering.NOW)

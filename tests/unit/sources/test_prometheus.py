@@ -169,7 +169,7 @@ def test_end_at_the_maximum_date_is_representable():
         ({"generatorURL": []}, "field_ignored", "[0].generatorURL"),
     ],
 )
-def test_an_optional_field_never_loses_an_alert(fields, code, where):
+def test_invalid_optional_field_never_loses_an_alert(fields, code, where):
     alert = {"labels": {"alertname": "A"}, **fields}
     found = parsed(prometheus.Prometheus("here"), alert, {"labels": {"alertname": "B"}})
     assert statuses(found) == ["firing", "firing"]
@@ -179,7 +179,7 @@ def test_an_optional_field_never_loses_an_alert(fields, code, where):
 
 
 @pytest.mark.parametrize("alert", [7, {}, {"labels": {}}, {"labels": {"a": ""}}, {"labels": ["a"]}])
-def test_alert_without_labels_is_set_aside(alert):
+def test_alert_without_labels_is_quarantined(alert):
     found = parsed(prometheus.Prometheus("here"), {"labels": {"a": "b"}}, alert)
     assert len(found.alerts) == 1
     assert found.rejected.where.startswith("[1]")

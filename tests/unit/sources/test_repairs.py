@@ -24,7 +24,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("body", "meant", "change"), WRONG)
-def test_a_wrong_character_or_number_is_repaired(body, meant, change):
+def test_invalid_character_or_number_is_repaired(body, meant, change):
     fixed = repairs.repaired(body)
     assert fixed is not None
     assert msgspec.json.decode(fixed.body) == meant

@@ -95,7 +95,7 @@ def test_metric_alert_keeps_start_and_ends_when_closed():
     assert metric("resolved", date_closed="2026-03-02T09:15:30Z").ends_at == BEFORE * 1_000_000
 
 
-def test_a_metric_alert_is_named_by_its_rule():
+def test_metric_alert_is_named_by_its_rule():
     assert metric("warning", alert_rule={"name": "r"}).title == "r"
     assert metric("warning", alert_rule=None).title == "t"
 

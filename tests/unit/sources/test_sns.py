@@ -95,7 +95,7 @@ def admitted(told: dict[str, str], amazon: Amazon | None = None, now: int = NOW)
 
 
 @pytest.mark.parametrize("version", ["1", "2"])
-def test_both_versions_of_the_signature_are_proven(version):
+def test_both_signature_versions_are_verified(version):
     assert admitted(message(version)) == verifications.Verified("m-1")
     assert admitted(message(version, Subject="ALARM: it is warm")) == verifications.Verified("m-1")
 
@@ -178,7 +178,7 @@ def test_invalid_certificate_is_fetched_again_later():
         admitted(message(), amazon)
 
 
-def test_a_certificate_is_fetched_once():
+def test_certificate_is_fetched_once():
     amazon = Amazon()
     topics = sns.Topics([TOPIC], quantities.duration("23h"), amazon.fetch)
 

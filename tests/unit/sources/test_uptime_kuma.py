@@ -54,7 +54,7 @@ def test_every_encoding_is_the_same_alert(encoded):
         multipart(data='{"heartbeat":null,"monitor":null,"msg":"t"}'),
     ],
 )
-def test_a_test_makes_no_alert_in_any_encoding(encoded):
+def test_test_message_makes_no_alert_in_any_encoding(encoded):
     parsed = SOURCE.parse(*encoded, NOW)
     assert parsed.alerts == []
     assert parsed.about["message"] == "t"

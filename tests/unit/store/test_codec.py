@@ -73,7 +73,7 @@ def test_delivery_survives_a_round_trip(count):
     assert codec.delivery_size(packed) == len(msgspec.msgpack.encode(one))
 
 
-def test_a_long_delivery_is_compressed():
+def test_long_delivery_is_compressed():
     assert len(codec.pack_delivery(delivered(100))) < len(msgspec.msgpack.encode(delivered(100))) // 3
 
 
@@ -97,6 +97,6 @@ def test_body_survives_a_round_trip(body):
 
 
 @pytest.mark.parametrize("fields", [{}, {b"z": b""}, {b"z": b"\xff\xff\xff\x7fabc"}])
-def test_a_missing_or_damaged_body_is_refused(fields):
+def test_missing_or_damaged_body_is_refused(fields):
     with pytest.raises(errors.UnreadableDocument):
         codec.unpack_body(fields)

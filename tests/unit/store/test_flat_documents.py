@@ -121,7 +121,7 @@ def test_alerts_of_uncounted_old_document_are_counted():
     assert unpacked(alerts={"am/a": FIRING, "am/b": RESOLVED}).still_fires == 1
 
 
-def test_sole_ask_of_old_document_is_complete():
+def test_single_ask_of_old_document_is_complete():
     stored = [0, NOW, NOW, 1, MAJOR, True]
     (ask,) = unpacked(response=RESPONSE, opening_alert=ALERT, sole_ask=stored).asks
     assert (ask.response, ask.alert, ask.fires, ask.is_joined) == (RESPONSE, ALERT, 1, True)

@@ -77,7 +77,7 @@ def test_console_format_is_plain_text():
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
-def test_a_stack_trace_shows_no_local_variables(form):
+def test_stack_trace_shows_no_local_variables(form):
     stream = configured(format=form)
     secret = "hunt" + "er2"  # Split, because the console shows source lines.
     try:

@@ -132,13 +132,13 @@ def test_openmetrics_has_incident_and_trace_as_exemplar():
     ]
 
 
-def test_negative_open_latency_counts_as_zero():
+def test_negative_open_latency_is_recorded_as_zero():
     """The clocks of two machines may differ."""
     metrics.opened("early", -3.0, "IR-7F3K2QXP")
     rendered = metrics.render()[0].decode()
     assert 'incident_router_accepted_to_opened_seconds_sum{destination="early"} 0.0' in rendered
 
 
-def test_the_text_format_has_no_exemplars():
+def test_text_format_has_no_exemplars():
     metrics.opened("plain", 0.4, "IR-7F3K2QXQ")
     assert b"IR-7F3K2QXQ" not in metrics.render()[0]

@@ -54,7 +54,7 @@ def test_share_is_released_after_an_exception():
     assert (whole.used, whole.used_unproven) == (0, 0)
 
 
-def test_small_bodies_fit_when_large_ones_do_not():
+def test_small_bodies_fit_despite_a_full_large_budget():
     large = budget.LARGE_BYTES + 1
     whole = budget.Budget(large * 4)
     with contextlib.ExitStack() as stack:
@@ -115,7 +115,7 @@ def test_bodies_are_parsed_in_order_of_arrival():
 
 
 @pytest.mark.parametrize("let_in_first", [False, True])
-def test_disconnected_waiting_sender_delays_nobody(let_in_first):
+def test_disconnected_waiting_sender_does_not_delay_others(let_in_first):
     async def main() -> None:
         turns = budget.Turns(100)
         await turns.begin(100)

@@ -66,7 +66,7 @@ def test_readiness_is_checked_in_the_main_event_loop():
     run(body, ask)
 
 
-def test_a_blocked_event_loop_is_not_ready(monkeypatch):
+def test_blocked_event_loop_is_not_ready(monkeypatch):
     monkeypatch.setattr(health_server, "_ANSWER_SECONDS", 0.1)
 
     async def body(port: int) -> None:
@@ -76,7 +76,7 @@ def test_a_blocked_event_loop_is_not_ready(monkeypatch):
     run(body)
 
 
-def test_a_stalled_event_loop_is_not_alive(monkeypatch):
+def test_stalled_event_loop_is_not_alive(monkeypatch):
     async def body(port: int) -> None:
         monkeypatch.setattr(health_server, "STALLED_SECONDS", 0.0)
         status, page = get(port, "/healthz")

@@ -83,7 +83,7 @@ def test_alerts_within_the_limits_are_unchanged():
     assert request_limits.within(parsed, LARGE, LIMITS) == parsed
 
 
-def test_alerts_beyond_the_limit_are_cut_with_notice():
+def test_alerts_beyond_the_limit_are_dropped_with_notice():
     found = request_limits.within(base.Parsed([one(fingerprint=str(n)) for n in range(5)]), b"", LIMITS)
     assert [alert.fingerprint for alert in found.alerts] == ["0", "1", "2"]
     (notice,) = found.notices
@@ -101,14 +101,14 @@ def test_labels_referenced_by_rules_are_kept_first():
     assert "6 arrived, and 4 are kept (web.max_labels); left out: 'b', 'c'" in notice.detail
 
 
-def test_annotations_beyond_the_limit_are_cut_too():
+def test_annotations_beyond_the_limit_are_dropped():
     found = request_limits.within(base.Parsed([one(annotations={str(n): "v" for n in range(9)})]), LARGE, LIMITS)
     assert list(found.alerts[0].annotations) == ["0", "1", "2", "3"]
     assert "left out: '4', '5', '6', '7', '8'" in found.notices[0].detail
 
 
 @pytest.mark.parametrize("place", ["value", "name", "fingerprint"])
-def test_identifying_texts_stay_distinct_when_cut(place):
+def test_identifying_texts_stay_distinct_when_truncated(place):
     """Truncation never makes two fingerprints, or two values that rules group by, equal."""
 
     def long(ending: str) -> alerts.Alert:
@@ -131,7 +131,7 @@ def test_truncated_texts_give_one_notice_per_alert():
     assert notice.detail == "101 bytes, and at most 100 are kept (web.max_value_bytes); and 2 more texts"
 
 
-def test_notices_are_bounded_and_the_rest_counted():
+def test_notices_are_limited_and_the_rest_counted():
     limits = request_limits.RequestLimits(alerts=1000, labels=1)
     many = [one(fingerprint=str(n), labels={"a": "1", "b": "2"}) for n in range(500)]
     found = request_limits.within(base.Parsed(many), LARGE, limits)
@@ -146,7 +146,7 @@ def test_notices_of_the_source_are_kept():
     assert found.notices == (said,)
 
 
-def test_long_texts_are_cut_and_long_links_omitted():
+def test_long_texts_are_truncated_and_long_links_omitted():
     long = one(annotations={"text": "ü" * 80, "short": "s"}, title="t" * 101, link="https://x/" + "y" * 100)
     (cut,) = request_limits.within(base.Parsed([long]), LARGE, LIMITS).alerts
     assert cut.annotations == {"text": "ü" * 48 + "…", "short": "s"}
@@ -256,7 +256,7 @@ def test_invalid_value_is_repaired_or_quarantined(kind, value):
 
 
 @pytest.mark.parametrize("value", WRONG)
-def test_invalid_unused_value_loses_no_alert(value):
+def test_invalid_unused_value_does_not_lose_alerts(value):
     store = asking.Recording()
     body = b'{"status": "firing", "title": "a", "dedup_key": "a", "output": ' + value + b"}"
     assert asking.ask(asking.web_server(store), ANY, chunks=(body,)).status == 202
@@ -315,7 +315,7 @@ FORMS = {
 
 @pytest.mark.parametrize("kind", FORMS)
 @pytest.mark.parametrize("bad", ["", ",{}", ",7"])
-def test_alerts_beyond_the_limit_are_counted_not_read(kind, bad):
+def test_alerts_beyond_the_limit_are_only_counted(kind, bad):
     endpoint = registry.build("s", registry.KINDS[kind].config.model_validate({"kind": kind, "auth": "none"}))
     items = ",".join(ALERT.replace("%d", str(number)) for number in range(6))
     body = (FORMS[kind] % (items + bad * 2)).encode()

@@ -94,7 +94,7 @@ def test_only_explain_true_requests_an_explanation(query):
     assert "about" not in post(asking.Recording(), group(alert()), query=query).json
 
 
-def test_cut_parts_are_reported_and_counted():
+def test_truncated_parts_are_reported_and_counted():
     before = counted("truncated_alerts", source="prod")
     assert post(asking.Recording(), group(alert(), truncatedAlerts=41)).json["truncated"] == 41
     assert counted("truncated_alerts", source="prod") == before + 41
@@ -188,7 +188,7 @@ def test_growing_oversize_body_is_413_immediately(chunks):
     )
 
 
-def test_a_body_of_exactly_the_limit_is_read():
+def test_body_of_exactly_the_limit_is_accepted():
     body = group(alert())
     assert (
         asking.ask(

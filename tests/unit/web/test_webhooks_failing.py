@@ -46,7 +46,7 @@ def counted(source: str) -> float:
     return metrics.REGISTRY.get_sample_value("incident_router_quarantined_total", {"source": source}) or 0.0
 
 
-def test_unparsable_body_is_kept_and_answered_422():
+def test_unparsable_body_is_quarantined_with_status_422():
     store = asking.Recording()
     before = counted("any")
     answer = post(store, b'{"status":"purple"}', ANY)
@@ -57,7 +57,7 @@ def test_unparsable_body_is_kept_and_answered_422():
     assert counted("any") == before + 1
 
 
-def test_alertmanager_gets_202_for_a_kept_body():
+def test_alertmanager_gets_202_for_a_quarantined_body():
     store = asking.Recording()
     answer = post(store, b'{"version":"1","alerts":[]}', PROD)
     assert answer.status == 202

@@ -70,7 +70,7 @@ def test_recovery_seen_by_another_worker_allows_a_probe():
     )
 
 
-def test_probe_without_a_result_is_returned():
+def test_probe_without_a_result_is_released():
     at = circuit_breaker.CircuitBreakers(random.Random(1))
     for _ in range(5):
         at.record("x", errors.Unanswered("no answer"), NOW)
@@ -138,7 +138,7 @@ def told(name: str) -> float | None:
         (lambda: None, (), False),
     ],
 )
-def test_only_vendor_failures_count(kind, said, ill):
+def test_only_vendor_failures_open_the_circuit(kind, said, ill):
     at = circuit_breaker.CircuitBreakers(random.Random(1))
     for _ in range(5):
         at.record("x", kind(*said), NOW)
@@ -152,7 +152,7 @@ def in_other_words(failure: errors.Failure) -> errors.Failure:
     return other
 
 
-def test_shared_call_counts_as_one_failure():
+def test_shared_call_is_recorded_as_one_failure():
     at = circuit_breaker.CircuitBreakers(random.Random(1))
     for _ in range(4):
         shared = errors.Temporary("no answer within 1 s")
@@ -188,7 +188,7 @@ def test_rejected_repeat_of_open_is_not_a_failure():
     assert at.health["x"].works
 
 
-def test_persistently_failing_creates_count_despite_successful_resolutions():
+def test_failing_opens_are_unhealthy_despite_successful_resolutions():
     at = circuit_breaker.CircuitBreakers(random.Random(1))
     for minute in range(10):
         at.record("x", errors.Unanswered("503", 3.0), NOW + minute * 60 * SECOND, "open")

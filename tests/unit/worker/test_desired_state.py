@@ -64,7 +64,7 @@ def test_internal_content_is_not_examined_for_leaks():
     assert wanted(opened(), render_public=render_public, at=place(public=False)).review_cause is None
 
 
-def test_fallback_replaces_forbidden_text_with_notice():
+def test_fallback_text_replaces_private_text_with_a_notice():
     desired = wanted(opened(target(fallback={"title": "An outage"})), render_public=render_public)
     assert (desired.review_cause, desired.content.fields) == (None, {"title": "An outage", "message": "m"})
     assert desired.note == Cause(Reason.FALLBACK_TEXT_USED, detail="an IP address")
@@ -111,7 +111,7 @@ def test_leak_precedes_the_guard_as_review_reason():
 
 
 @pytest.mark.parametrize("said", ["true", "True", " yes ", "1"])
-def test_test_incident_is_silent_only_on_public_pages(said):
+def test_test_incident_is_suppressed_only_on_public_pages(said):
     tried = opened(labels={"test": said})
     assert wanted(tried).suppressed == Cause(Reason.TEST_ALERT)
     assert wanted(tried, at=place(public=False)).suppressed is None
@@ -186,7 +186,7 @@ class TestSeveralAsks:
         assert self.desired(of, "tickets").content.fields == {"title": "tickets", "alert": "a is minor"}
         assert self.desired(of, "pager").content.fields == {"title": "pages", "alert": "b is critical"}
 
-    def test_destination_no_longer_asked_for_is_left_unchanged(self):
+    def test_destination_removed_by_a_rule_is_unchanged(self):
         of = self.incident(
             self.arrived("a", MINOR, self.asks("tickets", "tickets")),
             self.arrived("a", CRITICAL, self.asks("pages", "pager")),
@@ -195,7 +195,7 @@ class TestSeveralAsks:
         desired = self.desired(of, "tickets", state="open", content=content)
         assert (desired.present, desired.content) == (True, content)
 
-    def test_destination_no_longer_asked_for_is_not_opened(self):
+    def test_destination_removed_by_a_rule_is_not_opened(self):
         of = self.incident(
             self.arrived("a", MINOR, self.asks("tickets", "tickets")),
             self.arrived("b", CRITICAL, self.asks("pages", "pager")),
@@ -217,7 +217,7 @@ def quiet(*targets: decisions.Target, **more) -> incidents.Incident:
     return opened(*targets, quiet=incidents.QuietPeriod(NOW, NOW), **more)
 
 
-def test_quiet_incident_is_monitored_where_shown():
+def test_only_published_posts_of_quiet_incidents_are_monitored():
     one = quiet(target(ending=MONITORING))
     shown = wanted(one, known(**OPEN))
     assert (shown.present, shown.monitored) == (True, True)

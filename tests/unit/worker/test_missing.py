@@ -34,7 +34,7 @@ def test_deleted_object_is_reported_as_missing(kind):
     assert (at.looks > 0, at.probes) == (True, 1)
 
 
-def test_object_found_by_second_read_is_not_missing():
+def test_object_returned_by_second_read_is_not_missing():
     at = vendor.Vendor()
     at.incidents["v1"] = {"state": "open"}
     at.missing = [vendor.not_found()]

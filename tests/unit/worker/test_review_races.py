@@ -193,7 +193,7 @@ def test_decisions_on_two_pages_are_independent(what):
 
 
 @pytest.mark.parametrize(("what", "kind"), KINDS)
-def test_a_decision_on_another_episode_is_refused(what, kind):
+def test_decision_on_another_episode_is_refused(what, kind):
     verdict, fields = WORDS[kind]
     one = seen(what)
     given = reviews.verdict(one, reviews.ReviewDecision(verdict, "ann", fields=fields), 5)

@@ -68,7 +68,7 @@ def test_manual_end_is_recorded(state, word):
     assert event.text == f"It was {word} at page by a person. The router does not change it back."
 
 
-def test_automatic_end_is_not_attributed_to_a_person():
+def test_automatic_end_is_not_recorded_as_manual():
     assert timeline_messages.noticed(known("open"), known("resolved"), NOW, present=False) == []
     assert timeline_messages.noticed(known("open"), known("open"), NOW, present=True) == []
 

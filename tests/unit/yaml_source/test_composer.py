@@ -36,7 +36,7 @@ def messages(text):
         ("a: ''\nb:\nc: ~\n", {"a": "", "b": None, "c": None}),
     ],
 )
-def test_yaml_1_2_is_read(text, data):
+def test_yaml_1_2_is_parsed(text, data):
     document = parse(text)
     assert document.problems == []
     assert document.data == data
@@ -92,7 +92,7 @@ WHILE_SCANNING = " (while scanning for the next token that begins at line 3)"
         (": b\n", "1:1: expected key"),
     ],
 )
-def test_a_mistake_is_reported_once_with_its_position(text, expected):
+def test_syntax_error_is_reported_once_with_its_position(text, expected):
     found = messages(text)
     assert len(found) == 1
     assert found[0].startswith(expected)
@@ -104,14 +104,14 @@ def test_lone_surrogate_is_an_invalid_character():
     assert found == [(1, 4, "a character that YAML does not allow: U+D800")]
 
 
-def test_alias_to_an_open_collection_is_refused_alone():
+def test_only_the_alias_to_open_collection_is_refused():
     assert messages("a: &x {b: *x, c: *x}\nd: &x 1\ne: *x\n") == [
         '1:11: the alias "x" refers to no complete earlier value',
         '1:18: the alias "x" refers to no complete earlier value',
     ]
 
 
-def test_collection_as_key_does_not_take_next_value():
+def test_collection_as_key_does_not_consume_next_value():
     found = messages("? [a, b]\n: c\nd: !x e\n")
     assert [problem.partition(": ")[0] for problem in found] == ["1:3", "3:4"]
 

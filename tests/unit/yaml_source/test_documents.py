@@ -11,7 +11,7 @@ def messages(document):
     return [f"{problem.line}:{problem.column}: {problem.message}" for problem in document.problems]
 
 
-def test_a_document_is_plain_data():
+def test_document_is_read_as_plain_data():
     document = parse("a: 1\nb: [x, 'y', null, true, 1.5]\nc: {d: {e: f}}\n")
     assert document.problems == []
     assert document.data == {"a": 1, "b": ["x", "y", None, True, 1.5], "c": {"d": {"e": "f"}}}
@@ -56,7 +56,7 @@ def test_keys_are_read_as_written_text():
     assert parse("404: a\ntrue: b\n1.10: c\n").data == {"404": "a", "true": "b", "1.10": "c"}
 
 
-def test_bom_and_windows_line_ends_change_nothing():
+def test_bom_and_windows_line_endings_are_accepted():
     document = documents.parse(b"\xef\xbb\xbfa: 1\r\nb: [\r\n  x]\r\n", "f.yaml")
     assert document.data == {"a": 1, "b": ["x"]}
     assert document.position(("b", 0)) == (3, 3)

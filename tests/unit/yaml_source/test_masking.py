@@ -64,7 +64,7 @@ def test_other_lines_are_unchanged(line):
     assert shown(line, 0) == line
 
 
-def test_a_sibling_of_a_secret_is_shown():
+def test_sibling_of_a_secret_is_shown():
     assert shown("bearer:\n  - x\nkind: json", 2) == "kind: json"
 
 

@@ -13,7 +13,7 @@ def test_caret_is_under_its_column_after_tabs():
     assert shown.splitlines()[1:] == ["    \t\tx", "    \t\t^"]
 
 
-def test_a_long_line_is_cut_around_the_column():
+def test_long_line_is_truncated_around_the_column():
     text = "a" * 500 + "!" + "b" * 500
     _, line, caret = str(problems.Problem("f", 1, 501, "wrong", text)).splitlines()
     assert len(line) == 4 + 160

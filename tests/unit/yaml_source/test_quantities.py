@@ -14,7 +14,7 @@ SECOND = 1_000_000
     ("text", "seconds"),
     [("0", 0), (0, 0), ("90s", 90), ("5m", 300), ("1h30m", 5400), ("2d", 172_800), ("1w", 604_800), ("250ms", 0.25)],
 )
-def test_a_duration_is_read_as_microseconds(text, seconds):
+def test_duration_is_read_as_microseconds(text, seconds):
     assert quantities.duration(text) == seconds * SECOND
 
 
@@ -36,7 +36,7 @@ def test_duration_schema_allows_every_valid_duration(text, right):
 @pytest.mark.parametrize(
     ("text", "count"), [("17", 17), (17, 17), ("500kB", 500_000), ("256MiB", 256 * 2**20), ("1 GiB", 2**30)]
 )
-def test_a_size_is_read_as_bytes(text, count):
+def test_size_is_read_as_bytes(text, count):
     assert quantities.size(text) == count
 
 

@@ -23,7 +23,7 @@ from router.yaml_source import scalars
         ("1.", 1.0),
     ],
 )
-def test_the_core_schema_is_read(text, value):
+def test_core_schema_scalars_are_read(text, value):
     assert scalars.value(text) == value
     assert type(scalars.value(text)) is type(value)
 
