@@ -77,7 +77,7 @@ def test_joining_by_new_alerts_equals_the_fold(history, batch):
 
 
 def test_alert_storm_uses_the_fast_path():
-    """Otherwise the two tests above would prove nothing."""
+    """The two property tests above need batches that take the fast path."""
     ways = collections.Counter()
     incident = incidents.Incident("key")
     for number in range(2 * timeline.MOST_ALERTS):

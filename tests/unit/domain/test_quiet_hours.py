@@ -107,7 +107,7 @@ class TestWindows:
         assert not until or night.until(until) == 0
 
 
-class TestPassing:
+class TestExceptions:
     @pytest.mark.parametrize(
         ("exceptions", "event", "passes"),
         [
@@ -140,8 +140,8 @@ class TestPassing:
         assert until == at("2030-01-10T07:00")
 
 
-class TestMorning:
-    def test_night_is_delivered_without_outdated_events(self):
+class TestDigest:
+    def test_digest_contains_no_outdated_events(self):
         opened, published, updated, resolved = (samples.ALL[place] for place in (0, 2, 3, 4))
         waiting, changed, reminded, decided = (samples.ALL[place] for place in (6, 7, 8, 10))
         pending = recorded(

@@ -1,4 +1,4 @@
-"""The predicted changes of an incident are those that time then makes, in the same order."""
+"""The predicted changes of an incident equal the changes that happen later, in the same order."""
 
 import pytest
 

@@ -166,7 +166,7 @@ def test_absent_fields_of_old_publication_are_none():
     assert unpacked_publication() == publications.Publication("e1", "p")
 
 
-def test_every_other_field_of_old_publication_is_kept():
+def test_every_other_field_of_old_publication_is_read():
     changed = {"rejection", "review", "missing", "delay"}
     kept = set(publications.Publication.__struct_fields__) - changed
     assert kept < set(flat_documents.FlatPublication.__struct_fields__)

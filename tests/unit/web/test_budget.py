@@ -135,7 +135,7 @@ def test_disconnected_waiting_sender_does_not_delay_others(let_in_first):
     asyncio.run(main())
 
 
-def test_a_body_begins_while_there_is_room():
+def test_body_begins_within_the_limit_or_alone():
     turns = budget.Turns(100)
     assert turns.try_begin(60)
     assert not turns.try_begin(60)

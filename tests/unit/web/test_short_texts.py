@@ -23,11 +23,11 @@ LIMIT = 16
         (b'{"a": "b"}' + b" " * LIMIT, False),
     ],
 )
-def test_long_gaps_between_quotes_are_found(body, is_close):
+def test_long_gap_between_quotes_is_detected(body, is_close):
     assert request_limits.quotes_are_close(body, LIMIT) is is_close
 
 
-def test_no_long_text_is_overlooked():
+def test_every_long_text_is_detected():
     chance = random.Random(20261201)
     seen = set()
     for _ in range(3000):
@@ -45,14 +45,14 @@ def delivery(**labels: str) -> bytes:
 
 
 @pytest.mark.parametrize("size", [4096, 4097, 9000])
-def test_long_labels_of_alertmanager_are_cut(size):
+def test_long_alertmanager_labels_are_truncated(size):
     body, limits = delivery(host="x" * size), request_limits.RequestLimits()
     found = request_limits.within(alertmanager.Alertmanager("am").parse(body, {}, 1), body, limits)
     assert {len(alert.labels["host"].encode()) for alert in found.alerts} == {min(size, limits.value_bytes)}
     assert bool(found.notices) is (size > limits.value_bytes)
 
 
-def test_labels_that_are_no_texts_are_cut():
+def test_long_non_text_labels_are_truncated():
     """A nested label becomes one long text, although all texts of the body are short."""
     nested = [{"status": "firing", "labels": {"tags": ["short"] * 2000}, "fingerprint": "a"}]
     body, limits = json.dumps({"version": "4", "alerts": nested}).encode(), request_limits.RequestLimits()
