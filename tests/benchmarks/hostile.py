@@ -161,7 +161,7 @@ def measure(stage: scene.Scene, server: Ports, name: str, seconds: float) -> dic
     if name != "no attack":
         code = f"from tests.benchmarks import hostile; hostile.attack(hostile.Ports{tuple(server)}, {name!r})"
         process = stage.start([sys.executable, "-c", code], "attacker", core=1)
-        process.says("attacking")
+        process.wait_for_output("attacking")
     try:
         with stage.busy("router") as busy:
             run, probes = uvloop.run(_measure(server, seconds))
@@ -193,7 +193,7 @@ def _served(stage: scene.Scene, group: cgroups.MemoryGroup | str) -> Iterator[Po
     (stage.folder / "router.yaml").write_text(text)
     command = [harness.COMMAND, "web", "--config", "router.yaml"]
     process = stage.start(command if isinstance(group, str) else group.command(*command), "router")
-    process.says("/v1/webhooks")
+    process.wait_for_output("/v1/webhooks")
     try:
         yield server
     finally:

@@ -137,8 +137,8 @@ _NUMBERS = itertools.count()
 
 
 def _listens(web: harness.Process) -> bool:
-    assert web._process.poll() is None, web.said
-    return "/v1/webhooks" in web.said
+    assert web._process.poll() is None, web.output
+    return "/v1/webhooks" in web.output
 
 
 def _is_formed(valkey: topologies.Valkey) -> bool:

@@ -82,7 +82,7 @@ class Scene:
         process = self.start(started, "router")
         if self._profile:
             self._stack.callback(self._tell_profile, process, self.folder / f"{command}.profile")
-        process.says("/v1/webhooks")
+        process.wait_for_output("/v1/webhooks")
         return port
 
     def start(self, command: list[str], name: str, core: int = 0, **environment: str) -> harness.Process:

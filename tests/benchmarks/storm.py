@@ -56,7 +56,7 @@ def megabytes_at_most(process: int) -> float:
 def measure(stage: scene.Scene, at: harness.Vendors, deliveries: int) -> dict[str, Any]:
     file = configured(stage, at)
     process = stage.start([harness.COMMAND, "run", "--config", str(file)], "router")
-    port = int(process.says(r"http://127\.0\.0\.1:(\d+)/v1/webhooks")[1])
+    port = int(process.wait_for_output(r"http://127\.0\.0\.1:(\d+)/v1/webhooks")[1])
     bodies = payloads.webhooks(ALERTS, numbers=iter(range(deliveries * ALERTS)), hosts=INCIDENTS)
     run = load.Closed((load.request("/v1/webhooks/alertmanager", body, harness.TOKEN) for body in bodies), 16)
     began = time.perf_counter()

@@ -132,8 +132,8 @@ def running(folder: Path) -> Iterator[Console]:
     process = harness.Process(command, folder, "router", WEBHOOK_TOKEN=harness.TOKEN)
     try:
         router = harness.Router(process, file)
-        url = process.says(r"console\s+(http://127\.0\.0\.1:\d+)")[1]
-        process.says("Sign in to the console")
+        url = process.wait_for_output(r"console\s+(http://127\.0\.0\.1:\d+)")[1]
+        process.wait_for_output("Sign in to the console")
         token = (folder / "data" / "console-token").read_text(encoding="utf-8").strip()
         yield Console(router.url, url, f"http://127.0.0.1:{port}", token, router)
     finally:

@@ -110,18 +110,18 @@ class Process:
                 )
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         return self.log.read_text(errors="replace")
 
-    def says(self, pattern: str) -> re.Match[str]:
+    def wait_for_output(self, pattern: str) -> re.Match[str]:
         """Wait until the output matches a pattern."""
 
         def met() -> re.Match[str] | None:
             if self._process.poll() is not None:
-                raise AssertionError(f"ended with {self._process.returncode}:\n{self.said}")
-            return re.search(pattern, self.said)
+                raise AssertionError(f"ended with {self._process.returncode}:\n{self.output}")
+            return re.search(pattern, self.output)
 
-        return eventually(f"{self.log.name} says {pattern!r}; it said:\n{self.said}", met)
+        return eventually(f"{self.log.name} prints {pattern!r}; its output:\n{self.output}", met)
 
     def kill(self) -> None:
         """Send SIGKILL."""
@@ -244,8 +244,8 @@ class Router:
     def __init__(self, process: Process, file: Path) -> None:
         self.process = process
         self.file = file
-        self.url = process.says(r"(http://127\.0\.0\.1:\d+)/v1/webhooks")[1]
-        self.health_url = process.says(r"(http://127\.0\.0\.1:\d+)/readyz")[1]
+        self.url = process.wait_for_output(r"(http://127\.0\.0\.1:\d+)/v1/webhooks")[1]
+        self.health_url = process.wait_for_output(r"(http://127\.0\.0\.1:\d+)/readyz")[1]
 
     def metrics(self) -> str:
         """Return the exported metrics."""

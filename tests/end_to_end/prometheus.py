@@ -62,7 +62,7 @@ def running(folder: Path, alerts: str, scraped: Iterable[int]) -> Iterator[Prome
     command = ["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb"]
     process = harness.Process([*command, f"--web.listen-address=127.0.0.1:{port}"], folder, "prometheus")
     try:
-        process.says("Server is ready to receive web requests")
+        process.wait_for_output("Server is ready to receive web requests")
         yield Prometheus(f"http://127.0.0.1:{port}")
     finally:
         process.stop()

@@ -81,7 +81,7 @@ class Stage:
         command += ["--port", str(self.port), "--console-port", "0"] if role == "web" else []
         process = harness.Process(command, self.folder, role, forked=True, **self.environment)
         self._stack.callback(process.stop)
-        process.says(harness.STARTED)
+        process.wait_for_output(harness.STARTED)
         self.processes[role] = process
 
     def stop(self, role: str) -> None:

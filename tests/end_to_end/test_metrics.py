@@ -62,7 +62,7 @@ def exported(tmp_path_factory) -> Iterator[dict[str, Exported]]:
         worker = harness.Process(command, folder, "worker", forked=True, **surroundings)
         try:
             router = harness.Router(web, file)
-            health = worker.says(r"(http://127\.0\.0\.1:\d+)/readyz")[1]
+            health = worker.wait_for_output(r"(http://127\.0\.0\.1:\d+)/readyz")[1]
             beat = "incident_router_worker_heartbeat_timestamp_seconds"
             harness.eventually("a round is over", lambda: beat in Exported(health).series)
             harness.eventually("it is tidied", lambda: "incident_router_archive_bytes" in Exported(health).series)

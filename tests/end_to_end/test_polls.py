@@ -41,7 +41,7 @@ def test_poll_opens_and_resolves_incident_without_webhooks(tmp_path):
             harness.eventually("it is resolved everywhere", lambda: at.everywhere("resolved"))
             shown = router.command("incidents", "show", KEY).stdout
             assert "Alertmanager no longer has alertmanager/" in shown
-            assert router.process.said.count('"poll_changed"') == 2
+            assert router.process.output.count('"poll_changed"') == 2
             counted = router.metrics()
             assert 'incident_router_polled_alerts_total{outcome="found",source="alertmanager"} 1.0' in counted
             assert 'incident_router_polled_alerts_total{outcome="ended",source="alertmanager"} 1.0' in counted
@@ -58,13 +58,13 @@ def test_poll_resolves_incident_after_a_lost_webhook(tmp_path):
     ):
         test_sources.post_alert(url)
         harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
-        assert "delivery_accepted" in router.process.said
+        assert "delivery_accepted" in router.process.output
         test_sources.posts_to(tmp_path, NOWHERE)
         assert harness.ask(f"{url}/-/reload", method="POST")[0] == 200
         test_sources.post_alert(url, ends_at=time.time() - 1)
         harness.eventually("it is resolved everywhere", lambda: at.everywhere("resolved"))
         assert "Alertmanager no longer has" in router.command("incidents", "show", KEY).stdout
-        assert router.process.said.count('"delivery_accepted"') == 1
+        assert router.process.output.count('"delivery_accepted"') == 1
 
 
 @pytest.mark.debian("prometheus-alertmanager")

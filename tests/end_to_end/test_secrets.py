@@ -109,7 +109,9 @@ def test_log_lines_and_metrics_reveal_nothing(deployment):
                 post(f"{router.url}/v1/webhooks/{source}?key={KEYS['QUERY']}", body, headers)
     at.fault(vendor="incident-io", method="POST", path="/v1/incidents", action="status", status=401)
     post(f"{router.url}/v1/webhooks/json", BODIES["an alert"], HEADERS["bearer"])
-    said = harness.eventually("calls were made", lambda: '"operation"' in router.process.said and router.process.said)
+    said = harness.eventually(
+        "calls were made", lambda: '"operation"' in router.process.output and router.process.output
+    )
     found = [line for line in said.splitlines() if MARK in line or TEXT in line]
     assert found == []
     events = {json.loads(line)["event"] for line in said.splitlines() if line.startswith("{")}
@@ -123,7 +125,7 @@ def test_each_accepted_delivery_is_one_log_line(deployment):
     router, _ = deployment
     _, answer = post(f"{router.url}/v1/webhooks/json", BODIES["an alert"], HEADERS["bearer"])
     delivery = json.loads(answer)["delivery"]
-    lines = [json.loads(line) for line in router.process.said.splitlines() if delivery in line]
+    lines = [json.loads(line) for line in router.process.output.splitlines() if delivery in line]
     assert [(line["event"], line["source"], line["alerts"], line["ignored"]) for line in lines] == [
         ("delivery_accepted", "json", 1, 0)
     ]
@@ -132,7 +134,7 @@ def test_each_accepted_delivery_is_one_log_line(deployment):
 def test_each_operation_is_one_log_line_with_ids(deployment):
     router, _ = deployment
     post(f"{router.url}/v1/webhooks/json", BODIES["an alert"], HEADERS["bearer"])
-    harness.eventually("calls were made", lambda: '"event": "operation"' in router.process.said)
-    lines = [json.loads(line) for line in router.process.said.splitlines() if '"event": "operation"' in line]
+    harness.eventually("calls were made", lambda: '"event": "operation"' in router.process.output)
+    lines = [json.loads(line) for line in router.process.output.splitlines() if '"event": "operation"' in line]
     assert all(line["incident"] and line["episode"] and line["key"] and line["reference"] for line in lines)
     assert len({(line["key"], line["attempts"], line["timestamp"]) for line in lines}) == len(lines)

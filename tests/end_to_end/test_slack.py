@@ -92,5 +92,5 @@ def test_click_on_a_changed_post_publishes_nothing(scene):
 def test_log_contains_no_slack_secrets(scene):
     router, _ = scene
     for secret in (*slack.TOKENS.values(), "/respond/", "ticket="):
-        assert secret not in router.process.said
-    assert "slack_connected" in router.process.said
+        assert secret not in router.process.output
+    assert "slack_connected" in router.process.output

@@ -78,7 +78,7 @@ def running(tmp_path_factory):
         file = harness.configure(folder, at, rules=RULES)
         file.write_text(file.read_text() + SLACK.format(url=at.url))
         with harness.router(folder, file) as router:
-            console = router.process.says(r'"console": "(http://127\.0\.0\.1:\d+)/"')[1]
+            console = router.process.wait_for_output(r'"console": "(http://127\.0\.0\.1:\d+)/"')[1]
             channel = Channel(at, console)
             channel.configure()
             yield router, channel

@@ -56,7 +56,7 @@ def alertmanager(folder: Path, router_url: str, port: int = 0) -> Iterator[str]:
     process = harness.Process(command, folder, f"alertmanager-{port}")
     url = f"http://127.0.0.1:{port}"
     try:
-        process.says("Listening on|TLS is disabled")
+        process.wait_for_output("Listening on|TLS is disabled")
         harness.eventually("Alertmanager is ready", lambda: _answers(f"{url}/-/ready"))
         yield url
     finally:
@@ -78,7 +78,7 @@ def prometheus(folder: Path, exporter: int, alertmanager_port: str, more: str = 
     command = ["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb"]
     process = harness.Process([*command, f"--web.listen-address=127.0.0.1:{port}"], folder, "prometheus")
     try:
-        process.says("Server is ready to receive web requests")
+        process.wait_for_output("Server is ready to receive web requests")
         yield
     finally:
         process.stop()

@@ -51,7 +51,7 @@ def test_spans_reach_the_collector_before_the_exit(tmp_path):
         assert len(opened) >= 4, "one at each destination"
         assert collector.services == {"acme-router"}
         assert f'trace_id="{TRACE}"' in metrics
-        lines = [json.loads(line) for line in said.said.splitlines() if line.startswith("{")]
+        lines = [json.loads(line) for line in said.output.splitlines() if line.startswith("{")]
         assert {line["trace"] for line in lines if line["event"] == "operation"} == {TRACE}
 
 
@@ -98,12 +98,12 @@ def test_tracing_without_its_extra_is_refused_clearly(tmp_path):
     with harness.vendors() as at:
         process = without_the_extra(tmp_path, at, "run")
         assert process.ended() == 1
-        assert "OpenTelemetry is not installed: install incident-router[otel]" in process.said
-        assert "Traceback" not in process.said
+        assert "OpenTelemetry is not installed: install incident-router[otel]" in process.output
+        assert "Traceback" not in process.output
 
 
 def test_check_reports_traces_without_the_extra(tmp_path):
     with harness.vendors() as at:
         process = without_the_extra(tmp_path, at, "check")
         assert process.ended() == 1
-        assert "tracing.endpoint is set, but OpenTelemetry is not installed" in process.said
+        assert "tracing.endpoint is set, but OpenTelemetry is not installed" in process.output

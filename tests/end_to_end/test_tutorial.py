@@ -65,7 +65,7 @@ def test_tutorial_works_as_written(tmp_path):
             words = re.sub(r"^.*?incident-router", harness.COMMAND, step.command).split()
             ports = ["--port", "0", "--console-port", "0", "--simulator-port", "0"]
             router = harness.Process([*words, *ports], tmp_path, "router", forked=True, **SECRETS)
-            url = router.says(r"(http://127\.0\.0\.1:\d+)/v1/webhooks")[1]
+            url = router.wait_for_output(r"(http://127\.0\.0\.1:\d+)/v1/webhooks")[1]
             continue
         await_output(step._replace(command=step.command.replace(ADDRESS, url) if router else step.command), tmp_path)
     assert router is not None

@@ -71,7 +71,7 @@ class Deployment:
         for name in names:
             self.start(name)
         for number in range(2):
-            self._processes[f"web-{number}"].says("/v1/webhooks")
+            self._processes[f"web-{number}"].wait_for_output("/v1/webhooks")
 
     def web_port(self, web: int) -> int:
         """Return the port at which a web receives deliveries."""

@@ -47,7 +47,7 @@ class Setup:
     def worker(self, name: str = "w1") -> harness.Process:
         command = [harness.COMMAND, "worker", "--config", str(self.file), "--name", name, "--health-port", "0"]
         process = self._start(command, f"worker-{name}")
-        process.says(harness.STARTED)
+        process.wait_for_output(harness.STARTED)
         return process
 
     def worker_that_dies(

@@ -42,7 +42,7 @@ class Place:
         self.connection = redis.Redis.from_url(valkey.settings["url"])
         self.workers = [self._start("worker", "--name", f"w{number}", "--health-port", "0") for number in range(3)]
         self._webs = [self._start("web", "--console-port", str(ports.free())) for _ in range(2)]
-        urls = [web.says(r"(http://127\.0\.0\.1:\d+)/v1/webhooks")[1] for web in self._webs]
+        urls = [web.wait_for_output(r"(http://127\.0\.0\.1:\d+)/v1/webhooks")[1] for web in self._webs]
         self._urls = itertools.cycle(urls)
 
     def _start(self, kind: str, *more: str) -> harness.Process:
@@ -59,7 +59,7 @@ class Place:
         for one in (*self._webs, *self.workers):
             one.kill()
 
-    def says(self, status: str, numbers: range) -> None:
+    def post(self, status: str, numbers: range) -> None:
         """Send the state of this many incidents as an Alertmanager does, a thousand alerts per delivery."""
         for first in range(numbers.start, numbers.stop, 1000):
             alerts = [alert_body(status, number) for number in range(first, min(first + 1000, numbers.stop))]
@@ -128,14 +128,14 @@ def too_fast(place: Place, began_at: int) -> list[str]:
 def test_storm_of_2000_incidents_opens_each_once(place):
     """Only a few open at first, and one incident reports the others."""
     began_at = time.time_ns() // 1000
-    place.says("firing", range(KEYS))
+    place.post("firing", range(KEYS))
     harness.eventually("most of them wait", lambda: place.waiting() > KEYS * 3 // 4)
     harness.eventually("one incident tells of it", lambda: place.opened()["on-call"].get(self_alerts.STORM.title))
     place.kill_worker()
-    place.says("resolved", range(GO_ON, KEYS))
+    place.post("resolved", range(GO_ON, KEYS))
     harness.eventually("what still fires is open, and nothing else", lambda: as_they_should(place), 90)
     assert too_fast(place, began_at) == []
-    place.says("resolved", range(GO_ON))
+    place.post("resolved", range(GO_ON))
     storm = self_alerts.STORM.title
     harness.eventually("the storm is over", lambda: place.opened()["on-call"][storm] == ["resolved"], 60)
     for by_name in place.opened().values():

@@ -18,7 +18,7 @@ WATCHED_FULL = ({"worker": 10, "web": 3, "valkey": 8}, 4_000, 150)  # Two distur
 CLUSTERED_FULL = ({"worker": 10, "web": 3, "valkey": 6}, 4_000, 150)
 
 
-def said(report: chaos.Report) -> str:
+def report_line(report: chaos.Report) -> str:
     return f"seed {report.seed}: {report}"
 
 
@@ -32,12 +32,12 @@ def check(folder: Path, make: Callable[[Path], topologies.Topology], cut: Length
     kills, count, incident_keys = full if os.environ.get("CHAOS") == "full" else cut
     total = [kind for kind, times in kills.items() for _ in range(times)]
     report = chaos.run(folder, make, seed=seed, count=count, incident_keys=incident_keys, kills=total)
-    print(said(report))
-    assert report.wrong == [], said(report)
-    assert report.settled_seconds < chaos.SETTLED_SECONDS, said(report)
+    print(report_line(report))
+    assert report.wrong == [], report_line(report)
+    assert report.settled_seconds < chaos.SETTLED_SECONDS, report_line(report)
     assert report.accepted == 2 * count
     assert report.kills == kills
-    assert all(status in {0, 202} or status >= 500 for status in report.answers), said(report)
+    assert all(status in {0, 202} or status >= 500 for status in report.answers), report_line(report)
 
 
 @pytest.mark.timeout(240)

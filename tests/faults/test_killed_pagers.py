@@ -122,7 +122,7 @@ def test_outage_across_a_restart_delays_no_page(tmp_path):
         setup.vendors.fault(vendor="devhelm", action="503", method="POST", count=100_000)
         first = setup.worker("w1")
         setup.web.receives(severity="critical")
-        first.says('destination=devhelm|"destination": ?"devhelm"')
+        first.wait_for_output('destination=devhelm|"destination": ?"devhelm"')
         first.kill()
         second = setup.worker("w2")
         harness.eventually("the stand-in pages", lambda: setup.vendors.alerts() == ["open"])

@@ -36,7 +36,7 @@ def test_two_incidents_open_without_intent_or_search(setup, first, second):
     dying = setup.worker_that_dies("devhelm", "open", "after-call", first)
     setup.web.receives(severity="critical")
     assert setups.killed(dying)
-    setup.worker_that_dies("", "", "", second).says("started")
+    setup.worker_that_dies("", "", "", second).wait_for_output("started")
     harness.eventually("DevHelm has two", lambda: setup.vendors.incidents()["devhelm"] == ["open", "open"])
     assert not setup.vendors.everywhere("open")
 
@@ -56,7 +56,7 @@ def sleeping_past_its_lease(setup: setups.Setup, without: str = "") -> harness.P
     wake = setup.folder / "wake"
     sleeping = setup.worker_that_dies("devhelm", "open", "before-intent", without, wake)
     setup.web.receives(severity="critical")
-    sleeping.says("asleep")
+    sleeping.wait_for_output("asleep")
     setup.worker("another")
     harness.eventually("there is exactly one everywhere", lambda: setup.vendors.everywhere("open"))
     wake.touch()
@@ -64,7 +64,7 @@ def sleeping_past_its_lease(setup: setups.Setup, without: str = "") -> harness.P
 
 
 def test_worker_with_expired_lease_changes_nothing(setup):
-    sleeping_past_its_lease(setup).says("refused")
+    sleeping_past_its_lease(setup).wait_for_output("refused")
     assert setup.vendors.everywhere("open")
     setup.web.receives(status="resolved")
     harness.eventually("exactly that one is resolved", lambda: setup.vendors.everywhere("resolved"))

@@ -62,7 +62,7 @@ def until_killed(setup: setups.Setup, senders: vendors_stage.Senders, dying: har
     deadline = time.monotonic() + SETTLE_SECONDS
     firing: list[str] = []
     while dying.lives(vendors_stage.AGAIN_SECONDS):
-        assert time.monotonic() < deadline, dying.said
+        assert time.monotonic() < deadline, dying.output
         senders.fire()
         key = senders.keys[-1]
         harness.eventually("it is shown at both pages", lambda key=key: len(statuses(setup, key)) > 0, SETTLE_SECONDS)
@@ -73,7 +73,7 @@ def until_killed(setup: setups.Setup, senders: vendors_stage.Senders, dying: har
             )
             senders.send(key)
             firing.append(key)
-    assert setups.killed(dying), dying.said
+    assert setups.killed(dying), dying.output
     return firing
 
 

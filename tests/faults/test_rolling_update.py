@@ -120,13 +120,13 @@ class BalancedDeployment(chaos.Deployment):
         if kind == "web":
             before, self.ports[int(number)] = self.ports[int(number)], ports.free()
             self.start(name, "new")
-            self._processes[name].says("/v1/webhooks")
+            self._processes[name].wait_for_output("/v1/webhooks")
             self.balancer.backends.append(self.ports[int(number)])
             self._end(name, old)
             self.balancer.backends.remove(before)
         else:
             self.start(name, "new")
-            self._processes[name].says(harness.STARTED)
+            self._processes[name].wait_for_output(harness.STARTED)
             self._end(name, old)
 
     def _end(self, name: str, old: harness.Process) -> None:

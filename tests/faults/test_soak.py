@@ -52,8 +52,8 @@ def soaking(tmp_path):
 @pytest.mark.timeout(240)
 def test_short_soak_loses_and_doubles_nothing(soaking, tmp_path):
     process = soaking(*HALF_A_MINUTE, "--json")
-    assert process._process.wait(220) == 0, process.said
-    lines, _, rest = process.said.partition("\n{\n")
+    assert process._process.wait(220) == 0, process.output
+    lines, _, rest = process.output.partition("\n{\n")
     report = json.loads("{" + rest)
     assert report["lost"] == report["doubled"] == report["behind"] == report["refused"] == report["died"] == []
     assert report["accepted"] > 500
@@ -71,18 +71,18 @@ def test_short_soak_loses_and_doubles_nothing(soaking, tmp_path):
 @pytest.mark.timeout(240)
 def test_signal_ends_soak_with_a_report(soaking, tmp_path):
     process = soaking("--hours", "0.02", "--rate", "20", "--keys", "5", "--fault-every", "2s", "--no-kill-redis")
-    process.says(" min  accepted ")
-    assert process.stop() == 0, process.said
-    assert "alerts accepted in" in process.said
-    assert "valkey" not in process.said.partition("killed: ")[2].partition("\n")[0]
+    process.wait_for_output(" min  accepted ")
+    assert process.stop() == 0, process.output
+    assert "alerts accepted in" in process.output
+    assert "valkey" not in process.output.partition("killed: ")[2].partition("\n")[0]
     assert processes_below(tmp_path) == []
 
 
 def test_soak_stopped_during_startup_reports_no_success(soaking, tmp_path):
     process = soaking("--hours", "1")
     harness.eventually("it has started somebody", lambda: list(tmp_path.glob("*/web-0.log")))
-    assert process.stop() in {1, -signal.SIGTERM}, process.said
-    assert "lost 0" not in process.said or "behind 1" in process.said
+    assert process.stop() in {1, -signal.SIGTERM}, process.output
+    assert "lost 0" not in process.output or "behind 1" in process.output
     assert processes_below(tmp_path) == []
 
 

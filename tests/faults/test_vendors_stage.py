@@ -91,9 +91,9 @@ class Senders:
         """Send alerts of new incident keys until the worker is killed while it handles one."""
         deadline = time.monotonic() + SETTLE_SECONDS
         while dying.lives(AGAIN_SECONDS):
-            assert time.monotonic() < deadline, dying.said
+            assert time.monotonic() < deadline, dying.output
             self.fire()
-        assert setups.killed(dying), dying.said
+        assert setups.killed(dying), dying.output
 
 
 def wait_until_settled(setup: setups.Setup, firing: dict[str, set[str]], seconds: float = SETTLE_SECONDS) -> None:
@@ -171,7 +171,7 @@ def test_incidents_are_correct_soon_after_an_outage(tmp_path):
 
         def opened_circuit_breakers() -> int:
             senders.fire()
-            lines = [line for worker in workers for line in worker.said.splitlines()]
+            lines = [line for worker in workers for line in worker.output.splitlines()]
             return sum("circuit_breaker_state_changed" in line and '"state": "open"' in line for line in lines)
 
         harness.eventually(

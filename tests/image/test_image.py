@@ -55,7 +55,7 @@ def container(image: built.Image, folder: Path, *arguments: str, **environment: 
         yield process
     finally:
         status = process.stop()
-    assert status == 0, process.said
+    assert status == 0, process.output
 
 
 def state(root: Path) -> dict[Path, tuple[int, int]]:

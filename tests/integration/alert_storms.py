@@ -31,7 +31,7 @@ class StormHarness:
     def opened(self) -> list[str]:
         return sorted(one["content"].fields["alert"].split()[0] for one in self.pager.incidents.values())
 
-    async def told(self, name: str) -> list[str]:
+    async def storm_events(self, name: str) -> list[str]:
         return [event.text for event in await self.on.incidents.timeline(name) if event.what == "storm"]
 
     async def held(self, name: str) -> bool:

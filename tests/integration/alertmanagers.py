@@ -144,7 +144,7 @@ class AlertmanagerHarness:
         await self.on.deliver(*alerts, received_at=self.now)
         await self.on.turn()
 
-    async def told(self, key: str = "down") -> list[str]:
+    async def timeline_texts(self, key: str = "down") -> list[str]:
         return [event.text for event in await self.on.incidents.timeline(key)]
 
 

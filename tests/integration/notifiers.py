@@ -84,7 +84,7 @@ async def running(
     """Run a harness for the length of the block; without ``topics`` the notifier ``hook`` receives everything."""
     connected = base.Connection(workers.factories.clock, "prod")
     made = {name: registry.KINDS[config.kind].make(name, config, connected) for name, config in configs.items()}
-    playing = NotifierHarness(
+    harness = NotifierHarness(
         workers.WorkerHarness(store, *places, announces=True, **more),
         made,
         EVERYTHING if topics is None else topics,
@@ -93,6 +93,6 @@ async def running(
         timeout_seconds=max(config.timeout_seconds for config in configs.values()),
     )
     try:
-        yield playing
+        yield harness
     finally:
-        await playing.deliveries.aclose()
+        await harness.deliveries.aclose()

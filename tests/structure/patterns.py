@@ -28,7 +28,7 @@ SECONDS = 0.025  # Processor time. A linear pattern takes less than a tenth of i
 _REPEATS = (codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT)
 
 
-class Made(NamedTuple):
+class CompiledPattern(NamedTuple):
     """A pattern that a module compiles and keeps under a name, with its uses."""
 
     place: str
@@ -49,7 +49,7 @@ def misplaced(paths: list[Path]) -> Iterator[str]:
                 yield tree.place(path, node.lineno)
 
 
-def made(paths: list[Path]) -> list[Made]:
+def compiled_patterns(paths: list[Path]) -> list[CompiledPattern]:
     """Return all patterns that modules compile with ``re`` and keep."""
     modules = {path: ast.parse(path.read_text()) for path in paths}
     found = []
@@ -60,7 +60,7 @@ def made(paths: list[Path]) -> list[Made]:
             uses = sorted({use for each in where for use in _uses(each, name)})
             parts = path.relative_to(tree.ROOT).with_suffix("").parts
             dotted = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-            found.append(Made(tree.place(path, value.lineno), dotted, name, tuple(uses)))
+            found.append(CompiledPattern(tree.place(path, value.lineno), dotted, name, tuple(uses)))
     return found
 
 
@@ -85,7 +85,7 @@ def _uses(module: ast.Module, name: str) -> Iterator[str]:
                 yield node.attr
 
 
-def written(one: Made) -> str:
+def written(one: CompiledPattern) -> str:
     """Return the text of a pattern."""
     pattern = getattr(importlib.import_module(one.module), one.name).pattern
     return pattern.decode("latin-1") if isinstance(pattern, bytes) else str(pattern)

@@ -48,7 +48,7 @@ def test_only_two_modules_import_re2():
 # Processor time limits the subprocess. On a busy machine, that can exceed the usual time limit of a test.
 @pytest.mark.timeout((WALL_FACTOR + 2) * DEADLINE)
 def test_every_python_pattern_takes_linear_time():
-    made = patterns.made(tree.python("router"))
+    made = patterns.compiled_patterns(tree.python("router"))
     assert len(made) > 20
     assert [one.place for one in made if not one.uses] == []
     assert [one.place for one in made if patterns.nested(patterns.written(one))] == []

@@ -29,7 +29,7 @@ def steps(workflow: dict[str, Any]) -> list[dict[str, Any]]:
     return [step for job in workflow["jobs"].values() for step in job.get("steps", [])]
 
 
-def made(workflow: dict[str, Any]) -> list[str]:
+def make_commands(workflow: dict[str, Any]) -> list[str]:
     """Return the make commands that a workflow runs."""
     lines = [line.strip() for step in steps(workflow) for line in step.get("run", "").splitlines()]
     return [line for line in lines if line.startswith("make ")]
@@ -48,7 +48,7 @@ def test_workflows_are_ci_and_release():
 class TestEachWorkflow:
     def test_workflow_runs_existing_make_targets(self, path):
         known = commands.Known((tree.ROOT / "Makefile").read_text(), {})
-        found = made(read(path.name))
+        found = make_commands(read(path.name))
         assert found
         assert [known.problem(line) for line in found] == [""] * len(found)
 
@@ -72,7 +72,7 @@ class TestEachWorkflow:
 
 
 def test_change_runs_make_check_and_make_test():
-    assert made(read("ci.yml")) == ["make check", "make test"]
+    assert make_commands(read("ci.yml")) == ["make check", "make test"]
     assert {"pull_request", "push"} <= read("ci.yml")["on"].keys()
 
 
@@ -89,7 +89,7 @@ def test_release_is_built_after_ci_passes():
     assert release["jobs"]["ci"]["uses"] == "./.github/workflows/ci.yml"
     assert "workflow_call" in read("ci.yml")["on"]
     assert release["jobs"]["dist"]["needs"] == "ci"
-    assert made(release) == ["make dist"]
+    assert make_commands(release) == ["make dist"]
 
 
 def test_release_uses_the_image_s_python():
@@ -107,4 +107,6 @@ class TestNegativeControl:
         assert unpinned(f"    - uses: a/b@{'0' * 40} # v1.2.3\n    uses: ./.github/workflows/ci.yml\n") == []
 
     def test_make_commands_of_a_workflow_are_found(self):
-        assert made({"jobs": {"a": {"steps": [{"run": "echo\nmake x"}, {"uses": "y"}]}, "b": {}}}) == ["make x"]
+        assert make_commands({"jobs": {"a": {"steps": [{"run": "echo\nmake x"}, {"uses": "y"}]}, "b": {}}}) == [
+            "make x"
+        ]

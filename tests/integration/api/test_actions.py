@@ -19,7 +19,7 @@ async def items(client, path, **query):
     return answer.json()["items"]
 
 
-async def told(at, most=1):
+async def newest_audit_entries(at, most=1):
     """Return the newest audit log entries as (actor, action, subject, outcome), newest first."""
     lines, _ = await at.store.audit.page("", most)
     return [(one.who, one.what, one.subject, one.outcome) for one in lines]
@@ -33,7 +33,7 @@ def test_silence_is_active_until_its_deletion(play):
         assert made.status_code == 201, made.text
         one = made.json()
         assert (one["state"], one["author"], one["matchers"]) == ("active", "ann", ['service="checkout"'])
-        assert await told(at) == [("ann", "silence", 'service="checkout"', "done")]
+        assert await newest_audit_entries(at) == [("ann", "silence", 'service="checkout"', "done")]
         await at.on.mutes.refresh()
         await at.deliver(consoles.firing(), consoles.firing("cart"))
         assert [row["key"] for row in await items(client, "/incidents")] == [consoles.key("cart")]
@@ -76,7 +76,12 @@ def test_frozen_posts_are_published_after_unfreezing(play):
         assert (frozen.status_code, frozen.json()["freeze_reason"]) == (200, "all hands (ann)")
         again = await client.post(f"{API}/publishing/freeze", json={"reason": "mine"})
         assert (again.status_code, again.json()["detail"]) == (422, "publishing is already frozen")
-        assert (await told(at))[0] == ("ann", "freeze", "public pages", "refused: publishing is already frozen")
+        assert (await newest_audit_entries(at))[0] == (
+            "ann",
+            "freeze",
+            "public pages",
+            "refused: publishing is already frozen",
+        )
         await at.deliver(consoles.firing())
         seen = {"incident": consoles.key(), "destination": "page", "decision": "approve"}
         [waiting] = await items(client, "/reviews")
@@ -103,7 +108,7 @@ def test_guard_is_reset_by_an_admin(play):
         assert (await responder.delete(f"{API}/publishing/guard")).status_code == 403
         assert (await admin.delete(f"{API}/publishing/guard")).status_code == 200
         assert (await responder.get(f"{API}/publishing")).json()["guard"] == "ok"
-        assert await told(at) == [("eve", "reset publishing guard", "guard", "done")]
+        assert await newest_audit_entries(at) == [("eve", "reset publishing guard", "guard", "done")]
 
     play(body)
 
@@ -138,7 +143,7 @@ def test_rejected_operation_is_redriven_or_discarded(play):
         assert await items(client, "/dead-letters") == []
         for method, path in (("DELETE", ""), ("POST", "/redrive")):
             assert (await client.request(method, f"{API}/dead-letters/none{path}")).status_code == 404
-        assert [what for _, what, *_ in await told(at, 2)] == ["redrive", "discard dead letter"]
+        assert [what for _, what, *_ in await newest_audit_entries(at, 2)] == ["redrive", "discard dead letter"]
 
     play(body)
 
@@ -158,7 +163,7 @@ def test_all_matching_dead_letters_are_redriven_together(play):
         await at.on.turn()
         assert at.on_call.kinds == ["open"] * 4
         assert at.on_call.states() == ["open"] * 2
-        assert (await told(at))[0][:3] == (
+        assert (await newest_audit_entries(at))[0][:3] == (
             "ann",
             "redrive all",
             "destination=on-call operation=open problem=NO SUCH component",
@@ -228,7 +233,7 @@ def test_console_shows_and_lifts_an_open_circuit(play):
         assert "incident-router pauses lift on-call" in shown
         done = await browser.post("/pauses/lift", data={"csrf": csrf, "subject": "on-call"})
         assert (done.status_code, done.headers["location"]) == (303, "/?done=lifted")
-        assert (await told(at))[0] == ("ann", "lift pauses", "on-call", "done")
+        assert (await newest_audit_entries(at))[0] == ("ann", "lift pauses", "on-call", "done")
         await at.on.turn()
         assert at.on_call.states() == ["open"]
         assert "the circuit breaker is open" not in (await browser.get("/")).text
@@ -338,7 +343,7 @@ def test_admin_manages_tokens_and_sees_each_secret_once(play):
         assert text.split("_", 2)[2] not in listed.text
         assert (await admin.delete(f"{API}/tokens/{identity}")).status_code == 204
         assert (await bot.get(f"{API}/overview")).status_code == 401
-        assert await told(at, 2) == [
+        assert await newest_audit_entries(at, 2) == [
             ("eve", "revoke token", identity, "done"),
             ("eve", "make token", "bot", "done"),
         ]
@@ -422,7 +427,7 @@ def test_retraction_is_recorded_with_its_outcomes(play):
         done = await client.post(f"{API}/retractions", json={**wanted, "message": "Mail ann@acme.example."})
         assert [one["outcome"] for one in done.json()["items"]] == ["dismissed"]
         assert done.json()["warnings"] != []
-        assert (await told(at))[0] == ("ann", "retract", f"{consoles.key()} at page", "done")
+        assert (await newest_audit_entries(at))[0] == ("ann", "retract", f"{consoles.key()} at page", "done")
         await at.on.turn()
         (known,) = [
             one

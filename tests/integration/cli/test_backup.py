@@ -65,14 +65,14 @@ def test_restore_beside_a_running_web_is_refused(saved, at, redis_url, tmp_path)
     restore = ("restore", str(folder / "all.backup"), "--replace", "--config", str(file))
     process = harness.Process(line, tmp_path, "web", REDIS_URL=redis_url, **harness.SECRETS)
     try:
-        process.says("http://127.0.0.1:")
+        process.wait_for_output("http://127.0.0.1:")
         connection = redis.Redis.from_url(redis_url)
         harness.eventually("the web uses the data", lambda: connection.exists(keys.MARKS))
         done = run(*restore, cwd=tmp_path, REDIS_URL=redis_url)
         assert (done.returncode, "a web or worker is running" in done.stderr) == (1, True), done.stderr
     finally:
         assert process.stop() == 0
-    assert '"signal": "SIGTERM"' in process.said, "the log says why the process ends"
+    assert '"signal": "SIGTERM"' in process.output, "the log says why the process ends"
     # Simulates a killed process: its mark has almost expired.
     seconds, micros = connection.time()
     connection.hset(keys.MARKS, "killed", seconds * 1_000_000 + micros - 14_500_000)
@@ -112,7 +112,7 @@ def test_restored_router_adopts_incidents_opened_after_backup(saved, at, tmp_pat
     with harness.router(tmp_path, file) as router:
         listed = router.command("incidents", "list").stdout
         assert ('region="eu"' in listed, 'region="us"' in listed) == (True, False)
-        harness.eventually("the restore is noticed", lambda: '"reason": "restored"' in router.process.said)
+        harness.eventually("the restore is noticed", lambda: '"reason": "restored"' in router.process.output)
         for region in ("eu", "us"):
             receives(router, region)
         for region in ("eu", "us"):

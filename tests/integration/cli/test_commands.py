@@ -102,9 +102,9 @@ def test_printed_curl_command_opens_an_incident(tmp_path):
     command += ["--simulator-port", str(ports.free())]
     process = harness.Process(command, tmp_path, "run", INCIDENT_ROUTER_DATA=str(tmp_path / "data"), **unset)
     try:
-        process.says("Ctrl-C stops everything")
-        (curl,) = [line for line in process.said.splitlines() if line.startswith("curl")]
-        pages = process.says(r"status pages\s+(http://\S+)/")[1]
+        process.wait_for_output("Ctrl-C stops everything")
+        (curl,) = [line for line in process.output.splitlines() if line.startswith("curl")]
+        pages = process.wait_for_output(r"status pages\s+(http://\S+)/")[1]
         answer = subprocess.run(curl, shell=True, capture_output=True, text=True, timeout=20, check=True)
         assert '"rule":"checkout-down"' in answer.stdout
 
@@ -136,7 +136,7 @@ def test_simulated_vendors_keep_their_objects_across_restarts(tmp_path):
             command, tmp_path, f"run{turn}", INCIDENT_ROUTER_DATA=folder, WEBHOOK_TOKEN="t", **unset
         )
         try:
-            url = process.says(r"(http://127\.0\.0\.1:\d+)/v1/webhooks/json")[1]
+            url = process.wait_for_output(r"(http://127\.0\.0\.1:\d+)/v1/webhooks/json")[1]
             alert = {"title": "down", "status": "firing", "severity": "critical", "labels": {"service": "checkout"}}
             assert harness.ask(f"{url}/v1/webhooks/json", alert, "t")[0] == 202
             harness.eventually("it is open", lambda: len(harness.ask(state)[1]["incident-io"]["incidents"]) == 1)
@@ -147,7 +147,7 @@ def test_simulated_vendors_keep_their_objects_across_restarts(tmp_path):
 def test_simulate_command_serves_both_vendors(tmp_path):
     process = harness.Process([harness.COMMAND, "simulate", "--port", "0"], tmp_path, "simulate")
     try:
-        url = process.says(r"(http://\S+)/incident-io")[1]
+        url = process.wait_for_output(r"(http://\S+)/incident-io")[1]
         assert harness.ask(f"{url}/incident-io/v1/severities", token="any")[0] == 200
         assert harness.ask(f"{url}/devhelm/api/v1/status-pages", token="any")[0] == 200
         assert harness.ask(f"{url}/devhelm/api/v1/status-pages")[0] == 401

@@ -34,7 +34,7 @@ def console(scene):
     router, _ = scene
     made = router.command("tokens", "create", "ada", "--role", "responder")
     assert made.returncode == 0, made.stderr
-    return router.process.says(r"console\W+(http://127\.0\.0\.1:\d+)")[1], made.stdout.split()[-1]
+    return router.process.wait_for_output(r"console\W+(http://127\.0\.0\.1:\d+)")[1], made.stdout.split()[-1]
 
 
 def correct(router, *options, page="devhelm-page"):
@@ -107,7 +107,7 @@ def test_audit_log_and_timeline_have_both_texts(scene):
     assert f"    before: {update['text'].splitlines()[0]}" in shown
     assert "    after:  Payments by card fail again." in shown
     made = router.command("tokens", "create", "root", "--role", "admin")
-    url = router.process.says(r"console\W+(http://127\.0\.0\.1:\d+)")[1]
+    url = router.process.wait_for_output(r"console\W+(http://127\.0\.0\.1:\d+)")[1]
     audit = httpx.get(f"{url}{API}/audit", headers={"authorization": f"Bearer {made.stdout.split()[-1]}"}).json()
     (line,) = [one for one in audit["items"] if one["what"] == "correct" and one["reason"] == "clearer"]
     assert line["detail"] == {

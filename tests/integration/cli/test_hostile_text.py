@@ -72,8 +72,8 @@ rules: rules
         [*command, "--config", str(tmp_path / "router.yaml")], tmp_path, "tried", forked=True, WEBHOOK_TOKEN="hunter2"
     )
     try:
-        process.says("Ctrl-C stops everything")
-        told = process.said
+        process.wait_for_output("Ctrl-C stops everything")
+        told = process.output
     finally:
         process.stop()
     assert "hunter2" not in told

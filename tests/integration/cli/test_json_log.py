@@ -153,9 +153,9 @@ def log(tmp_path_factory, at):
         assert harness.ask(f"{router.url}/v1/webhooks/json", {"title": "x"}, "a wrong token")[0] == 401
         assert harness.ask(f"{router.url}/nothing")[0] == 404
         router.receives()
-        harness.eventually("it is refused", lambda: '"result": "refused"' in router.process.said)
+        harness.eventually("it is refused", lambda: '"result": "refused"' in router.process.output)
         harness.eventually("the others are open", lambda: at.incidents()["devhelm"] == ["open"])
-    return router.process.said
+    return router.process.output
 
 
 def test_every_line_of_a_process_is_json(log):

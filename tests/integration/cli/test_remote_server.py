@@ -43,10 +43,10 @@ class Scene:
 
     def __init__(self, router, at, folder):
         self.router, self.at, self.folder = router, at, folder
-        self.url = router.process.says(harness.CONSOLE)[1]
-        self.token = self.made("ann", "admin")
+        self.url = router.process.wait_for_output(harness.CONSOLE)[1]
+        self.token = self.create_token("ann", "admin")
 
-    def made(self, name, role):
+    def create_token(self, name, role):
         return self.router.command("tokens", "create", name, "--role", role).stdout.strip()
 
     @functools.cached_property
@@ -191,7 +191,7 @@ def test_remote_export_equals_local_export(scene, tmp_path):
     assert (tmp_path / "here").read_bytes() == (tmp_path / "elsewhere").read_bytes() != b""
 
 
-def told(done):
+def error_of(done):
     """Return the error message of a command, which is one sentence."""
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
@@ -224,19 +224,19 @@ def test_references_are_completed_locally_and_remotely(scene):
 
 
 def test_missing_token_error_names_the_variable(scene):
-    assert told(scene.elsewhere("incidents", "list", token="")) == (
+    assert error_of(scene.elsewhere("incidents", "list", token="")) == (
         1,
         "the router requires a token: set INCIDENT_ROUTER_TOKEN (`incident-router tokens create`)",
     )
     wrong = scene.elsewhere("incidents", "list", token="irt_of_nobody")
-    assert told(wrong) == (1, "the token in INCIDENT_ROUTER_TOKEN is invalid or expired")
-    assert told(scene.elsewhere("incidents", "list", token="schlüssel"))[0] == 1
+    assert error_of(wrong) == (1, "the token in INCIDENT_ROUTER_TOKEN is invalid or expired")
+    assert error_of(scene.elsewhere("incidents", "list", token="schlüssel"))[0] == 1
 
 
 def test_insufficient_role_is_refused(scene):
     """The command changes nothing."""
-    viewer = scene.made("looker", "viewer")
-    assert told(scene.elsewhere("publishing", "freeze", token=viewer)) == (
+    viewer = scene.create_token("looker", "viewer")
+    assert error_of(scene.elsewhere("publishing", "freeze", token=viewer)) == (
         1,
         "this needs the role responder, and yours is viewer",
     )
@@ -248,13 +248,13 @@ def test_unreachable_server_is_reported_in_one_sentence(scene):
     """The token is not printed."""
     nowhere = f"http://127.0.0.1:{ports.unanswered()}"
     done = run("incidents", "list", cwd=scene.folder, INCIDENT_ROUTER_SERVER=nowhere, INCIDENT_ROUTER_TOKEN="secret-1")
-    status, sentence = told(done)
+    status, sentence = error_of(done)
     assert status == 1
     assert sentence.startswith("the router: GET /incidents: can't connect to 127.0.0.1:")
     assert "secret-1" not in done.stderr
     not_ours = run("incidents", "list", "--server", f"{scene.at.url}/nothing", cwd=scene.folder)
-    assert told(not_ours) == (1, "the router: GET /incidents: 404")
-    assert told(run("incidents", "list", "--server", scene.router.url, cwd=scene.folder))[0] == 1
+    assert error_of(not_ours) == (1, "the router: GET /incidents: 404")
+    assert error_of(run("incidents", "list", "--server", scene.router.url, cwd=scene.folder))[0] == 1
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_remote_explain_uses_the_server_rules(scene):
     done = scene.elsewhere("explain", str(payload), "--source", "json")
     assert "✓ rule checkout-down decides" in done.stdout, done.stderr
     unknown = scene.elsewhere("explain", str(payload), "--source", "jsn")
-    assert told(unknown) == (1, 'there is no source or delivery "jsn"; did you mean "json"?')
+    assert error_of(unknown) == (1, 'there is no source or delivery "jsn"; did you mean "json"?')
 
 
 def test_remote_silence_records_the_token_name(scene):

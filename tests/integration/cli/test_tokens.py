@@ -13,7 +13,7 @@ from tests.end_to_end import harness
 @pytest.fixture
 def management(router):
     """Send a request to the management API with a token. Return the status and the JSON body."""
-    url = router.process.says(harness.CONSOLE)[1]
+    url = router.process.wait_for_output(harness.CONSOLE)[1]
 
     def ask(token, path="/overview"):
         request = urllib.request.Request(f"{url}/api/v1{path}", headers={"authorization": f"Bearer {token}"})

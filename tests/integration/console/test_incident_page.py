@@ -29,7 +29,7 @@ def play(play):
     return functools.partial(play, rules=RULES)
 
 
-async def told(at, client) -> dict:
+async def get_incident(at, client) -> dict:
     at.clock.offset += 2_000_000
     return (await client.get(f"{API}/incidents/{consoles.key()}")).json()
 
@@ -41,7 +41,7 @@ def place(one: dict, name: str) -> dict:
 def test_decision_is_explained_with_conditions_and_values(play):
     async def body(at):
         await at.deliver(consoles.firing())
-        [reason] = (await told(at, await at.as_("viewer")))["decided"]
+        [reason] = (await get_incident(at, await at.as_("viewer")))["decided"]
         assert (reason["rule"], reason["place"].endswith("a.yaml:3")) == ("down", True)
         assert reason["conditions"][0] == {"asks": 'source = "json"', "value": ""}
         assert reason["conditions"][1]["asks"].startswith("labels.service matches")
@@ -54,7 +54,7 @@ def test_publication_shows_current_and_desired_state(play):
     async def body(at):
         await at.deliver(consoles.firing())
         client = await at.as_("responder")
-        one = await told(at, client)
+        one = await get_incident(at, client)
         there, page = place(one, "on-call"), place(one, "page")
         assert there["shown"] == there["fields"] == {"name": "checkout is down", "summary": "It is major"}
         assert (page["shown"], page["fields"]["title"]) == ({}, "Checkout is unavailable")
@@ -68,7 +68,7 @@ def test_rejected_change_is_shown_beside_the_current_state(play):
         at.on_call.before.append(vendor.permanent())
         await at.deliver(consoles.firing("checkout", severity="critical", another="yes"))
         client, _ = await at.browser("viewer")
-        there = place(await told(at, client), "on-call")
+        there = place(await get_incident(at, client), "on-call")
         assert (there["shown"]["summary"], there["fields"]["summary"]) == ("It is major", "It is critical")
         page = (await client.get("/incident", params={"key": consoles.key()})).text
         assert "Differs from the desired state" in page
@@ -83,13 +83,13 @@ def test_next_steps_are_listed_with_their_times(play):
     async def body(at):
         await at.deliver(consoles.firing())
         client = await at.as_("viewer")
-        [waits] = (await told(at, client))["coming"]
+        [waits] = (await get_incident(at, client))["coming"]
         assert waits["destination"] == "page"
         assert waits["reason"] == "review_required"
         assert waits["what"].endswith("published if not decided before the deadline")
         assert waits["at"] > "2020"
         await at.deliver(consoles.resolved())
-        over, *_ = (await told(at, client))["coming"]
+        over, *_ = (await get_incident(at, client))["coming"]
         assert (over["destination"], over["reason"]) == ("", "quiet_period_ends")
 
     play(body)
@@ -99,7 +99,7 @@ def test_rejected_and_pending_steps_are_upcoming(play):
     async def body(at):
         at.on_call.before.append(vendor.permanent())
         await at.deliver(consoles.firing())
-        coming = {one["destination"]: one for one in (await told(at, await at.as_("viewer")))["coming"]}
+        coming = {one["destination"]: one for one in (await get_incident(at, await at.as_("viewer")))["coming"]}
         assert coming["on-call"]["reason"] == "dead_letter"
         assert coming["on-call"]["at"] is None
 

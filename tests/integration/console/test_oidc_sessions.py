@@ -9,7 +9,7 @@ from tests.integration import identity
 
 
 @pytest.fixture
-def playing(with_redis, tmp_path):
+def run_scene(with_redis, tmp_path):
     """Run a test with the console, its provider, and the connection to the store."""
 
     def run(body, **more):
@@ -33,15 +33,15 @@ def session_of(found) -> str:
 
 
 @pytest.mark.parametrize(("more", "seconds"), [("", 3600), ("    session_lifetime: 20m\n", 1200)])
-def test_session_lifetime_is_configured_or_an_hour(playing, more, seconds):
+def test_session_lifetime_is_configured_or_an_hour(run_scene, more, seconds):
     async def body(provider, found, store):
         await signed_in(provider, found)
         assert seconds - 60 < await store.redis.ttl(session_of(found)) <= seconds
 
-    playing(body, more=more)
+    run_scene(body, more=more)
 
 
-def test_expired_session_returns_through_the_provider(playing):
+def test_expired_session_returns_through_the_provider(run_scene):
     async def body(provider, found, store):
         await signed_in(provider, found)
         await store.redis.delete(session_of(found))
@@ -52,10 +52,10 @@ def test_expired_session_returns_through_the_provider(playing):
         assert back.headers["location"] == "/incident?key=a+b&x=1"
         assert await found.may() == 200
 
-    playing(body)
+    run_scene(body)
 
 
-def test_person_removed_from_the_group_loses_the_role(playing):
+def test_person_removed_from_the_group_loses_the_role(run_scene):
     async def body(provider, found, store):
         await signed_in(provider, found)
         await store.redis.delete(session_of(found))
@@ -65,32 +65,32 @@ def test_person_removed_from_the_group_loses_the_role(playing):
         assert (answer.status_code, "is not in a group" in answer.text) == (403, True)
         assert await found.may() == 401
 
-    playing(body)
+    run_scene(body)
 
 
-def test_signed_out_person_chooses_how_to_sign_in(playing):
+def test_signed_out_person_chooses_how_to_sign_in(run_scene):
     async def body(provider, found, _connection):
         await signed_in(provider, found)
         await found.browser.post("/sign-out", data={"csrf": await found.csrf()})
         assert (await found.browser.get("/rules")).headers["location"] == "/sign-in?to=%2Frules"
 
-    playing(body)
+    run_scene(body)
 
 
-def test_token_user_is_not_sent_to_the_provider(playing):
+def test_token_user_is_not_sent_to_the_provider(run_scene):
     async def body(_provider, found, store):
         found.browser.cookies.set(auth.COOKIE, "of-a-token-that-is-over")
         assert (await found.browser.get("/")).headers["location"] == "/sign-in?to=%2F"
         assert await store.redis.exists(keys.session(access.digest("of-a-token-that-is-over"))) == 0
 
-    playing(body)
+    run_scene(body)
 
 
-def test_background_requests_are_refused_without_a_redirect(playing):
+def test_background_requests_are_refused_without_a_redirect(run_scene):
     async def body(provider, found, store):
         await signed_in(provider, found)
         await store.redis.delete(session_of(found))
         for path, headers in (("/events", {"accept": "text/event-stream"}), ("/", {"hx-request": "true"})):
             assert (await found.browser.get(path, headers=headers)).status_code == 401
 
-    playing(body)
+    run_scene(body)

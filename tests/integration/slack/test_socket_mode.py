@@ -258,10 +258,10 @@ def test_disabled_socket_mode_is_retried_rarely(capsys, play):
         await slack.strike(action="refuse", reason="link_disabled")
         await slack.strike(action="disconnect", reason="link_disabled", closes=True)
 
-        async def said():
+        async def is_logged():
             return "reason=link_disabled retry_seconds=600" in capsys.readouterr().out
 
-        await until(said)
+        await until(is_logged)
 
     play(body, socket_mode.Timing(backoff=0.01, cap=600))
 

@@ -97,7 +97,7 @@ async def deleted(store, key: str) -> None:
 DAMAGES = {"junk": junk, "wrong_type": wrong_type, "deleted": deleted}
 
 
-def playing(with_redis, play):
+def run_scene(with_redis, play):
     at, page = vendor.Vendor(), vendor.Vendor()
     places = [vendor.on_call(at), vendor.place("page", page, public=True)]
 
@@ -136,7 +136,7 @@ def test_damaged_key_affects_no_other_incident(with_redis, kind, harm):
         assert await on.store.redis.xlen(keys.INBOX) == 0
         assert len(at.by_key) == 3
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 @pytest.mark.parametrize("harm", ["junk", "wrong_type"])
@@ -163,7 +163,7 @@ def test_unreadable_incident_makes_alert_a_dead_letter(with_redis, harm, capsys)
         await on.turn()
         assert at.states() == ["resolved", "open"]
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
     assert keys.incident(HURT) in capsys.readouterr().out
 
 
@@ -187,7 +187,7 @@ def test_unreadable_incident_is_skipped_by_scans(with_redis):
         (placement,) = await placements.Placements(on.store, on.mutes).find([routed], on.redis_time())
         assert placement.incident_key == "other"
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 @pytest.mark.parametrize("kind", ["timers", "published", "incidents"])
@@ -210,7 +210,7 @@ def test_lists_and_timers_are_rebuilt_from_the_documents(with_redis, kind, harm)
         assert await on.incidents.names() == sorted(names)
         assert await on.publications.names() == sorted(names)
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_sweep_sets_no_timer_for_resting_incidents(with_redis):
@@ -226,7 +226,7 @@ def test_sweep_sets_no_timer_for_resting_incidents(with_redis):
         assert await on.due() == []
         assert "quiet" not in await on.publications.names()
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_sweep_reads_lists_longer_than_a_page(with_redis, monkeypatch):
@@ -242,7 +242,7 @@ def test_sweep_reads_lists_longer_than_a_page(with_redis, monkeypatch):
         await on.turn()
         assert at.states() == ["open"] * 10
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_expired_members_are_removed_without_being_listed(with_redis):
@@ -269,7 +269,7 @@ def test_commit_on_a_wrong_type_is_atomic(with_redis):
         await opened(on, *(f"n{number}" for number in range(30)))
         assert at.states() == ["open"] * 30
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 PAGES = ["/api/v1/overview", "/api/v1/incidents", "/api/v1/reviews", "/api/v1/dead-letters", "/api/v1/tokens"]

@@ -209,7 +209,7 @@ class TestRun:
         command = [harness.COMMAND, "run", "--simulate", "--simulator-port", str(ports.free()), "--config", str(file)]
         process = harness.Process(command, tmp_path, "simulated", forked=True, WEBHOOK_TOKEN="", KEY="")
         try:
-            process.says("Ctrl-C stops everything")
+            process.wait_for_output("Ctrl-C stops everything")
             kept = {path.name for path in (tmp_path / "elsewhere").iterdir()}
             assert {"webhook-token", "console-token", "valkey.address", "lock"} <= kept
             assert not (tmp_path / "data").exists()

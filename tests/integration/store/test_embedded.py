@@ -123,12 +123,12 @@ def test_web_warns_of_a_volatile_server(tmp_path, data_folder, settings, said):
         command = [harness.COMMAND, "web", "--config", str(harness.configure(tmp_path, at)), "--console-port", "0"]
         web = harness.Process(command, tmp_path, "web", forked=True, REDIS_URL=server.url, **harness.SECRETS)
         try:
-            web.says("/v1/webhooks")
+            web.wait_for_output("/v1/webhooks")
             if said:
-                web.says(f"{said}.*redis_may_lose_deliveries")
+                web.wait_for_output(f"{said}.*redis_may_lose_deliveries")
         finally:
             web.stop()
-        assert web.said.count("redis_may_lose_deliveries") == (1 if said else 0)
+        assert web.output.count("redis_may_lose_deliveries") == (1 if said else 0)
 
 
 def test_full_store_reports_its_memory_use(data_folder):

@@ -21,7 +21,7 @@ class Clock:
         self.now += int(seconds * SECOND)
 
 
-def playing(with_redis, play):
+def run_scene(with_redis, play):
     at, clock = vendor.Vendor(), Clock()
 
     async def body(on):
@@ -45,14 +45,14 @@ def test_snapshot_contains_every_incident_with_its_publications(with_redis):
         assert seen.publications == {name: await on.publications.look(name) for name in ("a", "b")}
         assert [one.destination for one in seen.publications["b"]] == ["on-call"]
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_empty_store_gives_an_empty_snapshot(with_redis):
     async def play(_on, looking, _clock, _at):
         assert await looking.get() == incident_snapshot.Snapshot({}, {})
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_snapshot_is_reused_for_one_second(with_redis):
@@ -65,7 +65,7 @@ def test_snapshot_is_reused_for_one_second(with_redis):
         clock.pass_(0.2)
         assert list((await looking.get()).incidents) == ["a", "b"]
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_concurrent_requests_share_one_snapshot(with_redis):
@@ -74,7 +74,7 @@ def test_concurrent_requests_share_one_snapshot(with_redis):
         first, *others = await asyncio.gather(*(looking.get() for _ in range(20)))
         assert all(one is first for one in others)
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_invalidated_snapshot_shows_own_action_immediately(with_redis):
@@ -84,7 +84,7 @@ def test_invalidated_snapshot_shows_own_action_immediately(with_redis):
         looking.invalidate()
         assert list((await looking.get()).incidents) == ["a"]
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_invalidation_during_a_read_forces_another_read(with_redis):
@@ -97,7 +97,7 @@ def test_invalidation_during_a_read_forces_another_read(with_redis):
         await opened(on, "a")
         assert list((await looking.get()).incidents) == ["a"]
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_unchanged_documents_are_not_decoded_again(with_redis, monkeypatch):
@@ -117,7 +117,7 @@ def test_unchanged_documents_are_not_decoded_again(with_redis, monkeypatch):
         assert after.publications["a"] is before.publications["a"]
         assert set(after.incidents["b"].incident.alerts) == {"am/b", "am/another"}
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_expired_incident_leaves_the_snapshot(with_redis):
@@ -129,7 +129,7 @@ def test_expired_incident_leaves_the_snapshot(with_redis):
         seen = await looking.get()
         assert (list(seen.incidents), list(seen.publications)) == (["b"], ["b"])
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_recreated_incident_replaces_the_cached_one(with_redis):
@@ -142,7 +142,7 @@ def test_recreated_incident_replaces_the_cached_one(with_redis):
         clock.pass_(2)
         assert (await looking.get()).incidents["a"].incident.status == "pending"
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_publications_of_an_expired_incident_remain_visible(with_redis):
@@ -154,7 +154,7 @@ def test_publications_of_an_expired_incident_remain_visible(with_redis):
         assert seen.incidents == {}
         assert [one.rejection is not None for one in seen.publications["a"]] == [True]
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 @pytest.mark.parametrize("of", [keys.incident, keys.publications])
@@ -170,5 +170,5 @@ def test_damaged_document_is_reported_and_hides_only_itself(with_redis, of, caps
         assert list(seen.unreadable) == ["a"]
         assert of("a") in seen.unreadable["a"]
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
     assert "data_damaged" in capsys.readouterr().out

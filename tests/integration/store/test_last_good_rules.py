@@ -154,8 +154,8 @@ def test_router_with_broken_rules_runs_and_reports_it(tmp_path):
             assert (status, said["status"]) == (200, "degraded")
             assert "the last good rules from Redis, kept at 20" in said["checks"]["rules"]
             assert "10.yaml:1:" in said["checks"]["rules"]
-            assert "rules_taken_from_redis" in router.process.said
-            console = router.process.says(harness.CONSOLE)[1]
+            assert "rules_taken_from_redis" in router.process.output
+            console = router.process.wait_for_output(harness.CONSOLE)[1]
             token = router.command("tokens", "create", "ann").stdout.strip()
             overview = harness.ask(f"{console}/api/v1/overview", token=token)[1]
             assert overview["rules_kept_at"].startswith("20")

@@ -252,15 +252,15 @@ def test_resolution_by_a_person_is_detected(with_redis, monkeypatch):
         page.incidents["v1"]["state"] = "resolved"
         pager.incidents.clear()
 
-        async def told():
+        async def observation_texts():
             texts = [event.text for event in await on.incidents.timeline("down")]
             return [text for text in texts if "by a person" in text or text.startswith("Not found")]
 
         async def both():
-            return len(await told()) == 2
+            return len(await observation_texts()) == 2
 
         await on.until_awaited(both)
-        resolved, missed = sorted(await told())
+        resolved, missed = sorted(await observation_texts())
         assert resolved == "It was resolved at page by a person. The router does not change it back."
         assert missed.startswith("Not found at on-call")
         await on.deliver(workers.firing("f2"), level=CRITICAL, response=automatic())

@@ -189,25 +189,25 @@ def test_every_command_exits_1_on_newer_data(tmp_path, command):
         set_version(valkey.url, 7)
         process = start(*command)
         assert process.ended() == 1
-        assert process.said.count(REFUSAL) == 1
-        assert "Traceback" not in process.said
+        assert process.output.count(REFUSAL) == 1
+        assert "Traceback" not in process.output
 
 
 def test_running_worker_exits_1_on_newer_data(tmp_path):
     with deployment(tmp_path) as (valkey, start):
         process = start("worker", "--health-port", "0")
-        process.says(harness.STARTED)
+        process.wait_for_output(harness.STARTED)
         set_version(valkey.url, 7)
         assert process.ended() == 1
-        assert REFUSAL in process.said
-        assert "Traceback" not in process.said
+        assert REFUSAL in process.output
+        assert "Traceback" not in process.output
 
 
 def test_running_web_accepts_deliveries_on_newer_data(tmp_path):
     """Later workers can read its writes, and no sender is refused during the upgrade."""
     with deployment(tmp_path) as (valkey, start):
         process = start("web", "--console-port", "0")
-        url = process.says(r"(http://127\.0\.0\.1:\d+)/v1/webhooks")[1]
+        url = process.wait_for_output(r"(http://127\.0\.0\.1:\d+)/v1/webhooks")[1]
         set_version(valkey.url, 7)
         body = {"title": "Checkout answers 5xx", "status": "firing", "dedup_key": "a"}
         assert harness.ask(f"{url}/v1/webhooks/json", body, harness.TOKEN)[0] == 202

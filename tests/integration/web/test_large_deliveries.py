@@ -61,7 +61,7 @@ async def post(http: httpx.AsyncClient, content: bytes, **headers: str) -> dict:
     return answer.json()
 
 
-async def told(on: workers.WorkerHarness, key: str) -> list[str]:
+async def notice_texts(on: workers.WorkerHarness, key: str) -> list[str]:
     return [event.text for event in await on.incidents.timeline(key) if event.what == "notice"]
 
 
@@ -72,7 +72,7 @@ def test_oversized_delivery_opens_incident_with_a_notice(with_redis):
         assert [(one["code"], one["count"]) for one in answer["notices"]] == [("alerts_truncated", 1)]
         await on.fold()
         assert (await on.incident("all")).still_fires == 1000
-        assert await told(on, "all") == [
+        assert await notice_texts(on, "all") == [
             "alerts_truncated: alerts: 1001 alerts arrived, and the first 1000 are read (web.max_alerts)."
         ]
 
@@ -90,7 +90,7 @@ def test_excess_labels_are_dropped_unless_rules_use_them(with_redis):
         opened = (await on.incident("all")).opening_alert
         assert len(opened.labels) == 64
         assert (opened.labels["alertname"], opened.labels["zz_team"]) == ("TargetDown", "web")
-        assert len(await told(on, "all")) == 2
+        assert len(await notice_texts(on, "all")) == 2
 
     play(with_redis, story)
 
@@ -100,7 +100,7 @@ def test_repeated_cut_delivery_adds_no_timeline_event(with_redis):
         for _ in range(3):
             await post(http, body(*map(alert, range(6))))
             await on.fold()
-        assert len(await told(on, "all")) == 1
+        assert len(await notice_texts(on, "all")) == 1
 
     play(with_redis, story, limits=request_limits.RequestLimits(alerts=5))
 

@@ -54,7 +54,7 @@ def container(tmp_path_factory):
         process = harness.Process(command, folder, "web", REDIS_URL=valkey.url)
         try:
             ports = (r"(?:127\.0\.0\.1):(\d+)/v1/webhooks", r"127\.0\.0\.1:(\d+)/readyz")
-            web_server, health = (int(process.says(port)[1]) for port in ports)
+            web_server, health = (int(process.wait_for_output(port)[1]) for port in ports)
             yield Container(web_server, health, group, process)
         finally:
             process.stop()

@@ -18,8 +18,8 @@ def test_queued_incidents_open_when_the_limit_resets(with_redis):
     async def play(scene):
         await scene.fires("a", "b", "c", "d", "e")
         assert scene.opened() == ["a", "b"]
-        assert await scene.told("a") == []
-        assert await scene.told("c") == [
+        assert await scene.storm_events("a") == []
+        assert await scene.storm_events("c") == [
             "Queued in an alert storm: 2 incidents have opened within 1h. The most severe incidents open first."
         ]
         await scene.room()
@@ -27,7 +27,7 @@ def test_queued_incidents_open_when_the_limit_resets(with_redis):
         await scene.room()
         await scene.room()
         assert scene.opened() == ["a", "b", "c", "d", "e"]
-        assert (await scene.told("e"))[1:] == ["Released from the queue of the alert storm after 0 s."]
+        assert (await scene.storm_events("e"))[1:] == ["Released from the queue of the alert storm after 0 s."]
         await scene.fires("a", "b", "c", "d", "e", resolved=True)
         assert scene.pager.states() == ["resolved"] * 5
         assert scene.pager.kinds.count("open") == 5
@@ -62,7 +62,7 @@ def test_incident_resolved_while_queued_never_opens(with_redis):
     async def play(scene):
         await scene.fires("a", "b", "c", "d")
         await scene.fires("c", resolved=True)
-        assert (await scene.told("c"))[
+        assert (await scene.storm_events("c"))[
             -1
         ] == "The alerts resolved while the incident was queued in an alert storm. No incident was opened."
         assert not await scene.held("c")
@@ -79,7 +79,7 @@ def test_refiring_incident_is_counted_again(with_redis):
         await scene.fires("c", resolved=True)
         await scene.on.deliver(workers.firing("c", starts_at=900), key="c")
         await scene.on.turn()
-        assert len(await scene.told("c")) == 3
+        assert len(await scene.storm_events("c")) == 3
         await scene.room()
         assert scene.opened() == ["a", "b", "c"]
 
@@ -165,7 +165,7 @@ def test_admitted_episode_is_never_queued_again(with_redis):
         await scene.fires("b", "c", "d")
         await scene.on.until(lambda: "a" in scene.opened())
         assert scene.opened() == ["a", "b", "c"]
-        assert await scene.told("a") == []
+        assert await scene.storm_events("a") == []
 
     alert_storms.run(with_redis, play)
 

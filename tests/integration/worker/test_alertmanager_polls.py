@@ -17,7 +17,7 @@ from tests.integration import alertmanagers, vendor, workers
 
 
 @pytest.fixture
-def playing(with_redis):
+def run_scene(with_redis):
     return functools.partial(alertmanagers.run, with_redis)
 
 
@@ -25,7 +25,7 @@ def counted(outcome: str) -> float:
     return metrics.polled_alerts.labels("am", outcome)._value.get()
 
 
-def test_poll_opens_incident_of_lost_webhook(playing):
+def test_poll_opens_incident_of_lost_webhook(run_scene):
     at = vendor.Vendor()
 
     async def play(scene):
@@ -48,10 +48,10 @@ def test_poll_opens_incident_of_lost_webhook(playing):
         await scene.webhook(workers.resolved(starts_at=alertmanagers.BEGAN))
         assert at.states() == ["resolved"]
 
-    playing(play, vendor.on_call(at))
+    run_scene(play, vendor.on_call(at))
 
 
-def test_poll_ends_alert_of_lost_resolution(playing):
+def test_poll_ends_alert_of_lost_resolution(run_scene):
     at = vendor.Vendor()
 
     async def play(scene):
@@ -67,16 +67,16 @@ def test_poll_ends_alert_of_lost_resolution(playing):
         await scene.poll()
         assert at.states() == ["resolved"]
         assert (await scene.on.incident()).alerts["am/f1"].ends_at == first
-        assert (await scene.told())[2:4] == ["Alertmanager no longer has am/f1.", "All alerts are resolved."]
+        assert (await scene.timeline_texts())[2:4] == ["Alertmanager no longer has am/f1.", "All alerts are resolved."]
         assert counted("ended") == before + 1
         await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))
         await scene.poll(3)
         assert at.states() == ["resolved"]
 
-    playing(play, vendor.on_call(at))
+    run_scene(play, vendor.on_call(at))
 
 
-def test_poll_keeps_active_alert_from_expiring(playing):
+def test_poll_keeps_active_alert_from_expiring(run_scene):
     async def play(scene):
         found, repeated = counted("found"), counted("repeated")
         soon = await scene.on.redis_now() + 3 * alertmanagers.MINUTE
@@ -93,10 +93,10 @@ def test_poll_keeps_active_alert_from_expiring(playing):
         assert (await scene.on.incident()).alerts["am/f1"].ends_at == soon + workers.HOUR
         assert (counted("found"), counted("repeated")) == (found, repeated + 1)
 
-    playing(play)
+    run_scene(play)
 
 
-def test_silenced_alert_resolved_in_poll_opens_nothing(playing):
+def test_silenced_alert_resolved_in_poll_opens_nothing(run_scene):
     at = vendor.Vendor()
 
     async def play(scene):
@@ -109,38 +109,38 @@ def test_silenced_alert_resolved_in_poll_opens_nothing(playing):
         assert list((await scene.on.incident()).muted) == ["am/f1"]
         await scene.poll(2)
         assert (await scene.on.incident()).muted == {}
-        assert "Alertmanager no longer has am/f1." in await scene.told()
+        assert "Alertmanager no longer has am/f1." in await scene.timeline_texts()
         assert at.calls == []
 
-    playing(play, vendor.on_call(at))
+    run_scene(play, vendor.on_call(at))
 
 
-def test_moved_alert_ends_in_its_new_incident(playing):
+def test_moved_alert_ends_in_its_new_incident(run_scene):
     async def play(scene):
         await scene.webhook(workers.resolved(starts_at=alertmanagers.BEGAN - workers.HOUR))
         await scene.on.deliver(workers.firing(starts_at=alertmanagers.BEGAN), key="other", received_at=scene.now)
         await scene.on.turn()
         await scene.poll(2)
         assert (await scene.on.incident("other")).firing == []
-        assert "Alertmanager no longer has am/f1." in await scene.told("other")
+        assert "Alertmanager no longer has am/f1." in await scene.timeline_texts("other")
 
-    playing(play)
+    run_scene(play)
 
 
-def test_poll_does_not_change_recent_webhook_alerts(playing):
+def test_poll_does_not_change_recent_webhook_alerts(run_scene):
     async def play(scene):
         scene.there.has("f1", alertmanagers.BEGAN)
         await scene.poll()
         await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))
-        before = await scene.told()
+        before = await scene.timeline_texts()
         await scene.poll(4)
-        assert await scene.told() == before
+        assert await scene.timeline_texts() == before
         assert await scene.on.store.inbox.depth() == (0, 0)
 
-    playing(play)
+    run_scene(play)
 
 
-def test_poll_opens_matching_alerts_of_receiver_only(playing):
+def test_poll_opens_matching_alerts_of_receiver_only(run_scene):
     """Other alerts don't count as resolved."""
 
     async def play(scene):
@@ -155,30 +155,30 @@ def test_poll_opens_matching_alerts_of_receiver_only(playing):
         (query,) = {str(request.query_params) for request in scene.there.asked if request.query_params}
         assert query == "active=true&silenced=true&inhibited=true&unprocessed=true"
 
-    playing(play, receiver="router-.*", filter=['env="prod"'])
+    run_scene(play, receiver="router-.*", filter=['env="prod"'])
 
 
-def test_poll_does_not_change_alerts_of_other_sources(playing):
+def test_poll_does_not_change_alerts_of_other_sources(run_scene):
     async def play(scene):
         other = msgspec.structs.replace(workers.firing(), source="grafana")
         await scene.webhook(other)
         await scene.poll(4)
         assert (await scene.on.incident()).firing == ["grafana/f1"]
 
-    playing(play)
+    run_scene(play)
 
 
-def test_poll_skips_ignored_alerts_and_heartbeats(playing):
+def test_poll_skips_ignored_alerts_and_heartbeats(run_scene):
     async def play(scene):
         scene.there.has("f1", alertmanagers.BEGAN, noise="yes")
         scene.there.has("f2", alertmanagers.BEGAN, beat="yes", key="beating")
         await scene.poll(5)
         assert await scene.on.incidents.names() == []
 
-    playing(play)
+    run_scene(play)
 
 
-def test_poll_adds_nothing_to_full_incident(playing, monkeypatch):
+def test_poll_adds_nothing_to_full_incident(run_scene, monkeypatch):
     monkeypatch.setattr(fold, "MOST_HELD", 1)
 
     async def play(scene):
@@ -188,10 +188,10 @@ def test_poll_adds_nothing_to_full_incident(playing, monkeypatch):
         await scene.poll(6)
         assert (await scene.on.incident()).overflow_count == 0
 
-    playing(play)
+    run_scene(play)
 
 
-def test_another_process_continues_polling_after_a_crash(playing):
+def test_another_process_continues_polling_after_a_crash(run_scene):
     async def play(scene):
         scene.there.has("f1", alertmanagers.BEGAN)
         await scene.poll(2)
@@ -201,10 +201,10 @@ def test_another_process_continues_polling_after_a_crash(playing):
         assert (await scene.on.incident()).firing == ["am/f1"]
         assert 0 < await scene.on.store.redis.pttl(keys.turn("am")) <= 60_000
 
-    playing(play)
+    run_scene(play)
 
 
-def test_large_poll_is_delivered_in_parts(playing):
+def test_large_poll_is_delivered_in_parts(run_scene):
     names = [f"f{number:03}" for number in range(300)]
 
     async def play(scene):
@@ -216,18 +216,18 @@ def test_large_poll_is_delivered_in_parts(playing):
         await scene.poll(2)
         assert (await scene.on.incident()).firing == ["am/f000"]
         assert "Alertmanager no longer has am/f001, am/f002, am/f003, am/f004, am/f005 and 294 more." in (
-            await scene.told()
+            await scene.timeline_texts()
         )
 
-    playing(play)
+    run_scene(play)
 
 
-def test_poll_sends_its_token(playing):
+def test_poll_sends_its_token(run_scene):
     async def play(scene):
         await scene.poll()
         assert {request.headers["authorization"] for request in scene.there.asked} == {"Bearer word"}
 
-    playing(play, bearer="word")
+    run_scene(play, bearer="word")
 
 
 def test_polled_delivery_is_archived_as_polled(with_redis):

@@ -55,11 +55,11 @@ class Operator(drafts.DraftHarness):
     def bodies(self):
         return [update.body for update in self.post.updates]
 
-    async def told(self):
+    async def timeline_events(self):
         return [(event.what, event.text) for event in await self.on.incidents.timeline("down")]
 
 
-def playing(with_redis, simulator, play, response=RESPONSE):
+def run_scene(with_redis, simulator, play, response=RESPONSE):
     async def begin(desk):
         await desk.on.until(lambda: desk.page.posts and desk.post.published_at)
         await play(Operator(desk))
@@ -79,11 +79,11 @@ def test_posted_update_is_corrected_and_keeps_the_reference(with_redis, simulato
         assert [one.text for one in await desk.posted()] == desk.bodies()
         (sent,) = patches(simulator)
         sdks.devhelm_models.UpdateStatusPageIncidentUpdateRequest.model_validate(sent)
-        said = await desk.told()
+        said = await desk.timeline_events()
         assert ("correction", "ada corrects an update at page: a typo") in said
         assert ("operation", "Corrected an update at page: correction requested by ada: a typo.") in said
 
-    playing(with_redis, simulator, play)
+    run_scene(with_redis, simulator, play)
 
 
 def test_corrected_text_is_not_a_manual_edit(with_redis, simulator):
@@ -101,7 +101,7 @@ def test_corrected_text_is_not_a_manual_edit(with_redis, simulator):
         assert not (await desk.publication()).taken_over
         assert "Sorry." not in str(desk.bodies()[1:])
 
-    playing(with_redis, simulator, play)
+    run_scene(with_redis, simulator, play)
 
 
 def test_resolution_is_corrected_after_the_end(with_redis, simulator):
@@ -113,7 +113,7 @@ def test_resolution_is_corrected_after_the_end(with_redis, simulator):
         assert desk.bodies()[-1] == "Resolved at noon."
         assert desk.post.status == "RESOLVED"
 
-    playing(with_redis, simulator, play)
+    run_scene(with_redis, simulator, play)
 
 
 def test_update_changed_by_a_person_is_not_corrected(with_redis, simulator):
@@ -123,11 +123,11 @@ def test_update_changed_by_a_person_is_not_corrected(with_redis, simulator):
         await desk.done()
         assert desk.bodies() == ["A colleague's text."]
         assert patches(simulator) == []
-        (why,) = [text for _, text in await desk.told() if text.startswith("Could not correct")]
+        (why,) = [text for _, text in await desk.timeline_events() if text.startswith("Could not correct")]
         assert "changed the update at the vendor" in why
         assert (await desk.publication()).rejection is None
 
-    playing(with_redis, simulator, play)
+    run_scene(with_redis, simulator, play)
 
 
 def test_corrections_of_outdated_or_foreign_updates_are_refused(with_redis, simulator):
@@ -143,7 +143,7 @@ def test_corrections_of_outdated_or_foreign_updates_are_refused(with_redis, simu
         with pytest.raises(corrections.UnderWayError):
             await desk.corrects("Payments fail.")
 
-    playing(with_redis, simulator, play)
+    run_scene(with_redis, simulator, play)
 
 
 @pytest.mark.parametrize("action", ["act-then-drop", "drop", "500", "429"])
@@ -155,7 +155,7 @@ def test_unanswered_correction_is_made_once(with_redis, simulator, action):
         assert desk.bodies()[0].startswith("Payments may fail.")
         assert len(desk.bodies()) == 1
 
-    playing(with_redis, simulator, play)
+    run_scene(with_redis, simulator, play)
 
 
 def test_corrected_update_status_resolves_nothing(with_redis, simulator):
@@ -167,7 +167,7 @@ def test_corrected_update_status_resolves_nothing(with_redis, simulator):
             await desk.corrects("It is over.", status="RESOLVED")
         assert desk.bodies()[0].startswith("Payments may fail.")
 
-    playing(with_redis, simulator, play)
+    run_scene(with_redis, simulator, play)
 
 
 def test_frozen_pages_delay_corrections(with_redis, simulator):
@@ -181,7 +181,7 @@ def test_frozen_pages_delay_corrections(with_redis, simulator):
         await desk.done()
         assert len(patches(simulator)) == 1
 
-    playing(with_redis, simulator, play)
+    run_scene(with_redis, simulator, play)
 
 
 def test_correction_lost_to_a_retraction_is_reported(with_redis, simulator):
@@ -192,7 +192,7 @@ def test_correction_lost_to_a_retraction_is_reported(with_redis, simulator):
         await desk.corrects("Payments may fail.")
         await desk.on.turn()
         await desk.retracts()
-        told = await desk.told()
+        told = await desk.timeline_events()
         assert ("correction", "The correction by ada at page was not made: retracted by ada.") in told
         incident, publication = await desk.on.incident(), await desk.publication()
         assert domain_corrections.pending(incident.interventions.corrections, publication) is None
@@ -200,9 +200,9 @@ def test_correction_lost_to_a_retraction_is_reported(with_redis, simulator):
         await desk.on.publications.wake_all()
         await desk.on.turn()
         assert [sent for sent in patches(simulator) if "Payments may fail." in str(sent)] == []
-        assert sum(what == "correction" for what, _ in await desk.told()) == 2
+        assert sum(what == "correction" for what, _ in await desk.timeline_events()) == 2
 
-    playing(with_redis, simulator, play)
+    run_scene(with_redis, simulator, play)
 
 
 def test_frozen_correction_of_a_resolved_post_stays_pending(with_redis, simulator):
@@ -212,10 +212,10 @@ def test_frozen_correction_of_a_resolved_post_stays_pending(with_redis, simulato
         await desk.on.store.publishing_controls.freeze("ada", desk.on.redis_time(), "all hands")
         await desk.corrects("Resolved at noon.")
         await desk.on.turn()
-        (held_back,) = [text for what, text in await desk.told() if what == "freeze"]
+        (held_back,) = [text for what, text in await desk.timeline_events() if what == "freeze"]
         assert held_back.startswith("At page: public posts are frozen: all hands")
         incident, publication = await desk.on.incident(), await desk.publication()
         assert presenters.problems(incident, [publication], is_awaited=False) == ["frozen"]
         assert await desk.on.store.redis.pttl(keys.publications("down")) == -1, "it does not expire meanwhile"
 
-    playing(with_redis, simulator, play)
+    run_scene(with_redis, simulator, play)

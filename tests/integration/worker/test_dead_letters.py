@@ -20,7 +20,7 @@ def letters(configured, on) -> dead_letters.DeadLetters:
     return dead_letters.DeadLetters(on.store)
 
 
-def playing(with_redis, play):
+def run_scene(with_redis, play):
     at = vendor.Vendor()
 
     async def body(on):
@@ -41,7 +41,7 @@ def test_refused_operation_is_listed_with_vendor_message(with_redis, configured)
         assert one.since > 0
         assert at.states() == []
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_redriven_dead_letter_is_tried_again(with_redis, configured):
@@ -53,7 +53,7 @@ def test_redriven_dead_letter_is_tried_again(with_redis, configured):
         assert await letters(configured, on).read() == []
         assert "ann has the open" in " ".join(event.text for event in await on.incidents.timeline("down"))
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_redriven_operation_can_be_refused_again(with_redis, configured):
@@ -68,7 +68,7 @@ def test_redriven_operation_can_be_refused_again(with_redis, configured):
         await on.turn()
         assert len(at.calls) == 2
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_discarded_dead_letter_does_not_block_resolution(with_redis, configured):
@@ -83,7 +83,7 @@ def test_discarded_dead_letter_does_not_block_resolution(with_redis, configured)
         assert (await on.incident()).status == "closed"
         assert at.states() == []
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_dead_delivery_is_redriven_completely(with_redis, configured):

@@ -31,7 +31,7 @@ class Rollout:
         self.randomness = random.Random(seed)
         self.plain = workers.WorkerHarness(store, consumer="plain")
 
-    async def told(self, one: alerts.Alert, key: str) -> None:
+    async def deliver(self, one: alerts.Alert, key: str) -> None:
         """Deliver a message, and fold it without interruptions."""
         await self.plain.deliver_decided(one, decided(key))
         await self.plain.fold()
@@ -56,7 +56,7 @@ class Rollout:
 
     async def ends(self, key: str, starts_at: int = 100) -> None:
         """Resolve the alert under the rules of one of the webs."""
-        await self.told(workers.resolved(starts_at=starts_at), key)
+        await self.deliver(workers.resolved(starts_at=starts_at), key)
         assert await self.holders() == []
 
 
@@ -110,7 +110,7 @@ def test_alert_of_two_incidents_fires_in_one(rollouts):
 
     async def play(at):
         for number, key in enumerate((KEYS[0], KEYS[1], KEYS[0])):
-            await at.told(workers.firing(starts_at=100 * number + 1), key)
+            await at.deliver(workers.firing(starts_at=100 * number + 1), key)
             assert await at.holders() == [key]
             await at.ends(key, 100 * number + 1)
         await at.race(*((workers.firing(starts_at=1000), key) for key in KEYS), kills=1)
@@ -137,7 +137,7 @@ def test_racing_new_episode_is_in_one_incident(rollouts):
     """The alert fires under the old rules, resolves, and fires again under both. Its final state is firing."""
 
     async def play(at):
-        await at.told(workers.firing(starts_at=100), KEYS[0])
+        await at.deliver(workers.firing(starts_at=100), KEYS[0])
         again = workers.firing(starts_at=1000)
         await at.race((workers.resolved(starts_at=100), KEYS[1]), (again, KEYS[0]), (again, KEYS[1]), kills=1)
         assert len(await at.holders()) == 1
@@ -148,11 +148,11 @@ def test_racing_new_episode_is_in_one_incident(rollouts):
 
 def test_new_episode_follows_edited_rules(rollouts):
     async def play(at):
-        await at.told(workers.firing(starts_at=100), KEYS[0])
-        await at.told(workers.firing(starts_at=100), KEYS[1])
+        await at.deliver(workers.firing(starts_at=100), KEYS[0])
+        await at.deliver(workers.firing(starts_at=100), KEYS[1])
         assert await at.holders() == [KEYS[0]]
         await at.ends(KEYS[1], 100)
-        await at.told(workers.firing(starts_at=1000), KEYS[1])
+        await at.deliver(workers.firing(starts_at=1000), KEYS[1])
         assert await at.holders() == [KEYS[1]]
         await at.ends(KEYS[0], 1000)
 

@@ -11,12 +11,12 @@ from tests.integration import alertmanagers, workers
 
 
 @pytest.fixture
-def playing(with_redis):
+def run_scene(with_redis):
     return functools.partial(alertmanagers.run, with_redis)
 
 
 @pytest.mark.parametrize("state", ["suppressed", "unprocessed"])
-def test_suppressed_alert_is_neither_opened_nor_resolved(playing, state):
+def test_suppressed_alert_is_neither_opened_nor_resolved(run_scene, state):
     async def play(scene):
         scene.there.has("f1", alertmanagers.BEGAN, state)
         scene.there.has("f2", alertmanagers.BEGAN, state)
@@ -24,7 +24,7 @@ def test_suppressed_alert_is_neither_opened_nor_resolved(playing, state):
         await scene.poll(5)
         assert (await scene.on.incident()).firing == ["am/f1"]
 
-    playing(play)
+    run_scene(play)
 
 
 def started_at(moment):
@@ -42,7 +42,7 @@ def started_at(moment):
         (lambda: started_at(alertmanagers.START), "partial"),
     ],
 )
-def test_incomplete_poll_resolves_nothing(playing, fails, result):
+def test_incomplete_poll_resolves_nothing(run_scene, fails, result):
     async def play(scene):
         await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))
         scene.there.fails = fails() if callable(fails) else fails
@@ -54,28 +54,28 @@ def test_incomplete_poll_resolves_nothing(playing, fails, result):
         await scene.poll()
         assert (await scene.on.incident()).firing == []
 
-    playing(play)
+    run_scene(play)
 
 
-def test_restarted_alertmanager_can_open_but_not_resolve(playing):
+def test_restarted_alertmanager_can_open_but_not_resolve(run_scene):
     async def play(scene):
         scene.there.status["uptime"] = alertmanagers.written(alertmanagers.START)
         scene.there.has("f1", alertmanagers.BEGAN)
         assert await scene.poll(3) == ["partial"] * 3
         assert (await scene.on.incident()).firing == ["am/f1"]
 
-    playing(play)
+    run_scene(play)
 
 
-def test_alertmanager_without_cluster_is_trusted(playing):
+def test_alertmanager_without_cluster_is_trusted(run_scene):
     async def play(scene):
         scene.there.status["cluster"] = {"status": "disabled"}
         assert await scene.poll() == ["whole"]
 
-    playing(play)
+    run_scene(play)
 
 
-def test_refused_poll_delivery_resolves_nothing(playing):
+def test_refused_poll_delivery_resolves_nothing(run_scene):
     async def play(scene):
         scene.there.has("f1", alertmanagers.BEGAN)
         await scene.poll(2)
@@ -85,10 +85,10 @@ def test_refused_poll_delivery_resolves_nothing(playing):
         await scene.poll()
         assert (await scene.on.incident()).firing == ["am/f1"]
 
-    playing(play)
+    run_scene(play)
 
 
-def test_unacceptable_polled_alert_affects_no_other(playing):
+def test_unacceptable_polled_alert_affects_no_other(run_scene):
     async def play(scene):
         parse = scene.read
 
@@ -103,27 +103,27 @@ def test_unacceptable_polled_alert_affects_no_other(playing):
         assert await scene.poll(3) == ["whole"] * 3
         assert (await scene.on.incident()).firing == []
 
-    playing(play)
+    run_scene(play)
 
 
-def test_internal_error_ends_only_the_poll(playing):
+def test_internal_error_ends_only_the_poll(run_scene):
     async def play(scene):
         scene.there.has("f1", alertmanagers.BEGAN)
         scene.polls._decide = lambda _one, _now: 1 / 0
         assert await scene.poll(3) == ["whole", "whole", "failed"]
 
-    playing(play)
+    run_scene(play)
 
 
-def test_unreadable_poll_state_is_replaced(playing):
+def test_unreadable_poll_state_is_replaced(run_scene):
     async def play(scene):
         await scene.on.store.redis.set(keys.memory("am"), b"\xc1")
         assert await scene.poll() == ["whole"]
 
-    playing(play)
+    run_scene(play)
 
 
-def test_alert_received_during_poll_does_not_end(playing):
+def test_alert_received_during_poll_does_not_end(run_scene):
     async def play(scene):
         await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))
         await scene.poll()
@@ -131,12 +131,12 @@ def test_alert_received_during_poll_does_not_end(playing):
         scene.there.meanwhile = [lambda: scene.webhook(again)]
         await scene.poll()
         assert (await scene.on.incident()).firing == ["am/f1"]
-        assert "Alertmanager no longer has am/f1." not in await scene.told()
+        assert "Alertmanager no longer has am/f1." not in await scene.timeline_texts()
 
-    playing(play)
+    run_scene(play)
 
 
-def test_poll_reopens_alert_that_stays_active(playing):
+def test_poll_reopens_alert_that_stays_active(run_scene):
     """The incident resolves when the Alertmanager resolves the alert."""
 
     async def play(scene):
@@ -152,4 +152,4 @@ def test_poll_reopens_alert_that_stays_active(playing):
         await scene.poll(2)
         assert (await scene.on.incident()).firing == []
 
-    playing(play)
+    run_scene(play)

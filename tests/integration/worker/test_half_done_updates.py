@@ -31,7 +31,7 @@ def play(with_redis):
     return functools.partial(vendors.run, with_redis)
 
 
-async def says(scene: vendors.VendorHarness, level: severities.Severity, title: str) -> None:
+async def fire_with(scene: vendors.VendorHarness, level: severities.Severity, title: str) -> None:
     """Fire the alert with a severity under a rule with this title."""
     response = msgspec.structs.replace(scene.response(**FIELDS, title=title), follows_severity=True)
     await scene.on.deliver(workers.firing("down"), key="down", level=level, response=response)
@@ -53,10 +53,10 @@ def shown(scene: vendors.VendorHarness) -> tuple[str, str]:
 
 async def half_done(scene: vendors.VendorHarness, refusal: str) -> tuple[str, str]:
     """Let an update change the title and the severity, but not post its text. Return the earlier state."""
-    await says(scene, severities.Severity.MINOR, "Checkout is slow")
+    await fire_with(scene, severities.Severity.MINOR, "Checkout is slow")
     before = shown(scene)
     scene.fault(**{"method": "POST", "path": TEXTS[scene.kind], **REFUSALS[refusal]})
-    await says(scene, severities.Severity.CRITICAL, "Checkout is down")
+    await fire_with(scene, severities.Severity.CRITICAL, "Checkout is down")
     after = shown(scene)
     assert after[0].endswith("Checkout is down")
     assert (after[1] != before[1]) == (scene.kind != "incident-io-status-page")
@@ -68,7 +68,7 @@ async def half_done(scene: vendors.VendorHarness, refusal: str) -> tuple[str, st
 def test_half_done_update_is_reverted(play, kind, refusal):
     async def body(scene):
         before = await half_done(scene, refusal)
-        await says(scene, severities.Severity.MINOR, "Checkout is slow")
+        await fire_with(scene, severities.Severity.MINOR, "Checkout is slow")
         harness.ask(f"{scene.at.url}/faults", method="DELETE")
         await scene.changed(retry_at=0)
         await scene.eventually(lambda: shown(scene) == before)
@@ -88,7 +88,7 @@ def test_half_done_update_is_undone_after_read(play, kind, refusal):
         before = await half_done(scene, refusal)
         await scene.changed(looked_at=0, acted_at=1, retry_at=0)
         await scene.on.turn()
-        await says(scene, severities.Severity.MINOR, "Checkout is slow")
+        await fire_with(scene, severities.Severity.MINOR, "Checkout is slow")
         harness.ask(f"{scene.at.url}/faults", method="DELETE")
         await scene.changed(retry_at=0)
         await scene.eventually(lambda: shown(scene) == before)
@@ -116,7 +116,7 @@ def test_raise_whose_page_is_refused_is_undone(play):
     """incident.io takes the severity and the page of a responder in two requests."""
     escalation = {"users": ["01FCNDV6P870EA6S7TK1DSYDG0"], "at_least": "critical", "on_raise": True}
 
-    async def says(scene, level):
+    async def fire_with(scene, level):
         response = msgspec.structs.replace(scene.response(escalation=escalation), follows_severity=True)
         await scene.on.deliver(workers.firing("down"), key="down", level=level, response=response)
         await scene.on.turn()
@@ -125,11 +125,11 @@ def test_raise_whose_page_is_refused_is_undone(play):
         def severity():
             return scene.at.state()["incident-io"]["incidents"][0]["severity"]["name"]
 
-        await says(scene, severities.Severity.MINOR)
+        await fire_with(scene, severities.Severity.MINOR)
         scene.fault("status", "POST", "/v2/escalations", status=400, count=20)
-        await says(scene, severities.Severity.CRITICAL)
+        await fire_with(scene, severities.Severity.CRITICAL)
         assert severity() == "Critical"
-        await says(scene, severities.Severity.MINOR)
+        await fire_with(scene, severities.Severity.MINOR)
         await scene.eventually(lambda: severity() == "Minor")
 
     play("incident-io", body)

@@ -39,7 +39,7 @@ def named(scene: vendors.VendorHarness, fields: dict) -> dict:
     return {"name": fields["title"], "summary": f"It says {fields['title']}."}
 
 
-async def says(scene: vendors.VendorHarness, level: severities.Severity, fields: dict) -> None:
+async def fire_with(scene: vendors.VendorHarness, level: severities.Severity, fields: dict) -> None:
     """Fire the alert with a severity under a rule with these fields, and wait until the vendor has the change."""
     response = msgspec.structs.replace(scene.response(**named(scene, fields)), follows_severity=True)
     await scene.on.deliver(workers.firing("down"), key="down", level=level, response=response)
@@ -90,7 +90,7 @@ async def lost_change(scene: vendors.VendorHarness) -> dict:
     """Let the change to a higher severity get no response and be repeated. Return its first request."""
     method, path = CHANGES[scene.kind]
     scene.fault("drop", method, path)
-    await says(scene, severities.Severity.CRITICAL, WORSE)
+    await fire_with(scene, severities.Severity.CRITICAL, WORSE)
     [lost] = [call for call in scene.at.calls(method) if call["fault"] == "drop"]
     return lost
 
@@ -98,9 +98,9 @@ async def lost_change(scene: vendors.VendorHarness) -> dict:
 @kinds
 def test_change_after_a_newer_one_is_undone(play, kind):
     async def body(scene):
-        await says(scene, severities.Severity.MINOR, FIELDS)
+        await fire_with(scene, severities.Severity.MINOR, FIELDS)
         lost = await lost_change(scene)
-        await says(scene, severities.Severity.MINOR, FIELDS)
+        await fire_with(scene, severities.Severity.MINOR, FIELDS)
         before = shown(scene)
         carry_out(scene, lost)
         assert shown(scene) != before
@@ -118,9 +118,9 @@ def test_incident_reopened_late_is_resolved_again(play):
     fields = {"update_status": "TRIGGERED"}
 
     async def body(scene):
-        await says(scene, severities.Severity.MINOR, {**FIELDS, **fields})
+        await fire_with(scene, severities.Severity.MINOR, {**FIELDS, **fields})
         scene.fault("drop", "POST", "/api/v1/incidents/")
-        await says(scene, severities.Severity.CRITICAL, {**WORSE, **fields})
+        await fire_with(scene, severities.Severity.CRITICAL, {**WORSE, **fields})
         [lost] = [call for call in scene.at.calls("POST") if call["fault"] == "drop"]
         await scene.ends()
         await scene.eventually(lambda: scene.states() == ["resolved"])
@@ -138,11 +138,11 @@ def test_status_of_a_late_update_is_undone(play):
     """DevHelm applies the late update of an incident after an update with another status."""
 
     async def body(scene):
-        await says(scene, severities.Severity.MINOR, {**FIELDS, "update_status": "WATCHING"})
+        await fire_with(scene, severities.Severity.MINOR, {**FIELDS, "update_status": "WATCHING"})
         scene.fault("drop", "POST", "/api/v1/incidents/")
-        await says(scene, severities.Severity.CRITICAL, {**WORSE, "update_status": "TRIGGERED"})
+        await fire_with(scene, severities.Severity.CRITICAL, {**WORSE, "update_status": "TRIGGERED"})
         [lost] = [call for call in scene.at.calls("POST") if call["fault"] == "drop"]
-        await says(scene, severities.Severity.MINOR, {**FIELDS, "update_status": "WATCHING"})
+        await fire_with(scene, severities.Severity.MINOR, {**FIELDS, "update_status": "WATCHING"})
         assert shown(scene)["status"] == "WATCHING"
         carry_out(scene, lost)
         assert shown(scene)["status"] == "TRIGGERED"
@@ -157,9 +157,9 @@ def test_person_may_reopen_after_an_unanswered_update(play):
 
     async def body(scene):
         fields = {"update_status": "TRIGGERED"}
-        await says(scene, severities.Severity.MINOR, {**FIELDS, **fields})
+        await fire_with(scene, severities.Severity.MINOR, {**FIELDS, **fields})
         scene.fault("drop", "POST", "/api/v1/incidents/")
-        await says(scene, severities.Severity.CRITICAL, {**WORSE, **fields})
+        await fire_with(scene, severities.Severity.CRITICAL, {**WORSE, **fields})
         [lost] = [call for call in scene.at.calls("POST") if call["fault"] == "drop"]
         await scene.ends()
         await scene.eventually(lambda: scene.states() == ["resolved"])
@@ -176,9 +176,9 @@ def test_person_s_change_stays_after_unanswered_update(play, kind):
     """A value that no unanswered update has set is a manual change."""
 
     async def body(scene):
-        await says(scene, severities.Severity.MINOR, FIELDS)
+        await fire_with(scene, severities.Severity.MINOR, FIELDS)
         lost = await lost_change(scene)
-        await says(scene, severities.Severity.MINOR, FIELDS)
+        await fire_with(scene, severities.Severity.MINOR, FIELDS)
         request = {**lost, "body": OTHERS[kind]}
         if kind == "incident-io-status-page":
             post = scene.at.state()["incident-io"]["status_page_incidents"][0]["id"]

@@ -114,10 +114,10 @@ def test_unreachable_vendor_delays_its_openings_and_is_reported(with_redis, tmp_
             await scene.store.redis.flushall()
             await scene.say("firing", ["a", "c"])
 
-            async def told():
+            async def has_reported_problems():
                 return (await scene.state()).problems.keys() == {"devhelm", "devhelm-page"}
 
-            await scene.until(told)
+            await scene.until(has_reported_problems)
             assert "devhelm can't be read: " in (await scene.state()).describe()
             await scene.until_shown("open", "open", "open", at=("on-call", "public-page"))
             await scene.until_shown("open", "open", at=("devhelm", "devhelm-page"))

@@ -87,7 +87,7 @@ class Page:
         return [status for status, _ in self.updates()]
 
 
-def playing(with_redis, at, kind, play, *, monitor_for=workers.HOUR, review=False, **settings):
+def run_scene(with_redis, at, kind, play, *, monitor_for=workers.HOUR, review=False, **settings):
     async def body(store):
         async with vendors.running(store, at, kind, **settings) as scene:
             await play(Page(scene, store, monitor_for=monitor_for, review=review))
@@ -109,7 +109,7 @@ def test_post_is_monitored_and_then_resolved(with_redis, at, kind):
         texts = [event.text for event in await page.on.incidents.timeline("down")]
         assert "Set to monitoring at there: all alerts are resolved." in texts
 
-    playing(with_redis, at, kind, play)
+    run_scene(with_redis, at, kind, play)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -128,7 +128,7 @@ def test_refiring_alert_reverts_the_monitored_post(with_redis, at, kind):
         known = await page.scene.known()
         assert (known.state, known.taken_over, known.episode) == ("open", "", (await page.on.incident()).episode)
 
-    playing(with_redis, at, kind, play)
+    run_scene(with_redis, at, kind, play)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -140,7 +140,7 @@ def test_monitored_post_is_reverted_without_text(with_redis, at, kind):
         assert page.status() == "investigating"
         assert len(page.posts()) == 1
 
-    playing(with_redis, at, kind, play, update_message="")
+    run_scene(with_redis, at, kind, play, update_message="")
 
 
 @pytest.mark.parametrize("point", ["after-intent", "after-call", "before-record"])
@@ -169,7 +169,7 @@ def test_next_worker_continues_monitoring_after_a_kill(with_redis, at, kind, poi
         await page.on.until(lambda: page.status() == "resolved")
         assert page.statuses() == ["investigating", "monitoring", "resolved"]
 
-    playing(with_redis, at, kind, play)
+    run_scene(with_redis, at, kind, play)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -185,7 +185,7 @@ def test_frozen_post_is_monitored_after_unfreezing(with_redis, at, kind):
         assert page.updates()[-1] == ("monitoring", TEXT)
         assert page.status() == "monitoring"
 
-    playing(with_redis, at, kind, play)
+    run_scene(with_redis, at, kind, play)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -203,7 +203,7 @@ def test_tripped_guard_sends_monitoring_to_review(with_redis, at, kind):
         await page.on.turn()
         assert page.updates()[-1] == ("monitoring", "Fixed.")
 
-    playing(with_redis, at, kind, play)
+    run_scene(with_redis, at, kind, play)
 
 
 @pytest.mark.parametrize("monitor_for", [0, workers.HOUR])
@@ -226,7 +226,7 @@ def test_reviewer_resolves_the_post(with_redis, at, kind, monitor_for):
         texts = [event.text for event in await page.on.incidents.timeline("down")]
         assert "Resolved at there: the incident is closed; approved by ann." in texts
 
-    playing(with_redis, at, kind, play, monitor_for=monitor_for, review=True)
+    run_scene(with_redis, at, kind, play, monitor_for=monitor_for, review=True)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -239,7 +239,7 @@ def test_opening_review_shows_the_resolution_texts(with_redis, at, kind):
         assert seen.what == "opening"
         assert list(seen.later) == ["monitoring", "resolution"]
 
-    playing(with_redis, at, kind, play)
+    run_scene(with_redis, at, kind, play)
 
 
 def reviewing(page):

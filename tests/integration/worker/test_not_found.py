@@ -43,7 +43,7 @@ async def resolved(on):
     await on.turn()
 
 
-def playing(with_redis, play):
+def run_scene(with_redis, play):
     at = vendor.Vendor()
 
     async def body(on):
@@ -62,7 +62,7 @@ def test_stray_not_found_response_changes_nothing(with_redis):
         await resolved(on)
         assert at.states() == ["resolved"]
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_stray_not_found_does_not_prevent_resolution(with_redis):
@@ -75,7 +75,7 @@ def test_stray_not_found_does_not_prevent_resolution(with_redis):
         assert [text.partition(" at ")[0] for text in told] == ["Could not resolve", "Resolved"]
         assert (await publication(on)).rejection is None
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_unreadable_account_does_not_confirm_an_absence(with_redis):
@@ -88,7 +88,7 @@ def test_unreadable_account_does_not_confirm_an_absence(with_redis):
         await resolved(on)
         await on.until(lambda: at.states() == ["resolved"])
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_repeated_not_found_is_reported_and_counted(with_redis):
@@ -108,7 +108,7 @@ def test_repeated_not_found_is_reported_and_counted(with_redis):
         await resolved(on)
         assert "resolve" not in at.kinds
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_resolution_of_missing_post_is_not_recorded(with_redis):
@@ -126,4 +126,4 @@ def test_resolution_of_missing_post_is_not_recorded(with_redis):
         assert not [text for text in told if text.startswith("Resolved")]
         assert counted() == before + 1
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)

@@ -168,7 +168,7 @@ def word_of(updates, field, worst):
     return words[0] if words else worst
 
 
-async def playing(store, simulator, play):
+async def run_scene(store, simulator, play):
     await store.redis.flushall()
     for one in simulator.app.state.vendors.values():
         one.reset()
@@ -199,7 +199,7 @@ def run(with_redis, simulator, sequence, *struck, settles=True):
         simulator.app.state.faults.clear()
         await world.settled()
 
-    with_redis(lambda store: playing(store, simulator, play))
+    with_redis(lambda store: run_scene(store, simulator, play))
 
 
 def some(examples):

@@ -12,7 +12,7 @@ ENDS_BY_REVIEW = workers.rule(
 
 
 @pytest.fixture
-def playing(with_redis):
+def run_scene(with_redis):
     def run(play):
         page = vendor.Vendor()
 
@@ -37,17 +37,17 @@ async def rest(on, response, *alerts):
     [(REVIEW, [workers.firing()]), (ENDS_BY_REVIEW, [workers.firing(), workers.resolved()])],
     ids=["open", "closed"],
 )
-def test_incident_in_review_sets_no_timer(playing, response, alerts):
+def test_incident_in_review_sets_no_timer(run_scene, response, alerts):
     async def play(on, _page):
         await rest(on, response, *alerts)
         for _ in range(3):
             assert await on.reconciler.sweep() == 0
             assert await on.due() == []
 
-    playing(play)
+    run_scene(play)
 
 
-def test_lost_timer_of_a_changed_incident_is_rebuilt(playing):
+def test_lost_timer_of_a_changed_incident_is_rebuilt(run_scene):
     async def play(on, page):
         await rest(on, REVIEW, workers.firing())
         await on.deliver(workers.resolved(), response=REVIEW)
@@ -56,10 +56,10 @@ def test_lost_timer_of_a_changed_incident_is_rebuilt(playing):
             await on.store.redis.delete(workers.keys.timers(shard))
         assert await on.reconciler.sweep() == 1
 
-    playing(play)
+    run_scene(play)
 
 
-def test_lost_timer_of_a_woken_incident_is_rebuilt(playing):
+def test_lost_timer_of_a_woken_incident_is_rebuilt(run_scene):
     async def play(on, page):
         await rest(on, REVIEW, workers.firing())
         await on.publications.wake_all()
@@ -67,10 +67,10 @@ def test_lost_timer_of_a_woken_incident_is_rebuilt(playing):
             await on.store.redis.delete(workers.keys.timers(shard))
         assert await on.reconciler.sweep() == 1
 
-    playing(play)
+    run_scene(play)
 
 
-def test_first_pass_of_a_worker_wakes_resting_incidents(playing):
+def test_first_pass_of_a_worker_wakes_resting_incidents(run_scene):
     """The configuration may have changed: a destination may have been added again, or a limit raised."""
 
     async def play(on, page):
@@ -79,4 +79,4 @@ def test_first_pass_of_a_worker_wakes_resting_incidents(playing):
         assert await on.reconciler.sweep() == 0
         assert len(await on.due()) == 1
 
-    playing(play)
+    run_scene(play)

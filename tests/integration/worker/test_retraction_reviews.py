@@ -31,7 +31,7 @@ def test_retraction_review_is_decided_in_the_next_episode(with_redis, at, kind):
         await page.on.turn()
         assert page.is_down()
 
-    test_retractions.playing(with_redis, at, kind, play, {"ending": decisions.Ending(review=True)})
+    test_retractions.run_scene(with_redis, at, kind, play, {"ending": decisions.Ending(review=True)})
 
 
 @test_retractions.each_kind
@@ -53,7 +53,7 @@ def test_retraction_of_an_earlier_episode_can_be_decided(with_redis, at, kind):
         await page.on.turn()
         assert page.is_down(2)
 
-    test_retractions.playing(with_redis, at, kind, play)
+    test_retractions.run_scene(with_redis, at, kind, play)
 
 
 @test_retractions.each_kind
@@ -71,4 +71,4 @@ def test_retraction_ends_the_retries_of_an_opening(with_redis, at, kind):
         assert presenters.problems(await page.on.incident(), [one], is_awaited=False) == []
         assert page.posts() == []
 
-    test_retractions.playing(with_redis, at, kind, play)
+    test_retractions.run_scene(with_redis, at, kind, play)

@@ -112,11 +112,11 @@ class Page:
         status, _ = harness.ask(f"{self.scene.at.url}/{vendor}{path}", fields, "x", method)
         assert status == 200
 
-    async def told(self):
+    async def timeline_texts(self):
         return [event.text for event in await self.on.incidents.timeline("down")]
 
 
-def playing(with_redis, at, kind, play, target=None, **settings):
+def run_scene(with_redis, at, kind, play, target=None, **settings):
     async def body(store):
         async with vendors.running(store, at, kind, **settings) as scene:
             await play(Page(scene, store, **(target or {})))
@@ -143,11 +143,11 @@ def test_retracted_post_is_not_published_again(with_redis, at, kind):
         assert (await page.on.incident()).status == "closed"
         assert page.is_down()
         assert len(at.calls("POST")) == calls
-        told = await page.told()
+        told = await page.timeline_texts()
         assert "Retracted at there by ann: the post is taken down. Reason: a false alarm" in told
         assert "Retracted at there: retracted by ann: a false alarm." in told
 
-    playing(with_redis, at, kind, play)
+    run_scene(with_redis, at, kind, play)
 
 
 def test_retract_message_resolves_undeletable_post(with_redis, at):
@@ -158,7 +158,7 @@ def test_retract_message_resolves_undeletable_post(with_redis, at):
         assert [one["message"] for one in post["updates"]][1:] == ["We were wrong. Checkout works."]
         assert post["incident_status"] == "resolved"
 
-    playing(with_redis, at, KINDS[0], play)
+    run_scene(with_redis, at, KINDS[0], play)
 
 
 @each_kind
@@ -170,7 +170,7 @@ def test_next_episode_after_retraction_is_published(with_redis, at, kind):
         await page.fires(starts_at=1_000)
         assert [one.get("incident_status", one.get("status")).lower() for one in page.posts()][-1] == "investigating"
 
-    playing(with_redis, at, kind, play)
+    run_scene(with_redis, at, kind, play)
 
 
 @each_kind
@@ -184,10 +184,10 @@ def test_post_that_awaits_review_is_dismissed(with_redis, at, kind):
         await page.fires(level=severities.Severity.CRITICAL)
         assert page.posts() == []
         assert "Dismissed at there by ann, who retracted it before it was published. Reason: a false alarm" in (
-            await page.told()
+            await page.timeline_texts()
         )
 
-    playing(with_redis, at, kind, play)
+    run_scene(with_redis, at, kind, play)
 
 
 @each_kind
@@ -215,7 +215,7 @@ def test_post_of_unanswered_publish_is_taken_down(with_redis, at, kind, created)
         assert page.is_down(int(created))
         assert len(page.scene.creates()) == 1
 
-    playing(with_redis, at, kind, play, waits_seconds=60.0)
+    run_scene(with_redis, at, kind, play, waits_seconds=60.0)
 
 
 @each_kind
@@ -231,7 +231,7 @@ def test_post_is_taken_down_while_posts_are_stopped(with_redis, at, kind, contro
         await page.retracts()
         assert page.is_down()
 
-    playing(with_redis, at, kind, play)
+    run_scene(with_redis, at, kind, play)
 
 
 @each_kind
@@ -248,7 +248,7 @@ def test_next_worker_completes_a_retraction_after_a_kill(with_redis, at, kind, p
         await page.on.until(page.is_down)
         assert len(page.scene.creates()) == 1
 
-    playing(with_redis, at, kind, play)
+    run_scene(with_redis, at, kind, play)
 
 
 @each_kind
@@ -262,7 +262,7 @@ def test_unanswered_retraction_is_not_repeated(with_redis, at, kind):
         assert page.is_down()
         assert (await page.scene.known()).retracted
 
-    playing(with_redis, at, kind, play)
+    run_scene(with_redis, at, kind, play)
 
 
 @each_kind
@@ -280,7 +280,7 @@ def test_retraction_stops_at_an_unseen_change(with_redis, at, kind):
         await page.on.turn()
         assert page.is_down()
 
-    playing(with_redis, at, kind, play)
+    run_scene(with_redis, at, kind, play)
 
 
 @each_kind
@@ -297,7 +297,7 @@ def test_dismissed_retraction_keeps_a_post_changed_by_person(with_redis, at, kin
         assert await page.retracts() == ["retracting"]  # The operator has seen the change.
         assert page.is_down()
 
-    playing(with_redis, at, kind, play)
+    run_scene(with_redis, at, kind, play)
 
 
 @each_kind
@@ -309,7 +309,7 @@ def test_resolved_post_has_nothing_to_retract(with_redis, at, kind):
         assert await page.retracts() == ["resolved"]
         assert page.posts() == before
 
-    playing(with_redis, at, kind, play)
+    run_scene(with_redis, at, kind, play)
 
 
 @each_kind
@@ -329,7 +329,7 @@ def test_approval_publishes_a_retracted_post_again(with_redis, at, kind):
         assert await page.retracts() == ["retracting"]
         assert page.is_down(2)
 
-    playing(with_redis, at, kind, play)
+    run_scene(with_redis, at, kind, play)
 
 
 @each_kind
@@ -346,7 +346,7 @@ def test_retraction_outlives_its_episode(with_redis, at, kind):
         states = {one.state: one.retracted for one in await page.on.publications.look("down")}
         assert states == {"resolved" if kind == KINDS[0] else "dismissed": True, "open": False}
 
-    playing(with_redis, at, kind, play)
+    run_scene(with_redis, at, kind, play)
 
 
 @each_kind
@@ -372,7 +372,7 @@ def test_retraction_after_an_approval_withdraws_it(with_redis, at, kind, was_sho
         await page.on.turn()
         assert (await page.scene.known()).state == "open"
 
-    playing(with_redis, at, kind, play)
+    run_scene(with_redis, at, kind, play)
 
 
 @each_kind
@@ -400,7 +400,7 @@ def test_retraction_during_republishing_takes_post_down(with_redis, at, kind, po
         assert known.state != "open"
         assert page.is_down(len(page.posts()))
 
-    playing(with_redis, at, kind, play)
+    run_scene(with_redis, at, kind, play)
 
 
 @each_kind
@@ -425,7 +425,7 @@ def test_approval_from_before_retraction_is_refused(with_redis, at, kind):
         await page.on.turn()
         assert (await page.scene.known()).state == "open"
 
-    playing(with_redis, at, kind, play)
+    run_scene(with_redis, at, kind, play)
 
 
 async def refused(page):
@@ -464,11 +464,11 @@ def test_repeated_retraction_retries_a_refused_one(with_redis, at, kind, is_give
             assert page.is_down()
         assert (await page.scene.known()).retracted
         assert "Retracted again at there by ann: the post is still shown, and is taken down. Reason: a false alarm" in (
-            await page.told()
+            await page.timeline_texts()
         )
         assert await page.retracts() == ["retracted"]
 
-    playing(with_redis, at, kind, play)
+    run_scene(with_redis, at, kind, play)
 
 
 @each_kind
@@ -482,4 +482,4 @@ def test_repeated_retraction_reports_the_post_as_shown(with_redis, at, kind):
         await page.on.turn()
         assert page.is_down()
 
-    playing(with_redis, at, kind, play)
+    run_scene(with_redis, at, kind, play)

@@ -56,7 +56,7 @@ class Page:
         return [[update["incident_status"] for update in post["updates"]] for post in self.posts()]
 
 
-def playing(with_redis, at, play, publish="review", **more):
+def run_scene(with_redis, at, play, publish="review", **more):
     async def body(store):
         async with vendors.running(store, at, KIND) as scene:
             await play(Page(scene, store, publish, **more))
@@ -86,7 +86,7 @@ def test_undecided_review_becomes_a_retrospective_review(with_redis, at):
         assert any(text.startswith("Published a retrospective incident at there (started ") for text in told)
         assert await page.reviews().waiting() == []
 
-    playing(with_redis, at, play)
+    run_scene(with_redis, at, play)
 
 
 def test_dismissed_retrospective_incident_is_not_published(with_redis, at):
@@ -96,7 +96,7 @@ def test_dismissed_retrospective_incident_is_not_published(with_redis, at):
         assert await page.reviews().waiting() == []
         assert page.posts() == []
 
-    playing(with_redis, at, play)
+    run_scene(with_redis, at, play)
 
 
 def test_dismissal_also_covers_the_retrospective_incident(with_redis, at):
@@ -107,7 +107,7 @@ def test_dismissal_also_covers_the_retrospective_incident(with_redis, at):
         assert await page.reviews().waiting() == []
         assert page.posts() == []
 
-    playing(with_redis, at, play)
+    run_scene(with_redis, at, play)
 
 
 def test_live_approval_does_not_cover_retrospective_post(with_redis, at):
@@ -125,7 +125,7 @@ def test_live_approval_does_not_cover_retrospective_post(with_redis, at):
         (seen,) = await page.reviews().waiting()
         assert seen.what == "retrospective"
 
-    playing(with_redis, at, play)
+    run_scene(with_redis, at, play)
 
 
 def test_automatic_rule_publishes_retrospective_post(with_redis, at):
@@ -137,7 +137,7 @@ def test_automatic_rule_publishes_retrospective_post(with_redis, at):
         await page.delivers(workers.resolved(starts_at=1_000))
         assert page.statuses() == OVER * 2
 
-    playing(with_redis, at, play, "auto")
+    run_scene(with_redis, at, play, "auto")
 
 
 def test_frozen_page_gets_retrospective_incident_after_unfreezing(with_redis, at):
@@ -152,7 +152,7 @@ def test_frozen_page_gets_retrospective_incident_after_unfreezing(with_redis, at
         assert page.statuses() == OVER
         assert await page.problems() == []
 
-    playing(with_redis, at, play, "auto")
+    run_scene(with_redis, at, play, "auto")
 
 
 def test_tripped_guard_lets_a_reviewer_decide(with_redis, at):
@@ -163,7 +163,7 @@ def test_tripped_guard_lets_a_reviewer_decide(with_redis, at):
         await page.decides("approved")
         assert page.statuses() == OVER
 
-    playing(with_redis, at, play, "auto")
+    run_scene(with_redis, at, play, "auto")
 
 
 def test_unanswered_call_publishes_one_retrospective_incident(with_redis, at):
@@ -174,7 +174,7 @@ def test_unanswered_call_publishes_one_retrospective_incident(with_redis, at):
         known = await page.scene.known()
         assert (known.state, known.intent) == ("resolved", None)
 
-    playing(with_redis, at, play, "auto")
+    run_scene(with_redis, at, play, "auto")
 
 
 def test_live_review_deadline_dismisses_retrospective_post(with_redis, at):
@@ -185,7 +185,7 @@ def test_live_review_deadline_dismisses_retrospective_post(with_redis, at):
         assert await page.reviews().waiting() == []
         assert page.posts() == []
 
-    playing(with_redis, at, play, deadline=workers.HOUR)
+    run_scene(with_redis, at, play, deadline=workers.HOUR)
 
 
 def test_undecided_retrospective_review_ends_at_its_deadline(with_redis, at):
@@ -197,7 +197,7 @@ def test_undecided_retrospective_review_ends_at_its_deadline(with_redis, at):
         assert await page.reviews().waiting() == []
         assert page.posts() == []
 
-    playing(with_redis, at, play)
+    run_scene(with_redis, at, play)
 
 
 def test_retraction_dismisses_the_retrospective_review(with_redis, at):
@@ -211,4 +211,4 @@ def test_retraction_dismisses_the_retrospective_review(with_redis, at):
         assert await page.reviews().waiting() == []
         assert page.posts() == []
 
-    playing(with_redis, at, play)
+    run_scene(with_redis, at, play)

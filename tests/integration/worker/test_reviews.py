@@ -28,7 +28,7 @@ class Scene:
         (one,) = await self.at.waiting()
         return one
 
-    async def says(self, kind: str, fields=None, seen=None) -> None:
+    async def decide(self, kind: str, fields=None, seen=None) -> None:
         one = seen or await self.waiting()
         await self.at.decide(one, reviews.ReviewDecision(kind, "ann", "because", fields or {}))
         await self.on.turn()
@@ -37,7 +37,7 @@ class Scene:
         return dict((await self.on.store.review_outcomes.read()).get("down", {}))
 
 
-def playing(with_redis, play, **more) -> vendor.Vendor:
+def run_scene(with_redis, play, **more) -> vendor.Vendor:
     page = vendor.Vendor()
     place = vendor.place("page", page, public=True)
 
@@ -55,7 +55,7 @@ def test_approved_post_is_shown_and_counted(with_redis):
         one = await scene.waiting()
         assert (one.what, one.title, one.reason) == ("opening", "Down", Reason.REVIEW_REQUIRED)
         assert page.calls == []
-        await scene.says("approved")
+        await scene.decide("approved")
         assert page.kinds == ["open"]
         assert await scene.at.waiting() == []
         assert await scene.tally() == {"approved": 1}
@@ -65,35 +65,35 @@ def test_approved_post_is_shown_and_counted(with_redis):
             "Opened at page: the incident is open and nothing has been posted yet; approved by ann.",
         ]
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_edited_text_is_published_byte_for_byte(with_redis):
     async def play(scene, page):
         await scene.on.deliver(workers.firing(), response=reviewed())
         await scene.on.turn()
-        await scene.says("approved", {"title": "Cards fail"})
+        await scene.decide("approved", {"title": "Cards fail"})
         shown = page.incidents["v1"]["content"].fields
         assert (shown["title"], shown["message"]) == ("Cards fail", "Sorry.")
         assert await scene.tally() == {"edited": 1}
         await scene.on.turn()
         assert page.kinds == ["open"]
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_dismissed_post_needs_no_further_review(with_redis):
     async def play(scene, page):
         await scene.on.deliver(workers.firing(), response=reviewed())
         await scene.on.turn()
-        await scene.says("dismissed")
+        await scene.decide("dismissed")
         await scene.on.deliver(workers.firing("f2"), level=CRITICAL, response=reviewed())
         await scene.on.turn()
         assert await scene.at.waiting() == []
         assert page.calls == []
         assert await scene.tally() == {"dismissed": 1}
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_approval_covers_only_the_seen_version(with_redis):
@@ -104,14 +104,14 @@ def test_approval_covers_only_the_seen_version(with_redis):
         await scene.on.deliver(workers.firing("f2"), level=CRITICAL, response=reviewed())
         await scene.on.turn()
         with pytest.raises(reviews.ChangedError) as raised:
-            await scene.says("approved", seen=seen)
+            await scene.decide("approved", seen=seen)
         assert raised.value.now.severity == "critical"
         await scene.on.turn()
         assert page.calls == []
-        await scene.says("approved")
+        await scene.decide("approved")
         assert page.incidents["v1"]["content"].severity is CRITICAL
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_change_after_approval_needs_another_review(with_redis):
@@ -126,26 +126,26 @@ def test_change_after_approval_needs_another_review(with_redis):
         assert page.states() == []
         assert (await scene.waiting()).severity == "critical"
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_update_needs_review_and_resolution_does_not(with_redis):
     async def play(scene, page):
         await scene.on.deliver(workers.firing(), response=reviewed())
         await scene.on.turn()
-        await scene.says("approved")
+        await scene.decide("approved")
         await scene.on.deliver(workers.firing("f2"), level=CRITICAL, response=reviewed())
         await scene.on.turn()
         assert page.kinds == ["open"]
         assert (await scene.waiting()).what == "update"
-        await scene.says("approved")
+        await scene.decide("approved")
         assert page.kinds == ["open", "update"]
         await scene.on.deliver(workers.resolved(), workers.resolved("f2"), response=reviewed())
         await scene.on.turn()
         assert page.states() == ["resolved"]
         assert await scene.tally() == {"approved": 1}
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_resolution_before_decision_ends_the_review(with_redis):
@@ -160,7 +160,7 @@ def test_resolution_before_decision_ends_the_review(with_redis):
             "before anyone acted. Nothing is published."
         )
 
-    assert playing(with_redis, play).calls == []
+    assert run_scene(with_redis, play).calls == []
 
 
 def test_review_deadline_publishes_with_a_timeline_event(with_redis):
@@ -175,7 +175,7 @@ def test_review_deadline_publishes_with_a_timeline_event(with_redis):
         assert await scene.tally() == {"lapsed": 1}
         assert "not decided before the review deadline" in (await scene.on.incidents.timeline("down"))[-1].text
 
-    workers.retry_with_windows(lambda window: playing(with_redis, functools.partial(play, window=window)))
+    workers.retry_with_windows(lambda window: run_scene(with_redis, functools.partial(play, window=window)))
 
 
 def test_review_deadline_can_dismiss(with_redis):
@@ -194,7 +194,7 @@ def test_review_deadline_can_dismiss(with_redis):
         assert await scene.at.waiting() == []
         assert page.calls == []
 
-    workers.retry_with_windows(lambda window: playing(with_redis, functools.partial(play, window=window)))
+    workers.retry_with_windows(lambda window: run_scene(with_redis, functools.partial(play, window=window)))
 
 
 def test_shadowed_post_is_recorded_once(with_redis):
@@ -209,7 +209,7 @@ def test_shadowed_post_is_recorded_once(with_redis):
         await scene.on.turn()
         assert await scene.tally() == {"shadow": 1}
 
-    assert playing(with_redis, play).calls == []
+    assert run_scene(with_redis, play).calls == []
 
 
 def test_post_edited_by_person_needs_reviews(with_redis):
@@ -230,10 +230,10 @@ def test_post_edited_by_person_needs_reviews(with_redis):
         for digest in (review.digest_of(review.RESOLUTION, seen.view_digest), other):
             with pytest.raises(reviews.ChangedError):
                 await scene.at.decide(seen._replace(digest=digest), reviews.ReviewDecision("approved", "ann"))
-        await scene.says("approved")
+        await scene.decide("approved")
         assert page.states() == ["resolved"]
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_person_may_resolve_an_edited_post(with_redis):
@@ -243,11 +243,11 @@ def test_person_may_resolve_an_edited_post(with_redis):
         page.incidents["v1"]["edited"] = Edit.UPDATE_POSTED
         await scene.on.deliver(workers.resolved(), response=reviewed("auto"))
         await scene.on.turn()
-        await scene.says("dismissed")
+        await scene.decide("dismissed")
         assert page.states() == ["open"]
         assert await scene.at.waiting() == []
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_leak_guard_checks_all_but_reviewer_texts(with_redis):
@@ -262,7 +262,7 @@ def test_leak_guard_checks_all_but_reviewer_texts(with_redis):
         await scene.on.turn()
         assert page.calls == []
         assert (await scene.waiting()).explanation == "awaiting approval: the text has an IP address"
-        await scene.says("approved", {"title": "Down"})
+        await scene.decide("approved", {"title": "Down"})
         assert page.incidents["v1"]["content"].fields["title"] == "Down"
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)

@@ -149,7 +149,7 @@ def test_web_decides_by_reloaded_rules(tmp_path):
         said = harness.eventually("the refusal is told", lambda: "refused on the disk" in ready() and ready())
         assert '10.yaml:1:9: rule "broken":' in said
         assert router.receives()["alerts"][0]["rule"] == "renamed"
-        assert "rules_refused" in router.process.said
+        assert "rules_refused" in router.process.output
 
 
 def test_deliveries_are_answered_during_a_large_reload(tmp_path):
@@ -159,7 +159,7 @@ def test_deliveries_are_answered_during_a_large_reload(tmp_path):
         rules.write_text(f"rules:\n{entries}")
         waits = []
         started = time.monotonic()
-        while router.process.said.count("rules_loaded") < 2:  # The first load is the one at startup.
+        while router.process.output.count("rules_loaded") < 2:  # The first load is the one at startup.
             began = time.monotonic()
             router.receives()
             waits.append(time.monotonic() - began)

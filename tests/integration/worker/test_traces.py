@@ -50,7 +50,7 @@ class Traced:
     def spans(self, *names: str) -> list[sdk.ReadableSpan]:
         return [span for span in self._kept.get_finished_spans() if not names or span.name in names]
 
-    def told(self) -> list[tuple[str, str]]:
+    def span_operations(self) -> list[tuple[str, str]]:
         return [(span.name, span.attributes.get("incident_router.operation", "")) for span in self.spans()]
 
     async def aclose(self) -> None:
@@ -80,7 +80,7 @@ def test_delivery_is_one_trace_to_vendor_answer(traced):
     async def play(one):
         assert await one.receives(traceparent="") == 202
         await one.on.turn()
-        assert one.told() == [("webhook", ""), ("fold", ""), ("operation", "open")]
+        assert one.span_operations() == [("webhook", ""), ("fold", ""), ("operation", "open")]
         webhook, fold, operation = one.spans()
         assert webhook.parent is None
         assert fold.parent.span_id == webhook.context.span_id

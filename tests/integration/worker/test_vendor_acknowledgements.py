@@ -49,7 +49,7 @@ class Scene:
         await self.until(met)
         return (await self.on.incident()).acknowledged
 
-    async def told(self):
+    async def acknowledgement_texts(self):
         return [event.text for event in await self.on.incidents.timeline("down") if "cknowledged" in event.what]
 
 
@@ -74,7 +74,7 @@ def test_acknowledgement_at_vendor_is_recorded_once(with_redis):
         assert (held.destination, held.who, held.name) == ("on-call", "", "a responder at on-call")
         await scene.looked()
         assert (await scene.on.incident()).acknowledged == held
-        assert await scene.told() == ["Acknowledged by a responder at on-call."]
+        assert await scene.acknowledgement_texts() == ["Acknowledged by a responder at on-call."]
         assert scene.pager.kinds == ["open"]
 
     play(with_redis, body)

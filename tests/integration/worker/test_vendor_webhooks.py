@@ -57,7 +57,7 @@ class Told:
         return [event.text for event in await self.on.incidents.timeline("down")]
 
 
-def playing(with_redis, play):
+def run_scene(with_redis, play):
     """Run a test with an open incident at a vendor that the worker never polls, but whose webhooks are accepted."""
     at = vendor.Vendor()
     at._ids = iter([ID[1:]])
@@ -101,7 +101,7 @@ def test_timeline_names_an_edit_without_a_poll(with_redis, at_once, said):
         assert told.at.looks == 1
         assert "At on-call a person has changed the title" in (await told.texts())[-1]
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 BODIES = [
@@ -120,7 +120,7 @@ def test_webhook_finds_incident_by_any_id_field(with_redis, at_once, body):
         await told.on.turn()
         assert told.at.looks == 1
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_webhook_covers_all_destinations_of_its_vendor(with_redis, at_once):
@@ -132,7 +132,7 @@ def test_webhook_covers_all_destinations_of_its_vendor(with_redis, at_once):
         await told.on.turn()
         assert told.at.looks == 1
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_webhook_with_wrong_signature_is_refused(with_redis, at_once, how):
         await told.on.turn()
         assert told.at.looks == 0
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_repeated_webhook_causes_one_read(with_redis, at_once):
@@ -166,7 +166,7 @@ def test_repeated_webhook_causes_one_read(with_redis, at_once):
         assert told.at.looks == 1
         assert (await told.post(telling(ID), name="msg_2")).json()["outcome"] == "looked_at"
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_unrelated_webhook_is_accepted_and_ignored(with_redis, at_once, body, ou
         await told.on.turn()
         assert told.at.looks == 0
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_webhook_about_resolved_incident_reads_nothing(with_redis, at_once):
@@ -197,7 +197,7 @@ def test_webhook_about_resolved_incident_reads_nothing(with_redis, at_once):
         await told.on.turn()
         assert (await told.post(telling(ID))).json()["outcome"] == "unrelated"
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_webhook_refusals_have_their_status_and_reason(with_redis):
@@ -208,7 +208,7 @@ def test_webhook_refusals_have_their_status_and_reason(with_redis):
         read = await told.http.get("/v1/vendor-webhooks/on-call")
         assert (read.status_code, read.headers["allow"]) == (405, "POST")
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_webhook_reads_are_delayed_after_own_calls(with_redis):
@@ -222,7 +222,7 @@ def test_webhook_reads_are_delayed_after_own_calls(with_redis):
         due = await told.on.store.redis.zscore(keys.timers(keys.shard("down")), "down")
         assert due == (await told.known()).acted_at + plan.RECHECK_DELAY
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_webhook_during_a_read_causes_another_read(with_redis, at_once):
@@ -243,7 +243,7 @@ def test_webhook_during_a_read_causes_another_read(with_redis, at_once):
         assert told.at.looks == 2
         assert (await told.known()).taken_over == Edit.TITLE_CHANGED
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_recheck_from_the_future_waits(with_redis, at_once):
@@ -254,7 +254,7 @@ def test_recheck_from_the_future_waits(with_redis, at_once):
         await told.on.turn()
         assert told.at.looks == 0
 
-    playing(with_redis, play)
+    run_scene(with_redis, play)
 
 
 def test_unstored_webhook_is_answered_for_retry():
