@@ -76,16 +76,16 @@ def _merged(
 
     Return the states that change, and the number of firing messages about alerts beyond those that an incident holds.
     """
-    known = incident.alerts
+    states = incident.alerts
     changed: dict[str, alert_states.AlertState] = {}
     stale_after = timing.stale_by_ask(incident)
     unheld = 0
     for routed in arrived:
         identity = routed.alert.identity
-        before = changed.get(identity) or known.get(identity)
+        before = changed.get(identity) or states.get(identity)
         message = _message(routed, book)
         # A document grows with its alerts, and every change rewrites it.
-        if before is None and len(known) + len(changed) >= MOST_HELD and _is_beyond(incident, message, len(changed)):
+        if before is None and len(states) + len(changed) >= MOST_HELD and _is_beyond(incident, message, len(changed)):
             unheld += not message.resolved
             continue
         after, outcome = alert_states.merge(before, message, alert_states.window_of(routed))
@@ -174,32 +174,34 @@ def _mute_held(incident: incidents.Incident, muting: silences.Muting | None, now
     if muting is None or not incident.held_alerts:
         return incident
     joining = timing.joining(incident, now)
-    found: dict[str, incidents.Muted] = {}
+    muted_alerts: dict[str, incidents.Muted] = {}
     for identity, routed in incident.held_alerts.items():
         state = incident.alerts.get(identity)
         # Alerts of asks that keep waiting are checked when those join.
         if state is None or state.resolved or state.ask not in joining:
             continue
         if (mute := muting(routed, now)) is not None:
-            found[identity] = incidents.Muted(routed, mute.until, mute.by, mute.kind)
+            muted_alerts[identity] = incidents.Muted(routed, mute.until, mute.by, mute.kind)
     # Beyond the limit the alerts open the incident: a post too many is better than a lost alert.
-    if not found or len(incident.muted) + len(found) > silences.MOST_MUTED:
+    if not muted_alerts or len(incident.muted) + len(muted_alerts) > silences.MOST_MUTED:
         return incident
-    return _without_muted(incident, found, now)
+    return _without_muted(incident, muted_alerts, now)
 
 
 def _without_muted(
-    incident: incidents.Incident, found: dict[str, incidents.Muted], now: Timestamp
+    incident: incidents.Incident, muted_alerts: dict[str, incidents.Muted], now: Timestamp
 ) -> incidents.Incident:
     """Return the incident with these firing alerts set aside, as if their messages had not been received yet."""
-    incident = timing.without(incident, found.keys())
+    incident = timing.without(incident, muted_alerts.keys())
     asks = with_texts_of(incident.asks, incident.alerts, incident.held_alerts)
-    incident = msgspec.structs.replace(incident, muted={**incident.muted, **found}, asks=asks, changed_at=now)
+    incident = msgspec.structs.replace(incident, muted={**incident.muted, **muted_alerts}, asks=asks, changed_at=now)
     return timing.quiet(incident, now) if not incident.still_fires else timing.led(incident)
 
 
 def _without_over(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
-    muted = {name: one for name, one in incident.muted.items() if one.until > now or not _is_over(one.routed, now)}
+    muted = {
+        name: alert for name, alert in incident.muted.items() if alert.until > now or not _is_over(alert.routed, now)
+    }
     return incident if len(muted) == len(incident.muted) else msgspec.structs.replace(incident, muted=muted)
 
 
@@ -211,7 +213,7 @@ def _set_aside(
     An alert whose ask has joined isn't set aside, whatever mutes it later.
     """
     muted = dict(incident.muted)
-    heard = []
+    remaining = []
     aside: dict[str, incidents.Muted] = {}
     for routed in arrived:
         identity = routed.alert.identity
@@ -222,7 +224,7 @@ def _set_aside(
         if mute is None:
             muted.pop(identity, None)
             aside.pop(identity, None)
-            heard.append(routed)
+            remaining.append(routed)
         elif identity in muted or len(muted) < silences.MOST_MUTED:
             before = muted.get(identity)
             # A repeat with the same mute changes nothing and costs no write.
@@ -235,7 +237,7 @@ def _set_aside(
         incident = msgspec.structs.replace(incident, muted=muted)
     if aside:
         incident = _without_muted(incident, aside, now)
-    return incident, heard
+    return incident, remaining
 
 
 def _is_news(incident: incidents.Incident, routed: decisions.Routed) -> bool:
@@ -289,12 +291,12 @@ def _with(
     incident: incidents.Incident, changed: dict[str, alert_states.AlertState], now: Timestamp, *, reuse: bool
 ) -> incidents.Incident:
     """Return the incident with the newest states of its alerts. Nothing else is decided yet."""
-    known = incident.alerts
+    states = incident.alerts
     summary = incident.summary
     fires = summary.fires
     oldest_received_at, oldest_tombstone_at = summary.oldest_received_at, summary.oldest_tombstone_at
     for identity, state in changed.items():
-        before = known.get(identity)
+        before = states.get(identity)
         if before is not None and not before.resolved:
             fires -= 1
         if state.resolved:
@@ -304,7 +306,7 @@ def _with(
             oldest_received_at = min(oldest_received_at or state.learned_at, state.learned_at)
     # Copying 5,000 alerts for each message would dominate a storm.
     if reuse:
-        known.update(changed)
+        states.update(changed)
     summary = incidents.AlertSummary(
         fires,
         # Nothing can become stale or expire while no alert fires.
@@ -312,7 +314,7 @@ def _with(
         _expires_at(summary, changed) if fires else None,
         oldest_tombstone_at,
     )
-    held = msgspec.structs.replace(incident, alerts=known if reuse else {**known, **changed}, summary=summary)
+    held = msgspec.structs.replace(incident, alerts=states if reuse else {**states, **changed}, summary=summary)
     return _without_old_tombstones(held, now)
 
 

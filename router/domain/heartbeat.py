@@ -13,7 +13,11 @@ PARTS = 20
 
 def beats(arrived: Iterable[decisions.Routed]) -> list[decisions.Routed]:
     """Return the alerts that are heartbeats."""
-    return [one for one in arrived if one.decision.response is not None and one.decision.response.timing.heartbeat]
+    return [
+        routed
+        for routed in arrived
+        if routed.decision.response is not None and routed.decision.response.timing.heartbeat
+    ]
 
 
 def heard(
@@ -27,13 +31,14 @@ def heard(
     sets the interval, and the incident becomes that of a heartbeat whatever it was before.
     """
     firing = [routed for routed in arrived if routed.alert.status == "firing"]
+    # A resolved heartbeat doesn't show that the sender is alive.
     if not firing:
         return incident
     last = firing[-1]
     response = last.decision.response
     assert response is not None  # noqa: S101 - it is a heartbeat by its response
-    known = incident.response
-    last_at = incident.last_heartbeat_at if known is not None and known.version == response.version else None
+    previous = incident.response
+    last_at = incident.last_heartbeat_at if previous is not None and previous.version == response.version else None
     # A heartbeat soon after the last one isn't stored, so that frequent heartbeats cost few writes.
     if last_at is not None and incident.status == "closed" and now - last_at < response.timing.heartbeat // PARTS:
         return incident
@@ -63,6 +68,7 @@ def due(incident: incidents.Incident) -> Timestamp:
     0 if the incident isn't a heartbeat's or it is missed.
     """
     response = incident.response
+    # The heartbeat is missed already, or the incident isn't a heartbeat's.
     if incident.status != "closed" or incident.last_heartbeat_at is None or response is None:
         return Timestamp(0)
     every = response.timing.heartbeat
@@ -76,6 +82,7 @@ def excused(incident: incidents.Incident, muting: silences.Muting | None, now: T
         return incident
     routed = decisions.Routed(alert, decisions.Decision(incident.key, incident.severity, response))
     mute = muting(routed, now)
+    # No silence applies, so the missing heartbeat opens an incident.
     if mute is None:
         return incident
     aside = {alert.identity: incidents.Muted(routed, mute.until, mute.by, mute.kind)}
@@ -87,6 +94,7 @@ def resumed(
 ) -> incidents.Incident:
     """Return the incident of a heartbeat that was set aside: still silenced, or expected from now on."""
     mute = muting(routed, now) if muting is not None else None
+    # The silence is over, so the next heartbeat is due in a whole interval.
     if mute is None:
         return heard(incident, [routed], now, now)
     aside = {routed.alert.identity: incidents.Muted(routed, mute.until, mute.by, mute.kind)}

@@ -51,6 +51,7 @@ def joined_by(
 
     The caller knows that no alert is muted.
     """
+    # More than the alerts and their counts would change.
     if not _takes_more(incident, len(arrived), now):
         return None
     (ask,) = incident.asks
@@ -59,6 +60,7 @@ def joined_by(
     expires_at, oldest_received_at = summary.expires_at, summary.oldest_received_at
     for routed in arrived:
         identity = routed.alert.identity
+        # A message about an alert that is present has to be merged, and one of another rule needs an ask of its own.
         if identity in incident.alerts or identity in states or not _belongs(routed, ask, now):
             return None
         states[identity] = state = _state(routed, ask.id)
@@ -88,8 +90,10 @@ def _takes_more(incident: incidents.Incident, count: int, now: Timestamp) -> boo
     # The alert that leads may have to change, or the severity.
     if ask.response is not incident.response or ask.alert is not incident.opening_alert:
         return False
+    # The severity follows the alerts that fire, so all of them count.
     if ask.response.follows_severity:
         return False
+    # The ask may still join, or raise the severity.
     if not ask.is_joined or not ask.since or ask.fires <= 0 or ask.severity > incident.severity:
         return False
     acknowledgement = incident.interventions.acknowledgement

@@ -42,19 +42,23 @@ def plan(desired: publications.Desired, observed: publications.Publication, *, n
     # A vendor may also process a change after the resolution. The post would show an outage that has ended.
     if observed.state == "resolved" and observed.verify_at and observed.verify_at <= now:
         return Observe(Cause(Reason.LATE_CHANGE_POSSIBLE))
+    # Nothing is under way, so the desired state decides.
     return _limited_by_checks(_next_step(desired, observed, now), observed)
 
 
 def _superseding_wait(desired: publications.Desired, observed: publications.Publication, now: Timestamp) -> Wait | None:
     """Return the wait of a publication whose failed operation is no longer needed; None if a call is still needed."""
+    # The vendor may still process the last call, so its outcome has to be found out first.
     if observed.intent is not None or observed.search_at or observed.verify_at:
         return None
+    # The desired state has changed since the failure, and no call would follow from it.
     step = _next_step(desired, observed, now)
     return step if isinstance(step, Wait) and step.waiting_on is WaitingOn.NOTHING else None
 
 
 def is_superseded(observed: publications.Publication, step: Step) -> bool:
     """Return whether the last failure is of an operation that is no longer needed, so that it is not repeated."""
+    # The vendor may still process the failed call, so its outcome counts.
     if observed.intent is not None or observed.search_at or observed.verify_at:
         return False
     return bool(observed.condition) and isinstance(step, Wait) and step.waiting_on is WaitingOn.NOTHING
@@ -76,17 +80,20 @@ def _next_step(desired: publications.Desired, observed: publications.Publication
     # In an alert storm an incident is neither opened nor sent to reviewers before its turn.
     if desired.present and observed.held_since and desired.retracted is None:
         return Wait(Cause(Reason.STORM_QUEUED), Timestamp(now + HELD_RECHECK_INTERVAL), WaitingOn.STORM_QUEUE)
+    # A retraction comes before anything that alerts ask for.
     if desired.retracted is not None:
         step = _towards_retracted(desired, observed, desired.retracted)
     elif desired.present:
         step = _towards_open(desired, observed, now)
     else:
         step = _towards_closed(desired, observed, now)
+    # A call is due, but a refusal, an interval, or a freeze may hold it back.
     if isinstance(step, Execute):
         return _obstacle(desired, observed, step, now) or step
     # A person may change or end an open incident at the vendor, so it is read periodically.
     if isinstance(step, Wait) and observed.state in {"open", "draft"}:
         return _observed_while_waiting(desired, observed, step, now)
+    # A read, or the wait of a publication that isn't at the vendor.
     return step
 
 
@@ -96,6 +103,7 @@ def _correction_cause(content: publications.Content) -> Cause:
 
 
 def _finished(desired: publications.Desired, observed: publications.Publication) -> Cause:
+    # Readers want to know who took the post down.
     if desired.retracted is not None and observed.retracted:
         return Cause(Reason.FINISHED, detail=f"retracted by {desired.retracted.who}")
     return Cause(Reason.FINISHED, detail=observed.state)
@@ -103,6 +111,7 @@ def _finished(desired: publications.Desired, observed: publications.Publication)
 
 def republished(desired: publications.Desired, observed: publications.Publication) -> publications.Publication:
     """Return the publication, or a new one if a retracted post is to be published again."""
+    # A reviewer has withdrawn the retraction, and alerts still fire.
     if observed.settled and observed.retracted and desired.retracted is None and desired.present:
         return publications.republished(observed)
     return observed
@@ -116,8 +125,10 @@ def lost_correction(desired: publications.Desired, observed: publications.Public
     # The outcome of an operation that was begun comes first: it may be the correction.
     if desired.correction is None or observed.intent is not None:
         return None
+    # The post is taken down with all of its updates.
     if desired.retracted is not None:
         return Cause(Reason.RETRACTED, desired.retracted.who)
+    # Customers don't see the post, so they don't see the update either.
     if not observed.vendor_id or observed.state not in {"open", "resolved"}:
         return Cause(Reason.POST_NOT_PUBLIC)
     return None
@@ -131,8 +142,10 @@ def noted(desired: publications.Desired, observed: publications.Publication) -> 
     ends_by_review = observed.resolves_by_review or (desired.ends_by_review and not observed.settled)
     shown = observed.view.digest if observed.taken_over else ""
     waits = observed.state == "open" and publications.awaits(observed, reviews.digest_of(reviews.RESOLUTION, shown))
+    # An alert fires again, so the resolution is no longer due, and neither is its review.
     if desired.present and waits:
         return msgspec.structs.replace(observed, resolves_by_review=ends_by_review, review=None)
+    # The publication needs this once its episode isn't the newest one, because its rule isn't known then.
     if ends_by_review != observed.resolves_by_review:
         return msgspec.structs.replace(observed, resolves_by_review=ends_by_review)
     return observed
@@ -140,6 +153,7 @@ def noted(desired: publications.Desired, observed: publications.Publication) -> 
 
 def _is_backing_off(desired: publications.Desired, observed: publications.Publication, now: Timestamp) -> bool:
     """Return whether the last failure is too recent for another attempt."""
+    # The pause after the last failure is over, or there was no failure.
     if observed.retry_at <= now:
         return False
     # The account has worked since, or an operator lifted its pauses.
@@ -152,6 +166,7 @@ def _is_backing_off(desired: publications.Desired, observed: publications.Public
 def _limited_by_checks(step: Step, observed: publications.Publication) -> Step:
     """End a wait when the vendor is due for a search, or a read, for calls that it may have processed late."""
     moments = [moment for moment in (observed.search_at, observed.verify_at) if moment]
+    # A call is due anyway, or no call may be processed late.
     if not isinstance(step, Wait) or not moments:
         return step
     return msgspec.structs.replace(step, observe_at=min(filter(None, (step.observe_at, *moments))))

@@ -295,8 +295,8 @@ def may_change_late(publication: Publication, now: Timestamp) -> bool:
 
 def with_uncertain(publication: Publication, content: Content) -> Publication:
     """Return the publication after an update of unknown or partial effect."""
-    kept = (*(one for one in publication.uncertain if one != content), content)
-    return msgspec.structs.replace(publication, uncertain=kept[-_MOST_UNCERTAIN:])
+    contents = (*(earlier for earlier in publication.uncertain if earlier != content), content)
+    return msgspec.structs.replace(publication, uncertain=contents[-_MOST_UNCERTAIN:])
 
 
 def republished(publication: Publication) -> Publication:

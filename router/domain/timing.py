@@ -35,6 +35,7 @@ def asks_of(incident: incidents.Incident) -> tuple[asks.Ask, ...]:
 def due(incident: incidents.Incident) -> Timestamp:
     """Return when time alone changes the incident next, in microseconds; 0 if it never does."""
     own = _due(incident)
+    # No mute ends, so only the incident's own timers count.
     if not incident.muted:
         return own
     moments = [muted.until for muted in incident.muted.values()]
@@ -46,16 +47,20 @@ def _due(incident: incidents.Incident) -> Timestamp:
     if incident.status == "closed":
         return heartbeat.due(incident)
     moments = []
+    # A held incident opens once an ask joins.
     if incident.status == "pending":
         moments.append(_opens_at(incident))
     else:
+        # Without firing alerts, an incident is monitored or ends.
         if incident.quiet is not None:
             moments.append(_next_of_quiet(incident, incident.quiet))
+        # Further rules may open more destinations.
         if joins_at := asks.next_join(incident.asks):
             moments.append(joins_at)
     summary = incident.summary
     if summary.oldest_received_at is not None and (stale_after := min(stale_by_ask(incident).values(), default=0)):
         moments.append(Timestamp(summary.oldest_received_at + stale_after))
+    # Senders may give an alert an end.
     if summary.expires_at is not None:
         moments.append(summary.expires_at)
     return min(moments) if moments else Timestamp(0)
@@ -66,18 +71,18 @@ def upcoming(incident: incidents.Incident) -> list[tuple[Timestamp, Cause]]:
 
     Each of them happens only if nothing else changes the incident before. The times agree with ``due``.
     """
-    found = [(muted.until, Cause(Reason.MUTE_ENDS, detail=muted.by)) for muted in incident.muted.values()]
+    changes = [(muted.until, Cause(Reason.MUTE_ENDS, detail=muted.by)) for muted in incident.muted.values()]
     if incident.status == "closed":
-        found += [(moment, Cause(Reason.HEARTBEAT_MISSING)) for moment in [heartbeat.due(incident)] if moment]
-        return sorted(found, key=_in_order)
+        changes += [(moment, Cause(Reason.HEARTBEAT_MISSING)) for moment in [heartbeat.due(incident)] if moment]
+        return sorted(changes, key=_in_order)
     if incident.status == "pending":
-        found.append((_opens_at(incident), Cause(Reason.HOLD_ENDS)))
+        changes.append((_opens_at(incident), Cause(Reason.HOLD_ENDS)))
     elif incident.quiet is not None:
         is_over = incident.quiet.monitored_since or not monitor_for(incident)
         reason = Reason.QUIET_PERIOD_ENDS if is_over else Reason.MONITORING_BEGINS
-        found.append((_next_of_quiet(incident, incident.quiet), Cause(reason)))
+        changes.append((_next_of_quiet(incident, incident.quiet), Cause(reason)))
     else:
-        found += [
+        changes += [
             (ask.joins_at, Cause(Reason.ESCALATION_DUE, detail=ask.response.rule))
             for ask in incident.asks
             if ask.joins_at
@@ -85,10 +90,10 @@ def upcoming(incident: incidents.Incident) -> list[tuple[Timestamp, Cause]]:
     stale_after = min(stale_by_ask(incident).values(), default=0)
     summary = incident.summary
     if stale_after and summary.oldest_received_at is not None:
-        found.append((Timestamp(summary.oldest_received_at + stale_after), Cause(Reason.ALERTS_STALE)))
+        changes.append((Timestamp(summary.oldest_received_at + stale_after), Cause(Reason.ALERTS_STALE)))
     if summary.expires_at is not None:
-        found.append((summary.expires_at, Cause(Reason.ALERT_EXPIRES)))
-    return sorted(found, key=_in_order)
+        changes.append((summary.expires_at, Cause(Reason.ALERT_EXPIRES)))
+    return sorted(changes, key=_in_order)
 
 
 def _in_order(change: tuple[Timestamp, Cause]) -> tuple[int, str, str]:
@@ -120,6 +125,7 @@ def apply_timers(incident: incidents.Incident, *, now: Timestamp, episode: str) 
     # An alert has fired throughout the hold.
     if incident.status == "pending" and now >= _opens_at(incident):
         return opened(incident, now=now, episode=episode)
+    # Some alerts have ended, and the hold of the others isn't over.
     return incident
 
 
@@ -155,6 +161,7 @@ def _joins_at(incident: incidents.Incident, ask: asks.Ask) -> Timestamp:
     # Each interruption restarts the hold, so a flapping alert would never open without this limit.
     if joins_at and at_most and incident.status == "pending" and incident.hold is not None:
         return Timestamp(min(joins_at, incident.hold.began_at + at_most))
+    # The rule has no limit, or the incident is open.
     return joins_at
 
 
@@ -169,6 +176,7 @@ def joined(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
 
 def _without_joined(incident: incidents.Incident) -> incidents.Incident:
     """Remove held alerts whose ask has joined, because they can no longer be muted."""
+    # No alert waits for its ask to join.
     if not incident.held_alerts:
         return incident
     waiting = {ask.id for ask in incident.asks if not ask.is_joined}
@@ -205,6 +213,7 @@ def _lead(incident: incidents.Incident, candidates: list[asks.Ask]) -> asks.Ask 
     # The texts follow the severity, too: those of the worst alert that fires now.
     if len(candidates) > 1 and first is not None and first.response.follows_severity:
         return asks.lead(candidates, worst_by_ask(incident))
+    # One ask leads alone, or the worst severity of the episode decides.
     return first
 
 
@@ -212,6 +221,7 @@ def ask_for(incident: incidents.Incident, destination: str) -> asks.Ask | None:
     """Return the ask that gives the texts at a destination; None if no ask includes it."""
     candidates = _candidates(incident)
     first = _lead(incident, candidates)
+    # No alert has asked for anything in this episode.
     if first is None:
         return None
     wanting = (ask for ask in asks.by_precedence(first, candidates) if ask.wants(destination))
@@ -225,11 +235,11 @@ def is_asked(incident: incidents.Incident, destination: str) -> bool:
 
 def worst_by_ask(incident: incidents.Incident) -> Mapping[int, severities.Severity]:
     """Return the worst severity of the firing alerts, by the ID of their ask."""
-    found: dict[int, severities.Severity] = {}
+    severity_by_ask: dict[int, severities.Severity] = {}
     for state in incident.alerts.values():
         if not state.resolved:
-            found[state.ask] = max(state.severity, found.get(state.ask, state.severity))
-    return found
+            severity_by_ask[state.ask] = max(state.severity, severity_by_ask.get(state.ask, state.severity))
+    return severity_by_ask
 
 
 def worst(incident: incidents.Incident) -> severities.Severity:
@@ -248,6 +258,7 @@ def begin_hold(incident: incidents.Incident, now: Timestamp) -> incidents.Hold:
     # The alerts fire again soon after the last hold was dropped, so that hold continues.
     if hold is not None and timing.max_hold and now - (hold.dropped_at or 0) <= timing.open_after:
         return incidents.Hold(hold.began_at, since, hold.dropped_at)
+    # The last hold opened an incident, or was dropped too long ago: a new hold begins.
     return incidents.Hold(since, since)
 
 
@@ -282,6 +293,7 @@ def _next_of_quiet(incident: incidents.Incident, period: incidents.QuietPeriod) 
     # The quiet period is over, and the posts say that they are monitored.
     if period.monitored_since is not None:
         return Timestamp(period.monitored_since + monitor_for(incident))
+    # The quiet period isn't over.
     return Timestamp(period.since + quiet_period(incident))
 
 
@@ -300,11 +312,11 @@ def flaps(incident: incidents.Incident) -> bool:
 
 def changed(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
     """Record that all alerts of an incident have resolved, or that one fires again."""
-    most = timing_of(incident).flap_changes
+    limit = timing_of(incident).flap_changes
     # Changes are recorded only for rules that use them.
-    if not most:
+    if not limit:
         return incident
-    return msgspec.structs.replace(incident, changes=(*incident.changes, now)[-most:])
+    return msgspec.structs.replace(incident, changes=(*incident.changes, now)[-limit:])
 
 
 def severity_of(incident: incidents.Incident, among: severities.Severity) -> severities.Severity:
@@ -315,6 +327,7 @@ def severity_of(incident: incidents.Incident, among: severities.Severity) -> sev
     # By default the severity only rises: customers shouldn't see it go up and down.
     if incident.response is None or not incident.response.follows_severity:
         return max(incident.severity, among)
+    # The rule lets the severity follow the alerts that fire now.
     return worst(incident)
 
 
@@ -343,6 +356,7 @@ def _quiet(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
         # Its posts say so, and they continue if it fires again: the episode lasts until the monitoring ends.
         period = msgspec.structs.replace(period, monitored_since=now)
         return msgspec.structs.replace(incident, quiet=period, changed_at=now)
+    # The quiet period and the monitoring are over, so the episode ends with its last alert.
     return msgspec.structs.replace(
         incident,
         status="closed",
@@ -355,11 +369,11 @@ def _quiet(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
 
 def stale_by_ask(incident: incidents.Incident) -> dict[int, Duration]:
     """Return the ``stale_after`` of each ask that has one, by the ask's ID."""
-    found: dict[int, Duration] = {}
+    durations: dict[int, Duration] = {}
     for ask in asks_of(incident):
         if stale_after := ask.response.timing.stale_after:
-            found[ask.id] = stale_after
-    return found
+            durations[ask.id] = stale_after
+    return durations
 
 
 def _without_stale(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:

@@ -126,6 +126,7 @@ class Node:
                     best = walk(hit, alert, now, best, matches)
         for patterns in self.sets:
             best = patterns.search(alert, now, best, matches)
+        # The remaining rules require no single text, so each of them is checked.
         if self.rest is not None:
             best = walk(self.rest, alert, now, best, matches)
         return best
@@ -186,6 +187,7 @@ class Combined:
         """Return the combined response of several rules. For each destination, the first rule wins."""
         numbers = tuple(candidate.number for candidate in chain)
         cached = self._known.get(numbers)
+        # Alerts of one kind mostly match the same rules.
         if cached is not None:
             return cached
         # Clearing everything is rare and cheap. The combinations in use come back with the next alerts.

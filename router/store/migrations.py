@@ -91,8 +91,8 @@ async def nest_incidents(connection: Connection) -> None:
     for first in range(0, len(names), _DOCUMENTS_AT_ONCE):
         # A damaged document is reported and left as it is.
         stored = await store.read(names[first : first + _DOCUMENTS_AT_ONCE], {})
-        present = [one for one in stored.values() if one.version]
-        await store.commit([incidents.Change(one.incident, one.version, wake=False) for one in present])
+        present = [document for document in stored.values() if document.version]
+        await store.commit([incidents.Change(document.incident, document.version, wake=False) for document in present])
 
 
 _GONE = -2  # PTTL returns this for a key that doesn't exist.

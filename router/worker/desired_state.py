@@ -82,17 +82,17 @@ class Place(Protocol):
 
 
 def ensure_publications(
-    incident: incidents.Incident, known: list[publications.Publication]
+    incident: incidents.Incident, documents: list[publications.Publication]
 ) -> list[publications.Publication]:
     """Add a publication for each target of the open episode that has none yet. Those of earlier episodes stay.
 
     An episode that opened and ended before a worker read it gets publications if it may be published afterwards.
     """
     if incident.status == "pending" or not incident.episode or incident.response is None:
-        return known
-    present = {(publication.episode, publication.destination) for publication in known}
-    present |= {(incident.episode, one.destination) for one in known if goes_on(one)}
-    return known + [
+        return documents
+    present = {(publication.episode, publication.destination) for publication in documents}
+    present |= {(incident.episode, publication.destination) for publication in documents if goes_on(publication)}
+    return documents + [
         publications.Publication(incident.episode, target.destination, opened_at=incident.opened_at)
         for target in incident.response.targets
         if (incident.episode, target.destination) not in present and (incident.status == "open" or target.retrospective)
@@ -116,7 +116,7 @@ def is_current(
     if publication.episode == incident.episode:
         return True
     newest = (incident.episode, publication.destination)
-    return goes_on(publication) and all((one.episode, one.destination) != newest for one in siblings)
+    return goes_on(publication) and all((sibling.episode, sibling.destination) != newest for sibling in siblings)
 
 
 @dataclass(frozen=True)
@@ -200,9 +200,9 @@ class DesiredStateBuilder:
         ``shown`` says whether customers see it, and whether the post says that the incident is monitored.
         """
         public, monitored = shown
-        known = publication.content
-        if known is not None and (target is None or incident.status != "open"):
-            return _ended(known, publication, verdict), None, None
+        last_content = publication.content
+        if last_content is not None and (target is None or incident.status != "open"):
+            return _ended(last_content, publication, verdict), None, None
         if target is None:
             return publications.Content(incident.severity, {}), None, None
         ending = target.ending.monitoring if monitored else target.ending.firing if publication.monitored else {}
@@ -211,7 +211,7 @@ class DesiredStateBuilder:
         else:
             fields, note, leaks = _marked(self.render(target.fields, incident), incident), None, None
         if target.parts:
-            last = known.fields.get(_COMPONENTS) if known is not None else None
+            last = last_content.fields.get(_COMPONENTS) if last_content is not None else None
             fields[_COMPONENTS] = affected_components.shown(incident, target, fields.get(_COMPONENTS), last)
         if drafted := kept_drafts.kept_fields(fields, publication):
             fields |= drafted
@@ -246,13 +246,13 @@ class DesiredStateBuilder:
 
 
 def _ended(
-    known: publications.Content, publication: publications.Publication, verdict: reviews.Verdict | None
+    last_content: publications.Content, publication: publications.Publication, verdict: reviews.Verdict | None
 ) -> publications.Content:
     """Return the last content, with a reviewer's own texts for the resolution."""
     shown = publication.view.digest if publication.taken_over else ""
     if verdict is None or not verdict.ending or verdict.digest != reviews.digest_of(reviews.RESOLUTION, shown):
-        return known
-    return publications.Content(known.severity, {**known.fields, **visible.everywhere(verdict.ending)})
+        return last_content
+    return publications.Content(last_content.severity, {**last_content.fields, **visible.everywhere(verdict.ending)})
 
 
 def _seen_by(incident: incidents.Incident, ask: asks.Ask | None) -> incidents.Incident:
@@ -324,8 +324,8 @@ def _redriven_at(
 
 
 def _correction(incident: incidents.Incident, publication: publications.Publication) -> publications.Content | None:
-    found = corrections.pending(incident.interventions.corrections, publication)
-    return found.content(incident.severity) if found is not None else None
+    correction = corrections.pending(incident.interventions.corrections, publication)
+    return correction.content(incident.severity) if correction is not None else None
 
 
 def _suppressed(incident: incidents.Incident, *, is_asked: bool) -> Cause | None:
@@ -354,8 +354,8 @@ def _earlier(
     """Return the publication of the reopened episode at the same destination."""
     if not incident.follows:
         return None
-    wanted = (incident.follows, publication.destination)
-    return next((one for one in siblings if (one.episode, one.destination) == wanted), None)
+    name = (incident.follows, publication.destination)
+    return next((sibling for sibling in siblings if (sibling.episode, sibling.destination) == name), None)
 
 
 def _reopenable(earlier: publications.Publication | None) -> str:
