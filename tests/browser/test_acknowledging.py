@@ -38,4 +38,4 @@ def test_claimed_review_can_still_be_decided(console, visit):
     assert console.waiting("take")["taken_by"] == "first try"
     review.get_by_role("button", name="Dismiss").tap()
     expect(visitor.page.get_by_role("status")).to_have_text("Dismissed. The post is not published.")
-    harness.eventually("it no longer waits", lambda: '"take"' not in str(console.ask("/reviews")[1]["items"]))
+    harness.eventually("the review is not pending", lambda: '"take"' not in str(console.ask("/reviews")[1]["items"]))

@@ -63,7 +63,7 @@ def test_dismissed_post_stays_hidden_with_its_reason(console, visit):
     decided(visitor, "Dismissed. The post is not published.")
     expect(review).to_have_count(0)
     words = "Dismissed at public-page by first try: only our own office"
-    harness.eventually("it is told", lambda: words in events(console, "dismiss"))
+    harness.eventually("the timeline has the dismissal", lambda: words in events(console, "dismiss"))
 
 
 def test_late_reviewer_sees_the_first_decision(console, visit):

@@ -181,7 +181,7 @@ def test_changed_rules_restart_no_pod():
     assert deployments(before) == deployments(after)
     for deployment in deployments(after):
         [mounted] = [mount for mount in container(deployment)["volumeMounts"] if mount["name"] == "rules"]
-        assert "subPath" not in mounted, "a file that is mounted by itself never changes"
+        assert "subPath" not in mounted, "a file mounted with subPath never changes"
 
 
 def test_changed_secret_restarts_only_its_readers():

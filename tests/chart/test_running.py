@@ -60,7 +60,7 @@ class TestReleaseCheck:
         with harness.vendors() as at:
             status, said = self.run(self.asking(at), tmp_path)
             assert (status, said[:17]) == (0, "no problems found"), said
-            assert at.calls(vendor="incident-io"), "nobody was asked"
+            assert at.calls(vendor="incident-io"), "no vendor was called"
 
     def test_check_fails_if_a_vendor_lacks_a_name(self, tmp_path):
         with harness.vendors() as at:
@@ -69,7 +69,7 @@ class TestReleaseCheck:
             status, said = self.run(values, tmp_path)
             assert status == 1
             assert '"No such severity"' in said
-            assert at.calls(vendor="incident-io"), "nobody was asked"
+            assert at.calls(vendor="incident-io"), "no vendor was called"
 
     def test_strict_check_knows_the_name_of_the_installation(self, tmp_path):
         values = helm.values_of("checked")

@@ -34,7 +34,7 @@ class TestAutoscaling:
         assert (spec["minReplicas"], spec["maxReplicas"]) == (3, 20)
         assert spec["metrics"][0]["resource"]["target"] == {"type": "Utilization", "averageUtilization": 60}
         [container] = deployment("autoscaling", "web")["template"]["spec"]["containers"]
-        assert "cpu" in container["resources"]["requests"], "a share of what is not requested is nothing"
+        assert "cpu" in container["resources"]["requests"], "utilization needs a CPU request"
 
     def test_scaled_deployments_set_no_replicas(self):
         rendered = helm.case("autoscaling")

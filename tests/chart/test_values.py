@@ -67,14 +67,14 @@ def test_schema_defines_only_existing_values():
 
 def test_documented_table_equals_the_values_file():
     text = golden.PAGE.read_text()
-    assert text == golden.page(text), "`make golden` writes it anew"
+    assert text == golden.page(text), "`make golden` updates it"
 
 
 @pytest.mark.parametrize("name", helm.CASES)
 def test_renders_equal_the_golden_files(name):
     kept = golden.expected(name)
-    assert kept.exists(), f"{name} has no golden render: `make golden` writes it"
-    assert golden.rendered(name) == kept.read_text(), "`make golden` writes it anew; read what changes"
+    assert kept.exists(), f"{name} has no golden render: `make golden` creates it"
+    assert golden.rendered(name) == kept.read_text(), "`make golden` updates it; review the changes"
 
 
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)

@@ -1,4 +1,4 @@
-"""DevHelm reopens an incident by an update. If it refuses or the incident is gone, the router creates a new one."""
+"""DevHelm reopens an incident by an update. If it refuses or the incident was deleted, the router creates a new one."""
 
 import pytest
 

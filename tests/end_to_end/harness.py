@@ -67,7 +67,7 @@ def eventually(what: str, met: Callable[[], Any], seconds: float = PATIENCE_SECO
     deadline = time.monotonic() + seconds
     while not (found := met()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"within {seconds:g} s it did not come to pass that {what}")
+            raise AssertionError(f"within {seconds:g} s this did not happen: {what}")
         time.sleep(every)
     return found
 

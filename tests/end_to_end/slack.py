@@ -41,7 +41,7 @@ class Review:
         self.router, self.at = scene
         self.shop = shop
         self.router.receives(dedup_key=shop, labels={"shop": shop})
-        self.ts = harness.eventually("it is asked about", lambda: [one["ts"] for one in self._messages()])[0]
+        self.ts = harness.eventually("the review is in the channel", lambda: [one["ts"] for one in self._messages()])[0]
 
     def _messages(self):
         shown = self.at.state()["slack"]["status-approvals"]

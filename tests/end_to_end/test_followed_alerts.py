@@ -127,7 +127,7 @@ def test_timeline_shows_ignored_late_message(router, vendors):
     harness.eventually("it is resolved", lambda: state_of(vendors, "Late") == "resolved")
     key = alertmanager(router, "firing", started, **send)["incident_key"]
     shown = harness.eventually(
-        "the timeline tells of it",
+        "the timeline has the late message",
         lambda: "Ignored 1 late message" in (told := router.command("incidents", "show", key).stdout) and told,
     )
     assert "newer ones were received before" in " ".join(shown.split())
@@ -154,7 +154,7 @@ def test_response_names_the_silence_of_an_alert(router, vendors):
     assert added.returncode == 0, added.stderr
     numbers = itertools.count()
     muted_by = harness.eventually(
-        "the web knows the silence",
+        "the webhook server has read the silence",
         lambda: alertmanager(router, "firing", iso(-1), alertname=f"Silenced{next(numbers)}").get("muted_by"),
     )
     assert muted_by.startswith("silence ")

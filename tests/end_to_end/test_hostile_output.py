@@ -38,7 +38,7 @@ def router(tmp_path_factory):
             status, answer = harness.ask(f"{running.url}/v1/webhooks/json", body, harness.TOKEN)
             assert "quarantined" in answer, (status, answer)
             running.command("silences", "add", 'labels.service="other"', "--for", "1h", "--reason", HOSTILE)
-            harness.eventually("it waits for review", lambda: "approve" in running.command("reviews", "list").stdout)
+            harness.eventually("the review is pending", lambda: "approve" in running.command("reviews", "list").stdout)
             yield running
 
 

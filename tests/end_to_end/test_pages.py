@@ -19,8 +19,10 @@ def waiting(router: harness.Router) -> str:
 def test_reviewed_post_is_public_only_after_approval(tmp_path):
     with harness.vendors() as at, harness.router(tmp_path, reviewed(tmp_path, at)) as router:
         router.receives(severity="critical")
-        harness.eventually("the people on call know", lambda: at.incidents()["devhelm"] == ["open"])
-        harness.eventually("both pages wait", lambda: waiting(router).count("Checkout is unavailable") == 2)
+        harness.eventually("the incident opens at DevHelm", lambda: at.incidents()["devhelm"] == ["open"])
+        harness.eventually(
+            "both pages have a pending review", lambda: waiting(router).count("Checkout is unavailable") == 2
+        )
         assert at.incidents()["public-page"] == at.incidents()["devhelm-page"] == []
         approved = router.command("reviews", "approve", KEY, "public-page", "--by", "ann")
         assert approved.stdout == 'approved by ann: "Checkout is unavailable" at "public-page"\n'
@@ -32,7 +34,7 @@ def test_reviewed_post_is_public_only_after_approval(tmp_path):
         router.receives(status="resolved")
         harness.eventually("it is over", lambda: at.incidents()["public-page"] == ["resolved"])
         assert at.incidents()["devhelm-page"] == []
-        harness.eventually("nothing waits", lambda: "nothing waits" in waiting(router))
+        harness.eventually("no review is pending", lambda: "nothing waits" in waiting(router))
 
 
 def test_draft_created_by_the_page_is_adopted(tmp_path):
@@ -56,7 +58,7 @@ def test_reviewed_draft_is_dismissed_after_the_incident(tmp_path):
         file = harness.configure(tmp_path, at, page="Acme EU", publish="review")
         with harness.router(tmp_path, file) as router:
             router.receives(severity="critical")
-            harness.eventually("the draft has our words", lambda: at.calls("PUT", "/incidents/"))
+            harness.eventually("the draft has the rule's text", lambda: at.calls("PUT", "/incidents/"))
             assert "Checkout is unavailable" not in at.shown("devhelm", "acme-eu")
             router.receives(status="resolved")
             harness.eventually("the draft is gone", lambda: at.posts() == [])
@@ -68,7 +70,7 @@ def test_self_publishing_page_gets_one_post(tmp_path):
         with harness.router(tmp_path, file) as router:
             router.receives(severity="critical")
             harness.eventually(
-                "our words stand there", lambda: "We are investigating." in at.shown("devhelm", "acme-auto")
+                "the page shows the rule's text", lambda: "We are investigating." in at.shown("devhelm", "acme-auto")
             )
             assert len(at.posts()) == 1
             router.receives(status="resolved")

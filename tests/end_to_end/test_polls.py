@@ -74,7 +74,7 @@ def test_silenced_and_foreign_alerts_are_not_polled(tmp_path):
         file = asking(harness.configure(tmp_path, at), url)
         file.write_text(file.read_text().replace("receiver: router", "receiver: route"))
         with harness.router(tmp_path, file) as router:
-            harness.eventually("it was asked", lambda: polls(router) >= 4)
+            harness.eventually("the Alertmanager was polled", lambda: polls(router) >= 4)
             assert at.incidents()["on-call"] == []
             refused = router.command("check", "--online")
             assert refused.returncode == 1
@@ -83,7 +83,7 @@ def test_silenced_and_foreign_alerts_are_not_polled(tmp_path):
             harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
             silence(url)
             before = polls(router)
-            harness.eventually("it was asked again and again", lambda: polls(router) >= before + 4)
+            harness.eventually("the Alertmanager was polled repeatedly", lambda: polls(router) >= before + 4)
             assert at.everywhere("open")
 
 

@@ -62,9 +62,11 @@ def test_timeline_names_an_incident_resolved_at_devhelm(scene):
     identity = one["incident"]["id"]
     person(at, "devhelm", "POST", f"/api/v1/incidents/{identity}/resolve", {"body": "Fixed."})
     harness.eventually(
-        "it is told", lambda: timeline_contains(scene, "It was resolved at devhelm by a person"), every=0.5
+        "the timeline has the entry",
+        lambda: timeline_contains(scene, "It was resolved at devhelm by a person"),
+        every=0.5,
     )
-    harness.eventually("it is counted", lambda: is_counted(scene, "devhelm"))
+    harness.eventually("the webhook is counted", lambda: is_counted(scene, "devhelm"))
 
 
 def test_timeline_names_a_title_edited_on_a_page(scene):
@@ -76,6 +78,8 @@ def test_timeline_names_a_title_edited_on_a_page(scene):
     harness.eventually("the post was read", lambda: looked(at, path))
     person(at, "incident-io", "PUT", path, {"name": "Card payments fail"})
     harness.eventually(
-        "it is told", lambda: timeline_contains(scene, "At public-page a person has changed the title"), every=0.5
+        "the timeline has the entry",
+        lambda: timeline_contains(scene, "At public-page a person has changed the title"),
+        every=0.5,
     )
-    harness.eventually("it is counted", lambda: is_counted(scene, "on-call"))
+    harness.eventually("the webhook is counted", lambda: is_counted(scene, "on-call"))

@@ -33,14 +33,14 @@ pytestmark = pytest.mark.debian("prometheus")
 
 def test_no_alert_is_pending_or_firing_when_healthy(watched):
     _, watching = watched
-    harness.eventually("no alert waits", watching.settled)
+    harness.eventually("no alert is pending", watching.settled)
     assert [rule["name"] for rule in watching.rules()] == list(promql.alerts())
 
 
 def test_every_panel_has_data(watched):
     _, watching = watched
     harness.eventually(
-        "what was counted is scraped twice",
+        "the counted operations are scraped twice",
         lambda: watching.query('rate(incident_router_operations_total{result="done"}[5m])'),
     )
     panels = {place: text for place, text in promql.expressions().items() if place not in promql.alerts()}

@@ -129,11 +129,11 @@ def test_storm_of_2000_incidents_opens_each_once(place):
     """Only a few open at first, and one incident reports the others."""
     began_at = time.time_ns() // 1000
     place.post("firing", range(KEYS))
-    harness.eventually("most of them wait", lambda: place.waiting() > KEYS * 3 // 4)
-    harness.eventually("one incident tells of it", lambda: place.opened()["on-call"].get(self_alerts.STORM.title))
+    harness.eventually("most incidents are queued", lambda: place.waiting() > KEYS * 3 // 4)
+    harness.eventually("one incident reports the storm", lambda: place.opened()["on-call"].get(self_alerts.STORM.title))
     place.kill_worker()
     place.post("resolved", range(GO_ON, KEYS))
-    harness.eventually("what still fires is open, and nothing else", lambda: as_they_should(place), 90)
+    harness.eventually("only incidents that still fire are open", lambda: as_they_should(place), 90)
     assert too_fast(place, began_at) == []
     place.post("resolved", range(GO_ON))
     storm = self_alerts.STORM.title

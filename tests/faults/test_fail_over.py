@@ -42,7 +42,7 @@ def cut_off(watched: watching.SentinelTopology) -> None:
         replica.asks("CONFIG", "SET", "primaryuser", "nobody", "primaryauth", "wrong")
         replica.asks("CLIENT", "KILL", "TYPE", "master")
     primary = watched.primary()
-    harness.eventually("nobody follows the primary", lambda: not primary.asks("ROLE")[2])
+    harness.eventually("the primary has no replica", lambda: not primary.asks("ROLE")[2])
 
 
 async def replaced(watched: watching.SentinelTopology, store) -> None:

@@ -57,10 +57,10 @@ def test_failing_vendor_does_not_delay_the_other(stage):
     at, router = stage
     at.fault(vendor="devhelm", action="503", count=1000)
     router.receives(severity="critical")
-    harness.eventually("incident.io has it", lambda: at.incidents()["public-page"] == ["open"])
+    harness.eventually("incident.io shows the post", lambda: at.incidents()["public-page"] == ["open"])
     assert at.incidents()["devhelm"] == []
     harness.ask(f"{at.url}/faults", method="DELETE")
-    harness.eventually("it comes to DevHelm, too", lambda: at.everywhere("open"), 90)
+    harness.eventually("the incident opens at DevHelm", lambda: at.everywhere("open"), 90)
 
 
 def test_permanent_rejection_is_not_retried(stage):
@@ -68,7 +68,7 @@ def test_permanent_rejection_is_not_retried(stage):
     at, router = stage
     at.fault(vendor="devhelm", method="POST", path="/api/v1/incidents", action="status", status=422, count=1)
     router.receives(severity="critical")
-    harness.eventually("the page shows it all the same", lambda: at.incidents()["devhelm-page"] == ["open"])
+    harness.eventually("the page shows the post", lambda: at.incidents()["devhelm-page"] == ["open"])
     router.receives(severity="critical", dedup_key="b")
     creates = [call for call in at.calls("POST") if call["path"] == "/api/v1/incidents"]
     assert [call["status"] for call in creates] == [422]

@@ -71,7 +71,7 @@ def is_paged_once(setup: setups.Setup) -> bool:
 def ends(setup: setups.Setup) -> None:
     setup.web.receives(status="resolved")
     over = (["resolved"], ["resolved"], ["cancelled"])
-    harness.eventually("everything is resolved, and no page goes on", lambda: pages(setup) == over)
+    harness.eventually("everything is resolved, and no page continues", lambda: pages(setup) == over)
     assert [one["pages"] for one in setup.vendors.state()["incident-io"]["alerts"]] == [1]
 
 

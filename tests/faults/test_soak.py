@@ -80,7 +80,7 @@ def test_signal_ends_soak_with_a_report(soaking, tmp_path):
 
 def test_soak_stopped_during_startup_reports_no_success(soaking, tmp_path):
     process = soaking("--hours", "1")
-    harness.eventually("it has started somebody", lambda: list(tmp_path.glob("*/web-0.log")))
+    harness.eventually("the soak has started a process", lambda: list(tmp_path.glob("*/web-0.log")))
     assert process.stop() in {1, -signal.SIGTERM}, process.output
     assert "lost 0" not in process.output or "behind 1" in process.output
     assert processes_below(tmp_path) == []

@@ -11,7 +11,7 @@ from aiosmtpd import controller, smtp
 
 
 class _Controller(controller.Controller):
-    """Listens on a port that the system chooses, and tells the library the port for its first connection."""
+    """Listens on a port that the system chooses, and gives the library the port for its first connection."""
 
     def _trigger_server(self) -> None:
         self.port = self.server.sockets[0].getsockname()[1]

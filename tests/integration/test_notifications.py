@@ -51,7 +51,7 @@ def test_life_of_an_incident_is_delivered_in_order(with_redis):
     play(with_redis, body)
 
 
-def test_waiting_review_shows_what_customers_would_see(with_redis):
+def test_review_event_contains_the_public_text(with_redis):
     async def body(harness, at, _):
         await harness.on.deliver(workers.firing(), response=reviewed(publish="review", deadline=workers.HOUR))
         await harness.turn()

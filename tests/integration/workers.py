@@ -102,7 +102,7 @@ def render(fields, of: incident.Incident) -> dict:
 
 
 class WorkerHarness:
-    """The parts of one worker and the inbox of the webhook server, on a store of their own."""
+    """The parts of one worker and the inbox of the webhook server, on a separate store."""
 
     def __init__(
         self,

@@ -68,7 +68,7 @@ class Known:
             "helm": self._helm,
             "kubectl": self._kubectl,
         }.get(program)
-        return check(arguments) if check else f"nobody checks {program!r}: teach tests/structure/commands.py"
+        return check(arguments) if check else f"no check for {program!r}: add one to tests/structure/commands.py"
 
     def _make(self, arguments: list[str]) -> str:
         wanted = [word for word in arguments if not ASSIGNMENT.fullmatch(word)]
@@ -91,7 +91,7 @@ class Known:
     def _curl(self, arguments: list[str]) -> str:
         addresses = [word for word in arguments if word.startswith("http://127.0.0.1:")]
         paths = [re.sub(r"^http://[^/]*|\?.*$", "", address) for address in addresses]
-        return "" if paths and all(map(ROUTES.fullmatch, paths)) else f"nothing of ours answers at {paths}"
+        return "" if paths and all(map(ROUTES.fullmatch, paths)) else f"the router has no route {paths}"
 
     def _docker(self, arguments: list[str]) -> str:
         built = arguments[0] == "build" and arguments[-1] == "." and (self._root / "Dockerfile").exists()

@@ -178,7 +178,7 @@ def measure(pattern: "re.Pattern[Any]", uses: tuple[str, ...]) -> str:
     beginnings = {sample[:end] for end in range(len(sample) + 1)}
     pumps = [*known, *("".join(pair) for pair in itertools.permutations(known[:14], 2)), *(beginnings - {""})]
     for begin, pump, end in itertools.product(beginnings, pumps, ("", "\0")):
-        for length in (24, LENGTH):  # Exponential time shows at once; a longer text would never finish.
+        for length in (24, LENGTH):  # Exponential time is visible immediately; a longer text would never finish.
             text = begin + pump * (length // len(pump)) + end
             subject: Any = text.encode("utf-8") if binary else text
             for use in uses:

@@ -78,7 +78,7 @@ class TestCommandCheck:
             ("incident-router fly", "incident-router has no command 'fly'"),
             ("incident-router run --fast", "run has no option --fast"),
             (".venv/bin/incident-router run --simulate --port=0", ""),
-            ("curl -sS http://127.0.0.1:8080/v2/alerts", "nothing of ours answers at ['/v2/alerts']"),
+            ("curl -sS http://127.0.0.1:8080/v2/alerts", "the router has no route ['/v2/alerts']"),
             ("helm install x charts/another", "there is no such chart"),
             ("helm test x --namespace y", ""),
             ("kubectl create secret generic x --from-literal=A=b", ""),
@@ -87,7 +87,7 @@ class TestCommandCheck:
                 "only `kubectl create secret generic` and `kubectl rollout status` are known to work",
             ),
             ("docker run x", "only `docker build` of this folder is known to work"),
-            ("npm install", "nobody checks 'npm': teach tests/structure/commands.py"),
+            ("npm install", "no check for 'npm': add one to tests/structure/commands.py"),
         ],
     )
     def test_wrong_command_has_its_problem_named(self, known, command, problem):

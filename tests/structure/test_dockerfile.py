@@ -66,7 +66,7 @@ def test_final_environment_excludes_pip(built):
 
 def test_copied_files_exist_and_pass_dockerignore(built):
     ignore = (tree.ROOT / ".dockerignore").read_text().splitlines()
-    assert ignore[1] == "*", "all is left out but what is named"
+    assert ignore[1] == "*", "only named paths are included"
     for source in [source for stage in built for source in dockerfile.from_context(stage)]:
         assert (tree.ROOT / source).exists()
         assert f"!{source}" in ignore

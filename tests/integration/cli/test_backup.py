@@ -72,7 +72,7 @@ def test_restore_beside_a_running_web_is_refused(saved, at, redis_url, tmp_path)
         assert (done.returncode, "a web or worker is running" in done.stderr) == (1, True), done.stderr
     finally:
         assert process.stop() == 0
-    assert '"signal": "SIGTERM"' in process.output, "the log says why the process ends"
+    assert '"signal": "SIGTERM"' in process.output, "the log has the reason for the exit"
     # Simulates a killed process: its mark has almost expired.
     seconds, micros = connection.time()
     connection.hset(keys.MARKS, "killed", seconds * 1_000_000 + micros - 14_500_000)

@@ -40,7 +40,7 @@ def test_no_command_prints_control_characters_of_alerts(router):
     delivery, key = answer["delivery"], answer["alerts"][0]["incident_key"]
     code, _ = harness.ask(f"{router.url}/v1/webhooks/json", {**alert, "status": f"zzz{HOSTILE}"}, harness.TOKEN)
     assert code == 422
-    harness.eventually("it waits", lambda: "would be shown" in router.command("reviews", "list").stdout)
+    harness.eventually("the review is pending", lambda: "would be shown" in router.command("reviews", "list").stdout)
     kept = router.command("quarantine", "list").stdout.splitlines()[1].split()[0]
     for command in (
         ["incidents", "list"], ["incidents", "show", key], ["reviews", "list"], ["reviews", "show", key, "public-page"],

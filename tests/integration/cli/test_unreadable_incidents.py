@@ -43,7 +43,9 @@ def scene(tmp_path_factory):
         ):
             router.receives(severity="major")
             made = Scene(router, server, store)
-            harness.eventually("it waits", lambda: made("reviews list").stdout.count("would be shown") == 2)
+            harness.eventually(
+                "both reviews are pending", lambda: made("reviews list").stdout.count("would be shown") == 2
+            )
             yield made
 
 

@@ -190,7 +190,7 @@ class Contest:
         self.at.management.page.calls.clear()
 
 
-def test_no_approval_applies_to_an_unseen_version(with_redis, tmp_path):
+def test_approval_never_applies_to_an_unseen_version(with_redis, tmp_path):
     loaded = dataclasses.replace(consoles.settings(tmp_path, rules=RULES))
     totals = {"decided": 0, "refused": 0, "published": 0}
 

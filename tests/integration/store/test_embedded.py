@@ -118,7 +118,7 @@ def test_failed_server_start_names_its_log(data_folder, monkeypatch):
         ({"appendonly": "no"}, "appendonly is off"),
     ],
 )
-def test_web_warns_of_a_volatile_server(tmp_path, data_folder, settings, said):
+def test_web_warns_about_a_volatile_server(tmp_path, data_folder, settings, said):
     with embedded.running(data_folder, settings) as server, harness.vendors() as at:
         command = [harness.COMMAND, "web", "--config", str(harness.configure(tmp_path, at)), "--console-port", "0"]
         web = harness.Process(command, tmp_path, "web", forked=True, REDIS_URL=server.url, **harness.SECRETS)

@@ -35,7 +35,7 @@ def test_unchanged_incidents_are_not_read_again(with_redis):
         assert again.version == version
         assert again.read_at >= first.read_at
         await written(cached, changed := opened(changed_at=7), version)
-        assert (await cached.read([KEY]))[KEY].incident is changed, "what it has written it knows"
+        assert (await cached.read([KEY]))[KEY].incident is changed, "the cache has its own writes"
 
     with_redis(body)
 

@@ -193,7 +193,7 @@ def test_change_without_wake_sets_no_timer(with_redis):
     with_redis(body)
 
 
-def test_claim_takes_at_most_its_limit(with_redis):
+def test_claim_returns_at_most_its_limit(with_redis):
     async def body(store):
         same_shard = [name for name in map(str, range(500)) if keys.shard(name) == 0][:5]
         await write(store, *(opened(name) for name in same_shard))

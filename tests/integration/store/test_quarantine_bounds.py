@@ -35,7 +35,7 @@ def test_full_quarantine_evicts_the_oldest_bodies(with_redis):
     with_redis(play)
 
 
-def test_oversized_body_is_kept_alone(with_redis):
+def test_oversized_body_evicts_all_others(with_redis):
     async def play(store):
         kept = quarantine.Quarantine(store.connection, most_bytes=MIB)
         await keep(kept, 1, 10)

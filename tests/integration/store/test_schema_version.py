@@ -128,7 +128,7 @@ def test_worker_drains_and_exits_on_newer_data(with_redis):
             await store.redis.set(keys.SCHEMA, schema.VERSION + 1)
             with pytest.raises(errors.SchemaTooNew):
                 await running
-        assert await store.redis.zscore(keys.WORKERS, "w1") is None, "it has said that it leaves"
+        assert await store.redis.zscore(keys.WORKERS, "w1") is None, "the worker has removed its heartbeat"
         assert await store.redis.xlen(keys.INBOX) == 0
 
     with_redis(body)
@@ -144,7 +144,7 @@ def test_worker_reads_no_newer_data(with_redis):
             with pytest.raises(errors.SchemaTooNew):
                 await made.run(asyncio.Event())
         assert await store.redis.xlen(keys.INBOX) == 1
-        assert await store.redis.xinfo_groups(keys.INBOX) == [], "it has not even made its group"
+        assert await store.redis.xinfo_groups(keys.INBOX) == [], "the worker has not created its consumer group"
 
     with_redis(body)
 

@@ -125,7 +125,7 @@ def test_alertmanager_silences_are_imported():
     asyncio.run(Serving().ask(body))
 
 
-def test_last_import_holds_while_alertmanager_is_down(with_redis):
+def test_last_import_stays_active_while_alertmanager_is_down(with_redis):
     serving = Serving()
 
     async def importing(http, store):

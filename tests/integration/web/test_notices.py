@@ -41,7 +41,7 @@ def payload(tmp_path):
     return made
 
 
-def test_sources_parse_shows_what_is_cut(file, payload):
+def test_sources_parse_reports_truncated_alerts_and_labels(file, payload):
     """Labels that rules name are kept."""
     done = run("sources", "parse", str(payload), "--source", "am", "--config", str(file), KEY="k")
     assert done.returncode == 0, done.stderr

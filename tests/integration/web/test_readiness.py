@@ -95,7 +95,7 @@ def test_webhook_server_stays_ready_without_redis(with_scene):
         status, said = await scene.web()
         assert (status, said["status"]) == (200, "degraded")
         assert said["checks"]["redis"].startswith("Redis cannot be reached")
-        assert (await scene.worker())[0] == 503, "nobody sends anything to a worker"
+        assert (await scene.worker())[0] == 503, "a worker receives no deliveries"
         await scene.start()
         assert (await scene.web())[1]["checks"]["redis"] == "answers"
         assert (await scene.worker())[0] == 200

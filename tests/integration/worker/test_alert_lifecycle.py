@@ -155,7 +155,7 @@ def test_changed_rules_do_not_move_open_incidents(with_redis):
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_incident_resolves_after_its_rule_is_gone(with_redis):
+def test_incident_resolves_after_its_rule_is_removed(with_redis):
     at = vendor.Vendor()
     unwanted = decisions.Decision(ignored="no rule matched")
 
@@ -187,7 +187,7 @@ def test_new_rules_apply_after_the_incident_ends(with_redis):
     workers.run(with_redis, play, vendor.on_call(at), vendor.place("elsewhere", elsewhere))
 
 
-def test_late_message_goes_to_the_old_incident(with_redis):
+def test_late_message_is_folded_into_the_earlier_incident(with_redis):
     renamed = workers.rule(name="renamed")
 
     async def play(on):

@@ -222,7 +222,7 @@ def test_stand_in_named_by_the_rule_opens_once(play):
     play(body)
 
 
-def test_stand_in_named_later_takes_the_rule_s_text(play):
+def test_stand_in_named_later_gets_the_rule_s_text(play):
     async def body(scene):
         await scene.fires()
         targets = [decisions.Target("on-call", {"name": "Down"}), decisions.Target("pager", {"title": "Own words"})]

@@ -163,7 +163,7 @@ def test_ignored_alert_inhibits_until_it_resolves(with_redis):
         await on.turn()
         (muted,) = (await on.incident("shop")).muted.values()
         assert (muted.kind, muted.by) == ("inhibition", 'inhibition rule region{labels.region="eu"}')
-        assert await on.incidents.names() == ["shop"], "what stands for a key isn't listed"
+        assert await on.incidents.names() == ["shop"], "a placeholder of a key isn't listed"
         over = of("RegionLost", "resolved", region="eu")
         await on.deliver_decided(over, supports(over, EU))
         await on.turn()

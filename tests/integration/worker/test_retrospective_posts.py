@@ -155,7 +155,7 @@ def test_frozen_page_gets_retrospective_incident_after_unfreezing(with_redis, at
     run_scene(with_redis, at, play, "auto")
 
 
-def test_tripped_guard_lets_a_reviewer_decide(with_redis, at):
+def test_tripped_guard_sends_retrospective_post_to_review(with_redis, at):
     async def play(page):
         await page.store.publishing_controls.trip(1, "too many posts")
         await page.comes_and_goes()

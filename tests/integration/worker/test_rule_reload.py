@@ -146,7 +146,7 @@ def test_web_decides_by_reloaded_rules(tmp_path):
         assert ready() != version
         rules.write_text("rules: [{name: broken}]")
         router.process._process.send_signal(signal.SIGHUP)
-        said = harness.eventually("the refusal is told", lambda: "refused on the disk" in ready() and ready())
+        said = harness.eventually("the refusal is reported", lambda: "refused on the disk" in ready() and ready())
         assert '10.yaml:1:9: rule "broken":' in said
         assert router.receives()["alerts"][0]["rule"] == "renamed"
         assert "rules_refused" in router.process.output

@@ -36,7 +36,7 @@ def test_silence_counts_matching_firing_alerts(play):
         assert await silenced(at, client, 'source="json"', 'title=~".*down"') == (2, 0, {})
         assert await silenced(at, client, 'service="payments"') == (0, 0, {})
         await at.deliver(consoles.firing("payments"))
-        assert (await silenced(at, client, 'service="payments"'))[0] == 1, "also what is muted by now"
+        assert (await silenced(at, client, 'service="payments"'))[0] == 1, "muted alerts also count"
 
     play(body)
 

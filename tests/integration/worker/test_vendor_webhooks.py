@@ -246,7 +246,7 @@ def test_webhook_during_a_read_causes_another_read(with_redis, at_once):
     run_scene(with_redis, play)
 
 
-def test_recheck_from_the_future_waits(with_redis, at_once):
+def test_recheck_with_a_future_time_is_not_due(with_redis, at_once):
     async def play(told):
         await told.post(telling(ID))
         ahead = await told.on.redis_now() + workers.HOUR
