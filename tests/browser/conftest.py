@@ -31,7 +31,7 @@ def full(console: stage.Console) -> list[str]:
 
 
 @pytest.fixture
-def stranger(console: stage.Console, browser: sync_api.Browser) -> Iterator[Callable[..., stage.Visitor]]:
+def visit_signed_out(console: stage.Console, browser: sync_api.Browser) -> Iterator[Callable[..., stage.Visitor]]:
     """Return a visitor who isn't signed in. Fails if any page of the visitor had an error."""
     visitors: list[stage.Visitor] = []
 
@@ -47,6 +47,6 @@ def stranger(console: stage.Console, browser: sync_api.Browser) -> Iterator[Call
 
 
 @pytest.fixture
-def visit(stranger: Callable[..., stage.Visitor]) -> Callable[..., stage.Visitor]:
+def visit(visit_signed_out: Callable[..., stage.Visitor]) -> Callable[..., stage.Visitor]:
     """Return a visitor who is signed in."""
-    return lambda **options: stranger(**options).signed_in()
+    return lambda **options: visit_signed_out(**options).signed_in()

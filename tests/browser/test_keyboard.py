@@ -22,10 +22,10 @@ def tab_to(page, tag, name):
     raise AssertionError(f"no {tag} {name!r} is reached by Tab")
 
 
-def test_reviewer_signs_in_and_approves_by_keyboard(console, stranger):
+def test_reviewer_signs_in_and_approves_by_keyboard(console, visit_signed_out):
     console.receives("keyboard")
     console.waiting("keyboard")
-    visitor = stranger()
+    visitor = visit_signed_out()
     page = visitor.go("/reviews")
     tab_to(page, "INPUT", "Token")
     page.keyboard.type(console.token)
@@ -47,8 +47,8 @@ def test_first_tab_stop_skips_to_the_content(console, visit):
     assert page.evaluate("document.activeElement.closest('main') !== null")
 
 
-def test_wrong_token_is_reported_and_can_be_corrected(console, stranger):
-    visitor = stranger()
+def test_wrong_token_is_reported_and_can_be_corrected(console, visit_signed_out):
+    visitor = visit_signed_out()
     page = visitor.go("/sign-in")
     page.get_by_label("Token").fill("irt_nobody_knows")
     page.get_by_role("button", name="Sign in").click()

@@ -15,15 +15,15 @@ BY_SCHEMA = {
     "an unknown value of a process": ({"web": {"replica": 2}}, "replica"),
     "an unknown value of Valkey": ({"valkey": {"replicas": 3}}, "replicas"),
     "an unknown mode": ({"mode": "both"}, r"mode.*\n?.*separate"),
-    "replicas below none": ({"worker": {"replicas": -1}}, "worker.replicas"),
+    "negative replicas": ({"worker": {"replicas": -1}}, "worker.replicas"),
     "replicas as text": ({"web": {"replicas": "2"}}, "web.replicas"),
-    "when to fetch images": ({"image": {"pullPolicy": "Sometimes"}}, "image.pullPolicy"),
+    "an unknown pull policy": ({"image": {"pullPolicy": "Sometimes"}}, "image.pullPolicy"),
     "an image without a name": ({"image": {"repository": ""}}, "image.repository"),
     "a pull secret without a name": ({"imagePullSecrets": [{}]}, "imagePullSecrets.0"),
-    "resources of an unknown sort": ({"web": {"resources": {"limit": {}}}}, "web.resources"),
-    "a Valkey with hardly any memory": ({"valkey": {"maxMemoryMiB": 1}}, "valkey.maxMemoryMiB"),
+    "unknown resources": ({"web": {"resources": {"limit": {}}}}, "web.resources"),
+    "a Valkey with too little memory": ({"valkey": {"maxMemoryMiB": 1}}, "valkey.maxMemoryMiB"),
     "a size without a unit": ({"valkey": {"persistence": {"size": "2000"}}}, "valkey.persistence.size"),
-    "a password in the place of its Secret's name": (
+    "a password instead of its Secret's name": (
         {"valkey": {"auth": {"existingSecret": "P4ss!"}}},
         "valkey.auth.existingSecret",
     ),
@@ -34,27 +34,27 @@ BY_SCHEMA = {
     ),
     "a console's ingress without a host": ({"console": {"ingress": {"enabled": True}}}, "hosts"),
     "a variable without a name": ({"extraEnv": [{"value": "a"}]}, "extraEnv.0"),
-    "an IP family that there is not": ({"service": {"ipFamilies": ["IPv5"]}}, "service.ipFamilies.0"),
-    "a way to treat OpenShift that there is not": (
+    "an unknown IP family": ({"service": {"ipFamilies": ["IPv5"]}}, "service.ipFamilies.0"),
+    "an unknown OpenShift mode": (
         {"global": {"compatibility": {"openshift": {"adaptSecurityContext": "yes"}}}},
         "adaptSecurityContext",
     ),
-    "a full name that no object can have": ({"fullnameOverride": "Alert_Router"}, "fullnameOverride"),
-    "a budget that would stop every drain": (
+    "an invalid full name": ({"fullnameOverride": "Alert_Router"}, "fullnameOverride"),
+    "a budget that blocks every drain": (
         {"web": {"podDisruptionBudget": {"maxUnavailable": 0}}},
         "web.podDisruptionBudget.maxUnavailable",
     ),
-    "a budget of no share": (
+    "a budget of zero percent": (
         {"web": {"podDisruptionBudget": {"maxUnavailable": "0%"}}},
         "web.podDisruptionBudget.maxUnavailable",
     ),
-    "webs that scale to none": ({"web": {"autoscaling": {"minReplicas": 0}}}, "web.autoscaling.minReplicas"),
-    "a use of CPU above all": (
+    "webs that scale to zero": ({"web": {"autoscaling": {"minReplicas": 0}}}, "web.autoscaling.minReplicas"),
+    "a CPU utilization above the maximum": (
         {"web": {"autoscaling": {"targetCPUUtilizationPercentage": 180}}},
         "web.autoscaling.targetCPUUtilizationPercentage",
     ),
-    "workers that scale to none": ({"worker": {"keda": {"minReplicas": 0}}}, "worker.keda.minReplicas"),
-    "a lag of nothing": ({"worker": {"keda": {"lagCount": 0}}}, "worker.keda.lagCount"),
+    "workers that scale to zero": ({"worker": {"keda": {"minReplicas": 0}}}, "worker.keda.minReplicas"),
+    "a lag of zero": ({"worker": {"keda": {"lagCount": 0}}}, "worker.keda.lagCount"),
     "KEDA's address as a URL": ({"worker": {"keda": {"address": "redis://redis:6379"}}}, "worker.keda.address"),
     "a key written into the configuration": (
         {"config": {"destinations": {"on-call": {"kind": "incident-io", "api_key": "inc_123"}}}},
@@ -71,30 +71,30 @@ BY_SCHEMA = {
     ),
     "a destination without a key": ({"config": {"destinations": {"on-call": {"kind": "incident-io"}}}}, "api_key"),
     "a folder of rules": ({"config": {"rules": "/elsewhere"}}, "rules"),
-    "a rule file that would not be read": ({"rules": {"10.yml": "rules: []"}}, "rules"),
+    "a rule file with an unknown extension": ({"rules": {"10.yml": "rules: []"}}, "rules"),
     "rules that are not text": ({"rules": {"10.yaml": {"rules": []}}}, r"rules.10\.yaml"),
-    "a name of a ConfigMap that is none": ({"existingRulesConfigMap": "Our Rules"}, "existingRulesConfigMap"),
-    "a Secret for no process": ({"secrets": {"console": {"existing": "a"}}}, "console"),
-    "a key that is no variable": ({"secrets": {"web": {"values": {"webhook-token": "a"}}}}, "webhook-token"),
+    "an invalid ConfigMap name": ({"existingRulesConfigMap": "Our Rules"}, "existingRulesConfigMap"),
+    "a Secret for an unknown process": ({"secrets": {"console": {"existing": "a"}}}, "console"),
+    "an invalid variable name": ({"secrets": {"web": {"values": {"webhook-token": "a"}}}}, "webhook-token"),
     "an empty secret": ({"secrets": {"web": {"values": {"WEBHOOK_TOKEN": ""}}}}, "WEBHOOK_TOKEN"),
-    "a check without time": ({"check": {"timeoutSeconds": 1}}, "check.timeoutSeconds"),
-    "a service of an unknown sort": ({"service": {"type": "ExternalName"}}, "service.type"),
-    "a port that there is not": ({"service": {"port": 70000}}, "service.port"),
+    "a check with too short a timeout": ({"check": {"timeoutSeconds": 1}}, "check.timeoutSeconds"),
+    "an unknown service type": ({"service": {"type": "ExternalName"}}, "service.type"),
+    "a port out of range": ({"service": {"port": 70000}}, "service.port"),
     "an annotation that is not text": ({"service": {"annotations": {"a": 1}}}, "service.annotations.a"),
     "an ingress without a host": ({"ingress": {"enabled": True}}, "hosts"),
     "an empty host": ({"ingress": {"hosts": [""]}}, "ingress.hosts.0"),
     "a route without a Gateway": ({"httpRoute": {"enabled": True}}, "parentRefs"),
     "a Gateway without a name": ({"httpRoute": {"parentRefs": [{"namespace": "a"}]}}, "httpRoute.parentRefs.0"),
-    "a peer that is everybody": ({"networkPolicy": {"from": [{}]}}, "networkPolicy.from.0"),
-    "a port of Redis that there is not": ({"networkPolicy": {"redisPort": 0}}, "networkPolicy.redisPort"),
+    "a peer without a selector": ({"networkPolicy": {"from": [{}]}}, "networkPolicy.from.0"),
+    "a Redis port out of range": ({"networkPolicy": {"redisPort": 0}}, "networkPolicy.redisPort"),
     "an interval without a unit": ({"serviceMonitor": {"interval": "30"}}, "serviceMonitor.interval"),
-    "a name of a ServiceAccount that is none": ({"serviceAccount": {"name": "A B"}}, "serviceAccount.name"),
+    "an invalid ServiceAccount name": ({"serviceAccount": {"name": "A B"}}, "serviceAccount.name"),
     "a label that is the chart's own": ({"podLabels": {"app.kubernetes.io/component": "x"}}, "podLabels"),
-    "a label by which services are found": (
+    "a label that services select": (
         {"serviceMonitor": {"labels": {"app.kubernetes.io/instance": "x"}}},
         "serviceMonitor.labels",
     ),
-    "spreading of other pods": (
+    "spread constraints for other pods": (
         {
             "topologySpreadConstraints": [
                 {"maxSkew": 1, "topologyKey": "a", "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {}}
@@ -102,8 +102,11 @@ BY_SCHEMA = {
         },
         "topologySpreadConstraints.0",
     ),
-    "spreading over nothing": ({"topologySpreadConstraints": [{"maxSkew": 1}]}, "topologySpreadConstraints.0"),
-    "a grace period shorter than the router's own": ({"terminationGracePeriodSeconds": 5}, "terminationGrace"),
+    "spread constraints without a topology key": (
+        {"topologySpreadConstraints": [{"maxSkew": 1}]},
+        "topologySpreadConstraints.0",
+    ),
+    "a grace period shorter than the router's": ({"terminationGracePeriodSeconds": 5}, "terminationGrace"),
 }
 
 # Conflicts between values: by mistake, the values and the whole message.
@@ -118,11 +121,11 @@ BY_TEMPLATES = {
         "redis.url: it has a user or a password: put the whole URL as REDIS_URL into a Secret, name that in "
         "`secrets.shared.existing`, and leave `redis.url` empty",
     ),
-    "an address that is no Redis URL": (
+    "an invalid Redis URL": (
         {"redis": {"url": "redis:6379"}},
         'redis.url: "redis:6379" is no URL of Redis: write redis://HOST:PORT, or rediss://HOST:PORT for TLS',
     ),
-    "a socket, which no pod has": (
+    "a Unix socket": (
         {"redis": {"url": "unix:///run/redis.sock"}},
         'redis.url: "unix:///run/redis.sock" is',
     ),
@@ -130,11 +133,11 @@ BY_TEMPLATES = {
         {"config": {"redis": {"url": "redis://redis:6379"}}},
         "config.redis.url: set `redis.url` instead, or {env: REDIS_URL} with a Secret that has the URL",
     ),
-    "a Secret both named and made": (
+    "an existing and a created Secret": (
         {"secrets": {"web": {"existing": "a", "values": {"A": "b"}}}},
         "secrets.web: set either `existing`, the name of your Secret, or `values` for a Secret that the chart creates",
     ),
-    "two stores": (
+    "Redis and Valkey together": (
         {"valkey": {"enabled": True}, "redis": {"url": "redis://redis"}},
         "redis.url: leave it empty with `valkey.enabled`, whose address the chart knows",
     ),
@@ -166,26 +169,26 @@ BY_TEMPLATES = {
         },
         'console.httpRoute.hostnames: "a.example.org" is a host of `httpRoute`, too: give the console its own host',
     ),
-    "a console whose network is closed": (
+    "a console blocked by the network policy": (
         {"networkPolicy": {"enabled": True}, "console": {"ingress": {"enabled": True, "hosts": ["a.example.org"]}}},
         "networkPolicy.consoleFrom: the console has a route, and no peer may reach it: name the namespace of your "
         "Ingress controller or Gateway",
     ),
-    "memory for no request": (
+    "too little memory for a request": (
         {"web": {"resources": {"limits": {"memory": "64Mi"}}}},
         "web.resources.limits.memory: set at least 192Mi, which the process and a request of 16 MiB need; 512Mi is the "
         "default of web",
     ),
-    "a budget that memory can't hold": (
+    "a budget above the memory limit": (
         {"config": {"web": {"max_bytes_in_flight": "400MiB"}}},
         "config.web.max_bytes_in_flight: it is above half of web.resources.limits.memory, so requests could end the "
         "process: remove it for a quarter of the limit, or raise the limit",
     ),
-    "a budget in bytes that memory can't hold": (
+    "a budget in bytes above the memory limit": (
         {"mode": "all", "config": {"web": {"max_bytes_in_flight": 500000000}}},
         "config.web.max_bytes_in_flight: it is above half of all.resources.limits.memory",
     ),
-    "a body that memory can't hold": (
+    "a body above the memory limit": (
         {"config": {"web": {"max_body_bytes": 134217728}}},
         "config.web.max_body_bytes: it is above an eighth of web.resources.limits.memory, so one request could end the "
         "process: lower it, or raise the limit",
@@ -206,7 +209,7 @@ BY_TEMPLATES = {
         {"extraVolumes": [{"name": "config", "emptyDir": {}}]},
         'extraVolumes: the chart has a volume "config": choose another name',
     ),
-    "a digest in the place of a tag": (
+    "a digest instead of a tag": (
         {"image": {"tag": f"sha256:{'a' * 64}"}},
         "image.tag: this is a digest: put it into `image.digest`",
     ),
@@ -235,34 +238,34 @@ BY_TEMPLATES = {
         {"service": {"externalTrafficPolicy": "Local"}},
         "service.type: `nodePort` and `externalTrafficPolicy` need type NodePort or LoadBalancer",
     ),
-    "a budget that would stop every drain": (
+    "a budget that blocks every drain": (
         {"web": {"podDisruptionBudget": {"minAvailable": 2}}},
         "web.podDisruptionBudget.minAvailable: 2 of 2 replicas would stop every drain: set fewer, or more "
         "`web.replicas`",
     ),
-    "a budget of nothing": (
+    "an empty budget": (
         {"worker": {"podDisruptionBudget": {"maxUnavailable": None}}},
         "worker.podDisruptionBudget: set `maxUnavailable` or `minAvailable`, or `enabled: false`",
     ),
-    "webs that scale in a Deployment that is no web's": (
+    "web autoscaling with mode all": (
         {"mode": "all", "web": {"autoscaling": {"enabled": True}}},
         "mode: `web.autoscaling` and `worker.keda` scale the Deployments of `mode: separate`; with `mode: all` there "
         "are none",
     ),
-    "workers that scale in a Deployment that is no worker's": (
+    "worker autoscaling with mode all": (
         {"mode": "all", "worker": {"keda": {"enabled": True}}},
         "mode: `web.autoscaling` and `worker.keda` scale the Deployments of `mode: separate`; with `mode: all` there "
         "are none",
     ),
-    "fewest webs above most": (
+    "minimum replicas above maximum": (
         {"web": {"autoscaling": {"enabled": True, "minReplicas": 11}}},
         "web.autoscaling: `minReplicas` is above `maxReplicas`",
     ),
-    "a share of what is not requested": (
+    "utilization without a request": (
         {"web": {"autoscaling": {"enabled": True}, "resources": {"requests": {"cpu": None}}}},
         "web.resources.requests.cpu: `web.autoscaling` needs it, as its target is a share of it",
     ),
-    "webs that follow nothing": (
+    "web autoscaling without a metric": (
         {"web": {"autoscaling": {"enabled": True, "targetCPUUtilizationPercentage": 0}}},
         "web.autoscaling: set a target utilization or `metrics`, or Kubernetes has nothing to follow",
     ),
@@ -300,7 +303,7 @@ BY_TEMPLATES = {
         "valkey.resources.limits.memory: set at least 1024Mi, twice `valkey.maxMemoryMiB`, as Valkey copies its memory "
         "when it rewrites its file",
     ),
-    "a test of a source that there is not": (
+    "a test of an unknown source": (
         {"test": {"source": "alerts"}, "config": {"sources": ALERTMANAGER}, "secrets": {"web": {"existing": "a"}}},
         'test.source: "alerts" is no source of kind alertmanager, or json without a mapping,',
     ),

@@ -87,10 +87,10 @@ def test_clients_need_the_password(name, tmp_path):
     with started(helm.case(name), tmp_path) as (_, connection):
         port = connection.connection_pool.connection_kwargs["port"]
         with (
-            contextlib.closing(redis.Redis(port=port, retry=AT_ONCE)) as stranger,
+            contextlib.closing(redis.Redis(port=port, retry=AT_ONCE)) as unauthenticated,
             pytest.raises(redis.AuthenticationError),
         ):
-            stranger.ping()
+            unauthenticated.ping()
         assert setting(connection, "protected-mode") == "no"
 
 

@@ -254,12 +254,12 @@ def test_unknown_id_is_not_found(client, pages):
 
 
 def test_unknown_key_is_unauthorized(simulator):
-    stranger = sdks.devhelm_client.Client("another", base_url=f"{simulator.url}/devhelm")
+    unauthenticated = sdks.devhelm_client.Client("another", base_url=f"{simulator.url}/devhelm")
     try:
         with pytest.raises(errors.DevhelmAuthError) as caught:
-            stranger.incidents.list()
+            unauthenticated.incidents.list()
     finally:
-        stranger.wire.close()
+        unauthenticated.wire.close()
     assert caught.value.code == "UNAUTHORIZED"
     assert caught.value.request_id
 

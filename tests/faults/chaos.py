@@ -300,8 +300,8 @@ async def _differences(deployment: Deployment, oracle: oracles.Oracle, store: An
     waiting = await store.redis.xlen(keys.INBOX)
     if waiting:
         yield f"{waiting} deliveries are still in the inbox"
-    for grave in await store.dead_deliveries.read():
-        yield f"a dead letter: {grave.reason}"
+    for letter in await store.dead_deliveries.read():
+        yield f"a dead letter: {letter.reason}"
     firing = oracle.firing()
     names = {f'chaos{{labels.key="{key}"}}': key for key in firing}
     held = await store.incidents.read(names)
@@ -311,7 +311,7 @@ async def _differences(deployment: Deployment, oracle: oracles.Oracle, store: An
             yield f"{key}: {sorted(found)} fire, and {sorted(firing[key])} should"
         leased = await store.redis.hget(keys.publications(name), "until")
         if leased and int(leased):
-            yield f"{key}: somebody holds a lease"
+            yield f"{key}: a worker holds a lease"
     for difference in at_vendors(deployment, firing):
         yield difference
     if deployment.hook is not None:

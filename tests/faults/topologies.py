@@ -139,7 +139,7 @@ class Clustered:
         for first, last, primary, *_ in asked.asks("CLUSTER", "SLOTS"):
             if first <= slot <= last:
                 return next(one for one in self._valkeys if one.port == primary[1])
-        raise AssertionError(f"nobody holds {key}")
+        raise AssertionError(f"no primary has the slot of {key}")
 
     def disturb(self) -> None:
         next(self._ways)()

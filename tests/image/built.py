@@ -98,7 +98,7 @@ class _Build:
                 case "ARG" | "LABEL" | "USER" | "EXPOSE" | "ENTRYPOINT" | "CMD":
                     pass  # These are read from the final stage, or have no effect on its files.
                 case _:
-                    raise AssertionError(f"nobody here does what {instruction} asks for")
+                    raise AssertionError(f"unsupported instruction {instruction}")
 
     def _command(self, value: str) -> None:
         command = re.sub(r"(^|&& )python ", rf"\1{self._python} ", _placed(value, self._root))

@@ -41,9 +41,9 @@ def test_form_of_another_session_leaves_an_audit_line(play):
 
 def test_allowed_and_anonymous_requests_leave_no_refusal(play):
     async def body(at):
-        admin, nobody = await at.as_("admin"), await at.as_("")
+        admin, anonymous = await at.as_("admin"), await at.as_("")
         assert (await admin.get(f"{API}/audit")).status_code == 200
-        assert (await nobody.get(f"{API}/audit")).status_code == 401
+        assert (await anonymous.get(f"{API}/audit")).status_code == 401
         assert await refused(at) == []
 
     play(body)

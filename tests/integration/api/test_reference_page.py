@@ -130,7 +130,7 @@ async def furnish(at, client):
 
 def test_every_endpoint_behaves_as_documented(play):
     async def body(at):
-        client, stranger, viewer = await at.as_("admin"), await at.client(), await at.as_("viewer")
+        client, unauthenticated, viewer = await at.as_("admin"), await at.client(), await at.as_("viewer")
         checked = Checked((await client.get(f"{endpoints.PREFIX}/openapi.json")).json())
         known = await furnish(at, client)
         problems = []
@@ -140,7 +140,7 @@ def test_every_endpoint_behaves_as_documented(play):
             well = endpoints.PREFIX + path.format(**values)
             badly = endpoints.PREFIX + path.format(name="none", id="none", destination="none")
             for asker, target, params, content in (
-                (stranger, badly, {}, None),
+                (unauthenticated, badly, {}, None),
                 (viewer, badly, {}, None),
                 (client, badly, {"no": "such"}, {"no": "such"}),
                 (client, well, query, sent),

@@ -53,7 +53,7 @@ def test_endpoint_admits_its_role_and_higher_ones(play, role):
         client = await at.as_(role)
         for one in endpoints.ENDPOINTS:
             answer = await client.request(one.method, endpoints.PREFIX + filled(one.path))
-            told = f"{one.method} {one.path} as {role or 'nobody'}: {answer.status_code} {answer.text}"
+            told = f"{one.method} {one.path} as {role or 'no role'}: {answer.status_code} {answer.text}"
             if not role:
                 assert answer.status_code == 401, told
                 assert answer.headers["www-authenticate"] == "Bearer"
@@ -77,7 +77,7 @@ def test_page_admits_its_role_and_redirects_unauthenticated_visitors(play, role)
             if path == "/events" and role:
                 continue  # The stream never ends. Its authorization is that of every page.
             answer = await client.get(path)
-            told = f"{path} as {role or 'nobody'}: {answer.status_code}"
+            told = f"{path} as {role or 'no role'}: {answer.status_code}"
             if not role:
                 assert (answer.status_code, answer.headers["location"][:9]) == (303, "/sign-in?"), told
             elif RANK[role] < needed:
@@ -94,7 +94,7 @@ def test_form_admits_only_its_role(play, role):
         client, csrf = await at.browser(role) if role else (await at.client(), "")
         for path, needed in FORMS.items():
             answer = await client.post(path, data={"csrf": csrf, "subject": "none"})
-            told = f"{path} as {role or 'nobody'}: {answer.status_code}"
+            told = f"{path} as {role or 'no role'}: {answer.status_code}"
             if not role:
                 assert answer.status_code == 401, told
             elif RANK[role] < needed:
@@ -186,7 +186,7 @@ def test_expiry_of_a_token_ends_its_sessions(play):
 def test_every_response_has_the_security_headers(play):
     async def body(at):
         client, csrf = await at.browser("viewer")
-        stranger = await at.client()
+        unauthenticated = await at.client()
         answers = [
             await client.get("/"),
             await client.get(f"{endpoints.PREFIX}/overview"),
@@ -194,10 +194,10 @@ def test_every_response_has_the_security_headers(play):
             await client.get("/no/such/page"),
             await client.put("/"),
             await client.post("/pages/freeze", data={"csrf": csrf}),
-            await stranger.get("/"),
-            await stranger.get("/sign-in"),
-            await stranger.get(f"{endpoints.PREFIX}/overview"),
-            await stranger.post("/sign-in", data={"token": "x"}),
+            await unauthenticated.get("/"),
+            await unauthenticated.get("/sign-in"),
+            await unauthenticated.get(f"{endpoints.PREFIX}/overview"),
+            await unauthenticated.post("/sign-in", data={"token": "x"}),
         ]
         assert [answer.status_code for answer in answers] == [200, 200, 404, 404, 405, 403, 303, 200, 401, 401]
         for answer in answers:
@@ -230,7 +230,7 @@ def test_failure_response_has_headers_and_reveals_nothing(play, monkeypatch):
 
 def test_oversize_body_is_refused_while_being_sent(play):
     async def body(at):
-        client, stranger = await at.as_("viewer"), await at.client()
+        client, unauthenticated = await at.as_("viewer"), await at.client()
 
         async def endless():
             for _ in range(200):
@@ -239,7 +239,7 @@ def test_oversize_body_is_refused_while_being_sent(play):
         refused = await client.post(f"{endpoints.PREFIX}/explain", content=endless())
         assert (refused.status_code, refused.json()["type"]) == (413, "urn:incident-router:problem:too-large")
         form = {"content-type": "application/x-www-form-urlencoded"}
-        assert (await stranger.post("/sign-in", content=endless(), headers=form)).status_code == 400
+        assert (await unauthenticated.post("/sign-in", content=endless(), headers=form)).status_code == 400
 
     play(body)
 

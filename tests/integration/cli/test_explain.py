@@ -8,7 +8,7 @@ from tests.end_to_end import commands, harness
 from tests.integration.cli.test_commands import run
 
 RULES = """rules:
-  - {name: staging, when: {labels.env: staging}, ignore: "nobody is woken"}
+  - {name: staging, when: {labels.env: staging}, ignore: "staging pages no responder"}
   - name: checkout
     owner: team-checkout
     when: {labels.service: checkout, labels.rate: {gt: 0.5}}
@@ -67,7 +67,7 @@ def test_partially_matching_rule_shows_the_failed_condition(file):
 
 
 def test_ignored_alert_shows_its_reason(file):
-    assert "ignored: nobody is woken" in explained(file, payload(env="staging")).stdout
+    assert "ignored: staging pages no responder" in explained(file, payload(env="staging")).stdout
 
 
 def test_json_output_contains_the_whole_explanation(file):

@@ -43,7 +43,7 @@ from router.cli import main, run
 
 async def fails(*_):
     secret = "hunt" + "er2"
-    raise RuntimeError("nobody foresaw it")
+    raise RuntimeError("an unforeseen error")
 
 run._web = fails
 main()
@@ -139,7 +139,7 @@ def test_unforeseen_failure_is_one_log_line(file):
     assert done.stdout == ""
     [line] = lines(done.stderr)
     assert (line["event"], line["level"]) == ("uncaught_exception", "critical")
-    assert "nobody foresaw it" in json.dumps(line["exception"])
+    assert "an unforeseen error" in json.dumps(line["exception"])
     assert "hunter2" not in done.stderr
 
 

@@ -33,7 +33,7 @@ RULES = (
     group_by: [labels.cluster]
     timing: {heartbeat: 1h}
     open: [{at: on-call, name: Silence}]
-  - {name: staging, when: {labels.env: staging}, ignore: "nobody is [red]woken[/]"}
+  - {name: staging, when: {labels.env: staging}, ignore: "staging [red]pages[/] no responder"}
 """
 )
 

@@ -13,7 +13,7 @@ tests:
   - name: opens after a minute
     alerts: [{labels: {a: x}}]
     expect: {operations: [{at: 1m, open: on-call}]}
-  - name: nobody else is woken
+  - name: no other responder is paged
     alerts: [{labels: {a: y}}]
     expect: {ignored: no rule}
 """

@@ -66,8 +66,8 @@ def test_provider_with_wrong_metadata_is_not_used(with_liar, metadata, status, t
 
 def test_unreachable_provider_is_reported_and_tokens_work(with_redis, tmp_path):
     async def main(store):
-        nobody = f"http://127.0.0.1:{ports.unanswered()}"
-        async with identity.console_of(store, tmp_path, nobody) as found:
+        unreachable = f"http://127.0.0.1:{ports.unanswered()}"
+        async with identity.console_of(store, tmp_path, unreachable) as found:
             answer = await found.browser.get("/sign-in/oidc")
             assert (answer.status_code, identity.NOT_THERE in answer.text) == (502, True)
             _, text = await identity.token_of(found, "ada")

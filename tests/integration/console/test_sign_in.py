@@ -87,7 +87,7 @@ def test_sign_out_requires_the_session_s_csrf_token(play):
         client, csrf = await at.browser("viewer")
         cookie = client.cookies["incident-router-session"]
         again = await at.client(cookie=f"incident-router-session={cookie}")
-        await again.post("/sign-out", data={"csrf": "somebody else's"})
+        await again.post("/sign-out", data={"csrf": "another session's"})
         assert (await again.get("/")).status_code == 200
         answer = await client.post("/sign-out", data={"csrf": csrf})
         assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")

@@ -124,7 +124,7 @@ class TestRights:
         with embedded.running(data_folder) as server, redis.Redis.from_url(server.url) as connection:
             connection.set("a", "b")
             connection.bgrewriteaof()
-            harness.eventually("the file is written anew", lambda: not connection.info()["aof_rewrite_in_progress"])
+            harness.eventually("the file is rewritten", lambda: not connection.info()["aof_rewrite_in_progress"])
             assert set(modes(data_folder).values()) == {0}
             assert len(modes(data_folder)) >= 6
 

@@ -230,7 +230,7 @@ def test_commands_create_list_and_end_silences(router):
     assert router.command("silences", "expire", identity).returncode == 1
     assert router.command("silences", "list").stdout == "there is no silence\n"
     assert "expired" in router.command("silences", "list", "--all").stdout
-    harness.eventually("what still fires is heard of", lambda: "open" in router.at.incidents()["on-call"])
+    harness.eventually("the alert opens an incident", lambda: "open" in router.at.incidents()["on-call"])
 
 
 def is_muted(router) -> bool:

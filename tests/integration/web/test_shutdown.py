@@ -87,7 +87,7 @@ def test_request_on_open_connection_is_answered_during_shutdown(before):
 
     async def body(reader, writer, port, serving):
         writer.write(REQUEST[:before])
-        assert (await answered(port, REQUEST)).endswith(b"body"), "whoever came earlier was taken earlier"
+        assert (await answered(port, REQUEST)).endswith(b"body"), "connections are accepted in order"
         serving.cancel()
         await refused(port)
         writer.write(REQUEST[before:])

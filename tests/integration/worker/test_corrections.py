@@ -23,9 +23,9 @@ def simulator():
 class Operator(drafts.DraftHarness):
     """An operator, a published post, and the results of its corrections."""
 
-    def __init__(self, desk):
-        self.__dict__ = desk.__dict__
-        self.corrections = corrections.Corrections(desk.on.store, desk.on.redis_time)
+    def __init__(self, scene):
+        self.__dict__ = scene.__dict__
+        self.corrections = corrections.Corrections(scene.on.store, scene.on.redis_time)
 
     async def retracts(self):
         retracting = retractions.Retractions(
@@ -60,9 +60,9 @@ class Operator(drafts.DraftHarness):
 
 
 def run_scene(with_redis, simulator, play, response=RESPONSE):
-    async def begin(desk):
-        await desk.on.until(lambda: desk.page.posts and desk.post.published_at)
-        await play(Operator(desk))
+    async def begin(scene):
+        await scene.on.until(lambda: scene.page.posts and scene.post.published_at)
+        await play(Operator(scene))
 
     drafts.run(with_redis, simulator, begin, page="Acme", response=response)
 
@@ -72,14 +72,14 @@ def patches(simulator):
 
 
 def test_posted_update_is_corrected_and_keeps_the_reference(with_redis, simulator):
-    async def play(desk):
-        await desk.corrects("Payments may fail.")
-        await desk.done()
-        assert desk.bodies()[0].startswith("Payments may fail.\n\nReference: IR-")
-        assert [one.text for one in await desk.posted()] == desk.bodies()
+    async def play(scene):
+        await scene.corrects("Payments may fail.")
+        await scene.done()
+        assert scene.bodies()[0].startswith("Payments may fail.\n\nReference: IR-")
+        assert [one.text for one in await scene.posted()] == scene.bodies()
         (sent,) = patches(simulator)
         sdks.devhelm_models.UpdateStatusPageIncidentUpdateRequest.model_validate(sent)
-        said = await desk.timeline_events()
+        said = await scene.timeline_events()
         assert ("correction", "ada corrects an update at page: a typo") in said
         assert ("operation", "Corrected an update at page: correction requested by ada: a typo.") in said
 
@@ -89,96 +89,98 @@ def test_posted_update_is_corrected_and_keeps_the_reference(with_redis, simulato
 def test_corrected_text_is_not_a_manual_edit(with_redis, simulator):
     """Updates and the resolution continue, and the rule's first text isn't posted again."""
 
-    async def play(desk):
-        await desk.corrects("Payments may fail.")
-        await desk.done()
+    async def play(scene):
+        await scene.corrects("Payments may fail.")
+        await scene.done()
         changed = drafts.rule("auto", update_message="We are on it.", title="The shop is slow")
-        await desk.on.deliver(workers.firing("f2"), response=changed)
-        await desk.on.deliver(workers.firing(), response=changed)
-        await desk.on.turn()
-        await desk.on.deliver(workers.resolved(), workers.resolved("f2"), response=changed)
-        await desk.on.until(lambda: desk.post.resolved_at)
-        assert not (await desk.publication()).taken_over
-        assert "Sorry." not in str(desk.bodies()[1:])
+        await scene.on.deliver(workers.firing("f2"), response=changed)
+        await scene.on.deliver(workers.firing(), response=changed)
+        await scene.on.turn()
+        await scene.on.deliver(workers.resolved(), workers.resolved("f2"), response=changed)
+        await scene.on.until(lambda: scene.post.resolved_at)
+        assert not (await scene.publication()).taken_over
+        assert "Sorry." not in str(scene.bodies()[1:])
 
     run_scene(with_redis, simulator, play)
 
 
 def test_resolution_is_corrected_after_the_end(with_redis, simulator):
-    async def play(desk):
-        await desk.on.deliver(workers.resolved(), response=RESPONSE)
-        await desk.on.until(lambda: desk.post.resolved_at)
-        await desk.corrects("Resolved at noon.")
-        await desk.done()
-        assert desk.bodies()[-1] == "Resolved at noon."
-        assert desk.post.status == "RESOLVED"
+    async def play(scene):
+        await scene.on.deliver(workers.resolved(), response=RESPONSE)
+        await scene.on.until(lambda: scene.post.resolved_at)
+        await scene.corrects("Resolved at noon.")
+        await scene.done()
+        assert scene.bodies()[-1] == "Resolved at noon."
+        assert scene.post.status == "RESOLVED"
 
     run_scene(with_redis, simulator, play)
 
 
 def test_update_changed_by_a_person_is_not_corrected(with_redis, simulator):
-    async def play(desk):
-        await desk.corrects("Payments may fail.")
-        desk.post.updates[0].body = "A colleague's text."
-        await desk.done()
-        assert desk.bodies() == ["A colleague's text."]
+    async def play(scene):
+        await scene.corrects("Payments may fail.")
+        scene.post.updates[0].body = "A colleague's text."
+        await scene.done()
+        assert scene.bodies() == ["A colleague's text."]
         assert patches(simulator) == []
-        (why,) = [text for _, text in await desk.timeline_events() if text.startswith("Could not correct")]
+        (why,) = [text for _, text in await scene.timeline_events() if text.startswith("Could not correct")]
         assert "changed the update at the vendor" in why
-        assert (await desk.publication()).rejection is None
+        assert (await scene.publication()).rejection is None
 
     run_scene(with_redis, simulator, play)
 
 
 def test_corrections_of_outdated_or_foreign_updates_are_refused(with_redis, simulator):
-    async def play(desk):
+    async def play(scene):
         with pytest.raises(corrections.OutdatedError):
-            await desk.corrects("Payments may fail.", seen=texts.mark("something else"))
-        desk.state.update_post(desk.page, desk.post, "IDENTIFIED", "By a colleague.", notify=False)
-        foreign = corrections.CorrectionRequest(desk.post.updates[-1].id, "Ours.", texts.mark("By a colleague."), "ada")
-        await desk.on.turn()
+            await scene.corrects("Payments may fail.", seen=texts.mark("something else"))
+        scene.state.update_post(scene.page, scene.post, "IDENTIFIED", "By a colleague.", notify=False)
+        foreign = corrections.CorrectionRequest(
+            scene.post.updates[-1].id, "Ours.", texts.mark("By a colleague."), "ada"
+        )
+        await scene.on.turn()
         with pytest.raises(corrections.UnknownUpdateError):
-            await desk.corrections.correct("down", "page", foreign)
-        await desk.corrects("Payments may fail.")
+            await scene.corrections.correct("down", "page", foreign)
+        await scene.corrects("Payments may fail.")
         with pytest.raises(corrections.UnderWayError):
-            await desk.corrects("Payments fail.")
+            await scene.corrects("Payments fail.")
 
     run_scene(with_redis, simulator, play)
 
 
 @pytest.mark.parametrize("action", ["act-then-drop", "drop", "500", "429"])
 def test_unanswered_correction_is_made_once(with_redis, simulator, action):
-    async def play(desk):
+    async def play(scene):
         simulator.app.state.faults.append(faults.Fault(action=action, vendor="devhelm", method="PATCH", retry_after=0))
-        await desk.corrects("Payments may fail.")
-        await desk.done()
-        assert desk.bodies()[0].startswith("Payments may fail.")
-        assert len(desk.bodies()) == 1
+        await scene.corrects("Payments may fail.")
+        await scene.done()
+        assert scene.bodies()[0].startswith("Payments may fail.")
+        assert len(scene.bodies()) == 1
 
     run_scene(with_redis, simulator, play)
 
 
 def test_corrected_update_status_resolves_nothing(with_redis, simulator):
-    async def play(desk):
-        await desk.corrects("Payments may fail.", status="IDENTIFIED")
-        await desk.done()
-        assert desk.post.updates[0].status == "IDENTIFIED"
+    async def play(scene):
+        await scene.corrects("Payments may fail.", status="IDENTIFIED")
+        await scene.done()
+        assert scene.post.updates[0].status == "IDENTIFIED"
         with pytest.raises(corrections.StatusError):
-            await desk.corrects("It is over.", status="RESOLVED")
-        assert desk.bodies()[0].startswith("Payments may fail.")
+            await scene.corrects("It is over.", status="RESOLVED")
+        assert scene.bodies()[0].startswith("Payments may fail.")
 
     run_scene(with_redis, simulator, play)
 
 
 def test_frozen_pages_delay_corrections(with_redis, simulator):
-    async def play(desk):
-        await desk.on.store.publishing_controls.freeze("ada", desk.on.redis_time(), "")
-        await desk.corrects("Payments may fail.")
-        await desk.on.turn()
+    async def play(scene):
+        await scene.on.store.publishing_controls.freeze("ada", scene.on.redis_time(), "")
+        await scene.corrects("Payments may fail.")
+        await scene.on.turn()
         assert patches(simulator) == []
-        await desk.on.store.publishing_controls.unfreeze()
-        await desk.on.publications.wake_all()
-        await desk.done()
+        await scene.on.store.publishing_controls.unfreeze()
+        await scene.on.publications.wake_all()
+        await scene.done()
         assert len(patches(simulator)) == 1
 
     run_scene(with_redis, simulator, play)
@@ -187,35 +189,35 @@ def test_frozen_pages_delay_corrections(with_redis, simulator):
 def test_correction_lost_to_a_retraction_is_reported(with_redis, simulator):
     """The correction waits for the end of a freeze. The freeze doesn't delay the retraction that removes its post."""
 
-    async def play(desk):
-        await desk.on.store.publishing_controls.freeze("ada", desk.on.redis_time(), "")
-        await desk.corrects("Payments may fail.")
-        await desk.on.turn()
-        await desk.retracts()
-        told = await desk.timeline_events()
+    async def play(scene):
+        await scene.on.store.publishing_controls.freeze("ada", scene.on.redis_time(), "")
+        await scene.corrects("Payments may fail.")
+        await scene.on.turn()
+        await scene.retracts()
+        told = await scene.timeline_events()
         assert ("correction", "The correction by ada at page was not made: retracted by ada.") in told
-        incident, publication = await desk.on.incident(), await desk.publication()
+        incident, publication = await scene.on.incident(), await scene.publication()
         assert domain_corrections.pending(incident.interventions.corrections, publication) is None
-        await desk.on.store.publishing_controls.unfreeze()
-        await desk.on.publications.wake_all()
-        await desk.on.turn()
+        await scene.on.store.publishing_controls.unfreeze()
+        await scene.on.publications.wake_all()
+        await scene.on.turn()
         assert [sent for sent in patches(simulator) if "Payments may fail." in str(sent)] == []
-        assert sum(what == "correction" for what, _ in await desk.timeline_events()) == 2
+        assert sum(what == "correction" for what, _ in await scene.timeline_events()) == 2
 
     run_scene(with_redis, simulator, play)
 
 
 def test_frozen_correction_of_a_resolved_post_stays_pending(with_redis, simulator):
-    async def play(desk):
-        await desk.on.deliver(workers.resolved(), response=RESPONSE)
-        await desk.on.until(lambda: desk.post.resolved_at)
-        await desk.on.store.publishing_controls.freeze("ada", desk.on.redis_time(), "all hands")
-        await desk.corrects("Resolved at noon.")
-        await desk.on.turn()
-        (held_back,) = [text for what, text in await desk.timeline_events() if what == "freeze"]
+    async def play(scene):
+        await scene.on.deliver(workers.resolved(), response=RESPONSE)
+        await scene.on.until(lambda: scene.post.resolved_at)
+        await scene.on.store.publishing_controls.freeze("ada", scene.on.redis_time(), "all hands")
+        await scene.corrects("Resolved at noon.")
+        await scene.on.turn()
+        (held_back,) = [text for what, text in await scene.timeline_events() if what == "freeze"]
         assert held_back.startswith("At page: public posts are frozen: all hands")
-        incident, publication = await desk.on.incident(), await desk.publication()
+        incident, publication = await scene.on.incident(), await scene.publication()
         assert presenters.problems(incident, [publication], is_awaited=False) == ["frozen"]
-        assert await desk.on.store.redis.pttl(keys.publications("down")) == -1, "it does not expire meanwhile"
+        assert await scene.on.store.redis.pttl(keys.publications("down")) == -1, "it does not expire meanwhile"
 
     run_scene(with_redis, simulator, play)

@@ -37,12 +37,12 @@ def published(simulator):
 
 
 def test_kept_fields_are_reviewed_and_published_unchanged(with_redis, drafted):
-    async def play(desk):
-        one = await desk.until_waiting(lambda one: one.at_vendor)
+    async def play(scene):
+        one = await scene.until_waiting(lambda one: one.at_vendor)
         assert (one.title, one.message, one.shown["impact"]) == ("Checks fail in Zurich", "Drafted text.", "MINOR")
         assert one.components == {"Search": "partial outage"}
-        await desk.approves(one)
-        await desk.on.until(lambda: desk.post.published_at)
+        await scene.approves(one)
+        await scene.on.until(lambda: scene.post.published_at)
         sent = published(drafted)
         assert (sent["title"], sent["impact"]) == ("Checks fail in Zurich", "MINOR")
         assert sent["body"].startswith("Drafted text.\n\nReference: IR-")
@@ -56,8 +56,8 @@ def test_kept_fields_are_reviewed_and_published_unchanged(with_redis, drafted):
 def test_reference_of_the_incident_is_not_kept(with_redis, simulator):
     """The page drafts a post with the incident's title, which the router has prefixed with the reference."""
 
-    async def play(desk):
-        await desk.on.until(lambda: desk.post.published_at)
+    async def play(scene):
+        await scene.on.until(lambda: scene.post.published_at)
         sent = published(simulator)
         assert sent["title"] == "The shop"
         assert sent["body"].startswith("The shop\n\nReference: IR-")
@@ -67,11 +67,11 @@ def test_reference_of_the_incident_is_not_kept(with_redis, simulator):
 
 @pytest.mark.parametrize("kept", ALL)
 def test_other_fields_come_from_the_rule(with_redis, drafted, kept):
-    async def play(desk):
-        await desk.on.until(lambda: desk.post.published_at)
+    async def play(scene):
+        await scene.on.until(lambda: scene.post.published_at)
         sent = published(drafted)
         (component,) = sent["affectedComponents"]
-        names = {one.id: one.name for one in desk.page.components}
+        names = {one.id: one.name for one in scene.page.components}
         shown = {
             "title": sent["title"] == "Checks fail in Zurich",
             "impact": sent["impact"] == "MINOR",
@@ -87,28 +87,28 @@ def test_other_fields_come_from_the_rule(with_redis, drafted, kept):
 def test_kept_fields_stay_through_updates_and_the_resolution(with_redis, drafted):
     response = drafts.rule("auto", keep_draft=ALL)
 
-    async def play(desk):
-        await desk.on.until(lambda: desk.post.published_at)
-        await desk.on.deliver(workers.firing(), response=response, level=severities.Severity.CRITICAL)
-        await desk.on.turn()
-        assert (desk.post.title, desk.post.impact) == ("Checks fail in Zurich", "MINOR")
-        await desk.on.deliver(workers.resolved(), response=response)
-        await desk.on.until(lambda: desk.post.resolved_at)
-        assert desk.post.title == "Checks fail in Zurich"
-        assert set(desk.post.affected.values()) == {"OPERATIONAL"}
+    async def play(scene):
+        await scene.on.until(lambda: scene.post.published_at)
+        await scene.on.deliver(workers.firing(), response=response, level=severities.Severity.CRITICAL)
+        await scene.on.turn()
+        assert (scene.post.title, scene.post.impact) == ("Checks fail in Zurich", "MINOR")
+        await scene.on.deliver(workers.resolved(), response=response)
+        await scene.on.until(lambda: scene.post.resolved_at)
+        assert scene.post.title == "Checks fail in Zurich"
+        assert set(scene.post.affected.values()) == {"OPERATIONAL"}
 
     drafts.run(with_redis, drafted, play, response=response)
 
 
 def test_edited_kept_field_needs_review(with_redis, drafted):
-    async def play(desk):
-        seen = await desk.until_waiting(lambda one: one.at_vendor)
-        desk.post.title = "A colleague's title"
-        await desk.approves(seen)
-        one = await desk.until_waiting(lambda one: one.title == "A colleague's title")
-        assert not desk.post.published_at
-        await desk.approves(one)
-        await desk.on.until(lambda: desk.post.published_at)
+    async def play(scene):
+        seen = await scene.until_waiting(lambda one: one.at_vendor)
+        scene.post.title = "A colleague's title"
+        await scene.approves(seen)
+        one = await scene.until_waiting(lambda one: one.title == "A colleague's title")
+        assert not scene.post.published_at
+        await scene.approves(one)
+        await scene.on.until(lambda: scene.post.published_at)
         assert published(drafted)["title"] == "A colleague's title"
 
     drafts.run(with_redis, drafted, play, response=drafts.rule(keep_draft=ALL))
@@ -118,10 +118,10 @@ def test_kept_text_with_host_name_needs_review(with_redis, drafted):
     """The rule publishes automatically, but the text is the page's draft, not the rule's."""
     response = drafts.rule("auto", keep_draft=["title"])
 
-    async def play(desk):
-        one = await desk.until_waiting()
+    async def play(scene):
+        one = await scene.until_waiting()
         assert "the draft has" in one.explanation
-        assert not desk.post.published_at
+        assert not scene.post.published_at
 
     make = vendor_state.State._post_by_itself
 
@@ -139,16 +139,16 @@ def test_kept_text_with_host_name_needs_review(with_redis, drafted):
 def test_late_draft_with_kept_fields_is_not_overwritten(with_redis, simulator):
     """The draft appears after the router has searched for one. It is reviewed unchanged before it is published."""
 
-    async def play(desk):
-        seen = await desk.until_waiting()
-        (incident,) = desk.state.incidents.values()
-        desk.state._post_by_itself(desk.page, incident)
-        desk.post.title = "Drafted late"
-        await desk.approves(seen)
-        one = await desk.until_waiting(lambda one: one.title == "Drafted late")
-        assert not desk.post.published_at
-        await desk.approves(one)
-        await desk.on.until(lambda: desk.post.published_at)
-        assert desk.post.title == "Drafted late"
+    async def play(scene):
+        seen = await scene.until_waiting()
+        (incident,) = scene.state.incidents.values()
+        scene.state._post_by_itself(scene.page, incident)
+        scene.post.title = "Drafted late"
+        await scene.approves(seen)
+        one = await scene.until_waiting(lambda one: one.title == "Drafted late")
+        assert not scene.post.published_at
+        await scene.approves(one)
+        await scene.on.until(lambda: scene.post.published_at)
+        assert scene.post.title == "Drafted late"
 
     drafts.run(with_redis, simulator, play, page="Acme", response=drafts.rule(keep_draft=["title"]))

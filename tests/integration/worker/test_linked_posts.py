@@ -20,51 +20,51 @@ def theirs(post):
 def test_linked_post_of_person_needs_review(with_redis, simulator, draft):
     """The post was linked after the router's search. An approval of the rule's text doesn't cover the post."""
 
-    async def play(desk):
-        seen = await desk.until_waiting()
-        desk.links(draft=draft)
-        await desk.approves(seen)
-        one = await desk.until_waiting(lambda one: one.at_vendor)
+    async def play(scene):
+        seen = await scene.until_waiting()
+        scene.links(draft=draft)
+        await scene.approves(seen)
+        one = await scene.until_waiting(lambda one: one.at_vendor)
         assert "a person has linked this post" in one.explanation
         assert one.at_vendor["title"] == "A colleague's title"
-        assert theirs(desk.post)
-        assert bool(desk.post.published_at) is not draft
+        assert theirs(scene.post)
+        assert bool(scene.post.published_at) is not draft
 
     drafts.run(with_redis, simulator, play, page="Acme")
 
 
 @pytest.mark.parametrize("draft", [True, False])
 def test_approval_replaces_the_linked_post_seen(with_redis, simulator, draft):
-    async def play(desk):
-        seen = await desk.until_waiting()
-        desk.links(draft=draft)
-        await desk.approves(seen)
-        await desk.approves(await desk.until_waiting(lambda one: one.at_vendor))
-        await desk.on.until(lambda: desk.post.title == "The shop is down")
-        assert desk.post.published_at
+    async def play(scene):
+        seen = await scene.until_waiting()
+        scene.links(draft=draft)
+        await scene.approves(seen)
+        await scene.approves(await scene.until_waiting(lambda one: one.at_vendor))
+        await scene.on.until(lambda: scene.post.title == "The shop is down")
+        assert scene.post.published_at
 
     drafts.run(with_redis, simulator, play, page="Acme")
 
 
 @pytest.mark.parametrize("way", ["dismissed", "over"])
 def test_linked_draft_of_a_person_is_never_dismissed(with_redis, simulator, way):
-    async def play(desk):
-        seen = await desk.until_waiting()
-        desk.links(draft=True)
-        await desk.approves(seen)
-        one = await desk.until_waiting(lambda one: one.at_vendor)
+    async def play(scene):
+        seen = await scene.until_waiting()
+        scene.links(draft=True)
+        await scene.approves(seen)
+        one = await scene.until_waiting(lambda one: one.at_vendor)
         if way == "dismissed":
-            await desk.dismisses(one)
+            await scene.dismisses(one)
         else:
-            await desk.on.deliver(workers.resolved(), response=drafts.rule())
+            await scene.on.deliver(workers.resolved(), response=drafts.rule())
 
         async def settled():
-            return (await desk.publication()).state != "draft"
+            return (await scene.publication()).state != "draft"
 
-        await desk.on.until_awaited(settled)
-        assert (await desk.publication()).state == "dismissed"
-        assert theirs(desk.post)
-        assert not desk.post.published_at
+        await scene.on.until_awaited(settled)
+        assert (await scene.publication()).state == "dismissed"
+        assert theirs(scene.post)
+        assert not scene.post.published_at
 
     drafts.run(with_redis, simulator, play, page="Acme")
 
@@ -72,15 +72,15 @@ def test_linked_draft_of_a_person_is_never_dismissed(with_redis, simulator, way)
 def test_automatic_rule_publishes_no_draft_of_a_person(with_redis, simulator):
     """The user's draft exists before the router's search, and the router posts nothing else."""
 
-    async def play(desk):
-        await desk.until_waiting(lambda one: one.at_vendor)
-        assert theirs(desk.post)
-        assert not desk.post.published_at
+    async def play(scene):
+        await scene.until_waiting(lambda one: one.at_vendor)
+        assert theirs(scene.post)
+        assert not scene.post.published_at
 
     def linking(page, incident):
-        desk = drafts.DraftHarness.__new__(drafts.DraftHarness)
-        desk.state, desk.page = state, page
-        desk.links(draft=True)
+        scene = drafts.DraftHarness.__new__(drafts.DraftHarness)
+        scene.state, scene.page = state, page
+        scene.links(draft=True)
 
     state = simulator.app.state.vendors["devhelm"]._state
     state._post_by_itself = linking  # The page "Acme EU" creates no drafts, so the draft of a user comes first.
@@ -91,13 +91,13 @@ def test_automatic_rule_publishes_no_draft_of_a_person(with_redis, simulator):
 
 
 def test_page_draft_precedes_draft_of_person(with_redis, simulator):
-    async def play(desk):
-        seen = await desk.until_waiting()
-        desk.links(draft=True)
-        own = next(one for one in desk.page.posts.values() if one.by_itself)
-        await desk.approves(seen)
-        await desk.on.until(lambda: own.published_at)
-        (other,) = [one for one in desk.page.posts.values() if one is not own]
+    async def play(scene):
+        seen = await scene.until_waiting()
+        scene.links(draft=True)
+        own = next(one for one in scene.page.posts.values() if one.by_itself)
+        await scene.approves(seen)
+        await scene.on.until(lambda: own.published_at)
+        (other,) = [one for one in scene.page.posts.values() if one is not own]
         assert theirs(other)
         assert not other.published_at
 
