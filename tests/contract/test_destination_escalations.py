@@ -5,7 +5,7 @@ import pytest
 
 from router.destinations import registry
 from router.outbound import errors
-from router.simulator.incident_io import escalations as vendor
+from router.simulator.incident_io import escalations
 from tests.contract import test_destination_simulator as simulated
 from tests.unit.destinations import scripted
 
@@ -55,7 +55,7 @@ def test_critical_incident_pages_its_path_once(world, pages):
         life.does("observe")
         life.does("update")
     (page,) = pages.values()
-    assert (page.path, page.title, page.incident) == (vendor.PRIMARY, "Checkout fails", life.seen.vendor_id)
+    assert (page.path, page.title, page.incident) == (escalations.PRIMARY, "Checkout fails", life.seen.vendor_id)
     assert calls(world) == ["POST /v2/escalations"]
 
 
@@ -69,10 +69,10 @@ def test_raised_incident_pages_once(world, pages):
 
 
 def test_raised_severity_pages_again_with_on_raise(world, pages):
-    life = Life(world, users=[vendor.USER], at_least="minor", on_raise=True)
+    life = Life(world, users=[escalations.USER], at_least="minor", on_raise=True)
     for operation, severity in (("open", "minor"), ("update", "critical"), ("update", "minor"), ("update", "critical")):
         life.does(operation, severity)
-    assert [page.users for page in pages.values()] == [[vendor.USER]] * 2
+    assert [page.users for page in pages.values()] == [[escalations.USER]] * 2
 
 
 @pytest.mark.parametrize("action", ["act-then-drop", "drop", "500", "429"])

@@ -5,8 +5,7 @@ import contextlib
 
 import pytest
 
-from router.domain import deliveries
-from router.domain import incidents as incident
+from router.domain import deliveries, incidents
 from router.domain import publications as publication
 from router.store import errors, keys, publications
 from router.store.store import Store
@@ -127,7 +126,7 @@ def test_separated_primary_loses_deliveries_without_confirmation(watched):
 async def intends(store, least: int) -> publications.Publications:
     """Record a publication as a worker does before it calls a vendor, acknowledged by ``replicas``."""
     documents = workers.demanding(store, least, 0.2).publications
-    lease = publications.Lease("down", 1, 1, incident.Incident(key="down"), [], 0)
+    lease = publications.Lease("down", 1, 1, incidents.Incident(key="down"), [], 0)
     await store.redis.hset(keys.publications("down"), "fence", 1)
     assert await documents.record(lease, [publication.Publication("e1", "on-call")])
     return documents

@@ -18,8 +18,7 @@ from router.sources import base, registry, repairs, times
 from router.web import request_limits, vendor_webhooks
 from router.yaml_source import documents
 from tests.fuzz import bodies, texts
-from tests.unit.rules import conftest as rule_tests
-from tests.unit.rules import hostile
+from tests.unit.rules import conftest, hostile
 
 _TESTS = Path(__file__).parent.parent
 _MOST_CHARACTERS = 100_000
@@ -96,7 +95,7 @@ def _rules(data: bytes, folder: Path) -> str:
     shutil.rmtree(rules, ignore_errors=True)
     rules.mkdir()
     (rules / "a.yaml").write_bytes(data)
-    report = check.check_folder(rules, rule_tests.DESTINATIONS)
+    report = check.check_folder(rules, conftest.DESTINATIONS)
     if report.rules is None:
         return "" if report.count("error") else "the rules can't be used, and no error says why"
     report.rules.decide(alerts.Alert("json", "f", "firing", NOW, 0, title=data[:200].decode(errors="replace")), NOW)

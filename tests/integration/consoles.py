@@ -14,7 +14,7 @@ from router import configuration
 from router.api import app, slack_endpoints
 from router.bootstrap import factories, public_pages
 from router.console import views
-from router.destinations import registry as destinations
+from router.destinations import registry
 from router.domain import access, deliveries, identity
 from router.domain import alerts as alert
 from router.services import actions, request_bodies
@@ -101,7 +101,7 @@ class ManagementHarness:
         places = {
             name: configured_destinations.ConfiguredDestination(
                 name,
-                destinations.KINDS[settings.destinations[name].kind],
+                registry.KINDS[settings.destinations[name].kind],
                 at,
                 "",
                 10.0,

@@ -3,8 +3,7 @@
 import asyncio
 import dataclasses
 
-from router.bootstrap import factories
-from router.bootstrap import public_pages as assembled
+from router.bootstrap import factories, public_pages
 from router.destinations import registry
 from router.domain import decisions
 from router.simulator.devhelm import requests
@@ -33,8 +32,10 @@ class DraftHarness:
         self.state = simulator.app.state.vendors["devhelm"]._state
         self.page = next(one for one in self.state.pages.values() if one.name == page)
         by_name = {place.name: place for place in places}
-        shown = {place.name: assembled.Place(place.kind, place.follows, place.destination._config) for place in places}
-        preview = assembled.previewer(shown)
+        shown = {
+            place.name: public_pages.Place(place.kind, place.follows, place.destination._config) for place in places
+        }
+        preview = public_pages.previewer(shown)
         self.reviews = reviews.Reviews(on.store, on.pages, by_name, factories.clock, preview=preview)
 
     @property
@@ -99,7 +100,7 @@ def run(with_redis, simulator, play, *, page="Acme EU", response=None, looks=LIM
                 )
             )
         on = workers.WorkerHarness(store, *places, limits=looks, render=lambda fields, _: dict(fields))
-        on.pages._desires = dataclasses.replace(on.pages._desires, examine=assembled.examiner(()))
+        on.pages._desires = dataclasses.replace(on.pages._desires, examine=public_pages.examiner(()))
         try:
             await on.deliver(workers.firing(), response=response or rule())
             await on.turn()

@@ -9,8 +9,7 @@ from router.domain import announcements, decisions, events
 from router.notifiers import base
 from router.store import keys
 from router.telemetry import metrics
-from router.worker import circuit_breaker
-from router.worker import notifications as delivering
+from router.worker import circuit_breaker, notifications
 from tests.integration import notifiers, receiver, vendor, workers
 
 PAGE_FIELDS = {"title": "Checkout fails", "message": "We are on it.", "components": ["Checkout API"]}
@@ -209,7 +208,7 @@ def test_dead_notifier_delays_neither_incidents_nor_other_notifiers(with_redis):
 
 
 def test_expired_events_are_dropped_and_logged(with_redis, monkeypatch):
-    monkeypatch.setattr(delivering, "GIVE_UP", 0)
+    monkeypatch.setattr(notifications, "GIVE_UP", 0)
 
     async def body(harness, at, _):
         at.answers = [500]
@@ -228,7 +227,7 @@ def test_notifier_that_is_new_receives_recent_events_only(with_redis, monkeypatc
     async def body(harness, at, _):
         await harness.on.deliver(workers.firing())
         await harness.on.turn()
-        monkeypatch.setattr(delivering, "RECENT", 0)
+        monkeypatch.setattr(notifications, "RECENT", 0)
         await harness.deliver()
         monkeypatch.undo()
         assert at.types == []
@@ -333,7 +332,7 @@ def test_damaged_documents_do_not_stop_notifications(with_redis, damage):
 
 
 def test_notifier_that_never_delivers_is_stopped(with_redis, monkeypatch):
-    monkeypatch.setattr(delivering, "MOST_CALLS", 3)
+    monkeypatch.setattr(notifications, "MOST_CALLS", 3)
 
     async def body(harness, _at, _page):
         calls = []

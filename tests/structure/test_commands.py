@@ -8,7 +8,7 @@ import typer.main
 
 from router import cli, configuration
 from router.bootstrap import factories
-from router.sources import registry as sources
+from router.sources import registry
 from tests.structure import commands, tree
 
 DOCUMENTS = tree.files("*.md")
@@ -62,7 +62,7 @@ def test_readme_webhook_opens_an_incident():
     stand_in = configuration.StandIn("try-it", {"incident-io": "http://127.0.0.1:1", "devhelm": "http://127.0.0.1:1"})
     configured = configuration.load(tree.ROOT / "incident-router.yaml", {}, stand_in)
     source, body = readme_webhook()
-    read = sources.build(source, configured.sources[source]).source.parse(body, {}, 1)
+    read = registry.build(source, configured.sources[source]).source.parse(body, {}, 1)
     decided = [factories.load_rules(configured).decide(alert, 0) for alert in read.alerts]
     assert [decision.ignored for decision in decided] == [""]
     assert all(decision.response and decision.response.targets for decision in decided)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from router.domain import severities
-from router.store import incidents as incident_store
+from router.store import incidents
 from tests.integration import consoles
 
 API = "/api/v1"
@@ -69,13 +69,13 @@ def test_second_acknowledgement_learns_of_the_first(play):
 def together(monkeypatch):
     """Delay the writes of two incident changes until both changes have begun."""
     barrier = asyncio.Barrier(2)
-    update = incident_store.Incidents.update
+    update = incidents.Incidents.update
 
     async def meet(self, name, make):
         await barrier.wait()
         return await update(self, name, make)
 
-    return lambda: monkeypatch.setattr(incident_store.Incidents, "update", meet)
+    return lambda: monkeypatch.setattr(incidents.Incidents, "update", meet)
 
 
 def test_one_of_two_concurrent_acknowledgements_is_recorded(play, together):
@@ -100,14 +100,14 @@ def test_acknowledgement_that_races_with_the_end_never_reopens(play, monkeypatch
         await at.deliver(consoles.firing())
         ann = await at.as_("responder", name="ann")
         if ends_first:
-            write = incident_store.Incidents.write
+            write = incidents.Incidents.write
 
             async def after_end(self, change):
-                monkeypatch.setattr(incident_store.Incidents, "write", write)
+                monkeypatch.setattr(incidents.Incidents, "write", write)
                 await at.deliver(consoles.resolved())
                 return await write(self, change)
 
-            monkeypatch.setattr(incident_store.Incidents, "write", after_end)
+            monkeypatch.setattr(incidents.Incidents, "write", after_end)
             answer = await acknowledge(ann)
             assert answer.status_code == 422
             assert answer.json()["detail"] == "the incident is closed, and only open incidents can be acknowledged"

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from router.destinations import registry as destinations
+from router.destinations import registry
 from router.domain import decisions, operations
 from router.store import dataset, keys
 from router.worker import adoption, configured_destinations, reconciler
@@ -252,7 +252,7 @@ def test_one_reconciliation_compares_the_data_set_once(with_redis, event):
     async def body(store):
         places = {
             name: configured_destinations.ConfiguredDestination(
-                name, destinations.KINDS["incident-io"], vendor.Vendor(), "", 10.0
+                name, registry.KINDS["incident-io"], vendor.Vendor(), "", 10.0
             )
             for name in ("on-call", "second")
         }

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from router.store import incidents as incident_store
+from router.store import incidents
 from tests.integration import consoles, vendor
 
 API = "/api/v1"
@@ -20,14 +20,14 @@ PAIRS = [(one, other) for one in DECISIONS for other in DECISIONS]
 def both_checked(monkeypatch):
     """Delay the writes of two decisions until both have been checked."""
     barrier = asyncio.Barrier(2)
-    change = incident_store.Incidents.update
+    change = incidents.Incidents.update
 
     async def together(self, name, make):
         await barrier.wait()
         return await change(self, name, make)
 
     def meet():
-        monkeypatch.setattr(incident_store.Incidents, "update", together)
+        monkeypatch.setattr(incidents.Incidents, "update", together)
 
     return meet
 

@@ -7,8 +7,7 @@ import msgspec
 import pytest
 
 from router.domain import alerts, decisions, deliveries, severities
-from router.store import codec, errors, keys
-from router.store import inbox as stream
+from router.store import codec, errors, inbox, keys
 from router.store.store import Store
 from tests.integration import workers
 
@@ -20,11 +19,11 @@ def packed(name: str) -> deliveries.Delivery:
     return deliveries.pack(name, "am", 5, [(alerts.Alert("am", name, "firing", 1, 0), ROUTED)])
 
 
-def names(entries: list[stream.InboxEntry]) -> list[str]:
+def names(entries: list[inbox.InboxEntry]) -> list[str]:
     return [codec.unpack_delivery(entry.packed).id for entry in entries]
 
 
-async def accepted(store, *wanted: str) -> stream.InboxReader:
+async def accepted(store, *wanted: str) -> inbox.InboxReader:
     await asyncio.gather(*(store.inbox.accept(packed(name), b"{}") for name in wanted))
     reader = store.make_inbox_reader("w1")
     await reader.prepare()
@@ -56,7 +55,7 @@ def test_requests_in_flight_share_one_commit(with_redis):
 
 
 def test_oversized_group_is_split_into_commits(with_redis, monkeypatch):
-    monkeypatch.setattr(stream, "MOST_BYTES_A_COMMIT", 1000)
+    monkeypatch.setattr(inbox, "MOST_BYTES_A_COMMIT", 1000)
 
     async def body(store):
         reader = await accepted(store, *(str(number) for number in range(50)))
@@ -66,7 +65,7 @@ def test_oversized_group_is_split_into_commits(with_redis, monkeypatch):
 
 
 def test_delivery_after_a_commit_starts_its_own(with_redis, monkeypatch):
-    monkeypatch.setattr(stream, "COMMITS_AT_ONCE", 1)
+    monkeypatch.setattr(inbox, "COMMITS_AT_ONCE", 1)
 
     async def scenario(store):
 
@@ -92,7 +91,7 @@ def test_failed_commit_fails_its_waiters_only(with_redis):
 
 
 def test_full_queue_refuses_a_delivery(with_redis, monkeypatch):
-    monkeypatch.setattr(stream, "MOST_IN_FLIGHT", 2)
+    monkeypatch.setattr(inbox, "MOST_IN_FLIGHT", 2)
 
     async def body(store):
         results = await asyncio.gather(
@@ -107,7 +106,7 @@ def test_full_queue_refuses_a_delivery(with_redis, monkeypatch):
 
 def test_full_store_accepts_no_delivery(with_redis):
     async def body(store):
-        limited = stream.LimitedInbox(store.inbox)
+        limited = inbox.LimitedInbox(store.inbox)
         limited.refusing = "Redis is over 75% of its memory"
         with pytest.raises(errors.Unavailable, match="75%"):
             await limited.accept(packed("a"), b"")
@@ -247,7 +246,7 @@ def test_entry_of_other_schema_is_unreadable():
 def test_refusal_does_not_reveal_the_body(with_redis):
     async def body(store):
         await store.redis.set(keys.INBOX, "no stream")
-        sent = b"secret " + random.Random(1).randbytes(stream.LARGE_BYTES)
+        sent = b"secret " + random.Random(1).randbytes(inbox.LARGE_BYTES)
         with pytest.raises(errors.Unavailable, match="wrong kind of value") as refused:
             await store.inbox.accept(deliveries.pack("d1", "am", 1, []), sent)
         assert "secret" not in refused.value.reason
@@ -260,12 +259,12 @@ def test_many_entries_are_archived_exactly_once(with_redis):
 
     async def body(store):
         pipeline = store.redis.pipeline(transaction=False)
-        for number in range(stream.MOST_AT_ONCE + 5):
+        for number in range(inbox.MOST_AT_ONCE + 5):
             pipeline.xadd(keys.INBOX, {"h": str(number), "b": "{}"})
         await pipeline.execute()
         reader = store.make_inbox_reader("w1", archives=True)
         await reader.prepare()
-        entries = await reader.read(2 * stream.MOST_AT_ONCE, 100)
+        entries = await reader.read(2 * inbox.MOST_AT_ONCE, 100)
         await reader.acknowledge(entries)
         await reader.acknowledge(entries[:3])
         archived = [fields[b"h"] for _, fields in await store.redis.xrange(keys.ARCHIVE)]
@@ -283,12 +282,12 @@ def test_large_deliveries_shrink_the_batch_size(with_redis):
         on = workers.WorkerHarness(store)
         await on.reader.prepare()
         for number in range(40):
-            size = stream.MARKED_BYTES if number == 30 else 10
+            size = inbox.MARKED_BYTES if number == 30 else 10
             await on.inbox.accept(deliveries.pack(f"d{number}", "am", 1, []), random.Random(number).randbytes(size))
         sizes = []
         while sum(sizes) <= 30:
             sizes.append(len(await on.reader.read(512, None)))
-        assert max(sizes) <= stream.FEW
+        assert max(sizes) <= inbox.FEW
         _, micros = await store.redis.time()  # The mark is indistinguishable from entries of the same millisecond.
         while (await store.redis.time())[1] // 1000 == micros // 1000:
             await asyncio.sleep(0)
@@ -346,7 +345,7 @@ def test_delivery_with_large_decisions_is_marked(with_redis):
 
 def test_large_bodies_are_compressed_in_a_thread(with_redis):
     async def body(store):
-        sent = b"0123456789" * stream.SLOW_BYTES
+        sent = b"0123456789" * inbox.SLOW_BYTES
         await store.inbox.accept(many("a"), sent)
         ((_, fields),) = await store.redis.xrange(keys.INBOX)
         assert codec.unpack_body(fields) == sent

@@ -5,8 +5,7 @@ import asyncio
 import msgspec
 
 from router.domain import incidents as domain
-from router.store import alert_owners as alert_homes
-from router.store import incidents, keys, schema
+from router.store import alert_owners, incidents, keys, schema
 
 
 def test_version_1_data_keeps_incidents_and_placements(with_redis):
@@ -20,7 +19,7 @@ def test_version_1_data_keeps_incidents_and_placements(with_redis):
         for alert, home in homes.items():
             await store.redis.set(f"ir:{{s{keys.shard(alert)}}}:home:{alert}", home, px=60_000)
         await store.redis.set(keys.SCHEMA, 1)
-        await store.incidents.owners.claim({"am/7": alert_homes.Claim("another since")})
+        await store.incidents.owners.claim({"am/7": alert_owners.Claim("another since")})
         await asyncio.gather(*(store.schema.ensure() for _ in range(3)))
         assert await store.redis.get(keys.SCHEMA) == str(schema.VERSION).encode()
         assert await store.incidents.names() == [alive, closed]

@@ -2,8 +2,7 @@
 
 import asyncio
 
-from router.domain import alerts, decisions, severities
-from router.domain import silences as silence
+from router.domain import alerts, decisions, severities, silences
 from router.worker import placements
 from tests.integration import workers
 
@@ -41,8 +40,8 @@ def test_mute_is_named_unless_the_alert_has_opened(with_redis):
         await on.deliver(of("a"), key="shop")
         await on.turn()
         now = await on.redis_now()
-        matcher = silence.matcher("source=am")
-        await on.store.silences.save(silence.Silence("s", (matcher,), now, now + workers.HOUR, "ann"))
+        matcher = silences.matcher("source=am")
+        await on.store.silences.save(silences.Silence("s", (matcher,), now, now + workers.HOUR, "ann"))
         await on.mutes.refresh()
         asked = [decided(of("a"), "shop"), decided(of("b"), "shop"), decided(of("b", "resolved"), "shop")]
         assert [one.mute.by if one.mute else "" for one in await find(on, *asked)] == ["", "silence s of ann", ""]

@@ -6,8 +6,7 @@ import pytest
 
 from router.bootstrap import factories
 from router.destinations import base
-from router.outbound import call_policy, errors
-from router.outbound import client as clients
+from router.outbound import call_policy, client, errors
 from router.store import quotas
 from router.store.store import Store
 from tests.end_to_end import harness
@@ -209,7 +208,7 @@ def test_call_beyond_quota_is_not_made():
     """The pause that the vendor requested is recorded."""
 
     async def body(at):
-        http = clients.Client(
+        http = client.Client(
             name="x",
             base_url=f"{at.url}/devhelm",
             headers={"authorization": "Bearer k"},
@@ -236,7 +235,7 @@ def test_operations_leave_quota_for_more_urgent_ones(with_redis):
 
     class Watching(vendor.Vendor):
         def _called(self, operation):
-            floors[operation.kind] = clients.floor.get()
+            floors[operation.kind] = client.floor.get()
             super()._called(operation)
 
     at = Watching()

@@ -2,9 +2,8 @@
 
 import pytest
 
-from router.domain import access
+from router.domain import access, silences
 from router.domain import incidents as incident
-from router.domain import silences as silence
 from router.store import (
     errors,
     incidents,
@@ -14,7 +13,7 @@ from tests.integration import workers
 
 TOKEN = access.Token("t1", "ann", access.Role.VIEWER, "", 1)
 LINE = access.Action(1, "ann", "token t1", "", "freeze")
-SILENCE = silence.Silence("s1", (), 1, 2, "ann", "upgrade")
+SILENCE = silences.Silence("s1", (), 1, 2, "ann", "upgrade")
 LIMIT = publishing_state.Limit(9, workers.HOUR)
 
 TOLD = {

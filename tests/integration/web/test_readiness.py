@@ -13,11 +13,11 @@ from router.bootstrap import factories
 from router.rules import reload
 from router.store import embedded
 from router.store.store import Store
-from router.web import health as web_health
+from router.web import health
 
 
 def probes(checks):
-    return applications.Starlette(routes=web_health.probes(functools.partial(web_health.states, checks)))
+    return applications.Starlette(routes=health.probes(functools.partial(health.states, checks)))
 
 
 class Scene:
@@ -105,7 +105,7 @@ def test_webhook_server_stays_ready_without_redis(with_scene):
 
 def test_webhook_server_stays_ready_without_earlier_probe(with_scene):
     async def body(scene):
-        waiting = asyncio.create_task(web_health.await_start(scene.checks, pause_seconds=0.01))
+        waiting = asyncio.create_task(health.await_start(scene.checks, pause_seconds=0.01))
         await scene.start()
         await asyncio.wait_for(waiting, 30)
         await scene.stop()

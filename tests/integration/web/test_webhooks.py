@@ -19,8 +19,7 @@ from router.sources import registry
 from router.store import codec, embedded, keys
 from router.store.store import Store
 from router.telemetry import registries
-from router.web import app, request_limits, serve, webhooks
-from router.web import health as web_health
+from router.web import app, health, request_limits, serve, webhooks
 from tests.integration import servers
 
 NOW = 1_772_450_000_000_000
@@ -52,9 +51,9 @@ def application(store: Any) -> app.App:
         limits=request_limits.RequestLimits(LIMIT),
     )
 
-    async def redis() -> web_health.State:
+    async def redis() -> health.State:
         await store.health.ping()
-        return web_health.State(True, "answers")
+        return health.State(True, "answers")
 
     return app.create_app(web_server, checks={"redis": redis})
 

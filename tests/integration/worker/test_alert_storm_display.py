@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.cli import incidents as shown
+from router.cli import incidents
 from router.services import models
 from router.store import publishing_state
 from router.worker import storm_control
@@ -87,7 +87,7 @@ def test_command_shows_that_incident_is_queued(play, capsys):
     async def body(at):
         held = await _held(at, await at.as_("viewer"))
         one = await at.parts.queries.incident(consoles.key(held))
-        shown._print(one)
+        incidents._print(one)
         said = " ".join(capsys.readouterr().out.split())
         assert "on-call: absent queued in an alert storm" in said
 

@@ -6,8 +6,7 @@ import functools
 import msgspec
 import pytest
 
-from router.domain import fold
-from router.domain import silences as silence
+from router.domain import fold, silences
 from router.sources import alertmanager, base, polled
 from router.store import archive, codec, keys
 from router.telemetry import metrics
@@ -102,7 +101,7 @@ def test_silenced_alert_resolved_in_poll_opens_nothing(run_scene):
     async def play(scene):
         now = await scene.on.redis_now()
         until = now + workers.HOUR
-        quiet = silence.Silence("s1", (silence.matcher('source="am"'),), now - 1, until, "ann", "works")
+        quiet = silences.Silence("s1", (silences.matcher('source="am"'),), now - 1, until, "ann", "works")
         await scene.on.store.silences.save(quiet)
         await scene.on.mutes.refresh()
         await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))

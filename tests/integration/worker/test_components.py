@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from router.destinations import components as statuses
+from router.destinations import components
 from router.domain import decisions
 from tests.end_to_end import harness
 from tests.integration import vendor, workers
@@ -57,14 +57,14 @@ def test_last_of_two_resolutions_restores_component(with_redis):
     ],
 )
 def test_worst_component_status_counts(said, worst):
-    assert statuses.worst_status(said) == worst
+    assert components.worst_status(said) == worst
 
 
 def test_component_shows_its_worst_status():
     """Components of other incidents don't count."""
     own = {"a": "degraded_performance", "b": "major_outage"}
     others = {"a": "major_outage", "b": "operational", "c": "major_outage"}
-    assert statuses.merge_statuses(own, others) == {"a": "major_outage", "b": "major_outage"}
+    assert components.merge_statuses(own, others) == {"a": "major_outage", "b": "major_outage"}
 
 
 def test_operations_include_component_statuses_of_other_incidents(with_redis):

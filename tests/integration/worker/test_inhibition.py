@@ -4,8 +4,7 @@ import msgspec
 import pytest
 
 from router.domain import alerts as alert
-from router.domain import decisions, severities
-from router.domain import silences as silence
+from router.domain import decisions, severities, silences
 from router.dry_run import simulation
 from router.rules import load
 from router.worker import aggregator
@@ -75,7 +74,7 @@ DOWN = 'service-down{labels.service="shop"}'
 
 
 def test_inhibited_alert_opens_after_inhibition_ends(with_redis, rules, monkeypatch):
-    monkeypatch.setattr(silence, "RECHECK", 20_000)
+    monkeypatch.setattr(silences, "RECHECK", 20_000)
 
     async def play(on):
         scene = Scene(on, rules)
@@ -136,7 +135,7 @@ def test_simulation_applies_inhibition(rules):
     played.arrive([of("ServiceDown", service="shop", region="eu")])
     assert played.incidents[DOWN].status == "closed"
     played.arrive([of("RegionLost", "resolved", region="eu")])
-    played.move_to(1_000_000 + silence.RECHECK)
+    played.move_to(1_000_000 + silences.RECHECK)
     assert played.incidents[DOWN].status == "open"
 
 
@@ -196,7 +195,7 @@ def test_silenced_alert_still_inhibits(with_redis):
         lost, down = of("RegionLost", region="eu"), of("ShopDown", region="eu")
         now = await on.redis_now()
         await on.store.silences.save(
-            silence.Silence("s", (silence.matcher("alertname=RegionLost"),), now, now + 3_600_000_000, "ann")
+            silences.Silence("s", (silences.matcher("alertname=RegionLost"),), now, now + 3_600_000_000, "ann")
         )
         await on.mutes.refresh()
         decided = decisions.Decision("region", severities.Severity.MAJOR, workers.rule(), inhibits=(EU,))

@@ -7,8 +7,7 @@ import pytest
 
 from router.domain import decisions, severities
 from router.domain.incidents import QuietPeriod
-from router.store import incidents
-from router.store import publications as publication_store
+from router.store import incidents, publications
 from tests.end_to_end import harness
 from tests.integration import vendors, workers
 
@@ -26,7 +25,7 @@ class Dying:
     def __call__(self, point: str) -> None:
         if point == self.point and not self.is_dead:
             self.is_dead = True
-            raise publication_store.LeaseLostError
+            raise publications.LeaseLostError
 
 
 def carry_out(scene: vendors.VendorHarness, request: dict) -> None:

@@ -8,8 +8,7 @@ import pytest
 
 from router import configuration
 from router.bootstrap import factories, silence_imports
-from router.domain import alerts
-from router.domain import silences as silence
+from router.domain import alerts, silences
 from router.outbound import call_policy, errors
 from router.worker import silencing
 from tests.end_to_end import harness
@@ -48,8 +47,8 @@ class Unlimited:
         assert seconds > 0
 
 
-def asked(tmp_path, at: harness.Vendors) -> list[silence.Silence]:
-    async def ask() -> list[silence.Silence]:
+def asked(tmp_path, at: harness.Vendors) -> list[silences.Silence]:
+    async def ask() -> list[silences.Silence]:
         (one,) = imported(tmp_path, at)
         try:
             return await one[1]()
@@ -72,11 +71,11 @@ def test_maintenance_window_silences_its_monitors(tmp_path):
     one, everything = found["new disks"], found["everything"]
     assert (one.state(now), everything.state(now)) == ("active", "pending")
     assert (one.author, one.source) == ("DevHelm's maintenance", "devhelm")
-    silenced = silence.Silencer([one])
+    silenced = silences.Silencer([one])
     assert silenced.mute(of(), now)
     assert silenced.mute(of(OTHER), now) is None
     later = now + 700_000_000
-    all_of_them = silence.Silencer([everything])
+    all_of_them = silences.Silencer([everything])
     assert all_of_them.mute(of(OTHER), later)
     assert all_of_them.mute(of("4711"), later) is None  # Another vendor's monitor.
     assert all_of_them.mute(workers.firing(), later) is None

@@ -7,7 +7,7 @@ import itertools
 import pytest
 import structlog
 
-from router.domain import silences as silence
+from router.domain import silences
 from router.store import errors, inbox, keys
 from router.telemetry import metrics
 from router.worker import runtime, self_monitor
@@ -291,7 +291,7 @@ def test_wake_signals_are_collected_once():
 class TestSilencesAtStart:
     """A delivery that waits while a worker starts is folded after the silences are loaded."""
 
-    SILENCE = silence.Silence("s1", (silence.matcher('source="am"'),), 0, 1 << 53, "ann", "works")
+    SILENCE = silences.Silence("s1", (silences.matcher('source="am"'),), 0, 1 << 53, "ann", "works")
 
     async def muted(self, on) -> str:
         """Wait until the pending alert is folded, and return the silence that mutes it."""
@@ -323,7 +323,7 @@ class TestSilencesAtStart:
         async def imported():
             asked.set()
             await answers.wait()
-            return silence.Imported([self.SILENCE], {})
+            return silences.Imported([self.SILENCE], {})
 
         async def play(on):
             await asked.wait()
@@ -343,7 +343,7 @@ class TestSilencesAtStart:
         async def imported():
             if not next(asked):
                 await asyncio.Event().wait()
-            return silence.Imported([], {})
+            return silences.Imported([], {})
 
         async def play(on):
             async def opened():

@@ -4,10 +4,9 @@ import pytest
 
 from router.rules import compile as compiling
 from router.rules import decide
-from router.rules.conditions import condition as conditions
-from router.rules.conditions import regex
+from router.rules.conditions import condition, regex
 
-SCOPE = conditions.Scope(lambda _, __: ())
+SCOPE = condition.Scope(lambda _, __: ())
 
 
 def chain(first):
