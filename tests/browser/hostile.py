@@ -53,7 +53,7 @@ def _dead_letter(console: stage.Console, told: dict[str, object]) -> None:
     fault["count"] = 2  # The router repeats the call without the optional members.
     assert harness.ask(f"{console.simulator}/faults", fault)[0] == 201
     console.receives("dead", service="dead", **told)
-    harness.eventually("it is refused", lambda: console.ask("/dead-letters")[1]["items"])
+    harness.eventually("the operation is refused", lambda: console.ask("/dead-letters")[1]["items"])
 
 
 def _unreadable(console: stage.Console) -> int:

@@ -23,7 +23,7 @@ def bring(console: stage.Console) -> str:
     console.receives("search", service="search", title="The search answers 500", severity="critical")
     console.receives("disk", service="billing", title="The disk is 91% full")
     console.waiting("eu")
-    harness.eventually("the post is out", lambda: console.ask("/destinations")[1]["items"][3]["open"])
+    harness.eventually("the post is published", lambda: console.ask("/destinations")[1]["items"][3]["open"])
     return next(one["key"] for one in console.ask("/incidents")[1]["items"] if one["severity"] == "critical")
 
 

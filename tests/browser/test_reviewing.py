@@ -41,7 +41,7 @@ def test_approval_publishes_the_exact_text(console, visit):
     before = len(console.shown(stage.TITLE))
     review.get_by_role("button", name="Approve").tap()
     decided(visitor, "Approved. The post is being published.")
-    harness.eventually("the page shows it", lambda: len(console.shown(stage.TITLE)) > before)
+    harness.eventually("the page shows the post", lambda: len(console.shown(stage.TITLE)) > before)
     assert stage.MESSAGE in posted(console, visitor)
 
 
@@ -52,7 +52,7 @@ def test_approval_publishes_the_edited_text(console, visit):
     review.get_by_label("Message").fill('Own words: "quoted" <i>plain</i>')
     review.get_by_role("button", name="Approve").tap()
     expect(visitor.page.get_by_role("status")).to_contain_text("Approved. The post is being published.")
-    harness.eventually("the page shows it", lambda: console.shown("Paying is slow & we know"))
+    harness.eventually("the page shows the post", lambda: console.shown("Paying is slow & we know"))
     assert 'Own words: "quoted" <i>plain</i>' in posted(console, visitor)
 
 

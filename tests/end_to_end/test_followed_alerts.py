@@ -105,26 +105,26 @@ def test_escalation_opens_the_pager_and_keeps_the_incident(router, vendors):
     assert critical["incident_key"] == warned["incident_key"]
     harness.eventually("the pager is called", lambda: len(names(vendors)) == 1)
     assert nagios(router, "OK", "disk")["incident_key"] == warned["incident_key"]
-    harness.eventually("both are resolved", lambda: state_of(vendors, names(vendors)[0]) == "resolved")
+    harness.eventually("both incidents are resolved", lambda: state_of(vendors, names(vendors)[0]) == "resolved")
 
 
 def test_same_start_fires_again_after_the_retry_window(router, vendors):
     started = iso(-600)
     alertmanager(router, "firing", started, alertname="SameStart")
-    harness.eventually("it opens", lambda: names(vendors).count("SameStart") == 1)
+    harness.eventually("the incident opens", lambda: names(vendors).count("SameStart") == 1)
     alertmanager(router, "resolved", started, alertname="SameStart")
-    harness.eventually("it is resolved", lambda: state_of(vendors, "SameStart") == "resolved")
+    harness.eventually("the incident is resolved", lambda: state_of(vendors, "SameStart") == "resolved")
     alertmanager(router, "firing", started, alertname="SameStart")
-    harness.eventually("it opens again", lambda: names(vendors).count("SameStart") == 2)
+    harness.eventually("the incident opens again", lambda: names(vendors).count("SameStart") == 2)
 
 
 def test_timeline_shows_ignored_late_message(router, vendors):
     started = iso(-600)
     send = {"to": "alertmanager", "alertname": "Late"}
     alertmanager(router, "firing", started, **send)
-    harness.eventually("it opens", lambda: "Late" in names(vendors))
+    harness.eventually("the incident opens", lambda: "Late" in names(vendors))
     alertmanager(router, "resolved", started, **send)
-    harness.eventually("it is resolved", lambda: state_of(vendors, "Late") == "resolved")
+    harness.eventually("the incident is resolved", lambda: state_of(vendors, "Late") == "resolved")
     key = alertmanager(router, "firing", started, **send)["incident_key"]
     shown = harness.eventually(
         "the timeline has the late message",
@@ -142,11 +142,11 @@ def test_incident_stays_open_until_both_clusters_resolve(router, vendors):
     alertmanager(router, "firing", a, url="https://am-a", **labels)
     alertmanager(router, "firing", b, url="https://am-b", **labels)
     alertmanager(router, "resolved", b, url="https://am-b", **labels)
-    harness.eventually("it opens", lambda: "TwoClusters" in names(vendors))
+    harness.eventually("the incident opens", lambda: "TwoClusters" in names(vendors))
     alertmanager(router, "resolved", iso(-1), url="https://am-a", to="alertmanager", alertname="Marker")
     assert state_of(vendors, "TwoClusters") == "open"
     alertmanager(router, "resolved", a, url="https://am-a", **labels)
-    harness.eventually("it is resolved", lambda: state_of(vendors, "TwoClusters") == "resolved")
+    harness.eventually("the incident is resolved", lambda: state_of(vendors, "TwoClusters") == "resolved")
 
 
 def test_response_names_the_silence_of_an_alert(router, vendors):

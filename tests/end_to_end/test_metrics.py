@@ -65,13 +65,18 @@ def exported(tmp_path_factory) -> Iterator[dict[str, Exported]]:
             health = worker.wait_for_output(r"(http://127\.0\.0\.1:\d+)/readyz")[1]
             beat = "incident_router_worker_heartbeat_timestamp_seconds"
             harness.eventually("a round is over", lambda: beat in Exported(health).series)
-            harness.eventually("it is tidied", lambda: "incident_router_archive_bytes" in Exported(health).series)
+            harness.eventually(
+                "the worker has measured the archive",
+                lambda: "incident_router_archive_bytes" in Exported(health).series,
+            )
             router.receives()
-            harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
+            harness.eventually("the incident is open everywhere", lambda: at.everywhere("open"))
             done = 'incident_router_operations_total{destination="on-call",operation="open",result="done"}'
-            harness.eventually("it is counted", lambda: Exported(health).value(done))
+            harness.eventually("the operation is counted", lambda: Exported(health).value(done))
             memory = "incident_router_redis_memory_used_ratio"
-            harness.eventually("the web has looked at Redis", lambda: memory in Exported(router.health_url).series)
+            harness.eventually(
+                "the webhook server has read Redis", lambda: memory in Exported(router.health_url).series
+            )
             yield {"web": Exported(router.health_url), "worker": Exported(health)}
         finally:
             web.stop()

@@ -26,13 +26,13 @@ def test_reviewed_post_is_public_only_after_approval(tmp_path):
         assert at.incidents()["public-page"] == at.incidents()["devhelm-page"] == []
         approved = router.command("reviews", "approve", KEY, "public-page", "--by", "ann")
         assert approved.stdout == 'approved by ann: "Checkout is unavailable" at "public-page"\n'
-        harness.eventually("one page shows it", lambda: at.incidents()["public-page"] == ["open"])
+        harness.eventually("one page shows the post", lambda: at.incidents()["public-page"] == ["open"])
         assert at.incidents()["devhelm-page"] == []
         again = router.command("reviews", "approve", KEY, "public-page")
         assert again.returncode == 1
         assert "nothing of incident" in again.stderr
         router.receives(status="resolved")
-        harness.eventually("it is over", lambda: at.incidents()["public-page"] == ["resolved"])
+        harness.eventually("the incident is resolved", lambda: at.incidents()["public-page"] == ["resolved"])
         assert at.incidents()["devhelm-page"] == []
         harness.eventually("no review is pending", lambda: "nothing waits" in waiting(router))
 
@@ -50,7 +50,7 @@ def test_draft_created_by_the_page_is_adopted(tmp_path):
             assert post["incidentId"] == at.state()["devhelm"]["incidents"][0]["incident"]["id"]
             assert "We are investigating." in at.shown("devhelm", "acme-eu")
             router.receives(status="resolved")
-            harness.eventually("it is resolved", lambda: at.incidents()["devhelm-page"] == ["resolved"])
+            harness.eventually("the incident is resolved", lambda: at.incidents()["devhelm-page"] == ["resolved"])
 
 
 def test_reviewed_draft_is_dismissed_after_the_incident(tmp_path):
@@ -61,7 +61,7 @@ def test_reviewed_draft_is_dismissed_after_the_incident(tmp_path):
             harness.eventually("the draft has the rule's text", lambda: at.calls("PUT", "/incidents/"))
             assert "Checkout is unavailable" not in at.shown("devhelm", "acme-eu")
             router.receives(status="resolved")
-            harness.eventually("the draft is gone", lambda: at.posts() == [])
+            harness.eventually("the draft is dismissed", lambda: at.posts() == [])
 
 
 def test_self_publishing_page_gets_one_post(tmp_path):
@@ -74,7 +74,7 @@ def test_self_publishing_page_gets_one_post(tmp_path):
             )
             assert len(at.posts()) == 1
             router.receives(status="resolved")
-            harness.eventually("it is resolved", lambda: at.incidents()["devhelm-page"] == ["resolved"])
+            harness.eventually("the incident is resolved", lambda: at.incidents()["devhelm-page"] == ["resolved"])
 
 
 def test_demo_succeeds_and_prints_a_summary(tmp_path):

@@ -36,9 +36,9 @@ def test_poll_opens_and_resolves_incident_without_webhooks(tmp_path):
     with harness.vendors() as at, test_sources.alertmanager(tmp_path, NOWHERE) as url:
         test_sources.post_alert(url)
         with at_work(tmp_path, at, url) as router:
-            harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
+            harness.eventually("the incident is open everywhere", lambda: at.everywhere("open"))
             test_sources.post_alert(url, ends_at=time.time() - 1)
-            harness.eventually("it is resolved everywhere", lambda: at.everywhere("resolved"))
+            harness.eventually("the incident is resolved everywhere", lambda: at.everywhere("resolved"))
             shown = router.command("incidents", "show", KEY).stdout
             assert "Alertmanager no longer has alertmanager/" in shown
             assert router.process.output.count('"poll_changed"') == 2
@@ -57,12 +57,12 @@ def test_poll_resolves_incident_after_a_lost_webhook(tmp_path):
         test_sources.alertmanager(tmp_path, router.url, port) as url,
     ):
         test_sources.post_alert(url)
-        harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
+        harness.eventually("the incident is open everywhere", lambda: at.everywhere("open"))
         assert "delivery_accepted" in router.process.output
         test_sources.posts_to(tmp_path, NOWHERE)
         assert harness.ask(f"{url}/-/reload", method="POST")[0] == 200
         test_sources.post_alert(url, ends_at=time.time() - 1)
-        harness.eventually("it is resolved everywhere", lambda: at.everywhere("resolved"))
+        harness.eventually("the incident is resolved everywhere", lambda: at.everywhere("resolved"))
         assert "Alertmanager no longer has" in router.command("incidents", "show", KEY).stdout
         assert router.process.output.count('"delivery_accepted"') == 1
 
@@ -80,7 +80,7 @@ def test_silenced_and_foreign_alerts_are_not_polled(tmp_path):
             assert refused.returncode == 1
             assert 'alertmanager: poll.receiver "route" is none of its receivers, which are router' in refused.stderr
         with at_work(tmp_path, at, url) as router:
-            harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
+            harness.eventually("the incident is open everywhere", lambda: at.everywhere("open"))
             silence(url)
             before = polls(router)
             harness.eventually("the Alertmanager was polled repeatedly", lambda: polls(router) >= before + 4)
@@ -101,4 +101,4 @@ def silence(url: str) -> None:
     body = {"matchers": [matcher], "createdBy": "ann", "comment": "works", **times}
     assert harness.ask(f"{url}/api/v2/silences", body)[0] == 200
     listed = f"{url}/api/v2/alerts"
-    harness.eventually("it is silenced", lambda: harness.ask(listed)[1][0]["status"]["state"] == "suppressed")
+    harness.eventually("the alert is silenced", lambda: harness.ask(listed)[1][0]["status"]["state"] == "suppressed")

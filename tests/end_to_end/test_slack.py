@@ -9,7 +9,7 @@ from tests.end_to_end import harness, slack
 def scene(tmp_path_factory):
     folder = tmp_path_factory.mktemp("slack")
     with harness.vendors() as at, harness.router(folder, slack.configure(folder, at), **slack.TOKENS) as router:
-        harness.eventually("it is connected", lambda: f"{slack.METRIC} 1.0" in router.metrics())
+        harness.eventually("the router is connected", lambda: f"{slack.METRIC} 1.0" in router.metrics())
         yield router, at
 
 
@@ -18,7 +18,7 @@ def test_click_on_approve_publishes_the_reviewed_text(scene):
     assert review.has_buttons()
     assert review.post is None
     review.click("Approve")
-    harness.eventually("it is published", lambda: review.post)
+    harness.eventually("the post is published", lambda: review.post)
     harness.eventually("the message shows the decision", review.is_decided)
     assert "Approved by slack:U0ADA (ada)" in str(review.message["blocks"])
 
@@ -26,7 +26,7 @@ def test_click_on_approve_publishes_the_reviewed_text(scene):
 def test_click_without_a_role_publishes_nothing(scene):
     review = slack.Review(scene, "Bern")
     review.click("Approve", user="U0EVE")
-    harness.eventually("the user sees it", lambda: review.replies("U0EVE", "may not"))
+    harness.eventually("the user gets the reply", lambda: review.replies("U0EVE", "may not"))
     assert review.post is None
     assert review.has_buttons()
 
@@ -39,7 +39,7 @@ def test_edited_text_is_published(scene):
     title = next(one for one in fields if one.startswith("title"))
     body = {"view": modal["id"], "values": {title: "Payments fail in Rome"}}
     assert harness.ask(f"{review.at.url}/workspace/submissions", body)[1]["error"] == ""
-    harness.eventually("it is published", lambda: review.post)
+    harness.eventually("the post is published", lambda: review.post)
     assert review.post["name"] == "Payments fail in Rome"
     harness.eventually("the message shows the decision", review.is_decided)
     assert "Approved" in str(review.at.state()["slack"]["modals"])
@@ -49,7 +49,7 @@ def test_click_after_a_disconnect_reaches_the_next_connection(scene):
     review = slack.Review(scene, "Kyiv")
     connections = f"{review.at.url}/workspace/connections"
     assert harness.ask(connections, {"action": "disconnect", "reason": "warning", "closes": True})[0] == 201
-    harness.eventually("it is connected", lambda: review.at.state()["slack"]["connections"] == 1)
+    harness.eventually("the router is connected", lambda: review.at.state()["slack"]["connections"] == 1)
     review.click("Dismiss", user="U0BOB")
     harness.eventually("the message shows the decision", review.is_decided)
     assert "Dismissed by slack:U0BOB (bob)" in str(review.message["blocks"])
@@ -61,7 +61,7 @@ def test_repeated_click_decides_once(scene):
     assert harness.ask(f"{review.at.url}/workspace/connections", {"action": "twice"})[0] == 201
     before = len(review.replies("U0ADA"))
     review.click("Approve")
-    harness.eventually("it is published", lambda: review.post)
+    harness.eventually("the post is published", lambda: review.post)
     harness.eventually("the message shows the decision", review.is_decided)
     assert len(review.replies("U0ADA")) == before + 1
 
@@ -82,11 +82,11 @@ def test_click_on_a_changed_post_publishes_nothing(scene):
     changed = lambda: "critical" in review.router.command("incidents", "show", shown).stdout  # noqa: E731
     harness.eventually("the post has changed", changed, every=0.5)
     review.click("Approve", version=0)
-    reply = harness.eventually("the user sees it", lambda: review.replies("U0ADA", "changed"))[0]
+    reply = harness.eventually("the user gets the reply", lambda: review.replies("U0ADA", "changed"))[0]
     assert review.post is None
     # The reply shows the new version with separate buttons.
     review.click("Approve", ts=reply["ts"])
-    harness.eventually("it is published", lambda: review.post)
+    harness.eventually("the post is published", lambda: review.post)
 
 
 def test_log_contains_no_slack_secrets(scene):

@@ -110,7 +110,7 @@ def test_group_member_approves_a_review(running):
     assert decided["ts"] == message["ts"]
     assert buttons(decided) == []
     assert "Decided at" in str(decided)
-    harness.eventually("it is published", lambda: published(running, "We are investigating."))
+    harness.eventually("the post is published", lambda: published(running, "We are investigating."))
     channel.replied("Approved. The router publishes it now.")
 
 
@@ -120,7 +120,7 @@ def test_click_on_earlier_version_updates_the_message(running):
     fires(running, "changed")
     message = channel.waits("waits for a reviewer")
     fires(running, "changed", "critical")
-    harness.eventually("it changed", lambda: "critical" in running[0].command("reviews", "list").stdout)
+    harness.eventually("the review has changed", lambda: "critical" in running[0].command("reviews", "list").stdout)
     channel.click(message, "Approve")
     reply = channel.replied("has changed since")
     assert buttons(reply) == ["Approve", "Edit", "Dismiss"]
@@ -144,7 +144,7 @@ def test_text_edited_in_the_form_is_published(running):
     status, outcome = harness.ask(f"{channel.at.url}/workspace/submissions", form)
     assert (status, outcome["error"]) == (200, ""), outcome
     channel.waits("Approved with changes by slack:U0BOB (bob)")
-    harness.eventually("it is published", lambda: published(running, "Payments fail."))
+    harness.eventually("the post is published", lambda: published(running, "Payments fail."))
 
 
 def test_decision_of_a_command_removes_the_buttons(running):

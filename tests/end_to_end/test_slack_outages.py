@@ -48,13 +48,13 @@ def test_click_reaches_a_running_process(scene):
         # Slack alternates between connections, so one of two clicks goes to the frozen process first.
         frozen.click("Approve")
         frozen.click("Approve")
-        harness.eventually("it is published", lambda: frozen.post)
+        harness.eventually("the post is published", lambda: frozen.post)
     finally:
         other._process.send_signal(signal.SIGCONT)
     other.kill()
     connected(at, 1)
     killed.click("Approve")
-    harness.eventually("it is published", lambda: killed.post)
+    harness.eventually("the post is published", lambda: killed.post)
 
 
 def test_click_during_redis_outage_gets_a_reply(scene):
@@ -62,7 +62,7 @@ def test_click_during_redis_outage_gets_a_reply(scene):
     review = slack.Review((router, at), "Rome")
     redis.stop()
     review.click("Approve")
-    harness.eventually("the user sees it", lambda: review.replies("U0ADA"))
+    harness.eventually("the user gets the reply", lambda: review.replies("U0ADA"))
     assert at.state()["slack"]["failures"] == []
     Path(redis.socket).parent.mkdir()
     redis.start()
@@ -72,4 +72,4 @@ def test_click_during_redis_outage_gets_a_reply(scene):
             review.click("Approve", version=0)
         return review.post
 
-    harness.eventually("it is published", published, every=0.5)
+    harness.eventually("the post is published", published, every=0.5)

@@ -37,7 +37,7 @@ def test_spans_reach_the_collector_before_the_exit(tmp_path):
         file = configured(tmp_path, at, collector.url)
         with harness.router(tmp_path, file) as router:
             send(router)
-            harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
+            harness.eventually("the incident is open everywhere", lambda: at.everywhere("open"))
             said = router.process
             with urllib.request.urlopen(
                 urllib.request.Request(
@@ -60,7 +60,7 @@ def test_unreachable_collector_delays_nothing(tmp_path):
         file = configured(tmp_path, at, f"http://127.0.0.1:{ports.unanswered()}")
         with harness.router(tmp_path, file) as router:
             send(router)
-            harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
+            harness.eventually("the incident is open everywhere", lambda: at.everywhere("open"))
             began = time.monotonic()
             assert router.process.stop() == 0
             assert time.monotonic() - began < 15

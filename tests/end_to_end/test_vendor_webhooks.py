@@ -27,7 +27,7 @@ def scene(tmp_path_factory):
                 asked = {"vendor": vendor, "url": url, "secret": SECRETS[vendor]}
                 assert harness.ask(f"{at.url}/webhooks", asked)[0] == 201
             router.receives()
-            harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
+            harness.eventually("the incident is open everywhere", lambda: at.everywhere("open"))
             yield router, at
 
 

@@ -24,7 +24,7 @@ def watched(tmp_path_factory) -> Iterator[tuple[harness.Router, prometheus.Prome
             "it is scraped", lambda: watching.query("incident_router_worker_heartbeat_timestamp_seconds")
         )
         router.receives()
-        harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
+        harness.eventually("the incident is open everywhere", lambda: at.everywhere("open"))
         yield router, watching
 
 

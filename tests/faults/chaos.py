@@ -283,7 +283,7 @@ def _kill(deployment: Deployment, chance: random.Random, kills: list[str], sende
     names = {"worker": ["worker-0", "worker-1", "worker-2"], "web": ["web-0", "web-1"], "valkey": ["valkey"]}
     for kind in chance.sample(kills, len(kills)):
         moment = time.monotonic() + chance.uniform(0.3, 1.2)
-        harness.eventually("the moment has come", lambda until=moment: time.monotonic() >= until)
+        harness.eventually("the time has passed", lambda until=moment: time.monotonic() >= until)
         deployment.kill(chance.choice(names[kind]))
 
 

@@ -26,9 +26,9 @@ def stage(tmp_path):
 
 def lives_and_ends(at: harness.Vendors, router: harness.Router) -> None:
     router.receives(severity="critical")
-    harness.eventually("there is exactly one everywhere", lambda: at.everywhere("open"))
+    harness.eventually("exactly one incident is open everywhere", lambda: at.everywhere("open"))
     router.receives(status="resolved")
-    harness.eventually("exactly that one is resolved", lambda: at.everywhere("resolved"))
+    harness.eventually("exactly that incident is resolved", lambda: at.everywhere("resolved"))
 
 
 @pytest.mark.parametrize("action", ["act-then-drop", "drop", "truncate", "act-then-hang", "500"])

@@ -20,6 +20,6 @@ def test_worker_killed_while_opening_leaves_one_incident(setup, place, kind, poi
     setup.web.receives(severity="critical")
     assert setups.killed(dying)
     setup.worker()
-    harness.eventually("there is exactly one everywhere", lambda: setup.vendors.everywhere("open"))
+    harness.eventually("exactly one incident is open everywhere", lambda: setup.vendors.everywhere("open"))
     setup.web.receives(status="resolved")
-    harness.eventually("exactly that one is resolved", lambda: setup.vendors.everywhere("resolved"))
+    harness.eventually("exactly that incident is resolved", lambda: setup.vendors.everywhere("resolved"))

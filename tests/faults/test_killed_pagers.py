@@ -82,7 +82,7 @@ def test_worker_killed_while_paging_pages_once(paging, place, point):
     paging.web.receives(severity="critical")
     assert setups.killed(dying)
     paging.worker()
-    harness.eventually("there is one page of each kind", lambda: is_paged_once(paging))
+    harness.eventually("each kind has one page", lambda: is_paged_once(paging))
     ends(paging)
 
 
@@ -91,7 +91,7 @@ def test_worker_killed_while_paging_pages_once(paging, place, point):
 def test_worker_killed_while_resolving_leaves_no_page(paging, place, point):
     dying = paging.worker_that_dies(place, "resolve", point)
     paging.web.receives(severity="critical")
-    harness.eventually("there is one page of each kind", lambda: is_paged_once(paging))
+    harness.eventually("each kind has one page", lambda: is_paged_once(paging))
     paging.web.receives(status="resolved")
     assert setups.killed(dying)
     paging.worker()
@@ -103,7 +103,7 @@ def test_lost_response_pages_once(paging, path):
     paging.vendors.fault(vendor="incident-io", action="act-then-drop", method="POST", path=path)
     paging.worker()
     paging.web.receives(severity="critical")
-    harness.eventually("there is one page of each kind", lambda: is_paged_once(paging))
+    harness.eventually("each kind has one page", lambda: is_paged_once(paging))
     ends(paging)
 
 
@@ -132,5 +132,5 @@ def test_outage_across_a_restart_delays_no_page(tmp_path):
         harness.eventually("the vendor's own opens", lambda: setup.vendors.incidents()["devhelm"] == ["open"])
         assert setup.vendors.alerts() == ["open"]
         setup.web.receives(status="resolved")
-        harness.eventually("both are resolved", lambda: setup.vendors.alerts() == ["resolved"])
-        harness.eventually("both are resolved", lambda: setup.vendors.incidents()["devhelm"] == ["resolved"])
+        harness.eventually("both incidents are resolved", lambda: setup.vendors.alerts() == ["resolved"])
+        harness.eventually("both incidents are resolved", lambda: setup.vendors.incidents()["devhelm"] == ["resolved"])

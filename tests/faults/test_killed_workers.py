@@ -13,11 +13,11 @@ ENDINGS = [(place, "resolve", point) for place in PLACES for point in ("after-in
 def test_worker_killed_while_resolving_leaves_nothing_open(setup, place, kind, point):
     dying = setup.worker_that_dies(place, kind, point)
     setup.web.receives(severity="critical")
-    harness.eventually("it is open everywhere", lambda: setup.vendors.everywhere("open"))
+    harness.eventually("the incident is open everywhere", lambda: setup.vendors.everywhere("open"))
     setup.web.receives(status="resolved")
     assert setups.killed(dying)
     setup.worker()
-    harness.eventually("exactly that one is resolved", lambda: setup.vendors.everywhere("resolved"))
+    harness.eventually("exactly that incident is resolved", lambda: setup.vendors.everywhere("resolved"))
 
 
 @pytest.mark.parametrize("name", ["w1", "another"])
@@ -27,7 +27,7 @@ def test_worker_killed_before_acknowledging_loses_nothing(setup, name):
     setup.web.receives(severity="critical")
     assert setups.killed(dying)
     setup.worker(name)
-    harness.eventually("there is exactly one everywhere", lambda: setup.vendors.everywhere("open"))
+    harness.eventually("exactly one incident is open everywhere", lambda: setup.vendors.everywhere("open"))
 
 
 @pytest.mark.parametrize(("first", "second"), [("intent", "intent"), ("", "find")])
@@ -45,10 +45,10 @@ def test_one_of_two_workers_may_be_killed(setup):
     first = setup.worker("w1")
     setup.worker("w2")
     setup.web.receives(severity="critical")
-    harness.eventually("there is exactly one everywhere", lambda: setup.vendors.everywhere("open"))
+    harness.eventually("exactly one incident is open everywhere", lambda: setup.vendors.everywhere("open"))
     first.kill()
     setup.web.receives(status="resolved")
-    harness.eventually("exactly that one is resolved", lambda: setup.vendors.everywhere("resolved"))
+    harness.eventually("exactly that incident is resolved", lambda: setup.vendors.everywhere("resolved"))
 
 
 def sleeping_past_its_lease(setup: setups.Setup, without: str = "") -> harness.Process:
@@ -58,7 +58,7 @@ def sleeping_past_its_lease(setup: setups.Setup, without: str = "") -> harness.P
     setup.web.receives(severity="critical")
     sleeping.wait_for_output("asleep")
     setup.worker("another")
-    harness.eventually("there is exactly one everywhere", lambda: setup.vendors.everywhere("open"))
+    harness.eventually("exactly one incident is open everywhere", lambda: setup.vendors.everywhere("open"))
     wake.touch()
     return sleeping
 
@@ -67,7 +67,7 @@ def test_worker_with_expired_lease_changes_nothing(setup):
     sleeping_past_its_lease(setup).wait_for_output("refused")
     assert setup.vendors.everywhere("open")
     setup.web.receives(status="resolved")
-    harness.eventually("exactly that one is resolved", lambda: setup.vendors.everywhere("resolved"))
+    harness.eventually("exactly that incident is resolved", lambda: setup.vendors.everywhere("resolved"))
 
 
 def test_second_incident_opens_without_the_fence(setup):

@@ -65,7 +65,7 @@ def until_killed(setup: setups.Setup, senders: vendors_stage.Senders, dying: har
         assert time.monotonic() < deadline, dying.output
         senders.fire()
         key = senders.keys[-1]
-        harness.eventually("it is shown at both pages", lambda key=key: len(statuses(setup, key)) > 0, SETTLE_SECONDS)
+        harness.eventually("both pages show the post", lambda key=key: len(statuses(setup, key)) > 0, SETTLE_SECONDS)
         senders.send(key, "resolved")
         if kind == "update":
             harness.eventually(

@@ -149,7 +149,7 @@ def test_rolling_update_loses_and_doubles_nothing(tmp_path):
         for name in ("web-0", "worker-0", "web-1", "worker-1"):
             before = oracle.accepted
             deployment.replace(name)
-            harness.eventually("there is load", lambda so_far=before: oracle.accepted > so_far)
+            harness.eventually("the senders have load", lambda so_far=before: oracle.accepted > so_far)
         for sender in senders:
             sender.enough.set()
             sender.join()

@@ -44,7 +44,9 @@ def test_differing_rules_open_each_incident_once(tmp_path):
             if number == ALERTS // 2:
                 workers[0].kill()
                 workers[0] = setup.worker("w2")
-        harness.eventually("all are open", lambda: setup.vendors.incidents()["on-call"].count("open") >= ALERTS, 90)
+        harness.eventually(
+            "all incidents are open", lambda: setup.vendors.incidents()["on-call"].count("open") >= ALERTS, 90
+        )
         for number in range(ALERTS):
             webs[number % 2].receives(
                 status="resolved", title=f"s{number} is down", dedup_key=f"a{number}", labels={"service": f"s{number}"}

@@ -118,7 +118,9 @@ class Clustered:
             other.asks("CLUSTER", "MEET", "127.0.0.1", primaries[0].port)
         for primary, replica in zip(primaries, replicas, strict=True):
             name = primary.asks("CLUSTER", "MYID")
-            harness.eventually("they know one another", lambda one=replica, of=name: of in one.asks("CLUSTER", "NODES"))
+            harness.eventually(
+                "the servers know one another", lambda one=replica, of=name: of in one.asks("CLUSTER", "NODES")
+            )
             replica.asks("CLUSTER", "REPLICATE", name)
         harness.eventually("the cluster is whole", lambda: len(list(self.primaries())) == 3 and self._whole())
 

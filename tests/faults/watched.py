@@ -145,12 +145,12 @@ class SentinelTopology:
 
     def complete(self) -> topologies.Valkey:
         """Return the primary once both replicas are connected."""
-        primary: topologies.Valkey = harness.eventually("there is a primary with two replicas", self._complete)
+        primary: topologies.Valkey = harness.eventually("the primary has two replicas", self._complete)
         return primary
 
     def primary(self) -> topologies.Valkey:
         """Return the primary, as a sentinel reports it."""
-        primary: topologies.Valkey = harness.eventually("there is a primary", self._primary)
+        primary: topologies.Valkey = harness.eventually("the cluster has a primary", self._primary)
         return primary
 
     def replicas(self) -> list[topologies.Valkey]:

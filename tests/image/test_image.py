@@ -126,7 +126,7 @@ def test_image_excludes_build_tools(image):
 def test_default_start_turns_an_alert_into_an_incident(image, folder, given, at):
     with container(image, folder, *image.default, **given) as process:
         harness.Router(process, folder / "etc/router.yaml").receives()
-        harness.eventually("there is one incident everywhere", lambda: at.everywhere("open"))
+        harness.eventually("one incident is open everywhere", lambda: at.everywhere("open"))
 
 
 @pytest.mark.usefixtures("untouched")
@@ -134,7 +134,7 @@ def test_separate_web_and_worker_containers_cooperate(image, folder, given, at):
     worker = container(image, folder, "worker", "--health-port", "0", **given)
     with container(image, folder, "web", **given) as web, worker:
         harness.Router(web, folder / "etc/router.yaml").receives()
-        harness.eventually("there is one incident everywhere", lambda: at.everywhere("open"))
+        harness.eventually("one incident is open everywhere", lambda: at.everywhere("open"))
 
 
 @pytest.mark.usefixtures("untouched")
@@ -144,7 +144,7 @@ def test_any_user_of_root_group_can_run_it(image, folder, given, at):
         pytest.skip("only root may start it as another user")
     with container(image._replace(user=1_000_680_000, group=0), folder, *image.default, **given) as process:
         harness.Router(process, folder / "etc/router.yaml").receives()
-        harness.eventually("there is one incident everywhere", lambda: at.everywhere("open"))
+        harness.eventually("one incident is open everywhere", lambda: at.everywhere("open"))
 
 
 @pytest.mark.usefixtures("untouched")
@@ -154,7 +154,7 @@ def test_traces_need_no_additional_package(image, folder, given, at):
         file.write_text(f"tracing: {{endpoint: '{collector.url}'}}\n{file.read_text()}")
         with container(image, folder, *image.default, **given) as process:
             harness.Router(process, file).receives()
-            harness.eventually("there is one incident everywhere", lambda: at.everywhere("open"))
+            harness.eventually("one incident is open everywhere", lambda: at.everywhere("open"))
         assert {"webhook", "fold", "operation"} <= {span.name for span in collector.spans}
 
 

@@ -47,7 +47,7 @@ _TEXT = {".py", ".md", ".yaml", ".yml", ".html", ".lua", ".json", ".toml", ".tpl
 LIMITS = {
     "router": 163,
     "docs": 7,
-    "tests": 538,
+    "tests": 60,
     "charts": 7,
     "rules": 0,
     "examples": 0,

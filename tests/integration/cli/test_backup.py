@@ -30,14 +30,14 @@ def saved(at, tmp_path_factory):
     said = {}
     with harness.router(folder, harness.configure(folder, at, rules=RULES)) as router:
         receives(router, "eu")
-        harness.eventually("there is one incident everywhere", lambda: at.everywhere("open"))
+        harness.eventually("one incident is open everywhere", lambda: at.everywhere("open"))
         said["backup"] = router.command("backup", "all.backup", "--by", "ann")
         said["restore"] = router.command("restore", "all.backup", "--replace")
         with (folder / "piped").open("wb") as piped:
             line = [commands.PROGRAM, "backup", "-", "--config", str(router.file)]
             said["piped"] = subprocess.run(line, stdout=piped, stderr=subprocess.PIPE, check=False)
         receives(router, "us")
-        harness.eventually("there are two incidents everywhere", lambda: all_of(at, "open", "open"))
+        harness.eventually("two incidents are open everywhere", lambda: all_of(at, "open", "open"))
     return folder, said
 
 
@@ -67,7 +67,7 @@ def test_restore_beside_a_running_web_is_refused(saved, at, redis_url, tmp_path)
     try:
         process.wait_for_output("http://127.0.0.1:")
         connection = redis.Redis.from_url(redis_url)
-        harness.eventually("the web uses the data", lambda: connection.exists(keys.MARKS))
+        harness.eventually("the webhook server uses the data", lambda: connection.exists(keys.MARKS))
         done = run(*restore, cwd=tmp_path, REDIS_URL=redis_url)
         assert (done.returncode, "a web or worker is running" in done.stderr) == (1, True), done.stderr
     finally:
@@ -112,7 +112,7 @@ def test_restored_router_adopts_incidents_opened_after_backup(saved, at, tmp_pat
     with harness.router(tmp_path, file) as router:
         listed = router.command("incidents", "list").stdout
         assert ('region="eu"' in listed, 'region="us"' in listed) == (True, False)
-        harness.eventually("the restore is noticed", lambda: '"reason": "restored"' in router.process.output)
+        harness.eventually("the restore is detected", lambda: '"reason": "restored"' in router.process.output)
         for region in ("eu", "us"):
             receives(router, region)
         for region in ("eu", "us"):

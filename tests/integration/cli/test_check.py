@@ -125,7 +125,7 @@ def test_check_reports_labels_missing_from_recordings(file, tmp_path):
 def test_check_reports_labels_missing_from_archived_deliveries(tmp_path):
     with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at)) as router:
         identity = router.receives()["delivery"]
-        harness.eventually("it is kept", lambda: identity in router.command("deliveries", "list").stdout)
+        harness.eventually("the delivery is archived", lambda: identity in router.command("deliveries", "list").stdout)
         (tmp_path / "rules" / "20.yaml").write_text("rules: [{name: x, when: {labels.serviec: y}, open: []}]")
         assert "the label serviec" in router.command("check", "--recorded").stderr
 

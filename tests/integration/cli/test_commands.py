@@ -115,7 +115,8 @@ def test_printed_curl_command_opens_an_incident(tmp_path):
         ended = curl.replace('"status":"firing"', '"status":"resolved"')
         subprocess.run(ended, shell=True, capture_output=True, timeout=20, check=True)
         harness.eventually(
-            "it is over", lambda: "All systems operational" in harness.ask(f"{pages}/pages/devhelm/acme")[1]
+            "the incident is resolved",
+            lambda: "All systems operational" in harness.ask(f"{pages}/pages/devhelm/acme")[1],
         )
     finally:
         assert process.stop() == 0
@@ -139,7 +140,9 @@ def test_simulated_vendors_keep_their_objects_across_restarts(tmp_path):
             url = process.wait_for_output(r"(http://127\.0\.0\.1:\d+)/v1/webhooks/json")[1]
             alert = {"title": "down", "status": "firing", "severity": "critical", "labels": {"service": "checkout"}}
             assert harness.ask(f"{url}/v1/webhooks/json", alert, "t")[0] == 202
-            harness.eventually("it is open", lambda: len(harness.ask(state)[1]["incident-io"]["incidents"]) == 1)
+            harness.eventually(
+                "the incident is open", lambda: len(harness.ask(state)[1]["incident-io"]["incidents"]) == 1
+            )
         finally:
             assert process.stop() == 0
 

@@ -24,7 +24,7 @@ def scene(tmp_path_factory):
         file = harness.configure(folder, at)
         with harness.router(folder, file) as router:
             router.receives(severity="major")
-            harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
+            harness.eventually("the incident is open everywhere", lambda: at.everywhere("open"))
             yield router, at
 
 
@@ -53,7 +53,7 @@ def text(at):
 
 def settles(router, at, begins):
     harness.eventually("the update is corrected", lambda: text(at).startswith(begins))
-    harness.eventually("the router knows", lambda: posted(router)[0]["text"].startswith(begins))
+    harness.eventually("the router has the corrected text", lambda: posted(router)[0]["text"].startswith(begins))
 
 
 def test_operator_corrects_the_newest_update(scene):

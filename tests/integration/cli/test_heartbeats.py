@@ -34,11 +34,11 @@ def test_missed_heartbeat_ends_with_the_next_signal(scene):
     at, start = scene
     with start("2s") as router:
         beat(router)
-        harness.eventually("it is missed", lambda: at.incidents()["on-call"] == ["open"])
+        harness.eventually("the missed heartbeat opens an incident", lambda: at.incidents()["on-call"] == ["open"])
         assert "silent" in router.command("heartbeats", "list").stdout
         assert "was not received for 2 s" in router.command("incidents", "show", KEY).stdout
         beat(router)
-        harness.eventually("it is over", lambda: "resolved" in at.incidents()["on-call"])
+        harness.eventually("the incident is resolved", lambda: "resolved" in at.incidents()["on-call"])
 
 
 def test_heartbeat_groups_are_listed_and_can_be_deleted(scene):

@@ -153,8 +153,8 @@ def log(tmp_path_factory, at):
         assert harness.ask(f"{router.url}/v1/webhooks/json", {"title": "x"}, "a wrong token")[0] == 401
         assert harness.ask(f"{router.url}/nothing")[0] == 404
         router.receives()
-        harness.eventually("it is refused", lambda: '"result": "refused"' in router.process.output)
-        harness.eventually("the others are open", lambda: at.incidents()["devhelm"] == ["open"])
+        harness.eventually("the operation is refused", lambda: '"result": "refused"' in router.process.output)
+        harness.eventually("the other incidents are open", lambda: at.incidents()["devhelm"] == ["open"])
     return router.process.output
 
 

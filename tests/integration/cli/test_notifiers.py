@@ -70,7 +70,7 @@ def test_incident_and_its_reviews_are_delivered(router, hook):
 def test_freeze_names_the_operator(router, hook):
     assert router.command("publishing", "freeze", "--by", "ann", "--reason", "all hands").returncode == 0
     assert router.command("publishing", "unfreeze").returncode == 0
-    [ended] = harness.eventually("the end is delivered", lambda: of_type(hook, "freeze.ended"))
+    [ended] = harness.eventually("the resolution is delivered", lambda: of_type(hook, "freeze.ended"))
     assert ended.event["data"]["by"]
 
 
@@ -79,7 +79,7 @@ def test_events_are_delivered_again_on_request(router, hook):
     key = of_type(hook, "incident.opened")[0].event["subject"]
     done = router.command("notifiers", "redeliver", "status-team", "--incident", key)
     assert done.returncode == 0, done.stderr
-    both = harness.eventually("it is delivered again", lambda: of_type(hook, "incident.opened")[1:])
+    both = harness.eventually("the event is redelivered", lambda: of_type(hook, "incident.opened")[1:])
     assert both[0].headers["webhook-id"] == of_type(hook, "incident.opened")[0].headers["webhook-id"]
     assert router.command("notifiers", "redeliver", "status-team", "--incident", "gone").returncode == 1
     assert 'did you mean "status-team"' in router.command("notifiers", "redeliver", "status-taem").stderr

@@ -25,10 +25,15 @@ def firing(scene):
     """Open an incident that waits for review at both pages, and resolve it after the test."""
     router, at = scene
     router.receives(severity="major")
-    harness.eventually("both pages wait", lambda: router.command("reviews", "list").stdout.count("would be shown") == 2)
+    harness.eventually(
+        "both pages have a pending review",
+        lambda: router.command("reviews", "list").stdout.count("would be shown") == 2,
+    )
     yield router, at
     router.receives(status="resolved")
-    harness.eventually("it is over", lambda: router.command("incidents", "list").stdout == "no incident is open\n")
+    harness.eventually(
+        "the incident is resolved", lambda: router.command("incidents", "list").stdout == "no incident is open\n"
+    )
 
 
 def review(router, page="public-page"):
@@ -73,7 +78,7 @@ def test_edited_text_is_shown_and_checked(firing):
         "warning: your text has a host name or an address that is not allowed in message\n"
     )
     assert done.stdout == 'approved by ann: "Cards fail" at "public-page"\n'
-    harness.eventually("it is shown", lambda: "open" in at.incidents()["public-page"])
+    harness.eventually("the post is shown", lambda: "open" in at.incidents()["public-page"])
     assert "Cards fail" in [one["name"] for one in at.state()["incident-io"]["status_page_incidents"]]
     told = router.command("incidents", "show", KEY).stdout
     assert "Approved at public-page by ann: clearer" in told
@@ -105,7 +110,7 @@ def test_approved_post_waits_while_frozen(firing):
     harness.eventually("the approval is known", lambda: decide(router, "show").returncode == 1)
     assert len(at.incidents()["public-page"]) == posted
     assert "incidents are reconciled now" in router.command("publishing", "unfreeze").stdout
-    harness.eventually("it is shown", lambda: len(at.incidents()["public-page"]) == posted + 1)
+    harness.eventually("the post is shown", lambda: len(at.incidents()["public-page"]) == posted + 1)
     assert router.command("publishing", "unfreeze").stdout == "publishing is active already\n"
 
 
@@ -113,12 +118,12 @@ def test_retract_takes_the_post_down(firing):
     router, at = firing
     shown = at.incidents()["devhelm-page"].count("open")
     decide(router, "approve", page="devhelm-page")
-    harness.eventually("it is shown", lambda: at.incidents()["devhelm-page"].count("open") == shown + 1)
+    harness.eventually("the post is shown", lambda: at.incidents()["devhelm-page"].count("open") == shown + 1)
     words = ("incidents", "retract", KEY, "--destination", "devhelm-page", "--reason", "a false alarm")
     assert "so it needs no message" in router.command(*words, "--message", "Sorry.").stderr
     done = router.command(*words, "--by", "ann")
     assert re.fullmatch(r"devhelm-page \(IR-[\w-]+\): the post is taken down\n", done.stdout), done.stderr
-    harness.eventually("it is gone", lambda: at.incidents()["devhelm-page"].count("open") == shown)
+    harness.eventually("the post is taken down", lambda: at.incidents()["devhelm-page"].count("open") == shown)
     again = router.command(*words)
     assert (again.returncode, "nothing to do: the post was retracted before" in again.stdout) == (1, True)
     told = router.command("incidents", "show", KEY).stdout

@@ -88,10 +88,12 @@ def fill(scene):
     scene.ignored = scene.router.receives(dedup_key="c", labels={"service": "y", "env": "staging"})["delivery"]
     scene.odd = refused(scene.router, b'{"title": "t", "status": "odd \xe2\x86\x92 [red]"}')
     scene.no_text = refused(scene.router, NO_TEXT)
-    harness.eventually("both pages wait", lambda: scene.here("reviews", "list").stdout.count("would be shown") == 2)
+    harness.eventually(
+        "both pages have a pending review", lambda: scene.here("reviews", "list").stdout.count("would be shown") == 2
+    )
     harness.eventually("one is refused", lambda: "422" in scene.here("dead-letters", "list").stdout)
-    harness.eventually("the heartbeat is known", lambda: BEAT in scene.here("heartbeats", "list").stdout)
-    harness.eventually("it is kept", lambda: scene.ignored in scene.here("deliveries", "list").stdout)
+    harness.eventually("the heartbeat is recorded", lambda: BEAT in scene.here("heartbeats", "list").stdout)
+    harness.eventually("the delivery is archived", lambda: scene.ignored in scene.here("deliveries", "list").stdout)
     scene.letter = scene.here("dead-letters", "list").stdout.splitlines()[1].split()[0]
 
 
@@ -220,7 +222,9 @@ def test_references_are_completed_locally_and_remotely(scene):
     for surroundings in (beyond, beside):
         complete = functools.partial(run, cwd=scene.router.file.parent, **typed, **words, **surroundings)
         # A completion that times out offers nothing.
-        harness.eventually("it is completed", lambda ask=complete: ask().stdout.split() == [scene.reference.upper()])
+        harness.eventually(
+            "the reference is completed", lambda ask=complete: ask().stdout.split() == [scene.reference.upper()]
+        )
 
 
 def test_missing_token_error_names_the_variable(scene):
@@ -337,7 +341,7 @@ def test_remote_review_decides_the_seen_version_only(scene):
     assert done.stdout == 'approved by ann: "Cards fail" at "public-page"\n', done.stderr
     dismissed = scene.elsewhere("reviews", "dismiss", KEY, "devhelm-page", "--reason", "internal")
     assert dismissed.stdout == 'dismissed by ann: "Checkout is unavailable" at "devhelm-page"\n', dismissed.stderr
-    harness.eventually("it is shown", lambda: scene.at.incidents()["public-page"] == ["open"])
+    harness.eventually("the post is shown", lambda: scene.at.incidents()["public-page"] == ["open"])
     timeline = scene.here("incidents", "show", KEY).stdout
     assert "Approved at public-page by ann: clearer" in timeline
     here, elsewhere = scene.both("rules", "stats")
@@ -347,7 +351,7 @@ def test_remote_review_decides_the_seen_version_only(scene):
 
 def test_remote_dead_letters_are_redriven_or_discarded(scene):
     assert scene.elsewhere("dead-letters", "redrive", scene.letter).stdout == f"{scene.letter} is tried again\n"
-    harness.eventually("it is opened", lambda: scene.at.incidents()["devhelm"] == ["open"])
+    harness.eventually("the incident is opened", lambda: scene.at.incidents()["devhelm"] == ["open"])
     assert scene.elsewhere("dead-letters", "discard", scene.letter).returncode == 1
 
 

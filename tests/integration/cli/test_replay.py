@@ -103,7 +103,7 @@ def test_impossible_replay_is_refused(file):
 def test_archived_deliveries_are_replayed(tmp_path):
     with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at)) as router:
         identity = router.receives()["delivery"]
-        harness.eventually("it is kept", lambda: identity in router.command("deliveries", "list").stdout)
+        harness.eventually("the delivery is archived", lambda: identity in router.command("deliveries", "list").stdout)
         (tmp_path / "none").mkdir()
         (tmp_path / "none" / "none.yaml").write_text("rules: []\n")
         done = router.command("deliveries", "replay", "rules", "none", "--since", "1h")

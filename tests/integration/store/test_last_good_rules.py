@@ -149,7 +149,7 @@ def test_router_with_broken_rules_runs_and_reports_it(tmp_path):
         rules.write_text(BROKEN)
         with harness.router(tmp_path, file) as router:
             assert router.receives()["alerts"][0]["rule"] == "checkout-down"
-            harness.eventually("there is one incident everywhere", lambda: at.everywhere("open"))
+            harness.eventually("one incident is open everywhere", lambda: at.everywhere("open"))
             status, said = harness.ask(f"{router.url}/readyz")
             assert (status, said["status"]) == (200, "degraded")
             assert "the last good rules from Redis, kept at 20" in said["checks"]["rules"]

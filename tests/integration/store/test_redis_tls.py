@@ -81,4 +81,4 @@ def test_tls_files_are_relative_to_the_configuration(tmp_path, valkey, redis_url
         file.write_text(section + file.read_text())
         with harness.router(tmp_path, file, REDIS_URL=f"rediss://127.0.0.1:{port}") as router:
             router.receives()
-            harness.eventually("it is everywhere", lambda: vendors.everywhere("open"))
+            harness.eventually("the incident is open everywhere", lambda: vendors.everywhere("open"))

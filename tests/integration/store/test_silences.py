@@ -224,7 +224,7 @@ def test_commands_create_list_and_end_silences(router):
     identity = made.stdout.split()[0]
     listed = router.command("silences", "list").stdout
     assert all(part in listed for part in (identity, "active", "ann", 'service="checkout"', "upgrade"))
-    harness.eventually("it is heeded", lambda: heeded(router))
+    harness.eventually("the silence is active", lambda: is_silence_active(router))
     assert "open" not in router.at.incidents()["on-call"]
     assert router.command("silences", "expire", identity).stdout == f"ended {identity}\n"
     assert router.command("silences", "expire", identity).returncode == 1
@@ -237,14 +237,14 @@ def is_muted(router) -> bool:
     return "Muted by" in router.command("incidents", "show", 'checkout-down{labels.service="checkout"}').stdout
 
 
-def heeded(router) -> bool:
+def is_silence_active(router) -> bool:
     """Return whether the worker has loaded the silence. Resolve the alert of the probe, which may have fired before."""
     router.receives()
-    harness.eventually("it is folded", lambda: is_muted(router) or "open" in router.at.incidents()["on-call"])
+    harness.eventually("the delivery is folded", lambda: is_muted(router) or "open" in router.at.incidents()["on-call"])
     if is_muted(router):
         return True
     router.receives(status="resolved")
-    harness.eventually("it is over", lambda: "open" not in router.at.incidents()["on-call"])
+    harness.eventually("the incident is resolved", lambda: "open" not in router.at.incidents()["on-call"])
     return False
 
 

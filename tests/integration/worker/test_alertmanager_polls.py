@@ -264,9 +264,9 @@ def test_running_router_polls_by_current_rules(tmp_path):
             poll = f'{{kind: alertmanager, poll: {{url: "{url}", every: 1s, basic: {{env: BASIC}}}}, '
             file.write_text(file.read_text().replace("{kind: alertmanager, ", poll))
             with harness.router(tmp_path, file, BASIC="ann:word"):
-                harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
+                harness.eventually("the incident is open everywhere", lambda: at.everywhere("open"))
                 there.alerts.clear()
-                harness.eventually("it is resolved everywhere", lambda: at.everywhere("resolved"))
+                harness.eventually("the incident is resolved everywhere", lambda: at.everywhere("resolved"))
         assert {request.headers["authorization"] for request in there.asked} == {"Basic YW5uOndvcmQ="}
 
     asyncio.run(main())

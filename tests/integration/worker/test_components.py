@@ -111,5 +111,5 @@ def test_devhelm_component_recovers_with_its_last_incident(tmp_path):
         (ending,) = [call["body"] for call in at.calls("POST", "/updates") if call["body"].get("status") == "RESOLVED"]
         assert [one["status"] for one in ending["affectedComponents"]] == ["DEGRADED_PERFORMANCE"]
         router.receives(dedup_key="cart", status="resolved", labels={"env": "shop", "service": "cart"})
-        harness.eventually("all is well", lambda: at.component("Checkout API") == "OPERATIONAL")
+        harness.eventually("the component is operational", lambda: at.component("Checkout API") == "OPERATIONAL")
         assert at.incidents()["devhelm-page"] == ["resolved", "resolved"]

@@ -171,9 +171,9 @@ rules:
 def test_devhelm_reopens_and_incident_io_follows_up(tmp_path):
     with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at, rules=RULES)) as router:
         router.receives()
-        harness.eventually("it is open", lambda: at.incidents()["devhelm-page"] == ["open"])
+        harness.eventually("the incident is open", lambda: at.incidents()["devhelm-page"] == ["open"])
         router.receives(status="resolved")
-        harness.eventually("it is over", lambda: all(found[:1] == ["resolved"] for found in seen(at)))
+        harness.eventually("the incident is resolved", lambda: all(found[:1] == ["resolved"] for found in seen(at)))
         router.receives()
         harness.eventually(
             "it is open again", lambda: seen(at) == [["open"], ["resolved", "open"], ["resolved", "open"]]
@@ -181,7 +181,9 @@ def test_devhelm_reopens_and_incident_io_follows_up(tmp_path):
         (incident,) = at.state()["devhelm"]["incidents"]
         assert incident["incident"]["reopenCount"] == 1
         router.receives(status="resolved")
-        harness.eventually("it is over again", lambda: seen(at) == [["resolved"], ["resolved"] * 2, ["resolved"] * 2])
+        harness.eventually(
+            "the incident is resolved again", lambda: seen(at) == [["resolved"], ["resolved"] * 2, ["resolved"] * 2]
+        )
 
 
 def seen(at: harness.Vendors) -> list[list[str]]:

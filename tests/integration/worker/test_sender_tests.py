@@ -62,10 +62,12 @@ def test_test_alert_opens_separately_and_never_publicly(scene):
     def opened():
         return [at.incidents()[place].count("open") for place in ("on-call", "devhelm")] == [1, 1]
 
-    harness.eventually("it is open where only the company sees it", opened)
+    harness.eventually("the incident opens at internal destinations only", opened)
     # A real alert with the same name is a different alert: its start and end don't affect the test.
     router.receives()
-    harness.eventually("the real one is shown", lambda: at.incidents()["public-page"].count("open") == 1)
+    harness.eventually(
+        "the alert that is no test opens a post", lambda: at.incidents()["public-page"].count("open") == 1
+    )
     post(router, "true", {**SAMPLE, "status": "resolved"})
     harness.eventually("the test is over", lambda: at.incidents()["on-call"].count("resolved") == 1)
     assert at.incidents()["public-page"] == ["open"], "only the real one was ever shown, and it still is"

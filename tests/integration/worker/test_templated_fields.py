@@ -44,7 +44,7 @@ def test_missing_label_omits_the_field(tmp_path):
             odd = {"monitor": "checkout-42", "owner": "nobody"}
             for pod, labels in (("full", full), ("odd", odd), ("bare", {})):
                 router.receives(dedup_key=pod, labels={"env": "shop", "pod": pod, **labels})
-            sent = harness.eventually("all are open", lambda: found if len(found := by_pod(at)) == 6 else {})
+            sent = harness.eventually("all incidents are open", lambda: found if len(found := by_pod(at)) == 6 else {})
             assert sent["devhelm", "full"]["monitorId"] == MONITOR
             severities = [sent["devhelm", pod]["severity"] for pod in ("full", "odd", "bare")]
             assert severities == ["DOWN", "DEGRADED", "DEGRADED"]
