@@ -41,6 +41,8 @@ _LARGEST_NANOSECONDS = 10**20
 LONGEST = 64  # Characters; a longer text isn't a time, and isn't worth parsing or caching.
 # 9999-12-31T00:00:00Z; a time that is rounded up must stay within the range of dates.
 LATEST = 253_402_214_400 * _SECOND
+_LATEST = Timestamp(LATEST)
+_LAST_DAY = LATEST // _DAY
 
 UNITS = {"unix": 1, "unix_ms": 1_000, "unix_us": 1_000_000, "unix_ns": 1_000_000_000}
 """Formats that are names: a number since 1970, and how many of its units make a second."""
@@ -79,7 +81,10 @@ def micros(moment: dt.datetime) -> Timestamp:
         moment = moment.replace(tzinfo=dt.UTC)
     since = moment - _EPOCH
     days = since.days
-    return Timestamp(min(days * _DAY + since.seconds * _SECOND + since.microseconds, LATEST)) if days >= 0 else _NONE
+    if days < 0:
+        return _NONE
+    # Without `min`, because every alert has a time, and the call would take as long as the arithmetic.
+    return Timestamp(days * _DAY + since.seconds * _SECOND + since.microseconds) if days < _LAST_DAY else _LATEST
 
 
 def from_text(text: str, zone: str = "") -> Timestamp:

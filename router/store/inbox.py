@@ -25,20 +25,15 @@ FEW = 8  # Deliveries read at a time while large ones may be among them.
 
 
 class _Entry(NamedTuple):
-    """A delivery in the form in which it is stored. ``field`` is the name of the field that holds its ``body``."""
+    """A delivery in the form in which it is stored.
 
-    packed: bytes
-    field: str
-    body: bytes
+    ``arguments`` are the encoded delivery, the name of the field of the body, and the body. ``size`` is their size in
+    bytes. ``is_large``: the decoded delivery is large; a worker keeps its body compressed.
+    """
 
-    @property
-    def size(self) -> int:
-        return len(self.packed) + len(self.body)
-
-    @property
-    def is_large(self) -> bool:
-        """Return whether the decoded delivery is large. A worker keeps its body compressed."""
-        return max(codec.delivery_size(self.packed), len(self.body)) >= MARKED_BYTES
+    arguments: tuple[bytes, str, bytes]
+    size: int
+    is_large: bool
 
 
 _Waiting = tuple[_Entry, "asyncio.Future[None]"]
@@ -101,16 +96,14 @@ class Inbox:
         return group
 
     async def _write(self, entries: list[_Entry]) -> None:
-        is_large = any(entry.is_large for entry in entries)
+        given, sizes, large = zip(*entries, strict=True)
+        is_large = any(large)
         async with client.translate_errors():
-            if (
-                not self._writer.is_required
-                and not is_large
-                and sum(entry.size for entry in entries) < len(entries) * LARGE_BYTES
-            ):
-                await self._scripts.run("append_deliveries", [keys.INBOX], list(itertools.chain(*entries)))
+            if not self._writer.is_required and not is_large and sum(sizes) < len(sizes) * LARGE_BYTES:
+                arguments = list(itertools.chain.from_iterable(given))
+                await self._scripts.run("append_deliveries", [keys.INBOX], arguments)
                 return
-            commands: list[tuple[Any, ...]] = [("XADD", keys.INBOX, "*", "h", *entry) for entry in entries]
+            commands: list[tuple[Any, ...]] = [("XADD", keys.INBOX, "*", "h", *one) for one in given]
             if is_large:
                 commands.append(_MARK)
             await self._write_commands(commands)
@@ -156,7 +149,10 @@ _MARK: tuple[Any, ...] = ("XADD", keys.LARGE, "MAXLEN", 1, "*", "m", 1)
 
 
 def _packed(delivery: deliveries.Delivery, body: bytes) -> _Entry:
-    return _Entry(codec.pack_delivery(delivery), *codec.pack_body(body))
+    packed = codec.pack_delivery(delivery)
+    field, stored = codec.pack_body(body)
+    is_large = max(codec.delivery_size(packed), len(stored)) >= MARKED_BYTES
+    return _Entry((packed, field, stored), len(packed) + len(stored), is_large)
 
 
 def _settle(group: list[_Waiting], error: errors.Unavailable | None) -> None:

@@ -5,10 +5,11 @@ notices say what was cut. Only a body that can't be parsed safely, because it is
 values, is ``Unparsable`` and quarantined.
 """
 
+import functools
 import hashlib
 import re
 import zlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -49,7 +50,7 @@ class RequestLimits:
     in_flight: int = 1000
     bytes_in_flight: int = 64 * 1024 * 1024
 
-    @property
+    @functools.cached_property
     def values(self) -> int:
         """Return the most JSON values in a body, so that the parsed values fit into the memory for bodies."""
         limit = min(self.body_bytes // _BYTES_A_VALUE, self.bytes_in_flight // budget.BYTES_PER_VALUE)
@@ -221,12 +222,14 @@ def within(
     the router itself reads, then those in ``labels_named`` (the rules name them), then the others; each group by name.
     """
     fitting = parsed.alerts
+    is_short = _has_only_short_texts(parsed, body, bounds.value_bytes)
+    if not parsed.notices and len(fitting) <= bounds.alerts and _all_fit(fitting, bounds, is_short=is_short):
+        return parsed
     notices = list(parsed.notices)
     if len(fitting) > bounds.alerts:
         detail = f"{len(fitting)} alerts arrived, and the first {bounds.alerts} are read (web.max_alerts)"
         notices.append(Notice("alerts_truncated", "alerts", detail, count=len(fitting) - bounds.alerts))
         fitting = fitting[: bounds.alerts]
-    is_short = _has_only_short_texts(parsed, body, bounds.value_bytes)
     cutting = _Cutting(bounds, labels_named, notices)
     fitting = [alert if _fits(alert, bounds, is_short=is_short) else cutting.cut(alert) for alert in fitting]
     if not notices:
@@ -258,6 +261,13 @@ def quotes_are_close(body: bytes, limit: int) -> bool:
             return False
         position = quote + 1
     return True
+
+
+def _all_fit(found: Sequence[alerts.Alert], bounds: RequestLimits, *, is_short: bool) -> bool:
+    limit = bounds.labels
+    if is_short:  # Nearly every delivery takes this branch.
+        return not any(len(alert.labels) > limit or len(alert.annotations) > limit for alert in found)
+    return all(_fits(alert, bounds, is_short=False) for alert in found)
 
 
 def _fits(alert: alerts.Alert, bounds: RequestLimits, *, is_short: bool) -> bool:

@@ -17,7 +17,7 @@ from tests import ports
 from tests.benchmarks import load, payloads, scene
 from tests.end_to_end import harness
 
-GOALS = {"bare": {1: 1.8, 20: 2.5}, "alertmanager": {1: 1.0, 20: 1.0}}
+GOALS = {"bare": {1: 2.3, 20: 2.0}, "alertmanager": {1: 1.2, 20: 3.0}}
 CONNECTIONS = 64
 ROUNDS = 3
 Contenders = dict[str, tuple[int, str]]
