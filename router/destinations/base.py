@@ -8,7 +8,7 @@ import pydantic
 
 from router.domain import operations, texts
 from router.domain.times import Timestamp
-from router.outbound import client
+from router.outbound import call_policy, client
 from router.yaml_source import quantities
 
 NOTHING: Mapping[str, Any] = {}
@@ -164,6 +164,10 @@ class Destination(Protocol):
     """
 
     repeatable_open: bool
+
+    def within(self, budget: call_policy.CallBudget) -> "Destination":
+        """Return this destination with a budget for its calls. Both share connections and caches."""
+        ...
 
     async def adopt(self, operation: operations.Operation) -> operations.VendorState | None:
         """Find what the vendor created automatically for ``operation.linked_id``. Return None if there is nothing."""

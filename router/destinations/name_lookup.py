@@ -4,7 +4,7 @@ import asyncio
 import difflib
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from router.outbound import errors
 
@@ -28,11 +28,30 @@ class Named(Protocol):
 Found = TypeVar("Found", bound=Named)
 
 
+class _Cache(Generic[Found]):
+    """The entries of one type, as last fetched."""
+
+    def __init__(self) -> None:
+        self.entries: Sequence[Found] | None = None
+        self.fetching = asyncio.Lock()
+
+
+class Caches:
+    """What is cached of an account, by the type of the entries. Clients with different budgets share it."""
+
+    def __init__(self) -> None:
+        self._caches: dict[str, _Cache[Any]] = {}
+
+    def of(self, name: str) -> _Cache[Any]:
+        """Return the cache of a type."""
+        return self._caches.setdefault(name, _Cache())
+
+
 class NameLookup(Generic[Found]):
     """All entries of one type in an account.
 
     ``what`` names the type, in the singular. ``fetch`` reads all entries from the vendor. ``ids`` is the pattern of the
-    vendor's IDs. ``also_called`` returns further names of an entry.
+    vendor's IDs. ``also_called`` returns further names of an entry. The entries are kept in ``cache``.
     """
 
     def __init__(
@@ -42,19 +61,19 @@ class NameLookup(Generic[Found]):
         *,
         ids: re.Pattern[str],
         also_called: Callable[[Found], Iterable[str]] = lambda thing: (),  # noqa: ARG005 - most have but one name
+        cache: _Cache[Found] | None = None,
     ) -> None:
         self._what = noun
         self._fetch = fetch
         self._ids = ids
         self._also_called = also_called
-        self._things: Sequence[Found] | None = None
-        self._fetching = asyncio.Lock()
+        self._cache = cache if cache is not None else _Cache()
 
     async def entries(self) -> Sequence[Found]:
         """Return all entries, as last fetched."""
-        if self._things is None:
+        if self._cache.entries is None:
             await self._refresh(None)
-        return self._things or ()
+        return self._cache.entries or ()
 
     async def id_of(self, name: str, *, field: str) -> str:
         """Return the ID of the entry named ``name``. A text that looks like an ID is returned without a lookup."""
@@ -64,11 +83,11 @@ class NameLookup(Generic[Found]):
 
     async def find(self, name: str, *, field: str) -> Found:
         """Return the entry with this name or ID. Raises ``Permanent`` with the nearest names."""
-        cached = self._things
+        cached = self._cache.entries
         matches = self._matching(name, await self.entries())
         if not matches and cached is not None:
             await self._refresh(cached)
-            matches = self._matching(name, self._things or ())
+            matches = self._matching(name, self._cache.entries or ())
         if not matches:
             raise errors.Permanent(f'{self._what} "{name}" does not exist{self._nearest(name)}', field=field)
         if len({thing.id for thing in matches}) > 1:
@@ -81,10 +100,10 @@ class NameLookup(Generic[Found]):
         return self._matching(name, things)
 
     async def _refresh(self, cached: Sequence[Found] | None) -> None:
-        async with self._fetching:
+        async with self._cache.fetching:
             # Another caller may have fetched the list while this one waited for the lock.
-            if self._things is cached:
-                self._things = await self._fetch()
+            if self._cache.entries is cached:
+                self._cache.entries = await self._fetch()
 
     def _matching(self, name: str, things: Sequence[Found]) -> list[Found]:
         folded = name.casefold()
@@ -99,7 +118,7 @@ class NameLookup(Generic[Found]):
 
     def _nearest(self, misspelled: str) -> str:
         by_folded: dict[str, str] = {}
-        for thing in self._things or ():
+        for thing in self._cache.entries or ():
             for name in self._names(thing):
                 by_folded.setdefault(name.casefold(), name)
         if not by_folded:

@@ -21,7 +21,7 @@ import pydantic
 
 from router.domain import events
 from router.notifiers import base, plain_text
-from router.outbound import call_policy, client, errors
+from router.outbound import call_policy, errors
 from router.yaml_source import suggestions
 
 T = TypeVar("T")
@@ -161,8 +161,7 @@ class Apprise:
         message = plain_text.render(recorded_events, self._console)
         try:
             if self._quota is not None:
-                ends_at = client.ends_at.get()
-                await call_policy.wait_for_quota(self._quota, call_policy.Turn(0.0), service.label, ends_at)
+                await call_policy.wait_for_quota(self._quota, call_policy.Turn(0.0), service.label)
             if not self._is_loaded:
                 await self._threads.run(load, service.label, _LOAD_SECONDS)
                 self._is_loaded = True

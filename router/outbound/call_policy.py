@@ -7,6 +7,7 @@ in four would rarely succeed. Reads can be repeated safely.
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
 import tenacity
@@ -18,6 +19,23 @@ MOST_SECONDS = 2.0  # Longest delay that a read waits for. An operation can wait
 _JITTER_SECONDS = 0.3
 
 Read = TypeVar("Read")
+
+
+@dataclass(frozen=True, slots=True)
+class CallBudget:
+    """The limits of the calls of one operation.
+
+    ``floor`` is the share of the quota that the calls leave to more urgent operations. At ``ends_at``, a time of the
+    event loop's clock, the operation is cut off, so no call waits until then. ``operation`` is its name in metrics.
+    """
+
+    floor: float = 0.0
+    ends_at: float = math.inf
+    operation: str = "other"
+
+
+UNLIMITED = CallBudget()
+"""The budget of calls that belong to no operation."""
 
 
 class Turn(NamedTuple):
@@ -46,7 +64,7 @@ class Quota(Protocol):
         ...
 
 
-async def wait_for_quota(quota: Quota, turn: Turn, description: str, ends_at: float) -> None:
+async def wait_for_quota(quota: Quota, turn: Turn, description: str, ends_at: float = math.inf) -> None:
     """Return when a token has been taken.
 
     Raises ``Queued`` if none is available within two seconds or before ``ends_at``.

@@ -5,12 +5,11 @@ It keeps connections open, calls no other host, limits the size of responses, an
 """
 
 import asyncio
-import contextvars
-import math
+import copy
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypedDict, TypeVar
+from typing import Any, Self, TypedDict, TypeVar
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -114,17 +113,6 @@ def endpoint(method: str, path: str) -> str:
     return f"{method} {'/'.join(parts)}"
 
 
-floor: contextvars.ContextVar[float] = contextvars.ContextVar("floor", default=0.0)
-"""The share of the quota that the current operation reserves for more urgent operations."""
-
-ends_at: contextvars.ContextVar[float] = contextvars.ContextVar("ends_at", default=math.inf)
-"""When the operation under way is cut off, by the event loop's clock: no call waits for its turn until then."""
-
-
-operation: contextvars.ContextVar[str] = contextvars.ContextVar("operation", default="other")
-"""The operation under way, for the metric of requests."""
-
-
 class Client:
     """Calls one account of one vendor.
 
@@ -132,7 +120,7 @@ class Client:
     connection to the last byte of the response. ``now`` returns epoch microseconds, to parse dates in ``Retry-After``.
     ``secrets`` are masked in every message; ``headers`` usually contain them. ``read_error`` parses the vendor's error
     envelope; it may raise an exception that isn't a ``Failure``, which then ends the call. At most ``most_bytes`` of a
-    response are read. If ``quota`` is set, each call takes a token from it.
+    response are read. If ``quota`` is set, each call takes a token from it, as ``budget`` permits.
     """
 
     def __init__(
@@ -149,6 +137,7 @@ class Client:
     ) -> None:
         self.quota: call_policy.Quota | None = None
         self.name = name
+        self.budget = call_policy.UNLIMITED
         self._base = base_url.rstrip("/")
         self._timeout_seconds = timeout_seconds
         self._now = now
@@ -171,6 +160,12 @@ class Client:
 
     def __repr__(self) -> str:
         return f"Client(name={self.name!r}, base_url={self._mask(self._base)!r})"
+
+    def within(self, budget: call_policy.CallBudget) -> Self:
+        """Return a client with this budget. It shares the connections and the quota, and is never closed itself."""
+        limited = copy.copy(self)
+        limited.budget = budget
+        return limited
 
     async def call(
         self,
@@ -195,9 +190,8 @@ class Client:
         endpoint_name = endpoint(method, path)
         # Before the timer of the call starts: waiting for a token says nothing about the vendor.
         if self.quota is not None:
-            await call_policy.wait_for_quota(
-                self.quota, call_policy.Turn(floor.get(), endpoint_name), description, ends_at.get()
-            )
+            turn = call_policy.Turn(self.budget.floor, endpoint_name)
+            await call_policy.wait_for_quota(self.quota, turn, description, self.budget.ends_at)
         try:
             return await self._timed_exchange(method, path, description, content=content, query=query)
         # The request may have arrived, so the call may have had an effect.
@@ -225,7 +219,7 @@ class Client:
             except errors.Unanswered as problem:
                 raise _settled(problem, "GET") from problem
 
-        return await call_policy.retry_read(once, ends_at.get())
+        return await call_policy.retry_read(once, self.budget.ends_at)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -246,7 +240,7 @@ class Client:
             result = "ok"
             return answer
         finally:
-            metrics.vendor_request_duration_seconds.labels(self.name, operation.get(), result).since(began)
+            metrics.vendor_request_duration_seconds.labels(self.name, self.budget.operation, result).since(began)
 
     async def _exchange(
         self, method: str, path: str, description: str, *, content: Content | None, query: Mapping[str, Any] | None

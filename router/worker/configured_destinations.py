@@ -1,9 +1,11 @@
 """Destinations as the worker uses them: the vendor's side, and the registry's entry for their kind."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from router.destinations import base
+from router.outbound import call_policy
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,10 @@ class ConfiguredDestination:
     account: str = ""
     page: str = ""
     failover: base.Failover | None = None
+
+    def within(self, budget: call_policy.CallBudget) -> "ConfiguredDestination":
+        """Return this destination with a budget for its calls."""
+        return dataclasses.replace(self, destination=self.destination.within(budget))
 
 
 def of_kind(places: Mapping[str, ConfiguredDestination], place: ConfiguredDestination) -> frozenset[str]:

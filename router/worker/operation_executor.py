@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from router.domain import identity, operations, plan, publications, steps, times
 from router.domain.reasons import Cause, Reason
 from router.domain.times import Duration, Timestamp
-from router.outbound import backoff, client, errors
+from router.outbound import backoff, call_policy, errors
 from router.store import quotas
 from router.telemetry import log, metrics, tracing
 from router.worker import (
@@ -29,7 +29,7 @@ _Answer = TypeVar("_Answer")
 
 # The share of the account's quota that each kind of operation leaves to others: resolving comes before opening, and
 # opening before updates.
-_FLOORS: dict[publications.Kind, float] = {
+_FLOORS: Mapping[str, float] = {
     "retract": 0.0,
     "resolve": 0.0,
     "dismiss": 0.0,
@@ -92,6 +92,7 @@ class OperationExecutor:
         operation = await session.with_component_context(
             place, vendor_calls.operation_of(publication, intent, desired, session.now())
         )
+        place = self._limited(place, operation.kind)
         repeated = act.kind == "open" and bool(publication.attempts or publication.unanswered_at)
         again = repeated and not place.destination.repeatable_open
         call = vendor_calls.opened_again(place, operation) if again else vendor_calls.call_vendor(place, operation)
@@ -114,6 +115,7 @@ class OperationExecutor:
         operation = await session.with_component_context(
             place, vendor_calls.operation_of(publication, intent, desired, session.now())
         )
+        place = self._limited(place, operation.kind)
         call: Awaitable[operations.VendorState | None]
         if desired.retracted is not None and intent.kind not in _TAKING_DOWN:
             call = vendor_calls.looked_up(place, operation, self._found_alone(session, place, operation, intent))
@@ -153,7 +155,7 @@ class OperationExecutor:
         desired: publications.Desired,
     ) -> publications.Publication:
         """Read the publication from the vendor: a person may have changed or ended it. Nothing is sent."""
-        self._hurry(_UPDATES, "look")
+        place = self._limited(place, "look")
         intent = publications.Intent(
             "update", publication.number, session.now(), publication.content or desired.content
         )
@@ -259,6 +261,7 @@ class OperationExecutor:
         Its content counts as sent, so that a person's edits stay.
         """
         intent = publications.Intent("adopt", publication.number, session.now(), desired.content)
+        place = self._limited(place, "search")
         named = msgspec.structs.replace(publication, vendor_id=item.vendor_id)
         operation = vendor_calls.operation_of(named, intent, desired, session.now())
         call = not_found.asked_again(place.destination.observe(operation), place, operation, 0)
@@ -286,6 +289,7 @@ class OperationExecutor:
         desired: publications.Desired,
     ) -> operations.VendorState | errors.Failure | None:
         """Return the vendor's view of a publication. Nothing is sent or recorded."""
+        place = self._limited(place, "search")
         content = publication.content or desired.content
         intent = publications.Intent("update", publication.number, session.now(), content)
         operation = vendor_calls.operation_of(publication, intent, desired, session.now())
@@ -300,7 +304,7 @@ class OperationExecutor:
         publication: publications.Publication,
         operation: operations.Operation,
     ) -> publications.Publication:
-        seen = await self._ask(session, place, place.destination.find(operation))
+        seen = await self._ask(session, place, self._limited(place, "search").destination.find(operation))
         now = session.now()
         if isinstance(seen, errors.Failure):
             after = operation_outcome.search_failed(publication, seen, now)
@@ -323,7 +327,7 @@ class OperationExecutor:
     ) -> publications.Publication:
         """End everything at the vendor with the publication's reference, except the publication itself."""
         mine = msgspec.structs.replace(operation, vendor_id=publication.vendor_id)
-        ended = await self._ask(session, place, place.destination.end_duplicates(mine))
+        ended = await self._ask(session, place, self._limited(place, "search").destination.end_duplicates(mine))
         now = session.now()
         if isinstance(ended, errors.Failure):
             after = operation_outcome.search_failed(publication, ended, now)
@@ -342,8 +346,7 @@ class OperationExecutor:
         place: configured_destinations.ConfiguredDestination,
         call: Awaitable[_Answer],
     ) -> _Answer | errors.Failure:
-        """Make a call that belongs to no operation, within the time limit of one."""
-        self._hurry(_UPDATES, "search")
+        """Make a call that belongs to no operation, within the time limit of one. ``place`` is for the log."""
         try:
             async with asyncio.timeout(self._most_seconds):
                 return await call
@@ -380,7 +383,6 @@ class OperationExecutor:
         begun: bool = False,
     ) -> publications.Publication:
         began = session.now()
-        self._hurry(_FLOORS.get(operation.kind, _UPDATES), operation.kind)
         result = "done"
         notes: tuple[str, ...] = ()
         problem: errors.Failure | None = None
@@ -427,11 +429,12 @@ class OperationExecutor:
             )
         return (*filter(None, (seen.note,)), *(f"{one.field}: {one.detail}" for one in seen.omitted))
 
-    def _hurry(self, floor: float, operation: str) -> None:
-        """Set the quota share, the deadline, and the operation name of the calls that follow."""
-        client.operation.set(operation)
-        client.floor.set(floor)
-        client.ends_at.set(asyncio.get_running_loop().time() + self._most_seconds)
+    def _limited(
+        self, place: configured_destinations.ConfiguredDestination, operation: str
+    ) -> configured_destinations.ConfiguredDestination:
+        """Return the destination with the budget of an operation that begins now."""
+        ends_at = asyncio.get_running_loop().time() + self._most_seconds
+        return place.within(call_policy.CallBudget(_FLOORS.get(operation, _UPDATES), ends_at, operation))
 
     def _failed(
         self,

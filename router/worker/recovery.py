@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from router.domain import identity, times
 from router.domain.times import Duration, Timestamp
-from router.outbound import client, errors
+from router.outbound import call_policy, errors
 from router.store import dataset
 from router.store.errors import StoreError
 from router.store.store import Store
@@ -84,11 +84,11 @@ class Recovery:
 
     async def _read_open(self, place: configured_destinations.ConfiguredDestination, at: Timestamp) -> str:
         """Read the open items at a destination and store those of no known incident. Return the failure, if any."""
-        client.floor.set(_FLOOR)
-        client.ends_at.set(asyncio.get_running_loop().time() + _MOST_SECONDS)
+        budget = call_policy.CallBudget(_FLOOR, asyncio.get_running_loop().time() + _MOST_SECONDS)
+        destination = place.destination.within(budget)
         try:
             async with asyncio.timeout(_MOST_SECONDS):
-                items = await place.destination.list_open(configured_destinations.other_pages(self._places, place))
+                items = await destination.list_open(configured_destinations.other_pages(self._places, place))
         except TimeoutError:
             return f"no answer within {_MOST_SECONDS:g} s"
         except errors.Failure as failure:

@@ -1,11 +1,12 @@
 """A vendor in memory that implements the destination protocol and fails on demand."""
 
 import itertools
+from typing import Self
 
 from router.destinations import base
 from router.domain import operations as operation
 from router.domain.reasons import Edit
-from router.outbound import errors
+from router.outbound import call_policy, errors
 from router.worker import configured_destinations
 
 
@@ -107,6 +108,9 @@ class Vendor:
         return operation.VendorState(
             call.vendor_id, incident["state"], edited=self._edited(call), is_acknowledged=acknowledged
         )
+
+    def within(self, _budget: call_policy.CallBudget) -> Self:
+        return self
 
     async def probe(self) -> None:
         self.probes += 1

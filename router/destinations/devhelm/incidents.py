@@ -13,7 +13,7 @@ from router.destinations import base, half_done, observations, reduced_calls, re
 from router.destinations.devhelm import account, names, wire
 from router.destinations.devhelm.config import IncidentConfig, IncidentOpening, Severity
 from router.domain import operations, severities, texts, times
-from router.outbound import client, errors
+from router.outbound import call_policy, client, errors
 
 _PATH = "/api/v1/incidents"
 _CHANNELS = "/api/v1/alert-channels"
@@ -36,6 +36,10 @@ class Incidents:
         self.name = name
         self._config = config
         self._http = http
+
+    def within(self, budget: call_policy.CallBudget) -> "Incidents":
+        """Return this destination with a budget for its calls. Both share connections and caches."""
+        return Incidents(self.name, self._config, self._http.within(budget))
 
     async def adopt(self, operation: operations.Operation) -> None:
         """Return None: the vendor's automatic incidents concern its own monitors."""

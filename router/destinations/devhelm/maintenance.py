@@ -9,7 +9,7 @@ import msgspec
 from router.destinations.devhelm import account, wire
 from router.domain import times
 from router.domain.silences import Matcher, Silence
-from router.outbound import client
+from router.outbound import call_policy, client
 
 PATH = "/api/v1/maintenance-windows"
 LABEL = "monitor_id"
@@ -31,7 +31,7 @@ class Window(msgspec.Struct, frozen=True, rename="camel"):
 
 async def read_silences(http: client.Client, name: str) -> list[Silence]:
     """Return active and future windows that suppress alerts. Raises ``errors.Failure``."""
-    client.floor.set(_SPARING)
+    http = http.within(call_policy.CallBudget(_SPARING))
     windows: dict[str, Window] = {}
     # A window that begins between the two requests is in both responses, not in neither.
     for state in ("upcoming", "active"):

@@ -12,19 +12,20 @@ PAGES = "/api/v1/status-pages"
 class Names:
     """Names of one account's pages and components, fetched on first use and cached."""
 
-    def __init__(self, http: client.Client) -> None:
+    def __init__(self, http: client.Client, caches: name_lookup.Caches | None = None) -> None:
         self._http = http
+        self.caches = caches if caches is not None else name_lookup.Caches()
         self.pages = name_lookup.NameLookup(
-            "status page", self._pages, ids=wire.IDS, also_called=lambda page: [page.slug] if page.slug else []
+            "status page",
+            self._pages,
+            ids=wire.IDS,
+            also_called=lambda page: [page.slug] if page.slug else [],
+            cache=self.caches.of("status page"),
         )
-        self._components: dict[str, name_lookup.NameLookup[wire.Component]] = {}
 
     async def component_id(self, page_id: str, component: str) -> str:
         """Return the ID of a page's component, given its name or ID."""
-        lookup = self._components.get(page_id)
-        if lookup is None:
-            lookup = self._components[page_id] = self._directory_of(page_id)
-        return await lookup.id_of(component, field="components")
+        return await self._directory_of(page_id).id_of(component, field="components")
 
     async def components(self, page_id: str) -> Sequence[wire.Component]:
         """Return a page's components as the vendor shows them now."""
@@ -36,7 +37,7 @@ class Names:
         async def fetch() -> Sequence[wire.Component]:
             return await self.components(page_id)
 
-        return name_lookup.NameLookup("component", fetch, ids=wire.IDS)
+        return name_lookup.NameLookup("component", fetch, ids=wire.IDS, cache=self.caches.of(f"component of {page_id}"))
 
     async def _pages(self) -> Sequence[wire.Page]:
         return [

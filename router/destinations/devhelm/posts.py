@@ -56,9 +56,9 @@ class Sent(NamedTuple):
 class Posts:
     """Posts on the pages of one account."""
 
-    def __init__(self, http: client.Client) -> None:
+    def __init__(self, http: client.Client, recent: recent_posts.RecentPosts | None = None) -> None:
         self._http = http
-        self._lately = recent_posts.RecentPosts(self._since)
+        self.recent = recent or recent_posts.RecentPosts()
 
     async def observe(self, place: PostLocation) -> wire.Post:
         """Read a post with its timeline."""
@@ -170,11 +170,13 @@ class Posts:
 
     async def aclose(self) -> None:
         """Cancel pending reads."""
-        await self._lately.aclose()
+        await self.recent.aclose()
 
     async def _recent(self, page_id: str, opened_at: Timestamp) -> list[wire.Post]:
         """Return the posts created since shortly before the episode opened."""
-        return await self._lately.posts(page_id, dt.datetime.fromtimestamp(opened_at / 1_000_000, dt.UTC) - _SKEW)
+        return await self.recent.posts(
+            page_id, dt.datetime.fromtimestamp(opened_at / 1_000_000, dt.UTC) - _SKEW, self._since
+        )
 
     async def _since(self, page_id: str, since: dt.datetime) -> list[wire.Post]:
         collected: list[wire.Post] = []

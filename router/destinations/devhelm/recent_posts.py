@@ -26,18 +26,20 @@ class _Reading:
 class RecentPosts:
     """Reads posts of pages. A caller gets the result of a read that began after its call."""
 
-    def __init__(self, read: Read) -> None:
-        self._read = read
+    def __init__(self) -> None:
         self._next: dict[str, _Reading] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[list[wire.Post]]] = set()
 
-    async def posts(self, page_id: str, since: dt.datetime) -> list[wire.Post]:
-        """Return the posts of a page created since a time. If the read fails, it fails for all its callers."""
+    async def posts(self, page_id: str, since: dt.datetime, read: Read) -> list[wire.Post]:
+        """Return the posts of a page created since a time. If the read fails, it fails for all its callers.
+
+        Of callers that share a read, the first one's ``read`` is called.
+        """
         reading = self._next.get(page_id)
         if reading is None:
             reading = self._next[page_id] = _Reading(since)
-            reading.task = asyncio.create_task(self._begin(page_id, reading))
+            reading.task = asyncio.create_task(self._begin(page_id, reading, read))
             self._tasks.add(reading.task)
             reading.task.add_done_callback(self._ended)
         reading.since = min(reading.since, since)
@@ -50,10 +52,10 @@ class RecentPosts:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _begin(self, page_id: str, reading: _Reading) -> list[wire.Post]:
+    async def _begin(self, page_id: str, reading: _Reading, read: Read) -> list[wire.Post]:
         async with self._locks.setdefault(page_id, asyncio.Lock()):
             del self._next[page_id]  # Later callers need another read.
-            return await self._read(page_id, reading.since)
+            return await read(page_id, reading.since)
 
     def _ended(self, task: "asyncio.Task[list[wire.Post]]") -> None:
         self._tasks.discard(task)

@@ -16,14 +16,14 @@ other, so an incident that can't be opened doesn't delay a page.
 
 import hashlib
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
 from router.destinations import base, list_rows, name_lookup, observations, reduced_calls, references, rule_fields
 from router.destinations.incident_io import account, alert_config, names, wire
 from router.domain import operations, publications, texts
-from router.outbound import client, errors
+from router.outbound import call_policy, client, errors
 
 _ATTACHED = "incident"  # Key in a view: the incident that the alert is or was attached to.
 _MARK_LENGTH, _EPISODE_LENGTH = 6, 8  # Hexadecimal digits in a deduplication key.
@@ -38,6 +38,12 @@ class AlertClient(client.Client):
     """
 
     reads: client.Client | None = None
+
+    def within(self, budget: call_policy.CallBudget) -> Self:
+        """Return a client with this budget, for calls and for reads."""
+        limited = super().within(budget)
+        limited.reads = self.reads.within(budget) if self.reads is not None else None
+        return limited
 
     async def aclose(self) -> None:
         """Close the connections of both clients."""
@@ -78,6 +84,10 @@ class Alerts:
         self._config = config
         self._http = http
         self._reads = http.reads if isinstance(http, AlertClient) else None
+
+    def within(self, budget: call_policy.CallBudget) -> "Alerts":
+        """Return this destination with a budget for its calls. Both share connections and caches."""
+        return Alerts(self.name, self._config, self._http.within(budget))
 
     async def adopt(self, _operation: operations.Operation) -> operations.VendorState | None:
         """Return None, because the vendor doesn't create alerts for the router's incidents."""

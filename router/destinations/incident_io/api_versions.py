@@ -24,10 +24,9 @@ _MOST_REMEMBERED = 1000
 class ApiVersion:
     """The version that creates one account's incidents."""
 
-    def __init__(self, name: str, config: IncidentConfig, http: client.Client) -> None:
+    def __init__(self, name: str, config: IncidentConfig) -> None:
         self._name = name
         self._is_auto = config.api == "auto"
-        self._http = http
         self._sent: dict[str, Version] = {}
         self._log = log.get("worker")
         self.current: Version = "v2" if config.api == "v2" else "v1"
@@ -45,26 +44,26 @@ class ApiVersion:
         self._sent[key] = self.current
         return self.current
 
-    async def is_gone(self) -> bool:
+    async def is_gone(self, http: client.Client) -> bool:
         """Return whether v1 has just turned out to be removed. From then on, v2 is used."""
         if not self._is_auto or self.current == "v2":
             return False
         try:
-            await self._http.call("GET", "/v1/incidents", query=_ONE)
+            await http.call("GET", "/v1/incidents", query=_ONE)
         except errors.NotFound:
             pass
         else:
             return False
         try:
-            await self._http.call("GET", "/v2/incidents", query=_ONE)
+            await http.call("GET", "/v2/incidents", query=_ONE)
         except errors.NotFound:
             return False
         self.current = "v2"
         self._log.warning("api_version_gone", destination=self._name, gone="v1", used="v2")
         return True
 
-    async def detect(self) -> None:
+    async def detect(self, http: client.Client) -> None:
         """Find out at the start which version is served, and log a warning if it is deprecated."""
-        if not await self.is_gone() and self.current == "v1":
+        if not await self.is_gone(http) and self.current == "v1":
             message = "incident.io has deprecated POST /v1/incidents; set `api: v2`, or keep `auto`"
             self._log.warning("api_deprecated", destination=self._name, version="v1", reason=message)

@@ -30,7 +30,7 @@ from router.destinations.incident_io import (
 )
 from router.destinations.incident_io.config import IncidentConfig, IncidentOpening, to_builtins
 from router.domain import operations, publications, severities, times
-from router.outbound import client, errors
+from router.outbound import call_policy, client, errors
 
 # How long before the episode's opening to search for its incident: the vendor's clock may differ.
 _SKEW = dt.timedelta(hours=3)
@@ -46,13 +46,24 @@ class Incidents:
     # A repeated idempotency key gets the original response.
     repeatable_open = True
 
-    def __init__(self, name: str, config: IncidentConfig, http: client.Client) -> None:
+    def __init__(
+        self,
+        name: str,
+        config: IncidentConfig,
+        http: client.Client,
+        caches: name_lookup.Caches | None = None,
+        versions: api_versions.ApiVersion | None = None,
+    ) -> None:
         self.name = name
         self._config = config
         self._http = http
-        self._names = names.Names(http)
+        self._names = names.Names(http, caches)
         self._escalations = escalations.Escalations(name, http, self._names)
-        self._versions = api_versions.ApiVersion(name, config, http)
+        self._versions = versions or api_versions.ApiVersion(name, config)
+
+    def within(self, budget: call_policy.CallBudget) -> "Incidents":
+        """Return this destination with a budget for its calls. Both share connections and caches."""
+        return Incidents(self.name, self._config, self._http.within(budget), self._names.caches, self._versions)
 
     async def adopt(self, operation: operations.Operation) -> None:
         """Do nothing: the vendor doesn't open incidents that the router could adopt."""
@@ -104,7 +115,7 @@ class Incidents:
         try:
             answer = await self._create(calls, version, body, moments)
         except errors.NotFound:
-            if operation.is_repeated or version == "v2" or not await self._versions.is_gone():
+            if operation.is_repeated or version == "v2" or not await self._versions.is_gone(self._http):
                 raise
             version = self._versions.choose(operation.key, is_repeated=False)
             answer = await self._create(calls, version, body, moments)
@@ -280,7 +291,7 @@ class Incidents:
         # The version belongs to the account, so it is checked once and not for each rule.
         if not fields:
             with contextlib.suppress(errors.Failure):  # The other requests report the account's problems.
-                await self._versions.detect()
+                await self._versions.detect(self._http)
         severities_named = {*self._config.severities.values(), *_named(defaults, "severity")}
         lookups: list[Awaitable[object]] = [self._closed_status_id()]
         lookups += [self._names.severities.find(name, field="severity") for name in sorted(severities_named)]

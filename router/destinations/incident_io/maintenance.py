@@ -19,7 +19,7 @@ from router.destinations import list_rows
 from router.destinations.incident_io import account, wire
 from router.domain import times
 from router.domain.silences import Imported, Matcher, Silence
-from router.outbound import client
+from router.outbound import call_policy, client
 
 PATH = "/v1/maintenance_windows"
 PAGE_SIZE = 100
@@ -84,7 +84,7 @@ async def read_silences(http: client.Client, name: str, labels: Mapping[str, str
 
     ``labels`` maps the vendor's attribute names to labels. Unreadable windows are skipped, with the reason.
     """
-    client.floor.set(_SPARING)
+    http = http.within(call_policy.CallBudget(_SPARING))
     windows: dict[str, Window] = {}
     # In this order, a window that starts between the two requests is in both responses instead of neither.
     for status in ("upcoming", "active"):

@@ -1,6 +1,6 @@
 """Lookup of incident.io's IDs by name, for severities, types, statuses, pages, components, and others."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -24,17 +24,22 @@ class Placed(msgspec.Struct, frozen=True):
 class Names:
     """The names of one account. Each list is fetched on first use and cached."""
 
-    def __init__(self, http: client.Client) -> None:
+    def __init__(self, http: client.Client, caches: name_lookup.Caches | None = None) -> None:
         self._http = http
-        self.severities = name_lookup.NameLookup("severity", self._severities, ids=wire.IDS)
-        self.types = name_lookup.NameLookup("incident type", self._types, ids=wire.IDS)
-        self.statuses = name_lookup.NameLookup("incident status", self._statuses, ids=wire.IDS)
-        self.pages = name_lookup.NameLookup("status page", self._pages, ids=wire.IDS)
-        self.custom_fields = name_lookup.NameLookup("custom field", self._custom_fields, ids=wire.IDS)
-        self.roles = name_lookup.NameLookup("incident role", self._roles, ids=wire.IDS)
-        self.timestamps = name_lookup.NameLookup("incident timestamp", self._timestamps, ids=wire.IDS)
-        self.escalation_paths = name_lookup.NameLookup("escalation path", self._escalation_paths, ids=wire.IDS)
-        self._components: dict[str, name_lookup.NameLookup[Placed]] = {}
+        self.caches = caches if caches is not None else name_lookup.Caches()
+        self.severities = self._lookup("severity", self._severities)
+        self.types = self._lookup("incident type", self._types)
+        self.statuses = self._lookup("incident status", self._statuses)
+        self.pages = self._lookup("status page", self._pages)
+        self.custom_fields = self._lookup("custom field", self._custom_fields)
+        self.roles = self._lookup("incident role", self._roles)
+        self.timestamps = self._lookup("incident timestamp", self._timestamps)
+        self.escalation_paths = self._lookup("escalation path", self._escalation_paths)
+
+    def _lookup(
+        self, noun: str, fetch: Callable[[], Awaitable[Sequence[name_lookup.Found]]]
+    ) -> name_lookup.NameLookup[name_lookup.Found]:
+        return name_lookup.NameLookup(noun, fetch, ids=wire.IDS, cache=self.caches.of(noun))
 
     async def page(self, page_name: str) -> wire.Page:
         """Return the page with this name or ID."""
@@ -48,10 +53,7 @@ class Names:
 
     async def component_id(self, page_id: str, component: str) -> str:
         """Return the ID of a page's component by its name, by ``group / name``, or by its ID."""
-        lookup = self._components.get(page_id)
-        if lookup is None:
-            lookup = self._components[page_id] = self._directory_of(page_id)
-        return await lookup.id_of(component, field="components")
+        return await self._directory_of(page_id).id_of(component, field="components")
 
     def _directory_of(self, page_id: str) -> name_lookup.NameLookup[Placed]:
         async def fetch() -> Sequence[Placed]:
@@ -60,7 +62,9 @@ class Names:
             )
             return list(_placed(answer.current_structure.items))
 
-        return name_lookup.NameLookup("component", fetch, ids=wire.IDS, also_called=_qualified)
+        return name_lookup.NameLookup(
+            "component", fetch, ids=wire.IDS, also_called=_qualified, cache=self.caches.of(f"component of {page_id}")
+        )
 
     async def options(self, custom_field_id: str) -> Sequence[wire.Option]:
         """Fetch the options of a custom field, without caching."""

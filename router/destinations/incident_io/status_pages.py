@@ -21,7 +21,7 @@ from router.destinations.incident_io.config import PostConfig, PostOpening
 from router.domain import operations, severities, texts, times
 from router.domain.reasons import Edit
 from router.domain.times import Timestamp
-from router.outbound import client, errors
+from router.outbound import call_policy, client, errors
 
 # The ladder's words are the same as incident.io's, except for the worst.
 STATUS_WORDS = {"major_outage": "full_outage"}
@@ -47,11 +47,17 @@ class StatusPages:
     # A repeated idempotency key gets the original response.
     repeatable_open = True
 
-    def __init__(self, name: str, config: PostConfig, http: client.Client) -> None:
+    def __init__(
+        self, name: str, config: PostConfig, http: client.Client, caches: name_lookup.Caches | None = None
+    ) -> None:
         self.name = name
         self._config = config
         self._http = http
-        self._names = names.Names(http)
+        self._names = names.Names(http, caches)
+
+    def within(self, budget: call_policy.CallBudget) -> "StatusPages":
+        """Return this destination with a budget for its calls. Both share connections and caches."""
+        return StatusPages(self.name, self._config, self._http.within(budget), self._names.caches)
 
     async def adopt(self, operation: operations.Operation) -> None:
         """Do nothing: the vendor doesn't draft posts."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.outbound import client, errors
+from router.outbound import call_policy, errors
 from router.telemetry import metrics
 
 
@@ -53,8 +53,7 @@ def test_request_is_measured_under_its_operation(wire):
     before = measured(wire, "ok", "resolve")
 
     async def call(http):
-        client.operation.set("resolve")
-        await http.call("GET", "/v1/things")
+        await http.within(call_policy.CallBudget(operation="resolve")).call("GET", "/v1/things")
 
     wire.run(call)
     assert measured(wire, "ok", "resolve") == before + 1
