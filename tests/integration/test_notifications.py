@@ -223,7 +223,7 @@ def test_expired_events_are_dropped_and_logged(with_redis, monkeypatch):
     play(with_redis, body)
 
 
-def test_notifier_that_is_new_receives_recent_events_only(with_redis, monkeypatch):
+def test_new_notifier_receives_only_recent_events(with_redis, monkeypatch):
     async def body(harness, at, _):
         await harness.on.deliver(workers.firing())
         await harness.on.turn()

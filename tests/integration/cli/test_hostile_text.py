@@ -29,7 +29,7 @@ def router(tmp_path_factory):
             yield running
 
 
-def test_no_command_prints_control_characters_of_alerts(router):
+def test_commands_print_no_control_characters_of_alerts(router):
     alert = {
         "title": f"T{HOSTILE}",
         "severity": f"s{HOSTILE}",

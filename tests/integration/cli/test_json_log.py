@@ -174,5 +174,5 @@ def test_refused_vendor_call_logs_the_vendor_reason(log):
     assert {line["level"] for line in operations if line["result"] == "done"} == {"info"}
 
 
-def test_no_secret_is_in_the_log(log):
+def test_log_contains_no_secret(log):
     assert not [secret for secret in harness.SECRETS.values() if f'"{secret}"' in log or f"Bearer {secret}" in log]

@@ -114,7 +114,7 @@ def test_doubtful_text_is_published_with_a_warning(slack):
     slack(body)
 
 
-def test_review_that_changed_meanwhile_is_shown_again(slack):
+def test_changed_review_is_shown_again(slack):
     async def body(at):
         await opened(at)
         first = at.workspace.view
@@ -135,7 +135,7 @@ def test_review_that_changed_meanwhile_is_shown_again(slack):
     slack(body)
 
 
-def test_review_that_was_decided_meanwhile_is_reported(slack):
+def test_decided_review_is_reported(slack):
     async def body(at):
         await opened(at)
         await at.act(at.click(APPROVE, await at.subject(), BOB))

@@ -102,14 +102,14 @@ def test_session_and_token_do_not_replace_the_signature(slack):
     slack(body)
 
 
-def test_no_endpoint_without_a_signing_secret(slack):
+def test_endpoints_require_a_signing_secret(slack):
     async def body(at):
         assert problem(await at.request(ACTIONS, BODY)) == (404, "not-found")
 
     slack(body, signing_secret=None, app_token="xapp-1")
 
 
-def test_no_endpoint_without_a_slack_app(play):
+def test_endpoints_require_a_slack_app(play):
     async def body(at):
         client = await at.client()
         assert problem(await client.post(ACTIONS, content=BODY)) == (404, "not-found")

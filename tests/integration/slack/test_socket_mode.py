@@ -305,7 +305,7 @@ def test_connection_with_a_wrong_token_is_retried(simulator):
     asyncio.run(main())
 
 
-def test_messages_that_cannot_be_read_are_ignored(play):
+def test_unreadable_messages_are_ignored(play):
     async def body(slack, app):
         await slack.strike(action="garble")
         assert (await slack.click())["error"] == ""

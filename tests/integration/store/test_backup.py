@@ -100,7 +100,7 @@ def test_every_kind_of_key_is_restored_or_excluded(with_redis):
     with_redis(body)
 
 
-def test_keys_expire_when_they_would_have_expired(with_redis):
+def test_restored_keys_keep_their_expiry_time(with_redis):
     async def body(store):
         await store.redis.set("ir:{vendors}:id:soon", 1, px=3_600_000)
         await store.redis.set("ir:{vendors}:id:never", 1)

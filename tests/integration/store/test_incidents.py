@@ -113,7 +113,7 @@ def test_concurrent_placements_agree_on_one_incident(with_redis):
     with_redis(body)
 
 
-def test_placement_records_when_a_firing_alert_claimed_it(with_redis):
+def test_placement_records_the_time_of_its_claim(with_redis):
     async def body(store):
         found = await store.incidents.owners.claim(claims("am/1") | claims("am/2", fires=False))
         seconds, micros = await store.redis.time()

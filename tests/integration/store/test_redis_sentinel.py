@@ -79,7 +79,7 @@ def test_sentinel_refuses_a_unix_socket_server(guarded):
         Store.connect(of(guarded, url="unix:///tmp/valkey.sock"))
 
 
-def test_no_password_is_shown(guarded):
+def test_repr_hides_every_password(guarded):
     assert "of-the" not in repr(of(guarded))
 
 

@@ -68,7 +68,7 @@ def test_unknown_address_scheme_is_refused():
         Store.connect("http://127.0.0.1")
 
 
-def test_no_password_is_shown():
+def test_server_repr_hides_the_password():
     assert "secret" not in repr(connection_settings.Server("redis://:secret@127.0.0.1"))
 
 

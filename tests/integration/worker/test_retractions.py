@@ -220,7 +220,7 @@ def test_post_of_unanswered_publish_is_taken_down(with_redis, at, kind, created)
 
 @each_kind
 @pytest.mark.parametrize("control", ["freeze", "guard"])
-def test_post_is_taken_down_while_posts_are_stopped(with_redis, at, kind, control):
+def test_post_is_taken_down_despite_a_publishing_stop(with_redis, at, kind, control):
     async def play(page):
         await page.fires()
         await (
