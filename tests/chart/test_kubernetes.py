@@ -86,7 +86,7 @@ def test_names_fit_kubernetes_limits_for_long_releases():
         assert len(name) <= (52 if kind in {"StatefulSet", "Job"} else 63), (kind, name)
 
 
-def test_chart_contains_only_what_it_renders():
+def test_chart_contains_only_rendered_files():
     """A file that no template reads would be stored in every cluster with the release."""
     inside = {path.name for path in helm.CHART.iterdir()}
     assert inside >= {"Chart.yaml", "values.yaml", "values.schema.json", "templates", "ci", "scripts"}

@@ -5,7 +5,7 @@ import ast
 from tests.structure import tree
 
 
-def test_router_has_no_import_aliases_of_its_own():
+def test_router_imports_its_modules_without_aliases():
     aliases = [
         f"{tree.place(path, node.lineno)}: {name.name} as {name.asname}"
         for path in tree.python("router")
