@@ -45,4 +45,4 @@ def from_content(content: publications.Content) -> Correction:
 def pending(known: dict[str, Correction], publication: publications.Publication) -> Correction | None:
     """Return the pending correction of a publication, if there is one."""
     found = known.get(publication.name)
-    return found if found is not None and found.at > publication.corrected_at else None
+    return found if found is not None and found.at > (publication.corrected_at or 0) else None

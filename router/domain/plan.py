@@ -78,7 +78,7 @@ def _next_step(desired: publications.Desired, observed: publications.Publication
     if observed.settled:
         return Wait(_finished(desired, observed))
     # In an alert storm an incident is neither opened nor sent to reviewers before its turn.
-    if desired.present and observed.held_since and desired.retracted is None:
+    if desired.present and observed.held_since is not None and desired.retracted is None:
         return Wait(Cause(Reason.STORM_QUEUED), Timestamp(now + HELD_RECHECK_INTERVAL), WaitingOn.STORM_QUEUE)
     # A retraction comes before anything that alerts ask for.
     if desired.retracted is not None:

@@ -186,7 +186,7 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True, rename=_STORE
     earlier posts of this episode that were retracted before it was published again. ``review_ended``: its incident was
     over, or its time was up, before any reviewer decided, and nothing of it is published later. ``corrected_at`` is
     when the newest completed correction was requested. ``frozen_since`` is when a publishing freeze began to hold an
-    operation back (0: none is held back). ``unanswered_change_at`` is when a change of an open publication last got no
+    operation back. ``unanswered_change_at`` is when a change of an open publication last got no
     response: the vendor may process it after later changes, also after the resolution. ``resolves_by_review``: only a
     reviewer resolves it, also once its episode is no longer the newest one. ``delay`` is set while the vendor keeps it
     from opening. It ``stands_in_for`` another destination, at which the incident could not be opened.
@@ -219,7 +219,7 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True, rename=_STORE
     looked_at: Timestamp = Timestamp(0)
     ended: bool = False
     reopened: bool = False
-    held_since: Timestamp = Timestamp(0)
+    held_since: Timestamp | None = None
     admitted: bool = False
     missing: Missing | None = None
     gone: bool = False
@@ -235,13 +235,13 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True, rename=_STORE
     retracted: bool = False
     retracted_ids: tuple[str, ...] = ()
     review_ended: bool = False
-    corrected_at: Timestamp = Timestamp(0)
+    corrected_at: Timestamp | None = None
     resolves_by_review: bool = False
     unanswered_change_at: Timestamp = Timestamp(0)
-    frozen_since: Timestamp = Timestamp(0)
+    frozen_since: Timestamp | None = None
     delay: OpeningDelay | None = None
     stands_in_for: str = ""
-    acknowledged_at: Timestamp = Timestamp(0)
+    acknowledged_at: Timestamp | None = None
     uncertain: tuple[Content, ...] = ()
 
     @property

@@ -24,7 +24,12 @@ MOST_NAMED = 64
 
 def is_at_rest(publication: publications.Publication) -> bool:
     """Return whether a publication of an ended episode needs no further step."""
-    if publication.search_at or publication.verify_at or publication.intent is not None or publication.held_since:
+    if (
+        publication.search_at
+        or publication.verify_at
+        or publication.intent is not None
+        or publication.held_since is not None
+    ):
         return False
     if publication.settled:
         return True

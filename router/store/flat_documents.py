@@ -143,6 +143,9 @@ _STORED_PUBLICATION_NAMES = {
 }
 
 
+_TIMES_OR_NONE = frozenset({"held_since", "corrected_at", "frozen_since", "acknowledged_at"})
+
+
 class FlatPublication(msgspec.Struct, frozen=True, rename=_STORED_PUBLICATION_NAMES):
     """A publication document of version 4."""
 
@@ -203,14 +206,18 @@ class FlatPublication(msgspec.Struct, frozen=True, rename=_STORED_PUBLICATION_NA
         unchanged = {
             name: getattr(self, name)
             for name in publications.Publication.__struct_fields__
-            if name in FlatPublication.__struct_fields__
+            if name in FlatPublication.__struct_fields__ and name not in _TIMES_OR_NONE
         }
         return publications.Publication(
             **unchanged,
             rejection=self._rejection(),
             review=self._review(),
+            held_since=self.held_since or None,
             missing=self._missing(),
+            corrected_at=self.corrected_at or None,
+            frozen_since=self.frozen_since or None,
             delay=self._delay(),
+            acknowledged_at=self.acknowledged_at or None,
         )
 
     def _rejection(self) -> publications.Rejection | None:

@@ -1,5 +1,6 @@
 """Acknowledgements of open incidents by operators, and by responders at vendors. A worker announces them."""
 
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -100,19 +101,22 @@ async def read_back(store: Store, incident: incidents.Incident, known: Sequence[
     await store.incidents.update(incident.key, make)
 
 
-def with_vendors(incident: incidents.Incident, known: Iterable[publications.Publication]) -> incidents.Incident:
+def with_vendors(incident: incidents.Incident, documents: Iterable[publications.Publication]) -> incidents.Incident:
     """Add the newest acknowledgement at a vendor. Return the same object if there is no new one."""
-    given = [one for one in known if one.episode == incident.episode and one.acknowledged_at]
-    if incident.status != "open" or incident.acknowledged is not None or not given:
+    acknowledged = [
+        (publication.acknowledged_at, publication.destination)
+        for publication in documents
+        if publication.episode == incident.episode and publication.acknowledged_at is not None
+    ]
+    if incident.status != "open" or incident.acknowledged is not None or not acknowledged:
         return incident
-    newest, before = max(given, key=lambda one: one.acknowledged_at), incident.interventions.acknowledgement
+    acknowledged_at, destination = max(acknowledged, key=operator.itemgetter(0))
+    before = incident.interventions.acknowledgement
     # An acknowledgement from before the last one ended is already recorded, or the end overrules it.
-    if before is not None and newest.acknowledged_at <= max(before.at, before.ended_at):
+    if before is not None and acknowledged_at <= max(before.at, before.ended_at):
         return incident
-    found = acknowledgements.Acknowledgement(
-        "", newest.acknowledged_at, incident.severity, destination=newest.destination
-    )
-    return incidents.with_interventions(incident, acknowledgement=found)
+    acknowledgement = acknowledgements.Acknowledgement("", acknowledged_at, incident.severity, destination=destination)
+    return incidents.with_interventions(incident, acknowledgement=acknowledgement)
 
 
 def acknowledged(incident: incidents.Incident, request: OperatorRequest, now: Timestamp) -> incidents.Incident:

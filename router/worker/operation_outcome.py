@@ -37,7 +37,7 @@ def after_call(
         acted_at=now,
         condition="",
         failed_at=0,
-        frozen_since=0,
+        frozen_since=None,
     )
     settled = _there(settled)
     if seen is not None and seen.edited:
@@ -131,9 +131,11 @@ def after_observation(
     )
 
 
-def _acknowledged_at(publication: publications.Publication, seen: operations.VendorState, now: Timestamp) -> Timestamp:
-    """Return when a responder's acknowledgement at the vendor was first seen; 0 if none was."""
-    return Timestamp(publication.acknowledged_at or (now if seen.is_acknowledged else 0))
+def _acknowledged_at(
+    publication: publications.Publication, seen: operations.VendorState, now: Timestamp
+) -> Timestamp | None:
+    """Return when a responder's acknowledgement at the vendor was first seen; None if none was."""
+    return publication.acknowledged_at or (now if seen.is_acknowledged else None)
 
 
 def taken_over(
@@ -156,7 +158,7 @@ def taken_over(
         opened_at=min(filter(None, (item.opened_at, publication.opened_at)), default=now),
         looked_at=now,
         adoption_tried=True,
-        held_since=0,
+        held_since=None,
         review=None,
         problem="",
         condition="",
@@ -211,9 +213,9 @@ def frozen(publication: publications.Publication, now: Timestamp, *, is_held: bo
 
     Return the same object if that is already recorded.
     """
-    if is_held == bool(publication.frozen_since):
+    if is_held == (publication.frozen_since is not None):
         return publication
-    return msgspec.structs.replace(publication, frozen_since=now if is_held else 0)
+    return msgspec.structs.replace(publication, frozen_since=now if is_held else None)
 
 
 def lost_correction(publication: publications.Publication, asked_at: Timestamp) -> publications.Publication:

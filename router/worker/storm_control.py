@@ -33,19 +33,19 @@ class StormControl:
         """
         await self._end(session, [one for one in session.publications if one.held_since and _over(session, one)])
         current = [one for one in session.publications if one.episode == session.incident.episode]
-        held_since = max((one.held_since for one in current), default=Timestamp(0))
+        held_since = max((one.held_since for one in current if one.held_since is not None), default=None)
         episode = storm_queue.Episode(session.incident.episode, session.incident.key)
         if held_since and session.incident.quiet is not None:
             await self._leave([episode])  # If it fires again, it keeps its age in the queue.
         elif self._limit is None or not _asks(session, current, places):
             if held_since:
                 await self._leave([episode])
-                await _mark(session, current, {"held_since": 0}, timeline_messages.freed(held_since, session.now()))
+                await _mark(session, current, {"held_since": None}, timeline_messages.freed(held_since, session.now()))
         elif await self._store.storm_queue.admit(
-            episode, session.incident.severity, Timestamp(held_since or session.now()), self._limit
+            episode, session.incident.severity, held_since or session.now(), self._limit
         ):
             told = [timeline_messages.freed(held_since, session.now())] if held_since else []
-            await _mark(session, current, {"held_since": 0, "admitted": True}, *told)
+            await _mark(session, current, {"held_since": None, "admitted": True}, *told)
         elif not held_since:
             now = session.now()
             await _mark(session, current, {"held_since": now}, timeline_messages.held(*self._limit, now))
@@ -72,7 +72,7 @@ class StormControl:
         """Remove ended episodes from the queue. They have opened no publication and never will."""
         if held:
             await self._leave([storm_queue.Episode(one.episode, session.incident.key) for one in held])
-            await _mark(session, held, {"held_since": 0}, timeline_messages.over_in_storm(session.now()))
+            await _mark(session, held, {"held_since": None}, timeline_messages.over_in_storm(session.now()))
 
     async def _leave(self, episodes: Sequence[storm_queue.Episode]) -> None:
         if self._limit is not None:
@@ -80,7 +80,10 @@ class StormControl:
 
 
 async def _mark(
-    session: lease_session.LeaseSession, of: list[Publication], what: dict[str, int], *events: timeline.Event
+    session: lease_session.LeaseSession,
+    of: list[Publication],
+    what: dict[str, Timestamp | bool | None],
+    *events: timeline.Event,
 ) -> None:
     """Change several publications in the same way."""
     names = {one.name for one in of}
@@ -112,7 +115,7 @@ def _asks(
     own = incident.opening_alert is not None and incident.opening_alert.source == self_alerts.SOURCE
     if own or incident.status != "open" or any(one.admitted or one.number or one.vendor_id for one in current):
         return False
-    free = [msgspec.structs.replace(one, held_since=0) for one in session.publications]
+    free = [msgspec.structs.replace(one, held_since=None) for one in session.publications]
     return any(
         _opens(session, one, free, places.get(one.destination)) for one in free if one.episode == incident.episode
     )

@@ -48,7 +48,7 @@ class Operator(drafts.DraftHarness):
 
         async def right():
             one, incident = await self.publication(), await self.on.incident()
-            return all(wanted.at <= one.corrected_at for wanted in incident.interventions.corrections.values())
+            return all(wanted.at <= (one.corrected_at or 0) for wanted in incident.interventions.corrections.values())
 
         await self.on.until_awaited(right)
 

@@ -107,6 +107,8 @@ def test_unknown_incident_keeps_all_its_publications():
 
 
 def test_document_with_all_defaults_is_read():
-    full = {name: getattr(made("e0"), name) for name in publications.Publication.__struct_fields__}
+    document = publications.Publication
+    names = zip(document.__struct_encode_fields__, document.__struct_fields__, strict=True)
+    full = {stored: getattr(made("e0"), name) for stored, name in names}
     packed = msgspec.msgpack.encode([full])
     assert codec.unpack_publications(packed) == [made("e0")]

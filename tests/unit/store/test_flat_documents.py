@@ -149,12 +149,17 @@ def unpacked_publication(**fields) -> publications.Publication:
 def test_parts_of_old_publication_are_read():
     fields = {"dead": "422", "dead_of": "open:d", "dead_at": 1, "waits_of": "d", "waits_since": 2}
     fields |= {"missing_since": 3, "missing_answers": 4, "blocked_since": 5, "delayed_at": 6, "retry_at": 7}
+    fields |= {"held_since": 8, "corrected_at": 9, "frozen_since": 10, "acknowledged_at": 11}
     assert unpacked_publication(state="open", vendor_id="v1", **fields) == publications.Publication(
         "e1",
         "p",
         "open",
         "v1",
         retry_at=7,
+        held_since=8,
+        corrected_at=9,
+        frozen_since=10,
+        acknowledged_at=11,
         rejection=publications.Rejection("422", "open:d", 1),
         review=publications.PendingReview("d", 2),
         missing=publications.Missing(3, 4),
