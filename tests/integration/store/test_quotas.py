@@ -234,8 +234,12 @@ def test_operations_leave_quota_for_more_urgent_ones(with_redis):
     floors: dict[str, float] = {}
 
     class Watching(vendor.Vendor):
+        def within(self, budget):
+            self.budget = budget
+            return self
+
         def _called(self, operation):
-            floors[operation.kind] = client.floor.get()
+            floors[operation.kind] = self.budget.floor
             super()._called(operation)
 
     at = Watching()
