@@ -102,8 +102,10 @@ class Archive:
             yield recorded
 
     async def _read(self, order: stream_pages.Order, begin: str, end: str, *, count: int) -> stream_pages.Page:
+        # Usually, the decompressed entries then have about as many bytes as a page may have.
         limit = stream_pages.MOST_COMPRESSED_BYTES
-        return await stream_pages.read(self._scripts, keys.ARCHIVE, order, begin, end, count=count, max_bytes=limit)
+        page = await stream_pages.read(self._scripts, keys.ARCHIVE, order, begin, end, count=count, max_bytes=limit)
+        return _within(page)
 
     async def _range(self, first: str, last: str) -> AsyncIterator[ArchivedDelivery]:
         begin = first
@@ -115,6 +117,16 @@ class Archive:
             if not page.more:
                 return
             begin = f"({page.end}"
+
+
+def _within(page: stream_pages.Page) -> stream_pages.Page:
+    """Return the beginning of a page that fits into memory after decompression: a body of blanks grows 255 times."""
+    size = 0
+    for position, (_, fields) in enumerate(page.entries):
+        size += codec.delivery_size(fields.get(b"h", b"")) + codec.body_size(fields)
+        if position and size > stream_pages.MOST_BYTES:
+            return stream_pages.Page(page.entries[:position], True)
+    return page
 
 
 def _all_recorded(page: stream_pages.Page) -> list[ArchivedDelivery]:

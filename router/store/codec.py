@@ -71,6 +71,12 @@ def pack_body(body: bytes) -> tuple[str, bytes]:
     return ("z", compressed) if compressed else ("b", body)
 
 
+def body_size(fields: Mapping[bytes, bytes]) -> int:
+    """Return the size of the body of a stored delivery without compression, in bytes."""
+    compressed = fields.get(b"z")
+    return len(fields.get(b"b", b"")) if compressed is None else compression.original_size(compressed)
+
+
 def unpack_body(fields: Mapping[bytes, bytes]) -> bytes:
     """Return the body of a stored delivery. Raises ``UnreadableDocument`` if it is missing or damaged."""
     if (compressed := fields.get(b"z")) is not None:

@@ -4,7 +4,7 @@ import random
 
 from router.bootstrap import factories
 from router.domain import deliveries, identity
-from router.store import archive, codec, keys
+from router.store import archive, codec, keys, stream_pages
 from router.store import inbox as stream
 from tests.integration import workers
 
@@ -133,5 +133,26 @@ def test_unacknowledged_delivery_stays_in_the_inbox(with_redis):
         await kept(store, keep=0, most=0).trim(0.9)
         assert await store.redis.xlen(keys.INBOX) == 1
         assert (await store.inbox.depth())[0] == 1
+
+    with_redis(play)
+
+
+def test_page_is_limited_by_its_decompressed_size(with_redis):
+    """Bodies of blanks take few bytes in Redis, and would fill the memory if a page had many of them."""
+
+    async def play(store):
+        sent = [packed(str(number)) for number in range(9)]
+        await processed(store, *sent, body=b" " * (stream_pages.MOST_BYTES // 4))
+        assert await store.redis.memory_usage(keys.ARCHIVE) < stream_pages.MOST_COMPRESSED_BYTES
+        found, cursors, cursor = [], [], ""
+        while cursor or not cursors:
+            page, cursor = await kept(store).page_since(0, cursor, 100)
+            assert sum(len(recorded.body) for recorded in page) <= stream_pages.MOST_BYTES
+            found += page
+            cursors.append(cursor)
+        assert [recorded.delivery for recorded in found] == sent
+        assert len(cursors) == 3
+        assert [recorded.delivery async for recorded in kept(store).since(0)] == sent
+        assert [recorded.delivery for recorded in await kept(store).newest(100)] == sent[::-1]
 
     with_redis(play)

@@ -94,6 +94,7 @@ def test_body_survives_a_round_trip(body):
     field, stored = codec.pack_body(body)
     assert len(stored) <= len(body)
     assert codec.unpack_body({field.encode(): stored}) == body
+    assert codec.body_size({field.encode(): stored}) == len(body)
 
 
 @pytest.mark.parametrize("fields", [{}, {b"z": b""}, {b"z": b"\xff\xff\xff\x7fabc"}])
