@@ -44,8 +44,8 @@ class Target(msgspec.Struct, frozen=True, array_like=True, gc=False):
     replace texts that must not be shown. ``parts`` map an alert to the component of a page that it affects: the
     component by the text of a field, by the field's name in rule files. ``public`` are the permitted values of
     variables in texts, by their names with dots; any other variable must not be shown to customers. ``ending`` says how
-    the post ends. ``retrospective``: an incident that was over before it was published is published afterwards, as
-    over.
+    the post ends. ``retrospective``: an incident that ended before it was published is published afterwards, as
+    resolved.
     """
 
     destination: str

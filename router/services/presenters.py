@@ -20,7 +20,7 @@ Order = tuple[bool, int, int, str]
 Place = TypeVar("Place")
 _place: Callable[[bytes], Order] = msgspec.json.Decoder(Order).decode
 _letter_place: Callable[[bytes], dead_letters.Place] = msgspec.json.Decoder(dead_letters.Place).decode
-_INVALID_CURSOR = "is not what `next` was"
+_INVALID_CURSOR = "is not a cursor from `next`"
 _STREAMED = re.compile(r"\d{1,19}-\d{1,19}")
 _MOST_ALERTS = 500  # Alerts of one incident that are listed. The incident's count includes the others.
 

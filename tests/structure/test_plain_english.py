@@ -45,15 +45,15 @@ _DENIED = re.compile(rf"(?<![\w-])(?:{'|'.join(DENIED)})(?![\w-])", re.IGNORECAS
 _TEXT = {".py", ".md", ".yaml", ".yml", ".html", ".lua", ".json", ".toml", ".tpl", ".js", ".css", ".txt", ""}
 
 LIMITS = {
-    "router": 163,
-    "docs": 7,
-    "tests": 60,
-    "charts": 7,
+    "router": 64,
+    "docs": 0,
+    "tests": 55,
+    "charts": 0,
     "rules": 0,
     "examples": 0,
     "tools": 0,
-    "scripts": 3,
-    "": 1,  # Files at the root.
+    "scripts": 0,
+    "": 0,  # Files at the root.
 }
 
 

@@ -203,7 +203,7 @@ class TestSeveralAsks:
         )
         assert not self.desired(of, "pager").present
         intent = publications.Intent("open", 1, NOW, publications.Content(CRITICAL, {}))
-        assert self.desired(of, "pager", intent=intent).present, "nobody knows whether it was opened"
+        assert self.desired(of, "pager", intent=intent).present, "the outcome of the open is unknown"
         assert self.desired(of, "tickets").present
 
 
