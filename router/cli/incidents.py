@@ -187,9 +187,8 @@ def retract(
     server: startup.Server = "",
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Take down public posts that are false. Nothing of this episode is published again, unless a reviewer approves it.
-
-    It works while public pages are frozen, too.
+    """Take down public posts that are false. No post of this episode is published again unless a reviewer approves it.
+    The command also works while public pages are frozen.
     """
 
     async def body(router: router_access.Reached) -> None:

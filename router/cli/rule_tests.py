@@ -21,7 +21,7 @@ def run(
     *,
     only: Annotated[str, typer.Option("-k", help="Run only tests whose names contain this text.")] = "",
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print each test, with every operation.")] = False,
-    junit: Annotated[Path | None, typer.Option("--junit", help="Write the results as JUnit XML, too.")] = None,
+    junit: Annotated[Path | None, typer.Option("--junit", help="Also write the results as JUnit XML.")] = None,
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Run the tests of the rule files."""

@@ -185,7 +185,7 @@ class ReviewReminded(msgspec.Struct, frozen=True, tag_field="type", tag="review.
 
 
 class ReviewEscalated(msgspec.Struct, frozen=True, tag_field="type", tag="review.escalated"):
-    """No reviewer decided within ``escalate_after``: the notifiers in ``escalate_to`` receive the review, too."""
+    """No reviewer decided within ``escalate_after``: the notifiers in ``escalate_to`` also receive the review."""
 
     incident: Incident
     review: Review

@@ -67,7 +67,7 @@ def emptied(stage: scene.Scene, reader: str) -> tuple[float, float]:
     deadline = time.monotonic() + 60
     began, before = time.perf_counter(), 0.0
     while stage.redis.xlen(keys.INBOX) == full:
-        assert time.monotonic() < deadline, "nobody empties the inbox"
+        assert time.monotonic() < deadline, "no worker empties the inbox"
         began, before = time.perf_counter(), scene.cpu_seconds(process)
     while stage.redis.xlen(keys.INBOX):
         time.sleep(0.002)

@@ -124,7 +124,7 @@ def lost(stage: scene.Scene, peer: Peer, port: int, vendor: str, numbers: range)
     latency.started_vendor(stage, port=int(vendor.rpartition(":")[2]))
     peer.starts()
     # Lost alerts never arrive, so the wait is limited. The router's circuit breaker probes after 30 seconds. A server
-    # that isn't durable notifies at once, or never.
+    # that isn't durable notifies immediately, or never.
     seconds = 60 if peer.is_durable else 15
     with contextlib.suppress(AssertionError):
         harness.eventually("every alert led to a call", lambda: len(received(vendor, numbers)) == len(numbers), seconds)

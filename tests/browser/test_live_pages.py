@@ -50,7 +50,7 @@ def test_expired_session_stops_the_live_page_visibly(console, visit):
     visitor = visit()
     page = visitor.go("/incidents")
     visitor.context.clear_cookies()
-    console.receives("over", service="over", title="Seen by nobody")
+    console.receives("over", service="over", title="Seen by no one")
     again = page.get_by_role("button", name="This page is out of date. Reload it.")
     expect(again).to_be_visible(timeout=20_000)
     again.click()

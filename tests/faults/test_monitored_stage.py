@@ -16,7 +16,7 @@ from tests.faults import test_vendors_stage as vendors_stage
 FULL = os.environ.get("CHAOS") == "full"
 MONITORED = 'message: We are investigating., resolve: {monitor_for: 3s, message: "It works again."}'
 RULES = chaos.RULES.replace("message: We are investigating.", MONITORED)
-# The router sets a post to monitoring at once, however often posts change.
+# The router sets a post to monitoring immediately, even if posts change often.
 LIMITS = chaos.LIMITS.replace("pages: {", "pages: {min_update_interval: 0s, max_updates_per_hour: 100000, ")
 PLACES = ["devhelm-page", "public-page"]
 POINTS = vendors_stage.POINTS if FULL else ["after-call"]

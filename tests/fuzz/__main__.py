@@ -1,8 +1,8 @@
-"""Inputs that nobody should send, for every place where text of somebody else is read, for as long as asked.
+"""Fuzzes every parser of external text for a given time.
 
     python -m tests.fuzz [SECONDS] [--seed N] [--target NAME] [--json FILE] [--update-docs]
 
-Every target runs in a process of its own, with a limit on memory and a deadline, so that an input that exhausts memory
+Every target runs in a separate process, with a limit on memory and a deadline, so that an input that exhausts memory
 or never ends is a find and not the end of the run. An input must be handled within ``MOST_SECONDS`` of processor time.
 Finds are printed with the seed that makes them; the status is 1 if there are any.
 """

@@ -63,7 +63,7 @@ def mutated(chance: random.Random, body: Any) -> bytes:
 
 
 def _changed(chance: random.Random, document: Any) -> Any:
-    """Something in it becomes odd, goes, or comes twice."""
+    """A part of it is changed, removed, or repeated."""
     if not isinstance(document, dict | list) or not document or chance.random() < 0.1:
         return copy.deepcopy(chance.choice(ODD))
     place = chance.choice(list(document) if isinstance(document, dict) else range(len(document)))

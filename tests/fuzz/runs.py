@@ -1,4 +1,4 @@
-"""Runs a target in a process of its own, with limits, and says what came of it."""
+"""Runs a target in a separate process with limits, and reports the result."""
 
 import json
 import multiprocessing
@@ -24,7 +24,7 @@ _SHOWN = 300
 
 
 class Run(NamedTuple):
-    """What came of a target: how many inputs were tried, how many found a fault, and the first of those."""
+    """The result of a target: the number of inputs, the number of faults, and the first faults."""
 
     target: str
     tried: int
@@ -48,7 +48,7 @@ def run(seconds: float, seed: int, wanted: list[str]) -> Iterator[Run]:
 
 
 def alone(name: str, seconds: float, seed: int, target: Any = None) -> Run:
-    """Fuzz one target in a process of its own; ``target`` stands in for the one of that name."""
+    """Fuzz one target in a separate process; ``target`` replaces the registered target of that name."""
     with tempfile.TemporaryDirectory() as folder:
         at, result = Path(folder) / "input", Path(folder) / "result"
         context = multiprocessing.get_context("forkserver")

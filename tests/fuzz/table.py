@@ -1,4 +1,4 @@
-"""The table of docs/concepts/security.md that says how many bad inputs were tried, and what harm they did."""
+"""The table of docs/concepts/security.md with the number of invalid inputs, and the harm that they did."""
 
 import re
 from collections.abc import Iterable

@@ -15,7 +15,7 @@ BY = f"uid {USER} on "
 
 
 class Scene:
-    """A router with its own Redis on a port that another user can reach, too."""
+    """A router with its own Redis on a port that another user can also reach."""
 
     def __init__(self, router, folder, address):
         self.router, self.folder, self.address = router, folder, address

@@ -251,7 +251,7 @@ def test_parse_reads_given_headers_and_query(mapped):
 
 
 def test_wrong_time_format_is_reported_with_its_place(mapped):
-    """A wrong time zone is reported, too."""
+    """A wrong time zone is also reported."""
     mapped.write_text(FACTS.replace("Zurich}", "Zurick, format: unixms}"))
     done = run("check", "--config", str(mapped))
     assert done.returncode == 1

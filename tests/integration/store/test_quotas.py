@@ -119,7 +119,7 @@ def test_operations_resume_gradually_after_a_pause(with_redis):
         await quota.pause(60.0)
         assert 59 < (await quota.admit(UPDATE)).wait <= 60
         began = await workers.now_of(store)
-        # The pause is over now. The quota begins to refill where the pause ends.
+        # The pause has ended. The quota begins to refill where the pause ends.
         await store.redis.hset("ir:{quotas}:account", mapping={"from:": began - 1, "until:": began, "at": began})
         taken = 0
         while not (await quota.admit(NOW)).wait:

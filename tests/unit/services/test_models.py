@@ -20,6 +20,6 @@ from router.sources import times
     ],
 )
 def test_every_timestamp_has_a_representation(moment, shown):
-    """A sender may send any time. Times that were stored before the limits existed are shown, too."""
+    """A sender may send any time. Times that were stored before the limits existed are also shown."""
     found = models.at(moment)
     assert (found.isoformat() if isinstance(found, dt.datetime) else None) == shown
