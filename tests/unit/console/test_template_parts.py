@@ -22,21 +22,21 @@ def test_update_shows_changes_with_before_and_after(part):
     before = {"title": "It is slow", "message": "We look.", "components": {"API": "degraded_performance"}}
     after = {"title": "It is down", "message": "We look.", "components": {"API": "full_outage"}, "page": "EU"}
     assert words(part.changes(before, after)) == (
-        "What changes title before: It is slow now: It is down "
-        "components before: API: degraded performance now: API: full outage page before: nothing now: EU"
+        "Changes title before: It is slow now: It is down "
+        "components before: API: degraded performance now: API: full outage page before: none now: EU"
     )
 
 
 def test_update_invisible_to_customers_is_labeled(part):
     assert words(part.changes({"title": "It is slow"}, {"title": "It is slow"})) == (
-        "What changes nothing that customers read: it says the same."
+        "Changes none Customers read the same text as before."
     )
 
 
 def test_comparison_shows_only_fields_that_differ(part):
     shown = {"name": "n", "summary": "old", "gone": "g"}
     assert words(part.compared(shown, {"name": "n", "summary": "new", "added": True})) == (
-        "field as it is as it should be summary old new added nothing yes gone g nothing"
+        "field observed desired summary old new added none yes gone g none"
     )
 
 
