@@ -253,7 +253,7 @@ def test_exhausted_quota_is_shown_without_a_button(play):
         (paused, *_) = await items(browser, "/pauses")
         assert paused["kind"] == "quota"
         shown = (await browser.get("/")).text
-        assert "no call is left for now" in shown
+        assert "the configured quota is used up" in shown
         assert 'action="/pauses/lift"' not in shown
 
     play(body)
@@ -468,7 +468,7 @@ def test_console_retracts_with_a_confirmation(play):
         browser, csrf = await at.browser("responder", name="ann")
         shown = (await browser.get("/incident", params={"key": consoles.key()})).text
         assert 'action="/retract"' in shown
-        assert "The post at page is false" in shown
+        assert "I confirm that the post at page is false." in shown
         form = {"csrf": csrf, "incident": consoles.key(), "destination": "page", "reason": "a false alarm"}
         done = await browser.post("/retract", data=form)
         assert (done.status_code, "done=retracted" in done.headers["location"]) == (303, True)

@@ -98,7 +98,7 @@ def test_newer_data_is_refused_naming_both_versions(with_redis):
         await store.redis.set(keys.SCHEMA, 9)
         with pytest.raises(
             errors.SchemaTooNew,
-            match=rf"has version 9, and this version of incident-router works with {schema.VERSION}",
+            match=rf"has version 9, and this version of incident-router supports {schema.VERSION}",
         ):
             await store.schema.ensure()
         assert await version(store) == 9
@@ -177,7 +177,7 @@ def set_version(url: str, held: int) -> None:
     asyncio.run(body())
 
 
-REFUSAL = f"the data in Redis has version 7, and this version of incident-router works with {schema.VERSION}"
+REFUSAL = f"the data in Redis has version 7, and this version of incident-router supports {schema.VERSION}"
 
 
 @pytest.mark.parametrize(

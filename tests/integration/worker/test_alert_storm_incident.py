@@ -45,7 +45,7 @@ def test_storm_incident_opens_and_ends_with_storm(with_redis):
         ]
         await scene.fires("d", "e", "f", "g")
         await parent.turn()
-        assert "At least 5 wait" in parent.texts()[0]
+        assert "At least 5 are queued" in parent.texts()[0]
         await scene.fires("c", "d", "e", "f", "g", resolved=True)
         await parent.turn()
         assert "open" in parent.texts()[0]

@@ -57,7 +57,7 @@ def test_failing_store_makes_no_dead_letter(with_redis):
         await on.reader.read(10, None)
         for number in range(2 * (aggregator.MOST_ATTEMPTS + 1)):
             worker = workers.WorkerHarness(workers.demanding(on.store, 9, 0.005), consumer=f"w{number % 2}")
-            with pytest.raises(errors.Unavailable, match="of 9 replicas confirmed"):
+            with pytest.raises(errors.Unavailable, match="of 9 replicas acknowledged"):
                 await worker.triage.handle_again(await worker.reader.take_over(10, idle_ms=0))
         await on.triage.handle_again(await on.reader.take_over(10, idle_ms=0))
         assert await on.store.redis.xlen(keys.DEAD) == 0
