@@ -64,7 +64,7 @@ def written(draft: Draft) -> Iterator[str]:
         elif fit:
             yield f"      {name}: {{values: [{', '.join(map(_quoted, fit))}]}}"
         if left := len(texts) - len(fit):
-            yield f"      # {name}: {left} texts are left out: customers should not see them"
+            yield f"      # {name}: {left} texts are omitted: customers should not see them"
 
 
 def _undeclared(rule: model.Rule, pages: set[str]) -> list[templates.Variable]:

@@ -378,7 +378,7 @@ class _Reading:
             return [self._with_secrets(value, (*at, position)) for position, value in enumerate(data)]
         if isinstance(data, str) and (variable := _VARIABLE.fullmatch(patterns.encoded(data))) is not None:
             name = variable.group(1).decode()
-            message = f"${name} would be taken as it is written; a variable of the environment is {{env: {name}}}"
+            message = f"${name} is not expanded; for an environment variable, write {{env: {name}}}"
             self.problems.append(self._document.problem(message, at))
         return data
 

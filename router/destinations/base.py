@@ -191,7 +191,7 @@ class Destination(Protocol):
         """List all open items and drafts that may be the router's.
 
         A kind that ``has_references`` leaves out items without a reference. ``others`` are the pages of the account's
-        other destinations; their posts are left out. Called once after the data in Redis was lost.
+        other destinations; their posts are omitted. Called once after the data in Redis was lost.
         """
         ...
 

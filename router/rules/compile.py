@@ -131,7 +131,7 @@ def _unusual(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> decide.Exce
     ):
         return None
     rate = severity.severity if isinstance(severity, severity_mapping.SeverityMapping) else severity_aliases.severity
-    # An isolated folder may be left out for now, including rules that other rules name.
+    # An isolated folder may be omitted for now, including rules that other rules name.
     muting = tuple(incident_keys.key_reader(by_name[name]) for name in rule.inhibited_by if name in by_name)
     return decide.Exceptional(ignored, rate, muting, rule.mute_during)
 

@@ -65,7 +65,7 @@ class Inhibitor:
             inhibition: _key(inhibition.rule, inhibition.equal)
             for rule in rules
             for inhibition in rule.rule_inhibitions
-            # The inhibiting rule may belong to an isolated folder that is left out for now.
+            # The inhibiting rule may belong to an isolated folder that is omitted for now.
             if inhibition.rule in by_name
         }
         self._over_sources: dict[str, tuple[Make, ...]] = dict.fromkeys(by_name, ())

@@ -68,7 +68,7 @@ def load_apart(
 ) -> Loaded:
     """Load the folder for use. Raises ``Refused`` if anything outside isolated folders is invalid.
 
-    An invalid isolated folder keeps its rules from ``last``, or is left out if ``last`` has none.
+    An invalid isolated folder keeps its rules from ``last``, or is omitted if ``last`` has none.
     """
     all_problems: list[problems.Problem] = []
     with garbage_collection.limited():

@@ -8,7 +8,7 @@ from router.domain.times import Timestamp
 from router.rules import intervals
 
 MOST = 8
-"""Mute windows of a decision; later ones are left out, since the alert is processed when the last of them ends."""
+"""Mute windows of a decision; later ones are omitted, since the alert is processed when the last of them ends."""
 
 
 def mute_windows(schedules: Sequence[intervals.Named], now: Timestamp) -> tuple[decisions.MuteWindow, ...]:

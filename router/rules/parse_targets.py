@@ -191,7 +191,7 @@ def check_fields(
     destination: destination_info.DestinationInfo,
     ignored: str = "",
 ) -> None:
-    """Validate fields by the destination's model. Errors of the type ``ignored`` are left out.
+    """Validate fields by the destination's model. Errors of the type ``ignored`` are omitted.
 
     A template may stand for any text. Its rendered text is validated when the incident opens.
     """

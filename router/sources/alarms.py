@@ -76,7 +76,7 @@ def parsed(delivery: reading.Reading, alarm: Alarm, insufficient_data: Insuffici
 def metrics(members: Any) -> Iterator[objects.Members]:
     """Yield the metrics of an alarm that watches several metrics or a metric math expression.
 
-    Expressions have no metric and are left out.
+    Expressions have no metric and are omitted.
     """
     for item in members if isinstance(members, list) else []:
         query = objects.optional(item)

@@ -214,7 +214,7 @@ def _read_alert(raw: bytes, where: str, delivery: reading.Reading) -> tuple[_Fou
     if status is None:
         raise base.Unparsable(f"{where}.status", "expected firing or resolved")
     alert_fingerprint = objects.optional_text(delivery, alert.get("fingerprint"), f"{where}.fingerprint")
-    # The fingerprint identifies the alert, so bad labels are left out with a notice.
+    # The fingerprint identifies the alert, so bad labels are omitted with a notice.
     if alert_fingerprint and alert.get("labels") is not None:
         labels = objects.optional_texts(delivery, alert.get("labels"), f"{where}.labels")
     else:

@@ -76,7 +76,7 @@ def _conditions(context: Any) -> Iterator[objects.Members]:
 def _properties(data: objects.Members) -> dict[str, str]:
     """Return the user's own properties.
 
-    In a context without conditions, ``properties`` are the event's and are left out.
+    In a context without conditions, ``properties`` are the event's and are omitted.
     """
     context = objects.optional(data.get("alertContext"))
     of_rule = objects.optional(context.get("properties")) if "condition" in context else {}

@@ -22,7 +22,7 @@ def of(config: base.Config, body: bytes, now: Timestamp, identity: str) -> Prove
     """Authenticate ``body``, a JSON object or a form, to a source with these settings at ``now`` (microseconds).
 
     The first of several secrets is used. ``identity`` is the delivery's ID, for schemes that sign one. SNS signatures
-    are left out: only SNS can make them.
+    are omitted: only SNS can make them.
     """
     headers: dict[str, str] = {}
     query: dict[str, str] = {}

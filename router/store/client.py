@@ -29,7 +29,7 @@ def connect(where: connection_settings.Server | str) -> "redis.asyncio.Redis":
     try:
         return _made(server, {**_OPTIONS, **_tls(server)})
     except (ValueError, exceptions.RedisClusterException) as error:
-        raise errors.Unavailable(f"the address of Redis cannot be used: {error}") from error
+        raise errors.Unavailable(f"the Redis URL is invalid: {error}") from error
 
 
 _OPTIONS: dict[str, Any] = {

@@ -50,7 +50,7 @@ class GoodRules:
         if packed is None:
             return None
         try:
-            # Never decompress more than may be stored, whatever the key holds.
+            # Never decompress more than the maximum stored size, even if the key is damaged.
             content = zlib.decompressobj().decompress(packed, 2 * MOST_BYTES)
             return rule_files.RuleFiles(version.decode(), _decode(content), Timestamp(int(at)))
         except (zlib.error, ValueError, AttributeError, TypeError, *Undecodable) as error:

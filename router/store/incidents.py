@@ -61,7 +61,7 @@ class Incidents:
     async def read(self, names: Iterable[str], problems: dict[str, str] | None = None) -> dict[str, StoredIncident]:
         """Read incidents by key. An incident that doesn't exist is returned as closed and empty, with version 0.
 
-        Incidents that can't be decoded are left out and added to ``problems`` with the reason. Without ``problems``
+        Incidents that can't be decoded are omitted and added to ``problems`` with the reason. Without ``problems``
         they raise ``UnreadableDocument``.
         """
         asked = {name: self._known.get(name) for name in names}

@@ -373,7 +373,7 @@ vendor_request_duration_seconds = instruments.Histogram(
 redis_command_duration_seconds = instruments.Histogram(
     "incident_router_redis_command_duration_seconds",
     "Time from sending a command to Redis to its response, by command; pipeline stands for several commands in one "
-    "round trip. Reads that wait for deliveries are left out.",
+    "round trip. Reads that wait for deliveries are omitted.",
     ["command"],
     (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
     registries.SHARED,

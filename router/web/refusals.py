@@ -15,7 +15,7 @@ _log = log.get("web")
 
 
 class Refusals:
-    """Logs at most ``MAX_LINES`` refusals per source and second. A line says how many lines before it were left out."""
+    """Logs at most ``MAX_LINES`` refusals per source and second. A line says how many lines before it were omitted."""
 
     def __init__(self) -> None:
         self._windows: dict[str, _Window] = {}

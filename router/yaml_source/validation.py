@@ -25,7 +25,7 @@ def problems_of(
     """Return a problem for each of pydantic's errors.
 
     ``at`` is the path of the part of the document that was validated. ``model`` is its model, which has the valid names
-    for unknown keys. ``prefix`` precedes each message. Errors of pydantic's type ``ignored`` are left out, and so are
+    for unknown keys. ``prefix`` precedes each message. Errors of pydantic's type ``ignored`` are omitted, and so are
     errors for whose type, path, and value ``passes`` returns true. Messages contain no value of the document, so that
     they contain no secret.
     """

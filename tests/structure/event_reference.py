@@ -51,7 +51,7 @@ def _section(name: str, part: dict) -> str:
         for member, schema in part["properties"].items()
         if member != "type"
     ]
-    table = "\n".join(["| member | type | always there |", "| --- | --- | --- |", *rows])
+    table = "\n".join(["| member | type | always present |", "| --- | --- | --- |", *rows])
     return f"\n## {name}\n\n{part['description']}\n\n{table}\n"
 
 

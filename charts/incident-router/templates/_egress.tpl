@@ -1,6 +1,6 @@
 {{/*
 The TCP ports that the router's pods may reach at any address, as a list in JSON: 443 for the vendors, and what the values
-name. A port that `networkPolicy.extraEgress` names is left out: a rule of yours restricts it.
+name. A port that `networkPolicy.extraEgress` names is omitted: a rule of yours restricts it.
 */}}
 {{- define "incident-router.egressPorts" -}}
 {{- $ports := list 443 -}}

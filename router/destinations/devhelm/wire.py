@@ -27,7 +27,7 @@ class CreateIncident(msgspec.Struct, omit_defaults=True, rename="camel"):
 
 
 class PatchIncident(msgspec.Struct, omit_defaults=True):
-    """``PATCH /api/v1/incidents/{id}``. Fields that are left out stay as they are."""
+    """``PATCH /api/v1/incidents/{id}``. Fields that are omitted stay as they are."""
 
     title: str | None = None
     severity: str | None = None
@@ -90,7 +90,7 @@ class PublishPost(msgspec.Struct, omit_defaults=True, rename="camel"):
 
 
 class PatchUpdate(msgspec.Struct, omit_defaults=True):
-    """``PATCH …/updates/{updateId}``. The text is replaced; the status stays if it is left out."""
+    """``PATCH …/updates/{updateId}``. The text is replaced; the status stays if it is omitted."""
 
     body: str
     status: str | None = None

@@ -124,7 +124,7 @@ class Assignee(_Part):
 
     @pydantic.model_validator(mode="after")
     def _somebody(self) -> Self:
-        # If a label is missing, the text is empty, and the assignment is left out.
+        # If a label is missing, the text is empty, and the assignment is omitted.
         if self.id is None and self.email is None and self.slack_user_id is None:
             raise ValueError("set one of id, email, and slack_user_id")
         return self

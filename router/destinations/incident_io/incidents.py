@@ -153,7 +153,7 @@ class Incidents:
     async def _timestamps(
         self, operation: operations.Operation, opening: IncidentOpening, omitted: list[operations.Omission]
     ) -> list[wire.TimestampValue]:
-        """Return the times by the IDs of the account's incident timestamps. Those whose lookup fails are left out."""
+        """Return the times by the IDs of the account's incident timestamps. Those whose lookup fails are omitted."""
         timestamps = []
         for name, value in opening.incident_timestamps.items():
             try:

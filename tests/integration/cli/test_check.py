@@ -189,7 +189,7 @@ def test_declarations_are_written_from_recorded_deliveries_and_load(file, tmp_pa
         "# 10.yaml:2: rule shop",
         "    public:",
         "      alert.labels.region: {values: ['Europe']}",
-        "      # alert.labels.region: 2 texts are left out: customers should not see them",
+        "      # alert.labels.region: 2 texts are omitted: customers should not see them",
         "      # alert.labels.zone: no recorded alert carried a text; write its list yourself",
         "      \"alert.labels['a.b']\": {values: ['it''s']}",
     ]

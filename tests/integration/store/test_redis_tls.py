@@ -64,7 +64,7 @@ def test_missing_tls_file_is_reported(valkey, files, tmp_path):
 
 
 def test_unknown_address_scheme_is_refused():
-    with pytest.raises(errors.Unavailable, match="address of Redis cannot be used"):
+    with pytest.raises(errors.Unavailable, match="Redis URL is invalid"):
         Store.connect("http://127.0.0.1")
 
 

@@ -260,7 +260,7 @@ def test_refused_resolution_is_never_sent_without_status(play, kind, updates):
         scene.fault("status", "POST", updates, status=422)
         await scene.ends()
         known = await scene.known()
-        if known.rejection is None:  # At DevHelm, another field could be left out.
+        if known.rejection is None:  # At DevHelm, another field could be omitted.
             assert scene.states() == ["resolved"]
             return
         assert scene.states() == ["open"]

@@ -57,7 +57,7 @@ def test_terminal_rows_fit_on_one_line(monkeypatch, columns):
     assert len(lines) == 3
     assert all(cells.cell_len(line) <= columns for line in lines)
     assert "IR-7F3K2QXM" in lines[1]
-    assert "MUTED" not in lines[0], "a spare column without values is left out"
+    assert "MUTED" not in lines[0], "a spare column without values is omitted"
     assert ("…" in lines[1]) == (columns < 81)
     assert "KEY" not in lines[0]
 
