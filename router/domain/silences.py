@@ -161,7 +161,7 @@ class Silencer:
     """Finds the silence of an alert among many."""
 
     def __init__(self, silences: Iterable[Silence]) -> None:
-        """Compile the silences. Invalid patterns omit their silence; ``unreadable`` has the reason by its ID."""
+        """Compile the silences, except those with an invalid pattern. ``unreadable`` has the reasons by ID."""
         self.unreadable: dict[str, str] = {}
         self._silences = []
         for one in silences:
