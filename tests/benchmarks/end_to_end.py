@@ -15,7 +15,7 @@ from router.store import keys
 from tests.benchmarks import load, payloads, scene
 from tests.end_to_end import harness
 
-GOALS = {1: 8_000, 20: 40_000}
+GOALS = {1: 12_000, 20: 40_000}
 HOSTS = 1_000  # Incident keys.
 KNOWN = 20_000
 CONNECTIONS = 32

@@ -108,7 +108,7 @@ async def write_to_separated_primary(watched: watching.SentinelTopology, store, 
 
 def test_separated_primary_accepts_nothing(watched):
     async def body(store):
-        with pytest.raises(errors.Unavailable, match="of 2 replicas confirmed"):
+        with pytest.raises(errors.Unavailable, match="of 2 replicas acknowledged"):
             await write_to_separated_primary(watched, store, 2)
 
     run(watched, body)
