@@ -47,23 +47,23 @@ def polled_sources(settings: configuration.Settings) -> list[str]:
 
 async def problems(settings: configuration.Settings) -> list[str]:
     """Poll each Alertmanager once. Return the errors, each with the source's name."""
-    found = []
+    messages = []
     for name, config in _polled(settings):
         http = _client(name, config)
         try:
             await condition(http)
-            known = await receivers(http)
+            receiver_names = await receivers(http)
         except errors.Failure as failure:
-            found.append(failure.message)
+            messages.append(failure.message)
         else:
-            if not any(map(polled.receives(config), known)):
-                names = ", ".join(known)
-                found.append(
+            if not any(map(polled.receives(config), receiver_names)):
+                names = ", ".join(receiver_names)
+                messages.append(
                     f'{name}: poll.receiver "{config.receiver}" is not one of its receivers, which are {names}'
                 )
         finally:
             await http.aclose()
-    return found
+    return messages
 
 
 def _polled(settings: configuration.Settings) -> Iterator[tuple[str, polled.Config]]:

@@ -26,9 +26,9 @@ async def find(settings: configuration.Settings, store: Store, delivery: deliver
     """Return the current state of each alert of a delivery, in order. Raises ``store.errors.Unavailable``."""
     muting = factories.muting(settings, store)
     await muting.refresh()
-    found = await placements.Placements(store, muting).find(deliveries.routed(delivery), factories.clock())
-    keys = {one.incident_key for one in found if one.incident_key}
-    held = await store.incidents.read(keys)
+    alert_placements = await placements.Placements(store, muting).find(deliveries.routed(delivery), factories.clock())
+    keys = {placement.incident_key for placement in alert_placements if placement.incident_key}
+    stored = await store.incidents.read(keys)
     late: dict[str, set[str]] = {}
     for key in keys:
         for event in await store.incidents.timeline(key):
@@ -36,15 +36,15 @@ async def find(settings: configuration.Settings, store: Store, delivery: deliver
                 late.setdefault(key, set()).update(event.detail.get("alerts", ()))
     return [
         Whereabouts(
-            one.incident_key,
-            _muted_by(one, held, row.alert.identity),
-            row.alert.identity in late.get(one.incident_key, ()),
+            placement.incident_key,
+            _muted_by(placement, stored, row.alert.identity),
+            row.alert.identity in late.get(placement.incident_key, ()),
         )
-        for one, row in zip(found, delivery.rows, strict=True)
+        for placement, row in zip(alert_placements, delivery.rows, strict=True)
     ]
 
 
-def _muted_by(one: placements.Placement, held: dict[str, incidents.StoredIncident], identity: str) -> str:
-    if one.incident_key in held and identity in (muted := held[one.incident_key].incident.muted):
+def _muted_by(placement: placements.Placement, stored: dict[str, incidents.StoredIncident], identity: str) -> str:
+    if placement.incident_key in stored and identity in (muted := stored[placement.incident_key].incident.muted):
         return muted[identity].by
-    return one.mute.by if one.mute is not None else ""
+    return placement.mute.by if placement.mute is not None else ""

@@ -27,26 +27,27 @@ class Draft(NamedTuple):
 
 def load_undeclared(settings: configuration.Settings, folder: Path) -> ruleset.RuleSet:
     """Load rules whose public variables need no declaration yet. Raises ``load.Refused`` for every other error."""
-    known = {
-        name: dataclasses.replace(one, declares=False) for name, one in factories.known_destinations(settings).items()
+    destination_infos = {
+        name: dataclasses.replace(known_destination, declares=False)
+        for name, known_destination in factories.known_destinations(settings).items()
     }
-    return load.load(folder, known)
+    return load.load(folder, destination_infos)
 
 
 def drafts(
-    settings: configuration.Settings, made: ruleset.RuleSet, recorded: Iterable[recordings.Recording]
+    settings: configuration.Settings, rule_set: ruleset.RuleSet, recorded_labels: Iterable[recordings.Recording]
 ) -> list[Draft]:
     """Decide on recorded alerts, and collect the values of the rules' undeclared public variables."""
     destinations = factories.known_destinations(settings)
-    found = {}
-    for rule in made.rules:
-        names = _undeclared(rule, {name for name, one in destinations.items() if one.public})
+    new_drafts = {}
+    for rule in rule_set.rules:
+        names = _undeclared(rule, {name for name, destination in destinations.items() if destination.public})
         if names:
-            found[rule.name] = Draft(rule, {variable: Counter() for variable in names})
-    for one in recorded:
-        for alert in one.alerts:
-            _add(made, alert, one.received_at, found)
-    return list(found.values())
+            new_drafts[rule.name] = Draft(rule, {variable: Counter() for variable in names})
+    for recording in recorded_labels:
+        for alert in recording.alerts:
+            _add(rule_set, alert, recording.received_at, new_drafts)
+    return list(new_drafts.values())
 
 
 def written(draft: Draft) -> Iterator[str]:
@@ -68,19 +69,23 @@ def written(draft: Draft) -> Iterator[str]:
 
 
 def _undeclared(rule: model.Rule, pages: set[str]) -> list[templates.Variable]:
-    shown = [target for target in rule.targets if target.destination in pages]
+    targets = [target for target in rule.targets if target.destination in pages]
     texts = [
         text
-        for target in shown
+        for target in targets
         for text in public_texts.templates_in({**target.fields, "resolve": target.ending.monitoring})
     ]
-    used = dict.fromkeys(variable for text in texts for variable in templates.variables(text))
+    used_variables = dict.fromkeys(variable for text in texts for variable in templates.variables(text))
     declared = {*rule.common.public, *public_texts.MADE_HERE}
-    return [one for one in used if one not in declared and templates.LOOKED_UP not in one and len(one) > 1]
+    return [
+        variable
+        for variable in used_variables
+        if variable not in declared and templates.LOOKED_UP not in variable and len(variable) > 1
+    ]
 
 
-def _add(made: ruleset.RuleSet, alert: alerts.Alert, now: Timestamp, found: dict[str, Draft]) -> None:
-    decision = made.decide(alert, now)
+def _add(rule_set: ruleset.RuleSet, alert: alerts.Alert, now: Timestamp, new_drafts: dict[str, Draft]) -> None:
+    decision = rule_set.decide(alert, now)
     response = decision.response
     if response is None or alert.status != "firing":
         return
@@ -88,7 +93,7 @@ def _add(made: ruleset.RuleSet, alert: alerts.Alert, now: Timestamp, found: dict
         alert, response, key=decision.incident_key, severity=decision.severity, reference="", opened_at=now
     )
     for because in response.because:
-        draft = found.get(because.rule)
+        draft = new_drafts.get(because.rule)
         for variable, counter in draft.seen.items() if draft is not None else ():
             text = public_texts.value(variable, seen)
             if text:

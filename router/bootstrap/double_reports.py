@@ -44,8 +44,8 @@ async def found(
 def _doubled(
     name: str, channel: base.Channel, at: Mapping[str, configured_destinations.ConfiguredDestination]
 ) -> Iterator[str]:
-    for other, there in at.items():
-        if there.kind.name == channel.kind:
+    for other, configured_destination in at.items():
+        if configured_destination.kind.name == channel.kind:
             yield (
                 f'double reporting: the alert channel "{channel.name}" reports incidents of "{name}" to incident.io,'
                 f' where the router opens incidents at "{other}"; disable the channel, or remove a destination'
@@ -56,5 +56,5 @@ def _is_destination(
     channel: base.Channel, at: Mapping[str, configured_destinations.ConfiguredDestination], pages: Collection[str]
 ) -> bool:
     """Return whether a destination or a rule names the page. Then the check of the destination covers its mode."""
-    named = {place.page for place in at.values() if place.kind.name == channel.kind} | set(pages)
-    return not named.isdisjoint(filter(None, channel.page))
+    names = {place.page for place in at.values() if place.kind.name == channel.kind} | set(pages)
+    return not names.isdisjoint(filter(None, channel.page))

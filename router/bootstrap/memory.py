@@ -20,8 +20,8 @@ def limit(root: Path = Path("/")) -> int:
 
     ``root`` is the root of the file system.
     """
-    found = [_machine(), *_version_2(root), *_version_1(root)]
-    return min(found)
+    limits = [_machine(), *_version_2(root), *_version_1(root)]
+    return min(limits)
 
 
 def _version_2(root: Path) -> list[int]:

@@ -45,18 +45,18 @@ async def ask_vendors(settings: configuration.Settings, rules: ruleset.RuleSet) 
     """
     at = factories.places(settings)
     try:
-        found: list[Answer] = []
+        answers: list[Answer] = []
         for name, place in at.items():
-            known = await _asked(place, {})
-            found += [Answer(None, f"{name}: {problem}") for problem in known]
+            own_problems = await _asked(place, {})
+            answers += [Answer(None, f"{name}: {problem}") for problem in own_problems]
             seen: dict[bytes, list[str]] = {}
             for rule, fields in _naming(rules, name):
                 key = msgspec.json.encode(fields, order="sorted")
                 if key not in seen:
-                    seen[key] = [problem for problem in await _asked(place, fields) if problem not in known]
-                found += [Answer(rule, f"{name}: {problem}") for problem in seen[key]]
-        found += [Answer(None, problem) for problem in await alertmanager_polls.problems(settings)]
-        return found + [Answer(None, problem, "warning") for problem in await double_reports.found(at, _pages(rules))]
+                    seen[key] = [problem for problem in await _asked(place, fields) if problem not in own_problems]
+                answers += [Answer(rule, f"{name}: {problem}") for problem in seen[key]]
+        answers += [Answer(None, problem) for problem in await alertmanager_polls.problems(settings)]
+        return answers + [Answer(None, problem, "warning") for problem in await double_reports.found(at, _pages(rules))]
     finally:
         for place in at.values():
             await place.destination.aclose()
@@ -64,8 +64,8 @@ async def ask_vendors(settings: configuration.Settings, rules: ruleset.RuleSet) 
 
 def _pages(rules: ruleset.RuleSet) -> set[str]:
     """Return the pages that rules name."""
-    named = (target.fields.get("page") for rule in rules.rules for target in rule.targets)
-    return {page for page in named if isinstance(page, str)}
+    pages = (target.fields.get("page") for rule in rules.rules for target in rule.targets)
+    return {page for page in pages if isinstance(page, str)}
 
 
 async def _asked(place: configured_destinations.ConfiguredDestination, fields: Mapping[str, Any]) -> list[str]:
@@ -79,13 +79,17 @@ def _naming(rules: ruleset.RuleSet, destination: str) -> Iterator[tuple[model.Ru
     """Return the rules that name something at the destination. Names from templates can't be checked in advance."""
     for rule in rules.rules:
         for target in rule.targets:
-            named = {key: value for key, value in target.fields.items() if key in _NAMING}
+            naming_fields = {key: value for key, value in target.fields.items() if key in _NAMING}
             if target.parts:
                 mapped = [name for of_field in target.parts.values() for name in of_field.values()]
-                named["components"] = [*(named.get("components") or ()), *mapped]
-            if isinstance(named.get(_TIMESTAMPS), Mapping):  # The names are literals; the values are templates.
-                named[_TIMESTAMPS] = list(named[_TIMESTAMPS])
-            literal = {key: kept for key, value in named.items() if (kept := _literal(value)) is not None}
+                naming_fields["components"] = [*(naming_fields.get("components") or ()), *mapped]
+            if isinstance(naming_fields.get(_TIMESTAMPS), Mapping):  # The names are literals; the values are templates.
+                naming_fields[_TIMESTAMPS] = list(naming_fields[_TIMESTAMPS])
+            literal = {
+                key: literal_value
+                for key, value in naming_fields.items()
+                if (literal_value := _literal(value)) is not None
+            }
             if target.destination == destination and literal:
                 yield rule, literal
 
@@ -95,28 +99,36 @@ def _literal(value: Any) -> Any:
     if isinstance(value, str):
         return None if templates.is_template(value) else value
     if isinstance(value, Mapping):
-        return {key: kept for key, inner in value.items() if (kept := _literal(inner)) is not None}
+        return {key: literal_value for key, inner in value.items() if (literal_value := _literal(inner)) is not None}
     if isinstance(value, list | tuple):
-        return [kept for inner in value if (kept := _literal(inner)) is not None]
+        return [literal_value for inner in value if (literal_value := _literal(inner)) is not None]
     return value
 
 
-async def labels_of(kept: archive.Archive, most: int) -> set[str]:
+async def labels_of(delivery_archive: archive.Archive, limit: int) -> set[str]:
     """Return the names of all labels in the newest deliveries."""
-    return {name for recorded in await kept.newest(most) for row in recorded.delivery.rows for name in row.alert.labels}
+    return {
+        name
+        for archived in await delivery_archive.newest(limit)
+        for row in archived.delivery.rows
+        for name in row.alert.labels
+    }
 
 
 def world(settings: configuration.Settings, labels: set[str]) -> lint_warnings.LintContext:
     """Return the context that rules are linted against."""
     repeating = tuple(name for name, source in settings.sources.items() if source.kind in _REPEATING)
-    limits = {name: _limits(known.opening) for name, known in factories.known_destinations(settings).items()}
+    limits = {
+        name: _limits(known_destination.opening)
+        for name, known_destination in factories.known_destinations(settings).items()
+    }
     return lint_warnings.LintContext(tuple(settings.sources), frozenset(labels), repeating, limits)
 
 
 def _limits(opening: type[pydantic.BaseModel]) -> dict[str, int]:
     """Return the maximum length in characters of each field that has one."""
-    found = {}
+    limits = {}
     for name, field in opening.model_json_schema()["properties"].items():
-        most = [one["maxLength"] for one in (field, *field.get("anyOf", ())) if "maxLength" in one]
-        found.update({name: most[0]} if most else {})
-    return found
+        max_lengths = [schema["maxLength"] for schema in (field, *field.get("anyOf", ())) if "maxLength" in schema]
+        limits.update({name: max_lengths[0]} if max_lengths else {})
+    return limits

@@ -20,8 +20,8 @@ _RULE = "incident-router"
 
 async def listed(store: Store) -> list[dataset.Orphan]:
     """Return all orphans, the oldest first. Raises ``Unavailable``."""
-    found = [one async for one in store.data_set.orphans()]
-    return sorted(found, key=lambda one: (one.item.opened_at, one.id))
+    orphans = [orphan async for orphan in store.data_set.orphans()]
+    return sorted(orphans, key=lambda orphan: (orphan.item.opened_at, orphan.id))
 
 
 def incident_key(orphan: dataset.Orphan) -> str:
@@ -29,7 +29,7 @@ def incident_key(orphan: dataset.Orphan) -> str:
     return f'{_RULE}{{orphan="{orphan.id}"}}'
 
 
-async def resolve(settings: configuration.Settings, store: Store, orphan: dataset.Orphan, who: str) -> bool:
+async def resolve(settings: configuration.Settings, store: Store, orphan: dataset.Orphan, person: str) -> bool:
     """Request that a worker resolves an orphan.
 
     Return False if an incident holds the item now, so that it is no orphan.
@@ -40,23 +40,23 @@ async def resolve(settings: configuration.Settings, store: Store, orphan: datase
     key = incident_key(orphan)
     owner = identity.owner(settings.installation, key)
     episode = identity.new_episode(settings.installation, key, random.SystemRandom())
-    about = alerts.Alert(_RULE, orphan.id, "resolved", orphan.item.opened_at, factories.clock(), orphan.item.title)
+    alert = alerts.Alert(_RULE, orphan.id, "resolved", orphan.item.opened_at, factories.clock(), orphan.item.title)
     response = decisions.Response(_RULE, settings.file, "", (decisions.Target(orphan.destination),))
 
-    def make(held: StoredIncident) -> Change | None:
+    def make(stored: StoredIncident) -> Change | None:
         after = msgspec.structs.replace(
             incidents.Incident(key),
-            generation=held.incident.generation + 1,
+            generation=stored.incident.generation + 1,
             episode=episode,
-            opened_at=held.read_at,
-            closed_at=held.read_at,
-            changed_at=held.read_at,
+            opened_at=stored.read_at,
+            closed_at=stored.read_at,
+            changed_at=stored.read_at,
             response=response,
-            opening_alert=about,
+            opening_alert=alert,
         )
-        text = f"{who} resolves an item at {orphan.destination} that belongs to no known incident."
-        event = timeline.Event(held.read_at, "person", text, orphan.destination, who)
-        return Change(after, held.version, wake=True, events=[event])
+        text = f"{person} resolves an item at {orphan.destination} that belongs to no known incident."
+        event = timeline.Event(stored.read_at, "person", text, orphan.destination, person)
+        return Change(after, stored.version, wake=True, events=[event])
 
     await store.data_set.give(orphan, owner)
     await store.incidents.update(key, make)

@@ -64,8 +64,8 @@ def redis_server(
     if server := _configured(settings):
         yield server
         return
-    with embedded.running(settings.data, lock=lock) as own:
-        yield connection_settings.Server(own.url, durability=_durability(settings))
+    with embedded.running(settings.data, lock=lock) as own_server:
+        yield connection_settings.Server(own_server.url, durability=_durability(settings))
 
 
 def uses_data_folder(settings: configuration.Settings) -> bool:
@@ -75,14 +75,14 @@ def uses_data_folder(settings: configuration.Settings) -> bool:
 
 def _configured(settings: configuration.Settings) -> connection_settings.Server | None:
     """Return the server that the settings name; None if they name none."""
-    said = settings.redis
-    if said.url is None and said.cluster:
+    redis_settings = settings.redis
+    if redis_settings.url is None and redis_settings.cluster:
         raise errors.Unavailable("set REDIS_URL: a Redis Cluster is reached by the address of one of its servers")
-    if said.url is None and said.sentinel is None:
+    if redis_settings.url is None and redis_settings.sentinel is None:
         return None
-    url = said.url.get_secret_value() if said.url is not None else "redis://"
+    url = redis_settings.url.get_secret_value() if redis_settings.url is not None else "redis://"
     return connection_settings.Server(
-        url, _tls(settings), _sentinel(said.sentinel), said.cluster, _durability(settings)
+        url, _tls(settings), _sentinel(redis_settings.sentinel), redis_settings.cluster, _durability(settings)
     )
 
 
@@ -90,16 +90,18 @@ def _durability(settings: configuration.Settings) -> connection_settings.Durabil
     return connection_settings.Durability(settings.redis.replicas, settings.redis.replica_ack_timeout_seconds)
 
 
-def _sentinel(said: sections.Sentinel | None) -> connection_settings.Sentinel | None:
-    if said is None:
+def _sentinel(sentinel: sections.Sentinel | None) -> connection_settings.Sentinel | None:
+    if sentinel is None:
         return None
-    return connection_settings.Sentinel(said.service, said.nodes, said.username, said.password.get_secret_value())
+    return connection_settings.Sentinel(
+        sentinel.service, sentinel.nodes, sentinel.username, sentinel.password.get_secret_value()
+    )
 
 
 def _tls(settings: configuration.Settings) -> connection_settings.Tls:
     """Return the files for TLS. Relative paths are relative to the configuration file."""
-    beside, said = Path(settings.file).parent, settings.redis.tls
-    ca, cert, key = (beside / path if path is not None else None for path in (said.ca, said.cert, said.key))
+    beside, tls = Path(settings.file).parent, settings.redis.tls
+    ca, cert, key = (beside / path if path is not None else None for path in (tls.ca, tls.cert, tls.key))
     return connection_settings.Tls(ca, cert, key)
 
 
@@ -159,7 +161,7 @@ async def webhook_server(
     ``roles`` are the roles of the process, whose metrics are exported.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
-    in_force = await initial_rules.rules(settings, store, lambda loaded: put_in_force(handler, loaded))
+    in_force = await initial_rules.rules(settings, store, lambda rule_set: put_in_force(handler, rule_set))
     inbox = LimitedInbox(store.inbox)
     spans = traces.start(settings.tracing)
     silenced = factories.muting(settings, store)
@@ -187,9 +189,9 @@ async def webhook_server(
             settings.web.request_timeout_seconds, _connections(settings.web.max_connections)
         )
         at, listener = settings.web, sockets.webhooks
-        asking = functools.partial(states, checks)
+        read_states = functools.partial(states, checks)
         async with (
-            health_server.serving(asking, roles, sockets.health) as health_port,
+            health_server.serving(read_states, roles, sockets.health) as health_port,
             serving(app, at.host, at.port, group, limits=limits, listener=listener, stop=stop) as address,
         ):
             probed = Address(at.health_host, health_port)
@@ -204,23 +206,23 @@ async def webhook_server(
         await asyncio.to_thread(spans.close)
 
 
-def _connections(wanted: int) -> int:
+def _connections(configured: int) -> int:
     """Raise the limit on open files for this many connections, and return the number that it allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = wanted + _OTHER_FILES
+    needed = configured + _OTHER_FILES
     if soft != resource.RLIM_INFINITY and soft < needed:
         soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     if soft == resource.RLIM_INFINITY or soft >= needed:
-        return wanted
+        return configured
     allowed = max(soft - _OTHER_FILES, soft // 2)
     log.get("web").warning("open_files_limited", limit=soft, max_connections=allowed)
     return allowed
 
 
-def put_in_force(handler: webhooks.WebhookHandler, loaded: ruleset.RuleSet) -> None:
+def put_in_force(handler: webhooks.WebhookHandler, rule_set: ruleset.RuleSet) -> None:
     """Switch the webhook server to other rules. The old or the new rules decide each delivery entirely."""
-    handler.decide, handler.labels_named = loaded.decide, loaded.labels_named
+    handler.decide, handler.labels_named = rule_set.decide, rule_set.labels_named
     # The rules are exempt from garbage collection, which would take longer with each new set. To collect garbage first
     # would block the event loop for 120 ms at 5,000 rules. The replaced rules are freed by their reference counts.
     gc.freeze()
@@ -272,8 +274,8 @@ async def working(
 @contextlib.asynccontextmanager
 async def probed(store: Store, listener: socket.socket) -> AsyncIterator[int]:
     """Serve probes and metrics of a worker for the length of the block. Yields the port."""
-    asking = functools.partial(states, factories.checks(store))
-    async with health_server.serving(asking, {"worker"}, listener) as port:
+    read_states = functools.partial(states, factories.checks(store))
+    async with health_server.serving(read_states, {"worker"}, listener) as port:
         yield port
 
 
@@ -285,14 +287,14 @@ async def _watch_store(store: Store, inbox: LimitedInbox, data: dataset.WatchedD
     A webhook server that started while Redis was unavailable ends if the data turns out to be a later version's. After
     the check succeeds, it accepts deliveries until it ends: a later worker can read them.
     """
-    condition, vintage, known = store.health, store.schema, False
+    condition, vintage, is_known = store.health, store.schema, False
     while True:
         try:
-            if not known:
+            if not is_known:
                 await vintage.ensure()
                 for doubt in await condition.durability_warnings():
                     log.get("web").warning("redis_may_lose_deliveries", reason=doubt)
-                known = True
+                is_known = True
             full = await condition.fullness()
             metrics.redis_memory_used_ratio.set(full)
             inbox.refusing = f"Redis is over {health.FULL_AT:.0%} of its memory" if full > health.FULL_AT else ""
@@ -313,10 +315,10 @@ async def _follow(turn: Callable[[], Awaitable[None]], pause_seconds: float) -> 
 
 def webhook_token(folder: Path) -> str:
     """Return the webhook token of a first try, which is created once and stored in the data folder."""
-    kept = folder / "webhook-token"
-    if not kept.exists():
-        private_folder.write(kept, secrets.token_urlsafe(18))
-    return kept.read_text(encoding="utf-8").strip()
+    path = folder / "webhook-token"
+    if not path.exists():
+        private_folder.write(path, secrets.token_urlsafe(18))
+    return path.read_text(encoding="utf-8").strip()
 
 
 @contextlib.asynccontextmanager
@@ -365,8 +367,8 @@ def any_redis(settings: configuration.Settings, *, serves_empty: bool) -> Iterat
     else:
         yield server
         return
-    with redis_server(settings) as own:
-        yield own
+    with redis_server(settings) as own_server:
+        yield own_server
 
 
 def listening(
@@ -377,8 +379,8 @@ def listening(
     health_port: int | None = None,
 ) -> configuration.Settings:
     """Return the settings with other addresses for webhooks, the console, and probes."""
-    said = {"host": host, "port": port, "health_port": health_port}
-    web = settings.web.model_copy(update={key: value for key, value in said.items() if value is not None})
+    fields = {"host": host, "port": port, "health_port": health_port}
+    web = settings.web.model_copy(update={key: value for key, value in fields.items() if value is not None})
     console = {} if console_port is None else {"port": console_port}
     return dataclasses.replace(settings, web=web, management=settings.management.model_copy(update=console))
 

@@ -28,10 +28,10 @@ class Work(NamedTuple):
     tail: int
 
 
-def read(file: Path, told: Callable[[float], None]) -> Iterator[recordings.Recording]:
+def read(file: Path, report_progress: Callable[[float], None]) -> Iterator[recordings.Recording]:
     """Yield the recordings of a file, one per line. Raises ``Broken``.
 
-    ``told`` is called with the share of the file that has been read, from 0 to 1.
+    ``report_progress`` is called with the share of the file that has been read, from 0 to 1.
     """
     try:
         size = file.stat().st_size or 1
@@ -39,7 +39,7 @@ def read(file: Path, told: Callable[[float], None]) -> Iterator[recordings.Recor
             lines: Any = gzip.GzipFile(fileobj=raw) if file.suffix == ".gz" else raw
             for number, line in enumerate(lines, 1):
                 if number % _TELL_EVERY == 0:
-                    told(raw.tell() / size)
+                    report_progress(raw.tell() / size)
                 try:
                     yield recordings.decode(line)
                 except ValueError as error:
@@ -48,18 +48,18 @@ def read(file: Path, told: Callable[[float], None]) -> Iterator[recordings.Recor
         raise Broken(f"{file}: can't be read: {error}") from error
 
 
-def play(work: Work, told: Callable[[float], None]) -> replay.Played:
+def play(work: Work, report_progress: Callable[[float], None]) -> replay.Played:
     """Play in this process."""
     rules = factories.load_rules(work.settings, work.folder)
-    shown = public_pages.public_renderer(work.settings.pages.allowed_hosts)
+    renderer = public_pages.public_renderer(work.settings.pages.allowed_hosts)
     playing = simulation.Simulation(
-        rules.decide, public_pages.kinds(work.settings), public_pages.render, render_public=shown, approves=True
+        rules.decide, public_pages.kinds(work.settings), public_pages.render, render_public=renderer, approves=True
     )
-    return replay.play(read(work.file, told), playing, rules.version, tail=work.tail)
+    return replay.play(read(work.file, report_progress), playing, rules.version, tail=work.tail)
 
 
-def both(works: tuple[Work, Work], told: Callable[[float], None]) -> tuple[replay.Played, replay.Played]:
-    """Play both at the same time. ``told`` is called with the progress. Raises ``Broken``.
+def both(works: tuple[Work, Work], report_progress: Callable[[float], None]) -> tuple[replay.Played, replay.Played]:
+    """Play both at the same time. ``report_progress`` is called with the progress. Raises ``Broken``.
 
     Check the rules first: this function doesn't report why rules are refused.
     """
@@ -67,14 +67,14 @@ def both(works: tuple[Work, Work], told: Callable[[float], None]) -> tuple[repla
     pipes = []
     processes = []
     for work in works:
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_child, args=(work, theirs), daemon=True)
+        parent_end, child_end = context.Pipe()
+        process = context.Process(target=_child, args=(work, child_end), daemon=True)
         process.start()
-        theirs.close()
-        pipes.append(ours)
+        child_end.close()
+        pipes.append(parent_end)
         processes.append(process)
     try:
-        results = _collected(pipes, told)
+        results = _collected(pipes, report_progress)
     finally:
         for process in processes:
             process.terminate()
@@ -82,11 +82,11 @@ def both(works: tuple[Work, Work], told: Callable[[float], None]) -> tuple[repla
     return results[0], results[1]
 
 
-def _collected(pipes: list[Any], told: Callable[[float], None]) -> list[replay.Played]:
+def _collected(pipes: list[Any], report_progress: Callable[[float], None]) -> list[replay.Played]:
     shares = dict.fromkeys(range(len(pipes)), 0.0)
-    found: dict[int, replay.Played] = {}
-    while len(found) < len(pipes):
-        for ready in connections.wait([pipe for number, pipe in enumerate(pipes) if number not in found]):
+    results: dict[int, replay.Played] = {}
+    while len(results) < len(pipes):
+        for ready in connections.wait([pipe for number, pipe in enumerate(pipes) if number not in results]):
             number = pipes.index(ready)
             try:
                 message = pipes[number].recv()
@@ -97,10 +97,10 @@ def _collected(pipes: list[Any], told: Callable[[float], None]) -> list[replay.P
             if isinstance(message, float):
                 shares[number] = message
             else:
-                found[number] = message
+                results[number] = message
                 shares[number] = 1.0
-            told(sum(shares.values()) / len(pipes))
-    return [found[number] for number in range(len(pipes))]
+            report_progress(sum(shares.values()) / len(pipes))
+    return [results[number] for number in range(len(pipes))]
 
 
 def _child(work: Work, pipe: Any) -> None:

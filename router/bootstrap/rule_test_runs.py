@@ -44,19 +44,19 @@ class Suite:
 
 def suite(settings: configuration.Settings, folder: Path | None = None) -> Suite:
     """Load rules and tests. Raises ``rules.Refused`` if any of them is invalid."""
-    chosen = folder or settings.rules
-    loaded = factories.load_rules(settings, chosen)
-    found: list[problems.Problem] = []
-    read = list(_read(settings, chosen, found))
-    if found:
-        raise load.Refused(found)
+    path = folder or settings.rules
+    rule_set = factories.load_rules(settings, path)
+    all_problems: list[problems.Problem] = []
+    read = list(_read(settings, path, all_problems))
+    if all_problems:
+        raise load.Refused(all_problems)
     places, subscribed = public_pages.kinds(settings), notification_delivery.subscribed(settings)
-    return Suite(chosen, read, loaded, places, settings.pages.allowed_hosts, subscribed)
+    return Suite(path, read, rule_set, places, settings.pages.allowed_hosts, subscribed)
 
 
 def _read(
-    settings: configuration.Settings, folder: Path, found: list[problems.Problem]
+    settings: configuration.Settings, folder: Path, all_problems: list[problems.Problem]
 ) -> Iterator[rule_tests.RuleTest]:
-    known = factories.known_destinations(settings)
-    for document in load.files(folder, found):
-        yield from rule_tests.read(document, known, found)
+    configured = factories.known_destinations(settings)
+    for document in load.files(folder, all_problems):
+        yield from rule_tests.read(document, configured, all_problems)

@@ -33,25 +33,27 @@ def itself(
 
 def storms(settings: configuration.Settings, store: Store) -> storm_control.StormControl:
     """Return the control that queues incidents in an alert storm. It is off without a configured destination."""
-    wanted = settings.storm
-    limit = publishing_state.Limit(wanted.max_incidents, wanted.window) if wanted.destinations else None
+    storm = settings.storm
+    limit = publishing_state.Limit(storm.max_incidents, storm.window) if storm.destinations else None
     return storm_control.StormControl(store, limit)
 
 
 def _wanted(settings: configuration.Settings) -> self_monitor.Wanted:
     """Return how the router reports its own failures."""
-    wanted = settings.self_report
-    ping = None if wanted.ping_url is None else functools.partial(_ping, wanted.ping_url.get_secret_value())
+    self_report = settings.self_report
+    ping = None if self_report.ping_url is None else functools.partial(_ping, self_report.ping_url.get_secret_value())
     return self_monitor.Wanted(
-        wanted.destinations,
+        self_report.destinations,
         settings.storm.destinations,
-        wanted.after,
-        wanted.frozen_after,
+        self_report.after,
+        self_report.frozen_after,
         ping,
         settings.file,
-        wanted.unreadable.destinations or wanted.destinations,
+        self_report.unreadable.destinations or self_report.destinations,
         self_alerts.Unreadable(
-            wanted.unreadable.after, wanted.unreadable.resolve_after, severities.parse(wanted.unreadable.severity)
+            self_report.unreadable.after,
+            self_report.unreadable.resolve_after,
+            severities.parse(self_report.unreadable.severity),
         ),
     )
 

@@ -30,40 +30,40 @@ def silences(
 def _of_alertmanagers(
     settings: configuration.Settings, clock: Callable[[], Timestamp]
 ) -> list[tuple[str, silencing.Importer]]:
-    made: list[tuple[str, silencing.Importer]] = []
+    of_alertmanagers: list[tuple[str, silencing.Importer]] = []
     for name, at in settings.silences.alertmanagers.items():
         secret = at.bearer.get_secret_value() if at.bearer is not None else ""
         headers = {"authorization": f"Bearer {secret}"} if secret else {}
         asked = client.Client(
             name=name, base_url=at.url, headers=headers, timeout_seconds=10.0, now=clock, secrets=[secret]
         )
-        made.append((name, functools.partial(alertmanager.silences, asked, name)))
-    return made
+        of_alertmanagers.append((name, functools.partial(alertmanager.silences, asked, name)))
+    return of_alertmanagers
 
 
 def _of_devhelm(
     settings: configuration.Settings, clock: Callable[[], Timestamp], quota: Quota
 ) -> list[tuple[str, silencing.Importer]]:
-    made: list[tuple[str, silencing.Importer]] = []
+    of_devhelm: list[tuple[str, silencing.Importer]] = []
     for name in settings.silences.devhelm:
         config = settings.destinations[name]
         asked = registry.KINDS[config.kind].connect(name, config, clock)
         asked.quota = quota(config)
         # The prefix is needed because an Alertmanager may have the same name.
-        made.append((f"maintenance at {name}", functools.partial(_maintenance, asked, name)))
-    return made
+        of_devhelm.append((f"maintenance at {name}", functools.partial(_maintenance, asked, name)))
+    return of_devhelm
 
 
 def _of_incident_io(
     settings: configuration.Settings, clock: Callable[[], Timestamp], quota: Quota
 ) -> list[tuple[str, silencing.Importer]]:
-    made: list[tuple[str, silencing.Importer]] = []
+    of_incident_io: list[tuple[str, silencing.Importer]] = []
     for name, labels in settings.silences.incident_io.items():
         config = settings.destinations[name]
         asked = registry.KINDS[config.kind].connect(name, config, clock)
         asked.quota = quota(config)
-        made.append((f"maintenance at {name}", functools.partial(read_silences, asked, name, labels)))
-    return made
+        of_incident_io.append((f"maintenance at {name}", functools.partial(read_silences, asked, name, labels)))
+    return of_incident_io
 
 
 async def _maintenance(asked: client.Client, name: str) -> Imported:

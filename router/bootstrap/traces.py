@@ -6,19 +6,19 @@ from router.configuration import sections
 from router.telemetry import tracing
 
 
-def start(wanted: sections.Tracing) -> tracing.Traces:
+def start(config: sections.Tracing) -> tracing.Traces:
     """Return traces that are sent to the configured collector; off if none is set. Raises ``tracing.Missing``."""
-    if not wanted.endpoint:
+    if not config.endpoint:
         return tracing.OFF
-    if message := problem(wanted):
+    if message := problem(config):
         raise tracing.Missing(message)
     from router.telemetry import otel
 
-    return otel.exporting(wanted.endpoint, wanted.service_name, wanted.sample_ratio)
+    return otel.exporting(config.endpoint, config.service_name, config.sample_ratio)
 
 
-def problem(wanted: sections.Tracing) -> str:
+def problem(config: sections.Tracing) -> str:
     """Return why traces can't be sent as configured; empty if they can."""
-    if wanted.endpoint and (util.find_spec("opentelemetry") is None or util.find_spec("opentelemetry.sdk") is None):
+    if config.endpoint and (util.find_spec("opentelemetry") is None or util.find_spec("opentelemetry.sdk") is None):
         return "tracing.endpoint is set, but OpenTelemetry is not installed: install incident-router[otel]"
     return ""

@@ -19,32 +19,32 @@ def by(routed: decisions.Routed) -> tuple[tuple[str, str], ...]:
     if response is None or not response.targets:
         return ()
     return tuple(
-        (target.destination, named[text])
+        (target.destination, part[text])
         for target in response.targets
-        for field, named in target.parts.items()
-        if (text := _read(routed.alert, response, field)) in named
+        for field, part in target.parts.items()
+        if (text := _read(routed.alert, response, field)) in part
     )
 
 
 def now(incident: incidents.Incident) -> dict[tuple[str, str], severities.Severity]:
     """Return what the firing alerts affect now, each with the worst severity of its alerts."""
-    found: dict[tuple[str, str], severities.Severity] = {}
+    worst: dict[tuple[str, str], severities.Severity] = {}
     if incident.response is None or not any(target.parts for target in incident.response.targets):
-        return found
+        return worst
     for state in incident.alerts.values():
         if not state.resolved:
             for part in state.affects:
-                found[part] = max(state.severity, found.get(part, state.severity))
-    return found
+                worst[part] = max(state.severity, worst.get(part, state.severity))
+    return worst
 
 
 def ever(incident: incidents.Incident) -> dict[tuple[str, str], severities.Severity]:
     """Return what the incident's alerts affect or have affected, each with the worst severity of its alerts."""
-    found: dict[tuple[str, str], severities.Severity] = {}
+    worst: dict[tuple[str, str], severities.Severity] = {}
     for state in incident.alerts.values():
         for part in state.affects:
-            found[part] = max(state.severity, found.get(part, state.severity))
-    return found
+            worst[part] = max(state.severity, worst.get(part, state.severity))
+    return worst
 
 
 def shown(incident: incidents.Incident, target: decisions.Target, fixed: object, last: object) -> dict[str, str]:
@@ -55,18 +55,18 @@ def shown(incident: incidents.Incident, target: decisions.Target, fixed: object,
     they keep their statuses, because the end of the incident resets them.
     """
     if isinstance(fixed, Mapping):
-        said = {str(name): str(status) for name, status in fixed.items()}
+        statuses = {str(name): str(status) for name, status in fixed.items()}
     else:
-        said = dict.fromkeys(map(str, fixed if isinstance(fixed, list | tuple) else ()), incident.severity.word)
+        statuses = dict.fromkeys(map(str, fixed if isinstance(fixed, list | tuple) else ()), incident.severity.word)
     # A retrospective post names the components that were affected during the incident.
     parts = ever(incident) if incident.status == "closed" else now(incident)
     firing = {name: worst.word for (place, name), worst in parts.items() if place == target.destination}
-    named = {name for of_field in target.parts.values() for name in of_field.values()}
-    told = last if isinstance(last, Mapping) else {}
-    before = {name: str(status) for name, status in told.items() if name in named}
+    named_components = {name for of_field in target.parts.values() for name in of_field.values()}
+    last_statuses = last if isinstance(last, Mapping) else {}
+    before = {name: str(status) for name, status in last_statuses.items() if name in named_components}
     if incident.quiet is None:
         before = dict.fromkeys(before, WELL)
-    return before | firing | said
+    return before | firing | statuses
 
 
 def _read(alert: alerts.Alert, response: decisions.Response, field: str) -> str:

@@ -213,13 +213,13 @@ def _merge_instances(state: AlertState, message: AlertState, window: Duration) -
 def _arranged(instances: list[AlertState], window: Duration) -> AlertState:
     """Return the state of an alert with these instances, without the instances that no longer matter."""
     newest = max(instances, key=_start)
-    kept = [one for one in instances if one is not newest and _is_concurrent(one, newest, window)]
-    firing = [instance for instance in (newest, *kept) if not instance.resolved]
+    states = [instance for instance in instances if instance is not newest and _is_concurrent(instance, newest, window)]
+    firing = [instance for instance in (newest, *states) if not instance.resolved]
     main = max(firing, key=_start, default=newest)
     # Firing instances matter most, then those that ended last: late deliveries are recognized by them.
     others = sorted(
-        (one for one in (newest, *kept) if one is not main),
-        key=lambda one: (not one.resolved, one.learned_at),
+        (state for state in (newest, *states) if state is not main),
+        key=lambda state: (not state.resolved, state.learned_at),
         reverse=True,
     )
     return msgspec.structs.replace(main, others=tuple(others[: MAX_INSTANCES - 1]))

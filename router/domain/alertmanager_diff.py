@@ -67,31 +67,34 @@ class Difference(NamedTuple):
 
 
 def learn(
-    known: dict[str, Known], held: Iterable[tuple[incidents.Incident, Timestamp]], source: str, within: Duration
+    known_alerts: dict[str, Known],
+    incidents_read: Iterable[tuple[incidents.Incident, Timestamp]],
+    source: str,
+    within: Duration,
 ) -> None:
-    """Add to ``known``, by fingerprint, the alerts of a source in these incidents, each incident as of a time.
+    """Add to ``known_alerts``, by fingerprint, the alerts of a source in these incidents, each incident as of a time.
 
     Another message is news about an alert that would end ``within`` microseconds because it is not repeated.
     """
-    for incident, now in held:
+    for incident, now in incidents_read:
         for identity, state in incident.alerts.items():
             owner, _, fingerprint = identity.rpartition("/")
             if owner == source:
                 news = state.expired or _wants_repeating(incident, state, now, within)
-                one = Known(incident.key, state.starts_at, state.learned_at, not state.resolved, news)
-                known[fingerprint] = max(one, known.get(fingerprint, one), key=_weight)
+                known_alert = Known(incident.key, state.starts_at, state.learned_at, not state.resolved, news)
+                known_alerts[fingerprint] = max(known_alert, known_alerts.get(fingerprint, known_alert), key=_weight)
         for identity, muted in incident.muted.items():
             owner, _, fingerprint = identity.rpartition("/")
             if owner == source and not heartbeat.beats([muted.routed]):
-                known[fingerprint] = Known(incident.key, muted.routed.alert.starts_at, Timestamp(0), True, False)
+                known_alerts[fingerprint] = Known(incident.key, muted.routed.alert.starts_at, Timestamp(0), True, False)
 
 
-def _weight(one: Known) -> tuple[bool, int]:
+def _weight(known_alert: Known) -> tuple[bool, int]:
     """Order the states of an alert that moved between incidents:
 
     the one that fires counts, or else the one that fired last.
     """
-    return one.fires, one.starts_at
+    return known_alert.fires, known_alert.starts_at
 
 
 def _wants_repeating(
@@ -123,12 +126,12 @@ def starts_of_end(starts_at: Timestamp) -> tuple[Timestamp, ...]:
 
 def compare(
     memory: Memory,
-    here: Mapping[str, Known],
-    there: Mapping[str, Held],
+    known_alerts: Mapping[str, Known],
+    held_alerts: Mapping[str, Held],
     *,
     asked_at: Timestamp,
     patience: Duration,
-    whole: bool,
+    is_complete: bool,
 ) -> Difference:
     """Compare the router's states before a request, which was sent at ``asked_at``, with the response.
 
@@ -136,64 +139,64 @@ def compare(
     after the same time. An alert that has resolved here and is still active there after five times as long fires again.
     It is found with the time at which that was first seen as its start, because the router ignores a start that has
     resolved. An alert that is absent from two responses in a row has ended at the first of them. Only a response that
-    is ``whole`` counts for absence, and any other response breaks the row.
+    is ``is_complete`` counts for absence, and any other response breaks the row.
     """
-    unheard, found = _unheard(memory.unheard, here, there, asked_at, patience)
-    absent, ended = _absent(memory.absent, here, there, asked_at) if whole else ({}, {})
-    return Difference(found, ended, Memory(unheard, absent))
+    unheard, beginnings = _unheard(memory.unheard, known_alerts, held_alerts, asked_at, patience)
+    absent, ended = _absent(memory.absent, known_alerts, held_alerts, asked_at) if is_complete else ({}, {})
+    return Difference(beginnings, ended, Memory(unheard, absent))
 
 
 def _unheard(
     before: Mapping[str, tuple[Timestamp, Timestamp]],
-    here: Mapping[str, Known],
-    there: Mapping[str, Held],
+    known_alerts: Mapping[str, Known],
+    held_alerts: Mapping[str, Held],
     asked_at: Timestamp,
     patience: Duration,
 ) -> tuple[dict[str, tuple[Timestamp, Timestamp]], dict[str, Timestamp]]:
     unheard: dict[str, tuple[Timestamp, Timestamp]] = {}
-    found: dict[str, Timestamp] = {}
-    for fingerprint, one in there.items():
-        known = here.get(fingerprint)
-        if not one.active or (known is not None and known.fires and not known.news):
+    beginnings: dict[str, Timestamp] = {}
+    for fingerprint, held_alert in held_alerts.items():
+        known_alert = known_alerts.get(fingerprint)
+        if not held_alert.active or (known_alert is not None and known_alert.fires and not known_alert.news):
             continue
-        starts_at, since = before.get(fingerprint, (one.starts_at, asked_at))
-        if starts_at != one.starts_at:
+        starts_at, since = before.get(fingerprint, (held_alert.starts_at, asked_at))
+        if starts_at != held_alert.starts_at:
             since = asked_at
-        back = known is not None and _is_over(one, known)
-        if asked_at - since >= patience * (_DOUBT if back else 1):
-            found[fingerprint] = since if back else _beginning(one.starts_at, known)
+        has_resolved = known_alert is not None and _is_over(held_alert, known_alert)
+        if asked_at - since >= patience * (_DOUBT if has_resolved else 1):
+            beginnings[fingerprint] = since if has_resolved else _beginning(held_alert.starts_at, known_alert)
             since = asked_at
-        unheard[fingerprint] = (one.starts_at, since)
-    return unheard, found
+        unheard[fingerprint] = (held_alert.starts_at, since)
+    return unheard, beginnings
 
 
-def _is_over(one: Held, known: Known) -> bool:
+def _is_over(held_alert: Held, known_alert: Known) -> bool:
     """Return whether an alert that is active there has resolved here, judged by its start."""
     # The API may give whole milliseconds for a start that the webhook gave in microseconds.
-    began_anew = one.starts_at // _MILLISECOND > known.starts_at // _MILLISECOND
-    return not known.fires and not known.news and not began_anew
+    began_anew = held_alert.starts_at // _MILLISECOND > known_alert.starts_at // _MILLISECOND
+    return not known_alert.fires and not known_alert.news and not began_anew
 
 
-def _beginning(told: Timestamp, known: Known | None) -> Timestamp:
+def _beginning(told: Timestamp, known_alert: Known | None) -> Timestamp:
     """Return since when an alert fires that the API lists in whole milliseconds: in microseconds if those are known."""
-    return known.starts_at if known is not None and told <= known.starts_at <= last(told) else told
+    return known_alert.starts_at if known_alert is not None and told <= known_alert.starts_at <= last(told) else told
 
 
 def _absent(
     before: Mapping[str, tuple[Timestamp, Timestamp, Timestamp]],
-    here: Mapping[str, Known],
-    there: Collection[str],
+    known_alerts: Mapping[str, Known],
+    listed_fingerprints: Collection[str],
     asked_at: Timestamp,
 ) -> tuple[dict[str, tuple[Timestamp, Timestamp, Timestamp]], dict[str, Timestamp]]:
     absent: dict[str, tuple[Timestamp, Timestamp, Timestamp]] = {}
     ended: dict[str, Timestamp] = {}
-    for fingerprint, one in here.items():
-        if not one.fires or fingerprint in there:
+    for fingerprint, known_alert in known_alerts.items():
+        if not known_alert.fires or fingerprint in listed_fingerprints:
             continue
         was = before.get(fingerprint)
         # An alert that was received since the last response is absent for the first time now.
-        if was is not None and was[:2] == (one.starts_at, one.learned_at):
+        if was is not None and was[:2] == (known_alert.starts_at, known_alert.learned_at):
             ended[fingerprint] = was[2]
         else:
-            absent[fingerprint] = (one.starts_at, one.learned_at, asked_at)
+            absent[fingerprint] = (known_alert.starts_at, known_alert.learned_at, asked_at)
     return absent, ended

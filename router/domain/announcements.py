@@ -117,21 +117,21 @@ def announce(before: Announced | None, observed: Observed, now: Timestamp) -> An
     reminded = review_reminders.remind(since.reminders, _waiting(observed, now), about(incident), now)
     pending = incident_reminders.remind(since.reminder if is_same else None, incident, about(incident), now)
     after = msgspec.structs.replace(_state(observed, now), reminders=dict(reminded.after), reminder=pending.after)
-    found = [*_events(since, observed, now), *_unless_new(reminded.found, since)]
+    new_events = [*_events(since, observed, now), *_unless_new(reminded.found, since)]
     # An incident that is announced only now needs no reminder.
     if pending.found is not None and is_same:
-        found.append(pending.found)
+        new_events.append(pending.found)
     ends = (take.until for take in after.takes.values())
     next_at = min(filter(None, (reminded.due, pending.due, *ends)), default=0)
-    if not found:
+    if not new_events:
         # Store the state of an old incident on the first check. Otherwise the next check would count as the first one
         # again.
         return Announcement(after if before is None else None, due=next_at)
     due = since.at + SPACING
     # The clock may have been set back since: no announcement waits longer than one spacing.
-    if all(isinstance(event, _MINOR) for event in found) and now < due <= now + SPACING:
+    if all(isinstance(event, _MINOR) for event in new_events) and now < due <= now + SPACING:
         return Announcement(due=min(due, next_at or due))
-    return Announcement(msgspec.structs.replace(after, at=now), tuple(found), next_at)
+    return Announcement(msgspec.structs.replace(after, at=now), tuple(new_events), next_at)
 
 
 def _unless_new(reminders: Iterable[events.Event], before: Announced) -> Iterator[events.Event]:
@@ -155,7 +155,7 @@ def recipients(before: Announced | None, incident: incidents.Incident, event: ev
     is_escalated = isinstance(event, events.ReviewEscalated) or (reminder is not None and reminder.is_escalated)
     if events.topic_of(event) != "reviews" or not is_escalated:
         return response.notify
-    added = (name for one in response.targets if one.destination == destination for name in one.escalate_to)
+    added = (name for target in response.targets if target.destination == destination for name in target.escalate_to)
     return tuple(dict.fromkeys((*response.notify, *added)))
 
 
@@ -164,23 +164,23 @@ def _waiting(observed: Observed, now: Timestamp) -> Iterator[review_reminders.Wa
     takes = _takes(observed, now)
     response = observed.incident.response
     targets = {one.destination: one for one in response.targets} if response is not None else {}
-    for one in observed.publications:
-        review, target = observed.reviews.get(one.destination), targets.get(one.destination)
-        if review is not None and target is not None and one.review is not None:
-            take = takes.get(one.destination)
+    for publication in observed.publications:
+        review, target = observed.reviews.get(publication.destination), targets.get(publication.destination)
+        if review is not None and target is not None and publication.review is not None:
+            take = takes.get(publication.destination)
             yield review_reminders.Waiting(
-                review, target, one.review.since, Timestamp(take.until if take is not None else 0)
+                review, target, publication.review.since, Timestamp(take.until if take is not None else 0)
             )
 
 
 def _takes(observed: Observed, now: Timestamp) -> dict[str, Take]:
     """Return the takes of the waiting reviews whose time isn't up, by destination."""
-    found = {}
-    for one in observed.publications:
-        take = observed.incident.interventions.takes.get(one.name)
-        if take is not None and one.destination in observed.reviews and now < take.until:
-            found[one.destination] = take
-    return found
+    takes = {}
+    for publication in observed.publications:
+        take = observed.incident.interventions.takes.get(publication.name)
+        if take is not None and publication.destination in observed.reviews and now < take.until:
+            takes[publication.destination] = take
+    return takes
 
 
 def about(incident: incidents.Incident) -> events.Incident:
@@ -209,7 +209,7 @@ def _state(observed: Observed, now: Timestamp) -> Announced:
         incident.episode,
         incident.status,
         incident.severity,
-        {one.name: _publication(one) for one in observed.publications},
+        {publication.name: _publication(publication) for publication in observed.publications},
         {destination: review.digest for destination, review in observed.reviews.items()},
         {destination: verdict.at for destination, verdict in incident.interventions.verdicts.items()},
         retractions={name: retraction.at for name, retraction in incident.interventions.retractions.items()},
@@ -264,14 +264,18 @@ def _events(before: Announced, observed: Observed, now: Timestamp) -> Iterator[e
 
 
 def _acknowledgement(before: Announced, incident: incidents.Incident) -> Iterator[events.Event]:
-    given = incident.interventions.acknowledgement
-    if given is None:
+    acknowledgement = incident.interventions.acknowledgement
+    if acknowledgement is None:
         return
-    is_new = given.at != before.acknowledged_at
+    is_new = acknowledgement.at != before.acknowledged_at
     if is_new:
-        yield events.IncidentAcknowledged(about(incident), given.name, given.reason, given.destination)
-    if given.ended_cause and (is_new or not before.unacknowledged_at):
-        yield events.IncidentUnacknowledged(about(incident), given.ended_cause, given.ended_by, given.ended_reason)
+        yield events.IncidentAcknowledged(
+            about(incident), acknowledgement.name, acknowledgement.reason, acknowledgement.destination
+        )
+    if acknowledgement.ended_cause and (is_new or not before.unacknowledged_at):
+        yield events.IncidentUnacknowledged(
+            about(incident), acknowledgement.ended_cause, acknowledgement.ended_by, acknowledgement.ended_reason
+        )
 
 
 def _taken(before: Announced, observed: Observed, now: Timestamp) -> Iterator[events.Event]:
@@ -293,7 +297,7 @@ def _is_undecided(before: Announced, incident: incidents.Incident, destination: 
 
 def _released_by(observed: Observed, destination: str) -> str:
     takes = observed.incident.interventions.takes
-    names = (one.name for one in observed.publications if one.destination == destination)
+    names = (publication.name for publication in observed.publications if publication.destination == destination)
     return next((takes[name].released_by for name in names if name in takes), "")
 
 
@@ -323,18 +327,22 @@ def _publications(before: Announced, observed: Observed) -> Iterator[events.Even
     """Compare publications. Those that end together with their incident are part of ``incident.resolved``."""
     published: list[events.Publication] = []
     updated: list[events.Publication] = []
-    for one in observed.publications:
-        was, is_now = before.publications.get(one.name, AnnouncedPublication()), _publication(one)
-        said = events.Publication(
-            one.destination, one.state, one.destination in observed.public, one.url, one.taken_over
+    for publication in observed.publications:
+        was, is_now = before.publications.get(publication.name, AnnouncedPublication()), _publication(publication)
+        changed_publication = events.Publication(
+            publication.destination,
+            publication.state,
+            publication.destination in observed.public,
+            publication.url,
+            publication.taken_over,
         )
         if was.state != "open" and is_now.state == "open":
-            published.append(said)
-        elif _is_update(was, one, observed.incident):
-            updated.append(said)
+            published.append(changed_publication)
+        elif _is_update(was, publication, observed.incident):
+            updated.append(changed_publication)
         if is_now.failed and is_now.failed != was.failed:
-            yield events.OperationFailed(about(observed.incident), one.destination, one.refusal)
-        yield from _delays(was, one, observed)
+            yield events.OperationFailed(about(observed.incident), publication.destination, publication.refusal)
+        yield from _delays(was, publication, observed)
     lowered = before.severity.word if observed.incident.severity < before.severity else ""
     if published:
         yield events.IncidentPublished(about(observed.incident), tuple(published))
@@ -342,26 +350,41 @@ def _publications(before: Announced, observed: Observed) -> Iterator[events.Even
         yield events.IncidentUpdated(about(observed.incident), tuple(updated), lowered)
 
 
-def _delays(was: AnnouncedPublication, one: publications.Publication, observed: Observed) -> Iterator[events.Event]:
+def _delays(
+    was: AnnouncedPublication, publication: publications.Publication, observed: Observed
+) -> Iterator[events.Event]:
     """Announce that an opening is delayed, and that it was made at last."""
-    if one.delay is not None and one.delay.announced_at is not None and not was.delayed and one.state == "absent":
-        stand_ins = [of.destination for of in observed.publications if of.stands_in_for == one.destination]
-        since = times.to_datetime(one.delay.since)
+    if (
+        publication.delay is not None
+        and one.delay.announced_at is not None
+        and not was.delayed
+        and publication.state == "absent"
+    ):
+        stand_ins = [
+            compared_publication.destination
+            for compared_publication in observed.publications
+            if compared_publication.stands_in_for == publication.destination
+        ]
+        since = times.to_datetime(publication.delay.since)
         yield events.PublicationDelayed(
-            about(observed.incident), one.destination, since, one.refusal or one.problem, tuple(stand_ins)
+            about(observed.incident),
+            publication.destination,
+            since,
+            publication.refusal or publication.problem,
+            tuple(stand_ins),
         )
-    if was.delayed and was.state == "absent" and one.state == "open":
-        yield events.PublicationRecovered(about(observed.incident), one.destination, one.url)
+    if was.delayed and was.state == "absent" and publication.state == "open":
+        yield events.PublicationRecovered(about(observed.incident), publication.destination, publication.url)
 
 
-def _is_update(was: AnnouncedPublication, one: publications.Publication, incident: incidents.Incident) -> bool:
-    if one.taken_over != was.edited:
+def _is_update(was: AnnouncedPublication, publication: publications.Publication, incident: incidents.Incident) -> bool:
+    if publication.taken_over != was.edited:
         return True
-    if one.state == "open":
-        return one.digest != was.content
+    if publication.state == "open":
+        return publication.digest != was.content
     # A post of the open episode was taken down. A post that ends with its episode is covered by the end of the
     # incident.
-    return was.state == "open" and incident.status == "open" and one.episode == incident.episode
+    return was.state == "open" and incident.status == "open" and publication.episode == incident.episode
 
 
 def _reviews(before: Announced, observed: Observed, now: Timestamp) -> Iterator[events.Event]:

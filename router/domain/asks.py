@@ -114,15 +114,15 @@ class Book:
         if response is self._response and is_test == self._is_test:
             return self._id
         assert response is not None  # noqa: S101 - only routed alerts are folded
-        found = self._find(response, is_test=is_test)
-        if found is None:
-            found = max(self._entries, default=-1) + 1
+        ask_id = self._find(response, is_test=is_test)
+        if ask_id is None:
+            ask_id = max(self._entries, default=-1) + 1
             severity = routed.decision.severity
             began_at = routed.received_at
-            self._entries[found] = _Entry(Ask(found, response, routed.alert, began_at=began_at, severity=severity))
-        self._response, self._is_test, self._id = response, is_test, found
+            self._entries[ask_id] = _Entry(Ask(ask_id, response, routed.alert, began_at=began_at, severity=severity))
+        self._response, self._is_test, self._id = response, is_test, ask_id
         self.affects = any(target.parts for target in response.targets)
-        return found
+        return ask_id
 
     def _find(self, response: decisions.Response, *, is_test: bool) -> int | None:
         for number, entry in self._entries.items():
@@ -164,9 +164,11 @@ def _age(alert: alerts.Alert) -> tuple[int, str]:
     return (alert.starts_at, alert.identity)
 
 
-def is_equal(one: decisions.Response, other: decisions.Response) -> bool:
+def is_equal(response: decisions.Response, other: decisions.Response) -> bool:
     """Return whether two responses are equal, including the fields of their targets."""
-    return one is other or (one.place == other.place and one.version == other.version and one == other)
+    return response is other or (
+        response.place == other.place and response.version == other.version and response == other
+    )
 
 
 def settle(asks: Iterable[Ask]) -> tuple[Ask, ...]:
@@ -193,12 +195,12 @@ def with_texts_of(
     held_alerts: Mapping[str, decisions.Routed],
 ) -> tuple[Ask, ...]:
     """Return the asks after some alerts were removed. Texts are those of the oldest alert that remains."""
-    found = []
+    updated = []
     for ask in asks:
         left = [routed.alert for name, routed in held_alerts.items() if name in states and states[name].ask == ask.id]
-        gone = ask.alert.identity not in states and not ask.is_joined
-        found.append(msgspec.structs.replace(ask, alert=min(left, key=_age)) if gone and left else ask)
-    return tuple(found)
+        is_gone = ask.alert.identity not in states and not ask.is_joined
+        updated.append(msgspec.structs.replace(ask, alert=min(left, key=_age)) if is_gone and left else ask)
+    return tuple(updated)
 
 
 def joined(asks: Iterable[Ask], ids: Container[int]) -> tuple[Ask, ...]:
@@ -265,7 +267,7 @@ def combined(first: Ask, asks: Iterable[Ask]) -> decisions.Response:
             targets.setdefault(target.destination, target)
         labels = {**response.labels, **labels}
         copied = {**response.copied, **copied}
-        because += [one for one in response.because if one not in because]
+        because += [reason for reason in response.because if reason not in because]
     notify = dict.fromkeys(name for ask in (first, *further) for name in ask.response.notify)
     return msgspec.structs.replace(
         first.response,

@@ -11,9 +11,9 @@ _RESOLVED = "RESOLVED"
 STATUS_REFUSED = "a correction neither resolves a post nor opens it again"
 
 
-def is_status_allowed(current: str, wanted: str) -> bool:
-    """Return whether a correction may set an update's status to ``wanted``. An empty status keeps the current one."""
-    return wanted in {"", current} or _RESOLVED not in {wanted, current}
+def is_status_allowed(current: str, requested: str) -> bool:
+    """Return whether a correction may set an update's status to ``requested``. Empty keeps the current one."""
+    return requested in {"", current} or _RESOLVED not in {requested, current}
 
 
 class Correction(msgspec.Struct, frozen=True, array_like=True):
@@ -42,7 +42,7 @@ def from_content(content: publications.Content) -> Correction:
     return Correction(**fields)
 
 
-def pending(known: dict[str, Correction], publication: publications.Publication) -> Correction | None:
+def pending(corrections: dict[str, Correction], publication: publications.Publication) -> Correction | None:
     """Return the pending correction of a publication, if there is one."""
-    found = known.get(publication.name)
-    return found if found is not None and found.at > (publication.corrected_at or 0) else None
+    correction = corrections.get(publication.name)
+    return correction if correction is not None and correction.at > (publication.corrected_at or 0) else None

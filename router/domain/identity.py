@@ -51,8 +51,8 @@ def new_episode(installation: str, incident_key: str, randomness: Randomness) ->
 
 def owner_of(reference: str) -> str:
     """Return the owner that a reference names; empty for any other text, and for a reference of an earlier version."""
-    found = _OWNED.fullmatch(patterns.encoded(reference))
-    return (found.group(1) + found.group(2)).decode() if found else ""
+    match = _OWNED.fullmatch(patterns.encoded(reference))
+    return (match.group(1) + match.group(2)).decode() if match else ""
 
 
 def owner_part(reference: str) -> str:
@@ -104,10 +104,12 @@ def reference(episode: str) -> str:
     It is derived from the episode's ID, so the successor of a crashed worker searches for the same one. It begins with
     the owner. Episodes of earlier versions name no owner; their references have eight characters.
     """
-    of, hyphen, _ = episode.partition("-")
-    if not hyphen or len(of) != _OWNER_LENGTH:
+    episode_id, hyphen, _ = episode.partition("-")
+    if not hyphen or len(episode_id) != _OWNER_LENGTH:
         return _PREFIX + _letters(episode, _REFERENCE_LENGTH)
-    return f"{_PREFIX}{of[:_REFERENCE_LENGTH]}-{of[_REFERENCE_LENGTH:]}{_letters(episode, _TAIL_LENGTH)}"
+    return (
+        f"{_PREFIX}{episode_id[:_REFERENCE_LENGTH]}-{episode_id[_REFERENCE_LENGTH:]}{_letters(episode, _TAIL_LENGTH)}"
+    )
 
 
 def read_reference(text: str) -> str:
@@ -115,14 +117,14 @@ def read_reference(text: str) -> str:
 
     Return an empty text if no reference begins like this.
     """
-    written = text.strip().upper()
-    if written == _PREFIX.rstrip("-"):
+    normalized = text.strip().upper()
+    if normalized == _PREFIX.rstrip("-"):
         return _PREFIX
-    rest = written[len(_PREFIX) :].translate(_MISREAD)
+    rest = normalized[len(_PREFIX) :].translate(_MISREAD)
     first, _, second = rest.partition("-")
     is_whole = len(first) == _REFERENCE_LENGTH or "-" not in rest
     fits = len(first) <= _REFERENCE_LENGTH and len(second) <= _INSTALLATION_LENGTH + _TAIL_LENGTH and is_whole
-    if not written.startswith(_PREFIX) or not fits or set(first + second) - set(_ALPHABET):
+    if not normalized.startswith(_PREFIX) or not fits or set(first + second) - set(_ALPHABET):
         return ""
     return _PREFIX + rest
 

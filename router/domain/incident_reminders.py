@@ -30,9 +30,9 @@ class Reminded(NamedTuple):
 
 def stale_at(incident: incidents.Incident) -> Timestamp:
     """Return when the acknowledgement that holds becomes stale (microseconds); 0 if there is none, or it never does."""
-    held, response = incident.acknowledged, incident.response
+    acknowledgement, response = incident.acknowledged, incident.response
     stale_after = response.reminders.stale_after if response is not None else 0
-    return Timestamp(held.at + stale_after if held is not None and stale_after else 0)
+    return Timestamp(acknowledgement.at + stale_after if acknowledgement is not None and stale_after else 0)
 
 
 def is_stale(incident: incidents.Incident, now: Timestamp) -> bool:
@@ -41,23 +41,23 @@ def is_stale(incident: incidents.Incident, now: Timestamp) -> bool:
 
 
 def remind(
-    before: review_reminders.Reminder | None, incident: incidents.Incident, about: events.Incident, now: Timestamp
+    before: review_reminders.Reminder | None, incident: incidents.Incident, subject: events.Incident, now: Timestamp
 ) -> Reminded:
     """Return the reminder that is due."""
     response = incident.response
     if incident.status != "open" or response is None or not incident.still_fires:
         return Reminded(None, before, 0)
     every, stale_after = response.reminders.remind_every, response.reminders.stale_after
-    acknowledgement, held = incident.interventions.acknowledgement, incident.acknowledged
-    if held is not None and not stale_after:
+    acknowledgement, acknowledged = incident.interventions.acknowledgement, incident.acknowledged
+    if acknowledged is not None and not stale_after:
         return Reminded(None, None, 0)
-    if held is not None:
+    if acknowledged is not None:
         # The acknowledgement counts as a reminder that was answered: the first one after it is due when it is stale.
         since = first = stale_at(incident)
     else:
         since = acknowledgement.ended_at if acknowledgement is not None else incident.opened_at
         first = Timestamp(since + every)
-    if not every and held is None:
+    if not every and acknowledged is None:
         return Reminded(None, None, 0)
     was = before if before is not None and before.since == since else review_reminders.Reminder(since)
     count = was.count
@@ -68,5 +68,7 @@ def remind(
     if count == was.count:
         return Reminded(None, after, due)
     open_seconds = max(0, now - incident.opened_at) // 1_000_000
-    found = events.IncidentReminded(about, "unacknowledged" if held is None else "stale", open_seconds)
-    return Reminded(found, after, due)
+    incident_reminded = events.IncidentReminded(
+        subject, "unacknowledged" if acknowledged is None else "stale", open_seconds
+    )
+    return Reminded(incident_reminded, after, due)

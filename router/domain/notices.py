@@ -44,18 +44,18 @@ def bounded(notices: Iterable[Notice]) -> tuple[Notice, ...]:
 
     A delivery of 20,000 alerts can cause as many notices. They are stored and shown, so their number is bounded.
     """
-    kept: list[Notice] = []
+    kept_notices: list[Notice] = []
     seen: dict[Code, int] = {}
     rest: dict[Code, int] = {}
     for notice in notices:
         seen[notice.code] = seen.get(notice.code, 0) + 1
         if seen[notice.code] <= MOST_OF_A_CODE:
-            kept.append(notice)
+            kept_notices.append(notice)
         else:
             rest[notice.code] = rest.get(notice.code, 0) + notice.count
     for code, count in rest.items():
-        kept.append(Notice(code, "alerts", f"{count} more changes of this kind", count=count))
-    return tuple(kept)
+        kept_notices.append(Notice(code, "alerts", f"{count} more changes of this kind", count=count))
+    return tuple(kept_notices)
 
 
 def by_fingerprint(notices: Sequence[Notice]) -> Callable[[str], tuple[Notice, ...]]:

@@ -47,8 +47,8 @@ def compile(pattern: str, *, ignore_case: bool = False) -> Pattern:  # noqa: A00
     try:
         return cast("Pattern", re2.compile(encoded(pattern), options))
     except re2.error as error:
-        said = error.args[0] if error.args else ""
-        raise Invalid(said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)) from error
+        message = error.args[0] if error.args else ""
+        raise Invalid(message.decode("utf-8", "replace") if isinstance(message, bytes) else str(message)) from error
 
 
 def encoded(text: str) -> bytes:

@@ -88,27 +88,27 @@ def deliverable(
 
     Events before a passing event are delivered with it, because a notifier receives an incident's events in order.
     """
-    until = quiet.until(now)
-    passing = [place for place, one in enumerate(pending, 1) if not until or quiet.passes(one.event)]
+    quiet_until = quiet.until(now)
+    passing = [place for place, recorded in enumerate(pending, 1) if not quiet_until or quiet.passes(recorded.event)]
     count = passing[-1] if passing else 0
-    return coalesce(quiet, pending[:count]), until if count < len(pending) else 0
+    return coalesce(quiet, pending[:count]), quiet_until if count < len(pending) else 0
 
 
 def coalesce(quiet: QuietHours, pending: Sequence[events.Recorded]) -> list[events.Recorded]:
     """Drop held events that a later event replaces. Always keep the last event."""
-    kept: list[events.Recorded] = []
+    recorded_events: list[events.Recorded] = []
     later: set[tuple[str, str, str]] = set()
-    for one in reversed(pending):
-        destination = _destination(one.event)
-        group = _GROUPS.get(one.type, one.type)
-        is_replaced = (one.scope, group, destination) in later
-        later.add((one.scope, group, destination))
-        if one.type == _DECIDED:
+    for recorded in reversed(pending):
+        destination = _destination(recorded.event)
+        group = _GROUPS.get(recorded.type, recorded.type)
+        is_replaced = (recorded.scope, group, destination) in later
+        later.add((recorded.scope, group, destination))
+        if recorded.type == _DECIDED:
             # The review is decided, so earlier requests for a review are obsolete.
-            later.add((one.scope, "waiting", destination))
-        if not (is_replaced and quiet.until(one.at) and not quiet.passes(one.event)):
-            kept.append(one)
-    return kept[::-1]
+            later.add((recorded.scope, "waiting", destination))
+        if not (is_replaced and quiet.until(recorded.at) and not quiet.passes(recorded.event)):
+            recorded_events.append(recorded)
+    return recorded_events[::-1]
 
 
 def _destination(event: events.Event) -> str:
@@ -117,4 +117,4 @@ def _destination(event: events.Event) -> str:
     if review is not None:
         return str(review.destination)
     publications: Sequence[events.Publication] = getattr(event, "publications", ())
-    return str(getattr(event, "destination", "")) or " ".join(one.destination for one in publications)
+    return str(getattr(event, "destination", "")) or " ".join(publication.destination for publication in publications)

@@ -55,17 +55,17 @@ def encode(recording: Recording) -> bytes:
             recording.received_at,
             [
                 _Written(
-                    one.fingerprint,
-                    one.status,
-                    one.starts_at,
-                    one.ends_at,
-                    one.title,
-                    one.labels,
-                    one.annotations,
-                    one.severity,
-                    one.link,
+                    alert.fingerprint,
+                    alert.status,
+                    alert.starts_at,
+                    alert.ends_at,
+                    alert.title,
+                    alert.labels,
+                    alert.annotations,
+                    alert.severity,
+                    alert.link,
                 )
-                for one in recording.alerts
+                for alert in recording.alerts
             ],
         )
     )
@@ -85,16 +85,16 @@ def decode(line: bytes | memoryview) -> Recording:
         [
             alerts.Alert(
                 source,
-                one.fingerprint,
-                one.status,
-                one.starts_at,
-                one.ends_at,
-                one.title,
-                one.labels,
-                one.annotations,
-                one.severity,
-                one.link,
+                alert.fingerprint,
+                alert.status,
+                alert.starts_at,
+                alert.ends_at,
+                alert.title,
+                alert.labels,
+                alert.annotations,
+                alert.severity,
+                alert.link,
             )
-            for one in read.alerts
+            for alert in read.alerts
         ],
     )

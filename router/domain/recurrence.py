@@ -81,19 +81,19 @@ def occurrences(intervals: Sequence[Interval], now: Timestamp) -> tuple[Span, ..
     """
     base = now - now % HOUR
     horizon = Timestamp(base + AHEAD)
-    found = _joined(_spans(intervals, Timestamp(base - DAY), horizon))
+    spans = _joined(_spans(intervals, Timestamp(base - DAY), horizon))
     # An occurrence that extends beyond the horizon, such as a whole month, gets its true end.
-    while found and found[-1][1] >= horizon < base + _FARTHEST:
+    while spans and spans[-1][1] >= horizon < base + _FARTHEST:
         following = _joined(_spans(intervals, horizon, Timestamp(horizon + AHEAD)))
         horizon = Timestamp(horizon + AHEAD)
-        if not following or following[0][0] > found[-1][1]:
+        if not following or following[0][0] > spans[-1][1]:
             break
-        found[-1] = (found[-1][0], following[0][1])
-    return tuple(span for span in found if span[1] > now)
+        spans[-1] = (spans[-1][0], following[0][1])
+    return tuple(span for span in spans if span[1] > now)
 
 
 def _spans(intervals: Sequence[Interval], start: Timestamp, end: Timestamp) -> Iterator[Span]:
-    instants = sorted({start, end, *(one for each in intervals for one in _instants(each, start, end))})
+    instants = sorted({start, end, *(instant for each in intervals for instant in _instants(each, start, end))})
     for begins, ends in itertools.pairwise(instants):
         if any(interval.holds(begins) for interval in intervals):
             yield begins, ends

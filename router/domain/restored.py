@@ -73,8 +73,8 @@ def told(destinations: Collection[str], after: incidents.Incident, now: Timestam
 
 def _ended(state: alert_states.AlertState, lost_at: Timestamp, now: Timestamp) -> alert_states.AlertState:
     instances = (state, *state.others)
-    if all(one.resolved for one in instances) or any(
-        not one.resolved and one.learned_at >= lost_at for one in instances
+    if all(instance.resolved for instance in instances) or any(
+        not instance.resolved and instance.learned_at >= lost_at for instance in instances
     ):
         return state
     return msgspec.structs.replace(state, resolved=True, expired=True, ends_at=now, others=())

@@ -37,21 +37,33 @@ def is_at_rest(publication: publications.Publication) -> bool:
 
 
 def retained(
-    incident: incidents.Incident, known: list[publications.Publication], now: Timestamp
+    incident: incidents.Incident, all_publications: list[publications.Publication], now: Timestamp
 ) -> list[publications.Publication]:
     """Return the publications to keep at ``now`` (microseconds), in their order; the same list if all are kept."""
     current = {incident.episode, incident.follows}
     # Without a document of the incident, the current episode is unknown.
-    over = [one for one in known if incident.episode and one.episode not in current and is_at_rest(one)]
-    over = [one for one in over if corrections.pending(incident.interventions.corrections, one) is None]
+    over = [
+        publication
+        for publication in all_publications
+        if incident.episode and publication.episode not in current and is_at_rest(publication)
+    ]
+    over = [
+        publication
+        for publication in over
+        if corrections.pending(incident.interventions.corrections, publication) is None
+    ]
     if not over:
-        return known
-    named = {one.name: _named(one) for one in over if _is_needed(one, now)}
-    for name in list(named)[:-MOST_NAMED]:
-        del named[name]
-    dropped = {one.name for one in over} - named.keys()
-    kept = [named.get(one.name, one) for one in known if one.name not in dropped]
-    return known if kept == known else kept
+        return all_publications
+    named_publications = {publication.name: _named(publication) for publication in over if _is_needed(publication, now)}
+    for name in list(named_publications)[:-MOST_NAMED]:
+        del named_publications[name]
+    dropped = {publication.name for publication in over} - named_publications.keys()
+    kept_publications = [
+        named_publications.get(publication.name, publication)
+        for publication in all_publications
+        if publication.name not in dropped
+    ]
+    return all_publications if kept_publications == all_publications else kept_publications
 
 
 def _is_needed(publication: publications.Publication, now: Timestamp) -> bool:

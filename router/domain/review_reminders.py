@@ -53,33 +53,33 @@ class Reminded:
 
 
 def remind(
-    before: Mapping[str, Reminder], waiting: Iterable[Waiting], about: events.Incident, now: Timestamp
+    before: Mapping[str, Reminder], waiting: Iterable[Waiting], incident: events.Incident, now: Timestamp
 ) -> Reminded:
     """Return the reminders and escalations that are due."""
-    found: list[events.Event] = []
+    reminders: list[events.Event] = []
     after: dict[str, Reminder] = {}
     moments: list[int] = []
-    for one in waiting:
-        target, destination = one.target, one.target.destination
+    for waiting_publication in waiting:
+        target, destination = waiting_publication.target, waiting_publication.target.destination
         if not target.remind_every and not target.escalate_after:
             continue
         was = before.get(destination)
-        if was is None or was.since != one.since:
-            was = Reminder(one.since)  # The post has another version, so its review starts again.
+        if was is None or was.since != waiting_publication.since:
+            was = Reminder(waiting_publication.since)  # The post has another version, so its review starts again.
         # The reviewer who has taken it needs no reminder, and no other reviewer has to act yet.
-        if now < one.taken_until:
+        if now < waiting_publication.taken_until:
             after[destination] = was
             continue
-        waited = max(0, now - one.since)
+        waited = max(0, now - waiting_publication.since)
         count = max(was.count, waited // target.remind_every) if target.remind_every else 0
         is_escalated = was.is_escalated or bool(target.escalate_after and waited >= target.escalate_after)
         if is_escalated and not was.is_escalated:
-            found.append(events.ReviewEscalated(about, one.review, waited // 1_000_000))
+            reminders.append(events.ReviewEscalated(incident, waiting_publication.review, waited // 1_000_000))
         elif count > was.count:
-            found.append(events.ReviewReminded(about, one.review, waited // 1_000_000))
-        after[destination] = Reminder(one.since, count, is_escalated)
+            reminders.append(events.ReviewReminded(incident, waiting_publication.review, waited // 1_000_000))
+        after[destination] = Reminder(waiting_publication.since, count, is_escalated)
         if target.remind_every:
-            moments.append(one.since + (count + 1) * target.remind_every)
+            moments.append(waiting_publication.since + (count + 1) * target.remind_every)
         if target.escalate_after and not is_escalated:
-            moments.append(one.since + target.escalate_after)
-    return Reminded(tuple(found), after, min(moments, default=0))
+            moments.append(waiting_publication.since + target.escalate_after)
+    return Reminded(tuple(reminders), after, min(moments, default=0))

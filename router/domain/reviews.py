@@ -57,15 +57,15 @@ class Take(msgspec.Struct, frozen=True, array_like=True):
     released_by: str = ""
 
 
-def digest_of(content: str, shown: str) -> str:
+def digest_of(content: str, vendor_digest: str) -> str:
     """Return the digest of a reviewer's subject: the content, and the vendor's view if a person changed it there.
 
-    ``content`` is the digest of what would be sent (or ``RESOLUTION``), ``shown`` that of the vendor's view, empty if
-    no person has changed anything there. Another change needs another decision.
+    ``content`` is the digest of what would be sent (or ``RESOLUTION``), ``vendor_digest`` that of the vendor's
+    view, empty if no person has changed anything there. Another change needs another decision.
     """
-    if not shown:
+    if not vendor_digest:
         return content
-    return hashlib.blake2b(f"{content}/{shown}".encode(), digest_size=12).hexdigest()
+    return hashlib.blake2b(f"{content}/{vendor_digest}".encode(), digest_size=12).hexdigest()
 
 
 def retrospective_of(content: str, began_at: Timestamp, ended_at: Timestamp) -> str:
@@ -73,22 +73,22 @@ def retrospective_of(content: str, began_at: Timestamp, ended_at: Timestamp) -> 
     return hashlib.blake2b(f"{content}/{began_at}/{ended_at}".encode(), digest_size=12).hexdigest()
 
 
-def again_of(asked: str, retraction: Retraction, verdict: Verdict | None) -> str:
-    """Return the digest of publishing a retracted post again. ``asked`` is the digest of what would be sent.
+def again_of(digest: str, retraction: Retraction, verdict: Verdict | None) -> str:
+    """Return the digest of publishing a retracted post again. ``digest`` is the digest of what would be sent.
 
     It includes the retraction and the newest verdict: a reviewer who decided, or looked, before has to look again.
     """
     before = f"{verdict.at}/{verdict.who}" if verdict is not None else ""
-    packed = f"{asked}/{retraction.at}/{retraction.who}/{before}"
+    packed = f"{digest}/{retraction.at}/{retraction.who}/{before}"
     return hashlib.blake2b(packed.encode(), digest_size=12).hexdigest()
 
 
-def ending_of(asked: str, episode: str, text: str) -> str:
+def ending_of(digest: str, episode: str, text: str) -> str:
     """Return the digest of the end of a post as a reviewer sees it: with its text, and for this episode only.
 
-    ``asked`` is the digest of the verdict, which is the same for every end.
+    ``digest`` is the digest of the verdict, which is the same for every end.
     """
-    return hashlib.blake2b(f"{asked}/{episode}/{text}".encode(), digest_size=12).hexdigest()
+    return hashlib.blake2b(f"{digest}/{episode}/{text}".encode(), digest_size=12).hexdigest()
 
 
 RESOLUTION = "resolution"

@@ -46,8 +46,8 @@ def announce(before: RouterState | None, observed: Observed, now: Timestamp) -> 
     If no state was announced yet, the current state is announced.
     """
     state = observed.state
-    known = before if before is not None else RouterState(unfrozen=state.unfrozen, reset=state.reset)
-    return [*_freeze(known, state), *_guards(known, state, now), *_dead(known, observed)]
+    router_state = before if before is not None else RouterState(unfrozen=state.unfrozen, reset=state.reset)
+    return [*_freeze(router_state, state), *_guards(router_state, state, now), *_dead(router_state, observed)]
 
 
 def _freeze(before: RouterState, state: RouterState) -> Iterator[events.Event]:

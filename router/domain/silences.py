@@ -56,7 +56,7 @@ class Silence(msgspec.Struct, frozen=True, array_like=True):
         """Return whether the silence is pending, active, or expired. Between two windows it is pending."""
         if now >= self.ends_at:
             return "expired"
-        if now < self.starts_at or (self.during and not any(one.interval().holds(now) for one in self.during)):
+        if now < self.starts_at or (self.during and not any(window.interval().holds(now) for window in self.during)):
             return "pending"
         return "active"
 
@@ -67,7 +67,7 @@ class Silence(msgspec.Struct, frozen=True, array_like=True):
         if not self.during:
             return self.starts_at, self.ends_at
         begins = max(now, self.starts_at)
-        for start, end in recurrence.occurrences([one.interval() for one in self.during], begins):
+        for start, end in recurrence.occurrences([window.interval() for window in self.during], begins):
             if start < self.ends_at:
                 return max(start, self.starts_at), min(end, self.ends_at)
         return None
@@ -109,49 +109,49 @@ class Muting(Protocol):
 
 def matcher(text: str) -> Matcher:
     """Parse a matcher in Alertmanager's syntax: ``name="value"``, ``"a name"=~"pattern"``. Raises ``Unreadable``."""
-    found = _WRITTEN.fullmatch(patterns.encoded(text))
-    if found is None:
+    match = _WRITTEN.fullmatch(patterns.encoded(text))
+    if match is None:
         raise Unreadable(f'"{text}" is not a matcher; write one as service="checkout" or service=~"check.*"')
-    name = _unquoted(found[1].decode(), "the name of the label")
+    name = _unquoted(match[1].decode(), "the name of the label")
     if not name:
         raise Unreadable(f'"{text}" names no label')
-    value = _unquoted(found[3].decode(), f"the value of {name}")
-    made = Matcher(name, cast("Operator", found[2].decode()), value)
-    test(made)
-    return made
+    value = _unquoted(match[3].decode(), f"the value of {name}")
+    parsed = Matcher(name, cast("Operator", match[2].decode()), value)
+    test(parsed)
+    return parsed
 
 
-def _unquoted(text: str, what: str) -> str:
+def _unquoted(text: str, noun: str) -> str:
     if not text.startswith('"'):
         return text
     try:
         return msgspec.json.decode(text, type=str)
     except Undecodable as error:
-        raise Unreadable(f"{what} is not written as a text: {error}") from error
+        raise Unreadable(f"{noun} is not written as a text: {error}") from error
 
 
-def test(one: Matcher) -> Callable[[alerts.Alert], bool]:
+def test(match: Matcher) -> Callable[[alerts.Alert], bool]:
     """Return a function that checks whether an alert matches, by its whole value.
 
     Raises ``Unreadable`` for a bad pattern.
     """
-    if one.operator in {"=", "!="}:
-        wanted, value = one.operator == "=", one.value
-        return lambda alert: (_label(alert, one.name) == value) == wanted
+    if match.operator in {"=", "!="}:
+        is_equal, value = match.operator == "=", match.value
+        return lambda alert: (_label(alert, match.name) == value) == is_equal
     try:
         # Compile the pattern alone first, so that an error message refers to the text as written.
-        patterns.compile(one.value)
-        pattern = patterns.compile(f"^(?:{one.value})$")
+        patterns.compile(match.value)
+        pattern = patterns.compile(f"^(?:{match.value})$")
     except patterns.Invalid as error:
-        raise Unreadable(f"{one.name}{one.operator}{one.value}: not an RE2 pattern: {error}") from error
-    wanted = one.operator == "=~"
-    return lambda alert: (pattern.search(patterns.encoded(_label(alert, one.name))) is not None) == wanted
+        raise Unreadable(f"{match.name}{match.operator}{match.value}: not an RE2 pattern: {error}") from error
+    is_equal = match.operator == "=~"
+    return lambda alert: (pattern.search(patterns.encoded(_label(alert, match.name))) is not None) == is_equal
 
 
 def _label(alert: alerts.Alert, name: str) -> str:
-    found = alert.labels.get(name)
-    if found is not None:
-        return found
+    value = alert.labels.get(name)
+    if value is not None:
+        return value
     if name in {"source", "title", "severity"}:  # Every alert has these fields, whichever source sent it.
         return str(getattr(alert, name))
     return ""
@@ -164,11 +164,11 @@ class Silencer:
         """Compile the silences, except those with an invalid pattern. ``unreadable`` has the reasons by ID."""
         self.unreadable: dict[str, str] = {}
         self._silences = []
-        for one in silences:
+        for silence in silences:
             try:
-                self._silences.append((one, [test(matcher) for matcher in one.matchers]))
+                self._silences.append((silence, [test(matcher) for matcher in silence.matchers]))
             except Unreadable as error:
-                self.unreadable[one.id] = str(error)
+                self.unreadable[silence.id] = str(error)
 
     def __bool__(self) -> bool:
         """Return whether there is any silence."""
@@ -177,10 +177,10 @@ class Silencer:
     def mute(self, alert: alerts.Alert, now: Timestamp) -> Mute | None:
         """Return the mute by the matching silence that ends last; None if no silence matches."""
         last: Silence | None = None
-        for one, tests in self._silences:
-            longer = last is None or one.ends_at > last.ends_at
-            if longer and one.state(now) == "active" and all(matches(alert) for matches in tests):
-                last = one
+        for silence, tests in self._silences:
+            longer = last is None or silence.ends_at > last.ends_at
+            if longer and silence.state(now) == "active" and all(matches(alert) for matches in tests):
+                last = silence
         if last is None:
             return None
         comment = f": {last.comment}" if last.comment else ""

@@ -23,9 +23,9 @@ class Subscriptions:
     topics: Mapping[events.Topic, Sequence[str]] = field(default_factory=dict)
     owners: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
-    def receivers(self, event: events.Event, named: Sequence[str]) -> tuple[str, ...]:
-        """Return the notifiers that receive an event, each once. ``named`` are those that the incident's rule names."""
+    def receivers(self, event: events.Event, names: Sequence[str]) -> tuple[str, ...]:
+        """Return the notifiers that receive an event, each once. ``names`` are those that the incident's rule names."""
         topic, incident = events.topic_of(event), getattr(event, "incident", None)
         subscribed = self.topics.get(topic, ()) if topic is not None else ()
         owning = self.owners.get(incident.owner, ()) if incident is not None else ()
-        return tuple(dict.fromkeys((*subscribed, *owning, *named)))
+        return tuple(dict.fromkeys((*subscribed, *owning, *names)))

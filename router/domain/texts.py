@@ -30,10 +30,10 @@ def alike(first: str, second: str) -> bool:
     return first == second or canonical(first) == canonical(second)
 
 
-def is_cut(text: str, whole: str) -> bool:
+def is_cut(text: str, full_text: str) -> bool:
     """Return whether a text is the beginning of another one, as from a vendor that truncates texts."""
-    kept = canonical(text).removesuffix("...").removesuffix("…").rstrip()
-    return len(kept) >= _LEAST_CUT and canonical(whole).startswith(kept)
+    beginning = canonical(text).removesuffix("...").removesuffix("…").rstrip()
+    return len(beginning) >= _LEAST_CUT and canonical(full_text).startswith(beginning)
 
 
 def mark(text: str) -> str:

@@ -74,13 +74,13 @@ def noticed(notices: Iterable[Notice], now: Timestamp) -> list[Event]:
     for notice in notices:  # A notice about a whole delivery occurs once for each of its alerts.
         by_code.setdefault(notice.code, {})[notice] = None
     events = []
-    for code, found in by_code.items():
-        first = next(iter(found))
-        count = sum(notice.count for notice in found)
-        about = f" of {first.fingerprint}" if first.fingerprint else ""
+    for code, notices_of_code in by_code.items():
+        first = next(iter(notices_of_code))
+        count = sum(notice.count for notice in notices_of_code)
+        suffix = f" of {first.fingerprint}" if first.fingerprint else ""
         more = f" ({count} changes in all)" if count > first.count else ""
         detail = {"code": code, "count": count, "where": first.where, "alert": first.fingerprint}
-        events.append(Event(now, "notice", f"{code}: {first.where}{about}: {first.detail}{more}.", detail=detail))
+        events.append(Event(now, "notice", f"{code}: {first.where}{suffix}: {first.detail}{more}.", detail=detail))
     return events
 
 
@@ -102,10 +102,16 @@ def _life(before: incidents.Incident, after: incidents.Incident, now: Timestamp)
     yield from _end(before, after, now)
 
 
-def acknowledged(given: acknowledgements.Acknowledgement) -> Event:
+def acknowledged(acknowledgement: acknowledgements.Acknowledgement) -> Event:
     """Return the event for an acknowledgement."""
-    reason = f": {given.reason}" if given.reason else "."
-    return Event(given.at, "acknowledged", f"Acknowledged by {given.name}{reason}", given.destination, given.who)
+    reason = f": {acknowledgement.reason}" if acknowledgement.reason else "."
+    return Event(
+        acknowledgement.at,
+        "acknowledged",
+        f"Acknowledged by {acknowledgement.name}{reason}",
+        acknowledgement.destination,
+        acknowledgement.who,
+    )
 
 
 def unacknowledged(ended: acknowledgements.Acknowledgement) -> Event:
@@ -116,8 +122,8 @@ def unacknowledged(ended: acknowledgements.Acknowledgement) -> Event:
 
 
 def _acknowledgement_ended(before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> Iterator[Event]:
-    held, ended = before.interventions.acknowledgement, after.interventions.acknowledgement
-    if held is None or held.ended_at or ended is None or not ended.ended_at:
+    acknowledgement, ended = before.interventions.acknowledgement, after.interventions.acknowledgement
+    if acknowledgement is None or acknowledgement.ended_at or ended is None or not ended.ended_at:
         return
     text = f"The acknowledgement by {ended.name} has ended, because the severity was raised."
     yield Event(now, "unacknowledged", text)
@@ -143,7 +149,7 @@ def opened(after: incidents.Incident, now: Timestamp) -> Event:
         "version": response.version,
         "alert": alert.identity,
         "severity": after.severity.word,
-        "because": [[one.rule, one.place, one.asked] for one in response.because],
+        "because": [[reason.rule, reason.place, reason.asked] for reason in response.because],
     }
     return Event(now, "opened", text, detail=detail)
 
@@ -194,9 +200,9 @@ def alerts_changed(
             left.append(name)
         elif name != opening or before.status != "closed":
             joined.append(name)
-    for names, one, many in ((joined, "fires", "fire"), (left, "has resolved", "have resolved")):
+    for names, singular, many in ((joined, "fires", "fire"), (left, "has resolved", "have resolved")):
         if names:
-            verb = many if len(names) > 1 else one
+            verb = many if len(names) > 1 else singular
             more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
             text = f"{', '.join(names[:MOST_NAMES])}{more} {verb}."
             yield Event(now, "alerts", text, detail={"alerts": names[:MOST_NAMES], "firing": fires})

@@ -22,14 +22,14 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     text = text.replace("\r\n", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
-    kept: list[str] = []
+    letters: list[str] = []
     for position, letter in enumerate(text):
         if letter in _JOINERS:
-            if _joins(kept, text, position):
-                kept.append(letter)
+            if _joins(letters, text, position):
+                letters.append(letter)
         elif letter in _KEPT or not is_hidden(letter):
-            kept.append(letter)
-    return "".join(kept)
+            letters.append(letter)
+    return "".join(letters)
 
 
 def is_hidden(letter: str) -> bool:
@@ -43,11 +43,11 @@ def _is_selector(letter: str) -> bool:
     return "\ufe00" <= letter <= "\ufe0f" or "\U000e0100" <= letter <= "\U000e01ef"
 
 
-def _joins(kept: list[str], text: str, position: int) -> bool:
+def _joins(letters: list[str], text: str, position: int) -> bool:
     after = text[position + 1 : position + 2]
     if text[position] in "\ufe0e\ufe0f":  # A selector belongs to the character before it. In a keycap, that is a digit.
-        return bool(kept) and (not kept[-1].isascii() or after == _KEYCAP)
-    return bool(kept) and not kept[-1].isascii() and bool(after) and not after.isascii() and not is_hidden(after)
+        return bool(letters) and (not letters[-1].isascii() or after == _KEYCAP)
+    return bool(letters) and not letters[-1].isascii() and bool(after) and not after.isascii() and not is_hidden(after)
 
 
 def everywhere(value: Any) -> Any:

@@ -56,9 +56,9 @@ def parse(text: str) -> Window:
     zone = "UTC"
     for part in text.split():
         if part[0].isdigit():
-            times = (*times, *(_time(one, text) for one in part.split(",")))
+            times = (*times, *(_time(part_text, text) for part_text in part.split(",")))
         elif part[:3].lower() in _SHORT and "/" not in part:
-            days = (*days, *(_days(one) for one in part.split(",")))
+            days = (*days, *(_days(part_text) for part_text in part.split(",")))
         else:
             zone = _zone(part, text)
     if not days and not times:
@@ -79,11 +79,11 @@ def _day(text: str) -> int:
     raise Unreadable(f'"{text}" is not a day of the week; days are mon, tue, wed, thu, fri, sat, sun')
 
 
-def _time(text: str, whole: str) -> tuple[int, int]:
-    found = _TIMES.fullmatch(patterns.encoded(text))
-    if found is None:
-        raise Unreadable(f'"{text}" in "{whole}" is not a time of the day; {_EXAMPLE}')
-    hour, minute, end_hour, end_minute = found.groups()
+def _time(text: str, schedule: str) -> tuple[int, int]:
+    match = _TIMES.fullmatch(patterns.encoded(text))
+    if match is None:
+        raise Unreadable(f'"{text}" in "{schedule}" is not a time of the day; {_EXAMPLE}')
+    hour, minute, end_hour, end_minute = match.groups()
     start = int(hour) * 60 + int(minute)
     end = _MIDNIGHT if end_hour is None else int(end_hour) * 60 + int(end_minute)
     if start == end:
@@ -91,11 +91,11 @@ def _time(text: str, whole: str) -> tuple[int, int]:
     return start, end
 
 
-def _zone(text: str, whole: str) -> str:
+def _zone(text: str, schedule: str) -> str:
     try:
         time_zones.find(text)
     except ValueError:
-        raise Unreadable(f'"{text}" in "{whole}" is neither a day, a time, nor a time zone; {_EXAMPLE}') from None
+        raise Unreadable(f'"{text}" in "{schedule}" is neither a day, a time, nor a time zone; {_EXAMPLE}') from None
     return text
 
 

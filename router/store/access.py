@@ -36,9 +36,9 @@ class Tokens:
     async def find(self, identity: str) -> access.Token | None:
         """Return the token with this ID, or None if it doesn't exist."""
         async with client.translate_errors():
-            found = await self._redis.hget(keys.TOKENS, identity)
+            stored = await self._redis.hget(keys.TOKENS, identity)
         try:
-            return _token(found) if found else None
+            return _token(stored) if stored else None
         except Undecodable as error:
             damage.report(
                 keys.TOKENS, f"the token {identity!r} can't be read: {error}", "revoke it and create a new one"
@@ -48,8 +48,8 @@ class Tokens:
     async def read(self) -> list[access.Token]:
         """Return all tokens, oldest first."""
         async with client.translate_errors():
-            found = await self._redis.hgetall(keys.TOKENS)
-        return sorted(_readable(found), key=lambda one: (one.created_at, one.id))
+            stored = await self._redis.hgetall(keys.TOKENS)
+        return sorted(_readable(stored), key=lambda token: (token.created_at, token.id))
 
     async def has_any(self) -> bool:
         """Return whether at least one token exists."""
@@ -62,8 +62,8 @@ class Tokens:
             return bool(await self._writer.run("HDEL", keys.TOKENS, identity))
 
 
-def _readable(found: Mapping[bytes, bytes]) -> Iterator[access.Token]:
-    for identity, data in found.items():
+def _readable(stored: Mapping[bytes, bytes]) -> Iterator[access.Token]:
+    for identity, data in stored.items():
         try:
             yield _token(data)
         except Undecodable as error:
@@ -85,9 +85,9 @@ class Sessions:
     async def find(self, secret: str) -> access.Session | None:
         """Return the session of a cookie, or None if it has expired or was deleted."""
         async with client.translate_errors():
-            found = await self._redis.get(_session_key(secret))
+            stored = await self._redis.get(_session_key(secret))
         try:
-            return _session(found) if found else None
+            return _session(stored) if stored else None
         except Undecodable:  # The user signs in again.
             return None
 
@@ -96,9 +96,9 @@ class Sessions:
         async with client.translate_errors():
             await self._redis.delete(_session_key(secret))
 
-    async def count_attempt(self, address: str, most: int = _SIGN_INS) -> bool:
-        """Count a sign-in attempt from an address. Return False after more than ``most`` attempts within a minute."""
-        return await _increment(self._redis, keys.sign_ins(address), _SIGN_IN_SECONDS) <= most
+    async def count_attempt(self, address: str, max_attempts: int = _SIGN_INS) -> bool:
+        """Count a sign-in attempt from an address. Return False after more than ``max_attempts`` in a minute."""
+        return await _increment(self._redis, keys.sign_ins(address), _SIGN_IN_SECONDS) <= max_attempts
 
     async def save_sign_in(self, state: str, value: bytes, seconds: int) -> None:
         """Store the state of a sign-in that continues at the identity provider."""
@@ -108,8 +108,8 @@ class Sessions:
     async def take_sign_in(self, state: str) -> bytes | None:
         """Return and delete the state of a sign-in, so that it can be used only once."""
         async with client.translate_errors():
-            found: bytes | None = await self._redis.getdel(keys.sign_in(access.digest(state)))
-        return found
+            sign_in: bytes | None = await self._redis.getdel(keys.sign_in(access.digest(state)))
+        return sign_in
 
 
 class Audit:
@@ -137,9 +137,9 @@ class Audit:
         the newest entries) and the cursor of the next page (empty: none).
         """
         async with client.translate_errors():
-            found = await self._redis.xrevrange(keys.AUDIT, max=f"({before}" if before else "+", count=limit)
-        lines = [line for place, fields in found if (line := _line(place, fields)) is not None]
-        return lines, found[-1][0].decode() if len(found) == limit else ""
+            rows = await self._redis.xrevrange(keys.AUDIT, max=f"({before}" if before else "+", count=limit)
+        lines = [line for place, fields in rows if (line := _line(place, fields)) is not None]
+        return lines, rows[-1][0].decode() if len(rows) == limit else ""
 
 
 def _line(place: bytes, fields: Mapping[bytes, bytes]) -> access.Action | None:

@@ -64,9 +64,9 @@ class Accounts:
         """
         async with client.translate_errors():
             names = [keys.waiting(destination), keys.RESUMED]
-            what = "lifted" if lifted else "recovered"
-            found = await self._scripts.run("resume_destination", names, [destination, what, now])
-        return [incident.decode(errors="replace") for incident in found]
+            event = "lifted" if lifted else "recovered"
+            answer = await self._scripts.run("resume_destination", names, [destination, event, now])
+        return [incident.decode(errors="replace") for incident in answer]
 
     async def recoveries(self) -> dict[str, Timestamp]:
         """Return when each destination last worked again, in microseconds, as any worker has seen it."""
@@ -84,14 +84,14 @@ class Accounts:
         """Return when each open circuit becomes half-open, by destination, for circuits that incidents wait for."""
         async with client.translate_errors():
             answer: Any = self._redis.hgetall(keys.RESUMED)
-            found = await answer
-        fields = {name.decode(errors="replace"): until for name, until in found.items()}
+            fields_by_name = await answer
+        fields = {name.decode(errors="replace"): open_until for name, open_until in fields_by_name.items()}
         circuits = {
-            name.removeprefix(_OPEN): Timestamp(int(until))
-            for name, until in fields.items()
-            if name.startswith(_OPEN) and until.isdigit()
+            name.removeprefix(_OPEN): Timestamp(int(open_until))
+            for name, open_until in fields.items()
+            if name.startswith(_OPEN) and open_until.isdigit()
         }
-        return {name: until for name, until in circuits.items() if until > now}
+        return {name: open_until for name, open_until in circuits.items() if open_until > now}
 
     async def count_waiting(self, destination: str) -> int:
         """Return the number of incidents that wait for the destination."""
@@ -103,5 +103,5 @@ class Accounts:
         """Return a few of the incidents that wait for the destination, at random."""
         async with client.translate_errors():
             answer: Any = self._redis.srandmember(keys.waiting(destination), _FEW)
-            found = await answer
-        return [incident.decode(errors="replace") for incident in found]
+            members = await answer
+        return [incident.decode(errors="replace") for incident in members]

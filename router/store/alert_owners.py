@@ -71,8 +71,8 @@ class AlertOwners:
 
     async def find(self, alerts: Iterable[str]) -> dict[str, str]:
         """Return the incident key that owns each alert, by identity, without writing anything."""
-        found = await self._claim(dict.fromkeys(alerts, Claim("")), writes=False)
-        return {alert: home.key for alert, home in found.items()}
+        owners = await self._claim(dict.fromkeys(alerts, Claim("")), writes=False)
+        return {alert: home.key for alert, home in owners.items()}
 
     async def begin_moves(self, moves: Iterable[Move]) -> None:
         """Store moves. Until a move is finished or aborted, no worker may add its alert to an incident."""
@@ -90,10 +90,10 @@ class AlertOwners:
         calls: list[tuple[list[str], list[Any]]] = []
         shards = keys.by_shard(claims)
         for number, names in shards.items():
-            asked = [value for name in names for value in (name, *claims[name])]
-            calls.append((_keys(number), [keys.HOME_LIFE_MS, 0 if writes else 1, codec.pack_arguments(asked)]))
+            arguments = [value for name in names for value in (name, *claims[name])]
+            calls.append((_keys(number), [keys.HOME_LIFE_MS, 0 if writes else 1, codec.pack_arguments(arguments)]))
         run = self._scripts.run_all_confirmed if writes else self._scripts.run_all
-        found: dict[str, Owner] = {}
+        claim: dict[str, Owner] = {}
         async with client.translate_errors(client.command_timeout(len(claims))):
             answers = await run("claim_owners", calls) if calls else []
         for names, (time, *answer) in zip(shards.values(), answers, strict=True):
@@ -102,20 +102,20 @@ class AlertOwners:
                 for name in names:
                     key, fires = claims[name]
                     if key:
-                        found[name] = Owner(key, now if fires else Timestamp(0), None)
+                        claim[name] = Owner(key, now if fires else Timestamp(0), None)
             for number, key, since, move in zip(answer[::4], answer[1::4], answer[2::4], answer[3::4], strict=True):
                 name, home = names[number], key.decode(errors="replace")
-                found[name] = Owner(home, Timestamp(int(since)), _read(name, home, move.decode(errors="replace")))
-        return found
+                claim[name] = Owner(home, Timestamp(int(since)), _read(name, home, move.decode(errors="replace")))
+        return claim
 
-    async def _move(self, what: str, moves: Iterable[Move]) -> None:
+    async def _move(self, script: str, moves: Iterable[Move]) -> None:
         by_alert = {move.alert: move for move in moves}
         if not by_alert:
             return
         calls: list[tuple[list[str], list[Any]]] = []
         for number, names in keys.by_shard(by_alert).items():
-            told = [text for one in map(by_alert.get, names) if one for text in (*one[:3], one.written)]
-            calls.append((_keys(number), [what, keys.HOME_LIFE_MS, codec.pack_arguments(told)]))
+            arguments = [text for move in map(by_alert.get, names) if move for text in (*move[:3], move.written)]
+            calls.append((_keys(number), [script, keys.HOME_LIFE_MS, codec.pack_arguments(arguments)]))
         async with client.translate_errors(client.command_timeout(len(by_alert))):
             await self._scripts.run_all_confirmed("move_owner", calls)
 
@@ -124,8 +124,8 @@ def _keys(number: int) -> list[str]:
     return [keys.homes(number), keys.claims(number), keys.moves(number)]
 
 
-def _read(alert: str, origin: str, written: str) -> Move | None:
-    parts = written.split(" ", 2)
+def _read(alert: str, origin: str, value: str) -> Move | None:
+    parts = value.split(" ", 2)
     if len(parts) < len(("token", "state", "target")):
         return None
     token, state, target = parts

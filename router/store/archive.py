@@ -40,36 +40,36 @@ class Archive:
     async def trim(self, fullness: float) -> Size:
         """Delete entries beyond the limits, and half of all entries if the server is short of memory."""
         async with client.translate_errors():
-            most = self._most
+            max_bytes = self._most
             if fullness > SHORT_OF_MEMORY:
-                most = min(most, int(await self._redis.memory_usage(keys.ARCHIVE) or 0) // 2)
-            entries, size = await self._scripts.run("trim_archive", [keys.ARCHIVE], [self._keep_ms, most])
+                max_bytes = min(max_bytes, int(await self._redis.memory_usage(keys.ARCHIVE) or 0) // 2)
+            entries, size = await self._scripts.run("trim_archive", [keys.ARCHIVE], [self._keep_ms, max_bytes])
         return Size(int(entries), int(size))
 
     async def find(self, delivery_id: str) -> ArchivedDelivery | None:
         """Return the delivery with this ID, or None if it isn't in the archive."""
         near = identity.made_at(delivery_id) // 1000
-        async for recorded in self._range(f"{max(0, near - _WINDOW_MS)}", f"{near + _WINDOW_MS}"):
-            if recorded.delivery.id == delivery_id:
-                return recorded
-        async for recorded in self._range("-", "+"):
-            if recorded.delivery.id == delivery_id:
-                return recorded
+        async for archived in self._range(f"{max(0, near - _WINDOW_MS)}", f"{near + _WINDOW_MS}"):
+            if archived.delivery.id == delivery_id:
+                return archived
+        async for archived in self._range("-", "+"):
+            if archived.delivery.id == delivery_id:
+                return archived
         return None
 
     async def newest(self, count: int) -> list[ArchivedDelivery]:
         """Return the newest deliveries, newest first."""
-        found: list[ArchivedDelivery] = []
+        newest: list[ArchivedDelivery] = []
         last = "+"
         while count > 0:
             async with client.translate_errors():
                 page = await self._read("XREVRANGE", last, "-", count=count)
-            found += _all_recorded(page)
+            newest += _all_recorded(page)
             count -= len(page.entries)
             if not page.more:
                 break
             last = f"({page.end}"
-        return found
+        return newest
 
     async def page(self, before: str, count: int) -> tuple[list[ArchivedDelivery], str]:
         """Return deliveries older than ``before`` (empty: the newest), and the cursor of the next page (empty: none).
@@ -98,8 +98,8 @@ class Archive:
 
     async def since(self, moment: Timestamp) -> AsyncIterator[ArchivedDelivery]:
         """Iterate over the deliveries folded since a time (microseconds), oldest first."""
-        async for recorded in self._range(str(max(0, moment // 1000)), "+"):
-            yield recorded
+        async for archived in self._range(str(max(0, moment // 1000)), "+"):
+            yield archived
 
     async def _read(self, order: stream_pages.Order, begin: str, end: str, *, count: int) -> stream_pages.Page:
         # Usually, the decompressed entries then have about as many bytes as a page may have.
@@ -112,8 +112,8 @@ class Archive:
         while True:
             async with client.translate_errors():
                 page = await self._read("XRANGE", begin, last, count=_CHUNK)
-            for recorded in _all_recorded(page):
-                yield recorded
+            for archived in _all_recorded(page):
+                yield archived
             if not page.more:
                 return
             begin = f"({page.end}"
@@ -130,7 +130,7 @@ def _within(page: stream_pages.Page) -> stream_pages.Page:
 
 
 def _all_recorded(page: stream_pages.Page) -> list[ArchivedDelivery]:
-    return [recorded for _, fields in page.entries if (recorded := _recorded(fields)) is not None]
+    return [archived for _, fields in page.entries if (archived := _recorded(fields)) is not None]
 
 
 def _recorded(fields: dict[bytes, bytes]) -> ArchivedDelivery | None:

@@ -83,6 +83,6 @@ class translate_errors:  # noqa: N801 - read as a word of the `with` statement t
             raise errors.Unavailable("Redis is out of memory", 30) from error
         if isinstance(error, exceptions.ResponseError):
             # For a pipeline, the library's message contains the command and with it a part of the stored data.
-            said = str(error).rpartition("of pipeline caused error: ")[2]
-            kind = errors.WrongType if said.startswith("WRONGTYPE") else errors.Unavailable
-            raise kind(f"Redis refused the command: {said}") from error
+            message = str(error).rpartition("of pipeline caused error: ")[2]
+            kind = errors.WrongType if message.startswith("WRONGTYPE") else errors.Unavailable
+            raise kind(f"Redis refused the command: {message}") from error

@@ -17,10 +17,10 @@ def connect(server: connection_settings.Server, options: dict[str, Any]) -> "red
     The client doesn't retry. The library would repeat a WAIT whose server was lost on another server, where it says
     nothing about the write. The client has the interface of a client of one server and is used as one.
     """
-    again = retry.Retry(backoff.NoBackoff(), 0)
-    options = {**options, "retry": again, "max_connections": MOST_CONNECTIONS}
-    made: Any = timed_client.RedisCluster.from_url(server.url, **options)
-    client: redis.asyncio.Redis = made
+    retry_policy = retry.Retry(backoff.NoBackoff(), 0)
+    options = {**options, "retry": retry_policy, "max_connections": MOST_CONNECTIONS}
+    cluster: Any = timed_client.RedisCluster.from_url(server.url, **options)
+    client: redis.asyncio.Redis = cluster
     return client
 
 

@@ -18,8 +18,8 @@ class Components:
         Return the statuses that all other episodes set, as pairs of component and status. Writing and reading are
         atomic: if two episodes end together, the second one sees no remaining status.
         """
-        said = [part for pair in statuses.items() for part in pair]
+        arguments = [part for pair in statuses.items() for part in pair]
         async with client.translate_errors():
-            answer = await self._scripts.run("set_component_statuses", [keys.components(page)], [episode, *said])
+            answer = await self._scripts.run("set_component_statuses", [keys.components(page)], [episode, *arguments])
         words = [word.decode() for word in answer]
         return list(zip(words[::2], words[1::2], strict=True))

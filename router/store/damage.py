@@ -31,8 +31,8 @@ _REPAIR = "repair it, or delete it after you have checked the open items at the 
 def wrong_type(error: Exception) -> tuple[str, str] | None:
     """Return the key of a wrong type that made a script fail, and the problem."""
     _, begins, rest = str(error).partition("WRONGTYPE ir:")
-    key, said, problem = rest.rpartition(" is a ")
-    return (f"ir:{key}", f"it is a {problem}") if begins and said else None
+    key, actual_type, problem = rest.rpartition(" is a ")
+    return (f"ir:{key}", f"it is a {problem}") if begins and actual_type else None
 
 
 def aside_key(key: str) -> str:
@@ -86,7 +86,7 @@ async def repair(connection: "redis.asyncio.Redis", kinds: Mapping[str, str]) ->
     for key in kinds:
         pipeline.type(key)
     for (key, kind), answer in zip(kinds.items(), await pipeline.execute(), strict=True):
-        held = answer.decode() if isinstance(answer, bytes) else str(answer)
-        if held not in {"none", kind}:
+        actual_type = answer.decode() if isinstance(answer, bytes) else str(answer)
+        if actual_type not in {"none", kind}:
             with contextlib.suppress(errors.DamagedKey):
-                await move_aside(connection, key, f"it is a {held}, not a {kind}")
+                await move_aside(connection, key, f"it is a {actual_type}, not a {kind}")

@@ -23,13 +23,13 @@ class DeadDeliveries:
         self._redis = connection.redis
         self._scripts = connection.scripts
 
-    async def read(self, begin: str = "-", most: int | None = None) -> list[DeadDelivery]:
+    async def read(self, begin: str = "-", count: int | None = None) -> list[DeadDelivery]:
         """Return dead deliveries, oldest first:
 
-        all of them, or ``most`` from the stream ID ``begin`` (``(ID``: after it).
+        all of them, or ``count`` from the stream ID ``begin`` (``(ID``: after it).
         """
         async with client.translate_errors():
-            entries: Any = await self._redis.xrange(keys.DEAD, min=begin, count=most)
+            entries: Any = await self._redis.xrange(keys.DEAD, min=begin, count=count)
         return [
             DeadDelivery(
                 identity.decode(),

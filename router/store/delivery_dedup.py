@@ -21,8 +21,8 @@ class DeliveryIds:
     async def find(self, source: str, name: str) -> str:
         """Return our ID of the delivery with the sender's ID, or an empty string. Raises ``Unavailable``."""
         async with client.translate_errors():
-            found: Any = await self._redis.get(_key(source, name))
-        return str(found.decode()) if found else ""
+            stored: Any = await self._redis.get(_key(source, name))
+        return str(stored.decode()) if stored else ""
 
     async def remember(self, source: str, name: str, delivery: str) -> None:
         """Store the ID of a stored delivery. Raises ``Unavailable``."""

@@ -35,12 +35,13 @@ class DamagedKey(Unavailable):
 class SchemaTooNew(StoreError):
     """The data were written by a newer version of the router; this version must not touch them."""
 
-    def __init__(self, held: int, known: int) -> None:
+    def __init__(self, stored_version: int, known_version: int) -> None:
         super().__init__(
-            f"the data in Redis has version {held}, and this version of incident-router supports {known}: "
+            f"the data in Redis has version {stored_version}, "
+            f"and this version of incident-router supports {known_version}: "
             "start the version that wrote it, or a later one"
         )
-        self.held = held
+        self.held = stored_version
 
 
 class UnreadableDocument(StoreError):

@@ -30,8 +30,8 @@ class GoodRules:
     async def version(self) -> str:
         """Return the version of the stored rules; empty if none are stored."""
         async with client.translate_errors():
-            held = await self._redis.hget(keys.GOOD_RULES, "v")
-        return held.decode() if held else ""
+            stored = await self._redis.hget(keys.GOOD_RULES, "v")
+        return stored.decode() if stored else ""
 
     async def save(self, accepted: rule_files.RuleFiles) -> None:
         """Replace the stored rule files. Raises ``TooLarge`` and ``Unavailable``."""

@@ -32,19 +32,25 @@ class Health:
         """Return used memory as a share of ``maxmemory``, of the fullest primary; 0.0 if no limit is set."""
         async with client.translate_errors():
             memories = await self._each("INFO", "memory")
-        limited = [(int(one["used_memory"]), int(one.get("maxmemory", 0))) for one in memories]
-        return max((used / limit for used, limit in limited if limit), default=0.0)
+        limited = [(int(memory["used_memory"]), int(memory.get("maxmemory", 0))) for memory in memories]
+        return max((used_bytes / limit for used_bytes, limit in limited if limit), default=0.0)
 
     async def durability_warnings(self) -> list[str]:
         """Return a warning for each server setting that can lose accepted deliveries."""
         async with client.translate_errors():
             memories, files = await self._each("INFO", "memory"), await self._each("INFO", "persistence")
-        found = []
-        if any(int(one.get("maxmemory", 0)) and one.get("maxmemory_policy") != "noeviction" for one in memories):
-            found.append("maxmemory-policy is not noeviction: accepted deliveries are evicted when memory is short")
-        if not all(int(one.get("aof_enabled", 1)) for one in files):
-            found.append("appendonly is off: deliveries accepted since the last snapshot are lost with the server")
-        return found
+        durability_warnings = []
+        if any(
+            int(memory.get("maxmemory", 0)) and memory.get("maxmemory_policy") != "noeviction" for memory in memories
+        ):
+            durability_warnings.append(
+                "maxmemory-policy is not noeviction: accepted deliveries are evicted when memory is short"
+            )
+        if not all(int(file.get("aof_enabled", 1)) for file in files):
+            durability_warnings.append(
+                "appendonly is off: deliveries accepted since the last snapshot are lost with the server"
+            )
+        return durability_warnings
 
     async def pending_counts(self) -> PendingCounts:
         """Return what waits for an operator."""

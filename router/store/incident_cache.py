@@ -18,8 +18,8 @@ class CachedIncident(NamedTuple):
 class IncidentCache:
     """An LRU cache of incidents that hold at most ``most`` alerts together."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, max_bytes: int) -> None:
+        self._most = max_bytes
         self._weight = 0
         self._seen: OrderedDict[str, CachedIncident] = OrderedDict()
 
@@ -34,8 +34,8 @@ class IncidentCache:
         self._weight += _weight(incident) - (_weight(before.incident) if before is not None else 0)
         self._seen[key] = CachedIncident(incident, version)
         while self._weight > self._most:
-            _, gone = self._seen.popitem(last=False)
-            self._weight -= _weight(gone.incident)
+            _, cached_incident = self._seen.popitem(last=False)
+            self._weight -= _weight(cached_incident.incident)
 
     def evict(self, name: str) -> None:
         """Remove an incident from the cache."""

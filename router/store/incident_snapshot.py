@@ -91,48 +91,48 @@ class SnapshotCache:
             answers = await self._scripts.run_all("read_snapshot", calls) if calls else []
         fresh: dict[str, _CachedIncident] = {}
         for of_shard, answer in zip(shards, answers, strict=True):
-            told = zip(of_shard, answer[1::3], answer[2::3], answer[3::3], strict=True)
-            for name, version, data, packed in told:
+            answers_of_names = zip(of_shard, answer[1::3], answer[2::3], answer[3::3], strict=True)
+            for name, version, data, packed in answers_of_names:
                 fresh[name] = self._one(name, Timestamp(int(answer[0])), (version, data, packed))
         self._known = fresh
-        found = {name: fresh[name] for name in names}
+        _cached_incidents = {name: fresh[name] for name in names}
         return Snapshot(
-            {name: one.held for name, one in found.items() if one.held is not None},
-            {name: one.publications for name, one in found.items() if one.publications},
-            {name: one.problem for name, one in found.items() if one.problem},
+            {name: cached.held for name, cached in _cached_incidents.items() if cached.held is not None},
+            {name: cached.publications for name, cached in _cached_incidents.items() if cached.publications},
+            {name: cached.problem for name, cached in _cached_incidents.items() if cached.problem},
         )
 
     def _call(self, names: list[str]) -> tuple[list[str], list[Any]]:
-        of = [key for name in names for key in (keys.incident(name), keys.publications(name))]
-        return of, [self._version(name) for name in names]
+        names_of_keys = [key for name in names for key in (keys.incident(name), keys.publications(name))]
+        return names_of_keys, [self._version(name) for name in names]
 
     def _version(self, name: str) -> int:
-        known = self._known.get(name)
-        return known.held.version if known is not None and known.held is not None else 0
+        cached = self._known.get(name)
+        return cached.held.version if cached is not None and cached.held is not None else 0
 
-    def _one(self, name: str, now: Timestamp, told: tuple[Any, Any, Any]) -> _CachedIncident:
-        version, data, packed = told
-        known = self._known.get(name, _NOTHING)
-        held, documents, problem = known.held, known.publications, ""
+    def _one(self, name: str, now: Timestamp, answers: tuple[Any, Any, Any]) -> _CachedIncident:
+        version, data, packed = answers
+        cached = self._known.get(name, _NOTHING)
+        stored, documents, problem = cached.held, cached.publications, ""
         if version == incidents.NOT_A_HASH:
-            held, problem = None, damage.report_and_describe(keys.incident(name), "it is not a hash")
+            stored, problem = None, damage.report_and_describe(keys.incident(name), "it is not a hash")
         elif data:
             try:
-                held = incidents.StoredIncident(codec.unpack_incident(data), codec.parse_integer(version), now)
+                stored = incidents.StoredIncident(codec.unpack_incident(data), codec.parse_integer(version), now)
             except errors.UnreadableDocument as error:
-                held, problem = None, damage.report_and_describe(keys.incident(name), error.problem)
-        elif held is not None:
-            held = held._replace(read_at=now) if version else None
+                stored, problem = None, damage.report_and_describe(keys.incident(name), error.problem)
+        elif stored is not None:
+            stored = stored._replace(read_at=now) if version else None
         if packed == incidents.NOT_A_HASH:
             documents, packed = [], b""
             problem = damage.report_and_describe(keys.publications(name), "it is not a hash")
-        elif (packed or b"") != known.packed:
+        elif (packed or b"") != cached.packed:
             try:
                 documents = codec.unpack_publications(packed or b"")
             except errors.UnreadableDocument as error:
                 documents, packed = [], b""
                 problem = damage.report_and_describe(keys.publications(name), error.problem)
-        return _CachedIncident(held, packed or b"", documents, problem)
+        return _CachedIncident(stored, packed or b"", documents, problem)
 
 
 _NOTHING = _CachedIncident(None, b"", [])

@@ -64,30 +64,30 @@ class Incidents:
         Incidents that can't be decoded are omitted and added to ``problems`` with the reason. Without ``problems``
         they raise ``UnreadableDocument``.
         """
-        asked = {name: self._known.get(name) for name in names}
-        if not asked:
+        cached = {name: self._known.get(name) for name in names}
+        if not cached:
             return {}
-        found: dict[str, StoredIncident] = {}
-        shards = keys.by_shard(asked)
-        async with client.translate_errors(client.command_timeout(len(asked))):
+        read_items: dict[str, StoredIncident] = {}
+        shards = keys.by_shard(cached)
+        async with client.translate_errors(client.command_timeout(len(cached))):
             answers = await self._scripts.run_all(
-                "read_incidents", [_read_call(of, asked, no) for no, of in shards.items()]
+                "read_incidents", [_read_call(shard, cached, no) for no, shard in shards.items()]
             )
         for names, (time, *answer) in zip(shards.values(), answers, strict=True):
             now = Timestamp(int(time))
             for name in names:
-                found[name] = StoredIncident(incidents.Incident(key=name), 0, now)
+                read_items[name] = StoredIncident(incidents.Incident(key=name), 0, now)
             for number, version, data in zip(answer[::3], answer[1::3], answer[2::3], strict=True):
                 name = names[number]
                 try:
-                    found[name] = self._known_or(asked[name], now, (version, data))
+                    read_items[name] = self._known_or(cached[name], now, (version, data))
                 except errors.UnreadableDocument as error:
                     damage.report(keys.incident(name), error.problem)
                     if problems is None:
                         raise errors.UnreadableDocument(error.problem, keys.incident(name)) from error
                     problems[name] = error.problem
-                    del found[name]
-        return found
+                    del read_items[name]
+        return read_items
 
     def _known_or(
         self, seen: incident_cache.CachedIncident | None, now: Timestamp, answer: tuple[bytes, bytes | None]
@@ -110,9 +110,9 @@ class Incidents:
         from a server that is no longer the primary, or whose replicas don't have it yet.
         """
         compared = unchanged if self._writer.is_required else ()
-        stays = [Change(held.incident, held.version, wake=False, stays=True) for held in compared]
-        written = await self._write([*changes, *stays])
-        return [name for name, version in written.items() if version is None]
+        stays = [Change(stored.incident, stored.version, wake=False, stays=True) for stored in compared]
+        versions = await self._write([*changes, *stays])
+        return [name for name, version in versions.items() if version is None]
 
     async def write(self, change: Change) -> int:
         """Write one change. Return the new version, or 0 if another process has changed the incident meanwhile."""
@@ -128,25 +128,25 @@ class Incidents:
         async with client.translate_errors(client.command_timeout(sum(map(len, shards.values())))):
             calls = [self._commit_call(number, of_shard) for number, of_shard in shards.items()]
             answers = await self._scripts.run_all_confirmed("commit_incidents", calls)
-        written: dict[str, int | None] = {}
+        write_call: dict[str, int | None] = {}
         for of_shard, (time, *names) in zip(shards.values(), answers, strict=True):
-            refused = {name.decode() for name in names if isinstance(name, bytes)}
+            refused_names = {name.decode() for name in names if isinstance(name, bytes)}
             for timeline_key, aside in (name for name in names if isinstance(name, list)):
                 todo = f"nothing; a new timeline begins, and the old one is renamed {aside.decode()} for inspection"
                 damage.report(timeline_key.decode(), "it is not a stream", todo)
             now = int(time)
             for incident, before, _, _, stays in of_shard:
                 name = incident.key
-                if name in refused:
-                    written[name] = None
+                if name in refused_names:
+                    write_call[name] = None
                     self._known.evict(name)
                 elif stays:
-                    written[name] = before
+                    write_call[name] = before
                 else:
                     # The script computes the same version.
-                    written[name] = version = max(before + 1, now)
+                    write_call[name] = version = max(before + 1, now)
                     self._known.put(incident, version)
-        return written
+        return write_call
 
     def _commit_call(self, number: int, changes: list[Change]) -> Call:
         """Return the keys and arguments of the commit of one shard."""
@@ -155,7 +155,7 @@ class Incidents:
         for change in changes:
             incident = change.incident
             packed = b"" if change.stays else codec.pack_incident(incident)
-            told = codec.pack_events(change.events)
+            packed_events = codec.pack_events(change.events)
             before = self._known.get(incident.key)
             before = before if before is not None and before.version == change.version else None
             # A document that can't have changed isn't requested.
@@ -164,8 +164,8 @@ class Incidents:
             life = _life(incident)
             if before is not None and not life and not _life(before.incident):
                 life = _KEEPS_NONE
-            arguments += (incident.key, change.version, len(packed), life, change.wake, len(told), reference)
-            parts += (packed, told)
+            arguments += (incident.key, change.version, len(packed), life, change.wake, len(packed_events), reference)
+            parts += (packed, packed_events)
         names = [keys.incidents(number), keys.timers(number), keys.mark(number), keys.names(number)]
         return names, [keys.prefix(number), codec.pack_arguments(arguments), b"".join(parts)]
 
@@ -203,16 +203,16 @@ class Incidents:
 
         Documents of inhibition keys aren't incidents.
         """
-        found = await incident_lists.read_names(self._scripts, keys.incidents, keys.names)
-        return [name for name in found if not inhibition.is_key(name)]
+        names = await incident_lists.read_names(self._scripts, keys.incidents, keys.names)
+        return [name for name in names if not inhibition.is_key(name)]
 
-    async def find(self, text: str, most: int) -> dict[str, str]:
+    async def find(self, text: str, limit: int) -> dict[str, str]:
         """Return incidents whose key or reference begins with a text: references by incident key, sorted.
 
-        At most ``most`` per shard match by key, and as many by reference.
+        At most ``limit`` per shard match by key, and as many by reference.
         """
         calls: list[Call] = [
-            ([keys.names(number), keys.incidents(number)], [text, identity.read_reference(text), most])
+            ([keys.names(number), keys.incidents(number)], [text, identity.read_reference(text), limit])
             for number in range(keys.SHARDS)
         ]
         async with client.translate_errors():
@@ -221,11 +221,11 @@ class Incidents:
         return dict(sorted(zip(texts[::2], texts[1::2], strict=True)))
 
 
-def _read_call(names: list[str], asked: Mapping[str, incident_cache.CachedIncident | None], number: int) -> Call:
+def _read_call(names: list[str], cached: Mapping[str, incident_cache.CachedIncident | None], number: int) -> Call:
     """Return the keys and arguments that read incidents of one shard."""
     pairs: list[str | int] = []
     for name in names:
-        seen = asked[name]
+        seen = cached[name]
         pairs += (name, seen.version if seen else 0)
     return [keys.incidents(number)], [keys.documents(number), codec.pack_arguments(pairs)]
 

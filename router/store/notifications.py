@@ -51,7 +51,7 @@ class Notifications:
             return await answer or b""
 
     async def announce(
-        self, subject: str, before: bytes, after: msgspec.Struct, recorded: Sequence[events.Recorded]
+        self, subject: str, before: bytes, after: msgspec.Struct, recorded_events: Sequence[events.Recorded]
     ) -> bytes | None:
         """Store the announced state with its events. Return None if another worker was first.
 
@@ -60,34 +60,34 @@ class Notifications:
         """
         packed = _encode(after)
         names = [keys.notifications(subject), keys.events(subject), keys.notify(subject)]
-        arguments = [before, packed, subject, *(_encode(event) for event in recorded)]
+        arguments = [before, packed, subject, *(_encode(event) for event in recorded_events)]
         async with client.translate_errors():
             sequence = int(await self._scripts.run_confirmed("append_events", names, arguments))
         return None if sequence < 0 else packed
 
-    async def events(self, subject: str, after: int = -1, most: int = _KEPT) -> list[events.Recorded]:
+    async def events(self, subject: str, after: int = -1, count: int = _KEPT) -> list[events.Recorded]:
         """Read the events of a subject with sequence numbers above ``after``, in order."""
         async with client.translate_errors():
             start = f"({max(after, 0)}-{2**64 - 1}"
-            entries: Any = await self._redis.xrange(keys.events(subject), min=start, count=most)
-        found = []
+            entries: Any = await self._redis.xrange(keys.events(subject), min=start, count=count)
+        recorded = []
         for identity, fields in entries:
             try:
                 event = _decode_event(fields.get(b"e", b""))
             except Undecodable as error:
                 damage.report(keys.events(subject), f"entry {identity!r} can't be read: {error}")
                 continue
-            found.append(msgspec.structs.replace(event, sequence=int(identity.split(b"-")[0])))
-        return found
+            recorded.append(msgspec.structs.replace(event, sequence=int(identity.split(b"-")[0])))
+        return recorded
 
-    async def claim(self, most: int) -> list[Lease]:
-        """Take the leases of up to ``most`` subjects of each shard that have events to deliver."""
+    async def claim(self, count: int) -> list[Lease]:
+        """Take the leases of up to ``count`` subjects of each shard that have events to deliver."""
         calls: list[tuple[list[str], list[Any]]] = [
-            ([timers], [prefix, self._lease, most]) for timers, prefix in keys.notification_shards()
+            ([timers], [prefix, self._lease, count]) for timers, prefix in keys.notification_shards()
         ]
         async with client.translate_errors():
             answers = await self._scripts.run_all_confirmed("claim_deliveries", calls)
-        return [_lease(Timestamp(int(now)), one) for now, *found in answers for one in found]
+        return [_lease(Timestamp(int(now)), member) for now, *members in answers for member in members]
 
     async def record(self, lease: Lease, progress: Mapping[str, notification.Progress]) -> bool:
         """Store the progress and keep the lease; False if another worker holds the lease by now."""
@@ -114,9 +114,9 @@ class Notifications:
                 packed = await answer or b""
                 seconds, micros = await self._redis.time()
             progress = _progress(subject, packed)
-            again = notification.Progress(sequence, rewound_at=Timestamp(seconds * 1_000_000 + micros))
+            next_progress = notification.Progress(sequence, rewound_at=Timestamp(seconds * 1_000_000 + micros))
             state = progress[name].state if name in progress else {}
-            after = {**progress, name: msgspec.structs.replace(again, state=state)}
+            after = {**progress, name: msgspec.structs.replace(next_progress, state=state)}
             async with client.translate_errors():
                 if await self._scripts.run_confirmed("rewind_delivery", names, [packed, _encode(after), subject]):
                     return

@@ -101,15 +101,15 @@ _ELSEWHERE = "Choose another folder with `data` in the configuration or INCIDENT
 
 def _in_use(folder: Path, descriptor: int) -> str:
     """Describe the process that holds the lock: the one that acquired it, or a child of it that still runs."""
-    recorded, host = _recorded(descriptor)
+    recorded_pid, host = _recorded(descriptor)
     holders = _holders(folder / _FILE)
-    if recorded in holders or not holders:
-        by = f"process {recorded}" if recorded else "another process"
+    if recorded_pid in holders or not holders:
+        by = f"process {recorded_pid}" if recorded_pid else "another process"
         by += f" on host {host}" if host not in {"", socket.gethostname()} else ""
         return f"the data folder {folder} is in use by {by}. Stop that process first. {_ELSEWHERE}"
     names = ", ".join(f"{pid} ({name})" for pid, name in sorted(holders.items()))
     return (
-        f"the data folder {folder} is still in use by process {names}, which process {recorded} started before it"
+        f"the data folder {folder} is still in use by process {names}, which process {recorded_pid} started before it"
         f" ended. Stop that process first. {_ELSEWHERE}"
     )
 
@@ -137,14 +137,14 @@ def _is_running(descriptor: int) -> bool:
 
 def _holders(file: Path) -> dict[int, str]:
     """Return the processes that have the lock file open and their program names, as far as /proc shows them."""
-    found = {}
+    holders = {}
     path = str(file.resolve())
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             opened = {os.readlink(entry) for entry in (process / "fd").iterdir()}
             if path in opened and int(process.name) != os.getpid():
-                found[int(process.name)] = (process / "comm").read_text(encoding="utf-8").strip()
-    return found
+                holders[int(process.name)] = (process / "comm").read_text(encoding="utf-8").strip()
+    return holders
 
 
 def _make_private(folder: Path) -> None:

@@ -79,26 +79,26 @@ def _is_text(member: bytes) -> bool:
 def _lease(now: Timestamp, answer: Sequence[Any]) -> Lease | None:
     """Decode a claimed incident. If it can't be decoded, return None; it becomes due again when its lease ends."""
     member, fence, version, incident, packed, rechecks, announced = answer
-    shown = member.decode(errors="replace")
+    name = member.decode(errors="replace")
     if not _is_text(member):
         damage.report(
-            keys.timers(keys.shard(shown)), f"its member {member!r} is not an incident key", "nothing; it is removed"
+            keys.timers(keys.shard(name)), f"its member {member!r} is not an incident key", "nothing; it is removed"
         )
         return None
-    key = keys.incident(shown)
+    key = keys.incident(name)
     try:
-        held = codec.unpack_incident(incident) if incident else incidents.Incident(key=shown)
+        leased = codec.unpack_incident(incident) if incident else incidents.Incident(key=name)
         at_version = codec.parse_integer(version)
-        key = keys.publications(shown)
+        key = keys.publications(name)
         documents = codec.unpack_publications(packed)
-        asked = {
+        timestamps = {
             name.decode(): Timestamp(codec.parse_integer(at))
             for name, at in zip(rechecks[::2], rechecks[1::2], strict=True)
         }
     except (errors.UnreadableDocument, UnicodeDecodeError) as error:
         damage.report(key, str(error))
         return None
-    return Lease(shown, int(fence), at_version, held, documents, now, asked, announced)
+    return Lease(name, int(fence), at_version, leased, documents, now, timestamps, announced)
 
 
 class Publications:
@@ -110,7 +110,7 @@ class Publications:
         self._lease = times.from_seconds(lease_seconds)
         self._seen_at: dict[int, Timestamp] = {}
 
-    async def claim(self, shard: int, most: int) -> list[Lease]:
+    async def claim(self, shard: int, count: int) -> list[Lease]:
         """Take the leases of due incidents of the shard.
 
         Raises ``Unavailable`` if too few replicas acknowledge: after a failover, another worker would get the same
@@ -118,28 +118,28 @@ class Publications:
         """
         names = [keys.timers(shard), keys.published(shard)]
         async with client.translate_errors():
-            arguments = [keys.prefix(shard), self._lease, most, self._seen_at.get(shard, 0)]
-            now, *found = await self._scripts.run_confirmed("claim_leases", names, arguments)
+            arguments = [keys.prefix(shard), self._lease, count, self._seen_at.get(shard, 0)]
+            now, *members = await self._scripts.run_confirmed("claim_leases", names, arguments)
         self._note_time(shard, Timestamp(int(now)))
         leases = []
-        for one in found:
-            if len(one) == _DAMAGED:
-                damage.report(one[0].decode(errors="replace"), f"it is a {one[1].decode()}, not a hash")
-            elif lease := _lease(Timestamp(int(now)), one):
+        for member in members:
+            if len(member) == _DAMAGED:
+                damage.report(member[0].decode(errors="replace"), f"it is a {member[1].decode()}, not a hash")
+            elif lease := _lease(Timestamp(int(now)), member):
                 leases.append(lease)
-            elif not _is_text(one[0]):
+            elif not _is_text(member[0]):
                 async with client.translate_errors():
-                    await self._redis.zrem(keys.timers(shard), one[0])
-                    await self._redis.zrem(keys.published(shard), one[0])
+                    await self._redis.zrem(keys.timers(shard), member[0])
+                    await self._redis.zrem(keys.published(shard), member[0])
         return leases
 
     def _note_time(self, shard: int, now: Timestamp) -> None:
         """Remember the server's time. If its clock was set back, the script made all incidents due; log that."""
-        back = self._seen_at.get(shard, 0) - now
+        set_back = self._seen_at.get(shard, 0) - now
         self._seen_at[shard] = now
-        if back > _SET_BACK:
+        if set_back > _SET_BACK:
             metrics.redis_clock_set_back.inc()
-            _log.warning("redis_clock_set_back", shard=shard, seconds=times.to_seconds(back))
+            _log.warning("redis_clock_set_back", shard=shard, seconds=times.to_seconds(set_back))
 
     async def look(self, name: str) -> list[publications.Publication]:
         """Return the publications of an incident without its lease, for display only.
@@ -165,22 +165,26 @@ class Publications:
             pipeline = self._redis.pipeline(transaction=False)
             for name in names:
                 pipeline.hget(keys.publications(name), "d")
-            found = await pipeline.execute(raise_on_error=False)
-            return [_readable(name, packed) for name, packed in zip(names, found, strict=True)]
+            answers = await pipeline.execute(raise_on_error=False)
+            return [_readable(name, packed) for name, packed in zip(names, answers, strict=True)]
 
     async def vendor_ids(self, destinations: Collection[str]) -> set[str]:
         """Return the vendor's IDs of all publications at these destinations. Reads every publication."""
-        found: set[str] = set()
+        vendor_ids: set[str] = set()
         async for _, documents in self.each():
-            found |= {one.vendor_id for one in documents if one.destination in destinations and one.vendor_id}
-        return found
+            vendor_ids |= {
+                document.vendor_id
+                for document in documents
+                if document.destination in destinations and document.vendor_id
+            }
+        return vendor_ids
 
     async def each(self) -> AsyncIterator[tuple[str, list[publications.Publication]]]:
         """Yield the publications of every incident in batches. Those that can't be decoded are logged and left out."""
         names = await self.names()
         for first in range(0, len(names), _AT_ONCE):
-            some = names[first : first + _AT_ONCE]
-            for name, documents in zip(some, await self.look_at_all(some), strict=True):
+            batch = names[first : first + _AT_ONCE]
+            for name, documents in zip(batch, await self.look_at_all(batch), strict=True):
                 yield name, documents
 
     async def names(self) -> list[str]:
@@ -196,18 +200,18 @@ class Publications:
         would be unknown.
         """
         names = [keys.publications(lease.key), keys.timers(keys.shard(lease.key)), keys.timeline(lease.key)]
-        packed, told = codec.pack_publications(documents), codec.pack_events(events)
-        arguments = [lease.fence, packed, self._lease, lease.key, told]
+        packed, packed_events = codec.pack_publications(documents), codec.pack_events(events)
+        arguments = [lease.fence, packed, self._lease, lease.key, packed_events]
         async with client.translate_errors():
             return bool(await self._scripts.run_confirmed("record_publications", names, arguments))
 
-    async def sweep(self, shard: int, first: int, most: int, *, with_resting: bool = False) -> Swept:
+    async def sweep(self, shard: int, first: int, count: int, *, with_resting: bool = False) -> Swept:
         """Sweep one page of a shard's indexes from ``place`` on; see ``sweep.lua``."""
         names = [keys.incidents(shard), keys.published(shard), keys.timers(shard), keys.names(shard)]
         async with client.translate_errors():
-            arguments = [keys.prefix(shard), first, most, int(with_resting)]
-            more, *found = await self._scripts.run("sweep", names, arguments)
-        states = {member.decode(): state for member, state in found if _is_text(member)}
+            arguments = [keys.prefix(shard), first, count, int(with_resting)]
+            more, *members = await self._scripts.run("sweep", names, arguments)
+        states = {member.decode(): state for member, state in members if _is_text(member)}
         resting = [name for name, state in states.items() if state == _RESTS]
         return Swept(bool(more), {name: bool(state) for name, state in states.items() if state != _RESTS}, resting)
 
@@ -225,9 +229,9 @@ class Publications:
     async def wake(self, names: Sequence[str]) -> None:
         """Make these incidents due now, or as soon as their current lease ends."""
         calls: list[tuple[list[str], list[Any]]] = [
-            ([keys.timers(shard)], [keys.prefix(shard), *of[first : first + _MOST_WOKEN]])
-            for shard, of in keys.by_shard(names).items()
-            for first in range(0, len(of), _MOST_WOKEN)
+            ([keys.timers(shard)], [keys.prefix(shard), *names_of_shard[first : first + _MOST_WOKEN]])
+            for shard, names_of_shard in keys.by_shard(names).items()
+            for first in range(0, len(names_of_shard), _MOST_WOKEN)
         ]
         if calls:
             async with client.translate_errors():

@@ -94,22 +94,22 @@ class PublishingControls:
         try:
             async with client.translate_errors():
                 answer: Any = self._redis.hgetall(keys.GATE)
-                found = {name.decode(errors="replace"): _unpack(data) for name, data in (await answer).items()}
+                stops = {name.decode(errors="replace"): _unpack(data) for name, data in (await answer).items()}
         except errors.WrongType:
             # Whether publishing was frozen is unknown, so it is.
             damage.report(keys.GATE, "it is not a hash", "delete it; public pages are frozen until then")
             return State(frozen=_DAMAGED)
-        pages = {name.removeprefix(_PAGE): stop for name, stop in found.items() if name.startswith(_PAGE)}
-        ended = found.get(_ENDED + _FREEZE), found.get(_ENDED + _GUARD)
-        return State(found.get(_FREEZE), found.get(_GUARD), pages, *ended)
+        pages = {name.removeprefix(_PAGE): stop for name, stop in stops.items() if name.startswith(_PAGE)}
+        ended = stops.get(_ENDED + _FREEZE), stops.get(_ENDED + _GUARD)
+        return State(stops.get(_FREEZE), stops.get(_GUARD), pages, *ended)
 
-    async def freeze(self, who: str, at: Timestamp, why: str) -> bool:
+    async def freeze(self, person: str, at: Timestamp, why: str) -> bool:
         """Freeze publishing; False if it is frozen already, and stays so."""
-        return await self._stop(_FREEZE, Stop(who, at, why))
+        return await self._stop(_FREEZE, Stop(person, at, why))
 
-    async def unfreeze(self, who: str = "", at: Timestamp = Timestamp(0), why: str = "") -> bool:
+    async def unfreeze(self, person: str = "", at: Timestamp = Timestamp(0), why: str = "") -> bool:
         """Unfreeze publishing, and record who did it; False if it was active."""
-        return await self._resume(_FREEZE, Stop(who, at, why))
+        return await self._resume(_FREEZE, Stop(person, at, why))
 
     async def trip(self, at: Timestamp, why: str) -> bool:
         """Trip the guard of all pages; False if it has tripped already."""
@@ -119,9 +119,9 @@ class PublishingControls:
         """Trip the guard at one page, by its destination; False if it has tripped there already."""
         return await self._stop(_PAGE + page, Stop("guard", at, why))
 
-    async def reset(self, who: str = "", at: Timestamp = Timestamp(0), why: str = "") -> bool:
+    async def reset(self, person: str = "", at: Timestamp = Timestamp(0), why: str = "") -> bool:
         """Reset the guard at all pages, record who did it, and count from zero; False if it had not tripped."""
-        return await self._resume(_GUARD, Stop(who, at, why))
+        return await self._resume(_GUARD, Stop(person, at, why))
 
     async def _stop(self, field: str, stop: Stop) -> bool:
         async with client.translate_errors():

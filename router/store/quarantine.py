@@ -98,17 +98,17 @@ class Quarantine:
         async with client.translate_errors():
             return int(await self._redis.xlen(keys.QUARANTINE))
 
-    async def read(self, most: int = 100, before: str = "") -> list[Quarantined]:
+    async def read(self, count: int = 100, before: str = "") -> list[Quarantined]:
         """Return the newest bodies, newest first; with ``before``, those older than this ID."""
-        return (await self.page(most, before))[0]
+        return (await self.page(count, before))[0]
 
-    async def page(self, most: int = 100, before: str = "") -> tuple[list[Quarantined], str]:
+    async def page(self, count: int = 100, before: str = "") -> tuple[list[Quarantined], str]:
         """Return the newest bodies and the cursor of the next page (empty: none). Large bodies make a page shorter."""
         last = f"({before}" if before else "+"
         async with client.translate_errors():
-            page = await stream_pages.read(self._scripts, keys.QUARANTINE, "XREVRANGE", last, "-", count=most)
+            page = await stream_pages.read(self._scripts, keys.QUARANTINE, "XREVRANGE", last, "-", count=count)
         read = (_read(identity, fields) for identity, fields in page.entries)
-        return [one for one in read if one is not None], page.end
+        return [entry for entry in read if entry is not None], page.end
 
 
 def _dropped(number: int, **why: float) -> None:

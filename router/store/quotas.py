@@ -56,10 +56,10 @@ class Quota:
     async def pauses(self) -> list[Pause]:
         """Return the active pauses, longest first."""
         async with client.translate_errors():
-            found = await self._scripts.run("list_pauses", [self._key], [])
+            answer = await self._scripts.run("list_pauses", [self._key], [])
         pauses = [
             Pause(endpoint.decode(), int(left) / 1_000_000)
-            for endpoint, left in zip(found[::2], found[1::2], strict=True)
+            for endpoint, left in zip(answer[::2], answer[1::2], strict=True)
         ]
         return sorted(pauses, key=lambda pause: -pause.seconds_left)
 

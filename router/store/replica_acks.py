@@ -63,6 +63,6 @@ class DurableWriter:
             await self._topology.refresh()
             raise
         if confirmed < self._durability.replicas:
-            said = f"only {confirmed} of {self._durability.replicas} replicas acknowledged the write"
-            raise errors.Unavailable(said, 2)
+            message = f"only {confirmed} of {self._durability.replicas} replicas acknowledged the write"
+            raise errors.Unavailable(message, 2)
         return answers

@@ -27,13 +27,13 @@ class ReviewOutcomes:
 
     async def read(self) -> Mapping[str, Mapping[str, int]]:
         """Return the outcome counts by rule, sorted."""
-        found: dict[str, Mapping[str, int]] = {}
+        read_items: dict[str, Mapping[str, int]] = {}
         async with client.translate_errors():
             names = sorted([key.decode() async for key in self._redis.scan_iter(keys.counts_of_all(), count=1000)])
             for name in names:
                 answer: Any = self._redis.hgetall(name)
                 counted = await answer
-                found[name.removeprefix(_PREFIX)] = {
+                read_items[name.removeprefix(_PREFIX)] = {
                     key.decode(): int(number) for key, number in counted.items() if number.isdigit()
                 }
-        return found
+        return read_items

@@ -40,13 +40,13 @@ class Schema:
         backup is being restored, because the data are incomplete.
         """
         await self._ensure_not_restoring()
-        held = await self._compare_and_set(0, self._version)
-        while held < self._version:
+        version = await self._compare_and_set(0, self._version)
+        while version < self._version:
             async with client.translate_errors(_STEP_SECONDS):
-                await self._steps[held](self._connection)
-            held = await self._compare_and_set(held, held + 1)
-        if held > self._version:
-            raise errors.SchemaTooNew(held, self._version)
+                await self._steps[version](self._connection)
+            version = await self._compare_and_set(version, version + 1)
+        if version > self._version:
+            raise errors.SchemaTooNew(version, self._version)
 
     async def read_version(self) -> int:
         """Return the version of the data, 0 if there is none. Raises ``Unavailable``, as ``ensure`` does."""

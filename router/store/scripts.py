@@ -127,10 +127,10 @@ class Scripts:
         return await run()
 
     async def _move_aside(self, error: exceptions.ResponseError) -> None:
-        found = damage.wrong_type(error)
-        if found is None:
+        wrong_type = damage.wrong_type(error)
+        if wrong_type is None:
             raise error
-        await damage.move_aside(self._client, *found)
+        await damage.move_aside(self._client, *wrong_type)
 
     async def remove_member(self, key: str, member: bytes) -> None:
         """Remove a member of a sorted set."""
@@ -218,6 +218,6 @@ def _checking(text: str) -> str:
 
 
 def _check(name: str, keys: list[str]) -> None:
-    least, most = _KEYS[name]
-    if len(keys) < least or (most is not None and len(keys) > most):
-        raise ValueError(f"{name}.lua takes {least} to {most} keys, not {len(keys)}")
+    min_keys, max_keys = _KEYS[name]
+    if len(keys) < min_keys or (max_keys is not None and len(keys) > max_keys):
+        raise ValueError(f"{name}.lua takes {min_keys} to {max_keys} keys, not {len(keys)}")

@@ -18,21 +18,21 @@ def connect(server: connection_settings.Server, options: dict[str, Any]) -> "red
 
     If a connection finds that its server was demoted, all connections are closed.
     """
-    asked = server.sentinel
-    assert asked is not None  # noqa: S101 - called only where there is one
-    known: dict[str, Any] = dict(connections.parse_url(server.url))
-    kind = known.pop("connection_class", connections.Connection)
+    sentinel_client = server.sentinel
+    assert sentinel_client is not None  # noqa: S101 - called only where there is one
+    parsed: dict[str, Any] = dict(connections.parse_url(server.url))
+    kind = parsed.pop("connection_class", connections.Connection)
     if kind is connections.UnixDomainSocketConnection:
         raise ValueError("sentinels know servers by host and port, not by unix://")
     for name in ("host", "port"):
-        known.pop(name, None)
+        parsed.pop(name, None)
     encrypted = {"ssl": True} if kind is connections.SSLConnection else {}
-    files = {name: value for name, value in (known | options).items() if name.startswith("ssl_")}
+    files = {name: value for name, value in (parsed | options).items() if name.startswith("ssl_")}
     sentinel: Any = library.Sentinel(  # type: ignore[no-untyped-call]
-        list(asked.nodes),
+        list(sentinel_client.nodes),
         sentinel_kwargs={
-            "username": asked.username or None,
-            "password": asked.password or None,
+            "username": sentinel_client.username or None,
+            "password": sentinel_client.password or None,
             "socket_connect_timeout": PATIENCE_SECONDS,
             "socket_timeout": PATIENCE_SECONDS,
             "retry": None,
@@ -40,10 +40,10 @@ def connect(server: connection_settings.Server, options: dict[str, Any]) -> "red
             **files,
         },
     )
-    made: redis.asyncio.Redis = sentinel.master_for(
-        asked.service, timed_client.Redis, connection_pool_class=_Pool, **options, **encrypted, **known
+    connection: redis.asyncio.Redis = sentinel.master_for(
+        sentinel_client.service, timed_client.Redis, connection_pool_class=_Pool, **options, **encrypted, **parsed
     )
-    return made
+    return connection
 
 
 class _Pool(library.SentinelConnectionPool):

@@ -29,14 +29,14 @@ class Silences:
         """Return all silences, sorted by their end."""
         async with client.translate_errors():
             answer: Any = self._redis.hgetall(keys.SILENCES)
-            found = await answer
+            stored = await answer
         silences = []
-        for identity, data in found.items():
+        for identity, data in stored.items():
             try:
                 silences.append(_decode(data))
             except Undecodable as error:
                 _log.error("silence_unreadable", silence=identity.decode(), reason=str(error))
-        return sorted(silences, key=lambda one: (one.ends_at, one.id))
+        return sorted(silences, key=lambda silence: (silence.ends_at, silence.id))
 
     async def save(self, silence: Silence) -> None:
         """Store a silence, replacing one with the same ID."""
@@ -45,16 +45,18 @@ class Silences:
 
     async def expire(self, identity: str, now: Timestamp) -> Silence | None:
         """End a silence now. Return None if no active or future silence has this ID."""
-        found = next((one for one in await self.read() if one.id == identity and one.state(now) != "expired"), None)
-        if found is None:
+        silence = next(
+            (entry for entry in await self.read() if entry.id == identity and entry.state(now) != "expired"), None
+        )
+        if silence is None:
             return None
-        ended = msgspec.structs.replace(found, ends_at=now, starts_at=min(found.starts_at, now))
+        ended = msgspec.structs.replace(silence, ends_at=now, starts_at=min(silence.starts_at, now))
         await self.save(ended)
         return ended
 
     async def delete_expired(self, now: Timestamp) -> int:
         """Delete the silences that ended long ago. Return their number."""
-        old = [one.id for one in await self.read() if one.ends_at < now - KEPT_AFTER]
+        old = [silence.id for silence in await self.read() if silence.ends_at < now - KEPT_AFTER]
         if old:
             async with client.translate_errors():
                 answer: Any = self._redis.hdel(keys.SILENCES, *old)

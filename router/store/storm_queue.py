@@ -66,7 +66,7 @@ class StormQueue:
         """Remove episodes that no longer fire or that have ended."""
         if episodes:
             async with client.translate_errors():
-                await self._redis.zrem(keys.WAITING, *(one.member for one in episodes))
+                await self._redis.zrem(keys.WAITING, *(episode.member for episode in episodes))
 
     async def state(self, limit: publishing_state.Limit) -> StormState:
         """Return the state of the queue, and end the storm if its time has come."""

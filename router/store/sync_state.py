@@ -30,9 +30,9 @@ class SyncState:
     async def read(self, source: str) -> alertmanager_diff.Memory:
         """Return the state saved after the previous poll, if it isn't too old. Raises ``Unavailable``."""
         async with client.translate_errors():
-            found: Any = await self._redis.get(keys.memory(source))
+            stored: Any = await self._redis.get(keys.memory(source))
         try:
-            return _decode(found) if found else alertmanager_diff.Memory()
+            return _decode(stored) if stored else alertmanager_diff.Memory()
         except Undecodable as error:
             _log.error("memory_unreadable", source=source, reason=str(error))
             return alertmanager_diff.Memory()

@@ -15,12 +15,12 @@ _series: dict[str, instruments.Series] = {}
 
 def _of(command: Any) -> instruments.Series:
     """Return the metric series of a command, cached by the command as the caller spells it."""
-    found = _series.get(command)
-    if found is None:
+    series = _series.get(command)
+    if series is None:
         name = command.decode() if isinstance(command, bytes) else str(command)
-        found = metrics.redis_command_duration_seconds.labels(name.lower())
-        _series[command] = found
-    return found
+        series = metrics.redis_command_duration_seconds.labels(name.lower())
+        _series[command] = series
+    return series
 
 
 class Pipeline(library.Pipeline):

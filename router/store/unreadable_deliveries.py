@@ -44,19 +44,19 @@ class UnreadableCounts:
         async with client.translate_errors():
             command: Any = self._redis.hgetall(keys.UNREADABLE)
             fields: dict[bytes, bytes] = await command
-        found: dict[str, dict[str, str]] = {}
+        problems_of_sources: dict[str, dict[str, str]] = {}
         for field, value in fields.items():
             name, _, source = field.decode().partition(":")
-            found.setdefault(source, {})[name] = value.decode(errors="replace")
+            problems_of_sources.setdefault(source, {})[name] = value.decode(errors="replace")
         return [
             UnreadableCount(
                 source,
-                Timestamp(int(said.get("since", "0"))),
-                Timestamp(int(said.get("last_at", "0"))),
-                int(said.get("count", "0")),
-                said.get("problem", ""),
+                Timestamp(int(problems.get("since", "0"))),
+                Timestamp(int(problems.get("last_at", "0"))),
+                int(problems.get("count", "0")),
+                problems.get("problem", ""),
             )
-            for source, said in sorted(found.items())
+            for source, problems in sorted(problems_of_sources.items())
         ]
 
     async def clear(self, source: str) -> None:

@@ -50,53 +50,55 @@ class Acknowledgements:
         If two operators acknowledge concurrently, record the first. Raises ``NotOpenError``.
         """
         now = self._clock()
-        found: list[incidents.Incident] = []
+        given: list[incidents.Incident] = []
 
-        def make(held: StoredIncident) -> Change | None:
-            after = acknowledged(held.incident, request, now)
-            found[:] = [after]
-            if after is held.incident:
+        def make(stored: StoredIncident) -> Change | None:
+            after = acknowledged(stored.incident, request, now)
+            given[:] = [after]
+            if after is stored.incident:
                 return None
             assert after.interventions.acknowledgement is not None  # noqa: S101 - it was acknowledged above
             events = [timeline.acknowledged(after.interventions.acknowledgement)]
-            return Change(after, held.version, wake=True, events=events)
+            return Change(after, stored.version, wake=True, events=events)
 
         is_new = await self._store.incidents.update(key, make)
-        (incident,) = found
+        (incident,) = given
         assert incident.interventions.acknowledgement is not None  # noqa: S101 - acknowledged() raises if the incident isn't open
         return Given(incident, incident.interventions.acknowledgement, is_new)
 
     async def withdraw(self, key: str, request: OperatorRequest) -> acknowledgements.Acknowledgement | None:
         """End the active acknowledgement and return it. Return None if none is active."""
         now = self._clock()
-        found: list[acknowledgements.Acknowledgement] = []
+        given: list[acknowledgements.Acknowledgement] = []
 
-        def make(held: StoredIncident) -> Change | None:
-            ended = withdrawn(held.incident, request, now)
-            found[:] = [] if ended is None else [ended]
+        def make(stored: StoredIncident) -> Change | None:
+            ended = withdrawn(stored.incident, request, now)
+            given[:] = [] if ended is None else [ended]
             if ended is None:
                 return None
-            after = incidents.with_interventions(held.incident, acknowledgement=ended)
-            return Change(after, held.version, wake=True, events=[timeline.unacknowledged(ended)])
+            after = incidents.with_interventions(stored.incident, acknowledgement=ended)
+            return Change(after, stored.version, wake=True, events=[timeline.unacknowledged(ended)])
 
         await self._store.incidents.update(key, make)
-        return found[0] if found else None
+        return given[0] if given else None
 
 
-async def read_back(store: Store, incident: incidents.Incident, known: Sequence[publications.Publication]) -> None:
+async def read_back(
+    store: Store, incident: incidents.Incident, all_publications: Sequence[publications.Publication]
+) -> None:
     """Record the acknowledgement of a responder at a vendor, if the publications show a new one.
 
     A crash loses nothing, because the publication stores when it was seen and the next pass compares again.
     """
-    if with_vendors(incident, known) is incident:
+    if with_vendors(incident, all_publications) is incident:
         return
 
-    def make(held: StoredIncident) -> Change | None:
-        after = with_vendors(held.incident, known)
-        if after is held.incident or after.interventions.acknowledgement is None:
+    def make(stored: StoredIncident) -> Change | None:
+        after = with_vendors(stored.incident, all_publications)
+        if after is stored.incident or after.interventions.acknowledgement is None:
             return None
         events = [timeline.acknowledged(after.interventions.acknowledgement)]
-        return Change(after, held.version, wake=True, events=events)
+        return Change(after, stored.version, wake=True, events=events)
 
     await store.incidents.update(incident.key, make)
 
@@ -132,17 +134,21 @@ def acknowledged(incident: incidents.Incident, request: OperatorRequest, now: Ti
     before = incident.interventions.acknowledgement
     # Each acknowledgement needs a unique time, because notifiers distinguish acknowledgements by time.
     at = Timestamp(max(now, max(before.at, before.ended_at) + 1)) if before is not None else now
-    given = acknowledgements.Acknowledgement(request.who, at, incident.severity, request.reason)
-    return incidents.with_interventions(incident, acknowledgement=given)
+    acknowledgement = acknowledgements.Acknowledgement(request.who, at, incident.severity, request.reason)
+    return incidents.with_interventions(incident, acknowledgement=acknowledgement)
 
 
 def withdrawn(
     incident: incidents.Incident, request: OperatorRequest, now: Timestamp
 ) -> acknowledgements.Acknowledgement | None:
     """Return the incident's acknowledgement, withdrawn by the operator. Return None if none is active."""
-    held = incident.acknowledged
-    if held is None:
+    acknowledgement = incident.acknowledged
+    if acknowledgement is None:
         return None
     return msgspec.structs.replace(
-        held, ended_at=max(now, held.at), ended_cause="withdrawn", ended_by=request.who, ended_reason=request.reason
+        acknowledgement,
+        ended_at=max(now, acknowledgement.at),
+        ended_cause="withdrawn",
+        ended_by=request.who,
+        ended_reason=request.reason,
     )

@@ -79,13 +79,15 @@ class Reclaimer:
         state = await session.data_set(self.data)
         if not state.orphans or incident.closed_at < state.lost_at - recovery.JUST_BEFORE:
             return 0
-        again = 0
+        retry_at = 0
         for place in places.values():
             publication = publications.Publication(incident.episode, place.name, opened_at=incident.opened_at)
-            known = next((one for one in session.publications if one.name == publication.name), publication)
-            if known.state == "absent":
-                again = max(again, await self._adopt_to_end(session, place, known))
-        return again
+            existing = next(
+                (candidate for candidate in session.publications if candidate.name == publication.name), publication
+            )
+            if existing.state == "absent":
+                retry_at = max(retry_at, await self._adopt_to_end(session, place, existing))
+        return retry_at
 
     async def _adopt_to_end(
         self,
@@ -111,16 +113,16 @@ class Reclaimer:
         """Claim the orphans at a destination that belong to the incident, and yield them, the oldest first."""
         key = session.incident.key
         owner = identity.owner(self.installation, key)
-        found = [one async for one in self.data.orphans(owner) if one.destination == place.name]
+        orphans = [candidate async for candidate in self.data.orphans(owner) if candidate.destination == place.name]
         if not place.kind.has_references:
             operation = vendor_calls.operation_of(
                 publication, _intent(publication, desired, session.now()), desired, Timestamp(0)
             )
-            unowned = [one async for one in self.data.orphans("") if one.destination == place.name]
-            found += [one for one in unowned if _recognizes(place, one, operation)]
-        held = await self._held(session, place, owner, found)
-        for orphan in sorted(found, key=lambda one: (one.item.opened_at, one.item.vendor_id)):
-            if orphan.item.vendor_id in held:  # It was adopted or opened since the destination was read.
+            unowned = [candidate async for candidate in self.data.orphans("") if candidate.destination == place.name]
+            orphans += [candidate for candidate in unowned if _recognizes(place, candidate, operation)]
+        held_ids = await self._held(session, place, owner, orphans)
+        for orphan in sorted(orphans, key=lambda orphan: (orphan.item.opened_at, orphan.item.vendor_id)):
+            if orphan.item.vendor_id in held_ids:  # It was adopted or opened since the destination was read.
                 await self.data.settle(orphan)
             elif await self.data.claim(orphan, key):
                 yield orphan
@@ -130,16 +132,16 @@ class Reclaimer:
         session: lease_session.LeaseSession,
         place: configured_destinations.ConfiguredDestination,
         owner: str,
-        found: Sequence[dataset.Orphan],
+        orphans: Sequence[dataset.Orphan],
     ) -> set[str]:
         """Return the IDs at the vendor that the router's publications hold, at this destination or another of its kind.
 
         An item with the incident's own reference can't belong to another incident.
         """
-        known = {one.vendor_id for one in session.publications if one.vendor_id}
-        if all(identity.owner_of(orphan.item.reference) == owner for orphan in found):
-            return known
-        return known | await session.held(configured_destinations.of_kind(self._places, place))
+        vendor_ids = {publication.vendor_id for publication in session.publications if publication.vendor_id}
+        if all(identity.owner_of(orphan.item.reference) == owner for orphan in orphans):
+            return vendor_ids
+        return vendor_ids | await session.held(configured_destinations.of_kind(self._places, place))
 
     async def _adopted(
         self,
@@ -178,10 +180,10 @@ def _intent(
 
 
 def _content(
-    place: configured_destinations.ConfiguredDestination, orphan: dataset.Orphan, wanted: publications.Content
+    place: configured_destinations.ConfiguredDestination, orphan: dataset.Orphan, content: publications.Content
 ) -> publications.Content:
     """Return the content of an item, for an incident without a rule's content."""
-    known = place.kind.opening.model_fields
-    fields = {name: orphan.item.title for name in _TITLES if name in known}
-    fields |= {name: orphan.item.text or orphan.item.title for name in _TEXTS if name in known}
-    return publications.Content(wanted.severity, fields)
+    field_infos = place.kind.opening.model_fields
+    fields = {name: orphan.item.title for name in _TITLES if name in field_infos}
+    fields |= {name: orphan.item.text or orphan.item.title for name in _TEXTS if name in field_infos}
+    return publications.Content(content.severity, fields)

@@ -182,78 +182,80 @@ class Aggregator:
         for arrival, key in routed.stuck:
             stuck[arrival.entry] = f"the incident that it belongs to can't be read: {key}: {routed.unreadable[key]}"
         muting = await self._muted(routed)
-        found = await self._ends.find(routed)
+        lost_alerts = await self._ends.find(routed)
         commits = []
         try:
             for portion in _portions(routed.groups):
-                made = {}
+                changes_by_key = {}
                 for position, key in enumerate(portion, start=1):
-                    made[key] = self._changed(key, routed, muting, found)
+                    changes_by_key[key] = self._changed(key, routed, muting, lost_alerts)
                     if position % UNINTERRUPTED == 0:
                         # Commits under way get their responses, and this worker's heartbeat is sent.
                         await asyncio.sleep(0)
-                changes = [change for change in made.values() if change is not None]
-                unchanged = [routed.held[key] for key, change in made.items() if change is None]
+                changes = [change for change in changes_by_key.values() if change is not None]
+                unchanged = [routed.held[key] for key, change in changes_by_key.items() if change is None]
                 commits.append(asyncio.create_task(self._commit(changes, unchanged)))
                 await asyncio.sleep(0)  # The store begins to write these while the next ones are folded.
         finally:
             results = await asyncio.gather(*commits, return_exceptions=True)
-        refused: set[str] = set()
+        refused_keys: set[str] = set()
         for result in results:
             if isinstance(result, BaseException):
                 raise result
-            refused |= result
+            refused_keys |= result
         for key, sources in routed.ignored.items():
-            for source in sources if key not in refused else ():
+            for source in sources if key not in refused_keys else ():
                 metrics.late_alerts.labels(source).inc()
         if routed.moves:
             await self._router.move(routed)
-        return routed.again | {arrival.identity for key in refused for arrival in routed.groups[key]}
+        return routed.again | {arrival.identity for key in refused_keys for arrival in routed.groups[key]}
 
     def _changed(
-        self, key: str, routed: routing.Routing, muting: silences.Muting | None, found: lost_incidents.Found
+        self, key: str, routed: routing.Routing, muting: silences.Muting | None, ends: lost_incidents.Found
     ) -> Change | None:
         """Return the change that the alerts of a group make to their incident; None if nothing changes."""
-        held, group = routed.held[key], routed.groups[key]
-        if not found.restored_at and (change := self._change_by_new_alerts(held, group, muting)):
+        stored, group = routed.held[key], routed.groups[key]
+        if not ends.restored_at and (change := self._change_by_new_alerts(stored, group, muting)):
             return change
         ignored: list[decisions.Routed] = []
-        after = self._fold(held, group, muting, ignored)
+        after = self._fold(stored, group, muting, ignored)
         overtaken_at = max(arrival.overtaken_at for arrival in group)
-        after = ending.postponed(held.incident, after, overtaken_at, held.read_at)
-        after = found.heard(held.incident, after, group)
-        found_over = key in found.unknown and after.status == "closed" and after.episode == held.incident.episode
+        after = ending.postponed(stored.incident, after, overtaken_at, stored.read_at)
+        after = ends.heard(stored.incident, after, group)
+        found_over = key in ends.unknown and after.status == "closed" and after.episode == stored.incident.episode
         if found_over:
-            after = self._ends.ended(after, group, held.read_at)
+            after = self._ends.ended(after, group, stored.read_at)
         if ignored:
             routed.ignored[key] = [late.alert.source for late in ignored]
-        events = timeline.events_for_change(held.incident, after, [one.routed for one in group], held.read_at)
+        events = timeline.events_for_change(
+            stored.incident, after, [arrival.routed for arrival in group], stored.read_at
+        )
         if found_over:
-            events = [timeline.found_over(after, held.read_at)]
-        if ignored and (after.ignored_at is None or held.read_at - after.ignored_at >= IGNORED_PAUSE):
-            after = msgspec.structs.replace(after, ignored_at=held.read_at)
-            events.append(timeline.ignored(ignored, _deliveries(group, ignored), held.read_at))
-        if after is held.incident:
+            events = [timeline.found_over(after, stored.read_at)]
+        if ignored and (after.ignored_at is None or stored.read_at - after.ignored_at >= IGNORED_PAUSE):
+            after = msgspec.structs.replace(after, ignored_at=stored.read_at)
+            events.append(timeline.ignored(ignored, _deliveries(group, ignored), stored.read_at))
+        if after is stored.incident:
             return None
-        events += timeline.noticed((notice for arrival in group for notice in arrival.notices), held.read_at)
+        events += timeline.noticed((notice for arrival in group for notice in arrival.notices), stored.read_at)
         if inhibition.is_key(key):
             events = []  # No destination shows this incident.
-        return Change(after, held.version, visible(held.incident, after), events)
+        return Change(after, stored.version, visible(stored.incident, after), events)
 
     def _change_by_new_alerts(
-        self, held: StoredIncident, group: list[routing.Arrival], muting: silences.Muting | None
+        self, stored: StoredIncident, group: list[routing.Arrival], muting: silences.Muting | None
     ) -> Change | None:
         """Return the change that new firing alerts make to their incident, None if only ``fold`` can say.
 
         The result is that of the general case, which would call the same functions with the same effect.
         """
-        before, now = held.incident, held.read_at
+        before, now = stored.incident, stored.read_at
         if inhibition.is_key(before.key) or any(arrival.notices for arrival in group):
             return None
         arrived = [arrival.routed for arrival in group]
         if muting is not None and any(muting(routed, now) is not None for routed in arrived):
             return None
-        if held.version:
+        if stored.version:
             after = new_alerts.joined_by(before, arrived, now=now)
             events = list(timeline.alerts_changed(before, after, arrived, now)) if after is not None else []
         elif len(group) == 1:
@@ -264,7 +266,7 @@ class Aggregator:
             events = [timeline.opened(after, now)] if after is not None else []
         else:
             after = None
-        return None if after is None else Change(after, held.version, visible(before, after), events)
+        return None if after is None else Change(after, stored.version, visible(before, after), events)
 
     async def _commit(self, changes: list[Change], unchanged: list[StoredIncident]) -> set[str]:
         """Write changes and wake the reconciler.
@@ -272,45 +274,45 @@ class Aggregator:
         Return the keys of incidents that another worker has changed meanwhile.
         """
         lost = set(await self._store.incidents.commit(changes, unchanged))
-        written = {keys.shard(change.incident.key) for change in changes if change.wake}
-        if written:
-            self._wake(written)
+        written_shards = {keys.shard(change.incident.key) for change in changes if change.wake}
+        if written_shards:
+            self._wake(written_shards)
         return lost
 
     async def _muted(self, routed: routing.Routing) -> silences.Muting | None:
         """Return a function that finds muted alerts. Alerts that inhibit them may be in the same batch."""
         if self._muting is None:
             return None
-        named: set[str] = set()
+        named_keys: set[str] = set()
         windows = False
         for group in routed.groups.values():
             for arrival in group:
                 decision = arrival.routed.decision
-                named.update(decision.while_open)
+                named_keys.update(decision.while_open)
                 windows = windows or bool(decision.mute_windows)
-        if not named:
+        if not named_keys:
             return self._muting if windows or self._muting.any else None
-        firing = await firing_now(self._store, named)
-        arrived = {key for key in named & routed.groups.keys() if _fires(routed.groups[key])}
+        firing = await firing_now(self._store, named_keys)
+        arrived = {key for key in named_keys & routed.groups.keys() if _fires(routed.groups[key])}
         return self._muting.while_open(firing | arrived)
 
     def _fold(
         self,
-        held: StoredIncident,
+        stored: StoredIncident,
         group: list[routing.Arrival],
         muting: silences.Muting | None,
         ignored: list[decisions.Routed],
     ) -> incidents.Incident:
         first = min(group, key=lambda arrival: arrival.received_at)
-        begins = held.incident.status == "closed"  # Generating an ID is expensive, so reuse the existing one.
+        begins = stored.incident.status == "closed"  # Generating an ID is expensive, so reuse the existing one.
         return fold.fold(
-            held.incident,
+            stored.incident,
             [arrival.routed for arrival in group],
-            now=held.read_at,
-            episode=self._new_episode(held.incident.key) if begins else held.incident.episode,
+            now=stored.read_at,
+            episode=self._new_episode(stored.incident.key) if begins else stored.incident.episode,
             accepted_at=first.received_at,
             # A muted alert still inhibits others, as in Alertmanager.
-            muting=None if inhibition.is_key(held.incident.key) else muting,
+            muting=None if inhibition.is_key(stored.incident.key) else muting,
             trace=first.trace,
             ignored=ignored,
         )
@@ -337,8 +339,8 @@ def _deliveries(group: list[routing.Arrival], ignored: list[decisions.Routed]) -
 
 async def firing_now(store: Store, names: set[str]) -> set[str]:
     """Return the incidents that fire, whether they are open or held."""
-    held = await store.incidents.read(names, {})
-    return {key for key, one in held.items() if one.incident.status != "closed" and one.incident.quiet is None}
+    stored = await store.incidents.read(names, {})
+    return {key for key, entry in stored.items() if entry.incident.status != "closed" and entry.incident.quiet is None}
 
 
 def _fires(group: list[routing.Arrival]) -> bool:
@@ -351,8 +353,14 @@ def visible(before: incidents.Incident, after: incidents.Incident) -> bool:
         return False
     if before.episode != after.episode:
         return True
-    told = [(one.status, one.episode, one.severity, timing.due(one)) for one in (before, after)]
-    if told[0] != told[1] or before.response is not after.response or before.opening_alert is not after.opening_alert:
+    visible_states = [
+        (incident.status, incident.episode, incident.severity, timing.due(incident)) for incident in (before, after)
+    ]
+    if (
+        visible_states[0] != visible_states[1]
+        or before.response is not after.response
+        or before.opening_alert is not after.opening_alert
+    ):
         return True
     return affected_components.now(before) != affected_components.now(after)
 

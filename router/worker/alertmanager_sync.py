@@ -89,7 +89,7 @@ class AlertmanagerSync:
 
     def __init__(
         self,
-        asked: Sequence[Asked],
+        conditions: Sequence[Asked],
         decide: Decide,
         *,
         inbox: LimitedInbox,
@@ -98,7 +98,7 @@ class AlertmanagerSync:
         randomness: identity.Randomness,
     ) -> None:
         """Set up. ``decide`` applies the active rules; ``clock`` returns microseconds since the epoch."""
-        self._asked = asked
+        self._asked = conditions
         self._decide = decide
         self._inbox = inbox
         self._store = store
@@ -110,90 +110,96 @@ class AlertmanagerSync:
         """Poll until cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
-                for one in self._asked:
-                    group.create_task(self._follow(one))
+                for condition in self._asked:
+                    group.create_task(self._follow(condition))
         finally:
-            for one in self._asked:
-                await one.http.aclose()
+            for condition in self._asked:
+                await condition.http.aclose()
 
-    async def _follow(self, one: Asked) -> None:
+    async def _follow(self, condition: Asked) -> None:
         while True:
-            result = await self.turn(one)
+            result = await self.turn(condition)
             await asyncio.sleep(_AWAY_SECONDS if result == "unavailable" else _LOOK_SECONDS)
 
-    async def turn(self, one: Asked) -> str:
+    async def turn(self, condition: Asked) -> str:
         """Poll if it is this process's turn. Return the result; empty if it isn't."""
         try:
-            if not await self._store.sync_state.acquire(one.source, one.every):
+            if not await self._store.sync_state.acquire(condition.source, condition.every):
                 return ""
-            result = await self._poll(one)
+            result = await self._poll(condition)
         except Failure as failure:
-            self._log.warning("poll_failed", source=one.source, reason=failure.message)
+            self._log.warning("poll_failed", source=condition.source, reason=failure.message)
             result = "failed"
         except errors.Unavailable as error:
             self._log.warning("store_unavailable", reason=error.reason)
             result = "unavailable"
         except Exception:  # noqa: BLE001 - logged; a response must not stop the webhook server
-            self._log.exception("poll_failed", source=one.source)
+            self._log.exception("poll_failed", source=condition.source)
             result = "failed"
-        metrics.polls.labels(one.source, result).inc()
+        metrics.polls.labels(condition.source, result).inc()
         return result
 
-    async def _poll(self, one: Asked) -> str:
+    async def _poll(self, source: Asked) -> str:
         # Read the router's own state first. An alert that the response lacks was then lost, and is not in transit.
-        here = await self._known(one)
+        here = await self._known(source)
         asked_at = self._clock()
-        condition = await alertmanager.condition(one.http)
-        listed = {alert.fingerprint: alert for alert in await alertmanager.alerts(one.http)}
-        whole = condition.settled and asked_at - condition.up_since >= one.config.min_uptime
-        there = {
-            name: alertmanager_diff.Held(alert.starts_at, alert.active and one.concerns(alert))
-            for name, alert in listed.items()
+        condition = await alertmanager.condition(source.http)
+        listed_alerts = {alert.fingerprint: alert for alert in await alertmanager.alerts(source.http)}
+        is_complete = condition.settled and asked_at - condition.up_since >= source.config.min_uptime
+        held_alerts = {
+            name: alertmanager_diff.Held(alert.starts_at, alert.active and source.concerns(alert))
+            for name, alert in listed_alerts.items()
         }
-        found, ended, memory = alertmanager_diff.compare(
-            await self._store.sync_state.read(one.source),
+        beginnings, ended, memory = alertmanager_diff.compare(
+            await self._store.sync_state.read(source.source),
             here.alerts,
-            there,
+            held_alerts,
             asked_at=asked_at,
-            patience=Duration(_PATIENCE * one.every),
-            whole=whole,
+            patience=Duration(_PATIENCE * source.every),
+            is_complete=is_complete,
         )
-        over = await self._end(one, ended, here)
-        heard = await self._hear_of(one, [_since(listed[name], starts_at) for name, starts_at in found.items()], here)
-        await self._store.sync_state.save(one.source, memory, one.every)
-        if heard or over:
-            self._log.warning("poll_changed", source=one.source, found=heard, ended=over, alerts=len(listed))
-        return "whole" if whole else "partial"
+        over = await self._end(source, ended, here)
+        received = await self._hear_of(
+            source, [_since(listed_alerts[name], starts_at) for name, starts_at in beginnings.items()], here
+        )
+        await self._store.sync_state.save(source.source, memory, source.every)
+        if received or over:
+            self._log.warning(
+                "poll_changed", source=source.source, found=received, ended=over, alerts=len(listed_alerts)
+            )
+        return "whole" if is_complete else "partial"
 
-    async def _known(self, one: Asked) -> _Here:
+    async def _known(self, condition: Asked) -> _Here:
         """Return the router's state of the source's alerts. Reads all incidents, some at a time."""
         here = _Here()
         for names in _chunks(await self._store.incidents.names(), _READ):
-            held = [(found.incident, found.read_at) for found in (await self._store.incidents.read(names, {})).values()]
-            alertmanager_diff.learn(here.alerts, held, one.source, Duration(_AHEAD * one.every))
-            here.full |= {incident.key for incident, _ in held if incident.still_fires >= fold.MOST_HELD}
+            incidents_read = [
+                (stored.incident, stored.read_at) for stored in (await self._store.incidents.read(names, {})).values()
+            ]
+            alertmanager_diff.learn(here.alerts, incidents_read, condition.source, Duration(_AHEAD * condition.every))
+            here.full |= {incident.key for incident, _ in incidents_read if incident.still_fires >= fold.MOST_HELD}
         return here
 
-    async def _hear_of(self, one: Asked, found: list[alertmanager.Listed], here: _Here) -> int:
+    async def _hear_of(self, condition: Asked, listed_alerts: list[alertmanager.Listed], here: _Here) -> int:
         """Add alerts to the inbox that no webhook delivered and a rule matches.
 
         Return how many didn't fire here already.
         """
-        heard = again = 0
-        firing = {name for name, known in here.alerts.items() if known.fires}
-        for listed in _chunks(found):
+        received = repeated = 0
+        firing = {name for name, known_count in here.alerts.items() if known_count.fires}
+        for chunk in _chunks(listed_alerts):
             now = self._clock()
-            told = [polled.firing(alert) for alert in listed]
-            routed = [(alert, self._decide(alert, now)) for alert in self._read(one, told, now)]
-            wanted = [row for row in routed if _is_wanted(row, here.full)]
-            await self._hand_in(one, told, wanted, now)
-            known = sum(alert.fingerprint in firing for alert, _ in wanted)
-            heard, again = heard + len(wanted) - known, again + known
-        metrics.polled_alerts.labels(one.source, "found").inc(heard)
-        metrics.polled_alerts.labels(one.source, "repeated").inc(again)
-        return heard
+            firing_alerts = [polled.firing(alert) for alert in chunk]
+            routed = [(alert, self._decide(alert, now)) for alert in self._read(condition, firing_alerts, now)]
+            wanted_rows = [row for row in routed if _is_wanted(row, here.full)]
+            await self._hand_in(condition, firing_alerts, wanted_rows, now)
+            known_count = sum(alert.fingerprint in firing for alert, _ in wanted_rows)
+            received, repeated = received + len(wanted_rows) - known_count, repeated + known_count
+        metrics.polled_alerts.labels(condition.source, "found").inc(received)
+        metrics.polled_alerts.labels(condition.source, "repeated").inc(repeated)
+        return received
 
-    async def _end(self, one: Asked, ended: Mapping[str, int], here: _Here) -> int:
+    async def _end(self, condition: Asked, ended: Mapping[str, int], here: _Here) -> int:
         """Add the ends of alerts that are no longer listed, with the reason in the timeline.
 
         Return how many there were.
@@ -202,47 +208,54 @@ class AlertmanagerSync:
         for name in ended:
             groups.setdefault(here.alerts[name].incident, {})[name] = here.alerts[name]
         over = 0
-        for key, known in groups.items():
-            held: dict[str, _Held] = {}
-            await self._store.incidents.update(key, functools.partial(_noted, source=one.source, known=known, to=held))
-            for chunk in _chunks(list(held)):
+        for key, group in groups.items():
+            held_alerts: dict[str, _Held] = {}
+            await self._store.incidents.update(
+                key, functools.partial(_noted, source=condition.source, known_alerts=group, to=held_alerts)
+            )
+            for chunk in _chunks(list(held_alerts)):
                 now = self._clock()
-                told = [
+                ended_alerts = [
                     polled.ended(name, starts_at, Timestamp(ended[name]))
                     for name in chunk
-                    for starts_at in alertmanager_diff.starts_of_end(held[name].starts_at)
+                    for starts_at in alertmanager_diff.starts_of_end(held_alerts[name].starts_at)
                 ]
-                routed = [(alert, held[alert.fingerprint].decision) for alert in self._read(one, told, now)]
-                await self._hand_in(one, told, routed, now)
+                routed = [
+                    (alert, held_alerts[alert.fingerprint].decision)
+                    for alert in self._read(condition, ended_alerts, now)
+                ]
+                await self._hand_in(condition, ended_alerts, routed, now)
                 over += len({alert.fingerprint for alert, _ in routed})
-        metrics.polled_alerts.labels(one.source, "ended").inc(over)
+        metrics.polled_alerts.labels(condition.source, "ended").inc(over)
         return over
 
-    def _read(self, one: Asked, told: Told, now: Timestamp) -> list[alerts.Alert]:
+    def _read(self, condition: Asked, alert_list: Told, now: Timestamp) -> list[alerts.Alert]:
         """Parse alerts as from a webhook. Leave out those that the webhook server would quarantine."""
         try:
-            read = one.read(polled.webhook(told, one.config.url), now).alerts
+            read = condition.read(polled.webhook(alert_list, condition.config.url), now).alerts
         except base.Unparsable:
             read = []
-        if len(read) < len(told):
+        if len(read) < len(alert_list):
             # The parser's message may quote the alert, which must not be logged.
-            self._log.warning("polled_alerts_unreadable", source=one.source, alerts=len(told) - len(read))
+            self._log.warning("polled_alerts_unreadable", source=condition.source, alerts=len(alert_list) - len(read))
         # The response covers every instance that sends webhooks, so it isn't a separate sender.
         return [msgspec.structs.replace(alert, origin="") for alert in read]
 
-    async def _hand_in(self, one: Asked, told: Told, routed: list[Routed], now: Timestamp) -> None:
+    async def _hand_in(self, condition: Asked, alert_list: Told, routed: list[Routed], now: Timestamp) -> None:
         if routed:
-            delivery = deliveries.pack(identity.new_delivery_id(now, self._randomness), one.source, now, routed)
+            delivery = deliveries.pack(identity.new_delivery_id(now, self._randomness), condition.source, now, routed)
             names = {alert.fingerprint for alert, _ in routed}
-            body = polled.webhook([alert for alert in told if alert["fingerprint"] in names], one.config.url)
+            body = polled.webhook(
+                [alert for alert in alert_list if alert["fingerprint"] in names], condition.config.url
+            )
             await self._inbox.accept(delivery, body)
 
 
 def _noted(
-    held: StoredIncident,
+    stored: StoredIncident,
     *,
     source: str,
-    known: Mapping[str, alertmanager_diff.Known],
+    known_alerts: Mapping[str, alertmanager_diff.Known],
     to: dict[str, _Held],
 ) -> Change | None:
     """Return a change with the reason for the ends in the timeline, and put the alerts that still fire into ``to``.
@@ -250,29 +263,29 @@ def _noted(
     Return None if none fires. An alert that was received since isn't the one that the response was about.
     """
     to.clear()
-    for name, one in known.items():
-        found = _still(held.incident, f"{source}/{name}", one)
-        if found is not None:
-            to[name] = found
+    for name, known_alert in known_alerts.items():
+        held_alert = _still(stored.incident, f"{source}/{name}", known_alert)
+        if held_alert is not None:
+            to[name] = held_alert
     if not to:
         return None
-    event = timeline.alerts_vanished([f"{source}/{name}" for name in to], held.read_at)
-    return Change(held.incident, held.version, wake=False, events=[event])
+    event = timeline.alerts_vanished([f"{source}/{name}" for name in to], stored.read_at)
+    return Change(stored.incident, stored.version, wake=False, events=[event])
 
 
-def _still(incident: incidents.Incident, name: str, known: alertmanager_diff.Known) -> _Held | None:
+def _still(incident: incidents.Incident, name: str, known_alert: alertmanager_diff.Known) -> _Held | None:
     """Return an alert that still fires in an incident or is silenced there, unchanged; None if there is none."""
     state, muted = incident.alerts.get(name), incident.muted.get(name)
-    version = (known.starts_at, known.learned_at)
+    version = (known_alert.starts_at, known_alert.learned_at)
     if state is not None and not state.resolved and (state.starts_at, state.learned_at) == version:
         return _Held(state.starts_at, decisions.Decision(incident.key, state.severity, incident.response))
-    if muted is not None and muted.routed.alert.starts_at == known.starts_at:
-        return _Held(known.starts_at, muted.routed.decision)
+    if muted is not None and muted.routed.alert.starts_at == known_alert.starts_at:
+        return _Held(known_alert.starts_at, muted.routed.decision)
     return None
 
 
-def _since(listed: alertmanager.Listed, starts_at: Timestamp) -> alertmanager.Listed:
-    return msgspec.structs.replace(listed, starts_at=starts_at)
+def _since(listed_alert: alertmanager.Listed, starts_at: Timestamp) -> alertmanager.Listed:
+    return msgspec.structs.replace(listed_alert, starts_at=starts_at)
 
 
 def _is_wanted(row: Routed, full: set[str]) -> bool:
@@ -286,6 +299,6 @@ def _is_wanted(row: Routed, full: set[str]) -> bool:
     return not heartbeat.beats([decisions.Routed(alert, decision)])
 
 
-def _chunks(of: Sequence[Any], most: int = _HANDED_IN) -> Iterator[Any]:
-    for start in range(0, len(of), most):
-        yield of[start : start + most]
+def _chunks(items: Sequence[Any], size: int = _HANDED_IN) -> Iterator[Any]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

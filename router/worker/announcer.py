@@ -47,11 +47,11 @@ class Announcer:
         public = [name for name, place in self._places.items() if place.kind.public]
         observed = announcements.Observed(incident, session.publications, self._reviews(session, now), public)
         before = notifications.unpack_announced(session.announced)
-        made = announcements.announce(before, observed, now)
-        if made.after is None:
-            return made.due
+        announcement = announcements.announce(before, observed, now)
+        if announcement.after is None:
+            return announcement.due
         scope = identity.reference(incident.episode)
-        recorded = [
+        recorded_events = [
             events.Recorded(
                 0,
                 now,
@@ -60,15 +60,17 @@ class Announcer:
                 event,
                 self._with_failover(announcements.recipients(before, incident, event), event),
             )
-            for event in made.found
+            for event in announcement.found
         ]
-        packed = await self._store.notifications.announce(incident.key, session.announced, made.after, recorded)
+        packed = await self._store.notifications.announce(
+            incident.key, session.announced, announcement.after, recorded_events
+        )
         if packed is None:
             return None
         session.announced = packed
-        if recorded:
+        if recorded_events:
             self._wake()
-        return made.due
+        return announcement.due
 
     def _with_failover(self, notify: tuple[str, ...], event: events.Event) -> tuple[str, ...]:
         """Add the failover notifiers if the event is about a destination that can't open its incident."""
@@ -78,11 +80,11 @@ class Announcer:
 
     def _reviews(self, session: lease_session.LeaseSession, now: Timestamp) -> dict[str, events.Review]:
         # The reconciler records what begins to wait, so other incidents need not be rendered.
-        if not any(one.review is not None for one in session.publications):
+        if not any(publication.review is not None for publication in session.publications):
             return {}
         saying = (session.desires, self._preview)
-        found = reviews.waiting(session.incident, session.publications, self._places, saying, now)
-        return {one.destination: event_review(one) for one in found}
+        pending_reviews = reviews.waiting(session.incident, session.publications, self._places, saying, now)
+        return {review.destination: event_review(review) for review in pending_reviews}
 
 
 class RouterAnnouncer:
@@ -106,10 +108,13 @@ class RouterAnnouncer:
         observed, now = await self._observe(), self._clock()
         if before == observed.state:
             return
-        found = router_state.announce(before, observed, now)
-        recorded = [events.Recorded(0, now, events.ROUTER, "router", event) for event in found]
+        new_events = router_state.announce(before, observed, now)
+        recorded_events = [events.Recorded(0, now, events.ROUTER, "router", event) for event in new_events]
         # If another worker was first, it has announced the same state.
-        if await self._store.notifications.announce(events.ROUTER, packed, observed.state, recorded) and recorded:
+        if (
+            await self._store.notifications.announce(events.ROUTER, packed, observed.state, recorded_events)
+            and recorded_events
+        ):
             self._wake()
 
     async def _observe(self) -> router_state.Observed:
@@ -117,14 +122,14 @@ class RouterAnnouncer:
         guards = {name: _lock(stop) for name, stop in state.tripped_pages.items()}
         if state.tripped is not None:
             guards[""] = _lock(state.tripped)
-        made = router_state.RouterState(
+        next_state = router_state.RouterState(
             _lock(state.frozen) if state.frozen is not None else None,
             guards,
             _lock(state.unfrozen) if state.unfrozen is not None else None,
             _lock(state.guard_reset) if state.guard_reset is not None else None,
             newest,
         )
-        return router_state.Observed(made, dead)
+        return router_state.Observed(next_state, dead)
 
 
 def _lock(stop: publishing_state.Stop) -> router_state.Lock:

@@ -23,8 +23,8 @@ class Backlog:
             return ending.waits(before, Timestamp(await self._oldest_unfolded()), now)
         moment = ending.ended_by_time_at(before, after, now)
         if moment:
-            held, since = self._held.get(before.key, (moment, now))
-            since = since if held == moment else now
+            held_moment, since = self._held.get(before.key, (moment, now))
+            since = since if held_moment == moment else now
             if now - since <= ending.LONGEST_WAIT and 0 < await self._oldest_unfolded() <= moment:
                 self._held[before.key] = (moment, since)
                 return True

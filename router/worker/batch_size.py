@@ -17,15 +17,15 @@ class BatchSizer:
     Batches of large deliveries have fewer than ``least``. The size of the next batch depends on the previous one.
     """
 
-    def __init__(self, least: int, most: int) -> None:
-        self._least = least
-        self._most = most
-        self.count = least
+    def __init__(self, min_count: int, max_count: int) -> None:
+        self._least = min_count
+        self._most = max_count
+        self.count = min_count
 
     def fed(self, entries: Sequence[inbox.InboxEntry]) -> None:
         """Adapt to a batch that was read: if it is full, more deliveries wait."""
         if not entries:
             return
-        wanted = min(2 * self.count, self._most) if len(entries) >= self.count else self._least
+        next_count = min(2 * self.count, self._most) if len(entries) >= self.count else self._least
         average = sum(entry.size for entry in entries) // len(entries)
-        self.count = max(1, min(wanted, MOST_BYTES // max(1, average)))
+        self.count = max(1, min(next_count, MOST_BYTES // max(1, average)))

@@ -231,7 +231,7 @@ class CircuitBreakers:
         """
         troubles = self._troubles.setdefault(name, {})
         had_failed = kind in troubles
-        known = self.health.get(name, AccountHealth())
+        account_health = self.health.get(name, AccountHealth())
         if _is_outage(problem):
             since = troubles[kind].since if kind in troubles else now
             troubles[kind] = _Trouble(since, now, str(problem), isinstance(problem, errors.Throttled))
@@ -242,11 +242,11 @@ class CircuitBreakers:
         first = min(troubles.values(), key=lambda trouble: trouble.since, default=None)
         if first is not None:
             self.health[name] = AccountHealth(failing_since=first.since, reason=first.reason)
-        elif not known.works:
+        elif not account_health.works:
             self.health[name] = AccountHealth(works=True)
-        return problem is None and (had_failed or self._is_recovery(name, known, now))
+        return problem is None and (had_failed or self._is_recovery(name, account_health, now))
 
-    def _is_recovery(self, name: str, known: AccountHealth, now: Timestamp) -> bool:
+    def _is_recovery(self, name: str, account_health: AccountHealth, now: Timestamp) -> bool:
         """Return whether a success ends a failure that other operations may be waiting out.
 
         While another kind of operation still fails, the waiting operations may retry every 30 seconds, because their
@@ -255,7 +255,7 @@ class CircuitBreakers:
         others = [trouble for trouble in self._troubles[name].values() if not trouble.is_throttled]
         if others:
             return now - self._recovered_at.get(name, Timestamp(0)) > _RETRY_INTERVAL
-        return not (known.works and self._breakers.get(name, CLOSED) == CLOSED) and not self._troubles[name]
+        return not (account_health.works and self._breakers.get(name, CLOSED) == CLOSED) and not self._troubles[name]
 
     def _is_counted(self, name: str, problem: errors.Failure) -> bool:
         """Return whether the failure is the one that was counted last, perhaps with another text."""

@@ -33,10 +33,14 @@ class ConfiguredDestination:
 
 def of_kind(places: Mapping[str, ConfiguredDestination], place: ConfiguredDestination) -> frozenset[str]:
     """Return the names of all destinations of the same kind, including this one. They may share an account."""
-    return frozenset({place.name, *(name for name, one in places.items() if one.kind.name == place.kind.name)})
+    return frozenset(
+        {place.name, *(name for name, configured in places.items() if configured.kind.name == place.kind.name)}
+    )
 
 
 def other_pages(places: Mapping[str, ConfiguredDestination], place: ConfiguredDestination) -> frozenset[str]:
     """Return the pages that other destinations of the same kind and account are configured for."""
     others = [places[name] for name in of_kind(places, place) if name != place.name]
-    return frozenset(one.page for one in others if one.page and one.account == place.account)
+    return frozenset(
+        configured.page for configured in others if configured.page and configured.account == place.account
+    )

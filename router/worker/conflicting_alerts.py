@@ -22,8 +22,8 @@ def find_conflict(delivery: deliveries.Delivery) -> alerts.Alert | None:
         return None
     for row in delivery.rows:
         alert = row.alert
-        said = alert.status == "firing" and alert.starts_at != delivery.received_at
-        if said and (alert.fingerprint, alert.starts_at) in resolved:
+        is_explicit = alert.status == "firing" and alert.starts_at != delivery.received_at
+        if is_explicit and (alert.fingerprint, alert.starts_at) in resolved:
             return alert
     return None
 
@@ -45,8 +45,8 @@ class ConflictGuard:
         if alert is None:
             return
         metrics.conflicting_deliveries.labels(delivery.source).inc()
-        named = f'"{alert.title[:_MOST_OF_TITLE]}" ({alert.fingerprint})'
-        why = f"source {delivery.source} reports the same alert as both firing and resolved: {named}"
+        description = f'"{alert.title[:_MOST_OF_TITLE]}" ({alert.fingerprint})'
+        why = f"source {delivery.source} reports the same alert as both firing and resolved: {description}"
         for page in sorted(await self._reached(delivery, alert)):
             if await self._store.publishing_controls.trip_page(page, delivery.received_at, why):
                 log.get("triage").error(
@@ -61,6 +61,6 @@ class ConflictGuard:
             if row.alert.fingerprint == alert.fingerprint
         ]
         homes = set((await self._store.incidents.owners.find([alert.identity])).values())
-        responses += [held.incident.response for held in (await self._store.incidents.read(homes, {})).values()]
+        responses += [stored.incident.response for stored in (await self._store.incidents.read(homes, {})).values()]
         targets = [target for response in responses if response is not None for target in response.targets]
         return {target.destination for target in targets} & self._public

@@ -56,8 +56,8 @@ def posted(publication: publications.Publication) -> list[Posted]:
     """Return the newest updates that the router has posted, the oldest first."""
     if publication.state not in _SHOWN:
         return []
-    listed = publication.view.fields.get("posted") or ()
-    return [Posted(identity, status, text, texts.mark(text)) for identity, status, text in listed]
+    rows = publication.view.fields.get("posted") or ()
+    return [Posted(identity, status, text, texts.mark(text)) for identity, status, text in rows]
 
 
 class Corrections:
@@ -73,26 +73,31 @@ class Corrections:
 
     async def correct(self, key: str, destination: str, word: CorrectionRequest) -> Posted:
         """Request the correction of an update. Return the update before it. Raises one of this module's errors."""
-        known = await self._store.publications.look(key)
-        one = next((one for one in known if one.destination == destination and _has(one, word.update)), None)
-        if one is None:
+        all_publications = await self._store.publications.look(key)
+        publication = next(
+            (entry for entry in all_publications if entry.destination == destination and _has(entry, word.update)), None
+        )
+        if publication is None:
             raise UnknownUpdateError(word.update)
-        update = next(update for update in posted(one) if update.id == word.update)
+        update = next(update for update in posted(publication) if update.id == word.update)
         if update.seen != word.seen:
             raise OutdatedError(update.text)
         if not corrections.is_status_allowed(update.status, word.status):
             raise StatusError(corrections.STATUS_REFUSED)
         now = self._clock()
 
-        def make(held: StoredIncident) -> Change | None:
-            incident = held.incident
-            if corrections.pending(incident.interventions.corrections, one) is not None:
+        def make(stored: StoredIncident) -> Change | None:
+            incident = stored.incident
+            if corrections.pending(incident.interventions.corrections, publication) is not None:
                 raise UnderWayError
-            wanted = corrections.Correction(
+            correction = corrections.Correction(
                 word.update, visible.visible(word.body), word.seen, word.who, now, word.status, word.reason
             )
             return Change(
-                _with(incident, one.name, wanted), held.version, wake=True, events=[_told(one, update, wanted)]
+                _with(incident, publication.name, correction),
+                stored.version,
+                wake=True,
+                events=[_told(publication, update, correction)],
             )
 
         await self._store.incidents.update(key, make)
@@ -100,19 +105,23 @@ class Corrections:
 
 
 def _has(publication: publications.Publication, update: str) -> bool:
-    return any(one.id == update for one in posted(publication))
+    return any(posted_update.id == update for posted_update in posted(publication))
 
 
-def _with(incident: incidents.Incident, name: str, wanted: corrections.Correction) -> incidents.Incident:
-    kept = {known: one for known, one in incident.interventions.corrections.items() if known != name} | {name: wanted}
-    return incidents.with_interventions(incident, corrections=dict(list(kept.items())[-_MOST_KEPT:]))
+def _with(incident: incidents.Incident, name: str, correction: corrections.Correction) -> incidents.Incident:
+    kept_corrections = {
+        correction_id: entry
+        for correction_id, entry in incident.interventions.corrections.items()
+        if correction_id != name
+    } | {name: correction}
+    return incidents.with_interventions(incident, corrections=dict(list(kept_corrections.items())[-_MOST_KEPT:]))
 
 
-def _told(one: publications.Publication, update: Posted, wanted: corrections.Correction) -> timeline.Event:
-    text = f"{wanted.who} corrects an update at {one.destination}"
-    text += f": {wanted.reason}" if wanted.reason else "."
-    detail = {"update": update.id, "before": update.text, "body": wanted.body, "status": wanted.status}
-    return timeline.Event(wanted.at, "correction", text, one.destination, wanted.who, detail)
+def _told(publication: publications.Publication, update: Posted, correction: corrections.Correction) -> timeline.Event:
+    text = f"{correction.who} corrects an update at {publication.destination}"
+    text += f": {correction.reason}" if correction.reason else "."
+    detail = {"update": update.id, "before": update.text, "body": correction.body, "status": correction.status}
+    return timeline.Event(correction.at, "correction", text, publication.destination, correction.who, detail)
 
 
 def takes(places: Mapping[str, desired_state.Place], destination: str) -> bool:

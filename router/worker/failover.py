@@ -75,8 +75,8 @@ async def _announce(
     places: Mapping[str, configured_destinations.ConfiguredDestination],
 ) -> bool:
     """Record a delayed publication together with its stand-ins. Return whether there are new stand-ins."""
-    there = {one.destination for one in session.publications if one.episode == publication.episode}
-    added = [name for name in stand_ins if name in places and name not in there]
+    destinations = {sibling.destination for sibling in session.publications if sibling.episode == publication.episode}
+    added = [name for name in stand_ins if name in places and name not in destinations]
     for name in added:
         session.add(
             publications.Publication(

@@ -20,12 +20,12 @@ _MAY_BE_EMPTY = frozenset({"components"})
 def kept_fields(fields: Mapping[str, Any], publication: publications.Publication) -> dict[str, Any]:
     """Return the draft's values of the fields that the rule keeps; nothing if the page has no draft."""
     draft = publication.view.fields.get(_DRAFT) or {}
-    named = fields.get(_FIELD) or ()
-    found = {name: draft[name] for name in named if name in draft and (draft[name] or name in _MAY_BE_EMPTY)}
-    return {name: visible.everywhere(value) for name, value in found.items()}
+    names = fields.get(_FIELD) or ()
+    fields_of_draft = {name: draft[name] for name in names if name in draft and (draft[name] or name in _MAY_BE_EMPTY)}
+    return {name: visible.everywhere(value) for name, value in fields_of_draft.items()}
 
 
-def texts(kept: Mapping[str, Any]) -> list[str]:
+def texts(fields: Mapping[str, Any]) -> list[str]:
     """Return the texts of kept fields. No rule has written them, so they are checked before they are shown."""
-    found = [value for value in kept.values() if isinstance(value, str)]
-    return found + [name for value in kept.values() if isinstance(value, Mapping) for name in value]
+    values = [value for value in fields.values() if isinstance(value, str)]
+    return values + [name for value in fields.values() if isinstance(value, Mapping) for name in value]

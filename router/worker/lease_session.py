@@ -34,8 +34,8 @@ class LeaseSession:
         self.lease = lease
         self.announced = lease.announced  # The announced state of the incident, packed.
         self.desires = desires
-        kept = retention.retained(lease.incident, lease.publications, lease.claimed_at)
-        self.publications = desired_state.ensure_publications(lease.incident, kept)
+        kept_publications = retention.retained(lease.incident, lease.publications, lease.claimed_at)
+        self.publications = desired_state.ensure_publications(lease.incident, kept_publications)
         self._store = store
         self._ticks = ticks
         self._claimed_at_tick = ticks()
@@ -86,7 +86,7 @@ class LeaseSession:
 
     def add(self, publication: publications.Publication) -> None:
         """Add a publication. The next write of any publication includes it."""
-        if all(one.name != publication.name for one in self.publications):
+        if all(sibling.name != publication.name for sibling in self.publications):
             self.publications = [*self.publications, publication]
 
     async def with_component_context(
@@ -99,16 +99,16 @@ class LeaseSession:
         if operation.kind not in {"retract", "resolve", "dismiss"}:
             with contextlib.suppress(errors.Permanent):  # The call itself reports invalid fields.
                 touched = place.destination.touches(operation)
-        said = await self._pages.sync_components(place.name, operation.episode, touched)
-        return msgspec.structs.replace(operation, others=dict(components.worst_status(said)))
+        statuses = await self._pages.sync_components(place.name, operation.episode, touched)
+        return msgspec.structs.replace(operation, others=dict(components.worst_status(statuses)))
 
     async def other_vendor_ids(self, place: configured_destinations.ConfiguredDestination) -> frozenset[str]:
         """Return the IDs at the vendor of all other publications at the destination. Reads every publication."""
         ids: set[str] = set()
         async for _, documents in self._store.publications.each():
-            there = [one for one in documents if one.destination == place.name]
-            ids |= {one.vendor_id for one in there if one.vendor_id}
-            ids.update(*(one.retracted_ids for one in there))
+            present = [document for document in documents if document.destination == place.name]
+            ids |= {publication.vendor_id for publication in present if publication.vendor_id}
+            ids.update(*(publication.retracted_ids for publication in present))
         return frozenset(ids)
 
     async def held(self, destinations: Collection[str]) -> set[str]:
@@ -118,9 +118,9 @@ class LeaseSession:
     def is_reopened(self, publication: publications.Publication) -> bool:
         """Return whether another publication of the incident has the same ID at the vendor."""
         return any(
-            one.vendor_id == publication.vendor_id and one.destination == publication.destination
-            for one in self.publications
-            if one.name != publication.name
+            sibling.vendor_id == publication.vendor_id and sibling.destination == publication.destination
+            for sibling in self.publications
+            if sibling.name != publication.name
         )
 
     async def record(self, publication: publications.Publication, *events: timeline.Event) -> None:

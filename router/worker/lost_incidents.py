@@ -28,11 +28,11 @@ class Found(NamedTuple):
         if not self.restored_at or before.status == "closed":
             return after
         names = {
-            one.identity
-            for one in group
-            if one.received_at >= self.heard_since
-            and (state := after.alerts.get(one.identity)) is not None
-            and state.resolved == (one.routed.alert.status == "resolved")
+            arrival.identity
+            for arrival in group
+            if arrival.received_at >= self.heard_since
+            and (state := after.alerts.get(arrival.identity)) is not None
+            and state.resolved == (arrival.routed.alert.status == "resolved")
         }
         return restored.heard(after, names, self.restored_at)
 
@@ -70,10 +70,10 @@ class Ends:
         heard_since = min(state.saved_at or lost_at, lost_at)
         if not (state.since or state.orphans):
             return Found(NONE.unknown, restored_at, heard_since)
-        found = [key for key, group in groups.items() if _is_unheard(group, routed.held[key].incident, lost_at)]
+        keys = [key for key, group in groups.items() if _is_unheard(group, routed.held[key].incident, lost_at)]
         if state.since:
-            return Found(frozenset(found), restored_at, heard_since)
-        unknown = [key for key in found if await self._data.has_orphans(self._owners(key))]
+            return Found(frozenset(keys), restored_at, heard_since)
+        unknown = [key for key in keys if await self._data.has_orphans(self._owners(key))]
         return Found(frozenset(unknown), restored_at, heard_since)
 
     def _owners(self, incident_key: str) -> tuple[str, str]:
@@ -96,5 +96,5 @@ def _may_end(arrival: routing.Arrival) -> bool:
 
 def _is_unheard(group: list[routing.Arrival], incident: incidents.Incident, lost_at: Timestamp) -> bool:
     """Return whether a resolved alert of the group was not received since the data set was lost."""
-    known = [incident.alerts.get(arrival.identity) for arrival in group if _may_end(arrival)]
-    return any(state is None or state.learned_at < lost_at for state in known)
+    states = [incident.alerts.get(arrival.identity) for arrival in group if _may_end(arrival)]
+    return any(state is None or state.learned_at < lost_at for state in states)

@@ -117,25 +117,27 @@ class Deliveries:
 
     async def _deliver_all(self, lease: notifications.Lease) -> None:
         began = self._ticks()
-        known = {name: lease.progress.get(name, notification.Progress()) for name in self._channels.notifiers}
-        recorded = await self._store.notifications.events(
-            lease.subject, min((one.sequence for one in known.values()), default=-1)
+        progresses = {name: lease.progress.get(name, notification.Progress()) for name in self._channels.notifiers}
+        recorded_events = await self._store.notifications.events(
+            lease.subject, min((recorded.sequence for recorded in progresses.values()), default=-1)
         )
         # Keep the progress of notifiers that are no longer configured here: another worker may still have them.
-        work = _Work(lease, {**lease.progress, **known}, lambda: Timestamp(lease.claimed_at + self._ticks() - began))
-        moments = await asyncio.gather(*(self._deliver_to(name, work, recorded) for name in known))
+        work = _Work(
+            lease, {**lease.progress, **progresses}, lambda: Timestamp(lease.claimed_at + self._ticks() - began)
+        )
+        moments = await asyncio.gather(*(self._deliver_to(name, work, recorded_events) for name in progresses))
         await self._store.notifications.release(lease, work.progress, min(filter(None, moments), default=0))
 
-    async def _deliver_to(self, name: str, work: "_Work", recorded: Sequence[events.Recorded]) -> int:
+    async def _deliver_to(self, name: str, work: "_Work", recorded_events: Sequence[events.Recorded]) -> int:
         """Deliver to one notifier. Return when to continue (microseconds; 0 for when there are new events)."""
-        pending, held_until = self._hold(name, work, self._pending(name, work, recorded))
+        pending, held_until = self._hold(name, work, self._pending(name, work, recorded_events))
         calls = 0
         while pending:
             if due := self._waits_until(name, work):
                 return due
             if not await self._send(name, work, pending):
                 return max(work.progress[name].retry_at, work.now() + 1)
-            left = [one for one in pending if one.sequence > work.progress[name].sequence]
+            left = [recorded for recorded in pending if recorded.sequence > work.progress[name].sequence]
             calls = calls + 1 if len(left) == len(pending) else 0
             if calls >= MOST_CALLS:
                 failure = errors.Permanent(f"{name}: {calls} calls were made, and no event is delivered")
@@ -144,25 +146,32 @@ class Deliveries:
             pending = left
         if held_until:
             return held_until
-        if recorded and recorded[-1].sequence > work.progress[name].sequence:
-            work.progress[name] = msgspec.structs.replace(work.progress[name], sequence=recorded[-1].sequence)
+        if recorded_events and recorded_events[-1].sequence > work.progress[name].sequence:
+            work.progress[name] = msgspec.structs.replace(work.progress[name], sequence=recorded_events[-1].sequence)
         return 0
 
-    def _pending(self, name: str, work: "_Work", recorded: Sequence[events.Recorded]) -> list[events.Recorded]:
+    def _pending(self, name: str, work: "_Work", recorded_events: Sequence[events.Recorded]) -> list[events.Recorded]:
         """Return the events that a notifier hasn't received. Drop those that are too old."""
         progress, quiet = work.progress[name], self._channels.quiet.get(name)
         is_new = progress.sequence < 0
         oldest = work.now() - (RECENT if is_new else GIVE_UP)
         if progress.rewound_at > oldest:
             oldest = 0
-        pending = [one for one in recorded if one.sequence > progress.sequence and self._channels.receives(name, one)]
+        pending = [
+            recorded
+            for recorded in recorded_events
+            if recorded.sequence > progress.sequence and self._channels.receives(name, recorded)
+        ]
         if not is_new:
-            begins = {one.id: quiet.retries_begin(one.at, GIVE_UP) if quiet is not None else one.at for one in pending}
-            if dropped := [one for one in pending if begins[one.id] < oldest]:
+            begins = {
+                recorded.id: quiet.retries_begin(recorded.at, GIVE_UP) if quiet is not None else recorded.at
+                for recorded in pending
+            }
+            if dropped := [recorded for recorded in pending if begins[recorded.id] < oldest]:
                 metrics.notifications.labels(name, "dropped").inc(len(dropped))
-                self._log.error("notifications_dropped", notifier=name, events=[one.id for one in dropped])
-            return [one for one in pending if begins[one.id] >= oldest]
-        pending = [one for one in pending if one.at >= oldest]
+                self._log.error("notifications_dropped", notifier=name, events=[recorded.id for recorded in dropped])
+            return [recorded for recorded in pending if begins[recorded.id] >= oldest]
+        pending = [recorded for recorded in pending if recorded.at >= oldest]
         if pending:
             # A new notifier starts with recent events, and then retries like any other notifier.
             work.progress[name] = msgspec.structs.replace(progress, sequence=pending[0].sequence - 1)
@@ -179,7 +188,7 @@ class Deliveries:
         now = work.now()
         deliverable, held_until = quiet_hours.deliverable(quiet, pending, now)
         last = deliverable[-1].sequence if deliverable else 0
-        left_out = sum(one.sequence <= last for one in pending) - len(deliverable)
+        left_out = sum(recorded.sequence <= last for recorded in pending) - len(deliverable)
         # Count on the first attempt only, because a retry drops the same events.
         if left_out and not work.progress[name].attempts:
             metrics.notifications.labels(name, "coalesced").inc(left_out)
@@ -211,13 +220,16 @@ class Deliveries:
             delivered.sequence, state=dict(delivered.state), rewound_at=before.rewound_at
         )
         await self._record(work)
-        sent = [one for one in pending if one.sequence <= delivered.sequence]
+        sent = [recorded for recorded in pending if recorded.sequence <= delivered.sequence]
         if not sent:
             return True  # One of several calls was made.
         metrics.notifications.labels(name, "delivered").inc(len(sent))
         metrics.notification_delay_seconds.labels(name).observe(max(0, work.now() - sent[0].at) / 1_000_000)
         self._log.info(
-            "notification_delivered", notifier=name, events=[one.id for one in sent], types=[one.type for one in sent]
+            "notification_delivered",
+            notifier=name,
+            events=[recorded.id for recorded in sent],
+            types=[recorded.type for recorded in sent],
         )
         return True
 
@@ -227,13 +239,13 @@ class Deliveries:
         self.breakers.record(name, failure, now, "notify")
         if self.breakers.is_half_open(name):
             self.breakers.release_probe(name, now)
-        asked = getattr(failure, "retry_after", None)
+        requested = getattr(failure, "retry_after", None)
         seconds = backoff.full_jitter(
             before.attempts + 1,
             self._randomness,
             base_seconds=_BASE_SECONDS,
             cap_seconds=_CAP_SECONDS,
-            at_least=min(asked or 0.0, _CAP_SECONDS),
+            at_least=min(requested or 0.0, _CAP_SECONDS),
         )
         work.progress[name] = msgspec.structs.replace(
             before,

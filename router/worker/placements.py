@@ -38,7 +38,7 @@ class Placements:
 
         Pass the result to ``find``. Other work can continue in between.
         """
-        return self._lookups.begin([one.alert.identity for one in routed])
+        return self._lookups.begin([routed_alert.alert.identity for routed_alert in routed])
 
     async def find(
         self, routed: Sequence[decisions.Routed], now: Timestamp, lookup: Lookup | None = None
@@ -46,36 +46,38 @@ class Placements:
         """Return the placement of each alert, as far as it's known at ``now``. Raises ``store.errors.StoreError``."""
         homes = await (lookup or self.look_up(routed))
         elsewhere = {
-            home for one in routed if (home := homes.get(one.alert.identity)) and home != one.decision.incident_key
+            home
+            for routed_alert in routed
+            if (home := homes.get(routed_alert.alert.identity)) and home != routed_alert.decision.incident_key
         }
-        held = await self._store.incidents.read(elsewhere, {})
+        stored = await self._store.incidents.read(elsewhere, {})
         muting = await self._among(routed)
-        found = []
-        for one in routed:
-            key, home = one.decision.incident_key, homes.get(one.alert.identity, "")
-            if home in held and routing.stays(held[home].incident, one):
+        placements = []
+        for routed_alert in routed:
+            key, home = routed_alert.decision.incident_key, homes.get(routed_alert.alert.identity, "")
+            if home in stored and routing.stays(stored[home].incident, routed_alert):
                 key = home
-            asked = one.alert.status == "firing" and one.decision.response is not None
-            found.append(Placement(key, muting(one, now) if asked else None))
-        return await self._without_open(found, routed)
+            is_relevant = routed_alert.alert.status == "firing" and routed_alert.decision.response is not None
+            placements.append(Placement(key, muting(routed_alert, now) if is_relevant else None))
+        return await self._without_open(placements, routed)
 
     async def _among(self, routed: Sequence[decisions.Routed]) -> silences.Muting:
-        named = {key for one in routed for key in one.decision.while_open}
-        if not named:
+        named_keys = {key for routed_alert in routed for key in routed_alert.decision.while_open}
+        if not named_keys:
             return self._muting
-        return self._muting.while_open(await aggregator.firing_now(self._store, named))
+        return self._muting.while_open(await aggregator.firing_now(self._store, named_keys))
 
-    async def _without_open(self, found: list[Placement], routed: Sequence[decisions.Routed]) -> list[Placement]:
+    async def _without_open(self, placements: list[Placement], routed: Sequence[decisions.Routed]) -> list[Placement]:
         """Remove the mutes of alerts in open incidents, which continue whatever mutes their alerts later."""
-        asked = {one.incident_key for one in found if one.mute is not None}
-        if not asked:
-            return found
-        held = await self._store.incidents.read(asked, {})
+        muted_keys = {placement.incident_key for placement in placements if placement.mute is not None}
+        if not muted_keys:
+            return placements
+        stored = await self._store.incidents.read(muted_keys, {})
         return [
             placement._replace(mute=None)
-            if placement.mute is not None and _is_open(held.get(placement.incident_key), one.alert.identity)
+            if placement.mute is not None and _is_open(stored.get(placement.incident_key), entry.alert.identity)
             else placement
-            for placement, one in zip(found, routed, strict=True)
+            for placement, entry in zip(placements, routed, strict=True)
         ]
 
 
@@ -103,23 +105,23 @@ class _Lookups:
             self._drain = None
 
     async def _answer(self, batch: list[tuple[list[str], Lookup]]) -> None:
-        found: Mapping[str, str] | Exception
+        owners_or_error: Mapping[str, str] | Exception
         try:
-            found = await self._store.incidents.owners.find(name for names, _ in batch for name in names)
+            owners_or_error = await self._store.incidents.owners.find(name for names, _ in batch for name in names)
         except errors.StoreError as error:
-            found = error
+            owners_or_error = error
         for _, lookup in batch:
             if lookup.done():  # The caller has gone.
                 continue
-            if isinstance(found, Exception):
-                lookup.set_exception(found)
+            if isinstance(owners_or_error, Exception):
+                lookup.set_exception(owners_or_error)
                 lookup.exception()  # A caller that no longer needs the result doesn't have to await it.
             else:
-                lookup.set_result(found)
+                lookup.set_result(owners_or_error)
 
 
-def _is_open(held: incidents.StoredIncident | None, identity: str) -> bool:
-    if held is None:
+def _is_open(stored: incidents.StoredIncident | None, identity: str) -> bool:
+    if stored is None:
         return False
-    state = held.incident.alerts.get(identity)
-    return held.incident.status == "open" and state is not None and not state.resolved
+    state = stored.incident.alerts.get(identity)
+    return stored.incident.status == "open" and state is not None and not state.resolved

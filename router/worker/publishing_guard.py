@@ -55,8 +55,8 @@ class PublishingGuard:
 
     async def reserve_auto_post(self, publication: publications.Publication, desired: publications.Desired) -> bool:
         """Count a post that no reviewer has approved before it is made. Return False if it exceeds the limit."""
-        named = desired.content.fields.get("components") or ()
-        touched = [f"{publication.destination}/{name}" for name in named]
+        component_names = desired.content.fields.get("components") or ()
+        touched = [f"{publication.destination}/{name}" for name in component_names]
         post = f"{publication.destination}/{publication.episode}"
         if await self._store.publishing_controls.count_auto_post(
             post, touched, self._limits.posts, self._limits.components

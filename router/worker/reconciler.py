@@ -102,9 +102,9 @@ class Reconciler:
         await self._store.accounts.write({name: place.account for name, place in self._places.items() if place.account})
         return rebuilt
 
-    async def claim(self, shard: int, most: int) -> list[Lease]:
+    async def claim(self, shard: int, count: int) -> list[Lease]:
         """Lease incidents of the shard that are due now."""
-        return await self._store.publications.claim(shard, most)
+        return await self._store.publications.claim(shard, count)
 
     async def give_back(self) -> None:
         """Release leases that could not be released while the store was unavailable. Their incidents are due now."""
@@ -125,7 +125,7 @@ class Reconciler:
             desires = await self._pages.desires(public=self._is_public(lease))
             session = LeaseSession(lease, self._store, self._ticks, desires, self._pages)
             session = await self._settled(session)
-            again = await self._after_loss(session)
+            retry_at = await self._after_loss(session)
             lease = session.lease
             # Announce before the vendors are called, so that an unresponsive vendor delays no notification.
             await self._announce(session)
@@ -139,7 +139,7 @@ class Reconciler:
             due = min((wait.due for wait in waits if wait.due is not None), default=0)
             await self._store.vendor_ids.save(lease.key, session.publications, self._watched_destinations)
             fold_at = self._due(lease.incident, session.now())
-            moments = [moment for moment in (due, again, announce_at, fold_at, failover_at) if moment]
+            moments = [moment for moment in (due, retry_at, announce_at, fold_at, failover_at) if moment]
             return await self._store.publications.release(
                 lease, due=min(moments, default=0), finished=_finished(session, waits)
             )
@@ -174,10 +174,10 @@ class Reconciler:
         lease = session.lease
         now = session.now()
         episode = identity.new_episode(self._installation, lease.key, self._randomness)
-        heard = fold.apply_muting(lease.incident, await self._muted(lease.incident, now), now=now, episode=episode)
-        after = timing.apply_timers(heard, now=now, episode=episode)
-        if self._backlog is not None and after is not heard and await self._backlog.holds_back(heard, after, now):
-            after = heard
+        incident = fold.apply_muting(lease.incident, await self._muted(lease.incident, now), now=now, episode=episode)
+        after = timing.apply_timers(incident, now=now, episode=episode)
+        if self._backlog is not None and after is not incident and await self._backlog.holds_back(incident, after, now):
+            after = incident
         if after is lease.incident:
             return session
         arrived = [muted.routed for name, muted in lease.incident.muted.items() if name not in after.muted]
@@ -194,18 +194,18 @@ class Reconciler:
 
     async def _muted(self, incident: incidents.Incident, now: Timestamp) -> silences.Muting | None:
         """Return a function that finds the incident's muted alerts: those muted until now, and those still held."""
-        asked = [one.routed for one in incident.muted.values() if one.until <= now]
+        asked = [muted_alert.routed for muted_alert in incident.muted.values() if muted_alert.until <= now]
         if incident.held_alerts and timing.joining(incident, now):
             asked += incident.held_alerts.values()
-        named = {key for routed in asked for key in routed.decision.while_open}
-        if self._muting is None or not named:
+        named_keys = {key for routed in asked for key in routed.decision.while_open}
+        if self._muting is None or not named_keys:
             return self._muting
-        return self._muting.while_open(await aggregator.firing_now(self._store, named))
+        return self._muting.while_open(await aggregator.firing_now(self._store, named_keys))
 
     def _is_public(self, lease: Lease) -> bool:
         """Return whether customers could see anything of the incident."""
         response = lease.incident.response
-        names = {one.destination for one in lease.publications if not one.settled}
+        names = {publication.destination for publication in lease.publications if not publication.settled}
         names |= {target.destination for target in response.targets} if response is not None else set()
         return any(name in self._places and self._places[name].kind.public for name in names)
 
@@ -214,14 +214,14 @@ class Reconciler:
         waits: list[Wait] = []
         for _ in range(len(session.publications) + 1):
             before = list(session.publications)
-            checked = [one for one in before if one.name not in session.unchecked]
-            results = await asyncio.gather(*(self._advance(session, one) for one in checked), return_exceptions=True)
+            checked = [publication for publication in before if publication.name not in session.unchecked]
+            results = await asyncio.gather(*(self._advance(session, item) for item in checked), return_exceptions=True)
             # All publications have ended their turn by now, so a failure of one interrupts no call of another.
             for failure in [result for result in results if isinstance(result, BaseException)]:
                 raise failure
             waits = [result for result in results if isinstance(result, Wait)]
-            of = zip(checked, results, strict=True)
-            session.waits = {one.name: wait for one, wait in of if isinstance(wait, Wait)}
+            pairs = zip(checked, results, strict=True)
+            session.waits = {publication.name: wait for publication, wait in pairs if isinstance(wait, Wait)}
             is_blocked = any(wait.waiting_on is WaitingOn.OTHER_PUBLICATION for wait in waits)
             if not is_blocked or session.publications == before:
                 break
@@ -278,9 +278,9 @@ class Reconciler:
         cause = plan.lost_correction(desired, publication)
         if cause is None or desired.correction is None:
             return publication
-        wanted = corrections.from_content(desired.correction)
-        after = operation_outcome.lost_correction(publication, wanted.at)
-        await session.record(after, timeline_messages.lost_correction(publication, wanted, cause, session.now()))
+        correction = corrections.from_content(desired.correction)
+        after = operation_outcome.lost_correction(publication, correction.at)
+        await session.record(after, timeline_messages.lost_correction(publication, correction, cause, session.now()))
         return after
 
     async def _next(
@@ -292,10 +292,10 @@ class Reconciler:
     ) -> tuple[publications.Publication, Step]:
         """Plan the next step. If the data in Redis was lost, first adopt the incident's open items."""
         if self._reclaimer is not None and desired.present and plan.is_unopened(publication):
-            found = await self._reclaimer.before_opening(session, place, publication, desired)
-            if isinstance(found, Wait):
-                return publication, found
-            publication = found
+            reclaimed = await self._reclaimer.before_opening(session, place, publication, desired)
+            if isinstance(reclaimed, Wait):
+                return publication, reclaimed
+            publication = reclaimed
         return publication, plan.plan(desired, publication, now=session.now())
 
     async def _desired(
@@ -362,8 +362,8 @@ class Reconciler:
         """Wake the incidents that wait for the destination if it has just worked again."""
         if not self._performer.breakers.take_recovery(place.name):
             return
-        found = await self._store.accounts.resume(place.name, session.now())
-        waiting = [key for key in found if key != session.incident.key]
+        names = await self._store.accounts.resume(place.name, session.now())
+        waiting = [key for key in names if key != session.incident.key]
         await self._store.publications.wake(waiting)
         if waiting:
             self._log.info("destination_recovered", destination=place.name, woken=len(waiting))
@@ -404,9 +404,9 @@ class Reconciler:
         if session.now() - session.seen_at < lease_session.FRESH:
             return False
         key = session.incident.key
-        stand, held = await self._pages.desires(public=True), (await self._store.incidents.read([key]))[key]
-        as_before = (stand, held.version) == (session.desires, session.version)
-        session.refresh(stand, held.incident, held.version)
+        stand, stored = await self._pages.desires(public=True), (await self._store.incidents.read([key]))[key]
+        as_before = (stand, stored.version) == (session.desires, session.version)
+        session.refresh(stand, stored.incident, stored.version)
         return not as_before
 
     async def _count_review_outcome(

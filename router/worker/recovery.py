@@ -95,41 +95,45 @@ class Recovery:
             return str(failure)
         # Read these after the list, so that they include items that were adopted since. An ID that any destination
         # holds is no orphan of another.
-        known, opened = await self._held(place)
-        found = []
+        held_ids, opened = await self._held(place)
+        orphans = []
         for item in items:
             owner = identity.owner_of(item.reference)
-            if item.vendor_id not in known and (not owner or identity.is_of_installation(owner, self._installation)):
-                found.append(dataset.Orphan(place.name, item, owner))
-        await self._data.end_reading(place.name, at, found, {orphan.item.vendor_id for orphan in found})
-        self._log.info("open_items_read", destination=place.name, items=len(items), orphans=len(found))
+            if item.vendor_id not in held_ids and (not owner or identity.is_of_installation(owner, self._installation)):
+                orphans.append(dataset.Orphan(place.name, item, owner))
+        await self._data.end_reading(place.name, at, orphans, {orphan.item.vendor_id for orphan in orphans})
+        self._log.info("open_items_read", destination=place.name, items=len(items), orphans=len(orphans))
         await self._store.publications.wake(opened)  # They are compared if the data are those of an earlier time.
-        await self._wake(place, at, found)
+        await self._wake(place, at, orphans)
         return ""
 
     async def _held(self, place: configured_destinations.ConfiguredDestination) -> tuple[set[str], list[str]]:
         """Return the vendor's IDs that destinations of its kind hold, and the incidents with one open here."""
         destinations = configured_destinations.of_kind(self._places, place)
-        known: set[str] = set()
+        vendor_ids: set[str] = set()
         opened: list[str] = []
         async for name, documents in self._store.publications.each():
-            known |= {one.vendor_id for one in documents if one.destination in destinations and one.vendor_id}
-            if any(one.state == "open" and one.destination == place.name for one in documents):
+            vendor_ids |= {
+                document.vendor_id
+                for document in documents
+                if document.destination in destinations and document.vendor_id
+            }
+            if any(document.state == "open" and document.destination == place.name for document in documents):
                 opened.append(name)
-        return known, opened
+        return vendor_ids, opened
 
     async def _wake(
-        self, place: configured_destinations.ConfiguredDestination, at: Timestamp, found: Sequence[dataset.Orphan]
+        self, place: configured_destinations.ConfiguredDestination, at: Timestamp, orphans: Sequence[dataset.Orphan]
     ) -> None:
         """Wake the incidents that have waited for this, and those that have ended since the loss."""
         woken = await self._store.accounts.resume(place.name, at)
         lost_at = (await self._data.check()).lost_at - JUST_BEFORE
-        for names in _chunks(await self._store.incidents.names()) if found else ():
-            held = await self._store.incidents.read(names, {})
+        for names in _chunks(await self._store.incidents.names()) if orphans else ():
+            stored = await self._store.incidents.read(names, {})
             woken += [
                 name
-                for name, one in held.items()
-                if one.incident.status == "closed" and one.incident.closed_at >= lost_at
+                for name, entry in stored.items()
+                if entry.incident.status == "closed" and entry.incident.closed_at >= lost_at
             ]
         await self._store.publications.wake(woken)
 

@@ -69,22 +69,28 @@ class Restored:
 
         Return when to do this again (microseconds), 0 for never.
         """
-        opened = [one for one in session.publications if one.state == "open" and one.destination in places]
+        opened = [
+            publication
+            for publication in session.publications
+            if publication.state == "open" and publication.destination in places
+        ]
         if not opened:
             return 0
         state = await session.data_set(self._data)
         lost_at = dataset.restored_at(state)
-        old = [one for one in opened if max(one.acted_at, one.looked_at) < lost_at]
+        old = [publication for publication in opened if max(publication.acted_at, publication.looked_at) < lost_at]
         if not old:
             return 0
-        found = await asyncio.gather(*(self._ask(session, places[one.destination], one) for one in old))
-        unchecked = {one.before.name for one in found if not one.known}
-        over = [one for one in found if one.known and one.is_over]
-        if over and not await self._end(session, [one.before for one in over], lost_at):
-            session.unchecked = frozenset(one.before.name for one in found)
+        _compareds = await asyncio.gather(
+            *(self._ask(session, places[publication.destination], publication) for publication in old)
+        )
+        unchecked = {comparison.before.name for comparison in _compareds if not comparison.known}
+        over = [comparison for comparison in _compareds if comparison.known and comparison.is_over]
+        if over and not await self._end(session, [comparison.before for comparison in over], lost_at):
+            session.unchecked = frozenset(comparison.before.name for comparison in _compareds)
             return _AT_ONCE
-        for one in found:
-            await session.record(one.after, *self._told(one, session))
+        for comparison in _compareds:
+            await session.record(comparison.after, *self._told(comparison, session))
         session.complete()
         session.unchecked = frozenset(unchecked)
         return session.now() + _AGAIN if unchecked else 0
@@ -102,13 +108,17 @@ class Restored:
             return 0
         state = await session.data_set(self._data)
         # Only ends by a message or a time limit count: an alert that ``compare`` has ended may have fired again since.
-        is_ended = any(one.resolved and one.learned_at >= state.lost_at for one in incident.alerts.values())
+        is_ended = any(alert.resolved and alert.learned_at >= state.lost_at for alert in incident.alerts.values())
         if not state.orphans or not is_ended or incident.closed_at < state.lost_at - recovery.JUST_BEFORE:
             return 0
         owner = identity.owner(self._installation, incident.key)
-        found = {one.destination async for one in self._data.orphans(owner)}
-        own = [one for one in session.publications if one.episode == incident.episode and one.state != "absent"]
-        if not found & {one.destination for one in own} & places.keys():
+        destinations = {orphan.destination async for orphan in self._data.orphans(owner)}
+        own_publications = [
+            publication
+            for publication in session.publications
+            if publication.episode == incident.episode and publication.state != "absent"
+        ]
+        if not destinations & {publication.destination for publication in own_publications} & places.keys():
             return 0
         now = session.now()
         after = restored.ended_again(incident, now=now, episode=self._new_episode(incident.key))
@@ -141,10 +151,10 @@ class Restored:
         )
         return _Compared(publication, after)
 
-    def _told(self, one: _Compared, session: lease_session.LeaseSession) -> list[timeline.Event]:
-        if one.is_over or not one.known:
+    def _told(self, comparison: _Compared, session: lease_session.LeaseSession) -> list[timeline.Event]:
+        if comparison.is_over or not comparison.known:
             return []
-        return list(timeline_messages.noticed(one.before, one.after, session.now(), present=True))
+        return list(timeline_messages.noticed(comparison.before, comparison.after, session.now(), present=True))
 
     async def _end(
         self, session: lease_session.LeaseSession, over: list[publications.Publication], lost_at: Timestamp
@@ -154,12 +164,16 @@ class Restored:
         The incident is written first: after a crash, its publications are compared again.
         """
         incident = session.incident
-        current = [one for one in over if desired_state.is_current(incident, one, session.publications)]
+        current = [
+            publication for publication in over if desired_state.is_current(incident, publication, session.publications)
+        ]
         if incident.status != "open" or not current:
             return True
         now = session.now()
         after = restored.ended(incident, lost_at=lost_at, now=now, episode=self._new_episode(incident.key))
-        return await self._write(session, after, restored.told([one.destination for one in current], after, now))
+        return await self._write(
+            session, after, restored.told([publication.destination for publication in current], after, now)
+        )
 
     async def _write(
         self, session: lease_session.LeaseSession, after: incidents.Incident, events: list[timeline.Event]

@@ -71,95 +71,105 @@ class Retractions:
 
         Return the outcome for each post; nothing if the incident has no post there.
         """
-        known = await self._store.publications.look(key)
+        all_publications = await self._store.publications.look(key)
         now = self._clock()
-        found: list[Retracted] = []
+        retract: list[Retracted] = []
         retracted_before: set[str] = set()
 
-        def make(held: StoredIncident) -> Change | None:
-            found[:] = outcomes(held.incident, known, self._places, destination)
+        def make(stored: StoredIncident) -> Change | None:
+            retract[:] = outcomes(stored.incident, all_publications, self._places, destination)
             retracted_before.clear()
-            retracted_before.update(held.incident.interventions.retractions)
-            after = retracted(held.incident, known, found, word, now)
-            if after is held.incident:
+            retracted_before.update(stored.incident.interventions.retractions)
+            after = retracted(stored.incident, all_publications, retract, word, now)
+            if after is stored.incident:
                 return None
-            return Change(after, held.version, wake=True, events=told(found, word, now))
+            return Change(after, stored.version, wake=True, events=told(retract, word, now))
 
         await self._store.incidents.update(key, make)
         incident = (await self._store.incidents.read([key]))[key].incident
-        for one in found:
-            if one.outcome in DONE and one.name not in retracted_before:
+        for retracted_post in retract:
+            if retracted_post.outcome in DONE and retracted_post.name not in retracted_before:
                 await self._pages.record_outcome(incident, "retracted")
-        return found
+        return retract
 
 
 def outcomes(
     incident: incidents.Incident,
-    known: list[publications.Publication],
+    all_publications: list[publications.Publication],
     places: Mapping[str, desired_state.Place],
     destination: str = "",
 ) -> list[Retracted]:
     """Return the effect of a retraction on the newest episode, and on posts of earlier ones that still exist."""
-    found = []
-    for one in desired_state.ensure_publications(incident, known):
-        place = places.get(one.destination)
-        if place is None or not place.kind.public or destination not in {"", one.destination}:
+    results = []
+    for ensure_publication in desired_state.ensure_publications(incident, all_publications):
+        place = places.get(ensure_publication.destination)
+        if place is None or not place.kind.public or destination not in {"", ensure_publication.destination}:
             continue
-        if one.episode == incident.episode or _is_there(one):
-            found.append(Retracted(one.destination, one.episode, _outcome(incident, one)))
-    return found
+        if ensure_publication.episode == incident.episode or _is_there(ensure_publication):
+            results.append(
+                Retracted(
+                    ensure_publication.destination, ensure_publication.episode, _outcome(incident, ensure_publication)
+                )
+            )
+    return results
 
 
-def _is_there(one: publications.Publication) -> bool:
+def _is_there(publication: publications.Publication) -> bool:
     """Return whether a post of an earlier episode is at the vendor, or may be."""
-    return one.state in {"open", "draft"} or one.intent is not None
+    return publication.state in {"open", "draft"} or publication.intent is not None
 
 
-def _outcome(incident: incidents.Incident, one: publications.Publication) -> Outcome:
-    retraction = incident.interventions.retractions.get(one.name)
-    if one.settled:
-        if not one.retracted:
+def _outcome(incident: incidents.Incident, publication: publications.Publication) -> Outcome:
+    retraction = incident.interventions.retractions.get(publication.name)
+    if publication.settled:
+        if not publication.retracted:
             return "resolved"
         # If the retraction has ended, the worker publishes the post again, because a reviewer has approved that.
         return "retracted" if retraction is not None else "withdrawn"
-    if one.state == "open":
+    if publication.state == "open":
         # If another person has changed the post since, a second retraction takes the changed post down.
-        is_repeated = retraction is not None and retraction.digest == _digest(one)
+        is_repeated = retraction is not None and retraction.digest == _digest(publication)
         return "repeated" if is_repeated else "retracting"
-    if one.intent is not None or one.search_at or (one.unanswered_at and retraction is None):
+    if publication.intent is not None or publication.search_at or (publication.unanswered_at and retraction is None):
         return "searching"
-    if retraction is not None and one.state == "absent":
+    if retraction is not None and publication.state == "absent":
         return "retracted"
-    return "dismissed" if one.state == "draft" or one.review is not None else "withheld"
+    return "dismissed" if publication.state == "draft" or publication.review is not None else "withheld"
 
 
-def _digest(one: publications.Publication) -> str:
+def _digest(publication: publications.Publication) -> str:
     """Return the digest of the operator's view: a known change by a person at the vendor, or none."""
-    return reviews.digest_of(reviews.RETRACTION, one.view.digest if one.taken_over and not one.settled else "")
+    return reviews.digest_of(
+        reviews.RETRACTION, publication.view.digest if publication.taken_over and not publication.settled else ""
+    )
 
 
 def retracted(
     incident: incidents.Incident,
-    known: list[publications.Publication],
-    found: list[Retracted],
+    all_publications: list[publications.Publication],
+    retracted_posts: list[Retracted],
     word: RetractionRequest,
     now: Timestamp,
 ) -> incidents.Incident:
     """Return the incident with its retractions; the same object if there is nothing to retract."""
-    named = {one.name: one for one in known}
+    named_publications = {publication.name: publication for publication in all_publications}
     message = visible.visible(word.message)
     added = {}
-    for one in found:
-        if one.outcome not in DONE:
+    for retracted_post in retracted_posts:
+        if retracted_post.outcome not in DONE:
             continue
-        seen = named.get(one.name, publications.Publication(one.episode, one.destination))
+        seen = named_publications.get(
+            retracted_post.name, publications.Publication(retracted_post.episode, retracted_post.destination)
+        )
         # An operation that the vendor refused is tried again, even if its refusal is in the future by this clock.
         at = Timestamp(max(now, seen.rejection.at + 1)) if seen.rejection is not None else now
-        added[one.name] = reviews.Retraction(word.who, at, word.reason, _digest(seen), message)
+        added[retracted_post.name] = reviews.Retraction(word.who, at, word.reason, _digest(seen), message)
     if not added:
         return incident
-    kept = {name: one for name, one in incident.interventions.retractions.items() if name not in added} | added
-    return incidents.with_interventions(incident, retractions=dict(list(kept.items())[-_MOST_KEPT:]))
+    retractions = {
+        name: retraction for name, retraction in incident.interventions.retractions.items() if name not in added
+    } | added
+    return incidents.with_interventions(incident, retractions=dict(list(retractions.items())[-_MOST_KEPT:]))
 
 
 _TOLD: Mapping[Outcome, str] = {
@@ -172,13 +182,13 @@ _TOLD: Mapping[Outcome, str] = {
 }
 
 
-def told(found: list[Retracted], word: RetractionRequest, now: Timestamp) -> list[timeline.Event]:
+def told(retracted_posts: list[Retracted], word: RetractionRequest, now: Timestamp) -> list[timeline.Event]:
     """Return the event for a retraction."""
     events = []
-    for one in found:
-        if one.outcome in DONE:
-            text = _TOLD[one.outcome].format(at=one.destination, who=word.who)
+    for retracted_post in retracted_posts:
+        if retracted_post.outcome in DONE:
+            text = _TOLD[retracted_post.outcome].format(at=retracted_post.destination, who=word.who)
             text += f". Reason: {word.reason}" if word.reason else "."
-            detail = {"outcome": one.outcome, "message": word.message}
-            events.append(timeline.Event(now, "retraction", text, one.destination, word.who, detail))
+            detail = {"outcome": retracted_post.outcome, "message": word.message}
+            events.append(timeline.Event(now, "retraction", text, retracted_post.destination, word.who, detail))
     return events

@@ -29,43 +29,43 @@ class Takes:
         self._store = store
         self._clock = clock
 
-    async def take(self, key: str, publication: str, who: str, seconds: int) -> Taken:
+    async def take(self, key: str, publication: str, person: str, seconds: int) -> Taken:
         """Take a publication's review for ``seconds``, unless another person has taken it. The taker may extend it."""
         now = self._clock()
-        wanted = reviews.Take(who, now, Timestamp(now + times.from_seconds(seconds)))
-        found: list[reviews.Take] = []
+        take = reviews.Take(person, now, Timestamp(now + times.from_seconds(seconds)))
+        takes: list[reviews.Take] = []
 
-        def make(held: StoredIncident) -> Change | None:
-            other = current(held.incident, publication, now)
-            if other is not None and other.who != who:
-                found[:] = [other]
+        def make(stored: StoredIncident) -> Change | None:
+            other = current(stored.incident, publication, now)
+            if other is not None and other.who != person:
+                takes[:] = [other]
                 return None
-            found[:] = [wanted]
-            text = f"{who} took the review at {_destination(publication)}."
-            event = timeline.Event(now, "review_taken", text, _destination(publication), who)
-            after = _with(held.incident, publication, wanted)
-            return Change(after, held.version, wake=True, events=[event])
+            takes[:] = [take]
+            text = f"{person} took the review at {_destination(publication)}."
+            event = timeline.Event(now, "review_taken", text, _destination(publication), person)
+            after = _with(stored.incident, publication, take)
+            return Change(after, stored.version, wake=True, events=[event])
 
         is_new = await self._store.incidents.update(key, make)
-        return Taken(found[0], is_new)
+        return Taken(takes[0], is_new)
 
-    async def release(self, key: str, publication: str, who: str) -> reviews.Take | None:
+    async def release(self, key: str, publication: str, person: str) -> reviews.Take | None:
         """End the take of a review, even of another person. Return it, or None if the review isn't taken."""
         now = self._clock()
-        found: list[reviews.Take] = []
+        takes: list[reviews.Take] = []
 
-        def make(held: StoredIncident) -> Change | None:
-            take = current(held.incident, publication, now)
-            found[:] = [] if take is None else [take]
+        def make(stored: StoredIncident) -> Change | None:
+            take = current(stored.incident, publication, now)
+            takes[:] = [] if take is None else [take]
             if take is None:
                 return None
-            text = f"{who} released the review at {_destination(publication)}, which {take.who} had taken."
-            event = timeline.Event(now, "review_released", text, _destination(publication), who)
-            after = _with(held.incident, publication, msgspec.structs.replace(take, until=now, released_by=who))
-            return Change(after, held.version, wake=True, events=[event])
+            text = f"{person} released the review at {_destination(publication)}, which {take.who} had taken."
+            event = timeline.Event(now, "review_released", text, _destination(publication), person)
+            after = _with(stored.incident, publication, msgspec.structs.replace(take, until=now, released_by=person))
+            return Change(after, stored.version, wake=True, events=[event])
 
         await self._store.incidents.update(key, make)
-        return found[0] if found else None
+        return takes[0] if takes else None
 
 
 def current(incident: incidents.Incident, publication: str, now: Timestamp) -> reviews.Take | None:

@@ -143,31 +143,33 @@ class Reviews:
     async def waiting(self) -> list[Review]:
         """Return all waiting reviews, the oldest first."""
         names = await self._store.publications.names()
-        held = await self._store.incidents.read(names, {})
-        known = await self._store.publications.look_at_all(names)
-        both = zip(names, known, strict=True)
-        return await self.among((held[name].incident, documents) for name, documents in both if name in held)
+        stored = await self._store.incidents.read(names, {})
+        publications_of_incidents = await self._store.publications.look_at_all(names)
+        both = zip(names, publications_of_incidents, strict=True)
+        return await self.among((stored[name].incident, documents) for name, documents in both if name in stored)
 
-    async def among(self, known: Iterable[tuple[incidents.Incident, list[publications.Publication]]]) -> list[Review]:
+    async def among(
+        self, incidents_with_publications: Iterable[tuple[incidents.Incident, list[publications.Publication]]]
+    ) -> list[Review]:
         """Return the waiting reviews of these incidents with their publications, the oldest first."""
         desires = await self._pages.desires(public=True)
         now = self._clock()
-        found: list[Review] = []
-        for incident, documents in known:
+        pending: list[Review] = []
+        for incident, documents in incidents_with_publications:
             # The worker records what begins to wait. Rendering every open incident would take long.
-            if any(one.review is not None for one in documents):
-                found += waiting(incident, documents, self._places, (desires, self._preview), now)
-        return sorted(found, key=lambda one: (one.since, one.incident, one.destination))
+            if any(document.review is not None for document in documents):
+                pending += waiting(incident, documents, self._places, (desires, self._preview), now)
+        return sorted(pending, key=lambda review: (review.since, review.incident, review.destination))
 
     async def of(self, incident: str) -> list[Review]:
         """Return the reviews of one incident, and the retracted posts that a reviewer may publish again."""
         return await self._of((await self._store.incidents.read([incident]))[incident].incident)
 
     async def _of(self, incident: incidents.Incident) -> list[Review]:
-        known = await self._store.publications.look(incident.key)
+        all_publications = await self._store.publications.look(incident.key)
         saying = (await self._pages.desires(public=True), self._preview)
-        found = waiting(incident, known, self._places, saying, self._clock())
-        return found + republishable(incident, known, self._places, saying)
+        pending = waiting(incident, all_publications, self._places, saying, self._clock())
+        return pending + republishable(incident, all_publications, self._places, saying)
 
     async def decide(self, seen: Review, word: ReviewDecision) -> reviews.Verdict:
         """Record a verdict. Raises ``ChangedError`` if the content has changed, or was decided on already.
@@ -175,37 +177,40 @@ class Reviews:
         Of several reviewers who decide at the same time, the first to write wins: the verdict that each of them found
         when the review was checked is compared again in the write.
         """
-        held = (await self._store.incidents.read([seen.incident]))[seen.incident]
-        waits = await self._current(seen, held.incident)
+        stored = (await self._store.incidents.read([seen.incident]))[seen.incident]
+        waits = await self._current(seen, stored.incident)
         if waits is None or waits.digest != seen.digest:
             raise ChangedError(waits)
         now = self._clock()
-        earlier = held.incident.interventions.verdicts.get(seen.destination)
-        given = verdict(seen, word, now, earlier)
+        earlier = stored.incident.interventions.verdicts.get(seen.destination)
+        decision = verdict(seen, word, now, earlier)
 
-        def make(held: StoredIncident) -> Change | None:
-            after = decided(held.incident, seen, given, earlier)
+        def make(stored: StoredIncident) -> Change | None:
+            after = decided(stored.incident, seen, decision, earlier)
             if after is None:
                 return None
-            return Change(after, held.version, wake=True, events=[verdict_event(seen, given)])
+            return Change(after, stored.version, wake=True, events=[verdict_event(seen, decision)])
 
         if not await self._store.incidents.update(seen.incident, make):
-            held = (await self._store.incidents.read([seen.incident]))[seen.incident]
-            raise ChangedError(await self._current(seen, held.incident))
+            stored = (await self._store.incidents.read([seen.incident]))[seen.incident]
+            raise ChangedError(await self._current(seen, stored.incident))
         if seen.what in {"opening", "retrospective"}:
-            outcome: Literal["edited", "approved", "dismissed"] = given.kind
-            held = (await self._store.incidents.read([seen.incident]))[seen.incident]
-            await self._pages.record_outcome(held.incident, "edited" if given.fields else outcome)
-        return given
+            outcome: Literal["edited", "approved", "dismissed"] = decision.kind
+            stored = (await self._store.incidents.read([seen.incident]))[seen.incident]
+            await self._pages.record_outcome(stored.incident, "edited" if decision.fields else outcome)
+        return decision
 
     async def _current(self, seen: Review, incident: incidents.Incident) -> Review | None:
         """Return the review of the same publication as it is now, or else another one at the same destination."""
-        there = [one for one in await self._of(incident) if one.destination == seen.destination]
-        return next((one for one in there if one.publication == seen.publication), there[0] if there else None)
+        pending_reviews = [review for review in await self._of(incident) if review.destination == seen.destination]
+        return next(
+            (review for review in pending_reviews if review.publication == seen.publication),
+            pending_reviews[0] if pending_reviews else None,
+        )
 
 
 def decided(
-    incident: incidents.Incident, seen: Review, given: reviews.Verdict, earlier: reviews.Verdict | None
+    incident: incidents.Incident, seen: Review, decision: reviews.Verdict, earlier: reviews.Verdict | None
 ) -> incidents.Incident | None:
     """Return the incident with a verdict; None if another verdict or a retraction came first, or the review has ended.
     ``earlier`` is the verdict that was there when the review was checked. Each verdict holds its time and its reviewer,
@@ -213,7 +218,7 @@ def decided(
     """
     # A retraction is of one publication, which may outlive its episode.
     if seen.what == "retraction":
-        return _retraction_decided(incident, seen, given)
+        return _retraction_decided(incident, seen, decision)
     if incident.episode != seen.episode:
         return None
     if (incident.status != "open") != (seen.what in {"resolution", "retrospective"}):
@@ -222,16 +227,16 @@ def decided(
         return None
     if incident.interventions.retractions.get(seen.publication) != seen.retraction:
         return None
-    verdicts = {**incident.interventions.verdicts, seen.destination: given}
+    verdicts = {**incident.interventions.verdicts, seen.destination: decision}
     retractions = incident.interventions.retractions
-    if given.kind == "approved":  # A retracted post is to be published again.
+    if decision.kind == "approved":  # A retracted post is to be published again.
         retractions = _without(retractions, seen)
     takes = review_takes.without(incident, seen.publication)
     return incidents.with_interventions(incident, verdicts=verdicts, retractions=retractions, takes=takes)
 
 
 def _retraction_decided(
-    incident: incidents.Incident, seen: Review, given: reviews.Verdict
+    incident: incidents.Incident, seen: Review, decision: reviews.Verdict
 ) -> incidents.Incident | None:
     """Return the incident after a verdict on the retraction of a post that another person has changed since.
 
@@ -241,16 +246,16 @@ def _retraction_decided(
     if retraction is None or retraction.digest == seen.digest:
         return None
     retractions = _without(incident.interventions.retractions, seen)
-    if given.kind == "approved":
+    if decision.kind == "approved":
         retractions[seen.publication] = msgspec.structs.replace(
-            retraction, who=given.who, at=given.at, digest=seen.digest
+            retraction, who=decision.who, at=decision.at, digest=seen.digest
         )
     takes = review_takes.without(incident, seen.publication)
     return incidents.with_interventions(incident, retractions=retractions, takes=takes)
 
 
 def _without(retractions: Mapping[str, reviews.Retraction], seen: Review) -> dict[str, reviews.Retraction]:
-    return {name: one for name, one in retractions.items() if name != seen.publication}
+    return {name: retraction for name, retraction in retractions.items() if name != seen.publication}
 
 
 def verdict(
@@ -284,66 +289,77 @@ def verdict_event(seen: Review, verdict: reviews.Verdict) -> timeline.Event:
     """Return the event for a verdict."""
     text = f"{verdict.kind.capitalize()} at {seen.destination} by {verdict.who}"
     text += f": {verdict.reason}" if verdict.reason else ""
-    own = verdict.ending if seen.what in {"monitoring", "resolution"} else verdict.fields
-    detail = {"what": seen.what, "digest": verdict.digest, "fields": own}
+    own_fields = verdict.ending if seen.what in {"monitoring", "resolution"} else verdict.fields
+    detail = {"what": seen.what, "digest": verdict.digest, "fields": own_fields}
     return timeline.Event(verdict.at, "verdict", text, seen.destination, verdict.who, detail)
 
 
 def waiting(
     incident: incidents.Incident,
-    known: list[publications.Publication],
+    publications_of_incidents: list[publications.Publication],
     places: Mapping[str, desired_state.Place],
     saying: tuple[desired_state.DesiredStateBuilder, Preview],
     now: Timestamp,
 ) -> list[Review]:
     """Return the reviews of one incident. ``saying`` builds each post's desired state, and previews it."""
-    found = []
+    waiting_publication = []
     desires, _preview = saying
-    for one in known:
-        place = places.get(one.destination)
+    for publication in publications_of_incidents:
+        place = places.get(publication.destination)
         if place is None or not place.kind.public or incident.response is None:
             continue
         # Of an earlier episode, only a retraction waits. Nothing else of it is published.
-        if not desired_state.is_current(incident, one, known) and one.name not in incident.interventions.retractions:
+        if (
+            not desired_state.is_current(incident, publication, publications_of_incidents)
+            and publication.name not in incident.interventions.retractions
+        ):
             continue
         # A read that is due doesn't end a review.
-        desired = msgspec.structs.replace(desires.build(incident, one, known, place), observe_interval=0)
-        step = plan.plan(desired, one, now=now)
-        digest = plan.pending_review_digest(desired, one, step)
+        desired = msgspec.structs.replace(
+            desires.build(incident, publication, publications_of_incidents, place), observe_interval=0
+        )
+        step = plan.plan(desired, publication, now=now)
+        digest = plan.pending_review_digest(desired, publication, step)
         if digest and isinstance(step, steps.Wait):
-            made = _review(incident, one, desired, digest, (step.subject, step.cause))
-            made = made._replace(take=review_takes.current(incident, one.name, now))
-            found.append(_previewed(made, incident, (one, desired), saying, (known, place)))
-    return found
+            review = _review(incident, publication, desired, digest, (step.subject, step.cause))
+            review = review._replace(take=review_takes.current(incident, publication.name, now))
+            waiting_publication.append(
+                _previewed(review, incident, (publication, desired), saying, (publications_of_incidents, place))
+            )
+    return waiting_publication
 
 
 def _previewed(
-    made: Review,
+    review: Review,
     incident: incidents.Incident,
-    of: tuple[publications.Publication, publications.Desired],
+    pair: tuple[publications.Publication, publications.Desired],
     saying: tuple[desired_state.DesiredStateBuilder, Preview],
     among: tuple[list[publications.Publication], desired_state.Place],
 ) -> Review:
     """Return a review of a publication with what customers would see of its desired state."""
-    one, desired = of
+    publication, desired = pair
     desires, preview = saying
-    shown = preview(one.destination, desired.content, made.what)
-    before = preview(one.destination, one.content, "opening").fields if one.content and made.before else {}
+    rendered = preview(publication.destination, desired.content, review.what)
+    before = (
+        preview(publication.destination, publication.content, "opening").fields
+        if publication.content and review.before
+        else {}
+    )
     later: Mapping[str, str] = {}
-    if made.what == "retrospective":
-        resolution = preview(one.destination, desired.content, "resolution").fields
+    if review.what == "retrospective":
+        resolution = preview(publication.destination, desired.content, "resolution").fields
         later = {"resolution": str(resolution.get("message", ""))}
-    elif made.what in {"opening", "update"} and among[1].kind.monitoring:
-        later = _later(desires, preview, incident, one, among)
-    if made.what == "resolution":
-        text = str(shown.fields.get("message", ""))
-        made = made._replace(digest=reviews.ending_of(made.digest, made.episode, text), asked=made.digest)
-    return made._replace(shown=shown.fields, components=shown.components, before=before, later=later)
+    elif review.what in {"opening", "update"} and among[1].kind.monitoring:
+        later = _later(desires, preview, incident, publication, among)
+    if review.what == "resolution":
+        text = str(rendered.fields.get("message", ""))
+        review = review._replace(digest=reviews.ending_of(review.digest, review.episode, text), asked=review.digest)
+    return review._replace(shown=rendered.fields, components=rendered.components, before=before, later=later)
 
 
 def republishable(
     incident: incidents.Incident,
-    known: list[publications.Publication],
+    all_publications: list[publications.Publication],
     places: Mapping[str, desired_state.Place],
     saying: tuple[desired_state.DesiredStateBuilder, Preview],
 ) -> list[Review]:
@@ -351,26 +367,33 @@ def republishable(
 
     No reviewer has to decide on them.
     """
-    found = []
-    for one in known:
-        place, retraction = places.get(one.destination), incident.interventions.retractions.get(one.name)
-        is_down = (one.retracted and one.settled) or (one.state == "absent" and one.intent is None)
-        if place is None or retraction is None or one.episode != incident.episode or not is_down:
+    pending = []
+    for publication in all_publications:
+        place, retraction = (
+            places.get(publication.destination),
+            incident.interventions.retractions.get(publication.name),
+        )
+        is_down = (publication.retracted and publication.settled) or (
+            publication.state == "absent" and publication.intent is None
+        )
+        if place is None or retraction is None or publication.episode != incident.episode or not is_down:
             continue
-        kept = {name: other for name, other in incident.interventions.retractions.items() if name != one.name}
-        without = incidents.with_interventions(incident, retractions=kept)
-        again = publications.republished(one) if one.settled else one
-        desired = saying[0].build(without, again, known, place)
+        retractions = {
+            name: other for name, other in incident.interventions.retractions.items() if name != publication.name
+        }
+        without = incidents.with_interventions(incident, retractions=retractions)
+        reopened = publications.republished(publication) if publication.settled else publication
+        desired = saying[0].build(without, reopened, all_publications, place)
         if desired.present and desired.suppressed is None and desired.publish != "shadow":
-            digest = plan.review_digest(desired, again)
+            digest = plan.review_digest(desired, reopened)
             retracted = Cause(Reason.RETRACTED, who=retraction.who)
-            made = _review(incident, again, desired, digest, (steps.Subject.POST, retracted))
-            anew = reviews.again_of(digest, retraction, incident.interventions.verdicts.get(one.destination))
-            made = made._replace(
+            review = _review(incident, reopened, desired, digest, (steps.Subject.POST, retracted))
+            anew = reviews.again_of(digest, retraction, incident.interventions.verdicts.get(publication.destination))
+            review = review._replace(
                 deadline_at=Timestamp(0), since=retraction.at, digest=anew, asked=digest, retraction=retraction
             )
-            found.append(_previewed(made, without, (again, desired), saying, (known, place)))
-    return found
+            pending.append(_previewed(review, without, (reopened, desired), saying, (all_publications, place)))
+    return pending
 
 
 def _review(
@@ -383,21 +406,21 @@ def _review(
     response = incident.response
     assert response is not None  # noqa: S101 - what waits was opened by a rule
     subject, cause = why
-    what = _what(publication, desired)
+    kind = _what(publication, desired)
     review = publication.review
     since = review.since if review is not None and review.digest == digest else incident.opened_at
     return Review(
         incident.key,
         incident.episode,
         publication.destination,
-        what,
+        kind,
         digest,
         cause.code,
         response.rule,
         desired.content.severity.word,
         desired.content.fields,
         since,
-        Timestamp(since + desired.deadline if _ends(publication, desired, what) else 0),
+        Timestamp(since + desired.deadline if _ends(publication, desired, kind) else 0),
         response.owner,
         response.runbook,
         rule_matches.because(incident),
@@ -420,16 +443,16 @@ def _later(
     among: tuple[list[publications.Publication], desired_state.Place],
 ) -> Mapping[str, str]:
     """Return the texts of a post once no alert fires; nothing if it is resolved without being monitored."""
-    known, place = among
+    all_publications, place = among
     period = incidents.QuietPeriod(incident.changed_at, monitored_since=incident.changed_at)
     monitored = msgspec.structs.replace(incident, quiet=period)
-    desired = desires.build(monitored, msgspec.structs.replace(publication, state="open"), known, place)
+    desired = desires.build(monitored, msgspec.structs.replace(publication, state="open"), all_publications, place)
     if not desired.monitored:
         return {}
-    shown = {
-        what: preview(publication.destination, desired.content, what).fields for what in ("monitoring", "resolution")
+    fields_by_kind = {
+        kind: preview(publication.destination, desired.content, kind).fields for kind in ("monitoring", "resolution")
     }
-    return {what: str(fields.get("message", "")) for what, fields in shown.items()}
+    return {kind: str(fields.get("message", "")) for kind, fields in fields_by_kind.items()}
 
 
 def _what(publication: publications.Publication, desired: publications.Desired) -> What:
@@ -445,9 +468,9 @@ def _what(publication: publications.Publication, desired: publications.Desired) 
     return "monitoring" if desired.monitored else "update"
 
 
-def _ends(publication: publications.Publication, desired: publications.Desired, what: What) -> bool:
+def _ends(publication: publications.Publication, desired: publications.Desired, kind: What) -> bool:
     """Return whether the review has a deadline. A public post is resolved only at a deadline that publishes."""
-    if what == "retraction" or (what == "resolution" and (publication.taken_over or desired.at_deadline != "publish")):
+    if kind == "retraction" or (kind == "resolution" and (publication.taken_over or desired.at_deadline != "publish")):
         return False
     return bool(desired.deadline)
 
@@ -461,5 +484,5 @@ def _at_vendor(publication: publications.Publication) -> Mapping[str, Any]:
     """Return the vendor's state of a draft, or of a post that a person has changed, as last read."""
     if publication.state != "draft" and not publication.taken_over:
         return {}
-    kept = ("title", "message", "impact", "status")
-    return {name: publication.view.fields[name] for name in kept if publication.view.fields.get(name)}
+    names = ("title", "message", "impact", "status")
+    return {name: publication.view.fields[name] for name in names if publication.view.fields.get(name)}

@@ -100,41 +100,41 @@ class Router:
         """Find the incident of each alert: the one in which it is live, else its home."""
         decided = {arrival.key for arrival in arrivals}
         unreadable: dict[str, str] = {}
-        held = await self._store.incidents.read(decided - {IGNORED}, unreadable)
+        stored = await self._store.incidents.read(decided - {IGNORED}, unreadable)
         # The protocol needs documents to be read before homes.
-        placed = [_is_placed(arrival, held) for arrival in arrivals]
+        placed = [_is_placed(arrival, stored) for arrival in arrivals]
         unplaced = (arrival for arrival, is_placed in zip(arrivals, placed, strict=True) if not is_placed)
         homes = await self._store.incidents.owners.claim(_claims(unplaced))
         unsure: set[str] = set()
         for _ in range(_MOST_LOOKS):
-            unread = {alert for alert, home in homes.items() if home.key not in held and home.key not in unreadable}
+            unread = {alert for alert, home in homes.items() if home.key not in stored and home.key not in unreadable}
             unsure = unread
             if not unread:
                 break
-            held |= await self._store.incidents.read({homes[alert].key for alert in unread}, unreadable)
-            unsure = {alert for alert in unread if not _is_live_in(held.get(homes[alert].key), alert)}
+            stored |= await self._store.incidents.read({homes[alert].key for alert in unread}, unreadable)
+            unsure = {alert for alert in unread if not _is_live_in(stored.get(homes[alert].key), alert)}
             if not unsure:
                 break
             homes |= await self._store.incidents.owners.claim({alert: alert_owners.Claim("") for alert in unsure})
-        unsure = {alert for alert in unsure if homes[alert].key not in held and homes[alert].key not in unreadable}
-        routing = Routing({}, held, {}, [], unsure, {}, unreadable, [])
+        unsure = {alert for alert in unsure if homes[alert].key not in stored and homes[alert].key not in unreadable}
+        routing = Routing({}, stored, {}, [], unsure, {}, unreadable, [])
         self._group(zip(arrivals, placed, strict=True), homes, routing)
         return routing
 
     def _group(
         self, arrivals: Iterable[tuple[Arrival, bool]], homes: Mapping[str, alert_owners.Owner], routing: Routing
     ) -> None:
-        groups, held, unsure, moves = routing.groups, routing.held, routing.unsure, routing.moves
+        groups, stored, unsure, moves = routing.groups, routing.held, routing.unsure, routing.moves
         for arrival, is_placed in arrivals:
             identity, key = arrival.identity, arrival.key
             if is_placed:
-                if key in held:  # An inhibition key that can't be read inhibits nothing.
+                if key in stored:  # An inhibition key that can't be read inhibits nothing.
                     groups.setdefault(key, []).append(arrival)
                 continue
             if identity in unsure or identity in moves:
                 continue
             home = homes.get(identity)
-            if home is not None and home.key == key and home.move is None and key in held:  # The usual case.
+            if home is not None and home.key == key and home.move is None and key in stored:  # The usual case.
                 groups.setdefault(key, []).append(arrival)
             else:
                 self._place(arrival, home, routing)
@@ -163,19 +163,19 @@ class Router:
         """Take the remaining steps of the moves. Whatever the result, their alerts are routed again after this."""
         await self._store.incidents.owners.begin_moves(routing.begun)
         moves = routing.moves.values()
-        held = await self._store.incidents.read({move.origin for move in moves}, {})
-        unlike = [move for move in moves if not _is_like(move, held.get(move.origin))]
+        stored = await self._store.incidents.read({move.origin for move in moves}, {})
+        unlike = [move for move in moves if not _is_like(move, stored.get(move.origin))]
         await self._store.incidents.owners.abort_moves(unlike)
         like = [move for move in moves if move not in unlike]
-        origins = {move.origin: held[move.origin] for move in like}
-        committed = [Change(one.incident, one.version, wake=False) for one in origins.values()]
-        refused = set(await self._store.incidents.commit(committed))
-        await self._store.incidents.owners.finish_moves([move for move in like if move.origin not in refused])
+        origins = {move.origin: stored[move.origin] for move in like}
+        committed = [Change(origin.incident, origin.version, wake=False) for origin in origins.values()]
+        refused_keys = set(await self._store.incidents.commit(committed))
+        await self._store.incidents.owners.finish_moves([move for move in like if move.origin not in refused_keys])
 
 
-def _is_like(move: alert_owners.Move, held: StoredIncident | None) -> bool:
+def _is_like(move: alert_owners.Move, stored: StoredIncident | None) -> bool:
     """Return whether an incident still has the state of an alert that it had when the move was decided."""
-    return held is not None and state_of(held.incident, move.alert) == move.state
+    return stored is not None and state_of(stored.incident, move.alert) == move.state
 
 
 def _claims(unplaced: Iterable[Arrival]) -> dict[str, alert_owners.Claim]:
@@ -192,16 +192,16 @@ def _claims(unplaced: Iterable[Arrival]) -> dict[str, alert_owners.Claim]:
     return claims
 
 
-def _is_placed(arrival: Arrival, held: Mapping[str, StoredIncident]) -> bool:
+def _is_placed(arrival: Arrival, stored: Mapping[str, StoredIncident]) -> bool:
     """Return whether an alert goes to the incident decided for it, whatever its home is."""
     if inhibition.is_key(arrival.key):
         return True
-    found = held.get(arrival.key)
-    return found is not None and found.version > 0 and is_live(found.incident, arrival.identity)
+    read = stored.get(arrival.key)
+    return read is not None and read.version > 0 and is_live(read.incident, arrival.identity)
 
 
-def _is_live_in(held: StoredIncident | None, alert: str) -> bool:
-    return held is not None and is_live(held.incident, alert)
+def _is_live_in(stored: StoredIncident | None, alert: str) -> bool:
+    return stored is not None and is_live(stored.incident, alert)
 
 
 def is_live(incident: incidents.Incident, alert: str) -> bool:

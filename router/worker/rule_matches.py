@@ -23,20 +23,20 @@ def matches(incident: incidents.Incident) -> tuple[RuleMatch, ...]:
         return ()
     return tuple(
         RuleMatch(
-            one.rule,
-            one.place,
-            tuple((f"{field} {words}".strip(), _value(field, alert)) for field, words in one.asked),
+            reason.rule,
+            reason.place,
+            tuple((f"{field} {words}".strip(), _value(field, alert)) for field, words in reason.asked),
         )
-        for one in response.because
+        for reason in response.because
     )
 
 
 def because(incident: incidents.Incident) -> tuple[str, ...]:
     """Describe each rule that opened the incident in one line."""
     lines = []
-    for one in matches(incident):
-        asked = [f'{words}, it was "{value}"' if value else words for words, value in one.asked]
-        lines.append(f"rule {one.rule} ({one.place}): {'; '.join(asked) or 'matches every alert'}")
+    for match in matches(incident):
+        conditions = [f'{words}, it was "{value}"' if value else words for words, value in match.asked]
+        lines.append(f"rule {match.rule} ({match.place}): {'; '.join(conditions) or 'matches every alert'}")
     return tuple(lines)
 
 

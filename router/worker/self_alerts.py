@@ -118,13 +118,13 @@ def pages(state: publishing_state.State, frozen_after: Duration, now: Timestamp)
 
 def storm(state: storm_queue.StormState) -> Finding:
     """Return whether there is an alert storm, with roughly how many incidents wait, and since when."""
-    begun = datetime.fromtimestamp(state.since // 1_000_000, UTC).isoformat(" ")
+    began_at = datetime.fromtimestamp(state.since // 1_000_000, UTC).isoformat(" ")
     waiting = f"At least {_roughly(state.waiting)} are queued" if state.waiting else "The queue is empty"
-    told = (
-        f"{STORM.text} {waiting}; the first was queued at {begun}. The most severe open first. "
+    text = (
+        f"{STORM.text} {waiting}; the first was queued at {began_at}. The most severe open first. "
         "`incident-router incidents show` shows whether an incident is queued."
     )
-    return Finding(replace(STORM, text=told), state.since > 0, state.since, f"{state.waiting} incidents wait")
+    return Finding(replace(STORM, text=text), state.since > 0, state.since, f"{state.waiting} incidents wait")
 
 
 SOURCE_KIND = "source"
@@ -141,22 +141,26 @@ class Unreadable:
 
 
 def unreadable(
-    counted: Iterable[unreadable_deliveries.UnreadableCount], wanted: Unreadable, now: Timestamp
+    counted: Iterable[unreadable_deliveries.UnreadableCount], counts: Unreadable, now: Timestamp
 ) -> Iterator[Finding]:
     """Report each source whose deliveries can't be read, until none has been unreadable for ``resolve_after``."""
-    for one in counted:
-        begun = datetime.fromtimestamp(one.since // 1_000_000, UTC).isoformat(" ")
-        many = "A delivery" if one.number == 1 else f"At least {_roughly(one.number)} deliveries"
+    for unreadable_count in counted:
+        began_at = datetime.fromtimestamp(unreadable_count.since // 1_000_000, UTC).isoformat(" ")
+        many = (
+            "A delivery" if unreadable_count.number == 1 else f"At least {_roughly(unreadable_count.number)} deliveries"
+        )
         text = (
-            f'{many} from source "{one.source}" since {begun} could not be read, so no incident was opened. '
-            f"First problem: {_plain(one.problem)}. `incident-router quarantine list` shows the bodies, and "
+            f'{many} from source "{unreadable_count.source}" since {began_at} could not be read, '
+            "so no incident was opened. "
+            f"First problem: {_plain(unreadable_count.problem)}. `incident-router quarantine list` shows "
+            "the bodies, and "
             "`incident-router quarantine retry ID` processes it after a fix."
         )
-        title = f"incident-router: deliveries from {one.source} can't be read"
-        report = Report(SOURCE_KIND, one.source, "DeliveriesUnreadable", title, text, wanted.severity)
-        is_over = now - one.last_at >= wanted.resolve_after
-        fires = False if is_over else True if now - one.since >= wanted.after else None
-        yield Finding(report, fires, one.since, _plain(one.problem))
+        title = f"incident-router: deliveries from {unreadable_count.source} can't be read"
+        report = Report(SOURCE_KIND, unreadable_count.source, "DeliveriesUnreadable", title, text, counts.severity)
+        is_over = now - unreadable_count.last_at >= counts.resolve_after
+        fires = False if is_over else True if now - unreadable_count.since >= counts.after else None
+        yield Finding(report, fires, unreadable_count.since, _plain(unreadable_count.problem))
 
 
 def _plain(problem: str) -> str:

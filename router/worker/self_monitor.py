@@ -44,7 +44,7 @@ class SelfMonitor:
 
     def __init__(
         self,
-        wanted: Wanted,
+        configured: Wanted,
         places: Mapping[str, configured_destinations.ConfiguredDestination],
         breakers: circuit_breaker.CircuitBreakers,
         *,
@@ -55,7 +55,7 @@ class SelfMonitor:
         """Set up with the settings, the destinations and their health, the inbox, and the publishing controls."""
         self._storms = storms
         self._store = store
-        self._wanted = wanted
+        self._wanted = configured
         self._places = places
         self._breakers = breakers
         self._randomness = randomness
@@ -65,20 +65,22 @@ class SelfMonitor:
         """Report each condition that has lasted long enough, and each recovery, once. Alert storms are included."""
         findings = [self_alerts.storm(await self._storms.turn())]
         if self._wanted.destinations:
-            known = {name: circuit_breaker.AccountHealth() for name in self._places} | dict(self._breakers.health)
-            findings += self_alerts.accounts(known, self._wanted.after, now)
+            account_healths = {name: circuit_breaker.AccountHealth() for name in self._places} | dict(
+                self._breakers.health
+            )
+            findings += self_alerts.accounts(account_healths, self._wanted.after, now)
             findings += self_alerts.pages(await self._store.publishing_controls.read(), self._wanted.frozen_after, now)
         if self._wanted.of_unreadable:
             findings += self_alerts.unreadable(await self._store.unreadable_counts.read(), self._wanted.unreadable, now)
-        held = await self._store.incidents.read([finding.report.key for finding in findings], {})
-        for finding in (finding for finding in findings if finding.report.key in held):
-            reported = held[finding.report.key].incident.status != "closed"
+        stored = await self._store.incidents.read([finding.report.key for finding in findings], {})
+        for finding in (finding for finding in findings if finding.report.key in stored):
+            reported = stored[finding.report.key].incident.status != "closed"
             if finding.fires and not reported:
                 await self._say(finding, "firing", now)
             elif finding.fires:
-                await self._tell_anew(finding, held[finding.report.key])
+                await self._tell_anew(finding, stored[finding.report.key])
             elif finding.fires is False and reported:
-                await self._say(replace(finding, since=_begun(held[finding.report.key])), "resolved", now)
+                await self._say(replace(finding, since=_begun(stored[finding.report.key])), "resolved", now)
             if finding.fires is False and finding.report.kind == self_alerts.SOURCE_KIND:
                 await self._store.unreadable_counts.clear(finding.report.name)
 
@@ -105,43 +107,46 @@ class SelfMonitor:
             self._log.error("own_failure" if status == "firing" else "own_recovery", **{report.kind: report.name})
         alert = report.alert(status, finding.since, now, finding.reason)
         response = decisions.Response(self_alerts.RULE, self._wanted.place, "", targets)
-        routed = (alert, decisions.Decision(report.key, report.severity, response))
+        report_alert = (alert, decisions.Decision(report.key, report.severity, response))
         identity_of = identity.new_delivery_id(now, self._randomness)
-        await self._store.inbox.accept(deliveries.pack(identity_of, self_alerts.SOURCE, now, [routed]), b"")
+        await self._store.inbox.accept(deliveries.pack(identity_of, self_alerts.SOURCE, now, [report_alert]), b"")
 
-    async def _tell_anew(self, finding: self_alerts.Finding, held: incidents.StoredIncident) -> None:
+    async def _tell_anew(self, finding: self_alerts.Finding, stored: incidents.StoredIncident) -> None:
         """Update the text of an open report. Its destinations stay the same."""
         now = {target.destination: target for target in self._targets(finding.report)}
 
-        def make(held: incidents.StoredIncident) -> incidents.Change | None:
-            response = held.incident.response
-            if response is None or held.incident.status == "closed":
+        def make(stored: incidents.StoredIncident) -> incidents.Change | None:
+            response = stored.incident.response
+            if response is None or stored.incident.status == "closed":
                 return None
-            targets = tuple(now.get(one.destination, one) for one in response.targets)
+            targets = tuple(now.get(target.destination, target) for target in response.targets)
             if targets == response.targets:
                 return None
             response = msgspec.structs.replace(response, targets=targets)
-            asks = tuple(msgspec.structs.replace(ask, response=response) for ask in held.incident.asks)
+            asks = tuple(msgspec.structs.replace(ask, response=response) for ask in stored.incident.asks)
             return incidents.Change(
-                msgspec.structs.replace(held.incident, response=response, asks=asks), held.version, wake=True
+                msgspec.structs.replace(stored.incident, response=response, asks=asks), stored.version, wake=True
             )
 
-        if make(held) is not None:
+        if make(stored) is not None:
             await self._store.incidents.update(finding.report.key, make)
 
     def _targets(self, report: self_alerts.Report) -> tuple[decisions.Target, ...]:
         """Return the targets of a report: every configured destination except those of the account that it is about."""
         failing = self._places[report.name].account if report.kind == "destination" else None
-        found = []
-        wanted = {self_alerts.STORM.kind: self._wanted.of_storms, self_alerts.SOURCE_KIND: self._wanted.of_unreadable}
-        for name in wanted.get(report.kind, self._wanted.destinations):
+        targets = []
+        destinations_by_kind = {
+            self_alerts.STORM.kind: self._wanted.of_storms,
+            self_alerts.SOURCE_KIND: self._wanted.of_unreadable,
+        }
+        for name in destinations_by_kind.get(report.kind, self._wanted.destinations):
             place = self._places[name]
             if place.account != failing:
                 fields = base.titled(place.kind.opening, report.title, report.text)
-                found.append(decisions.Target(name, fields))
-        return tuple(found)
+                targets.append(decisions.Target(name, fields))
+        return tuple(targets)
 
 
-def _begun(held: incidents.StoredIncident) -> Timestamp:
+def _begun(stored: incidents.StoredIncident) -> Timestamp:
     """Return when a report began. Its end has that start, so that the next report is newer by any clock."""
-    return Timestamp(max((state.starts_at for state in held.incident.alerts.values()), default=0))
+    return Timestamp(max((state.starts_at for state in stored.incident.alerts.values()), default=0))

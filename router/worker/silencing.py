@@ -44,9 +44,9 @@ class SilenceService:
 
     async def refresh(self) -> None:
         """Read the router's own silences. Raises ``Unavailable``."""
-        own = await self._store.silences.read()
-        if own != self._own:
-            self._own = own
+        own_silences = await self._store.silences.read()
+        if own_silences != self._own:
+            self._own = own_silences
             self._compile()
 
     async def ask(self) -> None:
@@ -55,17 +55,17 @@ class SilenceService:
 
     async def _ask(self, name: str, imported: Importer) -> None:
         try:
-            found = await imported()
+            active = await imported()
         except errors.Failure as failure:
             self._log.warning("silences_not_imported", source=name, reason=str(failure))
             return
-        metrics.skipped_silences.labels(name).set(len(found.skipped))
+        metrics.skipped_silences.labels(name).set(len(active.skipped))
         before = self._imported.get(name)
-        if found == before:
+        if active == before:
             return
-        if found.skipped and (before is None or found.skipped != before.skipped):
-            self._log.warning("silences_skipped", source=name, skipped=found.skipped)
-        self._imported[name] = found
+        if active.skipped and (before is None or active.skipped != before.skipped):
+            self._log.warning("silences_skipped", source=name, skipped=active.skipped)
+        self._imported[name] = active
         self._compile()
 
     async def tidy(self, now: Timestamp) -> None:
@@ -73,7 +73,9 @@ class SilenceService:
         await self._store.silences.delete_expired(now)
 
     def _compile(self) -> None:
-        self._silencer = Silencer([*self._own, *(one for found in self._imported.values() for one in found.silences)])
+        self._silencer = Silencer(
+            [*self._own, *(silence for imported in self._imported.values() for silence in imported.silences)]
+        )
         for identity, reason in self._silencer.unreadable.items():
             self._log.warning("silence_unreadable", silence=identity, reason=reason)
 

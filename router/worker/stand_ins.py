@@ -15,8 +15,8 @@ def content_for(
     If the rule has no title, use the alert's title, because the title may be in the original destination's defaults.
     """
     alert = incident.opening_alert
-    known = alert.title or alert.identity if alert is not None else incident.key
-    title, text = _first(content.fields, base.TITLE_FIELDS) or known, _first(content.fields, base.TEXT_FIELDS)
+    name = alert.title or alert.identity if alert is not None else incident.key
+    title, text = _first(content.fields, base.TITLE_FIELDS) or name, _first(content.fields, base.TEXT_FIELDS)
     fields = {name: value for name, value in base.titled(opening, title, text).items() if value}
     return publications.Content(content.severity, fields)
 

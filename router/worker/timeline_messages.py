@@ -105,9 +105,9 @@ def noticed(
         text = f"At {at} {messages.describe_edit(after.taken_over)}. Further changes there require approval."
         return [timeline.Event(now, "person", text, at, detail={"edit": after.taken_over})]
     if after.settled and not before.settled and present:
-        done = "resolved" if after.state == "resolved" else "deleted"
+        verb = "resolved" if after.state == "resolved" else "deleted"
         return [
-            timeline.Event(now, "person", f"It was {done} at {at} by a person. The router does not change it back.", at)
+            timeline.Event(now, "person", f"It was {verb} at {at} by a person. The router does not change it back.", at)
         ]
     if before.state == "draft" and after.state == "open":
         return [timeline.Event(now, "person", f"The draft was published at {at} by a person.", at)]
@@ -184,12 +184,12 @@ def waits(at: str, wait: steps.Wait, content: publications.Content, now: Timesta
 
 
 def lost_correction(
-    publication: publications.Publication, wanted: corrections.Correction, cause: Cause, now: Timestamp
+    publication: publications.Publication, correction: corrections.Correction, cause: Cause, now: Timestamp
 ) -> timeline.Event:
     """Return the event for a correction of a posted update that was not made."""
-    text = f"The correction by {wanted.who} at {publication.destination} was not made: {messages.describe(cause)}."
-    detail = {"reason": cause.code, "update": wanted.update, "body": wanted.body}
-    return timeline.Event(now, "correction", text, publication.destination, wanted.who, detail)
+    text = f"The correction by {correction.who} at {publication.destination} was not made: {messages.describe(cause)}."
+    detail = {"reason": cause.code, "update": correction.update, "body": correction.body}
+    return timeline.Event(now, "correction", text, publication.destination, correction.who, detail)
 
 
 def frozen(destination: str, cause: Cause, now: Timestamp) -> timeline.Event:
@@ -204,9 +204,9 @@ def over(publication: publications.Publication, now: Timestamp) -> timeline.Even
     return timeline.Event(now, "review", f"At {at}: the incident ended before anyone acted. Nothing is published.", at)
 
 
-def held(most: int, within: Duration, now: Timestamp) -> timeline.Event:
-    """Return the event for a queued episode: at most ``most`` incidents open per ``within`` microseconds."""
-    limit = f"{most} incidents have opened within {quantities.shown(within)}"
+def held(max_incidents: int, within: Duration, now: Timestamp) -> timeline.Event:
+    """Return the event for a queued episode: at most ``max_incidents`` incidents open per ``within`` microseconds."""
+    limit = f"{max_incidents} incidents have opened within {quantities.shown(within)}"
     text = f"Queued in an alert storm: {limit}. The most severe incidents open first."
     return timeline.Event(now, "storm", text)
 

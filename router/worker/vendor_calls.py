@@ -45,11 +45,11 @@ async def call_vendor(
         # there. It is made later, because an immediate read may still show the state before the update.
         if operation.kind in {"update", "monitor"}:
             raise errors.Unanswered(str(conflict), conflict.retry_after) from conflict
-        wanted = _WANTED.get(operation.kind)
-        if wanted is None:
+        expected_states = _WANTED.get(operation.kind)
+        if expected_states is None:
             raise
         seen = await place.destination.observe(operation)
-        if seen.state not in wanted:
+        if seen.state not in expected_states:
             raise
         return msgspec.structs.replace(seen, note=f"it was {seen.state} already ({conflict.message})")
 
@@ -134,14 +134,14 @@ async def opened_again(
 async def looked_up(
     place: configured_destinations.ConfiguredDestination,
     operation: operations.Operation,
-    found: Awaitable[operations.VendorState | None],
+    lookup: Awaitable[operations.VendorState | None],
 ) -> operations.VendorState | None:
     """Find out the outcome of an operation that is no longer needed, without repeating it.
 
-    ``found`` searches for what an open has created.
+    ``lookup`` searches for what an open has created.
     """
     if operation.kind == "open":
-        return await still_unknown(found)
+        return await still_unknown(lookup)
     return await unanswered(place.destination.observe(operation))
 
 
@@ -165,10 +165,14 @@ def operation_of(
     """
     verdict = desired.verdict
     digest = intent.content.digest if desired.present else reviews.RESOLUTION
-    shown = publication.view.digest if publication.taken_over else ""
-    insists = verdict is not None and verdict.kind == "approved" and verdict.digest == reviews.digest_of(digest, shown)
+    vendor_digest = publication.view.digest if publication.taken_over else ""
+    insists = (
+        verdict is not None
+        and verdict.kind == "approved"
+        and verdict.digest == reviews.digest_of(digest, vendor_digest)
+    )
     if desired.retracted is not None:
-        insists = desired.retracted.digest == reviews.digest_of(reviews.RETRACTION, shown)
+        insists = desired.retracted.digest == reviews.digest_of(reviews.RETRACTION, vendor_digest)
     return operations.Operation(
         kind=intent.kind,
         episode=publication.episode,

@@ -12,7 +12,7 @@ def test_unparsable_body_is_stored_as_received(with_redis):
         assert found[1] == quarantine.Quarantined(
             first, "am", "not JSON", 7, {"content-type": "text/plain"}, b"\xff not json"
         )
-        assert len(await store.quarantine.read(most=1)) == 1
+        assert len(await store.quarantine.read(count=1)) == 1
 
     with_redis(body)
 

@@ -33,7 +33,7 @@ def seen(one: incidents.Incident, now: int = NOW, source: str = "am") -> dict[st
 
 def compared(memory, here, there, minute: int, *, whole: bool = True) -> alertmanager_diff.Difference:
     asked_at = NOW + minute * MINUTE
-    return alertmanager_diff.compare(memory, here, there, asked_at=asked_at, patience=PATIENCE, whole=whole)
+    return alertmanager_diff.compare(memory, here, there, asked_at=asked_at, patience=PATIENCE, is_complete=whole)
 
 
 class World:
@@ -78,7 +78,7 @@ class World:
         known = seen(self.here, self.now)
         held = {name: alertmanager_diff.Held(at // 1000 * 1000, True) for name, at in self.there.items()}
         found, ended, self.memory = alertmanager_diff.compare(
-            self.memory, known, held, asked_at=self.now, patience=PATIENCE, whole=whole
+            self.memory, known, held, asked_at=self.now, patience=PATIENCE, is_complete=whole
         )
         assert not ended.keys() & self.there.keys()
         arrived = [routed(name, "firing", starts_at) for name, starts_at in found.items()]
