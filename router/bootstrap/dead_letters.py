@@ -31,9 +31,9 @@ class DeadLetter(NamedTuple):
 class ChangedError(Exception):
     """Another operator has decided on the dead letter since it was read: ``who``, empty if unknown."""
 
-    def __init__(self, who: str = "") -> None:
-        self.who = who
-        super().__init__(f"{who or 'another operator'} decided first")
+    def __init__(self, person: str = "") -> None:
+        self.who = person
+        super().__init__(f"{person or 'another operator'} decided first")
 
 
 class Filter(NamedTuple):
@@ -46,15 +46,15 @@ class Filter(NamedTuple):
     operation: str = ""
     problem: str = ""
 
-    def fits(self, one: DeadLetter) -> bool:
+    def fits(self, dead_letter: DeadLetter) -> bool:
         """Return whether the filter selects a dead letter."""
-        known = one.publication
-        destination = known.destination if known is not None else ""
-        operation = _rejected_kind(known) if known is not None else ""
+        publication = dead_letter.publication
+        destination = publication.destination if publication is not None else ""
+        operation = _rejected_kind(publication) if publication is not None else ""
         return (
             self.destination in {"", destination}
             and self.operation in {"", operation}
-            and self.problem.casefold() in one.problem.casefold()
+            and self.problem.casefold() in dead_letter.problem.casefold()
         )
 
 
@@ -75,63 +75,71 @@ class DeadLetters:
     async def read(self) -> list[DeadLetter]:
         """Return the current dead letters that no operator has discarded, the oldest first."""
         names = await self._publications.names()
-        known = dict(zip(names, await self._publications.look_at_all(names), strict=True))
-        refused = [name for name, documents in known.items() if any(_is_dead(one) for one in documents)]
-        seen = incident_snapshot.Snapshot(await self._incidents.read(refused, {}), known)
+        publications_of_incidents = dict(zip(names, await self._publications.look_at_all(names), strict=True))
+        names_with_dead_letters = [
+            name
+            for name, documents in publications_of_incidents.items()
+            if any(_is_dead(document) for document in documents)
+        ]
+        seen = incident_snapshot.Snapshot(
+            await self._incidents.read(names_with_dead_letters, {}), publications_of_incidents
+        )
         return _merged(await self._buried.read(), _operations(seen))
 
-    async def page(self, seen: incident_snapshot.Snapshot, after: Place, most: int) -> list[DeadLetter]:
-        """Return at most ``most`` dead letters after a position, the oldest first.
+    async def page(self, seen: incident_snapshot.Snapshot, after: Place, limit: int) -> list[DeadLetter]:
+        """Return at most ``limit`` dead letters after a position, the oldest first.
 
         Operations are those of the snapshot.
         """
         since, identity = after
         begin = f"({identity}" if identity[:1].isdigit() else f"{since // 1000 + 1}-0" if since else "-"
-        refused = [one for one in _operations(seen) if (one.since, one.id) > after]
-        return _merged(await self._buried.read(begin, most), refused)[:most]
+        dead_letters = [operation for operation in _operations(seen) if (operation.since, operation.id) > after]
+        return _merged(await self._buried.read(begin, limit), dead_letters)[:limit]
 
     async def count(self, seen: incident_snapshot.Snapshot) -> int:
         """Return the number of dead letters."""
         return await self._buried.size() + len(_operations(seen))
 
-    async def redrive(self, one: DeadLetter, who: str, now: Timestamp) -> None:
+    async def redrive(self, dead_letter: DeadLetter, person: str, now: Timestamp) -> None:
         """Retry a dead letter. Raises ``ChangedError`` if another operator has decided on it since it was read."""
-        if one.publication is None:
-            if not await self._buried.redrive(one.id):
+        if dead_letter.publication is None:
+            if not await self._buried.redrive(dead_letter.id):
                 raise ChangedError
             return
-        await self._say(one, timeline.Event(now, "redrive", f"{who} has {one.what} tried again.", who=who))
+        await self._say(
+            dead_letter, timeline.Event(now, "redrive", f"{person} has {dead_letter.what} tried again.", who=person)
+        )
 
-    async def redrive_all(self, meant: Filter, who: str, now: Timestamp) -> int:
+    async def redrive_all(self, selection: Filter, person: str, now: Timestamp) -> int:
         """Retry all dead letters that the filter selects.
 
         Return the number of retried dead letters.
         """
         redriven = 0
-        for one in await self.read():
-            if meant.fits(one):
+        for dead_letter in await self.read():
+            if selection.fits(dead_letter):
                 with contextlib.suppress(ChangedError):
-                    await self.redrive(one, who, now)
+                    await self.redrive(dead_letter, person, now)
                     redriven += 1
         return redriven
 
-    async def discard(self, one: DeadLetter, who: str, why: str, now: Timestamp) -> None:
+    async def discard(self, dead_letter: DeadLetter, person: str, why: str, now: Timestamp) -> None:
         """Discard a dead letter. Raises ``ChangedError`` if another operator has decided on it since it was read."""
-        if one.publication is None:
-            if not await self._buried.discard(one.id):
+        if dead_letter.publication is None:
+            if not await self._buried.discard(dead_letter.id):
                 raise ChangedError
             return
-        text = f"{who} has given {one.what} up" + (f": {why}" if why else ".")
-        await self._say(one, timeline.Event(now, "discard", text, who=who))
+        text = f"{person} has given {dead_letter.what} up" + (f": {why}" if why else ".")
+        await self._say(dead_letter, timeline.Event(now, "discard", text, who=person))
 
-    async def _say(self, one: DeadLetter, event: timeline.Event) -> None:
+    async def _say(self, dead_letter: DeadLetter, event: timeline.Event) -> None:
         """Store an operator's decision on an operation. A worker applies the decision."""
-        assert one.publication is not None  # noqa: S101 - it is an operation's
-        name = one.publication.name
+        assert dead_letter.publication is not None  # noqa: S101 - it is an operation's
+        name = dead_letter.publication.name
 
-        def make(held: StoredIncident) -> Change | None:
-            incident = held.incident
-            if _decided_at(incident, name) != one.decided_at:
+        def make(stored: StoredIncident) -> Change | None:
+            incident = stored.incident
+            if _decided_at(incident, name) != dead_letter.decided_at:
                 return None
             if event.what == "redrive":
                 after = incidents.with_interventions(
@@ -141,43 +149,45 @@ class DeadLetters:
                 after = incidents.with_interventions(
                     incident, discarded_at={**incident.interventions.discarded_at, name: event.at}
                 )
-            return Change(after, held.version, wake=True, events=[event])
+            return Change(after, stored.version, wake=True, events=[event])
 
-        if not await self._incidents.update(one.incident, make):
-            events = await self._incidents.timeline(one.incident)
+        if not await self._incidents.update(dead_letter.incident, make):
+            events = await self._incidents.timeline(dead_letter.incident)
             raise ChangedError(next((e.who for e in reversed(events) if e.what in {"redrive", "discard"}), ""))
 
 
 def _merged(graves: list[dead_deliveries.DeadDelivery], operations: list[DeadLetter]) -> list[DeadLetter]:
     """Return both kinds in one order. At the same time, deliveries come first, in the order of their receipt."""
-    found = [DeadLetter(one.id, "a delivery", one.reason, one.dead_lettered_at, one.body) for one in graves]
-    found += sorted(operations, key=lambda one: one.id)
-    return sorted(found, key=lambda one: one.since)
+    merged = [
+        DeadLetter(letter.id, "a delivery", letter.reason, letter.dead_lettered_at, letter.body) for letter in graves
+    ]
+    merged += sorted(operations, key=lambda dead_letter: dead_letter.id)
+    return sorted(merged, key=lambda dead_letter: dead_letter.since)
 
 
 def _operations(seen: incident_snapshot.Snapshot) -> list[DeadLetter]:
     """Return the operations that a vendor has refused and no operator has discarded, in no order."""
     return [
-        _operation(name, one, seen.incidents.get(name))
+        _operation(name, document, seen.incidents.get(name))
         for name, documents in seen.publications.items()
-        for one in documents
-        if _is_dead(one) and not _let_go(seen.incidents.get(name), one)
+        for document in documents
+        if _is_dead(document) and not _let_go(seen.incidents.get(name), document)
     ]
 
 
-def _let_go(held: StoredIncident | None, one: publications.Publication) -> bool:
-    if held is None or one.rejection is None:
+def _let_go(stored: StoredIncident | None, publication: publications.Publication) -> bool:
+    if stored is None or publication.rejection is None:
         return False
-    return held.incident.interventions.discarded_at.get(one.name, 0) > one.rejection.at
+    return stored.incident.interventions.discarded_at.get(publication.name, 0) > publication.rejection.at
 
 
-def _is_dead(one: publications.Publication) -> bool:
-    return one.rejection is not None and not one.settled
+def _is_dead(publication: publications.Publication) -> bool:
+    return publication.rejection is not None and not publication.settled
 
 
-def _rejected_kind(one: publications.Publication) -> str:
+def _rejected_kind(publication: publications.Publication) -> str:
     """Return the kind of the operation that the vendor refused; empty if it refused none."""
-    return one.rejection.operation.partition(":")[0] if one.rejection is not None else ""
+    return publication.rejection.operation.partition(":")[0] if publication.rejection is not None else ""
 
 
 def _decided_at(incident: incidents.Incident, name: str) -> Timestamp:
@@ -187,11 +197,15 @@ def _decided_at(incident: incidents.Incident, name: str) -> Timestamp:
     )
 
 
-def _operation(incident: str, one: publications.Publication, held: StoredIncident | None) -> DeadLetter:
-    kind = _rejected_kind(one)
-    what = f'the {kind} of incident "{incident}" at {one.destination}'
-    said = msgspec.json.format(msgspec.json.encode(one.content.fields)) if one.content is not None else b""
-    short = f"{identity.reference(one.episode)}-{one.destination}"
-    decided_at = _decided_at(held.incident, one.name) if held is not None else Timestamp(0)
-    rejected_at = one.rejection.at if one.rejection is not None else Timestamp(0)
-    return DeadLetter(short, what, one.refusal, rejected_at, said + b"\n", incident, one, decided_at)
+def _operation(incident: str, publication: publications.Publication, stored: StoredIncident | None) -> DeadLetter:
+    kind = _rejected_kind(publication)
+    description = f'the {kind} of incident "{incident}" at {publication.destination}'
+    content = (
+        msgspec.json.format(msgspec.json.encode(publication.content.fields)) if publication.content is not None else b""
+    )
+    short = f"{identity.reference(publication.episode)}-{publication.destination}"
+    decided_at = _decided_at(stored.incident, publication.name) if stored is not None else Timestamp(0)
+    rejected_at = publication.rejection.at if publication.rejection is not None else Timestamp(0)
+    return DeadLetter(
+        short, description, publication.refusal, rejected_at, content + b"\n", incident, publication, decided_at
+    )

@@ -72,7 +72,7 @@ def ticks() -> Timestamp:
 
 def known_destinations(settings: configuration.Settings) -> destination_info.Configured:
     """Return the data about configured destinations and notifiers that rules need."""
-    found = {
+    destination_infos = {
         name: destination_info.DestinationInfo(
             KINDS[config.kind].opening,
             KINDS[config.kind].public,
@@ -85,19 +85,19 @@ def known_destinations(settings: configuration.Settings) -> destination_info.Con
         )
         for name, config in settings.destinations.items()
     }
-    return destination_info.Configured(found, settings.notifiers)
+    return destination_info.Configured(destination_infos, settings.notifiers)
 
 
 def rules_in_force(
     settings: configuration.Settings,
     changed: Callable[[ruleset.RuleSet], None],
-    kept: rule_files.RuleFiles | None = None,
+    kept_files: rule_files.RuleFiles | None = None,
 ) -> reload.Rules:
     """Return the rules of the settings, which can be reloaded when they change. Raises ``rules.Refused``.
 
-    ``kept`` are used if the rules on the disk are invalid.
+    ``kept_files`` are used if the rules on the disk are invalid.
     """
-    return reload.Rules(settings.rules, known_destinations(settings), changed=changed, kept_files=kept)
+    return reload.Rules(settings.rules, known_destinations(settings), changed=changed, kept_files=kept_files)
 
 
 def load_rules(settings: configuration.Settings, folder: Path | None = None) -> ruleset.RuleSet:
@@ -137,7 +137,7 @@ def places(
     settings: configuration.Settings, store: Store | None = None
 ) -> dict[str, configured_destinations.ConfiguredDestination]:
     """Return the configured destinations with their clients. With a store, the quotas of their accounts apply."""
-    made = {}
+    built = {}
     for name, config in settings.destinations.items():
         kind = KINDS[config.kind]
         connection = kind.connect(name, config, clock)
@@ -145,7 +145,7 @@ def places(
             connection.quota = quota(store, config, settings.destinations.values())
         destination = kind.make(name, config, connection)
         follows = base.followed_by(config)
-        made[name] = configured_destinations.ConfiguredDestination(
+        built[name] = configured_destinations.ConfiguredDestination(
             name,
             kind,
             destination,
@@ -155,7 +155,7 @@ def places(
             page=base.page_of(config),
             failover=config.failover,
         )
-    return made
+    return built
 
 
 def account(config: base.Config) -> str:
@@ -175,18 +175,18 @@ def per_minute(config: base.Config, configured: Iterable[base.Config]) -> int:
     They share one token bucket. With a higher limit, a destination would wait for the bucket to fill above the lower
     limit, to which each call of another destination empties it.
     """
-    own = account(config)
-    return min([config.per_minute, *(one.per_minute for one in configured if account(one) == own)])
+    own_account = account(config)
+    return min([config.per_minute, *(other.per_minute for other in configured if account(other) == own_account)])
 
 
 async def look_at_vendors(at: Mapping[str, configured_destinations.ConfiguredDestination]) -> None:
     """Ask every vendor once whether the configured names exist and fit together. Log a warning for each problem."""
     for name, place in at.items():
         try:
-            found = await place.destination.check()
+            problems = await place.destination.check()
         except errors.Failure as failure:
-            found = [failure.message]
-        for problem in found:
+            problems = [failure.message]
+        for problem in problems:
             log.get("worker").warning("destination_problem", destination=name, problem=problem)
     for problem in await double_reports.found(at):
         log.get("worker").warning("double_reporting", problem=problem)
@@ -320,8 +320,8 @@ def checks(store: Store, in_force: reload.Rules | None = None) -> dict[str, Chec
     async def worker_lives() -> State:
         silent = (clock() - await store.health.latest_heartbeat()) / 1_000_000
         if silent > BEAT_LATE_SECONDS:
-            said = "no worker has been seen lately; deliveries are queued until one starts"
-            return State(receives, said, degraded=receives)
+            detail = "no worker has been seen lately; deliveries are queued until one starts"
+            return State(receives, detail, degraded=receives)
         return State(True, "alive")
 
     async def data_set_is_known() -> State:
@@ -330,14 +330,14 @@ def checks(store: Store, in_force: reload.Rules | None = None) -> dict[str, Chec
 
     async def rules_are_there() -> State:
         assert in_force is not None  # noqa: S101 - asked only where there are rules
-        said = f"version {in_force.in_force.version}"
+        detail = f"version {in_force.in_force.version}"
         if in_force.fallback is not None:
-            kept = datetime.fromtimestamp(in_force.fallback.kept_at / 1_000_000, UTC)
-            said += f", the last good rules from Redis, kept at {kept:%Y-%m-%d %H:%M:%S} UTC"
+            kept_at = datetime.fromtimestamp(in_force.fallback.kept_at / 1_000_000, UTC)
+            detail += f", the last good rules from Redis, kept at {kept_at:%Y-%m-%d %H:%M:%S} UTC"
         if in_force.problems:
             first = in_force.problems[0]
-            said += f"; refused on the disk: {first.place}: {first.message}"
-        return State(True, said, degraded=bool(in_force.problems))
+            detail += f"; refused on the disk: {first.place}: {first.message}"
+        return State(True, detail, degraded=bool(in_force.problems))
 
     if not receives:
         return {"redis": redis_answers, "worker": worker_lives, "data": data_set_is_known}
@@ -358,7 +358,7 @@ def webhook_handler(
 
     With ``silenced``, responses name the incident that holds each alert, or what mutes it.
     """
-    made = webhooks.WebhookHandler(
+    built = webhooks.WebhookHandler(
         endpoints(settings),
         rule_set.decide,
         inbox=inbox,
@@ -369,11 +369,11 @@ def webhook_handler(
         placements=placements.Placements(store, silenced) if silenced is not None else None,
         limits=limits(settings),
         addresses=client_addresses.ClientAddresses(settings.web.trusted_proxies),
-        public=[name for name, one in settings.destinations.items() if KINDS[one.kind].public],
+        public=[name for name, destination in settings.destinations.items() if KINDS[destination.kind].public],
         traces=traces,
     )
-    made.labels_named = rule_set.labels_named
-    return made
+    built.labels_named = rule_set.labels_named
+    return built
 
 
 def vendor_webhooks(settings: configuration.Settings, store: Store) -> VendorWebhooks:
@@ -407,7 +407,7 @@ def _destinations_with_webhooks(settings: configuration.Settings) -> frozenset[s
 
 def _at_the_same_vendor(settings: configuration.Settings, config: base.Config) -> tuple[str, ...]:
     """Return the destinations whose changes a webhook of ``config`` may report."""
-    return tuple(name for name, one in settings.destinations.items() if one.base_url == config.base_url)
+    return tuple(name for name, destination in settings.destinations.items() if destination.base_url == config.base_url)
 
 
 def with_webhooks(settings: configuration.Settings) -> list[str]:

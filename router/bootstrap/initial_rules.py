@@ -21,19 +21,19 @@ async def rules(
     changed: Callable[[ruleset.RuleSet], None],
 ) -> reload.Rules:
     """Load the rules. Raises ``load.Refused`` if those on the disk are invalid and Redis has no usable ones."""
-    refused: load.Refused | None = None
+    refusal: load.Refused | None = None
     try:
         in_force = factories.rules_in_force(settings, changed)
     except load.Refused as error:
-        refused = error
+        refusal = error
     else:
         if not in_force.problems:
             return in_force
-    kept = await _kept(store)
-    if kept is not None:
-        return factories.rules_in_force(settings, changed, kept)
-    if refused is not None:
-        raise refused
+    kept_files = await _kept(store)
+    if kept_files is not None:
+        return factories.rules_in_force(settings, changed, kept_files)
+    if refusal is not None:
+        raise refusal
     return in_force
 
 
@@ -51,17 +51,17 @@ def keeper(in_force: reload.Rules, store: Store) -> Callable[[], Awaitable[None]
     Each process writes its rules when they change, and when Redis has none. If two processes have different rules, the
     rules that changed last win, so that the processes don't overwrite each other forever.
     """
-    written = ""
+    written_version = ""
 
     async def turn() -> None:
-        nonlocal written
+        nonlocal written_version
         accepted = in_force.accepted
-        if accepted is None or (accepted.version == written and await store.good_rules.version()):
+        if accepted is None or (accepted.version == written_version and await store.good_rules.version()):
             return
         try:
             await store.good_rules.save(accepted._replace(kept_at=factories.clock()))
         except good_rules.TooLarge:
             _log.warning("rules_not_kept", version=accepted.version, most_bytes=good_rules.MOST_BYTES)
-        written = accepted.version
+        written_version = accepted.version
 
     return turn

@@ -92,14 +92,14 @@ async def hasten(store: Store, incident: str) -> None:
 
 async def redeliver(store: Store, name: str, subject: str, after: int) -> int:
     """Deliver the stored events of a subject after a sequence number again. Return the number of events."""
-    found = await store.notifications.events(subject, after)
-    if found:
+    recorded_events = await store.notifications.events(subject, after)
+    if recorded_events:
         await store.notifications.rewind(subject, name, after)
-    return len(found)
+    return len(recorded_events)
 
 
 def _channels(settings: configuration.Settings, store: Store, clock: base.Clock) -> notifications.Channels:
-    made = {}
+    notifiers = {}
     for name, config in settings.notifiers.items():
         if name in settings.simulated:
             log.get("worker").warning("notifier_without_secret", notifier=name)
@@ -107,7 +107,7 @@ def _channels(settings: configuration.Settings, store: Store, clock: base.Clock)
         quota = store.make_quota(f"notifier/{name}", config.per_minute)
         has_slack_app = settings.slack_app is not None
         connected = base.Connection(clock, settings.installation, settings.management.public_url, quota, has_slack_app)
-        made[name] = registry.KINDS[config.kind].make(name, config, connected)
+        notifiers[name] = registry.KINDS[config.kind].make(name, config, connected)
     longest = max((config.timeout_seconds for config in settings.notifiers.values()), default=0.0)
     quiet = {name: config.quiet_hours.built() for name, config in settings.notifiers.items() if config.quiet_hours}
-    return notifications.Channels(made, subscribed(settings), longest, quiet)
+    return notifications.Channels(notifiers, subscribed(settings), longest, quiet)

@@ -29,11 +29,11 @@ class Place:
     follows: str
     config: base.Config | None = None
 
-    def preview(self, name: str, content: Content, what: str) -> Shown:
+    def preview(self, name: str, content: Content, purpose: str) -> Shown:
         """Return what customers would see of a content at this destination."""
         if self.config is None:
-            return plain(name, content, what)
-        fields = preview.preview_fields(self.kind, self.config, name, content, what)
+            return plain(name, content, purpose)
+        fields = preview.preview_fields(self.kind, self.config, name, content, purpose)
         return Shown(fields, preview.component_statuses(self.kind, fields))
 
 
@@ -48,9 +48,9 @@ def kinds(settings: configuration.Settings) -> dict[str, Place]:
 def previewer(places: Mapping[str, Place]) -> Preview:
     """Return a function that shows how a destination displays a content."""
 
-    def show(name: str, content: Content, what: str) -> Shown:
+    def show(name: str, content: Content, purpose: str) -> Shown:
         place = places.get(name)
-        return plain(name, content, what) if place is None else place.preview(name, content, what)
+        return plain(name, content, purpose) if place is None else place.preview(name, content, purpose)
 
     return show
 
@@ -70,7 +70,7 @@ def examiner(hosts: Collection[str]) -> desired_state.Examine:
     """Return a function that checks texts that don't come from a rule. They may name hosts of the domains ``hosts``."""
 
     def examine(texts: Iterable[str]) -> str:
-        return ", ".join(dict.fromkeys(said for text in texts for said in leak_guard.objections(text, hosts)))
+        return ", ".join(dict.fromkeys(objection for text in texts for objection in leak_guard.objections(text, hosts)))
 
     return examine
 
@@ -96,15 +96,17 @@ def _context(incident: incidents.Incident) -> Mapping[str, Any]:
 
 def pages(settings: configuration.Settings, store: Store) -> publishing_guard.PublishingGuard:
     """Return the publishing guard of all public pages."""
-    wanted = settings.pages
+    settings_of_pages = settings.pages
     limits = publishing_guard.Limits(
-        publishing_state.Limit(wanted.automatic_posts.max, wanted.automatic_posts.window),
-        publishing_state.Limit(wanted.automatic_components.max, wanted.automatic_components.window),
-        wanted.min_update_interval,
-        wanted.observe_interval,
-        publishing_state.Limit(wanted.max_updates_per_hour, times.HOUR),
+        publishing_state.Limit(settings_of_pages.automatic_posts.max, settings_of_pages.automatic_posts.window),
+        publishing_state.Limit(
+            settings_of_pages.automatic_components.max, settings_of_pages.automatic_components.window
+        ),
+        settings_of_pages.min_update_interval,
+        settings_of_pages.observe_interval,
+        publishing_state.Limit(settings_of_pages.max_updates_per_hour, times.HOUR),
     )
-    hosts = wanted.allowed_hosts
+    hosts = settings_of_pages.allowed_hosts
     desires = desired_state.DesiredStateBuilder(render, public_renderer(hosts), examine=examiner(hosts))
     return publishing_guard.PublishingGuard(
         store,
@@ -156,14 +158,16 @@ def wrong_fields(settings: configuration.Settings, destination: str, fields: Map
     try:
         rule_fields.parse(registry.KINDS[config.kind].opening, config, fields)
     except pydantic.ValidationError as error:
-        return [WrongField(one["loc"], one["msg"]) for one in error.errors(include_url=False)]
+        return [WrongField(field_error["loc"], field_error["msg"]) for field_error in error.errors(include_url=False)]
     return []
 
 
 def doubtful(settings: configuration.Settings, fields: Mapping[str, Any]) -> list[str]:
     """Return the objections to publishing the fields that a reviewer wrote. The reviewer makes the final decision."""
     hosts = settings.pages.allowed_hosts
-    return [f"{name}: {said}" for name, text in fields.items() for said in leak_guard.objections(str(text), hosts)]
+    return [
+        f"{name}: {objection}" for name, text in fields.items() for objection in leak_guard.objections(str(text), hosts)
+    ]
 
 
 class Story(msgspec.Struct, frozen=True):
@@ -176,7 +180,7 @@ class Story(msgspec.Struct, frozen=True):
 
 async def told(store: Store, name: str) -> Story | None:
     """Return the record of the incident with this key; None if there is none."""
-    held = (await store.incidents.read([name]))[name]
-    if not held.version:
+    stored = (await store.incidents.read([name]))[name]
+    if not stored.version:
         return None
-    return Story(held.incident, await store.publications.look(name), await store.incidents.timeline(name))
+    return Story(stored.incident, await store.publications.look(name), await store.incidents.timeline(name))

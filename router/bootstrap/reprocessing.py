@@ -15,7 +15,7 @@ from router.web import request_limits
 
 
 async def of_quarantine(
-    settings: configuration.Settings, store: Store, one: quarantine.Quarantined
+    settings: configuration.Settings, store: Store, entry: quarantine.Quarantined
 ) -> deliveries.Delivery:
     """Parse a quarantined body, and add it to the inbox with the decisions of the current rules.
 
@@ -24,45 +24,47 @@ async def of_quarantine(
     The body leaves the quarantine only after the inbox has stored it. If the process fails in between, the delivery is
     folded twice, which changes nothing. Alerts that still can't be read stay in the quarantine as a separate body.
     """
-    endpoint = factories.endpoints(settings)[one.source]
-    headers = {name.encode("latin-1"): value.encode("latin-1") for name, value in one.headers.items()}
+    endpoint = factories.endpoints(settings)[entry.source]
+    headers = {name.encode("latin-1"): value.encode("latin-1") for name, value in entry.headers.items()}
     rules = factories.load_rules(settings)
-    limits, named = factories.limits(settings), rules.labels_named
-    parsed = request_limits.read(endpoint, one.body, headers, one.kept_at, bounds=limits, labels_named=named)
-    made = _decided(one.source, parsed.alerts, rules, one.kept_at, parsed.notices)
+    limits, labels_named = factories.limits(settings), rules.labels_named
+    parsed = request_limits.read(endpoint, entry.body, headers, entry.kept_at, bounds=limits, labels_named=labels_named)
+    delivery = _decided(entry.source, parsed.alerts, rules, entry.kept_at, parsed.notices)
     if parsed.rejected is not None:
         problem = f"{parsed.rejected.where}: {parsed.rejected.problem}"
-        await store.quarantine.add(one.source, parsed.rejected.body, one.headers, problem, one.kept_at)
-    await _hand_in(store, made, one.body)
-    await store.quarantine.discard(one.id)
-    return made
+        await store.quarantine.add(entry.source, parsed.rejected.body, entry.headers, problem, entry.kept_at)
+    await _hand_in(store, delivery, entry.body)
+    await store.quarantine.discard(entry.id)
+    return delivery
 
 
-async def of_archive(store: Store, one: archive.ArchivedDelivery, rules: ruleset.RuleSet) -> deliveries.Delivery:
+async def of_archive(store: Store, archived: archive.ArchivedDelivery, rules: ruleset.RuleSet) -> deliveries.Delivery:
     """Add the alerts of an archived delivery to the inbox again, with the decisions of these rules.
 
     An alert whose state is known already changes nothing.
     """
-    kept = one.delivery
-    made = _decided(kept.source, [row.alert for row in kept.rows], rules, kept.received_at, kept.notices)
-    await _hand_in(store, made, one.body)
-    return made
+    delivery = archived.delivery
+    packed = _decided(
+        delivery.source, [row.alert for row in delivery.rows], rules, delivery.received_at, delivery.notices
+    )
+    await _hand_in(store, packed, archived.body)
+    return packed
 
 
 def _decided(
     source: str,
-    found: Iterable[alerts.Alert],
+    parsed_alerts: Iterable[alerts.Alert],
     rules: ruleset.RuleSet,
     received_at: Timestamp,
     notices: tuple[Notice, ...] = (),
 ) -> deliveries.Delivery:
     """Decide alerts again. They keep their time of receipt, so an alert that has resolved since doesn't fire again."""
     now = factories.clock()
-    routed = [(alert, rules.decide(alert, now)) for alert in found]
-    named = identity.new_delivery_id(now, random.SystemRandom())
-    return deliveries.pack(named, source, received_at, routed, notices=notices)
+    routed = [(alert, rules.decide(alert, now)) for alert in parsed_alerts]
+    delivery_id = identity.new_delivery_id(now, random.SystemRandom())
+    return deliveries.pack(delivery_id, source, received_at, routed, notices=notices)
 
 
-async def _hand_in(store: Store, made: deliveries.Delivery, body: bytes) -> None:
-    if made.rows:
-        await store.inbox.accept(made, body)
+async def _hand_in(store: Store, delivery: deliveries.Delivery, body: bytes) -> None:
+    if delivery.rows:
+        await store.inbox.accept(delivery, body)

@@ -356,7 +356,7 @@ def _delays(
     """Announce that an opening is delayed, and that it was made at last."""
     if (
         publication.delay is not None
-        and one.delay.announced_at is not None
+        and publication.delay.announced_at is not None
         and not was.delayed
         and publication.state == "absent"
     ):

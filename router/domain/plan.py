@@ -140,8 +140,10 @@ def noted(desired: publications.Desired, observed: publications.Publication) -> 
     If alerts fire again while the resolution waits for a reviewer, that review ends.
     """
     ends_by_review = observed.resolves_by_review or (desired.ends_by_review and not observed.settled)
-    shown = observed.view.digest if observed.taken_over else ""
-    waits = observed.state == "open" and publications.awaits(observed, reviews.digest_of(reviews.RESOLUTION, shown))
+    vendor_digest = observed.view.digest if observed.taken_over else ""
+    waits = observed.state == "open" and publications.awaits(
+        observed, reviews.digest_of(reviews.RESOLUTION, vendor_digest)
+    )
     # An alert fires again, so the resolution is no longer due, and neither is its review.
     if desired.present and waits:
         return msgspec.structs.replace(observed, resolves_by_review=ends_by_review, review=None)

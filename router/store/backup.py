@@ -71,14 +71,14 @@ class Backup:
         await copy.begin()
         async for record in copy.stream(keys.INBOX.encode(), 0):
             yield record
-        done = {keys.INBOX.encode()}
+        written_keys = {keys.INBOX.encode()}
         async for name in _names(self._connection):
             # A scan may return a key twice. When the first key of an incident appears, copy all its keys.
             incident = _OF_AN_INCIDENT.fullmatch(name)
             unit = b"%s:%s" % (incident[1], incident[3]) if incident else name
-            if unit in done or is_left_out(name):
+            if unit in written_keys or is_left_out(name):
                 continue
-            done.add(unit)
+            written_keys.add(unit)
             async for record in copy.incident(incident[3].decode()) if incident else copy.key(name):
                 yield record
 
@@ -188,30 +188,30 @@ class _Copy:
         count, begin = (_FEW if name in _WITH_BODIES else _SCANNED), b"-"
         while True:
             async with client.translate_errors(SECONDS):
-                found = await self._redis.xrange(name, min=begin, count=count)
-            if not found:
+                batch = await self._redis.xrange(name, min=begin, count=count)
+            if not batch:
                 break
             entries = [
-                (identity, [part for pair in fields.items() for part in pair]) for identity, fields in found if fields
+                (identity, [part for pair in fields.items() for part in pair]) for identity, fields in batch if fields
             ]
             yield backup_file.Record(name, "stream", expires_at, [], entries)
-            begin = b"(" + found[-1][0]
+            begin = b"(" + batch[-1][0]
         if begin == b"-":
             return
         async with client.translate_errors(SECONDS):
             try:
-                told = await self._redis.xinfo_stream(name)
+                stream_info = await self._redis.xinfo_stream(name)
             except exceptions.ResponseError:
                 return  # The key has expired.
-        yield backup_file.Record(name, "stream", expires_at, last_id=_bytes(told["last-generated-id"]))
+        yield backup_file.Record(name, "stream", expires_at, last_id=_bytes(stream_info["last-generated-id"]))
 
     async def _members(self, name: bytes, kind: backup_file.Kind) -> AsyncIterator[list[bytes]]:
         scan: Callable[..., Any] = getattr(self._redis, {"hash": "hscan", "set": "sscan", "zset": "zscan"}[kind])
         cursor = 0
         while True:
             async with client.translate_errors(SECONDS):
-                cursor, found = await scan(name, cursor=cursor, count=_SCANNED)
-            items = list(_flat(found.items() if isinstance(found, dict) else found, kind))
+                cursor, members = await scan(name, cursor=cursor, count=_SCANNED)
+            items = list(_flat(members.items() if isinstance(members, dict) else members, kind))
             if items:
                 yield items
             if int(cursor) == 0:
@@ -224,13 +224,13 @@ class _Copy:
 _GONE = -2  # PTTL returns this for a key that doesn't exist.
 
 
-def _flat(found: Iterable[Any], kind: str) -> Iterator[bytes]:
-    for one in found:
+def _flat(members: Iterable[Any], kind: str) -> Iterator[bytes]:
+    for member in members:
         if kind == "set":
-            yield one
+            yield member
         else:
-            yield one[0]
-            yield one[1] if kind == "hash" else repr(float(one[1])).encode()
+            yield member[0]
+            yield member[1] if kind == "hash" else repr(float(member[1])).encode()
 
 
 def _bytes(text: bytes | str) -> bytes:
@@ -307,11 +307,11 @@ class _Load:
 
     async def check(self) -> None:
         """Compare the number of keys in the store with the number of keys written."""
-        found = 0
+        count = 0
         async for name in _names(self._connection):
-            found += not is_left_out(name)
-        if found < self._lasting:
-            raise BackupError(f"{self.keys} keys were written, and the store holds {found} of them")
+            count += not is_left_out(name)
+        if count < self._lasting:
+            raise BackupError(f"{self.keys} keys were written, and the store holds {count} of them")
 
 
 async def _run(connection: Connection, commands: list[tuple[Any, ...]]) -> None:
@@ -350,6 +350,6 @@ def _rebuilt(record: backup_file.Record) -> Iterator[tuple[Any, ...]]:
     if incident is None or incident[2] == b"timeline":
         return
     number = int(incident[1])
-    listed = keys.incidents(number) if incident[2] == b"incident" else keys.published(number)
-    yield ("ZADD", listed, record.expires_at or "inf", incident[3])
+    index = keys.incidents(number) if incident[2] == b"incident" else keys.published(number)
+    yield ("ZADD", index, record.expires_at or "inf", incident[3])
     yield ("ZADD", keys.timers(number), 0, incident[3])

@@ -57,8 +57,8 @@ class Orphan(msgspec.Struct, frozen=True, array_like=True):
     @property
     def id(self) -> str:
         """Return a short ID for operators. It doesn't depend on the owner."""
-        what = f"{self.destination}/{self.item.vendor_id}"
-        return hashlib.blake2b(what.encode(), digest_size=5).hexdigest()
+        name = f"{self.destination}/{self.item.vendor_id}"
+        return hashlib.blake2b(name.encode(), digest_size=5).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,9 @@ class DataSetState:
         orphans = f"{self.orphans} open {'item' if self.orphans == 1 else 'items'} of no known incident"
         if not self.since:
             return f"in use, {orphans}: see `incident-router orphans list`" if self.orphans else "in use"
-        said = f"{_WORDS.get(self.reason, self.reason)}; before anything is opened, each destination's items are read"
+        reason = f"{_WORDS.get(self.reason, self.reason)}; before anything is opened, each destination's items are read"
         waiting = [f"{name} can't be read: {problem}" for name, problem in sorted(self.problems.items())]
-        return "; ".join([said, *waiting, *([orphans] if self.orphans else [])])
+        return "; ".join([reason, *waiting, *([orphans] if self.orphans else [])])
 
 
 def restored_at(state: DataSetState) -> Timestamp:
@@ -111,22 +111,22 @@ class DataSet:
             return bool(await self._redis.set(keys.reading(destination), "", nx=True, ex=_READING_SECONDS))
 
     async def end_reading(
-        self, destination: str, at: Timestamp, orphans: Collection[Orphan], listed: Collection[str]
+        self, destination: str, at: Timestamp, orphans: Collection[Orphan], listed_ids: Collection[str]
     ) -> None:
-        """Store the result of a listing that began ``at`` a time; ``listed`` are the IDs that may still be orphans."""
+        """Store the result of a listing that began ``at`` a time; ``listed_ids`` are the IDs that may be orphans."""
         async with client.translate_errors():
-            known = [one async for one in self.orphans() if one.destination == destination]
-            gone = [one.name for one in known if one.item.vendor_id not in listed]
-            names = [one.name for one in orphans]
+            known_orphans = [orphan async for orphan in self.orphans() if orphan.destination == destination]
+            gone_names = [orphan.name for orphan in known_orphans if orphan.item.vendor_id not in listed_ids]
+            names = [orphan.name for orphan in orphans]
             claimed = await self._redis.hmget(keys.CLAIMS, names) if names else []
             new = {
-                one.name: msgspec.msgpack.encode(one)
-                for one, claim in zip(orphans, claimed, strict=True)
+                orphan.name: msgspec.msgpack.encode(orphan)
+                for orphan, claim in zip(orphans, claimed, strict=True)
                 if claim is None
             }
             pipeline = self._redis.pipeline(transaction=False)
-            if gone:
-                pipeline.hdel(keys.ORPHANS, *gone)
+            if gone_names:
+                pipeline.hdel(keys.ORPHANS, *gone_names)
             if new:
                 pipeline.hset(keys.ORPHANS, mapping=new)
             pipeline.hset(keys.MARKER, f"read:{destination}", at)
@@ -143,7 +143,7 @@ class DataSet:
     async def finish(self, since: Timestamp) -> None:
         """End the reconciliation that began at ``since``, unless another one has begun."""
         async with client.translate_errors():
-            if (held := await self._redis.hget(keys.MARKER, "since")) and int(held) == since:
+            if (since_text := await self._redis.hget(keys.MARKER, "since")) and int(since_text) == since:
                 await self._redis.hset(keys.MARKER, "since", 0)
 
     async def has_orphans(self, owners: Collection[str]) -> bool:
@@ -163,8 +163,8 @@ class DataSet:
     async def orphans(self, owner: str | None = None) -> AsyncIterator[Orphan]:
         """Iterate over the orphans of one owner (empty: of unknown owners), or over all orphans."""
         pattern = "*" if owner is None else f"{owner}/*"
-        found: Any = self._redis.hscan_iter(keys.ORPHANS, match=pattern, count=_SCANNED)
-        async for name, packed in found:
+        pairs: Any = self._redis.hscan_iter(keys.ORPHANS, match=pattern, count=_SCANNED)
+        async for name, packed in pairs:
             try:
                 yield _decode(packed)
             except Undecodable as error:  # An unreadable orphan doesn't affect the others.
@@ -177,11 +177,11 @@ class DataSet:
 
     async def give(self, orphan: Orphan, owner: str) -> None:
         """Change the owner of an orphan."""
-        given = msgspec.structs.replace(orphan, owner=owner)
+        settled_orphan = msgspec.structs.replace(orphan, owner=owner)
         async with client.translate_errors():
             pipeline: Any = self._redis.pipeline(transaction=False)
-            pipeline.hset(keys.ORPHANS, given.name, msgspec.msgpack.encode(given))
-            if given.name != orphan.name:
+            pipeline.hset(keys.ORPHANS, settled_orphan.name, msgspec.msgpack.encode(settled_orphan))
+            if settled_orphan.name != orphan.name:
                 pipeline.hdel(keys.ORPHANS, orphan.name)
             await pipeline.execute()
 
@@ -200,13 +200,13 @@ class DataSet:
         Times are microseconds by Redis' clock.
         """
         async with client.translate_errors():
-            found = {
+            timestamps = {
                 name.decode(): Timestamp(int(mark)) for name, mark in (await self._redis.hgetall(keys.MARKS)).items()
             }
         return {
             name: mark
-            for name, mark in found.items()
-            if not name.startswith(_ENDED) and mark > found.get(f"{_ENDED}{name}", 0)
+            for name, mark in timestamps.items()
+            if not name.startswith(_ENDED) and mark > timestamps.get(f"{_ENDED}{name}", 0)
         }
 
     async def mark_restored(self) -> None:
@@ -282,15 +282,19 @@ _decode = msgspec.msgpack.Decoder(Orphan).decode
 
 
 def _state(marker: list[bytes], now: Timestamp, orphans: int) -> DataSetState:
-    said = {name.decode(): value.decode() for name, value in zip(marker[::2], marker[1::2], strict=True)}
+    fields = {name.decode(): value.decode() for name, value in zip(marker[::2], marker[1::2], strict=True)}
     return DataSetState(
-        said.get("id", ""),
+        fields.get("id", ""),
         now,
-        Timestamp(int(said.get("since", 0))),
-        said.get("reason", ""),
-        Timestamp(int(said.get("lost_at", 0))),
+        Timestamp(int(fields.get("since", 0))),
+        fields.get("reason", ""),
+        Timestamp(int(fields.get("lost_at", 0))),
         orphans,
-        {name.removeprefix("read:"): Timestamp(int(value)) for name, value in said.items() if name.startswith("read:")},
-        {name.removeprefix("problem:"): value for name, value in said.items() if name.startswith("problem:")},
-        Timestamp(int(said.get("saved_at", 0))),
+        {
+            name.removeprefix("read:"): Timestamp(int(value))
+            for name, value in fields.items()
+            if name.startswith("read:")
+        },
+        {name.removeprefix("problem:"): value for name, value in fields.items() if name.startswith("problem:")},
+        Timestamp(int(fields.get("saved_at", 0))),
     )

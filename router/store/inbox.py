@@ -138,10 +138,10 @@ class Inbox:
         async with client.translate_errors():
             if not await self._redis.exists(keys.INBOX):
                 return Timestamp(0), 0
-            told: Any = await self._redis.xinfo_stream(keys.INBOX)
-        last = told["last-generated-id"]
+            stream_info: Any = await self._redis.xinfo_stream(keys.INBOX)
+        last = stream_info["last-generated-id"]
         moment = int((last.decode() if isinstance(last, bytes) else last).partition("-")[0])
-        return Timestamp(moment * 1000), int(told.get("entries-added") or 0)
+        return Timestamp(moment * 1000), int(stream_info.get("entries-added") or 0)
 
 
 # Write the mark after the deliveries, so that its ID isn't older than theirs.
@@ -266,7 +266,7 @@ class InboxReader:
     async def _retire(self, idle_ms: int, name: str) -> list[str]:
         async with client.translate_errors():
             removed = await self._scripts.run("retire_consumers", [keys.INBOX], [keys.GROUP, idle_ms, name])
-        return [one.decode() for one in removed]
+        return [consumer_name.decode() for consumer_name in removed]
 
     async def own_pending(self, count: int) -> list[InboxEntry]:
         """Return entries that a consumer of this name read before a crash and never acknowledged."""
@@ -303,16 +303,16 @@ class InboxReader:
         waiting = await self._pending()
         if not waiting["pending"] or _position(waiting["min"]) > newest[0]:
             return Timestamp(0)
-        names = [one["name"] for one in waiting["consumers"]]
+        names = [entry["name"] for entry in waiting["consumers"]]
         pipeline = self._redis.pipeline(transaction=False)
         for name in names:
             # Entries that this worker is acknowledging now are already folded.
-            own = name == self._consumer.encode()
-            before, most = (first[1], len(self._acknowledging) + 1) if own else (newest[1], 1)
-            pipeline.xpending_range(keys.INBOX, keys.GROUP, "-", b"(" + before, most, consumername=name)
+            is_own = name == self._consumer.encode()
+            before, count = (first[1], len(self._acknowledging) + 1) if is_own else (newest[1], 1)
+            pipeline.xpending_range(keys.INBOX, keys.GROUP, "-", b"(" + before, count, consumername=name)
         async with client.translate_errors():
             answers = await pipeline.execute()
-        earlier = {one["message_id"] for answer in answers for one in answer} - self._acknowledging
+        earlier = {entry["message_id"] for answer in answers for entry in answer} - self._acknowledging
         return Timestamp(newest[0][0] * 1000 if earlier else 0)
 
     async def oldest_unfolded(self) -> Timestamp:
@@ -371,11 +371,11 @@ def _entries(answer: Any) -> list[InboxEntry]:
     if not answer:
         return []
     streams = answer.items() if isinstance(answer, dict) else answer
-    found: list[InboxEntry] = []
+    read_entries: list[InboxEntry] = []
     for _, entries in streams:
         pages = entries if entries and isinstance(entries[0], tuple) else [e for page in entries for e in page]
-        found += [_entry(identity, fields) for identity, fields in pages if fields]
-    return found
+        read_entries += [_entry(identity, fields) for identity, fields in pages if fields]
+    return read_entries
 
 
 def _milliseconds(identity: bytes) -> int:

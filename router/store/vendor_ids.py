@@ -23,21 +23,31 @@ class VendorIds:
         self._scripts = connection.scripts
 
     async def save(
-        self, incident: str, known: Iterable[publications.Publication], destinations: Collection[str]
+        self, incident: str, all_publications: Iterable[publications.Publication], destinations: Collection[str]
     ) -> None:
         """Index the publications of an incident that are open or a draft at a vendor. Raises ``Unavailable``.
 
         Only those at ``destinations`` are indexed, the destinations that webhooks can report on.
         """
-        listed = [one for one in known if one.vendor_id and one.destination in destinations]
-        if not listed:
+        listed_publications = [
+            publication
+            for publication in all_publications
+            if publication.vendor_id and publication.destination in destinations
+        ]
+        if not listed_publications:
             return
         # An episode that was reopened has the same ID as the episode before.
-        shown = {_key(one.destination, one.vendor_id) for one in listed if one.state in _SHOWN}
-        over = {_key(one.destination, one.vendor_id) for one in listed} - shown
+        current_keys = {
+            _key(publication.destination, publication.vendor_id)
+            for publication in listed_publications
+            if publication.state in _SHOWN
+        }
+        over = {
+            _key(publication.destination, publication.vendor_id) for publication in listed_publications
+        } - current_keys
         async with client.translate_errors():
             pipeline = self._redis.pipeline(transaction=False)
-            for key in shown:
+            for key in current_keys:
                 pipeline.set(key, incident, ex=LIFE_SECONDS)
             if over:
                 pipeline.delete(*over)
@@ -48,26 +58,31 @@ class VendorIds:
 
         Raises ``Unavailable`` if the store refused the write.
         """
-        pairs = [(destination, one) for destination in destinations for one in vendor_ids]
+        pairs = [(destination, vendor_id) for destination in destinations for vendor_id in vendor_ids]
         if not pairs:
             return 0
         async with client.translate_errors():
-            found: Any = await self._redis.mget([_key(*pair) for pair in pairs])
-        wanted: dict[str, set[str]] = {}
-        for (destination, _), incident in zip(pairs, found, strict=True):
+            answers: Any = await self._redis.mget([_key(*pair) for pair in pairs])
+        destinations_of_incidents: dict[str, set[str]] = {}
+        for (destination, _), incident in zip(pairs, answers, strict=True):
             if incident is not None:
-                wanted.setdefault(incident.decode(), set()).add(destination)
+                destinations_of_incidents.setdefault(incident.decode(), set()).add(destination)
         calls: list[tuple[list[str], list[Any]]] = []
-        for shard, names in keys.by_shard(wanted).items():
-            told = [text for name in names for destination in sorted(wanted[name]) for text in (name, destination)]
-            calls.append(([keys.timers(shard)], [keys.prefix(shard), *told]))
+        for shard, names in keys.by_shard(destinations_of_incidents).items():
+            arguments = [
+                text
+                for name in names
+                for destination in sorted(destinations_of_incidents[name])
+                for text in (name, destination)
+            ]
+            calls.append(([keys.timers(shard)], [keys.prefix(shard), *arguments]))
         if calls:
             async with client.translate_errors():
                 await self._scripts.run_all("recheck_publications", calls)
-        return len(wanted)
+        return len(destinations_of_incidents)
 
 
 def _key(destination: str, vendor_id: str) -> str:
     # A DevHelm post is identified by its page and its own ID; webhooks carry only its own ID.
-    own = vendor_id.rpartition("/")[2]
-    return keys.vendor_id(hashlib.blake2b(f"{destination}\0{own}".encode(), digest_size=16).hexdigest())
+    own_id = vendor_id.rpartition("/")[2]
+    return keys.vendor_id(hashlib.blake2b(f"{destination}\0{own_id}".encode(), digest_size=16).hexdigest())

@@ -46,15 +46,15 @@ class IndexRepair:
 
     async def _wake(self, page: publications.Swept) -> int:
         """Wake the incidents of the page that lost a timer they need. Return how many."""
-        held = await self._store.incidents.read(page.untimed, {})
-        names = [name for name, unfinished in page.untimed.items() if unfinished or _wants(held.get(name))]
+        stored = await self._store.incidents.read(page.untimed, {})
+        names = [name for name, unfinished in page.untimed.items() if unfinished or _wants(stored.get(name))]
         await self._store.publications.wake(names)
         return len(names)
 
 
-def _wants(held: StoredIncident | None) -> bool:
+def _wants(stored: StoredIncident | None) -> bool:
     """Return whether an incident without publications needs some, or has to be checked when time has passed."""
-    if held is None:
+    if stored is None:
         return False
-    incident: incidents.Incident = held.incident
+    incident: incidents.Incident = stored.incident
     return bool(timing.due(incident)) or (incident.status == "open" and aggregator.has_targets(incident))

@@ -170,8 +170,8 @@ def taken_over(
 def condition_of(problem: errors.Failure) -> publications.Condition:
     """Return the condition of a failure that is retried. For an unknown outcome, it is that of the last call."""
     cause = problem.__cause__
-    named = cause if isinstance(problem, errors.Unanswered) and isinstance(cause, errors.Temporary) else problem
-    return next((code for kind, code in _CONDITIONS if isinstance(named, kind)), "")
+    failure = cause if isinstance(problem, errors.Unanswered) and isinstance(cause, errors.Temporary) else problem
+    return next((code for kind, code in _CONDITIONS if isinstance(failure, kind)), "")
 
 
 def after_refusal(

@@ -271,8 +271,8 @@ class Worker:
 
     async def _claim(self, shard: int) -> None:
         """Start on every incident of the shard that is due, as far as there are slots."""
-        most = max(1, self._pace.concurrency // 4)
-        while leases := await self._reconciler.claim(shard, most):
+        max_leases = max(1, self._pace.concurrency // 4)
+        while leases := await self._reconciler.claim(shard, max_leases):
             for lease in leases:
                 await self._slots.acquire()
                 task = asyncio.create_task(self._reconcile(shard, lease))
@@ -307,9 +307,9 @@ class Worker:
         await self._mutes.tidy(self._clock())
         fullness = await self._store.health.fullness()
         metrics.redis_memory_used_ratio.set(fullness)
-        kept = await self._store.health.pending_counts()
-        metrics.quarantine_entries.set(kept.quarantined)
-        metrics.dead_letter_deliveries.set(kept.dead)
+        pending_counts = await self._store.health.pending_counts()
+        metrics.quarantine_entries.set(pending_counts.quarantined)
+        metrics.dead_letter_deliveries.set(pending_counts.dead)
         size = await self._give_way(fullness)
         metrics.archive_entries.set(size.entries)
         metrics.archive_bytes.set(size.bytes)
