@@ -61,9 +61,9 @@ def fold(
     # Every message was a repeat or a late delivery.
     if not changed:
         return incident
-    held = _with(incident, changed, now, reuse=reuse)
-    held = _with_asks(held, book.asks, arrived, changed)
-    return _settle(held, changed, now, (episode, accepted_at or now, trace))
+    with_held = _with(incident, changed, now, reuse=reuse)
+    with_held = _with_asks(with_held, book.asks, arrived, changed)
+    return _settle(with_held, changed, now, (episode, accepted_at or now, trace))
 
 
 def _merged(
@@ -314,8 +314,8 @@ def _with(
         _expires_at(summary, changed) if fires else None,
         oldest_tombstone_at,
     )
-    held = msgspec.structs.replace(incident, alerts=states if reuse else {**states, **changed}, summary=summary)
-    return _without_old_tombstones(held, now)
+    with_held = msgspec.structs.replace(incident, alerts=states if reuse else {**states, **changed}, summary=summary)
+    return _without_old_tombstones(with_held, now)
 
 
 def _expires_at(summary: incidents.AlertSummary, changed: dict[str, alert_states.AlertState]) -> Timestamp | None:
@@ -355,7 +355,7 @@ def _with_asks(
 
 
 def _settle(
-    held: incidents.Incident,
+    incident: incidents.Incident,
     changed: dict[str, alert_states.AlertState],
     now: Timestamp,
     birth: tuple[str, Timestamp, str],
@@ -363,24 +363,24 @@ def _settle(
     """Decide from the alerts' newest states whether the incident opens, stays, escalates, or closes."""
     episode = birth[0]
     # No alert fires any longer: the quiet period begins, or the incident ends.
-    if not held.still_fires:
-        return timing.quiet(held, now)
+    if not incident.still_fires:
+        return timing.quiet(incident, now)
     # An alert fires, and there is no episode that it could join.
-    if held.status == "closed":
-        return _begin(held, now, birth)
-    if held.status == "pending":
+    if incident.status == "closed":
+        return _begin(incident, now, birth)
+    if incident.status == "pending":
         # A new alert may open the incident earlier than the previous alerts would.
-        held = timing.led(msgspec.structs.replace(held, changed_at=now))
-        held = msgspec.structs.replace(held, severity=timing.worst(held))
-        return timing.opened(held, now=now, episode=episode) if timing.opens_now(held, now) else held
-    worst = max((state.severity for state in changed.values() if not state.resolved), default=held.severity)
+        incident = timing.led(msgspec.structs.replace(incident, changed_at=now))
+        incident = msgspec.structs.replace(incident, severity=timing.worst(incident))
+        return timing.opened(incident, now=now, episode=episode) if timing.opens_now(incident, now) else incident
+    worst = max((state.severity for state in changed.values() if not state.resolved), default=incident.severity)
     # Firing again within the quiet period counts as a change of a flapping incident.
-    if held.quiet is not None:
-        held = timing.changed(held, now)
-    held = timing.joined(held, now)
-    severity = timing.severity_of(held, worst)
-    interventions = incidents.after_severity(held.interventions, severity, now)
-    return msgspec.structs.replace(held, severity=severity, quiet=None, changed_at=now, interventions=interventions)
+    if incident.quiet is not None:
+        incident = timing.changed(incident, now)
+    incident = timing.joined(incident, now)
+    severity = timing.severity_of(incident, worst)
+    interventions = incidents.after_severity(incident.interventions, severity, now)
+    return msgspec.structs.replace(incident, severity=severity, quiet=None, changed_at=now, interventions=interventions)
 
 
 def _begin(incident: incidents.Incident, now: Timestamp, birth: tuple[str, Timestamp, str]) -> incidents.Incident:
@@ -388,25 +388,25 @@ def _begin(incident: incidents.Incident, now: Timestamp, birth: tuple[str, Times
     fires again within ``reopen_within`` after its end follows the previous episode and isn't held again.
     """
     episode, accepted_at, trace = birth
-    again = incident.closed_at > 0 and now - incident.closed_at < timing.timing_of(incident).reopen_within
-    begun = timing.led(incident)
-    begun = msgspec.structs.replace(
-        begun,
+    reopens = incident.closed_at > 0 and now - incident.closed_at < timing.timing_of(incident).reopen_within
+    started = timing.led(incident)
+    started = msgspec.structs.replace(
+        started,
         status="pending",
-        severity=timing.worst(begun),
+        severity=timing.worst(started),
         changed_at=now,
         accepted_at=accepted_at,
-        hold=timing.begin_hold(begun, now),
+        hold=timing.begin_hold(started, now),
         trace=trace,
-        follows=incident.episode if again else None,
+        follows=incident.episode if reopens else None,
     )
     # No hold has passed, so the incident waits for its timer.
-    if not again and not timing.opens_now(begun, now):
-        return begun
+    if not reopens and not timing.opens_now(started, now):
+        return started
     # Only an incident that was open before can flap.
     if incident.generation:
-        begun = timing.changed(begun, now)
-    return timing.opened(begun, now=now, episode=episode, at_once=again)
+        started = timing.changed(started, now)
+    return timing.opened(started, now=now, episode=episode, at_once=reopens)
 
 
 def has_old_tombstones(incident: incidents.Incident, now: Timestamp) -> bool:
@@ -420,7 +420,7 @@ def _without_old_tombstones(incident: incidents.Incident, now: Timestamp) -> inc
     if not has_old_tombstones(incident, now):
         return incident
     horizon = now - TOMBSTONE_LIFE
-    kept = {key: state for key, state in incident.alerts.items() if not state.resolved or state.learned_at >= horizon}
-    oldest_at = min((state.learned_at for state in kept.values() if state.resolved), default=None)
+    states = {key: state for key, state in incident.alerts.items() if not state.resolved or state.learned_at >= horizon}
+    oldest_at = min((state.learned_at for state in states.values() if state.resolved), default=None)
     summary = msgspec.structs.replace(incident.summary, oldest_tombstone_at=oldest_at)
-    return msgspec.structs.replace(incident, alerts=kept, summary=summary)
+    return msgspec.structs.replace(incident, alerts=states, summary=summary)

@@ -387,9 +387,9 @@ def _without_stale(incident: incidents.Incident, now: Timestamp) -> incidents.In
     def is_kept(state: alert_states.AlertState) -> bool:
         return state.resolved or state.ask not in stale_after or state.learned_at > now - stale_after[state.ask]
 
-    kept = {identity: state for identity, state in incident.alerts.items() if is_kept(state)}
-    watched = (state for state in kept.values() if state.ask in stale_after)
-    return recounted(incident, kept, watched)
+    states = {identity: state for identity, state in incident.alerts.items() if is_kept(state)}
+    watched = (state for state in states.values() if state.ask in stale_after)
+    return recounted(incident, states, watched)
 
 
 def recounted(
@@ -422,8 +422,8 @@ def _without_expired(incident: incidents.Incident, now: Timestamp) -> incidents.
     # The earliest end is still ahead.
     if incident.summary.expires_at is None or incident.summary.expires_at > now:
         return incident
-    kept = {identity: alert_states.expire(state, now) for identity, state in incident.alerts.items()}
-    return recounted(incident, kept, kept.values())
+    states = {identity: alert_states.expire(state, now) for identity, state in incident.alerts.items()}
+    return recounted(incident, states, states.values())
 
 
 def needs_refresh(
@@ -436,5 +436,5 @@ def needs_refresh(
     # A first message and a resolution are written in any case.
     if state is None or state.resolved or message.resolved:
         return False
-    own = stale_after.get(state.ask, 0)
-    return bool(own) and message.learned_at - state.learned_at > own // 4
+    own_limit = stale_after.get(state.ask, 0)
+    return bool(own_limit) and message.learned_at - state.learned_at > own_limit // 4

@@ -15,21 +15,21 @@ async def list_incidents_and_gather_homes(connection: Connection) -> None:
 
     Version 1 had one key per alert, ``ir:{sN}:home:IDENTITY``, which expires within 30 days.
     """
-    for pattern, listed in (("ir:{s*}:incident:*", keys.incidents), ("ir:{s*}:publications:*", keys.published)):
+    for pattern, list_key in (("ir:{s*}:incident:*", keys.incidents), ("ir:{s*}:publications:*", keys.published)):
         async for names in _chunks(connection, pattern):
-            await _list(connection, names, listed)
+            await _list(connection, names, list_key)
     owners = alert_owners.AlertOwners(connection)
     async for names in _chunks(connection, "ir:{s*}:home:*"):
         pipeline = connection.redis.pipeline(transaction=False)
         for name in names:
             pipeline.get(name)
-        found = await pipeline.execute()
+        answers = await pipeline.execute()
         alerts = map(keys.incident_key, names)
-        claims = {alert: alert_owners.Claim(home.decode()) for alert, home in zip(alerts, found, strict=True) if home}
+        claims = {alert: alert_owners.Claim(home.decode()) for alert, home in zip(alerts, answers, strict=True) if home}
         await owners.claim(claims)
 
 
-async def _list(connection: Connection, names: list[str], listed: Callable[[int], str]) -> None:
+async def _list(connection: Connection, names: list[str], list_key: Callable[[int], str]) -> None:
     """Add the incident keys of documents to the indexes of their shards."""
     pipeline = connection.redis.pipeline(transaction=False)
     for name in names:
@@ -41,7 +41,7 @@ async def _list(connection: Connection, names: list[str], listed: Callable[[int]
         if life != _GONE:
             score = "inf" if life < 0 else seconds * 1000 + life
             key = keys.incident_key(name)
-            pipeline.zadd(listed(keys.shard(key)), {key: score}, nx=True)
+            pipeline.zadd(list_key(keys.shard(key)), {key: score}, nx=True)
     await pipeline.execute()
 
 

@@ -193,13 +193,13 @@ class DesiredStateBuilder:
         publication: publications.Publication,
         target: decisions.Target | None,
         verdict: reviews.Verdict | None,
-        shown: tuple[bool, bool],
+        visibility: tuple[bool, bool],
     ) -> tuple[publications.Content, Cause | None, Cause | None]:
         """Return the content, why a reviewer has to approve it, and a note about it for the timeline.
 
-        ``shown`` says whether customers see it, and whether the post says that the incident is monitored.
+        ``visibility`` says whether customers see it, and whether the post says that the incident is monitored.
         """
-        public, monitored = shown
+        public, monitored = visibility
         last_content = publication.content
         if last_content is not None and (target is None or incident.status != "open"):
             return _ended(last_content, publication, verdict), None, None
@@ -217,14 +217,14 @@ class DesiredStateBuilder:
             fields |= drafted
             leak = self.examine(kept_drafts.texts(drafted)) if self.examine is not None else ""
             leaks = leaks or (Cause(Reason.DRAFT_LEAKS, detail=leak) if leak else None)
-        own = {name: fields[name] for name in ending} if monitored else {}
+        own_fields = {name: fields[name] for name in ending} if monitored else {}
         if verdict is not None and verdict.fields:
             # A person's text from an earlier version may have invisible characters. They are never posted.
             fields |= visible.everywhere(verdict.fields)
             note = Cause(Reason.REVIEWER_TEXT_USED, who=verdict.who) if verdict.kind == "approved" else note
         if monitored:
             # A person's text for an update doesn't replace the text for monitoring.
-            fields |= own | (visible.everywhere(verdict.ending) if verdict is not None else {})
+            fields |= own_fields | (visible.everywhere(verdict.ending) if verdict is not None else {})
         return publications.Content(incident.severity, fields), leaks, note
 
     def _public(
@@ -249,8 +249,8 @@ def _ended(
     last_content: publications.Content, publication: publications.Publication, verdict: reviews.Verdict | None
 ) -> publications.Content:
     """Return the last content, with a reviewer's own texts for the resolution."""
-    shown = publication.view.digest if publication.taken_over else ""
-    if verdict is None or not verdict.ending or verdict.digest != reviews.digest_of(reviews.RESOLUTION, shown):
+    vendor_digest = publication.view.digest if publication.taken_over else ""
+    if verdict is None or not verdict.ending or verdict.digest != reviews.digest_of(reviews.RESOLUTION, vendor_digest):
         return last_content
     return publications.Content(last_content.severity, {**last_content.fields, **visible.everywhere(verdict.ending)})
 
@@ -261,8 +261,8 @@ def _seen_by(incident: incidents.Incident, ask: asks.Ask | None) -> incidents.In
     if ask is None or response is None or ask.alert == incident.opening_alert:
         return incident
     labels = {**response.labels, **ask.response.labels}
-    own = msgspec.structs.replace(ask.response, targets=response.targets, labels=labels)
-    return msgspec.structs.replace(incident, opening_alert=ask.alert, response=own)
+    own_response = msgspec.structs.replace(ask.response, targets=response.targets, labels=labels)
+    return msgspec.structs.replace(incident, opening_alert=ask.alert, response=own_response)
 
 
 def _target_for(

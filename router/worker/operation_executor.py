@@ -94,8 +94,8 @@ class OperationExecutor:
         )
         place = self._limited(place, operation.kind)
         repeated = act.kind == "open" and bool(publication.attempts or publication.unanswered_at)
-        again = repeated and not place.destination.repeatable_open
-        call = vendor_calls.opened_again(place, operation) if again else vendor_calls.call_vendor(place, operation)
+        is_repeat = repeated and not place.destination.repeatable_open
+        call = vendor_calls.opened_again(place, operation) if is_repeat else vendor_calls.call_vendor(place, operation)
         call = not_found.asked_again(call, place, operation, publication.attempts)
         after = await self._carry_out(session, place, publication, operation, call, causes=(act.cause, *act.also))
         if after.settled and after.unanswered_at:
@@ -133,7 +133,7 @@ class OperationExecutor:
         else:
             call = vendor_calls.unanswered(vendor_calls.call_vendor(place, operation))
         call = not_found.asked_again(call, place, operation, publication.attempts)
-        return await self._carry_out(session, place, publication, operation, call, begun=True)
+        return await self._carry_out(session, place, publication, operation, call, is_begun=True)
 
     async def _found_alone(
         self,
@@ -143,9 +143,9 @@ class OperationExecutor:
         intent: publications.Intent,
     ) -> operations.VendorState | None:
         """Search for the incident of an open that is no longer needed. Repeating the open would create it."""
-        taken = msgspec.structs.replace(operation, taken=await session.other_vendor_ids(place))
+        leased = msgspec.structs.replace(operation, taken=await session.other_vendor_ids(place))
         lasts = OPEN_SETTLED if place.destination.repeatable_open else times.from_seconds(2 * place.timeout_seconds)
-        return await self._found(session, place, taken, Timestamp(intent.begun_at + lasts))
+        return await self._found(session, place, leased, Timestamp(intent.begun_at + lasts))
 
     async def observe(
         self,
@@ -262,8 +262,8 @@ class OperationExecutor:
         """
         intent = publications.Intent("adopt", publication.number, session.now(), desired.content)
         place = self._limited(place, "search")
-        named = msgspec.structs.replace(publication, vendor_id=item.vendor_id)
-        operation = vendor_calls.operation_of(named, intent, desired, session.now())
+        renamed = msgspec.structs.replace(publication, vendor_id=item.vendor_id)
+        operation = vendor_calls.operation_of(renamed, intent, desired, session.now())
         call = not_found.asked_again(place.destination.observe(operation), place, operation, 0)
         seen = await self._ask(session, place, call)
         if isinstance(seen, not_found.Missing):
@@ -326,8 +326,8 @@ class OperationExecutor:
         operation: operations.Operation,
     ) -> publications.Publication:
         """End everything at the vendor with the publication's reference, except the publication itself."""
-        mine = msgspec.structs.replace(operation, vendor_id=publication.vendor_id)
-        ended = await self._ask(session, place, self._limited(place, "search").destination.end_duplicates(mine))
+        open_one = msgspec.structs.replace(operation, vendor_id=publication.vendor_id)
+        ended = await self._ask(session, place, self._limited(place, "search").destination.end_duplicates(open_one))
         now = session.now()
         if isinstance(ended, errors.Failure):
             after = operation_outcome.search_failed(publication, ended, now)
@@ -380,7 +380,7 @@ class OperationExecutor:
         call: Awaitable[operations.VendorState | None],
         *,
         causes: tuple[Cause, ...] = (Cause(Reason.OUTCOME_UNKNOWN),),
-        begun: bool = False,
+        is_begun: bool = False,
     ) -> publications.Publication:
         began = session.now()
         result = "done"
@@ -402,8 +402,8 @@ class OperationExecutor:
         if problem is not cut_off:
             self.breakers.record(place.name, problem, session.now(), operation.kind)
         if isinstance(problem, not_found.Missing):
-            kept = operation_outcome.half_done(publication, problem)
-            after = not_found.noted(kept, problem, session.now(), keeps_intent=begun)
+            stored = operation_outcome.half_done(publication, problem)
+            after = not_found.noted(stored, problem, session.now(), keeps_intent=is_begun)
             result = "not_found" if after.gone else "temporary"
             if after.gone:
                 metrics.not_found.labels(place.name).inc()
@@ -422,12 +422,12 @@ class OperationExecutor:
         """Return the vendor's notes on an operation for the timeline, and count the fields that it left out."""
         if seen is None:
             return ()
-        for one in seen.omitted:
-            metrics.omitted_fields.labels(place.name, one.field, one.code).inc()
+        for entry in seen.omitted:
+            metrics.omitted_fields.labels(place.name, entry.field, entry.code).inc()
             self._log.warning(
-                "field_omitted", destination=place.name, field=one.field, code=one.code, reason=one.detail
+                "field_omitted", destination=place.name, field=entry.field, code=entry.code, reason=entry.detail
             )
-        return (*filter(None, (seen.note,)), *(f"{one.field}: {one.detail}" for one in seen.omitted))
+        return (*filter(None, (seen.note,)), *(f"{entry.field}: {entry.detail}" for entry in seen.omitted))
 
     def _limited(
         self, place: configured_destinations.ConfiguredDestination, operation: str
@@ -452,17 +452,17 @@ class OperationExecutor:
                 return operation_outcome.not_corrected(publication, problem), "refused"
             return operation_outcome.after_refusal(publication, problem, now), "refused"
         attempts = publication.attempts + 1
-        asked = getattr(problem, "retry_after", None)
-        least = asked or 0.0
+        requested = getattr(problem, "retry_after", None)
+        min_delay = requested or 0.0
         unanswered, repeatable = isinstance(problem, errors.Unanswered), place.destination.repeatable_open
         has_key = repeatable and publication.intent is not None and publication.intent.kind == "open"
         # Without an idempotency key, a call is repeated only once the first one is over, and reads show what it did.
         if unanswered and not has_key:
-            least = max(least, place.timeout_seconds)
-        cap = backoff.max_delay(asked, of_account=circuit_breaker.is_of_account(problem))
+            min_delay = max(min_delay, place.timeout_seconds)
+        cap = backoff.max_delay(requested, of_account=circuit_breaker.is_of_account(problem))
         if operation_outcome.condition_of(problem) == "denied":
             cap = backoff.DENIED_CAP_SECONDS
-        delay = backoff.full_jitter(attempts, self._randomness, cap_seconds=cap, at_least=least)
+        delay = backoff.full_jitter(attempts, self._randomness, cap_seconds=cap, at_least=min_delay)
         retry_at = Timestamp(now + times.from_seconds(delay))
         after = operation_outcome.after_failure(publication, problem, now=now, retry_at=retry_at, repeatable=repeatable)
         return after, "unanswered" if unanswered else "temporary"

@@ -142,7 +142,6 @@ class StatusPages:
         # A person's edit wins: nothing is sent before a reviewer has decided.
         if (edited := await self._refusal(post, operation, opening)) is not None:
             return edited
-        # A draft has no updates, so only its fields change.
         if posts.state(post) == "draft":
             answer, sent = await self._put(post, operation, opening, opening.status)
             return await self._posts.read_back(answer, operation, sent)
@@ -162,7 +161,6 @@ class StatusPages:
         """Post the resolution, unless the post is resolved already, and then the postmortem if the rule has one."""
         opening = rule_fields.parse_current(PostOpening, self._config, operation)
         post = await self._posts.observe(posts.PostLocation.parse(operation.vendor_id))
-        # Customers never saw the draft, so there is nothing to resolve.
         if posts.state(post) == "draft":
             return posts.observed(post, operation)
         if (edited := await self._refusal(post, operation, opening)) is not None:
@@ -202,7 +200,6 @@ class StatusPages:
         opening = rule_fields.parse_current(PostOpening, self._config, operation)
         place = posts.PostLocation.parse(operation.vendor_id)
         post = await self._posts.observe(place)
-        # A resolved post stays: it is part of the page's history.
         if posts.state(post) == "resolved":
             return msgspec.structs.replace(posts.observed(post, operation), note="it was resolved already")
         note = ""
@@ -236,11 +233,9 @@ class StatusPages:
         if posts.state(post) != "resolved" and posts.is_stale(post, operation):
             return msgspec.structs.replace(posts.observed(post, operation), view=None, is_stale=True)
         edited = self._contents.edited(post, operation, opening)
-        # Looking up components takes more calls, so it comes last.
         if not edited and posts.state(post) == "open" and await self._has_edited_components(post, operation):
             edited = Edit.COMPONENT_CHANGED
         seen = posts.observed(post, operation, edited=edited)
-        # After an edit, or after the end, differences are no longer ours to correct.
         if edited or posts.state(post) != "open":
             return seen
         differs = filter(None, (seen.differs, *self._contents.left_by_uncertain(post, operation, opening)))
@@ -333,7 +328,6 @@ class StatusPages:
         change = self._contents.difference(post, operation, opening, status)
         change.affected_components = post_contents.changed_components(post, affected)
         sent = self._sent(operation, opening, affected)
-        # An empty change would still move the post's time of change.
         if change == wire.PutPost():
             return post, sent
         answer = await self._http.call("PUT", posts.PostLocation(post.status_page_id, post.id).path, json=change)

@@ -220,14 +220,12 @@ class Incidents:
         """Move the incident to the closing status, unless it is finished already. Then stop paging."""
         resolved = await self._close(operation)
         opening = None
-        # Rules may have changed since. Closing and the end of paging need no fields.
         with contextlib.suppress(errors.Permanent):
             opening = rule_fields.parse_current(IncidentOpening, self._config, operation)
         return msgspec.structs.replace(resolved, note=await self._escalations.cancel(operation, opening))
 
     async def _close(self, operation: operations.Operation) -> operations.VendorState:
         incident = await self._show(operation.vendor_id)
-        # A person has closed it, and their status stays.
         if incident.incident_status.category in categories.OVER:
             return _seen(incident, operation)
         if incident.incident_status.category == categories.PAUSED:
@@ -235,7 +233,6 @@ class Incidents:
             raise errors.Conflict(f"{self.name}: a person has paused it, so it is not closed", _PAUSED_SECONDS)
         closed = await self._closed_status_id()
         edited = await self._edit(operation.vendor_id, wire.Edit(incident_status_id=closed))
-        # A workflow of the account may have moved it on. It counts as open until a read shows otherwise.
         if edited.incident_status.id != closed and edited.incident_status.category not in categories.OVER:
             raise errors.Unanswered(
                 f"{self.name}: the vendor answered the closing with the status {edited.incident_status.name}"
@@ -288,7 +285,6 @@ class Incidents:
         """Look up every severity of the mapping, the closing status, and the names in the defaults."""
         defaults = {**self._config.defaults, **fields}
         problems: list[str] = []
-        # The version belongs to the account, so it is checked once and not for each rule.
         if not fields:
             with contextlib.suppress(errors.Failure):  # The other requests report the account's problems.
                 await self._versions.detect(self._http)
@@ -375,11 +371,9 @@ class Incidents:
             severity_id = await reduced_calls.known_or_omitted(
                 self._names.severities.id_of(name, field="severity"), "severity", omitted
             )
-            # The first name that the account knows wins: the rule's own, then the mapped one.
             if severity_id is not None:
                 return severity_id
         ranked = sorted(await self._names.severities.entries(), key=lambda severity: severity.rank)
-        # Accounts without severities accept incidents without one.
         if not ranked:
             return None
         nearest = ranked[round((len(ranked) - 1) * list(severities.Severity).index(severity) / 3)]
@@ -409,7 +403,6 @@ class Incidents:
         for opening, severity in (*our_openings, *self._uncertain(operation)):
             if incident.severity.id == await self._severity_id(opening, severity, []):
                 return severity_id
-        # A person has set this severity, so it is only raised.
         ranks = {entry.id: entry.rank for entry in await self._names.severities.entries()}
         return severity_id if ranks.get(severity_id, incident.severity.rank) >= incident.severity.rank else None
 
@@ -435,7 +428,6 @@ class Incidents:
     async def _closed_status_id(self) -> str:
         if self._config.closed_status:
             return await self._names.statuses.id_of(self._config.closed_status, field="closed_status")
-        # Accounts name their statuses freely, but the category is fixed.
         closed = [status for status in await self._names.statuses.entries() if status.category == "closed"]
         if not closed:
             raise errors.Permanent(
