@@ -31,9 +31,20 @@ class StormControl:
 
         Raises ``LeaseLostError``. An admitted episode isn't checked again.
         """
-        await self._end(session, [one for one in session.publications if one.held_since and _over(session, one)])
-        current = [one for one in session.publications if one.episode == session.incident.episode]
-        held_since = max((one.held_since for one in current if one.held_since is not None), default=None)
+        await self._end(
+            session,
+            [
+                publication
+                for publication in session.publications
+                if publication.held_since and _over(session, publication)
+            ],
+        )
+        current = [
+            publication for publication in session.publications if publication.episode == session.incident.episode
+        ]
+        held_since = max(
+            (publication.held_since for publication in current if publication.held_since is not None), default=None
+        )
         episode = storm_queue.Episode(session.incident.episode, session.incident.key)
         if held_since and session.incident.quiet is not None:
             await self._leave([episode])  # If it fires again, it keeps its age in the queue.
@@ -44,8 +55,8 @@ class StormControl:
         elif await self._store.storm_queue.admit(
             episode, session.incident.severity, held_since or session.now(), self._limit
         ):
-            told = [timeline_messages.freed(held_since, session.now())] if held_since else []
-            await _mark(session, current, {"held_since": None, "admitted": True}, *told)
+            events = [timeline_messages.freed(held_since, session.now())] if held_since else []
+            await _mark(session, current, {"held_since": None, "admitted": True}, *events)
         elif not held_since:
             now = session.now()
             await _mark(session, current, {"held_since": now}, timeline_messages.held(*self._limit, now))
@@ -62,17 +73,23 @@ class StormControl:
         if storm.ended:
             self._log.warning("alert_storm_over")
         if storm.next:
-            held = await self._store.incidents.read({one.incident for one in storm.next}, {})
-            there = [one for one in storm.next if one.incident in held and _waits(held[one.incident].incident, one.id)]
-            await self._store.storm_queue.remove([one for one in storm.next if one not in there])
-            await self._store.publications.wake([one.incident for one in there])
+            stored = await self._store.incidents.read({episode.incident for episode in storm.next}, {})
+            episodes = [
+                episode
+                for episode in storm.next
+                if episode.incident in stored and _waits(stored[episode.incident].incident, episode.id)
+            ]
+            await self._store.storm_queue.remove([episode for episode in storm.next if episode not in episodes])
+            await self._store.publications.wake([episode.incident for episode in episodes])
         return storm
 
-    async def _end(self, session: lease_session.LeaseSession, held: list[Publication]) -> None:
+    async def _end(self, session: lease_session.LeaseSession, publications: list[Publication]) -> None:
         """Remove ended episodes from the queue. They have opened no publication and never will."""
-        if held:
-            await self._leave([storm_queue.Episode(one.episode, session.incident.key) for one in held])
-            await _mark(session, held, {"held_since": None}, timeline_messages.over_in_storm(session.now()))
+        if publications:
+            await self._leave(
+                [storm_queue.Episode(publication.episode, session.incident.key) for publication in publications]
+            )
+            await _mark(session, publications, {"held_since": None}, timeline_messages.over_in_storm(session.now()))
 
     async def _leave(self, episodes: Sequence[storm_queue.Episode]) -> None:
         if self._limit is not None:
@@ -81,16 +98,19 @@ class StormControl:
 
 async def _mark(
     session: lease_session.LeaseSession,
-    of: list[Publication],
-    what: dict[str, Timestamp | bool | None],
+    publications: list[Publication],
+    waiting_since: dict[str, Timestamp | bool | None],
     *events: timeline.Event,
 ) -> None:
     """Change several publications in the same way."""
-    names = {one.name for one in of}
+    names = {publication.name for publication in publications}
     session.publications = [
-        msgspec.structs.replace(one, **what) if one.name in names else one for one in session.publications
+        msgspec.structs.replace(publication, **waiting_since) if publication.name in names else publication
+        for publication in session.publications
     ]
-    await session.record(next(one for one in session.publications if one.name in names), *events)
+    await session.record(
+        next(publication for publication in session.publications if publication.name in names), *events
+    )
 
 
 def _over(session: lease_session.LeaseSession, publication: Publication) -> bool:
@@ -112,12 +132,18 @@ def _asks(
     The router's own reports are never held back, and neither is approved content.
     """
     incident = session.incident
-    own = incident.opening_alert is not None and incident.opening_alert.source == self_alerts.SOURCE
-    if own or incident.status != "open" or any(one.admitted or one.number or one.vendor_id for one in current):
+    is_own = incident.opening_alert is not None and incident.opening_alert.source == self_alerts.SOURCE
+    if (
+        is_own
+        or incident.status != "open"
+        or any(publication.admitted or publication.number or publication.vendor_id for publication in current)
+    ):
         return False
-    free = [msgspec.structs.replace(one, held_since=None) for one in session.publications]
+    free = [msgspec.structs.replace(publication, held_since=None) for publication in session.publications]
     return any(
-        _opens(session, one, free, places.get(one.destination)) for one in free if one.episode == incident.episode
+        _opens(session, publication, free, places.get(publication.destination))
+        for publication in free
+        if publication.episode == incident.episode
     )
 
 
