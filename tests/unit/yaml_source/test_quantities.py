@@ -20,7 +20,7 @@ def test_duration_is_read_as_microseconds(text, seconds):
 
 @pytest.mark.parametrize("text", ["", "90", 90, "s", "-5m", "5 m", "5m!", "1.5h", "five", True, None, "٣s"])
 def test_invalid_duration_is_refused(text):
-    with pytest.raises(ValueError, match="as 90s, 5m, 1h30m or 2d"):
+    with pytest.raises(ValueError, match="such as 90s, 5m, 1h30m, or 2d"):
         quantities.duration(text)
 
 
@@ -42,7 +42,7 @@ def test_size_is_read_as_bytes(text, count):
 
 @pytest.mark.parametrize("text", ["", "many", "1.5MiB", "-1", "5mb", True, "٣"])
 def test_invalid_size_is_refused(text):
-    with pytest.raises(ValueError, match="as 500kB, 256MiB or 1GiB"):
+    with pytest.raises(ValueError, match="such as 500kB, 256MiB, or 1GiB"):
         quantities.size(text)
 
 
