@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from router import configuration
-from router.bootstrap import double_reports, memory, notification_delivery, public_pages, self_reports, silence_imports
+from router.bootstrap import memory, notification_delivery, public_pages, self_reports, silence_imports
 from router.destinations import base
 from router.destinations.registry import KINDS
 from router.domain import identity, rule_files
@@ -35,6 +35,7 @@ from router.worker import (
     aggregator,
     configured_destinations,
     conflicting_alerts,
+    double_reports,
     operation_executor,
     placements,
     reconciler,
@@ -58,6 +59,11 @@ def clock() -> Timestamp:
 def chance(seed: int) -> random.Random:
     """Return randomness that is the same for the same seed. Only for trials, never for IDs or secrets."""
     return random.Random(seed)  # noqa: S311 - nothing is kept secret by it
+
+
+def randomness() -> random.Random:
+    """Return randomness for IDs and secrets, which can't be predicted."""
+    return random.SystemRandom()
 
 
 def new_id() -> str:

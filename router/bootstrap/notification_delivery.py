@@ -2,13 +2,10 @@
 
 from typing import NamedTuple
 
-import msgspec
-
 from router import configuration
 from router.bootstrap import public_pages
 from router.domain import events, identity, subscriptions
 from router.notifiers import base, registry
-from router.store.notifications import unpack_announced
 from router.store.store import Store
 from router.telemetry import log
 from router.worker import announcer, notifications, runtime
@@ -66,36 +63,6 @@ def subscribed(settings: configuration.Settings) -> subscriptions.Subscriptions:
         "heartbeats": notify.heartbeats,
     }
     return subscriptions.Subscriptions(topics, notify.owners)
-
-
-async def send_test(settings: configuration.Settings, name: str, by: str, clock: base.Clock) -> None:
-    """Deliver one test event to a notifier, without Redis. Raises one of ``outbound.errors`` if that fails."""
-    config = settings.notifiers[name]
-    connected = base.Connection(clock, settings.installation, settings.management.public_url)
-    notifier = registry.KINDS[config.kind].make(name, config, connected)
-    event = events.Recorded(1, clock(), events.ROUTER, "test", events.TestSent(by))
-    try:
-        await notifier.deliver(base.Batch([event], {}))
-    finally:
-        await notifier.aclose()
-
-
-async def hasten(store: Store, incident: str) -> None:
-    """Have changes of an incident announced now that would wait for the spacing of announcements."""
-    packed = await store.notifications.announced(incident)
-    before = unpack_announced(packed)
-    if before is not None and before.at:
-        # If a worker has announced in the meantime, this writes nothing, and no retry needs to be moved up.
-        await store.notifications.announce(incident, packed, msgspec.structs.replace(before, at=0), [])
-    await store.publications.wake([incident])
-
-
-async def redeliver(store: Store, name: str, subject: str, after: int) -> int:
-    """Deliver the stored events of a subject after a sequence number again. Return the number of events."""
-    recorded_events = await store.notifications.events(subject, after)
-    if recorded_events:
-        await store.notifications.rewind(subject, name, after)
-    return len(recorded_events)
 
 
 def _channels(settings: configuration.Settings, store: Store, clock: base.Clock) -> notifications.Channels:

@@ -2,15 +2,12 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
-
-import msgspec
-import pydantic
+from typing import Any
 
 from router import configuration
-from router.destinations import base, preview, registry, rule_fields
-from router.domain import decisions, identity, incidents, timeline, times
-from router.domain.publications import Content, Publication
+from router.destinations import base, preview, registry
+from router.domain import decisions, identity, incidents, times
+from router.domain.publications import Content
 from router.domain.times import Timestamp
 from router.rules import leak_guard, public_texts, templates
 from router.store import publishing_state
@@ -140,47 +137,3 @@ def retractions(settings: configuration.Settings, store: Store, clock: Callable[
 def corrections(store: Store, clock: Callable[[], Timestamp]) -> Corrections:
     """Return the object that stores corrections of posted updates."""
     return Corrections(store, clock)
-
-
-class WrongField(NamedTuple):
-    """An invalid field that a reviewer wrote: its path, and the error."""
-
-    path: tuple[str | int, ...]
-    detail: str
-
-    def __str__(self) -> str:
-        return f"{'.'.join(map(str, self.path))}: {self.detail}"
-
-
-def wrong_fields(settings: configuration.Settings, destination: str, fields: Mapping[str, Any]) -> list[WrongField]:
-    """Return the errors in the fields that a reviewer wrote for a destination; none if they are valid."""
-    config = settings.destinations[destination]
-    try:
-        rule_fields.parse(registry.KINDS[config.kind].opening, config, fields)
-    except pydantic.ValidationError as error:
-        return [WrongField(field_error["loc"], field_error["msg"]) for field_error in error.errors(include_url=False)]
-    return []
-
-
-def doubtful(settings: configuration.Settings, fields: Mapping[str, Any]) -> list[str]:
-    """Return the objections to publishing the fields that a reviewer wrote. The reviewer makes the final decision."""
-    hosts = settings.pages.allowed_hosts
-    return [
-        f"{name}: {objection}" for name, text in fields.items() for objection in leak_guard.objections(str(text), hosts)
-    ]
-
-
-class Story(msgspec.Struct, frozen=True):
-    """The complete record of an incident: the incident, its publications, and its timeline."""
-
-    incident: incidents.Incident
-    publications: list[Publication]
-    timeline: list[timeline.Event]
-
-
-async def told(store: Store, name: str) -> Story | None:
-    """Return the record of the incident with this key; None if there is none."""
-    stored = (await store.incidents.read([name]))[name]
-    if not stored.version:
-        return None
-    return Story(stored.incident, await store.publications.look(name), await store.incidents.timeline(name))

@@ -9,10 +9,11 @@ import typer
 from rich import text
 
 from router import configuration
-from router.bootstrap import factories, online_checks, processes, replay_processes, traces
+from router.bootstrap import factories, processes, traces
 from router.cli import startup, terminal
 from router.rules import lint_warnings, load
 from router.rules.check import Report, check_folder, warnings_of
+from router.services import online_checks, replay_processes
 from router.telemetry import log
 from router.yaml_source import problems
 

@@ -11,13 +11,13 @@ import typer
 from rich import tree
 
 from router import configuration
-from router.bootstrap import current_alerts, factories, processes, public_pages
+from router.bootstrap import factories, processes, public_pages
 from router.cli import completion, router_access, startup, tables, terminal
 from router.domain import alerts, deliveries
 from router.domain.notices import Notice
 from router.domain.times import Timestamp
 from router.rules.explain import ConditionResult, Post, RuleResult, explain_alert
-from router.services import actions, models, presenters, request_bodies
+from router.services import actions, current_alerts, models, presenters, request_bodies
 from router.sources import base
 from router.web import request_limits
 from router.yaml_source import suggestions

@@ -9,7 +9,7 @@ from router import configuration
 from router.bootstrap import factories, notification_delivery
 from router.cli import audit, completion, startup, tables
 from router.outbound import errors
-from router.services import resources
+from router.services import notifier_events, resources
 from router.store.store import Store
 
 app = typer.Typer(help="Channels that notify operators of incidents and reviews.", no_args_is_help=True)
@@ -49,7 +49,7 @@ def send_test(name: Name, *, by: startup.By = "", config: startup.Config = confi
 
     async def main() -> None:
         try:
-            await notification_delivery.send_test(settings, name, by or startup.login_name(), factories.clock)
+            await notifier_events.send_test(settings, name, by or startup.login_name(), factories.clock)
         except errors.Failure as failure:
             print(f"incident-router: {failure.message}", file=sys.stderr)
             raise typer.Exit(1) from failure
@@ -75,7 +75,7 @@ def redeliver(
 
     async def body(settings: configuration.Settings, store: Store) -> None:
         startup.must_be_known("notifier", name, settings.notifiers)
-        count = await notification_delivery.redeliver(store, name, incident, after)
+        count = await notifier_events.redeliver(store, name, incident, after)
         if not count:
             raise startup.not_there(f"no events of {incident or 'the router'} are kept after number {after}")
         subject = f"{incident or 'the router'} to {name}, after {after}"

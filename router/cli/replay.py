@@ -11,11 +11,12 @@ import typer
 from rich import progress, text
 
 from router import configuration
-from router.bootstrap import factories, processes, replay_processes
+from router.bootstrap import factories, processes
 from router.cli import startup, terminal
 from router.domain.recordings import encode, from_delivery
 from router.domain.times import Duration, Timestamp
 from router.dry_run.replay import Call, Difference, Life, Played, compare, differences, told
+from router.services import replay_processes
 from router.yaml_source import quantities
 
 Format = Literal["text", "json", "markdown"]

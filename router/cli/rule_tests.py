@@ -10,9 +10,9 @@ import typer
 from rich import console, text
 
 from router import configuration
-from router.bootstrap import rule_test_runs
 from router.cli import startup, terminal
 from router.dry_run import notification_checks, rule_test_runner
+from router.services import rule_test_runs
 from router.yaml_source import problems, quantities
 
 

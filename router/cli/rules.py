@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from router import configuration
-from router.bootstrap import declaration_drafts, factories, processes, replay_processes
+from router.bootstrap import factories, processes
 from router.cli import router_access, startup, tables
 from router.domain.recordings import Recording, from_delivery
 from router.domain.times import Duration, Timestamp
+from router.services import declaration_drafts, replay_processes
 from router.store import review_outcomes
 
 app = typer.Typer(help="Rule statistics, and declarations of public variables.", no_args_is_help=True)

@@ -7,11 +7,22 @@ from typing import NamedTuple
 
 import msgspec
 
-from router.bootstrap import dead_letters, factories, orphans, pauses, public_pages, reprocessing
+from router.bootstrap import factories, public_pages
 from router.domain import access, heartbeat, identity, times, weekly
 from router.domain.silences import Silence, Unreadable, matcher
 from router.domain.times import Timestamp
-from router.services import models, presenters, queries, request_bodies, resources
+from router.services import (
+    dead_letters,
+    models,
+    orphans,
+    pauses,
+    presenters,
+    queries,
+    reprocessing,
+    request_bodies,
+    resources,
+    review_fields,
+)
 from router.sources import base
 from router.store import incidents, quarantine
 from router.store.store import Store
@@ -140,7 +151,7 @@ class Actions:
             # Wrong fields are refused now, because the vendor would refuse them after the reviewer has left.
             if body.fields:
                 fields = {**waits[0].fields, **body.fields}
-                if wrong := public_pages.wrong_fields(self._settings, body.destination, fields):
+                if wrong := review_fields.find_invalid(self._settings, body.destination, fields):
                     errors = [FieldError(("fields", *item.path), item.detail) for item in wrong]
                     raise Invalid("; ".join(map(str, wrong)), errors)
             kind = "approved" if body.decision == "approve" else "dismissed"
@@ -155,7 +166,7 @@ class Actions:
                 who=verdict.who,
                 at=models.at(verdict.at),
                 digest=verdict.digest,
-                warnings=public_pages.doubtful(self._settings, verdict.fields),
+                warnings=review_fields.find_objections(self._settings, verdict.fields),
             )
 
     async def _first_reviewer(self, body: request_bodies.Decide, *, is_gone: bool) -> str:
@@ -190,7 +201,7 @@ class Actions:
                 for result in results
             ]
             shown_text = {"message": body.message} if body.message else {}
-            return models.Retracted(items=items, warnings=public_pages.doubtful(self._settings, shown_text))
+            return models.Retracted(items=items, warnings=review_fields.find_objections(self._settings, shown_text))
 
     def _check_retraction(self, body: request_bodies.Retract) -> None:
         """Refuse an unknown page, and a message that no page would show."""
@@ -235,7 +246,7 @@ class Actions:
                 raise Conflict(None, "") from error
             except corrections.UnderWayError as error:
                 raise Invalid("another correction of this post is pending") from error
-            return models.Corrected(warnings=public_pages.doubtful(self._settings, {"body": body.body}))
+            return models.Corrected(warnings=review_fields.find_objections(self._settings, {"body": body.body}))
 
     async def acknowledge(self, act: ActionContext, body: request_bodies.Acknowledge) -> models.Acknowledged:
         """Acknowledge an open incident, unless it is already acknowledged. Raises ``incident_names.Ambiguous``."""

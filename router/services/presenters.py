@@ -7,11 +7,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from router.bootstrap import current_alerts, dead_letters
 from router.domain import access, deliveries, identity, incident_reminders, incidents, publications, recordings
 from router.domain.times import Timestamp
 from router.rules import explain
-from router.services import models, resources
+from router.services import current_alerts, dead_letters, models, resources
 from router.store import dataset, quarantine
 from router.worker import desired_state, reviews
 from router.yaml_source import quantities

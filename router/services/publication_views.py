@@ -8,12 +8,12 @@ from router.domain import incidents, messages, plan, publications, reasons, step
 from router.domain.corrections import pending
 from router.domain.reasons import Cause, Reason
 from router.domain.times import Timestamp
-from router.services import models
+from router.services import incident_records, models
 from router.worker import corrections, desired_state, retractions, rule_matches
 
 
 def publication(
-    story: public_pages.Story,
+    story: incident_records.IncidentRecord,
     record: publications.Publication,
     place: public_pages.Place | None,
     desires: desired_state.DesiredStateBuilder,
@@ -58,7 +58,7 @@ def publication(
 
 
 def _retraction(
-    story: public_pages.Story, record: publications.Publication, place: public_pages.Place | None
+    story: incident_records.IncidentRecord, record: publications.Publication, place: public_pages.Place | None
 ) -> dict[str, Any]:
     """Return what an operator may do, or has done, about a false post."""
     incident, retraction = story.incident, story.incident.interventions.retractions.get(record.name)

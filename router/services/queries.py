@@ -9,13 +9,15 @@ from datetime import datetime
 import msgspec
 
 from router import configuration
-from router.bootstrap import current_alerts, factories, public_pages
+from router.bootstrap import factories, public_pages
 from router.domain import alerts, publications, severities, timing
 from router.domain.times import Timestamp
 from router.rules import load, reload, ruleset
 from router.rules.explain import explain_alert
 from router.services import (
+    current_alerts,
     incident_names,
+    incident_records,
     models,
     presenters,
     publication_views,
@@ -123,7 +125,7 @@ class Queries:
     async def incident(self, name: str) -> models.Incident | None:
         """Return the details of one incident; None if there is none. Raises ``incident_names.Ambiguous``."""
         key = await self.find_key(name, earlier=True)
-        story = await public_pages.told(self.store, key) if key is not None else None
+        story = await incident_records.read(self.store, key) if key is not None else None
         if key is None or story is None:
             return None
         incident = story.incident
@@ -172,7 +174,7 @@ class Queries:
     async def story(self, name: str) -> models.Story | None:
         """Return an incident as it is stored; None if there is none. Raises ``incident_names.Ambiguous``."""
         key = await self.find_key(name, earlier=True)
-        story = await public_pages.told(self.store, key) if key is not None else None
+        story = await incident_records.read(self.store, key) if key is not None else None
         return models.Story.model_validate(msgspec.to_builtins(story)) if story is not None else None
 
     def pending_reviews(self) -> Reviews:

@@ -4,12 +4,12 @@ import operator
 from collections.abc import Callable, Collection
 
 from router import configuration
-from router.bootstrap import dead_letters, factories, orphans
-from router.bootstrap.pauses import Pauses
+from router.bootstrap import factories
 from router.domain import timing
 from router.domain.silences import Silence
 from router.domain.times import Timestamp
-from router.services import models, presenters, resources, silence_matches, source_views
+from router.services import dead_letters, models, orphans, presenters, resources, silence_matches, source_views
+from router.services.pauses import Pauses
 from router.store import incident_snapshot
 from router.store.store import Store
 

@@ -9,11 +9,10 @@ import contextlib
 from collections.abc import Coroutine, Mapping
 from typing import Any, Literal
 
-from router.bootstrap import notification_delivery
 from router.configuration import sections
 from router.domain import access
 from router.notifiers import slack_api, slack_reviews
-from router.services import actions, incident_names, queries
+from router.services import actions, incident_names, notifier_events, queries
 from router.slack import commands, forms, payloads, replies, response_urls, reviews, roles
 from router.store.errors import Unavailable, UnreadableDocument
 from router.telemetry import log
@@ -52,7 +51,7 @@ class SlackApp:
         self._running: set[asyncio.Task[Any]] = set()
 
         async def hasten(incident: str) -> None:
-            await notification_delivery.hasten(query_service.store, incident)
+            await notifier_events.announce_now(query_service.store, incident)
 
         self._reviews = reviews.Reviews(query_service, acting, self._api, hasten)
 

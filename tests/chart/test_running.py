@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from router import configuration
-from router.bootstrap import factories, online_checks
+from router.bootstrap import factories
 from router.rules import check, reload
+from router.services import online_checks
 from router.store import keys
 from tests import ports
 from tests.chart import helm, mounts

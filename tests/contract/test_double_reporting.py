@@ -4,10 +4,9 @@ import asyncio
 
 import pytest
 
-from router.bootstrap import double_reports
 from router.destinations import registry
 from router.simulator import faults
-from router.worker import configured_destinations
+from router.worker import configured_destinations, double_reports
 from tests.contract import sdks
 from tests.unit.destinations import scripted
 

@@ -8,6 +8,7 @@ from router import configuration
 from router.bootstrap import notification_delivery
 from router.domain import events, quiet_hours, times
 from router.notifiers import apprise
+from router.services import notifier_events
 from router.store import keys
 from router.telemetry import metrics
 from router.worker import notifications
@@ -141,7 +142,7 @@ def test_redelivery_is_not_held(with_redis):
     async def body(harness, at):
         await harness.on.deliver(workers.firing())
         await harness.turn()
-        assert await notification_delivery.redeliver(harness.on.store, "hook", "down", 0) == 2
+        assert await notifier_events.redeliver(harness.on.store, "hook", "down", 0) == 2
         await harness.deliver()
         assert at.types == ["incident.opened", "incident.published"]
 

@@ -3,8 +3,8 @@
 import pytest
 
 from router import configuration
-from router.bootstrap import dead_letters
 from router.domain import deliveries
+from router.services import dead_letters
 from router.store import codec, compression, keys
 from tests.integration import vendor, workers
 

@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from router.bootstrap import factories, orphans
+from router.bootstrap import factories
+from router.services import orphans
 from router.worker import restored_incidents
 from tests.end_to_end import harness
 from tests.integration import lost_data

@@ -2,8 +2,9 @@
 
 import pytest
 
-from router.bootstrap import factories, orphans
+from router.bootstrap import factories
 from router.domain import alerts, decisions, deliveries, identity, operations, severities
+from router.services import orphans
 from router.store import dataset
 from router.worker import recovery
 from tests.end_to_end import harness

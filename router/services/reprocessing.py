@@ -1,6 +1,5 @@
 """Processes a quarantined body or an archived delivery again, by the current rules."""
 
-import random
 from collections.abc import Iterable
 
 from router import configuration
@@ -61,7 +60,7 @@ def _decided(
     """Decide alerts again. They keep their time of receipt, so an alert that has resolved since doesn't fire again."""
     now = factories.clock()
     routed = [(alert, rules.decide(alert, now)) for alert in parsed_alerts]
-    delivery_id = identity.new_delivery_id(now, random.SystemRandom())
+    delivery_id = identity.new_delivery_id(now, factories.randomness())
     return deliveries.pack(delivery_id, source, received_at, routed, notices=notices)
 
 

@@ -7,11 +7,11 @@ import msgspec
 import pydantic
 
 from router import configuration
-from router.bootstrap import alertmanager_polls, double_reports, factories
+from router.bootstrap import alertmanager_polls, factories
 from router.outbound import errors
 from router.rules import lint_warnings, model, ruleset, templates
 from router.store import archive
-from router.worker import configured_destinations
+from router.worker import configured_destinations, double_reports
 
 _REPEATING = frozenset({"alertmanager", "grafana", "prometheus"})
 """Kinds that send an alert again and again while it fires."""

@@ -4,8 +4,6 @@ Each item gets its own closed incident. So the worker adopts and resolves the it
 and never while publishing is frozen.
 """
 
-import random
-
 import msgspec
 
 from router import configuration
@@ -39,7 +37,7 @@ async def resolve(settings: configuration.Settings, store: Store, orphan: datase
         return False
     key = incident_key(orphan)
     owner = identity.owner(settings.installation, key)
-    episode = identity.new_episode(settings.installation, key, random.SystemRandom())
+    episode = identity.new_episode(settings.installation, key, factories.randomness())
     alert = alerts.Alert(_RULE, orphan.id, "resolved", orphan.item.opened_at, factories.clock(), orphan.item.title)
     response = decisions.Response(_RULE, settings.file, "", (decisions.Target(orphan.destination),))
 
