@@ -14,13 +14,13 @@ class Names:
 
     def __init__(self, http: client.Client, caches: name_lookup.Caches | None = None) -> None:
         self._http = http
-        self.caches = caches if caches is not None else name_lookup.Caches()
+        self._caches = caches if caches is not None else name_lookup.Caches()
         self.pages = name_lookup.NameLookup(
             "status page",
             self._pages,
             ids=wire.IDS,
             also_called=lambda page: [page.slug] if page.slug else [],
-            cache=self.caches.of("status page"),
+            cache=self._caches.of("status page"),
         )
 
     async def component_id(self, page_id: str, component: str) -> str:
@@ -37,7 +37,9 @@ class Names:
         async def fetch() -> Sequence[wire.Component]:
             return await self.components(page_id)
 
-        return name_lookup.NameLookup("component", fetch, ids=wire.IDS, cache=self.caches.of(f"component of {page_id}"))
+        return name_lookup.NameLookup(
+            "component", fetch, ids=wire.IDS, cache=self._caches.of(f"component of {page_id}")
+        )
 
     async def _pages(self) -> Sequence[wire.Page]:
         return [

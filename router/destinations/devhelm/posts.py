@@ -56,9 +56,9 @@ class Sent(NamedTuple):
 class Posts:
     """Posts on the pages of one account."""
 
-    def __init__(self, http: client.Client, recent: recent_posts.RecentPosts | None = None) -> None:
+    def __init__(self, http: client.Client, recent: recent_posts.RecentPosts) -> None:
         self._http = http
-        self.recent = recent or recent_posts.RecentPosts()
+        self._recent_posts = recent
 
     async def observe(self, place: PostLocation) -> wire.Post:
         """Read a post with its timeline."""
@@ -170,11 +170,11 @@ class Posts:
 
     async def aclose(self) -> None:
         """Cancel pending reads."""
-        await self.recent.aclose()
+        await self._recent_posts.aclose()
 
     async def _recent(self, page_id: str, opened_at: Timestamp) -> list[wire.Post]:
         """Return the posts created since shortly before the episode opened."""
-        return await self.recent.posts(
+        return await self._recent_posts.posts(
             page_id, dt.datetime.fromtimestamp(opened_at / 1_000_000, dt.UTC) - _SKEW, self._since
         )
 

@@ -19,7 +19,7 @@ from router.destinations import (
     references,
     rule_fields,
 )
-from router.destinations.devhelm import corrections, linked_posts, names, post_contents, posts, recent_posts, wire
+from router.destinations.devhelm import corrections, linked_posts, names, post_contents, posts, shared_state, wire
 from router.destinations.devhelm.config import PostConfig, PostOpening
 from router.domain import operations, texts
 from router.domain.reasons import Edit
@@ -37,28 +37,22 @@ class StatusPages:
     repeatable_open = False
 
     def __init__(
-        self,
-        name: str,
-        config: PostConfig,
-        http: client.Client,
-        caches: name_lookup.Caches | None = None,
-        recent: recent_posts.RecentPosts | None = None,
+        self, name: str, config: PostConfig, http: client.Client, shared: shared_state.SharedState | None = None
     ) -> None:
         self.name = name
         self._config = config
         self._http = http
-        self._names = names.Names(http, caches)
-        self._posts = posts.Posts(http, recent)
+        self._shared = shared or shared_state.SharedState.create()
+        self._names = names.Names(http, self._shared.caches)
+        self._posts = posts.Posts(http, self._shared.recent)
         self._contents = post_contents.PostContents(config)
 
     def within(self, budget: call_policy.CallBudget) -> "StatusPages":
         """Return this destination with a budget for its calls. Both share connections and caches."""
-        return StatusPages(self.name, self._config, self._http.within(budget), self._names.caches, self._posts.recent)
+        return StatusPages(self.name, self._config, self._http.within(budget), self._shared)
 
     async def adopt(self, operation: operations.Operation) -> operations.VendorState | None:
-        """Find what the page, or a person on it, created for the incident that it follows.
-
-        Return None if there is nothing.
+        """Find what the page, or a person on it, created for the incident that it follows; None if there is none.
 
         Nothing is changed yet: an update or the publication sets the rule's texts.
         """

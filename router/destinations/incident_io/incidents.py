@@ -18,17 +18,10 @@ from router.destinations import (
     rule_fields,
     severity_mapping,
 )
-from router.destinations.incident_io import (
-    account,
-    api_versions,
-    categories,
-    details,
-    escalations,
-    names,
-    online_checks,
-    wire,
-)
+from router.destinations.incident_io import account, categories, details, escalations, names, online_checks, wire
+from router.destinations.incident_io.api_versions import Version
 from router.destinations.incident_io.config import IncidentConfig, IncidentOpening, to_builtins
+from router.destinations.incident_io.shared_state import SharedState
 from router.domain import operations, publications, severities, times
 from router.outbound import call_policy, client, errors
 
@@ -47,23 +40,18 @@ class Incidents:
     repeatable_open = True
 
     def __init__(
-        self,
-        name: str,
-        config: IncidentConfig,
-        http: client.Client,
-        caches: name_lookup.Caches | None = None,
-        versions: api_versions.ApiVersion | None = None,
+        self, name: str, config: IncidentConfig, http: client.Client, shared: SharedState | None = None
     ) -> None:
         self.name = name
         self._config = config
         self._http = http
-        self._names = names.Names(http, caches)
+        self._shared = shared or SharedState.create(name, config)
+        self._names = names.Names(http, self._shared.caches)
         self._escalations = escalations.Escalations(name, http, self._names)
-        self._versions = versions or api_versions.ApiVersion(name, config)
 
     def within(self, budget: call_policy.CallBudget) -> "Incidents":
         """Return this destination with a budget for its calls. Both share connections and caches."""
-        return Incidents(self.name, self._config, self._http.within(budget), self._names.caches, self._versions)
+        return Incidents(self.name, self._config, self._http.within(budget), self._shared)
 
     async def adopt(self, operation: operations.Operation) -> None:
         """Do nothing: the vendor doesn't open incidents that the router could adopt."""
@@ -109,15 +97,15 @@ class Incidents:
         opening, omitted = rule_fields.parse_fitted(IncidentOpening, self._config, operation)
         calls = reduced_calls.ReducibleCall(self._http, operation.is_repeated, omitted=list(omitted))
         severity = await self._severity_id(opening, operation.content.severity, calls.omitted)
-        version = self._versions.choose(operation.key, is_repeated=operation.is_repeated)
+        version = self._shared.versions.choose(operation.key, is_repeated=operation.is_repeated)
         moments = await self._timestamps(operation, opening, calls.omitted)
         body = await self._create_body(operation, opening, severity, calls.omitted)
         try:
             answer = await self._create(calls, version, body, moments)
         except errors.NotFound:
-            if operation.is_repeated or version == "v2" or not await self._versions.is_gone(self._http):
+            if operation.is_repeated or version == "v2" or not await self._shared.versions.is_gone(self._http):
                 raise
-            version = self._versions.choose(operation.key, is_repeated=False)
+            version = self._shared.versions.choose(operation.key, is_repeated=False)
             answer = await self._create(calls, version, body, moments)
         created = answer.read(wire.CreatedAnswer).incident
         references.check_reference(references.find_in_text(created.summary), operation.reference)
@@ -140,7 +128,7 @@ class Incidents:
     async def _create(
         self,
         calls: reduced_calls.ReducibleCall,
-        version: api_versions.Version,
+        version: Version,
         body: wire.CreateV1,
         moments: list[wire.TimestampValue],
     ) -> client.Answer:
@@ -287,12 +275,12 @@ class Incidents:
         problems: list[str] = []
         if not fields:
             with contextlib.suppress(errors.Failure):  # The other requests report the account's problems.
-                await self._versions.detect(self._http)
+                await self._shared.versions.detect(self._http)
         severities_named = {*self._config.severities.values(), *_named(defaults, "severity")}
         lookups: list[Awaitable[object]] = [self._closed_status_id()]
         lookups += [self._names.severities.find(name, field="severity") for name in sorted(severities_named)]
         lookups += [self._names.types.find(name, field="incident_type") for name in _named(defaults, "incident_type")]
-        if self._versions.current == "v2":
+        if self._shared.versions.current == "v2":
             lookups += [self._names.statuses.find(name, field="status") for name in _named(defaults, "status")]
         problems += [problem for lookup in lookups for problem in await name_lookup.list_problems(lookup)]
         problems += await online_checks.check_custom_fields(self._names, defaults.get("custom_field_entries"))

@@ -26,7 +26,7 @@ class Names:
 
     def __init__(self, http: client.Client, caches: name_lookup.Caches | None = None) -> None:
         self._http = http
-        self.caches = caches if caches is not None else name_lookup.Caches()
+        self._caches = caches if caches is not None else name_lookup.Caches()
         self.severities = self._lookup("severity", self._severities)
         self.types = self._lookup("incident type", self._types)
         self.statuses = self._lookup("incident status", self._statuses)
@@ -39,7 +39,7 @@ class Names:
     def _lookup(
         self, noun: str, fetch: Callable[[], Awaitable[Sequence[name_lookup.Found]]]
     ) -> name_lookup.NameLookup[name_lookup.Found]:
-        return name_lookup.NameLookup(noun, fetch, ids=wire.IDS, cache=self.caches.of(noun))
+        return name_lookup.NameLookup(noun, fetch, ids=wire.IDS, cache=self._caches.of(noun))
 
     async def page(self, page_name: str) -> wire.Page:
         """Return the page with this name or ID."""
@@ -63,7 +63,7 @@ class Names:
             return list(_placed(answer.current_structure.items))
 
         return name_lookup.NameLookup(
-            "component", fetch, ids=wire.IDS, also_called=_qualified, cache=self.caches.of(f"component of {page_id}")
+            "component", fetch, ids=wire.IDS, also_called=_qualified, cache=self._caches.of(f"component of {page_id}")
         )
 
     async def options(self, custom_field_id: str) -> Sequence[wire.Option]:

@@ -53,11 +53,12 @@ class StatusPages:
         self.name = name
         self._config = config
         self._http = http
-        self._names = names.Names(http, caches)
+        self._caches = caches or name_lookup.Caches()
+        self._names = names.Names(http, self._caches)
 
     def within(self, budget: call_policy.CallBudget) -> "StatusPages":
         """Return this destination with a budget for its calls. Both share connections and caches."""
-        return StatusPages(self.name, self._config, self._http.within(budget), self._names.caches)
+        return StatusPages(self.name, self._config, self._http.within(budget), self._caches)
 
     async def adopt(self, operation: operations.Operation) -> None:
         """Do nothing: the vendor doesn't draft posts."""
