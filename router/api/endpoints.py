@@ -11,7 +11,7 @@ from router.api import auth, params, request_parsing
 from router.domain import access, times
 from router.domain.times import Timestamp
 from router.rules import load
-from router.services import actions, incident_names, models, queries, request_bodies, resources
+from router.services import actions, incident_names, models, queries, request_bodies, resources, review_fields
 from router.sources import base
 from router.store import errors
 from router.web import health, problems
@@ -491,9 +491,9 @@ def problem(error: Exception) -> problems.Problem:
             return problems.Problem(422, "unfit", str(error))
 
 
-def _field_error(error: actions.FieldError, *, is_query: bool) -> dict[str, str]:
+def _field_error(error: review_fields.InvalidField, *, is_query: bool) -> dict[str, str]:
     """Return a query parameter's name, or the JSON pointer to a member of the body as a URI fragment (RFC 9457)."""
-    parts = [str(part).replace("~", "~0").replace("/", "~1") for part in error.loc]
+    parts = [str(part).replace("~", "~0").replace("/", "~1") for part in error.path]
     place = (
         {"parameter": parts[0]} if is_query and parts else {"pointer": "".join(["#", *(f"/{part}" for part in parts)])}
     )

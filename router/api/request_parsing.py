@@ -7,7 +7,7 @@ from typing import TypeVar
 import pydantic
 from starlette import requests
 
-from router.services import actions, request_bodies
+from router.services import actions, request_bodies, review_fields
 from router.web import problems
 from router.yaml_source import phrases
 
@@ -43,9 +43,11 @@ def _with_if_match(decide: request_bodies.Decide, request: requests.Request) -> 
     return decide.model_copy(update={"seen": tag})
 
 
-def _field_errors(error: pydantic.ValidationError) -> list[actions.FieldError]:
+def _field_errors(error: pydantic.ValidationError) -> list[review_fields.InvalidField]:
     """Return every invalid field with its error."""
-    return [actions.FieldError(detail["loc"], phrases.phrase(detail)) for detail in error.errors(include_url=False)]
+    return [
+        review_fields.InvalidField(detail["loc"], phrases.phrase(detail)) for detail in error.errors(include_url=False)
+    ]
 
 
 def describe_errors(

@@ -21,8 +21,8 @@ from router.services import (
     reprocessing,
     request_bodies,
     resources,
-    review_fields,
 )
+from router.services.review_fields import InvalidField, find_invalid, find_objections
 from router.sources import base
 from router.store import incidents, quarantine
 from router.store.store import Store
@@ -51,17 +51,10 @@ class NotFound(Exception):
     """The subject of the action does not exist."""
 
 
-class FieldError(NamedTuple):
-    """An invalid field of a request and the error. ``loc`` is the path of the field in pydantic's format."""
-
-    loc: tuple[str | int, ...]
-    detail: str
-
-
 class Invalid(Exception):
     """The request is invalid. The text states the error; ``errors`` has the invalid fields of the body or query."""
 
-    def __init__(self, detail: str, errors: Sequence[FieldError] = (), *, is_query: bool = False) -> None:
+    def __init__(self, detail: str, errors: Sequence[InvalidField] = (), *, is_query: bool = False) -> None:
         super().__init__(detail)
         self.errors = tuple(errors)
         self.is_query = is_query
@@ -151,8 +144,8 @@ class Actions:
             # Wrong fields are refused now, because the vendor would refuse them after the reviewer has left.
             if body.fields:
                 fields = {**waits[0].fields, **body.fields}
-                if wrong := review_fields.find_invalid(self._settings, body.destination, fields):
-                    errors = [FieldError(("fields", *item.path), item.detail) for item in wrong]
+                if wrong := find_invalid(self._settings, body.destination, fields):
+                    errors = [InvalidField(("fields", *item.path), item.detail) for item in wrong]
                     raise Invalid("; ".join(map(str, wrong)), errors)
             kind = "approved" if body.decision == "approve" else "dismissed"
             word = ReviewDecision(kind, act.actor.person.name, act.reason, body.fields)  # type: ignore[arg-type]
@@ -166,14 +159,11 @@ class Actions:
                 who=verdict.who,
                 at=models.at(verdict.at),
                 digest=verdict.digest,
-                warnings=review_fields.find_objections(self._settings, verdict.fields),
+                warnings=find_objections(self._settings, verdict.fields),
             )
 
     async def _first_reviewer(self, body: request_bodies.Decide, *, is_gone: bool) -> str:
-        """Return the reviewer who decided first; empty if there is none.
-
-        If a review is still pending, only a decision on the version that the caller has seen counts.
-        """
+        """Return the reviewer who decided first on the version that the caller has seen; empty if there is none."""
         incidents_by_key = await self._store.incidents.read([body.incident])
         verdict = incidents_by_key[body.incident].incident.interventions.verdicts.get(body.destination)
         return verdict.who if verdict is not None and (is_gone or verdict.digest in {"", body.seen}) else ""
@@ -201,7 +191,7 @@ class Actions:
                 for result in results
             ]
             shown_text = {"message": body.message} if body.message else {}
-            return models.Retracted(items=items, warnings=review_fields.find_objections(self._settings, shown_text))
+            return models.Retracted(items=items, warnings=find_objections(self._settings, shown_text))
 
     def _check_retraction(self, body: request_bodies.Retract) -> None:
         """Refuse an unknown page, and a message that no page would show."""
@@ -241,12 +231,12 @@ class Actions:
             except corrections.UnknownUpdateError as error:
                 raise NotFound(f'the router has posted no update "{body.update}" of this incident there') from error
             except corrections.StatusError as error:
-                raise Invalid(f"status: {error}", [FieldError(("status",), str(error))]) from error
+                raise Invalid(f"status: {error}", [InvalidField(("status",), str(error))]) from error
             except corrections.OutdatedError as error:
                 raise Conflict(None, "") from error
             except corrections.UnderWayError as error:
                 raise Invalid("another correction of this post is pending") from error
-            return models.Corrected(warnings=review_fields.find_objections(self._settings, {"body": body.body}))
+            return models.Corrected(warnings=find_objections(self._settings, {"body": body.body}))
 
     async def acknowledge(self, act: ActionContext, body: request_bodies.Acknowledge) -> models.Acknowledged:
         """Acknowledge an open incident, unless it is already acknowledged. Raises ``incident_names.Ambiguous``."""

@@ -11,7 +11,7 @@ from router.rules import leak_guard
 
 
 class InvalidField(NamedTuple):
-    """An invalid field that a reviewer wrote: its path, and the error."""
+    """An invalid field of a request, and the error. ``path`` is in pydantic's format."""
 
     path: tuple[str | int, ...]
     detail: str

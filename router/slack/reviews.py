@@ -85,9 +85,9 @@ class Reviews:
             raise
         except actions.Invalid as invalid:
             wrong = {
-                str(field_error.loc[1]): field_error.detail
+                str(field_error.path[1]): field_error.detail
                 for field_error in invalid.errors
-                if len(field_error.loc) > 1
+                if len(field_error.path) > 1
             }
             return replies.errors(forms.at_fields(submission, wrong or {"": str(invalid)}))
         return replies.update(reply.view())
