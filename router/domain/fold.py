@@ -388,7 +388,8 @@ def _begin(incident: incidents.Incident, now: Timestamp, birth: tuple[str, Times
     fires again within ``reopen_within`` after its end follows the previous episode and isn't held again.
     """
     episode, accepted_at, trace = birth
-    reopens = incident.closed_at > 0 and now - incident.closed_at < timing.timing_of(incident).reopen_within
+    closed_at = incident.closed_at
+    reopens = closed_at is not None and now - closed_at < timing.timing_of(incident).reopen_within
     started = timing.led(incident)
     started = msgspec.structs.replace(
         started,

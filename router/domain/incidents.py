@@ -116,9 +116,9 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, rename
     episode: str = ""
     severity: severities.Severity = severities.Severity.INFO
     opened_at: Timestamp = Timestamp(0)
-    closed_at: Timestamp = Timestamp(0)
+    closed_at: Timestamp | None = None
     changed_at: Timestamp = Timestamp(0)
-    accepted_at: Timestamp = Timestamp(0)
+    accepted_at: Timestamp | None = None
     ended_at: Timestamp | None = None
     response: decisions.Response | None = None
     opening_alert: alerts.Alert | None = None

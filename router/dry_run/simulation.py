@@ -320,7 +320,7 @@ class Simulation:
                 incident = incidents.with_interventions(incident, verdicts=verdicts)
         episode.severity = max(episode.severity, incident.severity)
         if incident.status == "closed":
-            episode.closed_at = incident.closed_at
+            episode.closed_at = incident.closed_at or self.now
         return incident
 
     def _reconcile(self, incident: incidents.Incident) -> None:

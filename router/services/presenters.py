@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 import msgspec
 
 from router.domain import access, deliveries, identity, incident_reminders, incidents, publications, recordings
-from router.domain.times import Timestamp
 from router.rules import explain
 from router.services import current_alerts, dead_letters, models, resources
 from router.store import dataset, quarantine
@@ -45,7 +44,7 @@ def incident_row(
         rule=incident.response.rule if incident.response is not None else "",
         firing=incident.still_fires,
         opened_at=models.at(incident.opened_at or (incident.hold.pending_since if incident.hold is not None else None)),
-        closed_at=models.at(Timestamp(incident.closed_at if incident.status == "closed" else 0)),
+        closed_at=models.at(incident.closed_at if incident.status == "closed" else None),
         changed_at=models.at(incident.changed_at),
         destinations=[target.destination for target in incident.response.targets]
         if incident.response is not None
@@ -165,7 +164,12 @@ def _searchable_texts(incident: incidents.Incident) -> Iterable[str]:
 
 def sort_key(incident: incidents.Incident) -> Order:
     """Return the sort key of an incident: incidents that aren't closed first, by descending severity."""
-    return (incident.status == "closed", -incident.severity, -max(incident.closed_at, incident.opened_at), incident.key)
+    return (
+        incident.status == "closed",
+        -incident.severity,
+        -max(incident.closed_at or 0, incident.opened_at),
+        incident.key,
+    )
 
 
 def cursor(incident: incidents.Incident) -> str:

@@ -77,7 +77,7 @@ class Reclaimer:
         if incident.status != "closed" or not incident.episode:
             return 0
         state = await session.data_set(self.data)
-        if not state.orphans or incident.closed_at < state.lost_at - recovery.JUST_BEFORE:
+        if not state.orphans or (incident.closed_at or 0) < state.lost_at - recovery.JUST_BEFORE:
             return 0
         retry_at = 0
         for place in places.values():

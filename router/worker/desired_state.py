@@ -297,7 +297,7 @@ def _over(
     incident: incidents.Incident, publication: publications.Publication, target: decisions.Target | None
 ) -> tuple[Timestamp, Timestamp]:
     """Return when the closed incident began and ended if it may be published as a retrospective one; zeros if not."""
-    if target is None or not target.retrospective or incident.status != "closed":
+    if target is None or not target.retrospective or incident.status != "closed" or incident.closed_at is None:
         return _NOT_OVER
     if publication.state != "absent" or publication.review_ended:
         return _NOT_OVER

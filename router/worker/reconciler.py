@@ -472,7 +472,7 @@ class Reconciler:
     ) -> None:
         incident = session.lease.incident
         if before.state == "absent" and publication.state == "open" and publication.episode == incident.episode:
-            seconds = (session.now() - incident.accepted_at) / 1_000_000
+            seconds = (session.now() - (incident.accepted_at or incident.opened_at)) / 1_000_000
             metrics.opened(publication.destination, seconds, identity.reference(incident.episode), incident.trace)
 
 

@@ -133,7 +133,7 @@ class Recovery:
             woken += [
                 name
                 for name, entry in stored.items()
-                if entry.incident.status == "closed" and entry.incident.closed_at >= lost_at
+                if entry.incident.status == "closed" and (entry.incident.closed_at or 0) >= lost_at
             ]
         await self._store.publications.wake(woken)
 

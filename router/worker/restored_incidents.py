@@ -109,7 +109,7 @@ class Restored:
         state = await session.data_set(self._data)
         # Only ends by a message or a time limit count: an alert that ``compare`` has ended may have fired again since.
         is_ended = any(alert.resolved and alert.learned_at >= state.lost_at for alert in incident.alerts.values())
-        if not state.orphans or not is_ended or incident.closed_at < state.lost_at - recovery.JUST_BEFORE:
+        if not state.orphans or not is_ended or (incident.closed_at or 0) < state.lost_at - recovery.JUST_BEFORE:
             return 0
         owner = identity.owner(self._installation, incident.key)
         destinations = {orphan.destination async for orphan in self._data.orphans(owner)}
