@@ -15,7 +15,7 @@ from router.outbound import client, errors
 from router.services import actions, incident_names, models, request_bodies, resources
 
 _TIMEOUT_SECONDS = 30.0
-_MOST_BYTES = 64 * 1024 * 1024  # A list may contain the bodies of many deliveries.
+_MAX_BYTES = 64 * 1024 * 1024  # A list may contain the bodies of many deliveries.
 
 _Shape = TypeVar("_Shape", bound=pydantic.BaseModel)
 _Of = TypeVar("_Of")
@@ -43,7 +43,7 @@ class ApiClient:
             now=now,
             secrets=[token],
             read_error=self._refuse,
-            most_bytes=_MOST_BYTES,
+            most_bytes=_MAX_BYTES,
         )
 
     async def aclose(self) -> None:

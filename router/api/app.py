@@ -15,7 +15,7 @@ from router.store.access import Sessions, Tokens
 from router.store.store import Store
 from router.web import client_addresses, health, problems
 
-MOST_BODY_BYTES = 4 * 1024 * 1024
+MAX_BODY_BYTES = 4 * 1024 * 1024
 
 _HEADERS: Mapping[str, str] = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -83,7 +83,7 @@ class _Guarded:
         self._app = app
 
     async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
-        left = MOST_BODY_BYTES
+        left = MAX_BODY_BYTES
 
         async def bounded() -> types.Message:
             nonlocal left
@@ -107,7 +107,7 @@ async def _refused(request: requests.Request, error: Exception) -> responses.Res
     status = error.status_code if isinstance(error, exceptions.HTTPException) else 500
     name, title = {
         404: ("not-found", "this path does not exist"),
-        413: ("too-large", f"the body is larger than {MOST_BODY_BYTES >> 20} MiB"),
+        413: ("too-large", f"the body is larger than {MAX_BODY_BYTES >> 20} MiB"),
         405: ("method", "this path does not support this method"),
     }.get(status, ("http", "the request can't be processed"))
     return health.problem_response(problems.Problem(status, name, title), request.url.path)

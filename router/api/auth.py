@@ -16,7 +16,7 @@ OF_PROVIDER = "p."
 """Prefix of session cookies from an OpenID provider. After such a session ends, the browser signs in there again."""
 CSRF_FIELD, CSRF_HEADER = "csrf", "x-csrf-token"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_MOST_OF_PATH = 200  # Length of a path in the audit log, in characters.
+_MAX_PATH_LENGTH = 200  # Length of a path in the audit log, in characters.
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Authenticator:
 
     async def _refused(self, request: requests.HTTPConnection, principal: Principal, why: str) -> problems.Problem:
         """Write the refusal to the audit log, and return the problem to raise."""
-        person, endpoint = principal.person, f"{request.scope['method']} {request.url.path[:_MOST_OF_PATH]}"
+        person, endpoint = principal.person, f"{request.scope['method']} {request.url.path[:_MAX_PATH_LENGTH]}"
         await self._audit.append_refusal(
             access.Action(
                 self._clock(), person.name, person.by, principal.address, "request", endpoint, f"refused: {why}"

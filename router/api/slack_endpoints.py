@@ -18,9 +18,9 @@ from router.telemetry import log
 from router.web import client_addresses, health, problems
 
 ACTIONS, COMMANDS = "/v1/slack/actions", "/v1/slack/commands"
-MOST_BODY_BYTES = 1024 * 1024
+MAX_BODY_BYTES = 1024 * 1024
 """Slack sends the message of a click along: at most 50 blocks of 3,000 characters, which are percent-encoded."""
-_MOST_FIELDS = 100
+_MAX_FIELDS = 100
 _log = log.get("management")
 
 
@@ -75,8 +75,8 @@ class _Endpoints:
         body = bytearray()
         async for chunk in request.stream():
             body += chunk
-            if len(body) > MOST_BODY_BYTES:
-                raise problems.Problem(413, "too-large", f"the body is larger than {MOST_BODY_BYTES >> 20} MiB")
+            if len(body) > MAX_BODY_BYTES:
+                raise problems.Problem(413, "too-large", f"the body is larger than {MAX_BODY_BYTES >> 20} MiB")
         headers = dict(request.scope["headers"])
         if wrong := signatures.problem(self._secret, headers, bytes(body), self._clock()):
             address = self._addresses.address(request.scope, headers)
@@ -87,7 +87,7 @@ class _Endpoints:
 
 def _form(body: bytes) -> dict[str, str]:
     try:
-        return dict(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+        return dict(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS))
     except ValueError as error:
         raise problems.Problem(422, "unfit", "the body is not a form") from error
 

@@ -19,7 +19,7 @@ from router.web import request_limits
 from router.worker import alertmanager_sync
 
 _TIMEOUT_SECONDS = 10.0
-_MOST_BYTES = 64 * 1024 * 1024  # Per response: about 50,000 alerts.
+_MAX_BYTES = 64 * 1024 * 1024  # Per response: about 50,000 alerts.
 
 
 def polling(
@@ -82,7 +82,7 @@ def _client(name: str, config: polled.Config) -> client.Client:
         timeout_seconds=_TIMEOUT_SECONDS,
         now=factories.clock,
         secrets=[token, pair, pair.partition(":")[2], word.partition(" ")[2]],
-        most_bytes=_MOST_BYTES,
+        most_bytes=_MAX_BYTES,
     )
 
 

@@ -46,7 +46,7 @@ from router.worker import (
 
 CACHED_BY_WEB = 20_000  # Alerts whose incidents the webhook server keeps decoded.
 CACHED_BY_WORKER = 500_000  # Alerts whose incidents a worker keeps decoded, at most 170 MiB. An incident counts as 8.
-_LEAST_LEASE_SECONDS = 30.0
+_MIN_LEASE_SECONDS = 30.0
 _MAX_KEY_BYTES = 64 * 1024  # Bytes. A certificate has 2,000.
 BEAT_LATE_SECONDS = 15.0  # Without a heartbeat for longer than this, a worker counts as not running.
 
@@ -131,7 +131,7 @@ def make_store(
     limits = StoreLimits(
         cached_alerts=cached_alerts,
         lease_seconds=max(settings.worker.lease_seconds, 4 * calls),
-        notification_lease_seconds=max(_LEAST_LEASE_SECONDS, 4 * deliveries),
+        notification_lease_seconds=max(_MIN_LEASE_SECONDS, 4 * deliveries),
         archive_retention=settings.archive.retention,
         archive_bytes=settings.archive.max_bytes,
         quarantine_bytes=settings.quarantine.max_bytes,

@@ -61,7 +61,7 @@ def keeper(in_force: reload.Rules, store: Store) -> Callable[[], Awaitable[None]
         try:
             await store.good_rules.save(accepted._replace(kept_at=factories.clock()))
         except good_rules.TooLarge:
-            _log.warning("rules_not_kept", version=accepted.version, most_bytes=good_rules.MOST_BYTES)
+            _log.warning("rules_not_kept", version=accepted.version, most_bytes=good_rules.MAX_BYTES)
         written_version = accepted.version
 
     return turn

@@ -10,7 +10,7 @@ from router.store import publishing_state
 from router.store.store import Store
 from router.worker import circuit_breaker, configured_destinations, self_alerts, self_monitor, storm_control
 
-_MOST_OF_PING = 1024 * 1024
+_MAX_PING_LENGTH = 1024 * 1024
 
 
 def itself(
@@ -59,4 +59,4 @@ def _wanted(settings: configuration.Settings) -> self_monitor.Wanted:
 
 
 async def _ping(url: str) -> None:
-    await fetch.get(url, timeout_seconds=10.0, most_bytes=_MOST_OF_PING)
+    await fetch.get(url, timeout_seconds=10.0, most_bytes=_MAX_PING_LENGTH)

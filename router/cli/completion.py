@@ -22,8 +22,8 @@ from router.services import queries
 from router.sources import registry
 
 _SECONDS = 2.0  # The shell blocks meanwhile.
-_MOST = 100
-_LONGEST = 40  # The length of a title in characters.
+_MAX_CANDIDATES = 100
+_MAX_LENGTH = 40  # The length of a title in characters.
 _NO_WORDS = re.compile(r"[^\w.,-]+")
 Found = list[tuple[str, str]]
 """Completions, and their descriptions."""
@@ -33,7 +33,7 @@ def incidents(context: typer.Context, incomplete: str) -> Found:
     """Return the references of open incidents, with the beginnings of their titles."""
 
     async def ask(router: queries.Queries | api_client.Queries) -> Found:
-        incident_rows = (await router.incidents(limit=_MOST)).items
+        incident_rows = (await router.incidents(limit=_MAX_CANDIDATES)).items
         return [
             (incident_row.reference, _harmless(incident_row.title))
             for incident_row in incident_rows
@@ -78,7 +78,7 @@ def _harmless(title: str) -> str:
 
     Shells evaluate the result, and senders wrote the title.
     """
-    return " ".join(_NO_WORDS.sub(" ", title).split())[:_LONGEST]
+    return " ".join(_NO_WORDS.sub(" ", title).split())[:_MAX_LENGTH]
 
 
 def _beginning(names: Iterable[tuple[str, str]], incomplete: str) -> Found:

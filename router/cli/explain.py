@@ -24,7 +24,7 @@ from router.yaml_source import suggestions
 
 Format = Literal["text", "json"]
 _AT_DEADLINE = {"publish": "published automatically", "dismiss": "dismissed"}
-_LONGEST = 200  # The number of characters of a value that are shown. The JSON output has all of them.
+_MAX_LENGTH = 200  # The number of characters of a value that are shown. The JSON output has all of them.
 
 
 def explain(
@@ -267,4 +267,4 @@ def _muting(outcome: tree.Tree, explanation: Mapping[str, Any]) -> None:
 
 def _shown(text: str) -> str:
     """Return external text without control characters, escaped for markup."""
-    return terminal.markup(text if len(text) <= _LONGEST else text[:_LONGEST] + "…")
+    return terminal.markup(text if len(text) <= _MAX_LENGTH else text[:_MAX_LENGTH] + "…")

@@ -168,7 +168,7 @@ def take(
     Reminders and the escalation pause until the time is up, or until the review is released or decided. The deadline
     doesn't change.
     """
-    seconds = startup.duration("--for", duration, "1m", f"{review_takes.MOST_SECONDS // 3600}h") // 1_000_000
+    seconds = startup.duration("--for", duration, "1m", f"{review_takes.MAX_SECONDS // 3600}h") // 1_000_000
 
     async def body(router: router_access.Reached) -> None:
         take_review = request_bodies.TakeReview(incident=incident, destination=page, seconds=seconds)

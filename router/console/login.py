@@ -19,7 +19,7 @@ BEGUN = "incident-router-sign-in"
 
 _log = log.get("management")
 _DEPARTURES = 60  # Per minute and address. An address may belong to a whole office.
-_LONGEST_PATH = 2000
+_MAX_PATH_LENGTH = 2000
 Handle = Callable[[requests.Request], Awaitable[responses.Response]]
 Render = Callable[..., Awaitable[responses.Response]]
 
@@ -155,4 +155,4 @@ class Signing:
 def _own_path(to: str) -> str:
     """Return a path of the console to redirect to, never another site's address."""
     fine = to.startswith("/") and not to.startswith("//") and "\\" not in to
-    return to if fine and to.isprintable() and len(to) <= _LONGEST_PATH else "/"
+    return to if fine and to.isprintable() and len(to) <= _MAX_PATH_LENGTH else "/"

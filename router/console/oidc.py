@@ -26,7 +26,7 @@ UNDER_WAY_SECONDS = 600  # The time limit for signing in at the provider.
 _METADATA_LIFE = 600_000_000  # Microseconds. A provider may change its endpoints while the router runs.
 _TIMEOUT_SECONDS = 10.0
 _LEEWAY_SECONDS = 60
-_LONGEST_NAME = 100
+_MAX_NAME_LENGTH = 100
 ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "PS256", "Ed25519"]  # Signed with the provider's own key.
 
 
@@ -243,7 +243,7 @@ def _name(claims: Mapping[str, Any]) -> str:
 
 
 def _plain(text: Any) -> str:
-    return "".join(char for char in str(text) if char.isprintable())[:_LONGEST_NAME]
+    return "".join(char for char in str(text) if char.isprintable())[:_MAX_NAME_LENGTH]
 
 
 def provider(

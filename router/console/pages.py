@@ -26,7 +26,7 @@ class Page:
 
 
 # Limit for dead letters and the quarantine. Each item is shown with its beginning, so that the page stays small.
-_MOST_BODIES = 30
+_MAX_BODIES = 30
 SECTIONS = (
     ("/", "Now"),
     ("/incidents", "Incidents"),
@@ -148,12 +148,12 @@ async def _heartbeats(query_service: queries.Queries, _: Any) -> dict[str, Any]:
 
 
 async def _dead_letters(query_service: queries.Queries, query: params.DeadLetters) -> dict[str, Any]:
-    page = await query_service.records.dead_letters(cursor=query.cursor, limit=min(query.limit, _MOST_BODIES))
+    page = await query_service.records.dead_letters(cursor=query.cursor, limit=min(query.limit, _MAX_BODIES))
     return {"letters": page.items, "next": page.next}
 
 
 async def _quarantine(query_service: queries.Queries, query: params.StreamPage) -> dict[str, Any]:
-    page = await query_service.records.quarantine(cursor=query.cursor, limit=min(query.limit, _MOST_BODIES))
+    page = await query_service.records.quarantine(cursor=query.cursor, limit=min(query.limit, _MAX_BODIES))
     return {"bodies": page.items, "next": page.next}
 
 

@@ -10,9 +10,9 @@ from router.store import errors
 
 EVERY_SECONDS = 2.0
 COMMENT_SECONDS = 15.0  # Proxies close connections that are silent for longer than 30 seconds.
-_LONGEST_SECONDS = 3600.0  # Then the browser reconnects, and is authenticated again.
-MOST = 500
-MOST_OF_ONE = 20  # For one token or session: the tabs of one person.
+_MAX_SECONDS = 3600.0  # Then the browser reconnects, and is authenticated again.
+MAX_LISTENERS = 500
+MAX_PER_PERSON = 20  # For one token or session: the tabs of one person.
 # Changes of these fields alone cause no event.
 _PASSING = {"now", "lag_seconds", "worker_seen_at", "received_at", "received_a_minute"}
 
@@ -31,11 +31,11 @@ class Feed:
     @property
     def full(self) -> bool:
         """Whether no further browser can listen."""
-        return len(self._listeners) >= MOST or self._closed
+        return len(self._listeners) >= MAX_LISTENERS or self._closed
 
     def is_full_for(self, person: str) -> bool:
         """Return whether this token or session has reached its limit of connections."""
-        return sum(listener == person for listener in self._listeners.values()) >= MOST_OF_ONE
+        return sum(listener == person for listener in self._listeners.values()) >= MAX_PER_PERSON
 
     async def events(self, person: str, may_listen: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
         """Yield server-sent events for one browser: ``changed`` whenever there is something new to load.
@@ -48,7 +48,7 @@ class Feed:
         if self._reading is None:
             self._reading = asyncio.create_task(self._read())
         loop = asyncio.get_running_loop()
-        ends_at = loop.time() + _LONGEST_SECONDS
+        ends_at = loop.time() + _MAX_SECONDS
         try:
             yield b"retry: 3000\n\n"
             asked_at = loop.time()

@@ -18,7 +18,7 @@ from router.domain.reasons import Edit
 from router.domain.times import Timestamp
 from router.outbound import errors
 
-_MOST_TITLES = 5
+_MAX_TITLES = 5
 _ROUNDING = 1_000  # Microseconds by which a response may be newer than what the vendor has stored.
 
 
@@ -194,7 +194,7 @@ def view(
     ids = [entry.id for entry in entries if entry.id]
     return publications.View(
         dict(fields),
-        tuple(titles[-_MOST_TITLES:]),
+        tuple(titles[-_MAX_TITLES:]),
         tuple(dict.fromkeys([*(entry_id for entry_id in before.entries if entry_id not in ids), *ids])),
         dict(before.asked if requested is None else requested),
         max(stamp, before.stamp),

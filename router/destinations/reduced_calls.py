@@ -20,7 +20,7 @@ from router.outbound import client, errors
 
 Found = TypeVar("Found")
 
-_MOST_REPEATS = 3
+_MAX_REPEATS = 3
 _REFUSALS = frozenset({400, 404, 413, 422})
 _NOTIFY = "notify_subscribers"
 _PARTING = re.compile(r"[./\[\]]+")
@@ -44,12 +44,12 @@ class ReducibleCall:
 
     async def call(self, method: str, path: str, body: Any) -> client.Answer:
         """Make the call, with fewer fields if the vendor refuses it. Raises the last refusal."""
-        for repeat in range(_MOST_REPEATS + 1):
+        for repeat in range(_MAX_REPEATS + 1):
             try:
                 return await self.http.call(method, path, json=body)
             except errors.Permanent as problem:
                 # A changed body under the same idempotency key could create a second object.
-                if self.is_repeated or repeat == _MOST_REPEATS or problem.status not in _REFUSALS:
+                if self.is_repeated or repeat == _MAX_REPEATS or problem.status not in _REFUSALS:
                     raise
                 less = self._without(body, problem)
                 if less is None:

@@ -24,7 +24,7 @@ from router.yaml_source import phrases
 Shape = TypeVar("Shape", bound=base.Opening)
 
 # Rounds of making fields fit: each removes the reported fields, after which validators may report others.
-_MOST_ROUNDS = 5
+_MAX_ROUNDS = 5
 
 
 def parse(shape: type[Shape], config: base.Config, fields: Mapping[str, Any]) -> Shape:
@@ -48,7 +48,7 @@ def _fitted(
     shape: type[Shape], config: base.Config, values: Mapping[str, Any], destination: str
 ) -> tuple[Shape, tuple[operations.Omission, ...]]:
     fields, omitted = shape.without_empty({**config.defaults, **values})
-    for _ in range(_MOST_ROUNDS):
+    for _ in range(_MAX_ROUNDS):
         try:
             return shape.model_validate(fields, context={"config": config}), tuple(omitted)
         except pydantic.ValidationError as problem:

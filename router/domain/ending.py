@@ -17,7 +17,7 @@ from router.domain.times import Duration, Timestamp
 
 SHORTEST_PAUSE, LONGEST_PAUSE = Duration(100_000), Duration(2 * times.SECOND)  # Between checks for waiting deliveries.
 # A delivery becomes a dead letter after three workers. An end is never postponed for longer than that takes.
-LONGEST_WAIT = Duration(2 * times.MINUTE)
+MAX_WAIT = Duration(2 * times.MINUTE)
 
 
 def postponed(
@@ -57,7 +57,7 @@ def waits(incident: incidents.Incident, unfolded_at: Timestamp, now: Timestamp) 
     # The incident fires, or no earlier delivery waited when it went quiet.
     if incident.status != "open" or period is None or period.overtaken_at is None:
         return False
-    return now - period.since <= LONGEST_WAIT and 0 < unfolded_at <= period.overtaken_at
+    return now - period.since <= MAX_WAIT and 0 < unfolded_at <= period.overtaken_at
 
 
 def due(incident: incidents.Incident, now: Timestamp) -> Timestamp:

@@ -17,7 +17,7 @@ from router.domain import (
 from router.domain.asks import Ask, Book, is_equal, with_texts_of
 from router.domain.times import Timestamp
 
-MOST_HELD = 5_000  # Firing alerts that an incident holds. Of further alerts, only the messages are counted.
+MAX_HELD_ALERTS = 5_000  # Firing alerts that an incident holds. Of further alerts, only the messages are counted.
 TOMBSTONE_LIFE = times.HOUR  # Longer than any entry stays pending.
 
 
@@ -85,7 +85,11 @@ def _merged(
         before = changed.get(identity) or states.get(identity)
         message = _message(routed, book)
         # A document grows with its alerts, and every change rewrites it.
-        if before is None and len(states) + len(changed) >= MOST_HELD and _is_beyond(incident, message, len(changed)):
+        if (
+            before is None
+            and len(states) + len(changed) >= MAX_HELD_ALERTS
+            and _is_beyond(incident, message, len(changed))
+        ):
             unheld += not message.resolved
             continue
         after, outcome = alert_states.merge(before, message, alert_states.window_of(routed))
@@ -183,7 +187,7 @@ def _mute_held(incident: incidents.Incident, muting: silences.Muting | None, now
         if (mute := muting(routed, now)) is not None:
             muted_alerts[identity] = incidents.Muted(routed, mute.until, mute.by, mute.kind)
     # Beyond the limit the alerts open the incident: a post too many is better than a lost alert.
-    if not muted_alerts or len(incident.muted) + len(muted_alerts) > silences.MOST_MUTED:
+    if not muted_alerts or len(incident.muted) + len(muted_alerts) > silences.MAX_MUTED_ALERTS:
         return incident
     return _without_muted(incident, muted_alerts, now)
 
@@ -225,7 +229,7 @@ def _set_aside(
             muted.pop(identity, None)
             aside.pop(identity, None)
             remaining.append(routed)
-        elif identity in muted or len(muted) < silences.MOST_MUTED:
+        elif identity in muted or len(muted) < silences.MAX_MUTED_ALERTS:
             before = muted.get(identity)
             # A repeat with the same mute changes nothing and costs no write.
             if before is None or before.until <= now or before.by != mute.by or _is_newer(routed, before.routed):
@@ -283,8 +287,8 @@ def _is_beyond(incident: incidents.Incident, state: alert_states.AlertState, fur
     """Return whether a new alert exceeds the number that an incident holds. Resolved alerts have twice that limit."""
     # Tombstones protect against late deliveries, so they get room beside the firing alerts.
     if state.resolved:
-        return len(incident.alerts) + further >= 2 * MOST_HELD
-    return incident.still_fires + further >= MOST_HELD
+        return len(incident.alerts) + further >= 2 * MAX_HELD_ALERTS
+    return incident.still_fires + further >= MAX_HELD_ALERTS
 
 
 def _with(
@@ -346,7 +350,9 @@ def _with_asks(
         for identity, state in changed.items():
             if state.resolved or state.ask not in waiting:
                 held_alerts.pop(identity, None)
-            elif identity in arrived_by_name and (identity in held_alerts or len(held_alerts) < silences.MOST_MUTED):
+            elif identity in arrived_by_name and (
+                identity in held_alerts or len(held_alerts) < silences.MAX_MUTED_ALERTS
+            ):
                 held_alerts[identity] = arrived_by_name[identity]
     # Return the same object, so that the caller sees that nothing changed.
     if asks is incident.asks and held_alerts == incident.held_alerts:

@@ -100,7 +100,7 @@ def _takes_more(incident: incidents.Incident, count: int, now: Timestamp) -> boo
     # The acknowledgement ends, because it is of a lower severity.
     if acknowledgement is not None and not acknowledgement.ended_at and acknowledgement.severity < incident.severity:
         return False
-    return len(incident.alerts) + count < fold.MOST_HELD and not fold.has_old_tombstones(incident, now)
+    return len(incident.alerts) + count < fold.MAX_HELD_ALERTS and not fold.has_old_tombstones(incident, now)
 
 
 def _belongs(routed: decisions.Routed, ask: asks.Ask, now: Timestamp) -> bool:

@@ -21,7 +21,7 @@ Code = Literal[
     "clock_behind",  # The sender's clock is behind: an alert that it extends had ended. It is processed as firing.
 ]
 
-MOST_OF_A_CODE = 20  # Notices of one code in one delivery; one more notice counts the rest.
+MAX_PER_CODE = 20  # Notices of one code in one delivery; one more notice counts the rest.
 
 
 class Notice(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -40,7 +40,7 @@ class Notice(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 def bounded(notices: Iterable[Notice]) -> tuple[Notice, ...]:
-    """Keep the first ``MOST_OF_A_CODE`` notices of each code and count the rest in one notice about the delivery.
+    """Keep the first ``MAX_PER_CODE`` notices of each code and count the rest in one notice about the delivery.
 
     A delivery of 20,000 alerts can cause as many notices. They are stored and shown, so their number is bounded.
     """
@@ -49,7 +49,7 @@ def bounded(notices: Iterable[Notice]) -> tuple[Notice, ...]:
     rest: dict[Code, int] = {}
     for notice in notices:
         seen[notice.code] = seen.get(notice.code, 0) + 1
-        if seen[notice.code] <= MOST_OF_A_CODE:
+        if seen[notice.code] <= MAX_PER_CODE:
             kept_notices.append(notice)
         else:
             rest[notice.code] = rest.get(notice.code, 0) + notice.count

@@ -20,7 +20,7 @@ SEARCH_DELAYS = (Duration(3 * times.MINUTE), Duration(15 * times.MINUTE))
 
 # Microseconds after an unanswered change in which the router looks for it, and corrects what it finds.
 _LATEST = Duration(SEARCH_DELAYS[-1] + 2 * times.MINUTE)
-_MOST_UNCERTAIN = 3
+_MAX_UNCERTAIN_CONTENTS = 3
 # Earlier versions store the episode under its own name. So they refuse a document of this version, instead of
 # overwriting it without the parts that they don't know.
 _STORED_NAMES = {"episode": "of_episode"}
@@ -296,7 +296,7 @@ def may_change_late(publication: Publication, now: Timestamp) -> bool:
 def with_uncertain(publication: Publication, content: Content) -> Publication:
     """Return the publication after an update of unknown or partial effect."""
     contents = (*(earlier for earlier in publication.uncertain if earlier != content), content)
-    return msgspec.structs.replace(publication, uncertain=contents[-_MOST_UNCERTAIN:])
+    return msgspec.structs.replace(publication, uncertain=contents[-_MAX_UNCERTAIN_CONTENTS:])
 
 
 def republished(publication: Publication) -> Publication:

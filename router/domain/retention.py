@@ -19,7 +19,7 @@ from router.domain import corrections, incidents, publications, times
 from router.domain.times import Duration, Timestamp
 
 NAMED_FOR = Duration(2 * times.HOUR)  # Longer than any destination searches back.
-MOST_NAMED = 64
+MAX_NAMED_PUBLICATIONS = 64
 
 
 def is_at_rest(publication: publications.Publication) -> bool:
@@ -55,7 +55,7 @@ def retained(
     if not over:
         return all_publications
     named_publications = {publication.name: _named(publication) for publication in over if _is_needed(publication, now)}
-    for name in list(named_publications)[:-MOST_NAMED]:
+    for name in list(named_publications)[:-MAX_NAMED_PUBLICATIONS]:
         del named_publications[name]
     dropped = {publication.name for publication in over} - named_publications.keys()
     kept_publications = [

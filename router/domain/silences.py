@@ -16,7 +16,7 @@ State = Literal["pending", "active", "expired"]
 _WRITTEN = patterns.compile(r'\s*("(?:[^"\\]|\\.)*"|[^\s{}!=~,"\'`\\]+)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|[^"]*?)\s*')
 _PLAIN_NAME = patterns.compile(r"[^\s{}!=~,\"'`\\]+")
 RECHECK = Duration(15 * times.SECOND)  # After this time, a mute is checked again, in case the silence was ended early.
-MOST_MUTED = 1_000  # Alerts that an incident holds until their silence ends. Further alerts need to be repeated.
+MAX_MUTED_ALERTS = 1_000  # Alerts that an incident holds until their silence ends. Further alerts need to be repeated.
 
 
 class Unreadable(ValueError):

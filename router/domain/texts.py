@@ -16,7 +16,7 @@ _TAG = re.compile(r"</?(?:p|br|div|span|ul|ol|li|strong|em|b|i|a|code|pre|h[1-6]
 _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+.!~>|-])")
 _BULLET = re.compile(r"(?m)^[ \t]*[-*+•][ \t]+")
 _QUOTES = str.maketrans("\u2018\u2019\u201c\u201d\u2013\u2014", "''\"\"--")
-_LEAST_CUT = 20  # Characters of a truncated text that are needed to recognize it.
+_MIN_CUT_LENGTH = 20  # Characters of a truncated text that are needed to recognize it.
 
 
 def canonical(text: str) -> str:
@@ -33,7 +33,7 @@ def alike(first: str, second: str) -> bool:
 def is_cut(text: str, full_text: str) -> bool:
     """Return whether a text is the beginning of another one, as from a vendor that truncates texts."""
     beginning = canonical(text).removesuffix("...").removesuffix("…").rstrip()
-    return len(beginning) >= _LEAST_CUT and canonical(full_text).startswith(beginning)
+    return len(beginning) >= _MIN_CUT_LENGTH and canonical(full_text).startswith(beginning)
 
 
 def mark(text: str) -> str:

@@ -9,8 +9,8 @@ from router.domain import acknowledgements, decisions, identity, incidents, timi
 from router.domain.notices import Code, Notice
 from router.domain.times import Timestamp
 
-MOST_ALERTS = 20  # Alerts that are named. Beyond this, only each power of ten is reported.
-MOST_NAMES = 5  # Names in one sentence.
+MAX_ALERTS = 20  # Alerts that are named. Beyond this, only each power of ten is reported.
+MAX_NAMES = 5  # Names in one sentence.
 
 
 class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -45,10 +45,10 @@ def events_for_change(
 def ignored(late: list[decisions.Routed], deliveries: list[str], now: Timestamp) -> Event:
     """Return the event for messages that were ignored as late deliveries."""
     names = sorted({routed.alert.identity for routed in late})
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
     noun = "message" if len(late) == 1 else "messages"
-    text = f"Ignored {len(late)} late {noun} of {', '.join(names[:MOST_NAMES])}{more}: newer ones were received before."
-    return Event(now, "ignored", text, detail={"alerts": names[:MOST_NAMES], "deliveries": deliveries[:MOST_NAMES]})
+    text = f"Ignored {len(late)} late {noun} of {', '.join(names[:MAX_NAMES])}{more}: newer ones were received before."
+    return Event(now, "ignored", text, detail={"alerts": names[:MAX_NAMES], "deliveries": deliveries[:MAX_NAMES]})
 
 
 def found_over(after: incidents.Incident, now: Timestamp) -> Event:
@@ -63,9 +63,9 @@ def found_over(after: incidents.Incident, now: Timestamp) -> Event:
 
 def alerts_vanished(names: list[str], now: Timestamp) -> Event:
     """Return the event for alerts that ended without a message, because their Alertmanager no longer lists them."""
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    text = f"Alertmanager no longer has {', '.join(names[:MOST_NAMES])}{more}."
-    return Event(now, "alerts", text, detail={"alerts": names[:MOST_NAMES]})
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    text = f"Alertmanager no longer has {', '.join(names[:MAX_NAMES])}{more}."
+    return Event(now, "alerts", text, detail={"alerts": names[:MAX_NAMES]})
 
 
 def noticed(notices: Iterable[Notice], now: Timestamp) -> list[Event]:
@@ -184,8 +184,8 @@ def alerts_changed(
 ) -> Iterator[Event]:
     """Yield the events for alerts that fire or have resolved: the first by name. Of a storm, yield only its size."""
     fires, fired = after.still_fires, before.still_fires
-    if after.status == "closed" or max(len(before.alerts), fired) > MOST_ALERTS:
-        if (size := _power_of_ten(fires)) > max(_power_of_ten(fired), MOST_ALERTS):
+    if after.status == "closed" or max(len(before.alerts), fired) > MAX_ALERTS:
+        if (size := _power_of_ten(fires)) > max(_power_of_ten(fired), MAX_ALERTS):
             yield Event(now, "alerts", f"More than {size} alerts fire.", detail={"firing": fires})
         return
     opening = after.opening_alert.identity if after.opening_alert is not None else ""
@@ -203,9 +203,9 @@ def alerts_changed(
     for names, singular, many in ((joined, "fires", "fire"), (left, "has resolved", "have resolved")):
         if names:
             verb = many if len(names) > 1 else singular
-            more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-            text = f"{', '.join(names[:MOST_NAMES])}{more} {verb}."
-            yield Event(now, "alerts", text, detail={"alerts": names[:MOST_NAMES], "firing": fires})
+            more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+            text = f"{', '.join(names[:MAX_NAMES])}{more} {verb}."
+            yield Event(now, "alerts", text, detail={"alerts": names[:MAX_NAMES], "firing": fires})
 
 
 def _muted(before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> Iterator[Event]:
@@ -218,8 +218,8 @@ def _muted(before: incidents.Incident, after: incidents.Incident, now: Timestamp
         if was is None or was.by != muted.by:
             reasons.setdefault(muted.by, []).append(name)
     for by, names in reasons.items():
-        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-        yield Event(now, "muted", f"Muted by {by}: {', '.join(names[:MOST_NAMES])}{more}.")
+        more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+        yield Event(now, "muted", f"Muted by {by}: {', '.join(names[:MAX_NAMES])}{more}.")
 
 
 def _unheld(before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> Iterator[Event]:

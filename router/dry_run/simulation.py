@@ -56,7 +56,7 @@ _STATES: Mapping[publications.Kind, publications.State] = {
     "dismiss": "dismissed",
     "retract": "dismissed",
 }
-_MOST_STEPS = 12  # As many as a worker performs in a row.
+_MAX_STEPS = 12  # As many as a worker performs in a row.
 
 
 class Called(msgspec.Struct, frozen=True):
@@ -361,7 +361,7 @@ class Simulation:
         self, incident: incidents.Incident, publications_of_incident: list[publications.Publication], position: int
     ) -> steps.Wait:
         """Perform every step that the plan requires of one publication, and update the publication in the list."""
-        for _ in range(_MOST_STEPS):
+        for _ in range(_MAX_STEPS):
             publication = publications_of_incident[position]
             place = self._places[publication.destination]
             desired = self._desires.build(incident, publication, publications_of_incident, place)

@@ -34,8 +34,8 @@ _FIRST = "first"  # Key in the state: the sequence number of the first event tha
 _SCHEME = re.compile(r"([a-z0-9]+)://", re.IGNORECASE)
 _STATUS = re.compile(r"error=([1-5][0-9]{2})\b")
 _BETWEEN = re.compile(r"[/:@?&=,;+#]")
-_LEAST_MASKED = 4  # Shorter parts aren't secrets. Masking them would make messages unreadable.
-_MOST_CHARACTERS = 200
+_MIN_MASKED_LENGTH = 4  # Shorter parts aren't secrets. Masking them would make messages unreadable.
+_MAX_CHARACTERS = 200
 
 # Excluded: services that act on the router's machine (desktops, syslog, files), social networks, because their readers
 # are the public, and services that open incidents.
@@ -183,7 +183,7 @@ def _secrets(url: str) -> list[str]:
     """Return the parts of a URL that may be secret, quoted and unquoted, longest first."""
     parts = _BETWEEN.split(url.partition("://")[2])
     forms = {form for part in parts for form in (part, urllib.parse.unquote(part), urllib.parse.unquote_plus(part))}
-    return sorted((form for form in forms if len(form) >= _LEAST_MASKED), key=len, reverse=True)
+    return sorted((form for form in forms if len(form) >= _MIN_MASKED_LENGTH), key=len, reverse=True)
 
 
 def _received(state: Mapping[str, str], service: _Service) -> int:
@@ -269,7 +269,7 @@ def _failure(service: _Service, lines: Sequence[str]) -> errors.Failure:
     match = _STATUS.search(text)
     for secret in service.masked:
         text = text.replace(secret, "***")
-    message = f"{service.label}: {text[:_MOST_CHARACTERS]}"
+    message = f"{service.label}: {text[:_MAX_CHARACTERS]}"
     status = int(match.group(1)) if match is not None else 0
     # The service is healthy and asks for a pause, so the circuit breaker must stay closed.
     if status in {425, 429}:

@@ -17,7 +17,7 @@ FIELDS = 10
 BLOCKS = 50
 """The most blocks of a message."""
 _URL = 3000
-_LONGEST_ENTITY = len("&amp;")
+_MAX_ENTITY_LENGTH = len("&amp;")
 
 
 def escaped(text: str) -> str:
@@ -108,6 +108,6 @@ def cut_markup(text: str, max_length: int) -> str:
     opening, entity = head.rfind("<"), head.rfind("&")
     if opening > head.rfind(">"):
         head = head[:opening]
-    elif entity > head.rfind(";") and len(head) - entity < _LONGEST_ENTITY:
+    elif entity > head.rfind(";") and len(head) - entity < _MAX_ENTITY_LENGTH:
         head = head[:entity]
     return f"{head}…"

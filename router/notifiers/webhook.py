@@ -22,7 +22,7 @@ from router.outbound import client
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 TYPE_PREFIX = "incident-router."
 _MARK = "whsec_"
-_LEAST_SECRET_BYTES, _MOST_SECRET_BYTES = 24, 64  # As Standard Webhooks asks for.
+_MIN_SECRET_BYTES, _MAX_SECRET_BYTES = 24, 64  # As Standard Webhooks asks for.
 
 
 def _key(secret: str) -> bytes:
@@ -32,8 +32,8 @@ def _key(secret: str) -> bytes:
         key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
     except binascii.Error as error:
         raise ValueError(f"a secret has the form {_MARK} and base64") from error
-    if not _LEAST_SECRET_BYTES <= len(key) <= _MOST_SECRET_BYTES:
-        raise ValueError(f"a secret has {_LEAST_SECRET_BYTES} to {_MOST_SECRET_BYTES} bytes, this one has {len(key)}")
+    if not _MIN_SECRET_BYTES <= len(key) <= _MAX_SECRET_BYTES:
+        raise ValueError(f"a secret has {_MIN_SECRET_BYTES} to {_MAX_SECRET_BYTES} bytes, this one has {len(key)}")
     return key
 
 

@@ -4,7 +4,7 @@ from router.domain import identity
 
 CAP_SECONDS, ASKED_CAP_SECONDS = 300.0, 30.0
 DENIED_CAP_SECONDS = 60.0  # A renewed key is noticed within a minute, even by a worker that makes no other calls.
-_MOST_DOUBLINGS = 60  # Beyond this exponent every cap is reached, and the power would overflow a float.
+_MAX_DOUBLINGS = 60  # Beyond this exponent every cap is reached, and the power would overflow a float.
 
 
 def max_delay(requested: float | None, *, of_account: bool = False) -> float:
@@ -30,7 +30,7 @@ def full_jitter(
     ``cap_seconds``. ``at_least``, the delay that the vendor asked for, is added, so that no retry is early and retries
     are spread.
     """
-    doublings = min(max(attempt - 1, 0), _MOST_DOUBLINGS)
+    doublings = min(max(attempt - 1, 0), _MAX_DOUBLINGS)
     ceiling = min(cap_seconds, base_seconds * 2.0**doublings)
     fraction = randomness.getrandbits(53) / (1 << 53)
     return at_least + fraction * ceiling

@@ -15,7 +15,7 @@ import tenacity
 from router.outbound import errors
 
 TRIES = 3
-MOST_SECONDS = 2.0  # Longest delay that a read waits for. An operation can wait longer, because it releases its lease.
+MAX_SECONDS = 2.0  # Longest delay that a read waits for. An operation can wait longer, because it releases its lease.
 _JITTER_SECONDS = 0.3
 
 Read = TypeVar("Read")
@@ -72,7 +72,7 @@ async def wait_for_quota(quota: Quota, turn: Turn, description: str, ends_at: fl
     ``ends_at`` is a time of the event loop's clock, at which the caller is cancelled.
     """
     # For a longer wait, the operation releases its lease and is retried.
-    left = min(MOST_SECONDS, ends_at - asyncio.get_running_loop().time())
+    left = min(MAX_SECONDS, ends_at - asyncio.get_running_loop().time())
     while (admission := await quota.admit(turn)).wait:
         left -= admission.wait
         # Waiting longer than the operation may take would only hold its lease.
@@ -114,4 +114,4 @@ def _is_momentary(problem: BaseException) -> bool:
     # A refused account gets the same response again.
     if isinstance(problem, errors.Denied):
         return False
-    return (problem.retry_after or 0.0) <= MOST_SECONDS
+    return (problem.retry_after or 0.0) <= MAX_SECONDS

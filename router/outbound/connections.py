@@ -19,9 +19,9 @@ import yarl
 
 from router.outbound import authorities, errors, loopback
 
-_MOST_CONNECTIONS = 32
+_MAX_CONNECTIONS = 32
 _IDLE_SECONDS = 60.0  # Idle connections stay open this long, as with common load balancers.
-_MOST_HEADER_BYTES = 64 * 1024  # For one header. Content security policies in front of an API can be long.
+_MAX_HEADER_BYTES = 64 * 1024  # For one header. Content security policies in front of an API can be long.
 
 
 class Interrupted(aiohttp.ClientError):
@@ -110,15 +110,15 @@ class Transport(httpx.AsyncBaseTransport):
         """Return the session, created on the first call, because it belongs to the running event loop."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=_MOST_CONNECTIONS, keepalive_timeout=_IDLE_SECONDS, ssl=self._ssl),
+                connector=aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, keepalive_timeout=_IDLE_SECONDS, ssl=self._ssl),
                 headers=self._headers,
                 skip_auto_headers=("content-type",),
                 timeout=self._timeout,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 request_class=_Request,
                 middlewares=(_send_once,),
-                max_line_size=_MOST_HEADER_BYTES,
-                max_field_size=_MOST_HEADER_BYTES,
+                max_line_size=_MAX_HEADER_BYTES,
+                max_field_size=_MAX_HEADER_BYTES,
                 trust_env=False,  # True would also read passwords from ~/.netrc.
             )
         return self._session
@@ -135,7 +135,7 @@ class _Request(aiohttp.ClientRequest):
 
 async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
     """Send a request. Retry on another connection only if nothing was sent."""
-    for _ in range(_MOST_CONNECTIONS):
+    for _ in range(_MAX_CONNECTIONS):
         try:
             return await handler(request)
         # Nothing was sent, so the request is safe to send on another connection.

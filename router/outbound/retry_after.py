@@ -7,7 +7,7 @@ import math
 from router.domain.times import Timestamp
 
 # Maximum pause, whatever the vendor asks for. A longer one would leave a resolved incident open for as long.
-LONGEST_SECONDS = 900.0
+MAX_SECONDS = 900.0
 
 
 def seconds(text: str, *, now: Timestamp) -> float | None:
@@ -23,7 +23,7 @@ def seconds(text: str, *, now: Timestamp) -> float | None:
             return None
         waited = moment.timestamp() - now / 1_000_000
     # A date in the past means "now". Clocks of vendors differ from ours.
-    return min(max(waited, 0.0), LONGEST_SECONDS)
+    return min(max(waited, 0.0), MAX_SECONDS)
 
 
 def _number(text: str) -> float | None:

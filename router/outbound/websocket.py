@@ -13,7 +13,7 @@ from router.outbound import authorities, errors, loopback
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
-_MOST_BYTES = 1024 * 1024
+_MAX_BYTES = 1024 * 1024
 # Without a limit, a server that keeps the TCP connection open after the closing handshake would delay each close.
 _CLOSE_SECONDS = 1.0
 # At level debug, the library logs whole messages. They contain URLs that let any reader respond as the app.
@@ -50,7 +50,7 @@ class WebSocket:
                 ping_interval=ping_seconds,
                 ping_timeout=ping_seconds,
                 close_timeout=_CLOSE_SECONDS,
-                max_size=_MOST_BYTES,
+                max_size=_MAX_BYTES,
                 logger=_SILENT,
             )
         except exceptions.InvalidStatus as error:

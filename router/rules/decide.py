@@ -178,7 +178,7 @@ class PatternSet:
 class Combined:
     """Caches the responses of alerts that several rules matched: one object for each combination of rules."""
 
-    _MOST = 10_000
+    _MAX_CACHED = 10_000
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, ...], decisions.Response] = {}
@@ -191,7 +191,7 @@ class Combined:
         if cached is not None:
             return cached
         # Clearing everything is rare and cheap. The combinations in use come back with the next alerts.
-        if len(self._known) >= self._MOST:
+        if len(self._known) >= self._MAX_CACHED:
             self._known.clear()
         self._known[numbers] = combined = _combine([candidate.response for candidate in chain])
         return combined

@@ -20,9 +20,9 @@ VARIABLES = {
 """What an expression sees, with the types in CEL's words."""
 
 _FUNCTIONS = ("size", "has", "matches", "startsWith", "endsWith", "contains", "all", "exists", "exists_one", "int")
-MOST_CHARACTERS = 10_000
-MOST_MACROS = 8
-MOST_GROWTH = 64
+MAX_CHARACTERS = 10_000
+MAX_MACROS = 8
+MAX_GROWTH = 64
 """The maximum factor by which an expression may lengthen a text."""
 
 _LITERAL = patterns.compile(r"""\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'""")
@@ -111,13 +111,13 @@ def _check_cost(text: str) -> None:
     """
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         raise Unreadable("the expression contains an unpaired surrogate, which no text can contain")
-    if len(text) > MOST_CHARACTERS:
-        raise Unreadable(f"the expression has {len(text)} characters, and the limit is {MOST_CHARACTERS}")
+    if len(text) > MAX_CHARACTERS:
+        raise Unreadable(f"the expression has {len(text)} characters, and the limit is {MAX_CHARACTERS}")
     bare = _LITERAL.sub(b"''", patterns.encoded(text))
     macros, joins = len(_MACRO.findall(bare)), bare.count(b"+")
-    if macros > MOST_MACROS:
-        raise Unreadable(f"the expression goes through lists {macros} times, and the limit is {MOST_MACROS}")
-    if macros and (joins // macros + 1) ** macros > MOST_GROWTH:
+    if macros > MAX_MACROS:
+        raise Unreadable(f"the expression goes through lists {macros} times, and the limit is {MAX_MACROS}")
+    if macros and (joins // macros + 1) ** macros > MAX_GROWTH:
         raise Unreadable("the expression joins texts within lists too often, which could exhaust the memory")
 
 

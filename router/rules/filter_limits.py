@@ -12,9 +12,9 @@ from typing import Any
 
 from liquid import exceptions
 
-MOST_CHARACTERS = 100_000
-MOST_ITEMS = 5_000
-_MOST_DIGITS = 30
+MAX_CHARACTERS = 100_000
+MAX_ITEMS = 5_000
+_MAX_DIGITS = 30
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 Filter = Callable[..., Any]
@@ -28,8 +28,8 @@ def bounded(name: str, function: Filter) -> Filter:
     def filtered(value: Any, *arguments: Any, **keywords: Any) -> Any:
         for operand in (value, *arguments):
             _check(name, operand)
-        if expected is not None and expected(value, *arguments) > MOST_CHARACTERS:
-            raise exceptions.LiquidValueError(f"{name} would return more than {MOST_CHARACTERS} characters", token=None)
+        if expected is not None and expected(value, *arguments) > MAX_CHARACTERS:
+            raise exceptions.LiquidValueError(f"{name} would return more than {MAX_CHARACTERS} characters", token=None)
         result = function(value, *arguments, **keywords)
         _check(name, result)
         return result
@@ -73,12 +73,12 @@ def _behind(lower: str, start: int, missing: set[str]) -> int:
 
 
 def _check(name: str, value: Any) -> None:
-    if isinstance(value, str) and len(value) > MOST_CHARACTERS:
-        raise exceptions.LiquidValueError(f"{name}: more than {MOST_CHARACTERS} characters", token=None)
-    if isinstance(value, list | tuple | range) and len(value) > MOST_ITEMS:
-        raise exceptions.LiquidValueError(f"{name}: more than {MOST_ITEMS} items", token=None)
-    if isinstance(value, int) and abs(value) >= 10**_MOST_DIGITS:
-        raise exceptions.LiquidValueError(f"{name}: a number has more than {_MOST_DIGITS} digits", token=None)
+    if isinstance(value, str) and len(value) > MAX_CHARACTERS:
+        raise exceptions.LiquidValueError(f"{name}: more than {MAX_CHARACTERS} characters", token=None)
+    if isinstance(value, list | tuple | range) and len(value) > MAX_ITEMS:
+        raise exceptions.LiquidValueError(f"{name}: more than {MAX_ITEMS} items", token=None)
+    if isinstance(value, int) and abs(value) >= 10**_MAX_DIGITS:
+        raise exceptions.LiquidValueError(f"{name}: a number has more than {_MAX_DIGITS} digits", token=None)
 
 
 def _replaced(value: Any, old: Any, new: Any = "", *_: Any) -> int:
@@ -93,7 +93,7 @@ def _joined(value: Any, separator: Any = " ", *_: Any) -> int:
 
 def _rounded(_: Any, digits: Any = 0, *__: Any) -> int:
     try:
-        return 0 if abs(int(digits or 0)) <= _MOST_DIGITS else MOST_CHARACTERS + 1
+        return 0 if abs(int(digits or 0)) <= _MAX_DIGITS else MAX_CHARACTERS + 1
     except (ValueError, OverflowError, TypeError):
         return 0  # The filter reports it.
 

@@ -16,7 +16,7 @@ from router.rules import links
 BROKEN = "\N{REPLACEMENT CHARACTER}"
 """The replacement for a public text that could not be rendered."""
 
-MOST_CHARACTERS = 10_000
+MAX_CHARACTERS = 10_000
 """The longest text that is examined: as much as any vendor takes. A longer one is objected to unread."""
 
 # Top-level domains and other endings of host names. A dotted name with such an ending is considered a machine.
@@ -68,7 +68,7 @@ _MACHINE_WORDS = (
 )
 _MACHINERY = frozenset(_MACHINE_WORDS.split())
 """Words that names of machines, and secrets, are made of; no region or service that customers know is called so."""
-_LONGEST_WORD = 20  # Maximum number of letters in one word of a value.
+_MAX_WORD_LENGTH = 20  # Maximum number of letters in one word of a value.
 _VARIETY = 10  # Distinct letters in a secret, at least. A long word with fewer is prose or a drawn line.
 _QUADS = 4
 _MAC_COLONS = 5
@@ -80,8 +80,8 @@ HOST_NAME = "a host name or an address that is not allowed"
 
 def objections(text: str, allowed: Collection[str] = ()) -> list[str]:
     """Return what customers must not see in a text; hosts of the ``allowed`` domains may be named."""
-    if len(text) > MOST_CHARACTERS:
-        return [f"more than the {MOST_CHARACTERS} characters that the leak guard can examine"]
+    if len(text) > MAX_CHARACTERS:
+        return [f"more than the {MAX_CHARACTERS} characters that the leak guard can examine"]
     if _MARKS.search(patterns.encoded(text)):
         return ["a letter with more than 30 marks"]
     return list(dict.fromkeys(_objections(_plain(text), allowed)))
@@ -96,7 +96,7 @@ def in_value(text: str) -> list[str]:
     words = _WORDS.findall(patterns.encoded(text))
     if any(word.lower().decode() in _MACHINERY for word in words):
         leaks.append("the name of a machine")
-    if any(len(word) > _LONGEST_WORD for word in words):
+    if any(len(word) > _MAX_WORD_LENGTH for word in words):
         leaks.append("what looks like a secret")
     return list(dict.fromkeys(leaks))
 

@@ -13,7 +13,7 @@ from router.rules import destination_info, leak_guard, lint_warnings, model, par
 _UNSEEN = frozenset({"page"})
 """Fields of public destinations that select a page. Customers don't read them."""
 
-_LONGEST_QUOTE = 60
+_MAX_QUOTE_LENGTH = 60
 Path = tuple[str | int, ...]
 
 
@@ -44,7 +44,7 @@ def problems(text: str, hosts: Sequence[str], allow_text: Sequence[str] = ()) ->
     for part in parts:
         for objection in leak_guard.objections(part, hosts):
             advice = "; pages.allowed_hosts lists the allowed domains" if objection == leak_guard.HOST_NAME else ""
-            quote = " ".join(part.split())[:_LONGEST_QUOTE]
+            quote = " ".join(part.split())[:_MAX_QUOTE_LENGTH]
             yield f'customers will read {objection} in "{quote}"; if this is intended, add it to allow_text{advice}'
 
 

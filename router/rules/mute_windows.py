@@ -7,7 +7,7 @@ from router.domain import decisions, recurrence
 from router.domain.times import Timestamp
 from router.rules import intervals
 
-MOST = 8
+MAX_WINDOWS = 8
 """Mute windows of a decision; later ones are omitted, since the alert is processed when the last of them ends."""
 
 
@@ -33,7 +33,7 @@ def mute_windows(schedules: Sequence[intervals.Named], now: Timestamp) -> tuple[
             merged[-1] = (begins, max(ends, end), all_names)
         else:
             merged.append((start, end, name))
-    return tuple(merged[:MOST])
+    return tuple(merged[:MAX_WINDOWS])
 
 
 @functools.lru_cache(maxsize=1024)

@@ -8,7 +8,7 @@ from router.rules import parse_context, public_patterns, templates
 from router.rules.conditions import condition
 from router.yaml_source import suggestions
 
-MOST_VALUES = 1_000
+MAX_VALUES = 1_000
 """Texts of one variable; they are kept with each incident."""
 
 _WORDS = ("in", "values", "pattern")
@@ -71,8 +71,8 @@ def _texts(context: parse_context.Context, values: Any) -> list[str]:
 
 
 def _of_values(context: parse_context.Context, texts: list[str]) -> decisions.Allowed | None:
-    if len(texts) > MOST_VALUES:
-        context.report(f"{len(texts)} texts are more than the limit of {MOST_VALUES} for a public variable")
+    if len(texts) > MAX_VALUES:
+        context.report(f"{len(texts)} texts are more than the limit of {MAX_VALUES} for a public variable")
         return None
     return decisions.Allowed(tuple(dict.fromkeys(texts))) if texts else None
 

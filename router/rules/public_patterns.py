@@ -9,7 +9,7 @@ import string
 
 from router.domain import patterns
 
-LONGEST = 64
+MAX_LENGTH = 64
 """Characters of a text that a pattern may let through."""
 
 _LETTERS = frozenset(string.ascii_letters)
@@ -17,8 +17,8 @@ _DIGITS = frozenset(string.digits)
 PLAIN = _LETTERS | _DIGITS | frozenset(" -_.,+&'()%")
 """The characters that a pattern may contain."""
 
-_MOST_MIXED = 8  # With more repetitions, a class of letters with digits or punctuation could match a secret.
-_MOST_GROUPS = 4
+_MAX_MIXED_REPEATS = 8  # With more repetitions, a class of letters with digits or punctuation could match a secret.
+_MAX_REPEATS = 4
 _EXAMPLE = "^[a-z]{2}-[a-z]+-[0-9]$"
 
 PROBES = (
@@ -82,14 +82,14 @@ class _Reader:
         start = self._at
         letters = self._one(depth)
         max_count = self._most()
-        if max_count is not None and max_count <= (_MOST_GROUPS if letters is None else _MOST_MIXED):
+        if max_count is not None and max_count <= (_MAX_REPEATS if letters is None else _MAX_MIXED_REPEATS):
             return
         if letters is None:
-            raise Refused(f"a group may be repeated {_MOST_GROUPS} times at most, such as {{0,{_MOST_GROUPS}}}")
+            raise Refused(f"a group may be repeated {_MAX_REPEATS} times at most, such as {{0,{_MAX_REPEATS}}}")
         if not (letters <= _LETTERS or letters <= _DIGITS):
             raise Refused(
                 f"{self._text[start : self._at]} matches any name or secret: repeat only letters or only digits, or "
-                f"set a maximum, such as {{1,{_MOST_MIXED}}}"
+                f"set a maximum, such as {{1,{_MAX_MIXED_REPEATS}}}"
             )
 
     def _one(self, depth: int) -> frozenset[str] | None:

@@ -46,7 +46,7 @@ def permits(allowed: decisions.Allowed, text: str) -> bool:
     """Return whether a variable may have this value."""
     if allowed.values:
         return text in allowed.values
-    if len(text) > public_patterns.LONGEST or not public_patterns.PLAIN.issuperset(text):
+    if len(text) > public_patterns.MAX_LENGTH or not public_patterns.PLAIN.issuperset(text):
         return False
     return patterns.compile(allowed.pattern).fullmatch(patterns.encoded(text)) is not None
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from router.rules import fields, groups, model
 from router.rules.conditions import cidr, condition, equality, numeric, substring
 
-_MOST_TEXTS = 1000
+_MAX_TEXTS = 1000
 _FLOORS = (numeric.Greater, numeric.AtLeast)
 _CEILINGS = (numeric.Less, numeric.AtMost)
 _OF_TEXTS = (
@@ -63,7 +63,7 @@ def implies(narrow: condition.Condition, broad: condition.Condition) -> bool:
         return True
     # A listed text can be tried out. Long lists aren't, since all pairs of rules would be compared.
     if narrow.values is not None:
-        return len(narrow.values) <= _MOST_TEXTS and all(broad.holds(text) for text in narrow.values)
+        return len(narrow.values) <= _MAX_TEXTS and all(broad.holds(text) for text in narrow.values)
     return _implied_text(narrow, broad) or _implied_number(narrow, broad)
 
 
@@ -74,7 +74,7 @@ def excludes(requirement: groups.Asked, other: groups.Asked) -> bool:
     if field != other_field:
         return False
     for text_list, needed in ((first, second), (second, first)):
-        if text_list.values is not None and len(text_list.values) <= _MOST_TEXTS:
+        if text_list.values is not None and len(text_list.values) <= _MAX_TEXTS:
             return not any(needed.holds(text) for text in text_list.values)
     return False
 

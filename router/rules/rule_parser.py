@@ -23,7 +23,7 @@ from router.yaml_source import documents, problems, quantities, suggestions
 Place = tuple[str, tuple[str | int, ...], str]
 """The place of a rule's name: its file, its position, and the word for it in messages."""
 
-MOST_PROBLEMS = 1_000
+MAX_PROBLEMS = 1_000
 """The maximum number of problems per file. Each costs a search for a suggestion."""
 
 _NOTHING = defaults.Defaults()
@@ -71,8 +71,8 @@ class RuleFileParser:
             return []
         rules = []
         for index, data in enumerate(entries):
-            if len(self.problems) >= MOST_PROBLEMS:
-                message = f"more than {MOST_PROBLEMS} problems: the rules from here on are not read"
+            if len(self.problems) >= MAX_PROBLEMS:
+                message = f"more than {MAX_PROBLEMS} problems: the rules from here on are not read"
                 file_context.report(message, "rules", index)
                 break
             rule = _RuleParser(self, file_context.child("rules", index), inherits).rule(data)

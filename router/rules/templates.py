@@ -68,7 +68,7 @@ _FILTERS: Mapping[str, str] = {
 """Filters of other template languages, and their names here."""
 # Characters and iterations: far above any vendor's limits, and far below what takes much memory or time.
 _LIMIT = 100_000
-MOST_CHARACTERS = 10_000
+MAX_CHARACTERS = 10_000
 """Of a template itself; reading it takes time that grows with the square of its length at worst."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -129,8 +129,8 @@ def problems(text: str) -> tuple[str, ...]:
     """Return all problems of a template: syntax, unknown names, and unknown filters; empty if it is valid."""
     if not is_template(text):
         return ()
-    if len(text) > MOST_CHARACTERS:
-        return (f"a text with variables has at most {MOST_CHARACTERS} characters, and this one has {len(text)}",)
+    if len(text) > MAX_CHARACTERS:
+        return (f"a text with variables has at most {MAX_CHARACTERS} characters, and this one has {len(text)}",)
     if go := _GO.search(patterns.encoded(text)):
         return (_as_liquid(go.group(1).decode()),)
     if wrong := _malformed(text):
@@ -373,7 +373,7 @@ def _render_text(text: str, context: Mapping[str, Any], otherwise: str) -> str:
 @functools.lru_cache(maxsize=4_096)
 def _compiled(text: str) -> liquid.BoundTemplate:
     # Liquid's parser takes at least quadratic time in the length of a malformed text.
-    wrong = "it is too long" if len(text) > MOST_CHARACTERS else _malformed(text)
+    wrong = "it is too long" if len(text) > MAX_CHARACTERS else _malformed(text)
     if wrong:
         raise liquid_errors.LiquidSyntaxError(wrong, token=None)
     return _ENVIRONMENT.from_string(text)

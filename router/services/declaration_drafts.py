@@ -12,10 +12,10 @@ from router.domain import alerts, recordings, visible
 from router.domain.times import Timestamp
 from router.rules import leak_guard, load, model, public_texts, ruleset, templates
 
-_MOST = 50
+_MAX_DRAFTS = 50
 """Texts that are written out; more of them than this are no list that an author reads through."""
 
-_LONGEST = 60
+_MAX_LENGTH = 60
 
 
 class Draft(NamedTuple):
@@ -60,7 +60,7 @@ def written(draft: Draft) -> Iterator[str]:
         fit = [text for text in texts if _is_fit(text)]
         if not texts:
             yield f"      # {name}: no recorded alert carried a text; write its list yourself"
-        elif len(fit) > _MOST:
+        elif len(fit) > _MAX_DRAFTS:
             yield f"      # {name}: {len(fit)} different texts; write a pattern or a list, or do without the variable"
         elif fit:
             yield f"      {name}: {{values: [{', '.join(map(_quoted, fit))}]}}"
@@ -102,7 +102,10 @@ def _add(rule_set: ruleset.RuleSet, alert: alerts.Alert, now: Timestamp, new_dra
 
 def _is_fit(text: str) -> bool:
     return (
-        len(text) <= _LONGEST and text == visible.visible(text) and text.isprintable() and not leak_guard.in_value(text)
+        len(text) <= _MAX_LENGTH
+        and text == visible.visible(text)
+        and text.isprintable()
+        and not leak_guard.in_value(text)
     )
 
 

@@ -6,7 +6,7 @@ from router.domain import identity
 from router.services import models
 from router.store.store import Store
 
-MOST_CANDIDATES = 10
+MAX_CANDIDATES = 10
 
 
 class Ambiguous(Exception):
@@ -31,7 +31,7 @@ def ambiguity(text: str, candidates: Sequence[models.IncidentRow], *, more: bool
 
 
 async def find_keys(store: Store, text: str, *, earlier: bool = False) -> list[str]:
-    """Return the keys of the incidents that a text may name, at most one more than ``MOST_CANDIDATES``.
+    """Return the keys of the incidents that a text may name, at most one more than ``MAX_CANDIDATES``.
 
     A whole key or a whole reference names one incident, even if it is a prefix of other names. An incident has the
     reference of its current episode, or of the latest one if it is closed. With ``earlier``, a reference also names the
@@ -45,9 +45,9 @@ async def find_keys(store: Store, text: str, *, earlier: bool = False) -> list[s
         return []
     if (await store.incidents.read([text]))[text].version:
         return [text]
-    references = await store.incidents.find(text, MOST_CANDIDATES + 1)
+    references = await store.incidents.find(text, MAX_CANDIDATES + 1)
     reference = identity.read_reference(text)
     exact = [key for key, key_reference in references.items() if key_reference and key_reference == reference]
     if not references and earlier and identity.owner_of(reference):
-        references = await store.incidents.find(identity.owner_part(reference), MOST_CANDIDATES + 1)
-    return exact or list(references)[: MOST_CANDIDATES + 1]
+        references = await store.incidents.find(identity.owner_part(reference), MAX_CANDIDATES + 1)
+    return exact or list(references)[: MAX_CANDIDATES + 1]

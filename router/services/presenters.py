@@ -20,7 +20,7 @@ _place: Callable[[bytes], Order] = msgspec.json.Decoder(Order).decode
 _letter_place: Callable[[bytes], dead_letters.Place] = msgspec.json.Decoder(dead_letters.Place).decode
 _INVALID_CURSOR = "is not a cursor from `next`"
 _STREAMED = re.compile(r"\d{1,19}-\d{1,19}")
-_MOST_ALERTS = 500  # Alerts of one incident that are listed. The incident's count includes the others.
+_MAX_ALERTS = 500  # Alerts of one incident that are listed. The incident's count includes the others.
 
 
 def incident_row(
@@ -232,7 +232,7 @@ def orphan(found_orphan: dataset.Orphan) -> resources.Orphan:
 
 
 def alert_rows(incident: incidents.Incident) -> list[models.AlertRow]:
-    """Return the alerts of an incident, firing alerts first, at most ``_MOST_ALERTS``."""
+    """Return the alerts of an incident, firing alerts first, at most ``_MAX_ALERTS``."""
     rows = [
         models.AlertRow(
             identity=name,
@@ -255,7 +255,7 @@ def alert_rows(incident: incidents.Incident) -> list[models.AlertRow]:
         for name, muted in incident.muted.items()
     ]
     rows.sort(key=lambda alert_row: (not alert_row.firing, alert_row.identity))
-    return rows[:_MOST_ALERTS]
+    return rows[:_MAX_ALERTS]
 
 
 def timing_text(name: str, value: int) -> str:

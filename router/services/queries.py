@@ -105,8 +105,8 @@ class Queries:
         keys = await incident_names.find_keys(self.store, text, earlier=earlier)
         if len(keys) <= 1:
             return keys[0] if keys else None
-        rows = await self._rows(keys[: incident_names.MOST_CANDIDATES])
-        raise incident_names.ambiguity(text, rows, more=len(keys) > incident_names.MOST_CANDIDATES)
+        rows = await self._rows(keys[: incident_names.MAX_CANDIDATES])
+        raise incident_names.ambiguity(text, rows, more=len(keys) > incident_names.MAX_CANDIDATES)
 
     async def _rows(self, names: list[str]) -> list[models.IncidentRow]:
         incidents_by_key = await self.store.incidents.read(names, {})

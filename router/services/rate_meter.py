@@ -5,7 +5,7 @@ from collections import deque
 from router.domain.times import Timestamp
 
 _WINDOW_MICROSECONDS = 60_000_000
-_LEAST_MICROSECONDS = 10_000_000  # Over a shorter time, one more delivery would look like a flood.
+_MIN_MICROSECONDS = 10_000_000  # Over a shorter time, one more delivery would look like a flood.
 _APART_MICROSECONDS = 1_000_000
 
 
@@ -30,6 +30,6 @@ class Rates:
             self._counted.popleft()
         began, before = self._counted[0]
         elapsed = now - began
-        if not _LEAST_MICROSECONDS <= elapsed <= _WINDOW_MICROSECONDS:
+        if not _MIN_MICROSECONDS <= elapsed <= _WINDOW_MICROSECONDS:
             return None
         return round((count - before) * 60_000_000 / elapsed, 1)

@@ -71,7 +71,7 @@ class TakeReview(models.Model):
     seconds: int = pydantic.Field(
         default=review_takes.DEFAULT_SECONDS,
         ge=60,
-        le=review_takes.MOST_SECONDS,
+        le=review_takes.MAX_SECONDS,
         description="The duration in seconds. Reminders and the escalation pause for this time.",
     )
     reason: Reason = ""

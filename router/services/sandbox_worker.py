@@ -11,7 +11,7 @@ from router.bootstrap import factories
 from router.rules import explain, load
 from router.services import presenters, sandbox
 
-_MOST_PROBLEMS = 100
+_MAX_PROBLEMS = 100
 
 
 def limit(cpu_seconds: int, memory_bytes: int) -> None:
@@ -29,8 +29,8 @@ def evaluate(task: sandbox.Task) -> sandbox.Outcome:
         rule_set = factories.load_rules(settings, Path(task.folder))
     except load.Refused as refused:
         messages = [f"line {problem.line}, column {problem.column}: {problem.message}" for problem in refused.problems]
-        more = [f"and {len(messages) - _MOST_PROBLEMS} more"] if len(messages) > _MOST_PROBLEMS else []
-        return sandbox.Outcome(problems=messages[:_MOST_PROBLEMS] + more)
+        more = [f"and {len(messages) - _MAX_PROBLEMS} more"] if len(messages) > _MAX_PROBLEMS else []
+        return sandbox.Outcome(problems=messages[:_MAX_PROBLEMS] + more)
     configured = factories.known_destinations(settings)
     public = {name for name, destination_info in configured.items() if destination_info.public}
     return sandbox.Outcome(

@@ -16,7 +16,7 @@ from router.yaml_source import suggestions
 
 _DELIVERIES = 1_000  # The newest stored deliveries that are searched.
 _AT_ONCE = 100  # Each delivery is read with its body.
-_MOST_ALERTS = 10_000  # Firing alerts that silences are matched against.
+_MAX_ALERTS = 10_000  # Firing alerts that silences are matched against.
 _FRESH = 10_000_000  # Microseconds for which the result of a read is cached.
 _ALWAYS = frozenset({"source", "title", "severity"})  # The attributes that a matcher may name for every alert.
 _FIELD = ("alert.labels.", "labels.", "alert.")  # Prefixes of names that rules write and silences omit.
@@ -87,7 +87,7 @@ class SilenceMatches:
                     cached.setdefault(alert.identity, alert)
             if not before:
                 break
-        firing_alerts = [alert for identity, alert in cached.items() if identity in fires][:_MOST_ALERTS]
+        firing_alerts = [alert for identity, alert in cached.items() if identity in fires][:_MAX_ALERTS]
         return FiringAlerts(firing_alerts, len(fires) - len(firing_alerts), frozenset(labels))
 
 

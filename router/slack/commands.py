@@ -13,8 +13,8 @@ from router.slack import payloads, replies
 ROLES = {"incidents": access.Role.VIEWER, "freeze": access.Role.RESPONDER, "unfreeze": access.Role.RESPONDER}
 """The commands, and the role that each requires."""
 _INCIDENTS, _REVIEWS = 20, 10
-_LONGEST_TITLE = 100
-_LONGEST_REASON = 4000
+_MAX_TITLE_LENGTH = 100
+_MAX_REASON_LENGTH = 4000
 _PAGES = "public pages"
 
 
@@ -35,7 +35,7 @@ class Commands:
         """Run a command in ``ROLES`` and return its reply. Raise ``actions.Invalid`` if the command is rejected."""
         if name == "incidents":
             return await self._list()
-        reason = text[:_LONGEST_REASON]
+        reason = text[:_MAX_REASON_LENGTH]
         act = actions.ActionContext(caller, _PAGES, reason)
         if name == "unfreeze":
             await self._actions.unfreeze(act)
@@ -69,7 +69,7 @@ def _list(title: str, lines: Iterable[str], more: str) -> list[slack_blocks.Bloc
 
 
 def _incident(incident_row: models.IncidentRow) -> str:
-    title = slack_blocks.escaped(slack_blocks.cut(incident_row.title or incident_row.key, _LONGEST_TITLE))
+    title = slack_blocks.escaped(slack_blocks.cut(incident_row.title or incident_row.key, _MAX_TITLE_LENGTH))
     since = f", since {slack_blocks.moment(incident_row.opened_at)}" if incident_row.opened_at is not None else ""
     problems = (
         f" ({', '.join(problem.replace('_', ' ') for problem in incident_row.problems)})"
@@ -83,6 +83,6 @@ def _incident(incident_row: models.IncidentRow) -> str:
 
 
 def _review(review: models.Review) -> str:
-    title = slack_blocks.escaped(slack_blocks.cut(review.title, _LONGEST_TITLE))
+    title = slack_blocks.escaped(slack_blocks.cut(review.title, _MAX_TITLE_LENGTH))
     since = f", since {slack_blocks.moment(review.since)}" if review.since is not None else ""
     return f"• {title} at {slack_blocks.escaped(review.destination)} ({review.what}){since} · {review.reference}"

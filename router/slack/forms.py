@@ -13,7 +13,7 @@ from router.services import models
 from router.slack import payloads, replies
 
 CALLBACK = "review_edit_form"
-_LONGEST = 3000  # The most characters that a field of a form holds.
+_MAX_LENGTH = 3000  # The most characters that a field of a form holds.
 _LABELS = {"title": "Title", "message": "Message", "update_message": "Message", "resolve_message": "Message"}
 _REASON = "reason"
 
@@ -33,7 +33,7 @@ def fields_of(review: models.Review) -> dict[str, str]:
 def is_editable(review: models.Review) -> bool:
     """Return whether a form can hold the texts and a message can show the whole review."""
     texts = fields_of(review)
-    fits = all(len(text) <= _LONGEST for text in texts.values())
+    fits = all(len(text) <= _MAX_LENGTH for text in texts.values())
     return bool(texts) and fits and slack_reviews.is_complete(replies.shown(review).review)
 
 
@@ -102,7 +102,7 @@ def at_fields(submission: payloads.Submission, wrong: Mapping[str, str]) -> dict
 
 
 def _input(block: str, label: str, element: Mapping[str, Any]) -> slack_blocks.Block:
-    shape = {"type": "plain_text_input", "action_id": "text", "max_length": _LONGEST}
+    shape = {"type": "plain_text_input", "action_id": "text", "max_length": _MAX_LENGTH}
     return {"type": "input", "block_id": block, "label": slack_blocks.plain(label), "element": {**shape, **element}}
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from router.domain import visible
 
-_LONGEST_NAME = 80
+_MAX_NAME_LENGTH = 80
 
 
 class MalformedError(Exception):
@@ -162,4 +162,4 @@ def _user(user: _User, team: _Team | None) -> User:
 
 def _name(text: str) -> str:
     # Users choose their names, so a name must not be able to imitate the end of the label or another line.
-    return " ".join(visible.visible(text).replace("(", " ").replace(")", " ").split())[:_LONGEST_NAME]
+    return " ".join(visible.visible(text).replace("(", " ").replace(")", " ").split())[:_MAX_NAME_LENGTH]

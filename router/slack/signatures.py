@@ -9,7 +9,7 @@ TOLERANCE = 300
 """The most seconds between the signed time and the router's clock."""
 _VERSION = b"v0"
 _TIME, _SIGNATURE = b"x-slack-request-timestamp", b"x-slack-signature"
-_LONGEST_TIME = 12
+_MAX_TIME_LENGTH = 12
 
 
 def problem(secret: str, headers: Mapping[bytes, bytes], body: bytes, now: Timestamp) -> str:
@@ -22,7 +22,7 @@ def problem(secret: str, headers: Mapping[bytes, bytes], body: bytes, now: Times
     if not timestamp or not signature:
         return "the header x-slack-request-timestamp or x-slack-signature is missing"
     # int() accepts more than digits, such as underscores.
-    if not timestamp.isdigit() or len(timestamp) > _LONGEST_TIME:
+    if not timestamp.isdigit() or len(timestamp) > _MAX_TIME_LENGTH:
         return "the header x-slack-request-timestamp is not a number of seconds"
     digest = hmac.new(secret.encode(), b":".join((_VERSION, timestamp, body)), "sha256").hexdigest()
     if not hmac.compare_digest(signature, b"%b=%b" % (_VERSION, digest.encode())):

@@ -17,7 +17,7 @@ from router.domain.times import Timestamp
 _SECOND = 1_000_000
 _OF_NETWORK = (6, 2)  # Fetches at once, and fetches per second.
 _OF_ALL = (10, 5)  # Twice: for all networks, and for known networks only.
-_MOST_NETWORKS = 1024
+_MAX_NETWORKS = 1024
 _PREFIXES = {4: 24, 6: 48}  # Bits that one customer of a provider usually has for itself.
 
 _Value = TypeVar("_Value")
@@ -86,7 +86,7 @@ class _Recent(Generic[_Value]):
         """Set the value of a network, and forget the network that was not used for longest."""
         self._values[network] = value
         self._values.move_to_end(network)
-        if len(self._values) > _MOST_NETWORKS:
+        if len(self._values) > _MAX_NETWORKS:
             self._values.popitem(last=False)
 
 

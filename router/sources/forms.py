@@ -11,7 +11,7 @@ from python_multipart import exceptions, multipart
 from router.domain.undecodable import Undecodable
 from router.sources import base
 
-MOST_FIELDS = 100
+MAX_FIELDS = 100
 
 _FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
 
@@ -65,12 +65,12 @@ def urlencoded(raw: bytes) -> dict[str, str]:
     """Return the fields of an urlencoded form or of a URL's query; of several with the same name, the last."""
     try:
         return dict(
-            urllib.parse.parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+            urllib.parse.parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
         )
     except UnicodeDecodeError as error:
         raise base.Unparsable("", f"the form is not UTF-8: {error.reason}") from error
     except ValueError as error:
-        raise base.Unparsable("", f"the form has more than {MOST_FIELDS} fields") from error
+        raise base.Unparsable("", f"the form has more than {MAX_FIELDS} fields") from error
 
 
 class _Parts:
@@ -103,8 +103,8 @@ class _Parts:
             self.found[self._name] = bytes(self._data)
         self._name = None
         self._data.clear()
-        if len(self.found) > MOST_FIELDS:
-            raise base.Unparsable("", f"the form has more than {MOST_FIELDS} fields")
+        if len(self.found) > MAX_FIELDS:
+            raise base.Unparsable("", f"the form has more than {MAX_FIELDS} fields")
 
 
 def _multipart(body: bytes, boundary: bytes) -> dict[str, str]:

@@ -18,7 +18,7 @@ Members = dict[str, Any]
 Read = Callable[[reading.Reading, Members], base.Parsed]
 Unwrap = Callable[[bytes, Mapping[bytes, bytes]], Members]
 
-_MOST_BAD = 1000  # After this number of unreadable alerts at the start, the whole body is rejected.
+_MAX_REJECTED = 1000  # After this number of unreadable alerts at the start, the whole body is rejected.
 
 _decode = msgspec.json.Decoder(Members).decode
 _pack = msgspec.msgpack.Encoder().encode
@@ -63,7 +63,7 @@ def several(
 
     ``read`` gets an item and its place, and ``alone`` makes a delivery of the unreadable items. At most
     ``delivery.max_alerts`` items are read. Raises ``base.Unparsable`` if there are unreadable items and no readable
-    one, or if the first ``_MOST_BAD`` items are unreadable.
+    one, or if the first ``_MAX_REJECTED`` items are unreadable.
     """
     read_alerts: list[alerts.Alert] = []
     bad: list[Any] = []
@@ -82,7 +82,7 @@ def several(
             # Don't keep the exception: its traceback references every frame, about 2 KiB for each unreadable item.
             first = first if bad else (error.where, error.problem)
             bad.append(item)
-            if not read_alerts and len(bad) >= _MOST_BAD:
+            if not read_alerts and len(bad) >= _MAX_REJECTED:
                 break
     delivery.now = received_at
     if not bad:

@@ -16,7 +16,7 @@ _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _INDEX = r"\[-?[0-9]{1,9}\]"
 _PLAIN = patterns.compile(rf"{_NAME}(?:\.{_NAME}|{_INDEX})*")
 _STEP = re.compile(rf"({_NAME})|\[(-?[0-9]+)\]")
-_LONGEST_MESSAGE = 200  # JMESPath's messages repeat the whole value that caused the error.
+_MAX_MESSAGE_LENGTH = 200  # JMESPath's messages repeat the whole value that caused the error.
 _KNOWN_FUNCTIONS = frozenset(functions.Functions().FUNCTION_TABLE)
 
 
@@ -34,7 +34,7 @@ def check(expression: str) -> str:
     except ValueError as error:  # JMESPathError is a ValueError, too.
         # The other lines of the message point at the expression with a caret.
         message = str(error).partition("\n")[0].removeprefix("Invalid jmespath expression: ").rstrip(":")
-        problem = f"{message[:1].lower()}{message[1:]}"[:_LONGEST_MESSAGE]
+        problem = f"{message[:1].lower()}{message[1:]}"[:_MAX_MESSAGE_LENGTH]
         raise ValueError(f"{_shown(expression)} is not a JMESPath expression: {problem}") from error
     if unknown:
         raise ValueError(f"{expression!r} calls {unknown[0]}(), which JMESPath does not have")
@@ -69,7 +69,7 @@ def kind_of(value: Any) -> str:
 
 def _shown(expression: str) -> str:
     """Quote an expression for a message, cut to a readable length."""
-    return repr(expression if len(expression) <= _LONGEST_MESSAGE else f"{expression[:_LONGEST_MESSAGE]}…")
+    return repr(expression if len(expression) <= _MAX_MESSAGE_LENGTH else f"{expression[:_MAX_MESSAGE_LENGTH]}…")
 
 
 def _functions(node: Any) -> Iterator[str]:
@@ -88,7 +88,7 @@ def _interpreted(expression: str) -> Getter:
         try:
             return compiled.search(body)
         except exceptions.JMESPathError as error:
-            raise EvaluationError(str(error)[:_LONGEST_MESSAGE]) from error
+            raise EvaluationError(str(error)[:_MAX_MESSAGE_LENGTH]) from error
         except (ArithmeticError, RecursionError, TypeError, ValueError) as error:  # For example floor(1e400).
             raise EvaluationError(f"{_shown(expression)} cannot be evaluated here: {error}") from error
 

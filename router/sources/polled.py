@@ -17,7 +17,7 @@ from router.outbound import alertmanager
 from router.yaml_source import quantities
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_LEAST = quantities.duration("1s")
+_MIN = quantities.duration("1s")
 
 
 class Config(pydantic.BaseModel):
@@ -49,7 +49,7 @@ class Config(pydantic.BaseModel):
     @pydantic.field_validator("every")
     @classmethod
     def _not_all_the_time(cls, every: int) -> int:
-        if every < _LEAST:
+        if every < _MIN:
             raise ValueError("must be at least 1s")
         return every
 

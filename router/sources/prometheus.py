@@ -15,9 +15,9 @@ from router.yaml_source import quantities
 
 _MINUTE = 60_000_000  # Microseconds. Future ends are rounded up to a multiple of it, so that repeats have the same end.
 _SHORTEST = 5 * _MINUTE  # The least time that an alert of a sender with a slow clock fires, unless it is repeated,
-_LONGEST = 60 * _MINUTE  # and the most.
+_MAX_LENGTH = 60 * _MINUTE  # and the most.
 _YOUNG = 30_000_000  # Microseconds.
-_MOST = 10_000
+_MAX_CACHED_ALERTS = 10_000
 _BEHIND = "the end has passed, but the sender keeps extending it, so its clock is behind; the alert counts as firing"
 PATH = "/api/v2/alerts"  # Rulers append it to an Alertmanager's address.
 
@@ -144,7 +144,7 @@ class _Ends:
     forgets that, the alert expires five minutes after its last repetition.
 
     If the end has moved but is younger than ``_YOUNG``, the sender is repeating that the alert ends now. The last ends
-    of at most ``_MOST`` alerts are kept, in this process only.
+    of at most ``_MAX_CACHED_ALERTS`` alerts are kept, in this process only.
     """
 
     def __init__(self) -> None:
@@ -160,14 +160,14 @@ class _Ends:
         elif ends_at < before:
             step = 0
         self._seen[key] = (ends_at, step)
-        if len(self._seen) > _MOST:
+        if len(self._seen) > _MAX_CACHED_ALERTS:
             oldest = next(iter(self._seen))
             del self._seen[oldest]
             self._extended.discard(oldest)
         if not step:
             return Timestamp(0)
         self._extended.add(key)
-        return Timestamp(now + min(max(4 * step, _SHORTEST), _LONGEST))
+        return Timestamp(now + min(max(4 * step, _SHORTEST), _MAX_LENGTH))
 
     def shift(self, fingerprint: str, starts_at: Timestamp) -> int:
         """Return by how many microseconds to move the alert's start."""

@@ -12,7 +12,7 @@ from router.domain import notices
 from router.domain.times import Timestamp
 from router.sources import base, paths, times
 
-_MOST = 1_000  # The most notices that are collected; further ones are only counted. Fewer are stored.
+_MAX_NOTICES = 1_000  # The most notices that are collected; further ones are only counted. Fewer are stored.
 
 Item = TypeVar("Item")
 
@@ -34,7 +34,7 @@ class Reading:
 
     def note(self, code: notices.Code, where: str, detail: str, count: int = 1) -> None:
         """Report a change to the delivery. ``where`` is the place in the body, or the setting that refers to it."""
-        if len(self._notices) < _MOST:
+        if len(self._notices) < _MAX_NOTICES:
             self._notices.append(notices.Notice(code, where, detail, count=count))
         else:
             self._more[code] = self._more.get(code, 0) + count

@@ -17,8 +17,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 # ``surrogateescape`` turns bytes that aren't UTF-8 into U+DC80 to U+DCFF. Such bytes are most often Windows-1252.
 _WINDOWS_1252 = {0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
-_MOST_DIGITS = 308
-_MOST_BYTES = 1024 * 1024  # Repairing takes some 100 ms per megabyte, and template-made JSON is short.
+_MAX_DIGITS = 308
+_MAX_BYTES = 1024 * 1024  # Repairing takes some 100 ms per megabyte, and template-made JSON is short.
 
 _decode = msgspec.json.Decoder().decode
 
@@ -32,7 +32,7 @@ class Repaired(NamedTuple):
 
 def repaired(body: bytes) -> Repaired | None:
     """Return the body as strict JSON in UTF-8; None if it already is, is over 1 MiB, or can't be repaired."""
-    if len(body) > _MOST_BYTES or _is_json(body):
+    if len(body) > _MAX_BYTES or _is_json(body):
         return None
     changes: dict[str, None] = {}
     try:
@@ -90,7 +90,7 @@ def _number(read: Callable[[str], float], changes: dict[str, None]) -> Callable[
     """Build a parser of numbers. Numbers out of range become text."""
 
     def number(text: str) -> float | str:
-        if len(text) <= _MOST_DIGITS:
+        if len(text) <= _MAX_DIGITS:
             value = read(text)
             if abs(value) < float("inf"):
                 return value

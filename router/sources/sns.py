@@ -32,8 +32,8 @@ _HASHES: dict[str, Callable[[], hashes.HashAlgorithm]] = {
     "1": hashes.SHA1,  # noqa: S303 - what SNS signs with unless a topic is set to version 2
     "2": hashes.SHA256,
 }
-_MOST_CERTIFICATES = 16
-_MOST_BYTES = 2 * 1024 * 1024  # SNS' own limit is 256 KiB, before the message is escaped as JSON.
+_MAX_CERTIFICATES = 16
+_MAX_BYTES = 2 * 1024 * 1024  # SNS' own limit is 256 KiB, before the message is escaped as JSON.
 _CERTIFICATE_PATH = patterns.compile(r"/[A-Za-z0-9_-]{1,128}\.pem")  # As in SimpleNotificationService-….pem.
 
 # Only these fields are decoded: the message isn't verified yet.
@@ -124,7 +124,7 @@ class Topics:
 
     def _remember(self, url: str, certificate: x509.Certificate) -> None:
         # SNS uses few certificates, so clearing all of them is rare.
-        if url not in self._certificates and len(self._certificates) >= _MOST_CERTIFICATES:
+        if url not in self._certificates and len(self._certificates) >= _MAX_CERTIFICATES:
             self._certificates.clear()
         self._certificates[url] = certificate
 
@@ -142,7 +142,7 @@ class Topics:
 
 def _fields(body: bytes) -> dict[str, str]:
     try:
-        read = _decode(body if len(body) <= _MOST_BYTES else b"")
+        read = _decode(body if len(body) <= _MAX_BYTES else b"")
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise verifications.RejectedError("this is not a signed SNS message: turn off raw message delivery") from error
     fields = ((name, getattr(read, name)) for name in _FIELDS)

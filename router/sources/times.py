@@ -38,7 +38,7 @@ _LARGEST_MILLISECONDS = 10**14
 _LARGEST_MICROSECONDS = 10**17
 _LARGEST_NANOSECONDS = 10**20
 
-LONGEST = 64  # Characters; a longer text isn't a time, and isn't worth parsing or caching.
+MAX_LENGTH = 64  # Characters; a longer text isn't a time, and isn't worth parsing or caching.
 # 9999-12-31T00:00:00Z; a time that is rounded up must stay within the range of dates.
 LATEST = 253_402_214_400 * _SECOND
 _LATEST = Timestamp(LATEST)
@@ -93,8 +93,8 @@ def from_text(text: str, zone: str = "") -> Timestamp:
     Empty text and times before 1970 become 0. ``zone`` is the IANA name of the time zone for times without one; empty
     means UTC. If a local time occurs twice, the first occurrence is used.
     """
-    if len(text) > LONGEST:
-        raise ValueError(f"{text[:40]!r}… is longer than {LONGEST} characters, so it isn't a time")
+    if len(text) > MAX_LENGTH:
+        raise ValueError(f"{text[:40]!r}… is longer than {MAX_LENGTH} characters, so it isn't a time")
     return _from_text(text, zone)
 
 
@@ -121,8 +121,8 @@ def _from_text(text: str, zone: str) -> Timestamp:
 
 def from_format(text: str, pattern: str, zone: str = "") -> Timestamp:
     """Read a time by a ``strptime`` pattern or a name in ``UNITS``. Raises ``ValueError`` if it doesn't fit."""
-    if len(text) > LONGEST:
-        raise ValueError(f"{text[:40]!r}… is longer than {LONGEST} characters, so it isn't a time")
+    if len(text) > MAX_LENGTH:
+        raise ValueError(f"{text[:40]!r}… is longer than {MAX_LENGTH} characters, so it isn't a time")
     return _from_format(text, pattern, zone)
 
 

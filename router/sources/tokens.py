@@ -12,8 +12,8 @@ import msgspec
 import pydantic
 
 _MASK = b"***"
-_LONGEST = 16 * 1024  # Bytes of a token as written.
-_MOST_FIELDS = 100  # Of a form or a query: the same limit as for parsing.
+_MAX_LENGTH = 16 * 1024  # Bytes of a token as written.
+_MAX_FIELDS = 100  # Of a form or a query: the same limit as for parsing.
 
 
 class Config(pydantic.BaseModel):
@@ -117,7 +117,7 @@ class Token:
         """Mask the token in one pair of a form, whose value may be percent-encoded in many ways."""
         name, equals, value = pair.partition(b"=")
         # Without percent-encoding, the value was masked above.
-        if len(value) > _LONGEST or not (b"%" in value or b"+" in value):
+        if len(value) > _MAX_LENGTH or not (b"%" in value or b"+" in value):
             return pair
         read = parse.unquote_plus(value.decode("latin-1")).encode()
         return name + equals + _MASK if any(accepted in read for accepted in self._accepted) else pair
@@ -165,12 +165,14 @@ def _is_escaped(body: bytes, at: int) -> bool:
 def _of_pairs(text: bytes, query_name: str) -> list[bytes]:
     """Return the values of a field. Other fields aren't decoded, because the sender isn't authenticated yet."""
     # The sender isn't authenticated yet, so the work for it is limited.
-    if text.count(b"&") >= _MOST_FIELDS:
+    if text.count(b"&") >= _MAX_FIELDS:
         return []
     longest = 3 * len(query_name.encode())  # Each byte may be written as %XX.
     pairs = (part.partition(b"=") for part in text.split(b"&"))
     return [
         parse.unquote_plus(value.decode("latin-1")).encode()
         for name, _, value in pairs
-        if len(name) <= longest and len(value) <= _LONGEST and parse.unquote_plus(name.decode("latin-1")) == query_name
+        if len(name) <= longest
+        and len(value) <= _MAX_LENGTH
+        and parse.unquote_plus(name.decode("latin-1")) == query_name
     ]

@@ -11,9 +11,9 @@ from router.store import client, damage, keys
 from router.store.connection import Connection
 
 SESSION_SECONDS = 12 * 60 * 60
-MOST_ACTIONS = 100_000  # Maximum length of the audit log; older entries are trimmed.
+MAX_ACTIONS = 100_000  # Maximum length of the audit log; older entries are trimmed.
 # Refusals logged for one person per hour, so that a client can't flood the log.
-MOST_REFUSALS, _REFUSAL_SECONDS = 10, 60 * 60
+MAX_REFUSALS, _REFUSAL_SECONDS = 10, 60 * 60
 _SIGN_INS, _SIGN_IN_SECONDS = 10, 60
 
 _token = msgspec.msgpack.Decoder(access.Token).decode
@@ -123,12 +123,12 @@ class Audit:
         """Append an action."""
         async with client.translate_errors():
             packed = msgspec.msgpack.encode(action)
-            await self._writer.run("XADD", keys.AUDIT, "MAXLEN", "~", MOST_ACTIONS, "*", "a", packed)
+            await self._writer.run("XADD", keys.AUDIT, "MAXLEN", "~", MAX_ACTIONS, "*", "a", packed)
 
     async def append_refusal(self, action: access.Action) -> None:
         """Append a refused action, unless the same person has had many refusals within the hour."""
         counted = keys.refusals(access.digest(action.by))
-        if await _increment(self._redis, counted, _REFUSAL_SECONDS) <= MOST_REFUSALS:
+        if await _increment(self._redis, counted, _REFUSAL_SECONDS) <= MAX_REFUSALS:
             await self.append(action)
 
     async def page(self, before: str, limit: int) -> tuple[list[access.Action], str]:

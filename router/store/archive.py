@@ -103,7 +103,7 @@ class Archive:
 
     async def _read(self, order: stream_pages.Order, begin: str, end: str, *, count: int) -> stream_pages.Page:
         # Usually, the decompressed entries then have about as many bytes as a page may have.
-        limit = stream_pages.MOST_COMPRESSED_BYTES
+        limit = stream_pages.MAX_COMPRESSED_BYTES
         page = await stream_pages.read(self._scripts, keys.ARCHIVE, order, begin, end, count=count, max_bytes=limit)
         return _within(page)
 
@@ -124,7 +124,7 @@ def _within(page: stream_pages.Page) -> stream_pages.Page:
     size = 0
     for position, (_, fields) in enumerate(page.entries):
         size += codec.delivery_size(fields.get(b"h", b"")) + codec.body_size(fields)
-        if position and size > stream_pages.MOST_BYTES:
+        if position and size > stream_pages.MAX_BYTES:
             return stream_pages.Page(page.entries[:position], True)
     return page
 

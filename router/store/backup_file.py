@@ -19,7 +19,7 @@ from typing import IO, Any, Literal
 import msgspec
 
 FORMAT = 1
-MOST_BYTES = 1 << 30  # Maximum size of a frame. A larger length means that the file is corrupt.
+MAX_BYTES = 1 << 30  # Maximum size of a frame. A larger length means that the file is corrupt.
 _HEAD = struct.Struct(">cI")
 
 Kind = Literal["string", "hash", "set", "zset", "stream"]
@@ -151,7 +151,7 @@ class Reader:
         if len(head) < _HEAD.size:
             raise CorruptBackupError("it ends before its trailer: the backup was not finished")
         letter, length = _HEAD.unpack(head)
-        content = self._read(length) if length <= MOST_BYTES else b""
+        content = self._read(length) if length <= MAX_BYTES else b""
         if len(content) < length:
             raise CorruptBackupError("it ends within a record: the backup was not finished")
         self._hash.update(head)

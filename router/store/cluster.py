@@ -8,7 +8,7 @@ from redis.asyncio import cluster as library
 
 from router.store import connection_settings, timed_client
 
-MOST_CONNECTIONS = 4096  # Connections per server; more than the callers that wait for the store at the same time.
+MAX_CONNECTIONS = 4096  # Connections per server; more than the callers that wait for the store at the same time.
 
 
 def connect(server: connection_settings.Server, options: dict[str, Any]) -> "redis.asyncio.Redis":
@@ -18,7 +18,7 @@ def connect(server: connection_settings.Server, options: dict[str, Any]) -> "red
     nothing about the write. The client has the interface of a client of one server and is used as one.
     """
     retry_policy = retry.Retry(backoff.NoBackoff(), 0)
-    options = {**options, "retry": retry_policy, "max_connections": MOST_CONNECTIONS}
+    options = {**options, "retry": retry_policy, "max_connections": MAX_CONNECTIONS}
     cluster: Any = timed_client.RedisCluster.from_url(server.url, **options)
     client: redis.asyncio.Redis = cluster
     return client

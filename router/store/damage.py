@@ -22,7 +22,7 @@ _KEPT = re.compile(
     re.DOTALL,
 )
 _TOLD_EVERY_SECONDS = 60.0
-_MOST_TOLD = 1000
+_MAX_REPORTED_KEYS = 1000
 _told: dict[str, float] = {}
 
 _REPAIR = "repair it, or delete it after you have checked the open items at the vendors"
@@ -53,7 +53,7 @@ def report(key: str, problem: str, todo: str = _REPAIR) -> None:
     now = time.monotonic()
     if now - _told.get(key, -_TOLD_EVERY_SECONDS) < _TOLD_EVERY_SECONDS:
         return
-    if len(_told) >= _MOST_TOLD:
+    if len(_told) >= _MAX_REPORTED_KEYS:
         _told.clear()
     _told[key] = now
     metrics.damaged.labels(kind_of(key)).inc()

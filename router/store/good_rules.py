@@ -12,13 +12,13 @@ from router.domain.undecodable import Undecodable
 from router.store import client, errors, keys
 from router.store.connection import Connection
 
-MOST_BYTES = 8 * 1024 * 1024  # Maximum size of all files before compression.
+MAX_BYTES = 8 * 1024 * 1024  # Maximum size of all files before compression.
 
 _decode = msgspec.msgpack.Decoder(dict[str, bytes]).decode
 
 
 class TooLarge(Exception):
-    """The files are larger than ``MOST_BYTES``."""
+    """The files are larger than ``MAX_BYTES``."""
 
 
 class GoodRules:
@@ -35,7 +35,7 @@ class GoodRules:
 
     async def save(self, accepted: rule_files.RuleFiles) -> None:
         """Replace the stored rule files. Raises ``TooLarge`` and ``Unavailable``."""
-        if sum(map(len, accepted.files.values())) > MOST_BYTES:
+        if sum(map(len, accepted.files.values())) > MAX_BYTES:
             raise TooLarge
         # Compressing 8 MiB takes 200 ms, for which zlib needs no interpreter lock.
         packed = await asyncio.to_thread(zlib.compress, msgspec.msgpack.encode(dict(accepted.files)))
@@ -51,7 +51,7 @@ class GoodRules:
             return None
         try:
             # Never decompress more than the maximum stored size, even if the key is damaged.
-            content = zlib.decompressobj().decompress(packed, 2 * MOST_BYTES)
+            content = zlib.decompressobj().decompress(packed, 2 * MAX_BYTES)
             return rule_files.RuleFiles(version.decode(), _decode(content), Timestamp(int(at)))
         except (zlib.error, ValueError, AttributeError, TypeError, *Undecodable) as error:
             raise errors.UnreadableDocument(f"the rules kept in Redis can't be read: {error}") from error

@@ -13,12 +13,12 @@ from router.domain.times import Timestamp
 from router.store import client, codec, errors, keys
 from router.store.connection import Connection
 
-MOST_IN_FLIGHT = 4096  # Requests that may wait for the store; further requests are refused.
+MAX_IN_FLIGHT = 4096  # Requests that may wait for the store; further requests are refused.
 COMMITS_AT_ONCE = 2  # While the server processes one commit, the next one is prepared.
 LARGE_BYTES = 4096  # Larger deliveries are cheaper for the server as commands than as script arguments.
 # Deliveries that one script call moves to the archive. The server handles no other client during the call.
-MOST_AT_ONCE = 1024
-MOST_BYTES_A_COMMIT = 4 * 1024 * 1024
+MAX_CONCURRENT_ENTRIES = 1024
+MAX_BYTES_PER_COMMIT = 4 * 1024 * 1024
 MARKED_BYTES = 256 * 1024  # Larger deliveries are marked, so that workers don't read hundreds of them at a time.
 SLOW_BYTES = 256 * 1024  # Deliveries with larger bodies are encoded and compressed in a thread.
 FEW = 8  # Deliveries read at a time while large ones may be among them.
@@ -52,7 +52,7 @@ class Inbox:
 
     async def accept(self, delivery: deliveries.Delivery, body: bytes) -> None:
         """Return when the delivery is stored. Raises ``Unavailable`` if it isn't; the sender must be told to retry."""
-        if len(self._waiting) >= MOST_IN_FLIGHT:
+        if len(self._waiting) >= MAX_IN_FLIGHT:
             raise errors.Unavailable("too many deliveries wait for Redis", 1)
         is_slow = len(body) > SLOW_BYTES
         entry = await asyncio.to_thread(_packed, delivery, body) if is_slow else _packed(delivery, body)
@@ -89,7 +89,7 @@ class Inbox:
         size = 0
         for position, (entry, _) in enumerate(self._waiting):
             size += entry.size
-            if size > MOST_BYTES_A_COMMIT and position:
+            if size > MAX_BYTES_PER_COMMIT and position:
                 group, self._waiting = self._waiting[:position], self._waiting[position:]
                 return group
         group, self._waiting = self._waiting, []
@@ -341,8 +341,8 @@ class InboxReader:
         async with client.translate_errors():
             if self._archives:
                 calls = [
-                    ([keys.INBOX, keys.ARCHIVE], [keys.GROUP, *identities[first : first + MOST_AT_ONCE]])
-                    for first in range(0, len(identities), MOST_AT_ONCE)
+                    ([keys.INBOX, keys.ARCHIVE], [keys.GROUP, *identities[first : first + MAX_CONCURRENT_ENTRIES]])
+                    for first in range(0, len(identities), MAX_CONCURRENT_ENTRIES)
                 ]
                 await self._scripts.run_all("acknowledge", calls)
                 return

@@ -13,7 +13,7 @@ from router.telemetry import log, metrics
 
 _AT_ONCE = 500  # Incidents per round trip when all publications are read.
 _SET_BACK = Duration(2 * times.SECOND)  # The time by which the calls of two workers may overtake each other.
-_MOST_WOKEN = 1000  # Incidents per script call. The server handles no other client during the call.
+_MAX_WOKEN_INCIDENTS = 1000  # Incidents per script call. The server handles no other client during the call.
 _log = log.get("store")
 
 
@@ -229,9 +229,9 @@ class Publications:
     async def wake(self, names: Sequence[str]) -> None:
         """Make these incidents due now, or as soon as their current lease ends."""
         calls: list[tuple[list[str], list[Any]]] = [
-            ([keys.timers(shard)], [keys.prefix(shard), *names_of_shard[first : first + _MOST_WOKEN]])
+            ([keys.timers(shard)], [keys.prefix(shard), *names_of_shard[first : first + _MAX_WOKEN_INCIDENTS]])
             for shard, names_of_shard in keys.by_shard(names).items()
-            for first in range(0, len(names_of_shard), _MOST_WOKEN)
+            for first in range(0, len(names_of_shard), _MAX_WOKEN_INCIDENTS)
         ]
         if calls:
             async with client.translate_errors():

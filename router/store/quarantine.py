@@ -13,7 +13,7 @@ from router.store.connection import Connection
 from router.telemetry import log, metrics
 
 MAX_BODIES = 10_000  # Maximum number of bodies.
-MOST_BYTES = 64 * 1024 * 1024
+MAX_BYTES = 64 * 1024 * 1024
 SHORT_OF_MEMORY = 0.7  # Share of maxmemory from which bodies are evicted, after the archive and before the inbox.
 
 _log = log.get("store")
@@ -37,7 +37,7 @@ class Quarantine:
     senders would be refused.
     """
 
-    def __init__(self, connection: Connection, *, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, connection: Connection, *, most_bytes: int = MAX_BYTES) -> None:
         self._redis = connection.redis
         self._most_bytes = most_bytes
         self._scripts = connection.scripts

@@ -61,7 +61,7 @@ _KEYS: dict[str, tuple[int, int | None]] = {
 
 
 _TYPED = re.compile(r"^-- KEYS\[(\d+)\] +(hash|zset|set|stream) ", re.MULTILINE)
-_MOST_KEYS = 8  # Keys of a wrong type that one call may move aside.
+_MAX_KEYS = 8  # Keys of a wrong type that one call may move aside.
 _CHECKS = """local function refused(key, kind)
   local found = redis.call('TYPE', key).ok
   if found ~= 'none' and found ~= kind then
@@ -119,7 +119,7 @@ class Scripts:
 
         A script checks the types of its keys before it writes.
         """
-        for _ in range(_MOST_KEYS):
+        for _ in range(_MAX_KEYS):
             try:
                 return await run()
             except exceptions.ResponseError as error:

@@ -56,7 +56,7 @@ class StoreLimits:
     notification_lease_seconds: float = 30.0
     archive_retention: int = _DAY
     archive_bytes: int = 256 * 1024 * 1024
-    quarantine_bytes: int = quarantine.MOST_BYTES
+    quarantine_bytes: int = quarantine.MAX_BYTES
 
 
 class Store:

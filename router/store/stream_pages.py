@@ -4,8 +4,8 @@ from typing import Literal, NamedTuple
 
 from router.store import scripts
 
-MOST_BYTES = 16 * 1024 * 1024  # Maximum size of a page, unless its first entry is larger.
-MOST_COMPRESSED_BYTES = MOST_BYTES // 8  # The same for compressed entries, which take about 8 times as much memory.
+MAX_BYTES = 16 * 1024 * 1024  # Maximum size of a page, unless its first entry is larger.
+MAX_COMPRESSED_BYTES = MAX_BYTES // 8  # The same for compressed entries, which take about 8 times as much memory.
 
 Order = Literal["XRANGE", "XREVRANGE"]
 """The oldest first, or the newest first."""
@@ -27,7 +27,7 @@ class Page(NamedTuple):
 
 
 async def read(
-    run: scripts.Scripts, key: str, order: Order, begin: str, end: str, *, count: int, max_bytes: int = MOST_BYTES
+    run: scripts.Scripts, key: str, order: Order, begin: str, end: str, *, count: int, max_bytes: int = MAX_BYTES
 ) -> Page:
     """Read a page between ``begin`` and ``end``, which are in the order of ``order``.
 

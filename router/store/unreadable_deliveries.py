@@ -6,7 +6,7 @@ from router.domain.times import Timestamp
 from router.store import client, keys
 from router.store.connection import Connection
 
-_LONGEST_PROBLEM = 500  # Maximum length of the problem in characters.
+_MAX_PROBLEM_LENGTH = 500  # Maximum length of the problem in characters.
 
 
 class UnreadableCount(NamedTuple):
@@ -34,7 +34,7 @@ class UnreadableCounts:
         async with client.translate_errors():
             pipeline = self._redis.pipeline(transaction=False)
             pipeline.hsetnx(keys.UNREADABLE, f"since:{source}", str(now))
-            pipeline.hsetnx(keys.UNREADABLE, f"problem:{source}", problem[:_LONGEST_PROBLEM])
+            pipeline.hsetnx(keys.UNREADABLE, f"problem:{source}", problem[:_MAX_PROBLEM_LENGTH])
             pipeline.hset(keys.UNREADABLE, f"last_at:{source}", str(now))
             pipeline.hincrby(keys.UNREADABLE, f"count:{source}", 1)
             await pipeline.execute()

@@ -28,13 +28,13 @@ _OTHERS = bytes(set(range(256)) - set(b'{}[]"'))
 _NO_VALUES = bytes(set(range(256)) - set(b'{[,"'))
 _TEXT = re.compile(rb'"[^"]*"')
 _BYTES_A_VALUE = 16  # Real senders' alerts take about 25 bytes a value, names included.
-_FEWEST_VALUES = 65_536
+_MIN_VALUES = 65_536
 _FIRST = frozenset({"alertname", "severity", "test"})  # Labels that the router itself reads.
 _BACKSLASH = ord("\\")
 _SHOWN = 64  # Characters of a sender's text that a notice repeats.
 _NAMED = 5  # Labels that a notice lists by name.
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # The decoder distinguishes them by their first bytes.
-_MOST_MEMBERS = 100  # Of a gzip body. Each one copies the rest of the body.
+_MAX_MEMBERS = 100  # Of a gzip body. Each one copies the rest of the body.
 _ENCODINGS = frozenset({b"gzip", b"x-gzip", b"deflate"})
 
 
@@ -54,7 +54,7 @@ class RequestLimits:
     def values(self) -> int:
         """Return the most JSON values in a body, so that the parsed values fit into the memory for bodies."""
         limit = min(self.body_bytes // _BYTES_A_VALUE, self.bytes_in_flight // budget.BYTES_PER_VALUE)
-        return max(limit, _FEWEST_VALUES)
+        return max(limit, _MIN_VALUES)
 
 
 def read(
@@ -152,8 +152,8 @@ def _inflate(body: bytes, limit: int, parts: list[bytes]) -> None:
         if not inflater.eof:
             raise problems.Problem(400, "encoding", "the compressed body ends too early")
         # Each member costs a decompressor, however small it is.
-        if len(parts) > _MOST_MEMBERS:
-            raise problems.Problem(400, "encoding", f"the compressed body has more than {_MOST_MEMBERS} members")
+        if len(parts) > _MAX_MEMBERS:
+            raise problems.Problem(400, "encoding", f"the compressed body has more than {_MAX_MEMBERS} members")
         body = inflater.unused_data.lstrip(b"\0")  # A gzip file may be padded with zeros.
 
 

@@ -16,7 +16,7 @@ _KEPT = frozenset(
     b"x-amz-sns-topic-arn x-pagerduty-webhook-id incident-router-test".split()
 )
 _KEPT_BEGIN = (b"ce-",)  # CloudEvents' own attributes.
-_LONGEST_NUMBER = 18  # Digits. A longer Content-Length exceeds every limit.
+_MAX_NUMBER_LENGTH = 18  # Digits. A longer Content-Length exceeds every limit.
 
 
 class Disconnected(Exception):
@@ -31,7 +31,7 @@ async def read(receive: Receive, headers: Mapping[bytes, bytes], limit: int, sha
     body.
     """
     length = headers.get(b"content-length")
-    if length is not None and (len(length) > _LONGEST_NUMBER or (length.isdigit() and int(length) > limit)):
+    if length is not None and (len(length) > _MAX_NUMBER_LENGTH or (length.isdigit() and int(length) > limit)):
         raise request_limits.too_large(limit)
     # The whole body is reserved before its first byte, so that a body isn't refused halfway.
     if length is not None and length.isdigit():

@@ -26,7 +26,7 @@ _ACCEPTED = 202
 _BODY_BYTES = 256 * 1024
 _BYTES_IN_FLIGHT = 8 * 1024 * 1024
 _DEPTH = 32
-_MOST_IDS = 64  # IDs read from one body. The incident is near the top, and its parts are below.
+_MAX_IDS = 64  # IDs read from one body. The incident is near the top, and its parts are below.
 _ID = re.compile(r"[0-9A-Za-z-]{10,64}")
 _SIGNED_NAMES = (b"webhook-id", b"svix-id")
 _DEVHELM_NAME = b"x-devhelm-delivery-id"
@@ -137,7 +137,7 @@ def ids(body: bytes) -> list[str] | None:
         document = msgspec.json.decode(body)
     except (base.Unparsable, *Undecodable):
         return None
-    return list(dict.fromkeys(_walk(document)))[:_MOST_IDS]
+    return list(dict.fromkeys(_walk(document)))[:_MAX_IDS]
 
 
 def _walk(whole: Any) -> Iterator[str]:

@@ -29,9 +29,9 @@ from router.store.store import Store
 from router.telemetry import log, metrics, tracing
 from router.worker import conflicting_alerts, lost_incidents, routing, silencing
 
-MOST_TRIES = 50  # Two workers that conflict finish long before this; more tries point to a fault.
+MAX_TRIES = 50  # Two workers that conflict finish long before this; more tries point to a fault.
 
-MOST_ATTEMPTS = 3  # Workers that may die over one delivery.
+MAX_ATTEMPTS = 3  # Workers that may die over one delivery.
 SMALL = 64  # Fewer incidents than this are written at once.
 PORTIONS = 4
 UNINTERRUPTED = 200  # Incidents folded without a pause: one delivery may hold 20,000.
@@ -89,13 +89,13 @@ class Aggregator:
     async def handle_again(self, entries: list[inbox.InboxEntry]) -> None:
         """Fold entries that were read before and never acknowledged: one at a time, so that a bad one affects no other.
 
-        An entry that ``MOST_ATTEMPTS`` workers did not survive becomes a dead letter. Each entry is counted alone,
+        An entry that ``MAX_ATTEMPTS`` workers did not survive becomes a dead letter. Each entry is counted alone,
         before it is processed: entries that only waited in the same batch while a worker died are not suspected, and
         neither is an entry that failed because the store was unavailable.
         """
         for entry in entries:
             times = await self._reader.record_redelivery(entry)
-            if times > MOST_ATTEMPTS:
+            if times > MAX_ATTEMPTS:
                 self._log.error("entry_worn_out", entry=entry.id.decode(), attempts=times - 1)
                 await self._reader.move_to_dead_letters(
                     entry, f"{times - 1} workers began to fold it and ended before they finished"
@@ -169,12 +169,12 @@ class Aggregator:
         """
         waiting = arrivals
         stuck: dict[bytes, str] = {}
-        for _ in range(MOST_TRIES):
+        for _ in range(MAX_TRIES):
             if not waiting:
                 return stuck
             lost = await self._fold_once(waiting, stuck)
             waiting = [arrival for arrival in waiting if arrival.identity in lost] if lost else []
-        raise errors.Unavailable(f"other workers kept changing the same incidents for {MOST_TRIES} tries")
+        raise errors.Unavailable(f"other workers kept changing the same incidents for {MAX_TRIES} tries")
 
     async def _fold_once(self, arrivals: list[routing.Arrival], stuck: dict[bytes, str]) -> set[str]:
         """Try once. Return the identities of the alerts whose incidents another worker has changed."""

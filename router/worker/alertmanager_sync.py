@@ -177,7 +177,9 @@ class AlertmanagerSync:
                 (stored.incident, stored.read_at) for stored in (await self._store.incidents.read(names, {})).values()
             ]
             alertmanager_diff.learn(here.alerts, incidents_read, condition.source, Duration(_AHEAD * condition.every))
-            here.full |= {incident.key for incident, _ in incidents_read if incident.still_fires >= fold.MOST_HELD}
+            here.full |= {
+                incident.key for incident, _ in incidents_read if incident.still_fires >= fold.MAX_HELD_ALERTS
+            }
         return here
 
     async def _hear_of(self, condition: Asked, listed_alerts: list[alertmanager.Listed], here: _Here) -> int:

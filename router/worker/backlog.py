@@ -25,7 +25,7 @@ class Backlog:
         if moment:
             held_moment, since = self._held.get(before.key, (moment, now))
             since = since if held_moment == moment else now
-            if now - since <= ending.LONGEST_WAIT and 0 < await self._oldest_unfolded() <= moment:
+            if now - since <= ending.MAX_WAIT and 0 < await self._oldest_unfolded() <= moment:
                 self._held[before.key] = (moment, since)
                 return True
         self._held.pop(before.key, None)

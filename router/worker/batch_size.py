@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 from router.store import inbox
 
-MOST_BYTES = 8 * 1024 * 1024
+MAX_BYTES = 8 * 1024 * 1024
 
 
 class BatchSizer:
-    """A size between ``least`` and ``most`` deliveries, and of about ``MOST_BYTES`` at most.
+    """A size between ``least`` and ``most`` deliveries, and of about ``MAX_BYTES`` at most.
 
     Batches of large deliveries have fewer than ``least``. The size of the next batch depends on the previous one.
     """
@@ -28,4 +28,4 @@ class BatchSizer:
             return
         next_count = min(2 * self.count, self._most) if len(entries) >= self.count else self._least
         average = sum(entry.size for entry in entries) // len(entries)
-        self.count = max(1, min(next_count, MOST_BYTES // max(1, average)))
+        self.count = max(1, min(next_count, MAX_BYTES // max(1, average)))

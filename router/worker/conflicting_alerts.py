@@ -9,7 +9,7 @@ from router.domain import alerts, deliveries
 from router.store.store import Store
 from router.telemetry import log, metrics
 
-_MOST_OF_TITLE = 100  # Characters. Titles are untrusted text.
+_MAX_TITLE_LENGTH = 100  # Characters. Titles are untrusted text.
 
 
 def find_conflict(delivery: deliveries.Delivery) -> alerts.Alert | None:
@@ -45,7 +45,7 @@ class ConflictGuard:
         if alert is None:
             return
         metrics.conflicting_deliveries.labels(delivery.source).inc()
-        description = f'"{alert.title[:_MOST_OF_TITLE]}" ({alert.fingerprint})'
+        description = f'"{alert.title[:_MAX_TITLE_LENGTH]}" ({alert.fingerprint})'
         why = f"source {delivery.source} reports the same alert as both firing and resolved: {description}"
         for page in sorted(await self._reached(delivery, alert)):
             if await self._store.publishing_controls.trip_page(page, delivery.received_at, why):

@@ -9,7 +9,7 @@ from router.store.incidents import Change, StoredIncident
 from router.store.store import Store
 from router.worker import desired_state
 
-_MOST_KEPT = 20
+_MAX_KEPT = 20
 _SHOWN = frozenset({"open", "resolved"})
 
 
@@ -114,7 +114,7 @@ def _with(incident: incidents.Incident, name: str, correction: corrections.Corre
         for correction_id, entry in incident.interventions.corrections.items()
         if correction_id != name
     } | {name: correction}
-    return incidents.with_interventions(incident, corrections=dict(list(kept_corrections.items())[-_MOST_KEPT:]))
+    return incidents.with_interventions(incident, corrections=dict(list(kept_corrections.items())[-_MAX_KEPT:]))
 
 
 def _told(publication: publications.Publication, update: Posted, correction: corrections.Correction) -> timeline.Event:

@@ -22,8 +22,8 @@ from router.worker import configured_destinations
 ANSWERS = 3
 PROOF = times.MINUTE
 PROBLEM = "not found at the vendor"
-MOST_STRAY = 8  # Attempts to open, over about one minute, before the router trusts "not found".
-_MOST_CONTRADICTIONS = 5  # Failed attempts after which a refusal counts although the object can be read.
+MAX_STRAY_ANSWERS = 8  # Attempts to open, over about one minute, before the router trusts "not found".
+_MAX_CONTRADICTIONS = 5  # Failed attempts after which a refusal counts although the object can be read.
 
 
 class Missing(errors.Failure):
@@ -45,7 +45,7 @@ async def asked_again(
     except errors.NotFound as problem:
         if not operation.vendor_id or operation.kind == "open":
             # The 404 is about a list of names, a page, or something else that the operation needs.
-            if problem.field or attempts >= _MOST_CONTRADICTIONS:
+            if problem.field or attempts >= _MAX_CONTRADICTIONS:
                 raise
             raise errors.Temporary(str(problem)) from problem
         try:
@@ -53,7 +53,7 @@ async def asked_again(
         except errors.NotFound:
             await _probe(place)
             raise Missing(str(problem)) from problem
-        if attempts >= _MOST_CONTRADICTIONS:
+        if attempts >= _MAX_CONTRADICTIONS:
             raise
         raise errors.Temporary(f"{problem}; but the vendor does show it") from problem
 
@@ -67,7 +67,11 @@ async def _probe(place: configured_destinations.ConfiguredDestination) -> None:
 
 def may_be_stray(publication: publications.Publication) -> bool:
     """Return whether "not found" for an open may be temporary, as during a deployment of the vendor."""
-    return publication.intent is not None and publication.intent.kind == "open" and publication.attempts < MOST_STRAY
+    return (
+        publication.intent is not None
+        and publication.intent.kind == "open"
+        and publication.attempts < MAX_STRAY_ANSWERS
+    )
 
 
 def noted(

@@ -26,7 +26,7 @@ GIVE_UP = times.DAY
 """Microseconds for which the delivery of an event is retried."""
 RECENT = times.HOUR
 """Microseconds. A notifier that is new to a subject receives no events that are older than this."""
-MOST_CALLS = 100
+MAX_CALLS = 100
 """Calls that a notifier may make for one event."""
 _POLL_SECONDS = 0.5
 _FROM_EACH_SHARD = 4
@@ -139,7 +139,7 @@ class Deliveries:
                 return max(work.progress[name].retry_at, work.now() + 1)
             left = [recorded for recorded in pending if recorded.sequence > work.progress[name].sequence]
             calls = calls + 1 if len(left) == len(pending) else 0
-            if calls >= MOST_CALLS:
+            if calls >= MAX_CALLS:
                 failure = errors.Permanent(f"{name}: {calls} calls were made, and no event is delivered")
                 self._failed(name, work, failure, pending[0])
                 return work.progress[name].retry_at

@@ -230,7 +230,7 @@ def believed(publication: publications.Publication, problem: errors.Failure) -> 
     """
     is_conflict = isinstance(problem, errors.Unanswered) and isinstance(problem.__cause__, errors.Conflict)
     of_update = publication.intent is not None and publication.intent.kind in _UPDATES
-    if is_conflict and of_update and publication.attempts >= _MOST_CONFLICTS:
+    if is_conflict and of_update and publication.attempts >= _MAX_CONFLICTS:
         assert isinstance(problem.__cause__, errors.Failure)  # noqa: S101 - checked above
         return problem.__cause__
     return problem
@@ -364,7 +364,7 @@ def look_failed(publication: publications.Publication, problem: Exception, now: 
     )
 
 
-_MOST_CONFLICTS = 2  # Attempts of an update that may get a conflict although the vendor made the update.
+_MAX_CONFLICTS = 2  # Attempts of an update that may get a conflict although the vendor made the update.
 SEARCHED_AGAIN = Duration(30 * times.SECOND)  # The time after a search that failed.
 
 

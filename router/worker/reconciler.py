@@ -35,7 +35,7 @@ from router.worker import (
 from router.worker.announcer import Announcer
 from router.worker.lease_session import LeaseSession
 
-MOST_STEPS = 12  # Operations in a row for one publication. More would mean that the plan loops.
+MAX_STEPS = 12  # Operations in a row for one publication. More would mean that the plan loops.
 _AT_ONCE = 1  # Microseconds since the epoch: long ago.
 
 
@@ -233,7 +233,7 @@ class Reconciler:
         if place is None:
             return Wait(Cause(Reason.DESTINATION_REMOVED), waiting_on=WaitingOn.OPERATOR)
         refreshed = None
-        for _ in range(MOST_STEPS):
+        for _ in range(MAX_STEPS):
             desired = await self._desired(session, place, publication)
             if (again := await self._brought_up_to_date(session, publication, desired)) is not publication:
                 publication = again

@@ -21,7 +21,7 @@ SETTLED = Duration(2 * times.MINUTE)
 """Microseconds after a loss at which each destination is read again."""
 JUST_BEFORE = Duration(5 * times.SECOND)
 """Microseconds before a loss was noticed in which it may have happened."""
-_MOST_SECONDS = 50.0  # Less than a worker's turn lasts.
+_MAX_SECONDS = 50.0  # Less than a worker's turn lasts.
 _FLOOR = 0.2  # The share of the account's quota that is left to others, as for opening.
 _CHUNK = 500
 
@@ -84,13 +84,13 @@ class Recovery:
 
     async def _read_open(self, place: configured_destinations.ConfiguredDestination, at: Timestamp) -> str:
         """Read the open items at a destination and store those of no known incident. Return the failure, if any."""
-        budget = call_policy.CallBudget(_FLOOR, asyncio.get_running_loop().time() + _MOST_SECONDS)
+        budget = call_policy.CallBudget(_FLOOR, asyncio.get_running_loop().time() + _MAX_SECONDS)
         destination = place.destination.within(budget)
         try:
-            async with asyncio.timeout(_MOST_SECONDS):
+            async with asyncio.timeout(_MAX_SECONDS):
                 items = await destination.list_open(configured_destinations.other_pages(self._places, place))
         except TimeoutError:
-            return f"no answer within {_MOST_SECONDS:g} s"
+            return f"no answer within {_MAX_SECONDS:g} s"
         except errors.Failure as failure:
             return str(failure)
         # Read these after the list, so that they include items that were adopted since. An ID that any destination

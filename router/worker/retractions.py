@@ -26,7 +26,7 @@ retracted before, and nothing of it is shown.
 """
 DONE: frozenset[Outcome] = frozenset({"retracting", "repeated", "searching", "dismissed", "withheld", "withdrawn"})
 """The outcomes of retractions that change a post."""
-_MOST_KEPT = 50  # Retractions of one incident key. The oldest ones were completed long ago.
+_MAX_KEPT = 50  # Retractions of one incident key. The oldest ones were completed long ago.
 
 
 class Retracted(NamedTuple):
@@ -169,7 +169,7 @@ def retracted(
     retractions = {
         name: retraction for name, retraction in incident.interventions.retractions.items() if name not in added
     } | added
-    return incidents.with_interventions(incident, retractions=dict(list(retractions.items())[-_MOST_KEPT:]))
+    return incidents.with_interventions(incident, retractions=dict(list(retractions.items())[-_MAX_KEPT:]))
 
 
 _TOLD: Mapping[Outcome, str] = {

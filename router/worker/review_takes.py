@@ -10,9 +10,9 @@ from router.domain.times import Timestamp
 from router.store.incidents import Change, StoredIncident
 from router.store.store import Store
 
-DEFAULT_SECONDS, MOST_SECONDS = 15 * 60, 4 * 3600
+DEFAULT_SECONDS, MAX_SECONDS = 15 * 60, 4 * 3600
 """The default and the maximum duration of a take."""
-_MOST_KEPT = 50  # The most takes to keep for an incident. The oldest takes have expired.
+_MAX_KEPT = 50  # The most takes to keep for an incident. The oldest takes have expired.
 
 
 class Taken(NamedTuple):
@@ -81,7 +81,7 @@ def without(incident: incidents.Incident, publication: str) -> dict[str, reviews
 
 def _with(incident: incidents.Incident, publication: str, take: reviews.Take) -> incidents.Incident:
     takes = [*without(incident, publication).items(), (publication, take)]
-    return incidents.with_interventions(incident, takes=dict(takes[-_MOST_KEPT:]))
+    return incidents.with_interventions(incident, takes=dict(takes[-_MAX_KEPT:]))
 
 
 def _destination(publication: str) -> str:

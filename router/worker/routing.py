@@ -44,7 +44,7 @@ from router.store.store import Store
 
 # The incident key of an alert that no rule matches: only the incident that holds it may receive its messages.
 IGNORED = ""
-_MOST_LOOKS = 4
+_MAX_LOOKUPS = 4
 _ABSENT = "-"
 
 
@@ -106,7 +106,7 @@ class Router:
         unplaced = (arrival for arrival, is_placed in zip(arrivals, placed, strict=True) if not is_placed)
         homes = await self._store.incidents.owners.claim(_claims(unplaced))
         unsure: set[str] = set()
-        for _ in range(_MOST_LOOKS):
+        for _ in range(_MAX_LOOKUPS):
             unread = {alert for alert, home in homes.items() if home.key not in stored and home.key not in unreadable}
             unsure = unread
             if not unread:

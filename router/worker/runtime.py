@@ -23,7 +23,7 @@ from router.worker.reconciler import Reconciler
 
 _AWAY_SECONDS = 1.0
 _LAST_SECONDS = 1.0  # Time for cancelled tasks to end, and for the store to record that.
-MOST_HALVINGS = 10  # Removed from the archive, and from the quarantine, in one turn.
+MAX_HALVINGS = 10  # Removed from the archive, and from the quarantine, in one turn.
 
 
 @dataclass(frozen=True)
@@ -320,14 +320,14 @@ class Worker:
         Both are shrunk before deliveries are refused, and quickly: each turn halves the remainder.
         """
         size = await self._store.archive.trim(fullness)
-        for _ in range(MOST_HALVINGS):
+        for _ in range(MAX_HALVINGS):
             if fullness <= archive.SHORT_OF_MEMORY:
                 break
             fullness = await self._store.health.fullness()
             before, size = size, await self._store.archive.trim(fullness)
             if not size.entries or size == before:
                 break
-        for _ in range(MOST_HALVINGS):
+        for _ in range(MAX_HALVINGS):
             if not await self._store.quarantine.evict(fullness):
                 break
             fullness = await self._store.health.fullness()

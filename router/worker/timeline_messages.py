@@ -21,7 +21,7 @@ _DONE = {
     "retract": "Retracted",
     "correct": "Corrected an update",
 }
-_MOST_FAILURES = 3  # Failures in a row in the timeline; the log has all of them.
+_MAX_FAILURES = 3  # Failures in a row in the timeline; the log has all of them.
 
 
 class Ended(NamedTuple):
@@ -60,7 +60,7 @@ def performed(
     reason = "; ".join([messages.describe_all(ended.causes), *ended.notes])
     if operation.kind == "adopt" and after.state == "absent":
         return []
-    if result in {"temporary", "unanswered"} and after.attempts > _MOST_FAILURES:
+    if result in {"temporary", "unanswered"} and after.attempts > _MAX_FAILURES:
         return []
     if result == "done" and after.taken_over and not before.taken_over:
         return noticed(before, after, now, present=operation.kind != "resolve")

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from router.yaml_source import composer, masking, nodes, problems
 
 MAX_BYTES = 1024 * 1024
-_MOST_PROBLEMS = 100  # Maximum number of reported problems, so that an invalid file doesn't fill a log.
+_MAX_PROBLEMS = 100  # Maximum number of reported problems, so that an invalid file doesn't fill a log.
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 Where = Sequence[str | int]
@@ -74,7 +74,7 @@ class Document:
         all_problems: list[Problem] = []
 
         def report(line: int, column: int, message: str) -> None:
-            if len(all_problems) < _MOST_PROBLEMS:
+            if len(all_problems) < _MAX_PROBLEMS:
                 all_problems.append(self._problem(line, column, message))
 
         root = composer.compose(self._text, report)

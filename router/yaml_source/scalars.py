@@ -18,7 +18,7 @@ _WORDS: dict[str, bool | None] = {
     "False": False,
     "FALSE": False,
 }
-_LONGEST_NUMBER = 300  # Python refuses to parse integers with thousands of digits. Such a text is not a number here.
+_MAX_NUMBER_LENGTH = 300  # Python refuses to parse integers with thousands of digits. Such a text is not a number here.
 
 Value = str | int | float | bool | None
 
@@ -28,7 +28,7 @@ def value(text: str) -> Value:
     if text in _WORDS:
         return _WORDS[text]
     # Nearly every scalar begins with a letter and is text. Checking the first character is cheap.
-    if text[0] not in "-+.0123456789" or len(text) > _LONGEST_NUMBER:
+    if text[0] not in "-+.0123456789" or len(text) > _MAX_NUMBER_LENGTH:
         return text
     if _INTEGER.fullmatch(text):
         return int(text)

@@ -5,13 +5,13 @@ import itertools
 from collections.abc import Collection
 
 _FEW = 6  # Longer lists of valid names are not shown.
-_LONGEST = 100  # Characters. Comparing takes time quadratic in the length.
+_MAX_LENGTH = 100  # Characters. Comparing takes time quadratic in the length.
 _COMPARED = 200  # If there are more valid names, only those with the same first letter are compared.
 
 
 def nearest(name: str, valid: Collection[str], likeness: float = 0.6) -> str | None:
     """Return the valid name most similar to ``name``; None if none is similar. ``likeness`` is between 0 and 1."""
-    if not name or len(name) > _LONGEST:
+    if not name or len(name) > _MAX_LENGTH:
         return None
     if len(valid) > _COMPARED:
         alike = (candidate for candidate in valid if candidate[:1].casefold() == name[:1].casefold())

@@ -332,7 +332,7 @@ def test_damaged_documents_do_not_stop_notifications(with_redis, damage):
 
 
 def test_notifier_that_never_delivers_is_stopped(with_redis, monkeypatch):
-    monkeypatch.setattr(notifications, "MOST_CALLS", 3)
+    monkeypatch.setattr(notifications, "MAX_CALLS", 3)
 
     async def body(harness, _at, _page):
         calls = []

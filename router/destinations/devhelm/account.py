@@ -8,7 +8,7 @@ from router.destinations.devhelm import wire
 from router.destinations.devhelm.config import IncidentConfig, PostConfig
 from router.outbound import client
 
-_MOST_PAGES = 100  # Pages of 200 rows; a longer list means that the vendor never ends it.
+_MAX_PAGES = 100  # Pages of 200 rows; a longer list means that the vendor never ends it.
 
 Entry = TypeVar("Entry")
 
@@ -62,7 +62,7 @@ async def read_pages(
     ``noun`` names a row. Rows that can't be parsed are skipped, unless ``vendor_id`` is in one.
     """
     read_ids: set[str] = set()
-    for page in range(_MOST_PAGES):
+    for page in range(_MAX_PAGES):
         answer = await http.read(path, wire.Listed, query={**(query or {}), "page": page, "size": wire.PAGE_SIZE})
         yield list_rows.parse_rows(answer.data, shape, noun, vendor_id=vendor_id)
         listed_now = {str(row.get("id")) for row in answer.data if isinstance(row, dict)}

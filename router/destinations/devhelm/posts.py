@@ -15,7 +15,7 @@ from router.outbound import client, errors
 
 # Search from this long before the episode opened, because the vendor's clock differs from ours.
 _SKEW = dt.timedelta(hours=1)
-_MOST_POSTED = 10
+_MAX_POSTED_UPDATES = 10
 _OF_TEXTS = ("message", "posted", "draft")  # Fields of a view that changes of a post's own fields leave as they are.
 
 
@@ -292,7 +292,7 @@ def posted(post: wire.Post, operation: operations.Operation, new_ids: Collection
     """
     posted_ids = {*(row[0] for row in operation.view.fields.get("posted") or ()), *new_ids}
     posted_rows = [[row.id, row.status, row.text] for row in timeline(post) if row.id in posted_ids]
-    return posted_rows[-_MOST_POSTED:]
+    return posted_rows[-_MAX_POSTED_UPDATES:]
 
 
 def _posted_now(

@@ -11,7 +11,7 @@ Answer = TypeVar(
     "Answer", wire.Pages, wire.Incidents, wire.Posts, wire.Options, wire.Windows, wire.Alerts, wire.EscalationPaths
 )
 
-_MOST_PAGES = 100  # Of 250 rows. An endless list is an error of the vendor; real lists are far shorter.
+_MAX_PAGES = 100  # Of 250 rows. An endless list is an error of the vendor; real lists are far shorter.
 
 
 _KEY_LIMIT = 1200  # Calls per minute: the vendor's limit for a key on all endpoints together.
@@ -55,10 +55,10 @@ def read_error(status: int, body: Any, headers: Mapping[str, str]) -> client.Ven
 async def list_pages(
     http: client.Client, path: str, shape: type[Answer], query: Mapping[str, str | int | list[str]]
 ) -> AsyncIterator[Answer]:
-    """Yield the pages of a list. Stop at a cursor that was read before, and after ``_MOST_PAGES`` pages."""
+    """Yield the pages of a list. Stop at a cursor that was read before, and after ``_MAX_PAGES`` pages."""
     parameters: dict[str, str | int | list[str]] = dict(query)
     cursors = {""}
-    for _ in range(_MOST_PAGES):
+    for _ in range(_MAX_PAGES):
         answer = await http.read(path, shape, query=parameters)
         yield answer
         after = answer.pagination_meta.after if answer.pagination_meta else None

@@ -10,11 +10,11 @@ from router.destinations.incident_io import config
 from router.domain import operations
 
 # The vendor documents no limits. These keep an alert readable on a phone, and far below any request limit.
-MOST_TITLE = 500
-MOST_DESCRIPTION = 10_000
-MOST_VALUE = 1_000
+MAX_TITLE_LENGTH = 500
+MAX_DESCRIPTION_LENGTH = 10_000
+MAX_VALUE_LENGTH = 1_000
 
-Value = Annotated[str, pydantic.StringConstraints(max_length=MOST_VALUE)]
+Value = Annotated[str, pydantic.StringConstraints(max_length=MAX_VALUE_LENGTH)]
 
 
 def _link(text: str) -> str:
@@ -31,10 +31,10 @@ class AlertOpening(base.Opening):
 
     MAY_BE_EMPTY = frozenset({"description"})
 
-    title: base.Line = pydantic.Field(min_length=1, max_length=MOST_TITLE, description="the title of the alert")
+    title: base.Line = pydantic.Field(min_length=1, max_length=MAX_TITLE_LENGTH, description="the title of the alert")
     description: str = pydantic.Field(
         default="",
-        max_length=MOST_DESCRIPTION,
+        max_length=MAX_DESCRIPTION_LENGTH,
         description="the text in Markdown; the router appends its reference as the last line",
     )
     source_url: Annotated[str, pydantic.AfterValidator(_link)] | None = pydantic.Field(

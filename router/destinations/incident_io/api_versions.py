@@ -18,7 +18,7 @@ from router.telemetry import log
 
 Version = Literal["v1", "v2"]
 _ONE: dict[str, int] = {"page_size": 1}
-_MOST_REMEMBERED = 1000
+_MAX_CACHED_VERSIONS = 1000
 
 
 class ApiVersion:
@@ -39,7 +39,7 @@ class ApiVersion:
         """
         if is_repeated and self._is_auto:
             return self._sent.get(key, "v1")
-        if len(self._sent) >= _MOST_REMEMBERED:
+        if len(self._sent) >= _MAX_CACHED_VERSIONS:
             self._sent.pop(next(iter(self._sent)))
         self._sent[key] = self.current
         return self.current

@@ -470,7 +470,7 @@ def _of_room(number: int) -> str:
     if number < wire.LAST_UPDATE:
         return ""
     last = "no further update is posted" if number > wire.LAST_UPDATE else "it is the last update"
-    return f"{last} before the resolution, because the vendor accepts {wire.MOST_UPDATES}"
+    return f"{last} before the resolution, because the vendor accepts {wire.MAX_UPDATES}"
 
 
 def _iso(micros: Timestamp) -> str:

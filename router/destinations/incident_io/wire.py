@@ -12,7 +12,7 @@ import msgspec
 Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 
 IDS = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")  # ULIDs
-MOST_UPDATES = 100  # The vendor's limit for one incident of a page.
+MAX_UPDATES = 100  # The vendor's limit for one incident of a page.
 LAST_UPDATE = 95  # The router's limit; the rest is for the resolution, and for people.
 
 

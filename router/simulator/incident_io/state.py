@@ -7,8 +7,8 @@ from typing import Any
 from router.simulator.incident_io import requests
 from router.simulator.options import Options
 
-MOST_UPDATES = 100
-MOST_NOTIFIED = 1000
+MAX_UPDATES = 100
+MAX_NOTIFIED_UPDATES = 1000
 _CATEGORIES = {
     "Triage": "triage",
     "Investigating": "live",
@@ -222,7 +222,7 @@ class State:
 
     def update_post(self, post: Post, request: requests.UpdatePost) -> Update:
         """Add an update. Raises ``Refusal`` after 100 updates, and for a resolving update with component statuses."""
-        if len(post.updates) >= MOST_UPDATES:
+        if len(post.updates) >= MAX_UPDATES:
             raise Refusal(422, "too_many_updates", "a status page incident has at most 100 updates")
         self._check_subscribers(request.notify_subscribers)
         status = request.incident_status or post.status
@@ -268,8 +268,8 @@ class State:
         return update
 
     def _check_subscribers(self, notify: bool) -> None:
-        if notify and self.subscribers > MOST_NOTIFIED:
-            message = f"the page has more than {MOST_NOTIFIED} subscribers"
+        if notify and self.subscribers > MAX_NOTIFIED_UPDATES:
+            message = f"the page has more than {MAX_NOTIFIED_UPDATES} subscribers"
             raise Refusal(422, "invalid_value", message, "notify_subscribers")
 
     def _first_status(self, request: requests.CreateV1 | requests.CreateV2) -> Named:

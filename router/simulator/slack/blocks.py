@@ -4,19 +4,19 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-_MOST_BLOCKS, _MOST_BLOCKS_OF_A_MODAL = 50, 100
+_MAX_BLOCKS, _MAX_BLOCKS_OF_A_MODAL = 50, 100
 _HEADER, _SECTION, _FIELD, _FIELDS, _ELEMENTS = 150, 3000, 2000, 10, 10
 _ACTIONS, _BUTTON, _VALUE, _ID, _URL = 25, 75, 2000, 255, 3000
 _LABEL, _HINT, _INPUT, _OPTION, _OPTIONS = 2000, 2000, 3000, 75, 100
-_TITLE, _METADATA, _MOST_BYTES = 24, 3000, 250_000
+_TITLE, _METADATA, _MAX_BYTES = 24, 3000, 250_000
 _BOTH: frozenset[str] = frozenset({"plain_text", "mrkdwn"})
 _PLAIN: frozenset[str] = frozenset({"plain_text"})
 
 
 def problem(blocks: Any) -> str:
     """Return Slack's errors about the blocks of a message; empty if Slack accepts them."""
-    if not isinstance(blocks, list) or len(blocks) > _MOST_BLOCKS:
-        return f"at most {_MOST_BLOCKS} blocks"
+    if not isinstance(blocks, list) or len(blocks) > _MAX_BLOCKS:
+        return f"at most {_MAX_BLOCKS} blocks"
     return _first(_problems(blocks))
 
 
@@ -25,8 +25,8 @@ def view_problem(view: Any) -> str:
     if not isinstance(view, dict) or view.get("type") != "modal":
         return "not a modal"
     blocks = view.get("blocks")
-    if not isinstance(blocks, list) or not 1 <= len(blocks) <= _MOST_BLOCKS_OF_A_MODAL:
-        return f"1 to {_MOST_BLOCKS_OF_A_MODAL} blocks"
+    if not isinstance(blocks, list) or not 1 <= len(blocks) <= _MAX_BLOCKS_OF_A_MODAL:
+        return f"1 to {_MAX_BLOCKS_OF_A_MODAL} blocks"
     has_input = any(isinstance(block, dict) and block.get("type") == "input" for block in blocks)
     return _first(
         iter(
@@ -46,7 +46,7 @@ def view_problem(view: Any) -> str:
 
 def is_too_large(view: Any) -> bool:
     """Return whether a view exceeds 250 kB."""
-    return len(json.dumps(view).encode()) > _MOST_BYTES
+    return len(json.dumps(view).encode()) > _MAX_BYTES
 
 
 def _first(found: Iterator[str]) -> str:

@@ -20,7 +20,7 @@ from router.simulator.slack import records
 
 Kind = Literal["interactive", "slash_commands", "events_api"]
 ACK_SECONDS = 3.0
-_MOST_CONNECTIONS = 10
+_MAX_CONNECTIONS = 10
 _TICKETS = 100
 
 
@@ -109,7 +109,7 @@ class Sockets:
         await websocket.accept()
         connection = _Connection(websocket)
         reason = self._refusals.pop(0) if self._refusals else ""
-        reason = reason or ("too_many_websockets" if len(self._open) >= _MOST_CONNECTIONS else "")
+        reason = reason or ("too_many_websockets" if len(self._open) >= _MAX_CONNECTIONS else "")
         if reason:
             await connection.send(_disconnect(reason))
             await websocket.close()

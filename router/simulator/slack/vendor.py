@@ -15,7 +15,7 @@ from router.simulator.options import Options
 from router.simulator.slack import connections, modals, records
 from router.simulator.slack.blocks import problem
 
-_MOST_TEXT = 40_000
+_MAX_TEXT_LENGTH = 40_000
 _MINUTE = 60_000_000
 _APP_METHODS = frozenset({"apps.connections.open"})
 # These methods don't read JSON bodies.
@@ -287,7 +287,7 @@ def _content(body: Body) -> tuple[str, list[Any]]:
     text, blocks = str(body.get("text", "")), body.get("blocks") or []
     if not text and not blocks:
         raise modals.RefusedError("no_text")
-    if len(text) > _MOST_TEXT:
+    if len(text) > _MAX_TEXT_LENGTH:
         raise modals.RefusedError("msg_too_long")
     if problem(blocks):
         raise modals.RefusedError("invalid_blocks")

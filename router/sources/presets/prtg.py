@@ -13,12 +13,12 @@ from router.sources.presets import preset
 _ENDED = re.compile(r"\bended\b.*\(now: *(?P<now>[^)]*)\)", re.IGNORECASE)
 _LEVELS = {"down": "critical", "warning": "warning", "unusual": "warning"}
 _WELL = ("up", "paused", "ok")
-_LONGEST = 200  # Characters of a state; PRTG's phrases are shorter.
+_MAX_LENGTH = 200  # Characters of a state; PRTG's phrases are shorter.
 
 
 def _with_a_state(body: objects.Members) -> objects.Members:
     """Add the current state, by its first word. The state after one that ended may be worse."""
-    phrase = objects.scalar(body.get("status")).strip()[:_LONGEST]
+    phrase = objects.scalar(body.get("status")).strip()[:_MAX_LENGTH]
     ended = _ENDED.search(phrase)
     now = (ended["now"] if ended else phrase).strip().casefold()
     word = next(iter(now.split()), "")

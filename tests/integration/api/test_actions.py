@@ -369,7 +369,7 @@ def test_audit_log_names_actor_credential_address_and_outcome(play):
 
 
 def test_audit_log_keeps_a_limited_number_of_lines(with_redis, monkeypatch):
-    monkeypatch.setattr(access_store, "MOST_ACTIONS", 100)
+    monkeypatch.setattr(access_store, "MAX_ACTIONS", 100)
 
     async def body(store):
         for number in range(400):

@@ -186,7 +186,7 @@ def test_prefix_search_reads_a_bounded_number_of_incidents(with_redis):
         await store.incidents.commit([change(f"down-{number:04}", f"e{number}") for number in range(2000)])
         found = await store.incidents.find("down", 11)
         assert 11 <= len(found) <= 11 * keys.SHARDS
-        assert (await incident_names.find_keys(store, "down")) == list(found)[: incident_names.MOST_CANDIDATES + 1]
+        assert (await incident_names.find_keys(store, "down")) == list(found)[: incident_names.MAX_CANDIDATES + 1]
 
     with_redis(body)
 

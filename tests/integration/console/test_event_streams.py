@@ -24,7 +24,7 @@ async def listened(stack: contextlib.AsyncExitStack, client) -> int:
 
 
 def test_event_streams_are_limited_per_token(play, monkeypatch):
-    monkeypatch.setattr(sse, "MOST_OF_ONE", 3)
+    monkeypatch.setattr(sse, "MAX_PER_PERSON", 3)
 
     async def body(at):
         greedy, other = await at.as_("viewer", "greedy"), await at.as_("viewer", "other")
@@ -36,7 +36,7 @@ def test_event_streams_are_limited_per_token(play, monkeypatch):
 
 
 def test_closed_stream_frees_its_slot(play, monkeypatch):
-    monkeypatch.setattr(sse, "MOST_OF_ONE", 1)
+    monkeypatch.setattr(sse, "MAX_PER_PERSON", 1)
 
     async def body(at):
         client = await at.as_("viewer")

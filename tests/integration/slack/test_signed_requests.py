@@ -75,7 +75,7 @@ def test_body_is_parsed_only_after_its_signature_check(slack):
 
 def test_large_body_is_refused(slack):
     async def body(at):
-        content = b"payload=" + b"x" * slack_endpoints.MOST_BODY_BYTES
+        content = b"payload=" + b"x" * slack_endpoints.MAX_BODY_BYTES
         assert problem(await at.request(ACTIONS, content)) == (413, "too-large")
 
     slack(body)

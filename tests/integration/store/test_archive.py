@@ -142,12 +142,12 @@ def test_page_is_limited_by_its_decompressed_size(with_redis):
 
     async def play(store):
         sent = [packed(str(number)) for number in range(9)]
-        await processed(store, *sent, body=b" " * (stream_pages.MOST_BYTES // 4))
-        assert await store.redis.memory_usage(keys.ARCHIVE) < stream_pages.MOST_COMPRESSED_BYTES
+        await processed(store, *sent, body=b" " * (stream_pages.MAX_BYTES // 4))
+        assert await store.redis.memory_usage(keys.ARCHIVE) < stream_pages.MAX_COMPRESSED_BYTES
         found, cursors, cursor = [], [], ""
         while cursor or not cursors:
             page, cursor = await kept(store).page_since(0, cursor, 100)
-            assert sum(len(recorded.body) for recorded in page) <= stream_pages.MOST_BYTES
+            assert sum(len(recorded.body) for recorded in page) <= stream_pages.MAX_BYTES
             found += page
             cursors.append(cursor)
         assert [recorded.delivery for recorded in found] == sent

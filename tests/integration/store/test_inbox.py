@@ -55,7 +55,7 @@ def test_requests_in_flight_share_one_commit(with_redis):
 
 
 def test_oversized_group_is_split_into_commits(with_redis, monkeypatch):
-    monkeypatch.setattr(inbox, "MOST_BYTES_A_COMMIT", 1000)
+    monkeypatch.setattr(inbox, "MAX_BYTES_PER_COMMIT", 1000)
 
     async def body(store):
         reader = await accepted(store, *(str(number) for number in range(50)))
@@ -91,7 +91,7 @@ def test_failed_commit_fails_its_waiters_only(with_redis):
 
 
 def test_full_queue_refuses_a_delivery(with_redis, monkeypatch):
-    monkeypatch.setattr(inbox, "MOST_IN_FLIGHT", 2)
+    monkeypatch.setattr(inbox, "MAX_IN_FLIGHT", 2)
 
     async def body(store):
         results = await asyncio.gather(
@@ -259,12 +259,12 @@ def test_many_entries_are_archived_exactly_once(with_redis):
 
     async def body(store):
         pipeline = store.redis.pipeline(transaction=False)
-        for number in range(inbox.MOST_AT_ONCE + 5):
+        for number in range(inbox.MAX_CONCURRENT_ENTRIES + 5):
             pipeline.xadd(keys.INBOX, {"h": str(number), "b": "{}"})
         await pipeline.execute()
         reader = store.make_inbox_reader("w1", archives=True)
         await reader.prepare()
-        entries = await reader.read(2 * inbox.MOST_AT_ONCE, 100)
+        entries = await reader.read(2 * inbox.MAX_CONCURRENT_ENTRIES, 100)
         await reader.acknowledge(entries)
         await reader.acknowledge(entries[:3])
         archived = [fields[b"h"] for _, fields in await store.redis.xrange(keys.ARCHIVE)]

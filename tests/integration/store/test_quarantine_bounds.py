@@ -46,7 +46,7 @@ def test_oversized_body_evicts_all_others(with_redis):
 
 
 def test_large_bodies_shorten_pages_without_gaps(with_redis, monkeypatch):
-    monkeypatch.setattr(stream_pages, "MOST_BYTES", 100 * KIB)
+    monkeypatch.setattr(stream_pages, "MAX_BYTES", 100 * KIB)
 
     async def play(store):
         for number in range(20):

@@ -178,7 +178,7 @@ def test_poll_skips_ignored_alerts_and_heartbeats(run_scene):
 
 
 def test_poll_adds_nothing_to_full_incident(run_scene, monkeypatch):
-    monkeypatch.setattr(fold, "MOST_HELD", 1)
+    monkeypatch.setattr(fold, "MAX_HELD_ALERTS", 1)
 
     async def play(scene):
         for name in ("f1", "f2"):

@@ -20,7 +20,7 @@ async def episode(on, number: int) -> None:
 
 
 def test_document_of_flapping_incident_stays_small(with_redis, monkeypatch):
-    monkeypatch.setattr("router.domain.retention.MOST_NAMED", 5)
+    monkeypatch.setattr("router.domain.retention.MAX_NAMED_PUBLICATIONS", 5)
     at = vendor.Vendor()
 
     async def play(on):
@@ -56,13 +56,13 @@ def test_large_document_shrinks_with_the_next_operation(with_redis):
         await episode(on, 1)
         assert at.states() == ["resolved"] * 3
         assert await size(on) < 15_000
-        assert len(await on.publications.look("down")) <= retention.MOST_NAMED + 2
+        assert len(await on.publications.look("down")) <= retention.MAX_NAMED_PUBLICATIONS + 2
 
     workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_following_episode_still_reopens_the_earlier_one(with_redis, monkeypatch):
-    monkeypatch.setattr("router.domain.retention.MOST_NAMED", 0)
+    monkeypatch.setattr("router.domain.retention.MAX_NAMED_PUBLICATIONS", 0)
     at = vendor.Vendor()
     place = vendor.on_call(at)
 

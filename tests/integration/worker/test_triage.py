@@ -34,9 +34,9 @@ def test_entry_that_killed_three_workers_is_dead_letter(with_redis):
             await on.deliver(workers.firing(key), key=key)
         await on.reader.prepare()
         innocent, deadly = await on.reader.read(10, None)
-        for number in range(aggregator.MOST_ATTEMPTS):
+        for number in range(aggregator.MAX_ATTEMPTS):
             lost = on.store.make_inbox_reader("w1", life=f"lost-{number}")
-            assert await lost.record_redelivery(deadly) <= aggregator.MOST_ATTEMPTS
+            assert await lost.record_redelivery(deadly) <= aggregator.MAX_ATTEMPTS
             await lost.own_pending(10)
         await on.triage.handle_again([deadly, innocent])
         ((_, fields),) = await on.store.redis.xrange(keys.DEAD)
@@ -55,7 +55,7 @@ def test_failing_store_makes_no_dead_letter(with_redis):
         await on.deliver(workers.firing())
         await on.reader.prepare()
         await on.reader.read(10, None)
-        for number in range(2 * (aggregator.MOST_ATTEMPTS + 1)):
+        for number in range(2 * (aggregator.MAX_ATTEMPTS + 1)):
             worker = workers.WorkerHarness(workers.demanding(on.store, 9, 0.005), consumer=f"w{number % 2}")
             with pytest.raises(errors.Unavailable, match="of 9 replicas acknowledged"):
                 await worker.triage.handle_again(await worker.reader.take_over(10, idle_ms=0))

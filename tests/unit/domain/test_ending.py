@@ -71,8 +71,8 @@ def test_only_open_incidents_wait_for_earlier_deliveries(status):
         (OVERTAKEN_AT - 1, 0, True),
         (OVERTAKEN_AT, 0, True),
         (OVERTAKEN_AT + 1, 0, False),
-        (OVERTAKEN_AT - 1, ending.LONGEST_WAIT, True),
-        (OVERTAKEN_AT - 1, ending.LONGEST_WAIT + 1, False),
+        (OVERTAKEN_AT - 1, ending.MAX_WAIT, True),
+        (OVERTAKEN_AT - 1, ending.MAX_WAIT + 1, False),
     ],
 )
 def test_end_waits_for_earlier_deliveries_for_limited_time(unfolded_at, later, expected):

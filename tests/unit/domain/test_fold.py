@@ -200,9 +200,9 @@ def test_incident_keeps_the_acceptance_time():
 
 
 def test_alerts_beyond_the_limit_are_counted_and_recorded():
-    full = folded(*(routed(f"f{number}") for number in range(fold.MOST_HELD)))
+    full = folded(*(routed(f"f{number}") for number in range(fold.MAX_HELD_ALERTS)))
     more = folded(routed("one too many"), start=full)
-    assert (more.overflow_count, len(more.firing)) == (1, fold.MOST_HELD)
+    assert (more.overflow_count, len(more.firing)) == (1, fold.MAX_HELD_ALERTS)
     (event,) = timeline.events_for_change(full, more, [routed("one too many")], NOW)
     assert event.text == "Counted 1 message of further alerts beyond the maximum of firing alerts."
     again = folded(routed("another"), start=more)

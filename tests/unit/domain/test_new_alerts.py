@@ -80,7 +80,7 @@ def test_alert_storm_uses_the_fast_path():
     """The two property tests above need batches that take the fast path."""
     ways = collections.Counter()
     incident = incidents.Incident("key")
-    for number in range(2 * timeline.MOST_ALERTS):
+    for number in range(2 * timeline.MAX_ALERTS):
         at = NOW + number
         message = routed(f"f{number}", "firing", at, 0, severities.Severity.MAJOR, RESPONSES[1], "no")
         if number:
@@ -90,7 +90,7 @@ def test_alert_storm_uses_the_fast_path():
         ways[after is not None] += 1
         assert after == fold.fold(incident, [message], now=at, episode="e1", accepted_at=at)
         incident = after or incident
-    assert ways == {True: 2 * timeline.MOST_ALERTS}
+    assert ways == {True: 2 * timeline.MAX_ALERTS}
 
 
 def test_worse_or_repeated_alert_needs_the_fold():
@@ -104,7 +104,7 @@ def test_worse_or_repeated_alert_needs_the_fold():
 def test_full_incident_needs_the_fold():
     alike = [
         routed(f"f{number}", "firing", NOW, 0, severities.Severity.MINOR, RESPONSES[0], "no")
-        for number in range(fold.MOST_HELD + 1)
+        for number in range(fold.MAX_HELD_ALERTS + 1)
     ]
     incident = fold.fold(incidents.Incident("key"), alike[:-2], now=NOW, episode="e1")
     assert new_alerts.joined_by(incident, alike[-2:], now=NOW) is None

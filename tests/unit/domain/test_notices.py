@@ -16,7 +16,7 @@ def test_repeated_notices_are_counted_and_others_kept():
         ALERTS,
         notices.Notice("labels_truncated", "alerts", "980 more changes of this kind", count=980),
     )
-    assert len(found) == notices.MOST_OF_A_CODE + 2
+    assert len(found) == notices.MAX_PER_CODE + 2
 
 
 def test_alert_has_its_own_and_its_delivery_s_notices():

@@ -79,7 +79,7 @@ def test_publication_that_needs_handling_is_kept_unchanged(kind):
     known = [needed, *(made(f"e{number}") for number in range(1, 500))]
     kept = retention.retained(incident_of("e499"), known, NOW + 300 * SECOND)
     assert kept[0] == needed
-    assert len(kept) <= retention.MOST_NAMED + 2
+    assert len(kept) <= retention.MAX_NAMED_PUBLICATIONS + 2
 
 
 def test_content_used_by_the_current_episode_is_kept():

@@ -237,24 +237,24 @@ def test_one_of_two_held_alerts_is_muted():
 def test_number_of_muted_alerts_is_limited():
     life = Life()
     life.silences = [quiet()]
-    life.hears(*(of({"service": "checkout"}, fingerprint=f"f{n}") for n in range(silences.MOST_MUTED + 10)))
-    assert len(life.incident.muted) == silences.MOST_MUTED
+    life.hears(*(of({"service": "checkout"}, fingerprint=f"f{n}") for n in range(silences.MAX_MUTED_ALERTS + 10)))
+    assert len(life.incident.muted) == silences.MAX_MUTED_ALERTS
 
 
 def test_incident_counts_messages_beyond_its_alert_limit():
     life = Life()
-    life.hears(*(of({}, fingerprint=f"f{n}") for n in range(fold.MOST_HELD + 7)))
-    assert (life.incident.still_fires, life.incident.overflow_count) == (fold.MOST_HELD, 7)
+    life.hears(*(of({}, fingerprint=f"f{n}") for n in range(fold.MAX_HELD_ALERTS + 7)))
+    assert (life.incident.still_fires, life.incident.overflow_count) == (fold.MAX_HELD_ALERTS, 7)
     life.hears(of({}, fingerprint="f0", status="resolved", ends_at=9))
-    assert life.hears(of({}, fingerprint="late")).incident.still_fires == fold.MOST_HELD
+    assert life.hears(of({}, fingerprint="late")).incident.still_fires == fold.MAX_HELD_ALERTS
     assert "am/late" in life.incident.alerts
 
 
 def test_resolutions_of_unheld_alerts_do_not_accumulate():
     life = Life()
-    for first in range(0, 4 * fold.MOST_HELD, 5000):
+    for first in range(0, 4 * fold.MAX_HELD_ALERTS, 5000):
         life.hears(*(of({}, fingerprint=f"f{n}", status="resolved", ends_at=9) for n in range(first, first + 5000)))
-    assert len(life.incident.alerts) <= 2 * fold.MOST_HELD
+    assert len(life.incident.alerts) <= 2 * fold.MAX_HELD_ALERTS
 
 
 moves = st.lists(

@@ -110,7 +110,7 @@ def test_first_alerts_are_listed_and_storm_is_counted():
     for number in range(30):
         told.fires(f"a{number}")
     one_by_one = told.what.count("alerts")
-    assert one_by_one == timeline.MOST_ALERTS
+    assert one_by_one == timeline.MAX_ALERTS
     for start in range(0, 3000, 100):
         told.fires(*(f"s{start + number}" for number in range(100)))
     sizes = [event.text for event in told.events if event.text.startswith("More than")]

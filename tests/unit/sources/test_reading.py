@@ -62,5 +62,5 @@ def test_many_notices_are_limited_and_counted():
     for position in range(2_500):
         delivery.ignore(f"[{position}].link", "expected a text")
     found = notices(delivery)
-    assert len(found) == noticing.MOST_OF_A_CODE + 1
+    assert len(found) == noticing.MAX_PER_CODE + 1
     assert sum(notice.count for notice in found) == 2_500

@@ -135,9 +135,9 @@ def test_notices_are_limited_and_the_rest_counted():
     limits = request_limits.RequestLimits(alerts=1000, labels=1)
     many = [one(fingerprint=str(n), labels={"a": "1", "b": "2"}) for n in range(500)]
     found = request_limits.within(base.Parsed(many), LARGE, limits)
-    assert len(found.notices) == notices.MOST_OF_A_CODE + 1
+    assert len(found.notices) == notices.MAX_PER_CODE + 1
     assert sum(notice.count for notice in found.notices) == 500
-    assert found.notices[-1].detail == f"{500 - notices.MOST_OF_A_CODE} more changes of this kind"
+    assert found.notices[-1].detail == f"{500 - notices.MAX_PER_CODE} more changes of this kind"
 
 
 def test_notices_of_the_source_are_kept():

@@ -48,18 +48,18 @@ def test_end_is_not_delayed_before_its_time():
 def test_end_is_delayed_for_a_limited_time():
     waits = Waits(NOW)
     assert waits.holds_back(LATER)
-    assert waits.holds_back(LATER + ending.LONGEST_WAIT)
-    assert not waits.holds_back(LATER + ending.LONGEST_WAIT + 1)
+    assert waits.holds_back(LATER + ending.MAX_WAIT)
+    assert not waits.holds_back(LATER + ending.MAX_WAIT + 1)
 
 
 def test_wait_starts_with_the_first_check_after_downtime():
-    assert Waits(NOW).holds_back(ENDS_AT + 10 * ending.LONGEST_WAIT)
+    assert Waits(NOW).holds_back(ENDS_AT + 10 * ending.MAX_WAIT)
 
 
 def test_later_end_of_an_incident_waits_separately():
     waits = Waits(NOW)
     assert waits.holds_back(LATER)
-    assert waits.holds_back(LATER + 10 * ending.LONGEST_WAIT, firing(ENDS_AT + SECOND))
+    assert waits.holds_back(LATER + 10 * ending.MAX_WAIT, firing(ENDS_AT + SECOND))
 
 
 def test_delayed_end_is_checked_after_a_pause():

@@ -28,8 +28,8 @@ def test_batches_grow_with_the_inbox_and_shrink_immediately():
 def test_batch_size_is_limited_by_delivery_size():
     hunger = batch_size.BatchSizer(512, 4096)
     hunger.fed(batch(512, 100_000))
-    assert hunger.count == batch_size.MOST_BYTES // 100_000
-    hunger.fed(batch(hunger.count, 2 * batch_size.MOST_BYTES))
+    assert hunger.count == batch_size.MAX_BYTES // 100_000
+    hunger.fed(batch(hunger.count, 2 * batch_size.MAX_BYTES))
     assert hunger.count == 1, "one is always read, however large"
 
 
