@@ -106,7 +106,10 @@ class Quarantine:
         """Return the newest bodies and the cursor of the next page (empty: none). Large bodies make a page shorter."""
         last = f"({before}" if before else "+"
         async with client.translate_errors():
-            page = await stream_pages.read(self._scripts, keys.QUARANTINE, "XREVRANGE", last, "-", count=count)
+            limit = stream_pages.MAX_BYTES
+            page = await stream_pages.read(
+                self._scripts, keys.QUARANTINE, "XREVRANGE", last, "-", count=count, max_bytes=limit
+            )
         read = (_read(identity, fields) for identity, fields in page.entries)
         return [entry for entry in read if entry is not None], page.end
 

@@ -27,7 +27,7 @@ class Page(NamedTuple):
 
 
 async def read(
-    run: scripts.Scripts, key: str, order: Order, begin: str, end: str, *, count: int, max_bytes: int = MAX_BYTES
+    run: scripts.Scripts, key: str, order: Order, begin: str, end: str, *, count: int, max_bytes: int
 ) -> Page:
     """Read a page between ``begin`` and ``end``, which are in the order of ``order``.
 

@@ -1,5 +1,7 @@
 """The quarantine and the archive are limited in bytes, and shrink before any sender is refused."""
 
+import random
+
 import pytest
 
 from router.store import archive, health, keys, quarantine, stream_pages
@@ -16,8 +18,12 @@ def dropped() -> float:
     return metrics.quarantine_dropped._value.get()
 
 
+def incompressible(size: int) -> bytes:
+    return random.Random(size).randbytes(size)
+
+
 async def keep(kept: quarantine.Quarantine, number: int, size: int) -> str:
-    return await kept.add("am", b"x" * size, {}, "not JSON", number)
+    return await kept.add("am", incompressible(size), {}, "not JSON", number)
 
 
 def test_full_quarantine_evicts_the_oldest_bodies(with_redis):
@@ -60,7 +66,7 @@ def test_large_bodies_shorten_pages_without_gaps(with_redis, monkeypatch):
                 break
         assert [one.kept_at for one in found] == list(range(19, -1, -1))
         assert max(sizes) == 3
-        await processed(store, *(packed(str(number)) for number in range(20)), body=b"x" * 30 * KIB)
+        await processed(store, *(packed(str(number)) for number in range(20)), body=incompressible(30 * KIB))
         recorded = archive.Archive(store.connection, retention=HOUR, max_bytes=10**9)
         assert [one.delivery.source for one in await recorded.newest(12)] == [str(n) for n in range(19, 7, -1)]
         assert [one.delivery.source async for one in recorded.since(0)] == [str(n) for n in range(20)]
@@ -74,7 +80,7 @@ def filled(with_redis):
 
     def run(play, *, archived_mib: int, quarantined_mib: int, fullness: float) -> None:
         async def body(store):
-            await processed(store, *(packed(str(n)) for n in range(archived_mib)), body=b"x" * MIB)
+            await processed(store, *(packed(str(n)) for n in range(archived_mib)), body=incompressible(MIB))
             for number in range(quarantined_mib):
                 await keep(store.quarantine, number, MIB)
             used = (await store.redis.info("memory"))["used_memory"]
