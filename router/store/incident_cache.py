@@ -25,7 +25,10 @@ class IncidentCache:
 
     def get(self, name: str) -> CachedIncident | None:
         """Return the cached incident. The caller must check with the store that the version is current."""
-        return self._seen.get(name)
+        found = self._seen.get(name)
+        if found is not None:
+            self._seen.move_to_end(name)
+        return found
 
     def put(self, incident: incidents.Incident, version: int) -> None:
         """Store an incident and its version, replacing the cached one."""

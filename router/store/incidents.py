@@ -97,11 +97,12 @@ class Incidents:
         if version == NOT_A_HASH:
             raise errors.UnreadableDocument("it is not a hash")
         if data:
-            seen = incident_cache.CachedIncident(codec.unpack_incident(data), codec.parse_integer(version))
+            incident, number = codec.unpack_incident(data), codec.parse_integer(version)
+            self._known.put(incident, number)
+            return StoredIncident(incident, number, now)
         if seen is None:
             raise errors.UnreadableDocument("it has a version and no document")
-        self._known.put(*seen)
-        return StoredIncident(*seen, now)
+        return StoredIncident(seen.incident, seen.version, now)
 
     async def commit(self, changes: Iterable[Change], unchanged: Iterable[StoredIncident] = ()) -> list[str]:
         """Write changes, one script call per shard. Return the keys that another process has changed meanwhile.

@@ -250,9 +250,9 @@ class Aggregator:
         The result is that of the general case, which would call the same functions with the same effect.
         """
         before, now = stored.incident, stored.read_at
-        if inhibition.is_key(before.key) or any(arrival.notices for arrival in group):
+        arrived = [arrival.routed for arrival in group if not arrival.notices]
+        if len(arrived) < len(group) or inhibition.is_key(before.key):
             return None
-        arrived = [arrival.routed for arrival in group]
         if muting is not None and any(muting(routed, now) is not None for routed in arrived):
             return None
         if stored.version:
