@@ -32,14 +32,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.Server]:
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.EmbeddedServer]:
     """Run one server for the whole session, started as the router starts it."""
     with embedded.running(tmp_path_factory.mktemp("valkey")) as server:
         yield server
 
 
 @pytest.fixture
-def redis_url(valkey: embedded.Server) -> str:
+def redis_url(valkey: embedded.EmbeddedServer) -> str:
     """Return the URL of an empty server."""
     with contextlib.closing(redis.Redis.from_url(valkey.url)) as connection:
         connection.flushall()

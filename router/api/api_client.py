@@ -21,20 +21,20 @@ _Shape = TypeVar("_Shape", bound=pydantic.BaseModel)
 _Of = TypeVar("_Of")
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The router refused the request or could not be reached. The text is one sentence for the operator."""
 
 
 class ApiClient:
     """The connection to one router. ``url`` is the address of its console, ``now`` returns epoch microseconds.
 
-    Raises ``Refused`` before anything is sent if the token contains invalid characters.
+    Raises ``RequestRefused`` before anything is sent if the token contains invalid characters.
     """
 
     def __init__(self, url: str, token: str, now: Callable[[], Timestamp]) -> None:
         self._token = token
         if not (token.isascii() and token.isprintable()):
-            raise Refused("INCIDENT_ROUTER_TOKEN contains characters that are not allowed in a token")
+            raise RequestRefused("INCIDENT_ROUTER_TOKEN contains characters that are not allowed in a token")
         self._client = client.Client(
             name="the router",
             base_url=url.rstrip("/") + endpoints.PREFIX,
@@ -58,7 +58,7 @@ class ApiClient:
         """Return the resource at a path; None if there is none."""
         try:
             return await self.get(path, shape, query)
-        except actions.NotFound:
+        except actions.SubjectNotFound:
             return None
 
     async def get_items(self, path: str, item_type: type[_Of], query: Mapping[str, Any] | None = None) -> list[_Of]:
@@ -88,7 +88,7 @@ class ApiClient:
         try:
             return (await self._client.call(method, path, **more)).body
         except errors.Failure as failure:
-            raise Refused(failure.message) from failure
+            raise RequestRefused(failure.message) from failure
 
     @staticmethod
     def _read(shape: type[_Shape], body: Any) -> _Shape:
@@ -96,29 +96,31 @@ class ApiClient:
         try:
             return shape.model_validate(body, extra="ignore")
         except pydantic.ValidationError as problem:
-            raise Refused("unexpected response: the router may be of another version") from problem
+            raise RequestRefused("unexpected response: the router may be of another version") from problem
 
     def _refuse(self, status: int, body: Any, _headers: Mapping[str, str]) -> client.VendorMessage:
         """Raise the error that the router's problem document represents. The client handles other error responses."""
         problem = body if isinstance(body, dict) else {}
         detail = str(problem.get("detail", ""))
         if status == 401:
-            raise Refused(self._unauthorized_message())
+            raise RequestRefused(self._unauthorized_message())
         if not detail:
             return client.VendorMessage()
         match status:
             case 404:
-                raise actions.NotFound(detail)
+                raise actions.SubjectNotFound(detail)
             case 409 if "candidates" in problem:
                 page = self._read(models.Page[models.IncidentRow], {"items": problem["candidates"]})
                 raise incident_names.Ambiguous(detail, page.items, more=bool(problem.get("more")))
             case 412:
                 now = problem.get("now")
-                raise actions.Conflict(self._read(models.Review, now) if now else None, str(problem.get("by", "")))
+                raise actions.SubjectChanged(
+                    self._read(models.Review, now) if now else None, str(problem.get("by", ""))
+                )
             case 422:
-                raise actions.Invalid(detail)
+                raise actions.InvalidRequest(detail)
             case _:
-                raise Refused(detail)
+                raise RequestRefused(detail)
 
     def _unauthorized_message(self) -> str:
         if not self._token:
@@ -223,7 +225,7 @@ class Queries:
         return await self._line.get("/outcomes", resources.Outcomes)
 
     async def explain(self, query: request_bodies.Explain) -> models.Explained:
-        """Return the decisions of the rules. Raises ``actions.NotFound`` or ``actions.Invalid``."""
+        """Return the decisions of the rules. Raises ``actions.SubjectNotFound`` or ``actions.InvalidRequest``."""
         return await self._line.post("/explain", models.Explained, query)
 
 

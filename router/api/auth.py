@@ -101,7 +101,7 @@ class Authenticator:
         """Write the refusal to the audit log, and return the problem to raise."""
         person, endpoint = principal.person, f"{request.scope['method']} {request.url.path[:_MAX_PATH_LENGTH]}"
         await self._audit.append_refusal(
-            access.Action(
+            access.AuditEntry(
                 self._clock(), person.name, person.by, principal.address, "request", endpoint, f"refused: {why}"
             )
         )

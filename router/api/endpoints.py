@@ -20,11 +20,11 @@ from router.yaml_source import suggestions
 PREFIX = "/api/v1"
 EXPECTED_ERRORS = (
     problems.Problem,
-    actions.NotFound,
-    actions.Conflict,
-    actions.Invalid,
+    actions.SubjectNotFound,
+    actions.SubjectChanged,
+    actions.InvalidRequest,
     incident_names.Ambiguous,
-    load.Refused,
+    load.RulesRefused,
     errors.Unavailable,
     errors.UnreadableDocument,
     base.Unparsable,
@@ -43,7 +43,7 @@ _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
-class Call(Generic[_Query, _Body]):
+class ApiRequest(Generic[_Query, _Body]):
     """One request to a handler: its caller, path, query, and body."""
 
     queries: queries.Queries
@@ -59,11 +59,11 @@ class Call(Generic[_Query, _Body]):
         return actions.ActionContext(actions.Caller(self.principal.person, self.principal.address), subject, reason)
 
 
-_Plain = Call[params.NoParams, None]
+_Plain = ApiRequest[params.NoParams, None]
 """A call without query parameters and body."""
-_Action = Call[params.Why, None]
+_Action = ApiRequest[params.Why, None]
 """A call of an action without a body."""
-Handle = Callable[[Call[Any, Any]], Awaitable[pydantic.BaseModel | None]]
+Handle = Callable[[ApiRequest[Any, Any]], Awaitable[pydantic.BaseModel | None]]
 """A handler of any query and body. The functions that make endpoints check that they fit."""
 
 
@@ -86,7 +86,7 @@ class Endpoint:
 _NO_INCIDENT = "no incident has this key or reference, or a key or reference with this beginning"
 
 
-async def _incidents(call: Call[params.Incidents, None]) -> models.Page[models.IncidentRow]:
+async def _incidents(call: ApiRequest[params.Incidents, None]) -> models.Page[models.IncidentRow]:
     query = call.query
     return await call.queries.incidents(
         status=query.status, severity=query.severity, text=query.text, cursor=query.cursor, limit=query.limit
@@ -109,50 +109,50 @@ async def _reviews(call: _Plain) -> models.Page[models.Review]:
     return models.Page(items=await call.queries.reviews())
 
 
-async def _review(call: Call[params.Review, None]) -> models.Review:
+async def _review(call: ApiRequest[params.Review, None]) -> models.Review:
     return _found(
         await call.queries.review(call.query.incident, call.query.destination),
         "no review of this incident is pending there",
     )
 
 
-async def _decide(call: Call[params.NoParams, request_bodies.Decide]) -> models.Decided:
+async def _decide(call: ApiRequest[params.NoParams, request_bodies.Decide]) -> models.Decided:
     body = call.body
     return await call.actions.decide(call.act(f"{body.incident} at {body.destination}"), body)
 
 
-async def _retract(call: Call[params.NoParams, request_bodies.Retract]) -> models.Retracted:
+async def _retract(call: ApiRequest[params.NoParams, request_bodies.Retract]) -> models.Retracted:
     body = call.body
     at = f" at {body.destination}" if body.destination else ""
     return await call.actions.retract(call.act(f"{body.incident}{at}"), body)
 
 
-async def _correct(call: Call[params.NoParams, request_bodies.Correct]) -> models.Corrected:
+async def _correct(call: ApiRequest[params.NoParams, request_bodies.Correct]) -> models.Corrected:
     body = call.body
     return await call.actions.correct(call.act(f"{body.incident} at {body.destination}"), body)
 
 
-async def _acknowledge(call: Call[params.NoParams, request_bodies.Acknowledge]) -> models.Acknowledged:
+async def _acknowledge(call: ApiRequest[params.NoParams, request_bodies.Acknowledge]) -> models.Acknowledged:
     return await call.actions.acknowledge(call.act(call.body.incident), call.body)
 
 
-async def _unacknowledge(call: Call[params.Acknowledgement, None]) -> models.Acknowledgement:
+async def _unacknowledge(call: ApiRequest[params.Acknowledgement, None]) -> models.Acknowledgement:
     body = request_bodies.Acknowledge(incident=call.query.incident, reason=call.query.reason)
     return await call.actions.unacknowledge(call.act(body.incident), body)
 
 
-async def _take(call: Call[params.NoParams, request_bodies.TakeReview]) -> models.Taken:
+async def _take(call: ApiRequest[params.NoParams, request_bodies.TakeReview]) -> models.Taken:
     body = call.body
     return await call.actions.take_review(call.act(f"{body.incident} at {body.destination}"), body)
 
 
-async def _release(call: Call[params.Take, None]) -> models.Released:
+async def _release(call: ApiRequest[params.Take, None]) -> models.Released:
     query = call.query
     body = request_bodies.ReleaseReview(incident=query.incident, destination=query.destination, reason=query.reason)
     return await call.actions.release_review(call.act(f"{body.incident} at {body.destination}"), body)
 
 
-async def _deliveries(call: Call[params.StreamPage, None]) -> models.Page[models.DeliveryRow]:
+async def _deliveries(call: ApiRequest[params.StreamPage, None]) -> models.Page[models.DeliveryRow]:
     return await call.queries.deliveries(cursor=call.query.cursor, limit=call.query.limit)
 
 
@@ -160,26 +160,26 @@ async def _delivery(call: _Plain) -> models.Delivery:
     return _found(await call.queries.delivery(call.path["id"]), "the delivery is not kept")
 
 
-async def _recordings(call: Call[params.Recordings, None]) -> models.Page[resources.Recording]:
+async def _recordings(call: ApiRequest[params.Recordings, None]) -> models.Page[resources.Recording]:
     query = call.query
     since = times.from_datetime(query.since) if query.since is not None else Timestamp(0)
     return await call.queries.recordings(since=since, cursor=query.cursor, limit=query.limit)
 
 
-async def _explain(call: Call[params.NoParams, request_bodies.Explain]) -> models.Explained:
+async def _explain(call: ApiRequest[params.NoParams, request_bodies.Explain]) -> models.Explained:
     try:
         return await call.queries.explain(call.body)
     except KeyError as error:
         name = str(error.args[0])
         hint = suggestions.hint(name, call.queries.settings.sources) if not call.body.delivery else ""
-        raise actions.NotFound(f'there is no source or delivery "{name}"{hint}') from error
+        raise actions.SubjectNotFound(f'there is no source or delivery "{name}"{hint}') from error
 
 
-async def _add_silence(call: Call[params.NoParams, request_bodies.AddSilence]) -> resources.Silence:
+async def _add_silence(call: ApiRequest[params.NoParams, request_bodies.AddSilence]) -> resources.Silence:
     return await call.actions.add_silence(call.act(" ".join(call.body.matchers)[:200], call.body.comment), call.body)
 
 
-async def _freeze(call: Call[params.NoParams, request_bodies.ReasonBody]) -> models.Publishing:
+async def _freeze(call: ApiRequest[params.NoParams, request_bodies.ReasonBody]) -> models.Publishing:
     await call.actions.freeze(call.act("public pages"))
     return await call.queries.records.publishing()
 
@@ -196,7 +196,7 @@ async def _redrive(call: _Action) -> None:
     await call.actions.redrive(call.act(call.path["id"]))
 
 
-async def _redrive_all(call: Call[params.NoParams, request_bodies.Redrive]) -> resources.Redriven:
+async def _redrive_all(call: ApiRequest[params.NoParams, request_bodies.Redrive]) -> resources.Redriven:
     return await call.actions.redrive_all(call.act(call.body.subject), call.body)
 
 
@@ -220,32 +220,32 @@ async def _discard(call: _Action) -> None:
     await call.actions.discard_dead_letter(call.act(call.path["id"]))
 
 
-async def _make_token(call: Call[params.NoParams, request_bodies.NewToken]) -> resources.MadeToken:
+async def _make_token(call: ApiRequest[params.NoParams, request_bodies.NewToken]) -> resources.MadeToken:
     return await call.actions.make_token(call.act(call.body.name), call.body)
 
 
 def _listed(
-    read: Callable[[Call[_Query, _Body]], Awaitable[list[_Item]]],
-) -> Callable[[Call[_Query, _Body]], Awaitable[models.Page[_Item]]]:
-    async def handle(call: Call[_Query, _Body]) -> models.Page[_Item]:
+    read: Callable[[ApiRequest[_Query, _Body]], Awaitable[list[_Item]]],
+) -> Callable[[ApiRequest[_Query, _Body]], Awaitable[models.Page[_Item]]]:
+    async def handle(call: ApiRequest[_Query, _Body]) -> models.Page[_Item]:
         return models.Page[_Item](items=await read(call))
 
     return handle
 
 
-async def _silences(call: Call[params.Silences, None]) -> list[resources.Silence]:
+async def _silences(call: ApiRequest[params.Silences, None]) -> list[resources.Silence]:
     return await call.queries.records.silences(over=call.query.over)
 
 
-async def _dead_letters(call: Call[params.DeadLetters, None]) -> models.Page[resources.DeadLetter]:
+async def _dead_letters(call: ApiRequest[params.DeadLetters, None]) -> models.Page[resources.DeadLetter]:
     return await call.queries.records.dead_letters(cursor=call.query.cursor, limit=call.query.limit)
 
 
-async def _quarantine(call: Call[params.StreamPage, None]) -> models.Page[resources.Quarantined]:
+async def _quarantine(call: ApiRequest[params.StreamPage, None]) -> models.Page[resources.Quarantined]:
     return await call.queries.records.quarantine(cursor=call.query.cursor, limit=call.query.limit)
 
 
-async def _audit(call: Call[params.StreamPage, None]) -> models.Page[resources.Action]:
+async def _audit(call: ApiRequest[params.StreamPage, None]) -> models.Page[resources.Action]:
     return await call.queries.records.audit(cursor=call.query.cursor, limit=call.query.limit)
 
 
@@ -255,7 +255,7 @@ async def _sources(call: _Plain) -> list[resources.Source]:
 
 def _found(item: _Item | None, otherwise: str) -> _Item:
     if item is None:
-        raise actions.NotFound(otherwise)
+        raise actions.SubjectNotFound(otherwise)
     return item
 
 
@@ -276,7 +276,7 @@ def _get(
 def _search(
     path: str,
     summary: str,
-    handle: Callable[[Call[_Query, None]], Awaitable[_Answer]],
+    handle: Callable[[ApiRequest[_Query, None]], Awaitable[_Answer]],
     answer: type[_Answer],
     query: type[_Query],
     *,
@@ -293,7 +293,7 @@ def _act(path: str, summary: str, handle: Callable[[_Action], Awaitable[_Answer]
 def _post(
     path: str,
     summary: str,
-    handle: Callable[[Call[params.NoParams, _Model]], Awaitable[_Answer]],
+    handle: Callable[[ApiRequest[params.NoParams, _Model]], Awaitable[_Answer]],
     answer: type[_Answer],
     body: type[_Model],
     *,
@@ -322,7 +322,7 @@ def _end(
 def _end_one(
     path: str,
     summary: str,
-    handle: Callable[[Call[_Query, None]], Awaitable[_Answer]],
+    handle: Callable[[ApiRequest[_Query, None]], Awaitable[_Answer]],
     answer: type[_Answer],
     query: type[_Query],
 ) -> Endpoint:
@@ -450,7 +450,7 @@ def _handler(
             await keeper.check_origin(request, principal, {})
             query = request_parsing.parse_query(endpoint.query, dict(request.query_params))
             body = await request_parsing.parse_body(endpoint.body, request)
-            call = Call(reader, writer, principal, request.path_params, query, body)
+            call = ApiRequest(reader, writer, principal, request.path_params, query, body)
             return _answered(endpoint, await endpoint.handle(call))
         except EXPECTED_ERRORS as error:
             return health.problem_response(problem(error), request.url.path)
@@ -470,21 +470,21 @@ def problem(error: Exception) -> problems.Problem:
     match error:
         case problems.Problem():
             return error
-        case actions.NotFound():
+        case actions.SubjectNotFound():
             return problems.Problem(404, "not-found", str(error))
-        case actions.Conflict():
+        case actions.SubjectChanged():
             now = error.now.model_dump(mode="json") if error.now is not None else None
             return problems.Problem(412, "changed", str(error), now=now, by=error.by)
         case incident_names.Ambiguous():
             candidates = [candidate.model_dump(mode="json") for candidate in error.candidates]
             return problems.Problem(409, "ambiguous", str(error), candidates=candidates, more=error.more)
-        case load.Refused():
+        case load.RulesRefused():
             return problems.Problem(409, "rules-refused", "the rules can't be used: run `incident-router check`")
         case errors.UnreadableDocument():
             return problems.Problem(500, "damaged", f"{error}; see the log for the repair")
         case errors.Unavailable():
             return problems.unavailable(error.reason, error.retry_after_seconds)
-        case actions.Invalid() if error.errors:
+        case actions.InvalidRequest() if error.errors:
             field_errors = [_field_error(item, is_query=error.is_query) for item in error.errors]
             return problems.Problem(422, "unfit", str(error), errors=field_errors)
         case _:

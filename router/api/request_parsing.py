@@ -15,22 +15,24 @@ Shape = TypeVar("Shape", bound=pydantic.BaseModel)
 
 
 def parse_query(model: type[Shape], parameters: Mapping[str, str]) -> Shape:
-    """Parse the parameters of a query. Raises ``actions.Invalid`` with every unknown or invalid parameter."""
+    """Parse the parameters of a query. Raises ``actions.InvalidRequest`` with every unknown or invalid parameter."""
     try:
         return model.model_validate(parameters)
     except pydantic.ValidationError as error:
-        raise actions.Invalid(describe_errors("the query", error), _field_errors(error), is_query=True) from error
+        raise actions.InvalidRequest(
+            describe_errors("the query", error), _field_errors(error), is_query=True
+        ) from error
 
 
 async def parse_body(model: type[Shape] | None, request: requests.Request) -> pydantic.BaseModel | None:
-    """Parse the body of a request. Raises ``actions.Invalid``, or a 428 if a decision doesn't name the version seen."""
+    """Parse a request body. Raises ``actions.InvalidRequest``, or a 428 if a decision doesn't name the version seen."""
     if model is None:
         return None
     raw = await request.body()
     try:
         shape = model.model_validate_json(raw or b"{}")
     except pydantic.ValidationError as error:
-        raise actions.Invalid(describe_errors("the body", error), _field_errors(error)) from error
+        raise actions.InvalidRequest(describe_errors("the body", error), _field_errors(error)) from error
     return _with_if_match(shape, request) if isinstance(shape, request_bodies.Decide) and not shape.seen else shape
 
 

@@ -86,12 +86,12 @@ def _client(name: str, config: polled.Config) -> client.Client:
     )
 
 
-def _asked(settings: configuration.Settings, in_force: reload.Rules) -> Iterator[alertmanager_sync.Asked]:
+def _asked(settings: configuration.Settings, in_force: reload.Rules) -> Iterator[alertmanager_sync.PolledSource]:
     limits = factories.limits(settings)
     for name, config in _polled(settings):
         source = registry.build(name, settings.sources[name]).source
         read = functools.partial(_read, source, limits, in_force)
-        yield alertmanager_sync.Asked(name, config, _client(name, config), read, polled.concerns(config))
+        yield alertmanager_sync.PolledSource(name, config, _client(name, config), read, polled.concerns(config))
 
 
 def _read(

@@ -28,7 +28,7 @@ from router.store.inbox import InboxReader, LimitedInbox
 from router.store.store import Store, StoreLimits
 from router.telemetry import log, tracing
 from router.web import client_addresses, request_limits, webhooks
-from router.web.health import Check, Startup, State
+from router.web.health import Check, CheckResult, Startup
 from router.web.vendor_webhooks import Receiver, VendorWebhooks
 from router.worker import (
     adoption,
@@ -115,7 +115,7 @@ def labels_named(settings: configuration.Settings) -> frozenset[str]:
     """Return the labels that the rules of the settings name; none if the rules can't be loaded."""
     try:
         return load_rules(settings).labels_named()
-    except load.Refused:
+    except load.RulesRefused:
         return frozenset()
 
 
@@ -170,7 +170,7 @@ def account(config: base.Config) -> str:
     return hashlib.blake2b(f"{config.base_url} {secret}".encode(), digest_size=8).hexdigest()
 
 
-def quota(store: Store, config: base.Config, configured: Iterable[base.Config] = ()) -> quotas.Quota:
+def quota(store: Store, config: base.Config, configured: Iterable[base.Config] = ()) -> quotas.AccountQuota:
     """Return the quota of calls for the account of a destination, among all ``configured`` destinations."""
     return store.make_quota(account(config), per_minute(config, configured))
 
@@ -319,22 +319,22 @@ def checks(store: Store, in_force: reload.Rules | None = None) -> dict[str, Chec
     """
     receives = in_force is not None
 
-    async def redis_answers() -> State:
+    async def redis_answers() -> CheckResult:
         await store.health.ping()
-        return State(True, "answers")
+        return CheckResult(True, "answers")
 
-    async def worker_lives() -> State:
+    async def worker_lives() -> CheckResult:
         silent = (clock() - await store.health.latest_heartbeat()) / 1_000_000
         if silent > BEAT_LATE_SECONDS:
             detail = "no worker has been seen lately; deliveries are queued until one starts"
-            return State(receives, detail, degraded=receives)
-        return State(True, "alive")
+            return CheckResult(receives, detail, degraded=receives)
+        return CheckResult(True, "alive")
 
-    async def data_set_is_known() -> State:
+    async def data_set_is_known() -> CheckResult:
         state = await store.data_set.look(clock())
-        return State(True, state.describe(), degraded=bool(state.since))
+        return CheckResult(True, state.describe(), degraded=bool(state.since))
 
-    async def rules_are_there() -> State:
+    async def rules_are_there() -> CheckResult:
         assert in_force is not None  # noqa: S101 - asked only where there are rules
         detail = f"version {in_force.in_force.version}"
         if in_force.fallback is not None:
@@ -343,7 +343,7 @@ def checks(store: Store, in_force: reload.Rules | None = None) -> dict[str, Chec
         if in_force.problems:
             first = in_force.problems[0]
             detail += f"; refused on the disk: {first.place}: {first.message}"
-        return State(True, detail, degraded=bool(in_force.problems))
+        return CheckResult(True, detail, degraded=bool(in_force.problems))
 
     if not receives:
         return {"redis": redis_answers, "worker": worker_lives, "data": data_set_is_known}

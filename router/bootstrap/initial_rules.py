@@ -20,11 +20,11 @@ async def rules(
     store: Store,
     changed: Callable[[ruleset.RuleSet], None],
 ) -> reload.Rules:
-    """Load the rules. Raises ``load.Refused`` if those on the disk are invalid and Redis has no usable ones."""
-    refusal: load.Refused | None = None
+    """Load the rules. Raises ``load.RulesRefused`` if those on the disk are invalid and Redis has no usable ones."""
+    refusal: load.RulesRefused | None = None
     try:
         in_force = factories.rules_in_force(settings, changed)
-    except load.Refused as error:
+    except load.RulesRefused as error:
         refusal = error
     else:
         if not in_force.problems:

@@ -11,11 +11,11 @@ from router.telemetry import log
 from router.worker import announcer, notifications, runtime
 
 
-class Notifying(NamedTuple):
+class NotificationParts(NamedTuple):
     """The announcer of incidents, and the worker's part for notifiers; both None if no notifier is configured."""
 
     incidents: announcer.Announcer | None = None
-    worker: runtime.Notifying | None = None
+    worker: runtime.NotificationTasks | None = None
 
 
 def notifying(
@@ -24,16 +24,16 @@ def notifying(
     randomness: identity.Randomness,
     clock: base.Clock,
     ticks: base.Clock,
-) -> Notifying:
+) -> NotificationParts:
     """Return what a worker needs for its notifiers."""
     channels = _channels(settings, store, clock)
     if not channels.notifiers:
-        return Notifying()
+        return NotificationParts()
     deliveries = notifications.Deliveries(store, channels, randomness=randomness, ticks=ticks)
     places = public_pages.kinds(settings)
-    return Notifying(
+    return NotificationParts(
         announcer.Announcer(store, places, public_pages.previewer(places), deliveries.wake, _failover(settings)),
-        runtime.Notifying(
+        runtime.NotificationTasks(
             announcer.RouterAnnouncer(
                 store,
                 clock,
@@ -73,7 +73,9 @@ def _channels(settings: configuration.Settings, store: Store, clock: base.Clock)
             continue
         quota = store.make_quota(f"notifier/{name}", config.per_minute)
         has_slack_app = settings.slack_app is not None
-        connected = base.Connection(clock, settings.installation, settings.management.public_url, quota, has_slack_app)
+        connected = base.NotifierConnection(
+            clock, settings.installation, settings.management.public_url, quota, has_slack_app
+        )
         notifiers[name] = registry.KINDS[config.kind].make(name, config, connected)
     longest = max((config.timeout_seconds for config in settings.notifiers.values()), default=0.0)
     quiet = {name: config.quiet_hours.built() for name, config in settings.notifiers.items() if config.quiet_hours}

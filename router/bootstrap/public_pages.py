@@ -15,37 +15,37 @@ from router.store.store import Store
 from router.worker import desired_state, publishing_guard
 from router.worker.corrections import Corrections
 from router.worker.retractions import Retractions
-from router.worker.reviews import Preview, Reviews, Shown, plain
+from router.worker.reviews import Preview, PreviewedPost, Reviews, plain
 
 
 @dataclass(frozen=True)
-class Place:
+class ConfiguredPage:
     """A configured destination, without the connection to its vendor."""
 
     kind: base.Kind
     follows: str
     config: base.Config | None = None
 
-    def preview(self, name: str, content: Content, purpose: str) -> Shown:
+    def preview(self, name: str, content: Content, purpose: str) -> PreviewedPost:
         """Return what customers would see of a content at this destination."""
         if self.config is None:
             return plain(name, content, purpose)
         fields = preview.preview_fields(self.kind, self.config, name, content, purpose)
-        return Shown(fields, preview.component_statuses(self.kind, fields))
+        return PreviewedPost(fields, preview.component_statuses(self.kind, fields))
 
 
-def kinds(settings: configuration.Settings) -> dict[str, Place]:
+def kinds(settings: configuration.Settings) -> dict[str, ConfiguredPage]:
     """Return the configured destinations, without their vendors."""
     return {
-        name: Place(registry.KINDS[config.kind], base.followed_by(config), config)
+        name: ConfiguredPage(registry.KINDS[config.kind], base.followed_by(config), config)
         for name, config in settings.destinations.items()
     }
 
 
-def previewer(places: Mapping[str, Place]) -> Preview:
+def previewer(places: Mapping[str, ConfiguredPage]) -> Preview:
     """Return a function that shows how a destination displays a content."""
 
-    def show(name: str, content: Content, purpose: str) -> Shown:
+    def show(name: str, content: Content, purpose: str) -> PreviewedPost:
         place = places.get(name)
         return plain(name, content, purpose) if place is None else place.preview(name, content, purpose)
 
@@ -94,7 +94,7 @@ def _context(incident: incidents.Incident) -> Mapping[str, Any]:
 def pages(settings: configuration.Settings, store: Store) -> publishing_guard.PublishingGuard:
     """Return the publishing guard of all public pages."""
     settings_of_pages = settings.pages
-    limits = publishing_guard.Limits(
+    limits = publishing_guard.GuardLimits(
         publishing_state.Limit(settings_of_pages.automatic_posts.max, settings_of_pages.automatic_posts.window),
         publishing_state.Limit(
             settings_of_pages.automatic_components.max, settings_of_pages.automatic_components.window

@@ -50,7 +50,7 @@ def _wanted(settings: configuration.Settings) -> self_monitor.Wanted:
         ping,
         settings.file,
         self_report.unreadable.destinations or self_report.destinations,
-        self_alerts.Unreadable(
+        self_alerts.UnreadableReportSettings(
             self_report.unreadable.after,
             self_report.unreadable.resolve_after,
             severities.parse(self_report.unreadable.severity),

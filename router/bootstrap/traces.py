@@ -7,11 +7,11 @@ from router.telemetry import tracing
 
 
 def start(config: sections.Tracing) -> tracing.Traces:
-    """Return traces that are sent to the configured collector; off if none is set. Raises ``tracing.Missing``."""
+    """Return traces for the configured collector, or disabled ones. Raises ``tracing.ExtraNotInstalled``."""
     if not config.endpoint:
         return tracing.OFF
     if message := problem(config):
-        raise tracing.Missing(message)
+        raise tracing.ExtraNotInstalled(message)
     from router.telemetry import otel
 
     return otel.exporting(config.endpoint, config.service_name, config.sample_ratio)

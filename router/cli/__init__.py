@@ -6,40 +6,48 @@ import typer
 
 from router import __version__
 from router.cli import lazy, terminal
-from router.cli.lazy import Entry
+from router.cli.lazy import CommandEntry
 
 COMMANDS = {
-    "run": Entry("run", "run", "Run web and worker in one process. Without REDIS_URL, an embedded Valkey starts."),
-    "web": Entry("run", "web", "Run the webhook server and the console, without a worker."),
-    "worker": Entry("run", "worker", "Run a worker."),
-    "simulate": Entry("simulate", "simulate", "Run only the simulated vendors, to try settings against them."),
-    "demo": Entry(
+    "run": CommandEntry(
+        "run", "run", "Run web and worker in one process. Without REDIS_URL, an embedded Valkey starts."
+    ),
+    "web": CommandEntry("run", "web", "Run the webhook server and the console, without a worker."),
+    "worker": CommandEntry("run", "worker", "Run a worker."),
+    "simulate": CommandEntry("simulate", "simulate", "Run only the simulated vendors, to try settings against them."),
+    "demo": CommandEntry(
         "demo", "demo", "Run a demo: an alert storm becomes one incident, escalates, is published, and resolves."
     ),
-    "check": Entry("check", "check", "Check the configuration and the rules. Print every problem as file:line:column."),
-    "test": Entry("rule_tests", "run", "Run the tests of the rule files."),
-    "explain": Entry("explain", "explain", "Explain what the rules decide for a payload. Nothing is sent."),
-    "schema": Entry(
+    "check": CommandEntry(
+        "check", "check", "Check the configuration and the rules. Print every problem as file:line:column."
+    ),
+    "test": CommandEntry("rule_tests", "run", "Run the tests of the rule files."),
+    "explain": CommandEntry("explain", "explain", "Explain what the rules decide for a payload. Nothing is sent."),
+    "schema": CommandEntry(
         "schema", "schema", "Print the JSON Schema (draft 2020-12) of rule files, with the configured destinations."
     ),
-    "backup": Entry("backups", "back_up", "Copy all data of the router in Redis to a file. The router may be running."),
-    "restore": Entry(
+    "backup": CommandEntry(
+        "backups", "back_up", "Copy all data of the router in Redis to a file. The router may be running."
+    ),
+    "restore": CommandEntry(
         "backups", "restore", "Restore a backup into an empty Redis. Stop every `web` and `worker` first."
     ),
-    "dead-letters": Entry("dead_letters", "app", "Operations and deliveries that need an operator."),
-    "heartbeats": Entry("heartbeats", "app", "Signals that have to be received regularly."),
-    "incidents": Entry("incidents", "app", "Incidents and their timelines."),
-    "notifiers": Entry("notifiers", "app", "Channels that notify operators of incidents and reviews."),
-    "orphans": Entry("orphans", "app", "Open items at vendors that belong to no known incident since data was lost."),
-    "pauses": Entry("pauses", "app", "Pauses of calls to vendors: rate limits, circuit breakers, and quotas."),
-    "publishing": Entry("publishing", "app", "Stop and resume posts on public pages."),
-    "sources": Entry("sources", "app", "Sources of alerts: their configuration, snippets, and samples."),
-    "rules": Entry("rules", "app", "Rule statistics, and declarations of public variables."),
-    "silences": Entry("silences", "app", "Silences: matching alerts open no incidents for a time."),
-    "tokens": Entry("tokens", "tokens", "Tokens for the console and the API."),
-    "deliveries": Entry("deliveries", "app", "Deliveries that the router has processed."),
-    "quarantine": Entry("quarantine", "app", "Authentic bodies that could not be parsed."),
-    "reviews": Entry("reviews", "app", "Posts that wait for a review before they are published."),
+    "dead-letters": CommandEntry("dead_letters", "app", "Operations and deliveries that need an operator."),
+    "heartbeats": CommandEntry("heartbeats", "app", "Signals that have to be received regularly."),
+    "incidents": CommandEntry("incidents", "app", "Incidents and their timelines."),
+    "notifiers": CommandEntry("notifiers", "app", "Channels that notify operators of incidents and reviews."),
+    "orphans": CommandEntry(
+        "orphans", "app", "Open items at vendors that belong to no known incident since data was lost."
+    ),
+    "pauses": CommandEntry("pauses", "app", "Pauses of calls to vendors: rate limits, circuit breakers, and quotas."),
+    "publishing": CommandEntry("publishing", "app", "Stop and resume posts on public pages."),
+    "sources": CommandEntry("sources", "app", "Sources of alerts: their configuration, snippets, and samples."),
+    "rules": CommandEntry("rules", "app", "Rule statistics, and declarations of public variables."),
+    "silences": CommandEntry("silences", "app", "Silences: matching alerts open no incidents for a time."),
+    "tokens": CommandEntry("tokens", "tokens", "Tokens for the console and the API."),
+    "deliveries": CommandEntry("deliveries", "app", "Deliveries that the router has processed."),
+    "quarantine": CommandEntry("quarantine", "app", "Authentic bodies that could not be parsed."),
+    "reviews": CommandEntry("reviews", "app", "Posts that wait for a review before they are published."),
 }
 
 app = typer.Typer(

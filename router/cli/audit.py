@@ -18,5 +18,5 @@ class Operator(NamedTuple):
 async def record(store: Store, operator: Operator, action: str, subject: str) -> None:
     """Write a line to the audit log."""
     name = operator.by or startup.login_name()
-    line = access.Action(factories.clock(), name, "command line", "", action, subject, reason=operator.reason)
+    line = access.AuditEntry(factories.clock(), name, "command line", "", action, subject, reason=operator.reason)
     await store.audit.append(line)

@@ -12,7 +12,7 @@ from router import configuration
 from router.bootstrap import factories, processes, traces
 from router.cli import startup, terminal
 from router.rules import lint_warnings, load
-from router.rules.check import Report, check_folder, warnings_of
+from router.rules.check import CheckReport, check_folder, warnings_of
 from router.services import online_checks, replay_processes
 from router.telemetry import log
 from router.yaml_source import problems
@@ -56,7 +56,7 @@ def check(
     if report.rules is not None:
         all_problems += configuration.unused_owners(settings, {rule.common.owner for rule in report.rules.rules})
     if message := traces.problem(settings.tracing):
-        all_problems.append(problems.Problem(settings.file, 0, 0, message))
+        all_problems.append(problems.LocatedProblem(settings.file, 0, 0, message))
     if online and report.rules is not None:
         all_problems += _asked(settings, folder, report)
     _tell(all_problems, report, format_)
@@ -87,15 +87,15 @@ def _labels(settings: configuration.Settings, recordings: Path | None, *, record
     return labels
 
 
-def _asked(settings: configuration.Settings, folder: Path, report: Report) -> list[problems.Problem]:
+def _asked(settings: configuration.Settings, folder: Path, report: CheckReport) -> list[problems.LocatedProblem]:
     """Return the names that the vendors don't know, as errors at the rules that use them, or at the configuration."""
-    sentences: list[problems.Problem] = []
+    sentences: list[problems.LocatedProblem] = []
 
     async def main() -> None:
         assert report.rules is not None  # noqa: S101 - asked only where there are rules
         for answer in await online_checks.ask_vendors(settings, report.rules):
             if answer.rule is None:
-                sentences.append(problems.Problem(settings.file, 0, 0, answer.text, level=answer.level))
+                sentences.append(problems.LocatedProblem(settings.file, 0, 0, answer.text, level=answer.level))
             else:
                 sentences.extend(_placed(lint_warnings.LintWarning(answer.rule, answer.text, ("open",)), folder))
 
@@ -105,15 +105,15 @@ def _asked(settings: configuration.Settings, folder: Path, report: Report) -> li
     return sentences
 
 
-def _placed(doubt: lint_warnings.LintWarning, folder: Path) -> list[problems.Problem]:
+def _placed(doubt: lint_warnings.LintWarning, folder: Path) -> list[problems.LocatedProblem]:
     placed = warnings_of([doubt], load.files(folder, []))
     return [
-        problems.Problem(problem.file, problem.line, problem.column, problem.message, problem.text)
+        problems.LocatedProblem(problem.file, problem.line, problem.column, problem.message, problem.text)
         for problem in placed
     ]
 
 
-def _tell(file_problems: list[problems.Problem], report: Report, format_: Format) -> None:
+def _tell(file_problems: list[problems.LocatedProblem], report: CheckReport, format_: Format) -> None:
     errors = sum(problem.level == "error" for problem in file_problems)
     warnings = len(file_problems) - errors
     if format_ == "json":
@@ -148,7 +148,7 @@ def _tell(file_problems: list[problems.Problem], report: Report, format_: Format
     print(f"{' and '.join(sentences)} in {counts}")
 
 
-def _plain(problem: problems.Problem) -> dict[str, Any]:
+def _plain(problem: problems.LocatedProblem) -> dict[str, Any]:
     return {
         "file": problem.file,
         "line": problem.line,
@@ -158,7 +158,7 @@ def _plain(problem: problems.Problem) -> dict[str, Any]:
     }
 
 
-def _github(problem: problems.Problem) -> str:
+def _github(problem: problems.LocatedProblem) -> str:
     """Return a workflow command, with which GitHub shows the problem at its line. Only GitHub's escapes apply."""
     place = f"file={_escaped(problem.file)}" + (f",line={problem.line},col={problem.column}" if problem.line else "")
     message = problem.message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

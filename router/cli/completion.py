@@ -111,5 +111,5 @@ def _settings(context: typer.Context) -> configuration.Settings | None:
     file = context.params.get("config") or os.environ.get("INCIDENT_ROUTER_CONFIG") or configuration.DEFAULT_FILE
     try:
         return configuration.load(Path(file), os.environ, configuration.StandIn("not-used", {}), ())
-    except configuration.Refused:
+    except configuration.InvalidConfiguration:
         return None

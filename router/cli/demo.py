@@ -41,7 +41,7 @@ async def _demo(wait: bool) -> None:
                     processes.working(settings, store, group),
                     processes.webhook_server(settings, store, group, sockets) as router,
                 ):
-                    teller = demo_scenario.Story(
+                    teller = demo_scenario.DemoPlayer(
                         sender=_caller("demo", router.address.url, {"authorization": f"Bearer {_TOKEN}"}),
                         vendors=_caller("simulator", simulator, {}),
                         store=store,
@@ -52,7 +52,7 @@ async def _demo(wait: bool) -> None:
                     await _tell(teller, out, simulator)
 
 
-async def _tell(teller: demo_scenario.Story, out: console.Console, simulator: str) -> None:
+async def _tell(teller: demo_scenario.DemoPlayer, out: console.Console, simulator: str) -> None:
     """Show the scenario as a live table, and its summary at the end."""
     out.print(f"\nThe simulated status pages: [bold]{simulator}/[/]\n")
     with live.Live(teller, console=out, refresh_per_second=8):

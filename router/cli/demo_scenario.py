@@ -24,7 +24,7 @@ class ToldOtherwiseError(Exception):
 
 
 @dataclass
-class Story:
+class DemoPlayer:
     """Plays the scenario and shows its progress. ``pace`` 1.0 takes about one minute; 0.0 waits for no reader."""
 
     sender: client.Client

@@ -101,7 +101,7 @@ def _elsewhere(config: Path, server: str, request: request_bodies.Explain) -> li
     async def body(router: router_access.Reached) -> None:
         try:
             elsewhere.extend((await router.queries.explain(request)).alerts)
-        except actions.NotFound:
+        except actions.SubjectNotFound:
             if request.delivery:
                 raise startup.not_kept(request.delivery) from None
             raise

@@ -18,10 +18,10 @@ from router.yaml_source import problems
 What = Literal["configuration", "rules"]
 
 
-class Ending(Protocol):
+class FailureOutput(Protocol):
     """The output for errors. Each method returns the exit to raise."""
 
-    def refuse(self, subject: What, all_problems: Sequence[problems.Problem]) -> typer.Exit:
+    def refuse(self, subject: What, all_problems: Sequence[problems.LocatedProblem]) -> typer.Exit:
         """Report every problem of a file."""
         ...
 
@@ -33,7 +33,7 @@ class Ending(Protocol):
 class AsText:
     """Prints readable text to standard error."""
 
-    def refuse(self, subject: What, all_problems: Sequence[problems.Problem]) -> typer.Exit:
+    def refuse(self, subject: What, all_problems: Sequence[problems.LocatedProblem]) -> typer.Exit:
         """Print every problem with its source line."""
         print(f"The {subject} cannot be used.", file=sys.stderr)
         for problem in all_problems:
@@ -53,7 +53,7 @@ class InLog:
     def __init__(self) -> None:
         self._log = log.get("process")
 
-    def refuse(self, subject: What, all_problems: Sequence[problems.Problem]) -> typer.Exit:
+    def refuse(self, subject: What, all_problems: Sequence[problems.LocatedProblem]) -> typer.Exit:
         """Write one line with all problems."""
         messages = [f"{problem.place}: {problem.message}" for problem in all_problems]
         self._log.critical("start_failed", problem=f"the {subject} can't be used", problems=messages)
@@ -69,7 +69,7 @@ class InLog:
 TEXT = AsText()
 
 
-def of_process(config: Path) -> Ending:
+def of_process(config: Path) -> FailureOutput:
     """Set up the log of a serving process before any error can occur, and return how its errors are reported.
 
     On a terminal, or in the format ``console``, errors are printed as readable text.

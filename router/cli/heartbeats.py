@@ -50,7 +50,7 @@ def forget(
     async def body(router: router_access.Reached) -> None:
         try:
             await router.actions.forget_heartbeat(router.act(incident, by, reason))
-        except actions.NotFound:
+        except actions.SubjectNotFound:
             raise startup.not_there(f'there is no heartbeat "{incident}"') from None
         print(f"{incident} is no longer expected")
 

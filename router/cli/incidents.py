@@ -274,7 +274,7 @@ def correct(
             raise startup.usage(request_parsing.describe_errors("the correction", error)) from None
         try:
             corrected = await router.actions.correct(router.act(f"{key} at {destination}", by, reason), request_body)
-        except actions.Conflict:
+        except actions.SubjectChanged:
             print("incident-router: the update has changed since you looked at it; review it again", file=sys.stderr)
             raise typer.Exit(3) from None
         print(f"{destination}: the update {posted_update.id} will be corrected")

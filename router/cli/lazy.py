@@ -13,7 +13,7 @@ from typer import core
 from typer import main as typer_main
 
 
-class Entry(NamedTuple):
+class CommandEntry(NamedTuple):
     """A command or a group of commands: its module in this package, the function or ``Typer`` in it, and its help."""
 
     module: str
@@ -21,10 +21,10 @@ class Entry(NamedTuple):
     summary: str
 
 
-class Commands(Mapping[str, Any]):
+class LazyCommands(Mapping[str, Any]):
     """The commands by name, each imported when it is first looked up."""
 
-    def __init__(self, entries: Mapping[str, Entry]) -> None:
+    def __init__(self, entries: Mapping[str, CommandEntry]) -> None:
         self._entries = entries
         self._loaded: dict[str, Any] = {}
 
@@ -40,7 +40,7 @@ class Commands(Mapping[str, Any]):
         return len(self._entries)
 
 
-def _load(name: str, entry: Entry) -> Any:
+def _load(name: str, entry: CommandEntry) -> Any:
     from router.cli import contracts
 
     target = getattr(importlib.import_module(f"router.cli.{entry.module}"), entry.attribute)
@@ -65,7 +65,7 @@ def _in_plain_words(error: typer.BadParameter) -> str:
     return phrases.phrase(error.__cause__.errors(include_url=False)[0])
 
 
-def group(entries: Mapping[str, Entry]) -> type[core.TyperGroup]:
+def group(entries: Mapping[str, CommandEntry]) -> type[core.TyperGroup]:
     """Return the class of a group with these commands."""
 
     class Group(core.TyperGroup):
@@ -73,7 +73,7 @@ def group(entries: Mapping[str, Entry]) -> type[core.TyperGroup]:
 
         def __init__(self, **attributes: Any) -> None:
             super().__init__(**attributes)
-            self.commands: Any = Commands(entries)
+            self.commands: Any = LazyCommands(entries)
 
         def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature is Typer's
             return list(entries)

@@ -59,7 +59,7 @@ def resolve(
     async def body(router: router_access.Reached) -> None:
         try:
             orphan = await router.actions.resolve_orphan(router.act(identity, by, reason))
-        except actions.NotFound:
+        except actions.SubjectNotFound:
             raise startup.not_there(f'there is no orphan "{identity}"') from None
         print(f"{orphan.id} at {orphan.destination} will be resolved")
         if (await router.queries.records.publishing()).freeze == "frozen":

@@ -15,7 +15,7 @@ from router.bootstrap import factories, processes
 from router.cli import startup, terminal
 from router.domain.recordings import encode, from_delivery
 from router.domain.times import Duration, Timestamp
-from router.dry_run.replay import Call, Difference, Life, Played, compare, differences, told
+from router.dry_run.replay import Life, Played, ReplayDifference, ReplayedOperation, compare, differences, told
 from router.services import replay_processes
 from router.yaml_source import quantities
 
@@ -86,7 +86,7 @@ def _fetched(settings: configuration.Settings, file: Path, within: Duration) -> 
     return file
 
 
-def _summary(difference: Difference) -> list[tuple[str, int, int]]:
+def _summary(difference: ReplayDifference) -> list[tuple[str, int, int]]:
     """Return the counts of both replays, by name."""
     before, after = _counted(difference.before), _counted(difference.after)
     return [(name, before[name], after[name]) for name in before]
@@ -108,7 +108,7 @@ def _posts(played: Played, publish: tuple[str, ...]) -> int:
     )
 
 
-def _print(difference: Difference, max_rows: int | None) -> None:
+def _print(difference: ReplayDifference, max_rows: int | None) -> None:
     out = terminal.console(soft_wrap=True)
     for sign, line in _lines(difference, max_rows):
         out.print(text.Text(terminal.plain(line), style={"-": "red", "+": "green", "~": "yellow"}.get(sign, "")))
@@ -120,14 +120,14 @@ def _print(difference: Difference, max_rows: int | None) -> None:
     out.print(f"  {_counts(difference)}", style="bold")
 
 
-def _counts(difference: Difference) -> str:
+def _counts(difference: ReplayDifference) -> str:
     return (
         f"{len(difference.appear):,} incidents appear, {len(difference.vanish):,} vanish, "
         f"{len(difference.change):,} change, {difference.same:,} stay the same"
     )
 
 
-def _lines(difference: Difference, max_rows: int | None) -> list[tuple[str, str]]:
+def _lines(difference: ReplayDifference, max_rows: int | None) -> list[tuple[str, str]]:
     """Return the incidents that differ, each line with its sign."""
     lines: list[tuple[str, str]] = []
     for sign, lives in (("-", difference.vanish), ("+", difference.appear)):
@@ -155,12 +155,12 @@ def _life(life: Life) -> str:
     return f"{began}  {life.severity:<8} {life.key}  by rule {life.rule}"
 
 
-def _shown(call: Call) -> str:
+def _shown(call: ReplayedOperation) -> str:
     how = {"auto": ", posted", "review": ", after review", "shadow": ", in the shadow"}.get(call.publish, "")
     return f"{call.kind} at {call.destination} after {quantities.shown(call.after)}{how}: {told(call)}"
 
 
-def _markdown(difference: Difference, max_rows: int | None) -> list[str]:
+def _markdown(difference: ReplayDifference, max_rows: int | None) -> list[str]:
     """Return a comment for a pull request: the counts, and the details to expand."""
     lines = [
         "### What these rules would change",
@@ -194,7 +194,7 @@ def _longest_fence(line: str) -> int:
     return max(map(len, "".join(letter if letter == "`" else " " for letter in line).split()), default=0)
 
 
-def _json(difference: Difference) -> str:
+def _json(difference: ReplayDifference) -> str:
     report: dict[str, Any] = {
         "deliveries": difference.before.deliveries,
         "alerts": difference.before.alerts,

@@ -239,9 +239,9 @@ def _deciding(
             claim = await router.actions.decide(
                 act, request_bodies.Decide.model_validate({**decision_arguments, "fields": fields or {}})
             )
-        except actions.Invalid as error:
+        except actions.InvalidRequest as error:
             raise startup.usage(str(error)) from None
-        except actions.Conflict as error:
+        except actions.SubjectChanged as error:
             raise _changed(error.now, error.by) from None
         title = terminal.plain(visible.visible(str((fields or {}).get("title", review.title))))
         subject = _WHAT[review.what]

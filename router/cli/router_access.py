@@ -50,7 +50,12 @@ def reach(config: Path, server: str, body: Callable[[Reached], Awaitable[None]])
         try:
             async with elsewhere(server) if server else _here(config) as reached:
                 await body(reached)
-        except (actions.NotFound, actions.Invalid, actions.Conflict, api_client.Refused) as error:
+        except (
+            actions.SubjectNotFound,
+            actions.InvalidRequest,
+            actions.SubjectChanged,
+            api_client.RequestRefused,
+        ) as error:
             print(f"incident-router: {error}", file=sys.stderr)
             raise typer.Exit(1) from None
         except incident_names.Ambiguous as error:

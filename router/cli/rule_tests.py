@@ -115,5 +115,5 @@ def _write_junit(file: Path, results: list[rule_test_runner.Result], seconds: fl
         raise startup.usage(f"{file} can't be written: {error.strerror}") from error
 
 
-def _first_line(problem: problems.Problem) -> str:
+def _first_line(problem: problems.LocatedProblem) -> str:
     return f"{problem.place}: {problem.message}"

@@ -82,7 +82,7 @@ def worker(
     startup.until_stopped(_worker(config, name, (health_host, health_port), ending), ending)
 
 
-async def _run(config: Path, at: At, simulator_port: int | None, ending: failures.Ending) -> None:
+async def _run(config: Path, at: At, simulator_port: int | None, ending: failures.FailureOutput) -> None:
     async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         lock, simulator, stop = None, None, asyncio.Event()
         # Simulated parts need a port and a token from the data folder. Both are known only after the folder is locked.
@@ -110,7 +110,7 @@ async def _run(config: Path, at: At, simulator_port: int | None, ending: failure
             stop.set()  # All parts stop at the same time. One after the other would exceed a pod's grace period.
 
 
-async def _web(config: Path, at: At, ending: failures.Ending) -> None:
+async def _web(config: Path, at: At, ending: failures.FailureOutput) -> None:
     settings = processes.listening(startup.settings(config, needs={"sources", "slack_app"}, ending=ending), *at)
     with listeners.opened(settings) as sockets:
         await _serve(settings, sockets)
@@ -129,7 +129,7 @@ async def _serve(settings: configuration.Settings, sockets: listeners.Listeners)
         stop.set()
 
 
-async def _worker(config: Path, name: str, at: tuple[str | None, int | None], ending: failures.Ending) -> None:
+async def _worker(config: Path, name: str, at: tuple[str | None, int | None], ending: failures.FailureOutput) -> None:
     settings = processes.named(startup.settings(config, needs={"destinations", "notifiers"}, ending=ending), name)
     host = at[0] or settings.worker.health_host
     port = settings.worker.health_port if at[1] is None else at[1]

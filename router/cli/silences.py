@@ -176,7 +176,7 @@ def add(
     async def body(router: router_access.Reached) -> None:
         try:
             silence = await router.actions.add_silence(router.act(" ".join(matchers)[:200], by, reason), add_silence)
-        except actions.Invalid as error:
+        except actions.InvalidRequest as error:
             raise startup.usage(str(error)) from None
         print(terminal.hanging("", f"{silence.id} until {tables.moment(silence.ends_at)}; matches {_matches(silence)}"))
         _warn(silence)
@@ -201,7 +201,7 @@ def expire(
             # Even an unknown ID is sent to the router, which refuses it and writes the refusal to the audit log.
             silence_id = silence.id if silence is not None else identity
             await router.actions.expire_silence(router.act(silence_id, by, reason))
-        except actions.NotFound:
+        except actions.SubjectNotFound:
             raise startup.not_there(f'there is no active or pending silence "{identity}"') from None
         print(f"ended {silence_id}")
 

@@ -77,7 +77,7 @@ def _as_pasted(kind: str, secret_env: str) -> base.Config:
         file.write_text(samples.settings(kind, kind), encoding="utf-8")
         try:
             return configuration.load(file, {samples.variable(kind): _secret(secret_env)}).sources[kind]
-        except configuration.Refused as refused:
+        except configuration.InvalidConfiguration as refused:
             raise startup.usage(f"{secret_env}: {refused.problems[0].message}") from None
 
 

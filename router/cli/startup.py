@@ -22,7 +22,7 @@ from router.cli import failures, terminal
 from router.domain import visible
 from router.domain.times import Duration
 from router.rules import ruleset
-from router.rules.load import Refused
+from router.rules.load import RulesRefused
 from router.services import models
 from router.store import embedded, errors, private_folder
 from router.store.store import Store
@@ -88,12 +88,12 @@ def settings(
     path: Path,
     stand_in: configuration.StandIn | None = None,
     needs: Collection[str] = configuration.SECRET_PARTS,
-    ending: failures.Ending = failures.TEXT,
+    ending: failures.FailureOutput = failures.TEXT,
 ) -> configuration.Settings:
     """Read the settings and set up the log. If the settings are refused, print the reasons and exit with status 1."""
     try:
         loaded = configuration.load(path, os.environ, stand_in, needs)
-    except configuration.Refused as refused:
+    except configuration.InvalidConfiguration as refused:
         raise ending.refuse("configuration", refused.problems) from None
     log.configure(loaded.log.format, loaded.log.level)
     return loaded
@@ -108,7 +108,7 @@ def unless_refused(load: Callable[[], Loaded]) -> Loaded:
     """Load an object from rules. If the rules are refused, print the reasons and exit with status 1."""
     try:
         return load()
-    except Refused as refused:
+    except RulesRefused as refused:
         raise failures.TEXT.refuse("rules", refused.problems) from None
 
 
@@ -194,18 +194,18 @@ _FORESEEN = (
     errors.Unavailable,
     errors.SchemaTooNew,
     errors.UnreadableDocument,
-    tracing.Missing,
+    tracing.ExtraNotInstalled,
 )
 
 
-def until_stopped(main: Coroutine[Any, Any, None], ending: failures.Ending = failures.TEXT) -> None:
+def until_stopped(main: Coroutine[Any, Any, None], ending: failures.FailureOutput = failures.TEXT) -> None:
     """Run a command's coroutine. If an expected error occurs, print one sentence and exit with status 1."""
     leaving: typer.Exit | terminal.OutputError | None = None
     try:
         uvloop.run(main)
     except* (typer.Exit, terminal.OutputError) as group:
         leaving = _leaves(group)[0]  # A task group wraps errors of its tasks.
-    except* Refused as group:
+    except* RulesRefused as group:
         leaving = ending.refuse("rules", [p for error in _leaves(group) for p in error.problems])
     except* (*_FORESEEN, OSError) as group:
         # Two tasks may fail for the same reason.

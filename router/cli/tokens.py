@@ -83,7 +83,7 @@ def revoke(
         dependencies = app.dependencies(settings, store, factories.clock, secrets.token_urlsafe)
         try:
             await dependencies.actions.revoke_token(actions.ActionContext(_actor(by), identity, reason))
-        except actions.NotFound as error:
+        except actions.SubjectNotFound as error:
             raise startup.not_there(str(error)) from None
         print(f"revoked {identity}")
 

@@ -28,10 +28,10 @@ DEFAULT_FILE = Path("incident-router.yaml")
 SECRET_PARTS = frozenset({"sources", "destinations", "notifiers", "slack_app"})
 
 
-class Refused(Exception):
+class InvalidConfiguration(Exception):
     """The configuration is invalid. ``problems`` has every error with its position."""
 
-    def __init__(self, all_problems: list[problems.Problem]) -> None:
+    def __init__(self, all_problems: list[problems.LocatedProblem]) -> None:
         self.problems = sorted(all_problems, key=lambda problem: problem.order)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
@@ -107,7 +107,7 @@ def load(
     stand_in: StandIn | None = None,
     needs: Collection[str] = SECRET_PARTS,
 ) -> Settings:
-    """Read the file. Raise ``Refused`` with all problems. Relative paths are relative to the file.
+    """Read the file. Raise ``InvalidConfiguration`` with all problems. Relative paths are relative to the file.
 
     ``needs`` are the parts whose secrets must be set: a webhook server doesn't call vendors, and a worker doesn't
     authenticate senders. The console answers clicks in Slack, and a worker only shows the buttons.
@@ -116,7 +116,7 @@ def load(
     reading = _Reading(document, environment, stand_in, needs)
     settings = reading.settings(path)
     if reading.problems or settings is None:
-        raise Refused(reading.problems)
+        raise InvalidConfiguration(reading.problems)
     return settings
 
 
@@ -137,7 +137,7 @@ _VENDOR_KEYS = ("api_key", "account_key")
 _VARIABLE = patterns.compile(r"\$\{?([A-Z][A-Z0-9_]*)\}?")
 
 
-def doubtful(settings: Settings, *, calls_vendors: bool = True) -> list[problems.Problem]:
+def doubtful(settings: Settings, *, calls_vendors: bool = True) -> list[problems.LocatedProblem]:
     """Return warnings: secrets in the file, and no installation name although real vendors are called."""
     document = documents.read(Path(settings.file), holds_secrets=True)
     data = document.data if isinstance(document.data, dict) else {}
@@ -158,7 +158,7 @@ def doubtful(settings: Settings, *, calls_vendors: bool = True) -> list[problems
     return warnings
 
 
-def unused_owners(settings: Settings, owners: Collection[str]) -> list[problems.Problem]:
+def unused_owners(settings: Settings, owners: Collection[str]) -> list[problems.LocatedProblem]:
     """Warn of owners in ``notify`` that no rule has. ``owners`` are those of all rules."""
     document = documents.read(Path(settings.file))
     warnings = []
@@ -267,7 +267,7 @@ class _Reading:
         except pydantic.ValidationError as error:
             for detail in error.errors():
                 variable = str(detail["loc"][0])
-                self.problems.append(problems.Problem(variable.upper(), 0, 0, phrases.phrase(detail)))
+                self.problems.append(problems.LocatedProblem(variable.upper(), 0, 0, phrases.phrase(detail)))
                 del variables[variable]
             return _Environment.model_validate(variables)
 

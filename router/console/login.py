@@ -51,7 +51,7 @@ class Signing:
         async def answer(request: requests.Request) -> responses.Response:
             try:
                 return await handle(request)
-            except oidc.RefusedError as error:
+            except oidc.SignInRefusedError as error:
                 cause = error.__cause__
                 _log.warning(
                     "sign_in_refused",

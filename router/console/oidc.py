@@ -30,7 +30,7 @@ _MAX_NAME_LENGTH = 100
 ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "PS256", "Ed25519"]  # Signed with the provider's own key.
 
 
-class RefusedError(Exception):
+class SignInRefusedError(Exception):
     """The person can't be signed in.
 
     The text is the reason, for the person to read. ``status`` is the response's status.
@@ -39,7 +39,7 @@ class RefusedError(Exception):
     status = 403
 
 
-class UnansweredError(RefusedError):
+class UnansweredError(SignInRefusedError):
     """The provider can't be reached, or its response is invalid. A later attempt may succeed."""
 
     status = 502
@@ -115,16 +115,16 @@ class Provider:
     async def end(self, query: Mapping[str, str], redirect_uri: str, browser: str) -> tuple[access.Person, str]:
         """Return the person who signed in, and the path to redirect to.
 
-        Raises ``RefusedError`` if the person has no role.
+        Raises ``SignInRefusedError`` if the person has no role.
         """
         sign_in = await self._sessions.take_sign_in(query.get("state", ""))
         attempt = msgspec.msgpack.decode(sign_in, type=_Begun) if sign_in is not None else None
         # Without this check, an attacker could make a victim's browser complete the attacker's sign-in, and the victim
         # would act in the attacker's name.
         if attempt is None or attempt.browser != access.digest(browser):
-            raise RefusedError("this sign-in was not started in this browser, or has expired: try again")
+            raise SignInRefusedError("this sign-in was not started in this browser, or has expired: try again")
         if "error" in query:
-            raise RefusedError(f"the provider says: {(query.get('error_description') or query['error'])[:200]}")
+            raise SignInRefusedError(f"the provider says: {(query.get('error_description') or query['error'])[:200]}")
         # The metadata may have changed since the sign-in began.
         metadata = await self._found()
         with _answering():
@@ -148,7 +148,7 @@ class Provider:
         more.raise_for_status()
         userinfo = msgspec.json.decode(more.content, type=dict[str, Any])
         if userinfo.get("sub") != claims["sub"]:
-            raise RefusedError("the userinfo subject does not match the ID token")
+            raise SignInRefusedError("the userinfo subject does not match the ID token")
         return userinfo | claims
 
     def _proven(self, token: str, keys: _Keys, issuer: str, nonce: str) -> dict[str, Any]:
@@ -182,7 +182,7 @@ class Provider:
         ):
             if group_names & set(role_groups):
                 return access.Person(name, role, f"oidc {_plain(claims['sub'])}")
-        raise RefusedError(f"{name} is not in a group that has access")
+        raise SignInRefusedError(f"{name} is not in a group that has access")
 
     async def _found(self) -> _Metadata:
         """Return the provider's metadata, which is fetched again after ``_METADATA_LIFE``."""
@@ -197,7 +197,7 @@ class Provider:
                     metadata = msgspec.json.decode(answer.content, type=_Metadata)
             # Another issuer's document would let that issuer's tokens in.
             if metadata.issuer.rstrip("/") != base:
-                raise RefusedError("the issuer in the provider's discovery document differs from `issuer`")
+                raise SignInRefusedError("the issuer in the provider's discovery document differs from `issuer`")
             self._metadata, self._metadata_until = metadata, self._clock() + _METADATA_LIFE
         return self._metadata
 
@@ -228,9 +228,9 @@ def _answering() -> Iterator[None]:
     except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
         raise UnansweredError("the identity provider can't be reached") from error
     except OAuthError as error:
-        raise RefusedError("the identity provider rejected the sign-in: try again") from error
+        raise SignInRefusedError("the identity provider rejected the sign-in: try again") from error
     except jose_errors.JoseError as error:
-        raise RefusedError("the identity provider's token is not valid") from error
+        raise SignInRefusedError("the identity provider's token is not valid") from error
     except (msgspec.MsgspecError, ValueError) as error:
         # The response isn't JSON, or required fields are missing.
         raise UnansweredError("the identity provider's response can't be read") from error

@@ -14,7 +14,7 @@ from router.services import actions, presenters, queries, request_bodies
 
 
 @dataclass(frozen=True)
-class Page:
+class ConsolePage:
     """One page. ``gather`` queries the data that its template shows."""
 
     path: str
@@ -64,7 +64,7 @@ async def _incidents(query_service: queries.Queries, query: params.Incidents) ->
 async def _incident(query_service: queries.Queries, query: params.Key) -> dict[str, Any]:
     incident = await query_service.incident(query.key)
     if incident is None:
-        raise actions.NotFound("no incident has this key or reference")
+        raise actions.SubjectNotFound("no incident has this key or reference")
     waiting = [review for review in await query_service.reviews() if review.incident == incident.key]
     return {"one": incident, "reviews": waiting}
 
@@ -76,7 +76,7 @@ async def _reviews(query_service: queries.Queries, _: Any) -> dict[str, Any]:
 async def _review(query_service: queries.Queries, query: params.Review) -> dict[str, Any]:
     review = await query_service.review(query.incident, query.destination)
     if review is None:
-        raise actions.NotFound("no review of this incident is pending there")
+        raise actions.SubjectNotFound("no review of this incident is pending there")
     return {"one": review}
 
 
@@ -87,7 +87,7 @@ async def _deliveries(query_service: queries.Queries, query: params.StreamPage) 
 async def _delivery(query_service: queries.Queries, query: params.Identity) -> dict[str, Any]:
     delivery = await query_service.delivery(query.id)
     if delivery is None:
-        raise actions.NotFound("the delivery is not kept")
+        raise actions.SubjectNotFound("the delivery is not kept")
     return {"one": delivery}
 
 
@@ -110,12 +110,12 @@ async def played(query_service: queries.Queries, form: Mapping[str, str]) -> dic
             {name: form.get(name, "") for name in request_bodies.Explain.model_fields}
         )
     except pydantic.ValidationError as error:
-        raise actions.Invalid(request_parsing.describe_errors("the form", error)) from error
+        raise actions.InvalidRequest(request_parsing.describe_errors("the form", error)) from error
     board = _board(query_service, form)
     try:
         alerts, at = await query_service.alerts(request_query)
     except KeyError as error:
-        raise actions.NotFound(f"there is no source or delivery {error.args[0]!r}") from error
+        raise actions.SubjectNotFound(f"there is no source or delivery {error.args[0]!r}") from error
     public = {destination.name for destination in await query_service.destinations() if destination.public}
     board["now"] = [
         presenters.explanation(explain.explain_alert(query_service.rule_set(), alert, at, public)) for alert in alerts
@@ -180,19 +180,19 @@ async def _audit(query_service: queries.Queries, query: params.StreamPage) -> di
 
 
 PAGES = (
-    Page("/", "Now", "now.html", _now),
-    Page("/incidents", "Incidents", "incidents.html", _incidents, params.Incidents),
-    Page("/incident", "Incident", "incident.html", _incident, params.Key),
-    Page("/reviews", "Reviews", "reviews.html", _reviews),
-    Page("/review", "Review", "review.html", _review, params.Review),
-    Page("/deliveries", "Deliveries", "deliveries.html", _deliveries, params.StreamPage),
-    Page("/delivery", "Delivery", "delivery.html", _delivery, params.Identity),
-    Page("/rules", "Rules", "rules.html", _rules),
-    Page("/playground", "Playground", "playground.html", _playground, params.Playground),
-    Page("/silences", "Silences", "silences.html", _silences, params.Silences),
-    Page("/heartbeats", "Heartbeats", "heartbeats.html", _heartbeats),
-    Page("/dead-letters", "Dead letters", "dead-letters.html", _dead_letters, params.DeadLetters),
-    Page("/quarantine", "Quarantine", "quarantine.html", _quarantine, params.StreamPage),
-    Page("/pages", "Pages", "pages.html", _pages),
-    Page("/audit", "Audit", "audit.html", _audit, params.StreamPage, role=endpoints.ADMIN),
+    ConsolePage("/", "Now", "now.html", _now),
+    ConsolePage("/incidents", "Incidents", "incidents.html", _incidents, params.Incidents),
+    ConsolePage("/incident", "Incident", "incident.html", _incident, params.Key),
+    ConsolePage("/reviews", "Reviews", "reviews.html", _reviews),
+    ConsolePage("/review", "Review", "review.html", _review, params.Review),
+    ConsolePage("/deliveries", "Deliveries", "deliveries.html", _deliveries, params.StreamPage),
+    ConsolePage("/delivery", "Delivery", "delivery.html", _delivery, params.Identity),
+    ConsolePage("/rules", "Rules", "rules.html", _rules),
+    ConsolePage("/playground", "Playground", "playground.html", _playground, params.Playground),
+    ConsolePage("/silences", "Silences", "silences.html", _silences, params.Silences),
+    ConsolePage("/heartbeats", "Heartbeats", "heartbeats.html", _heartbeats),
+    ConsolePage("/dead-letters", "Dead letters", "dead-letters.html", _dead_letters, params.DeadLetters),
+    ConsolePage("/quarantine", "Quarantine", "quarantine.html", _quarantine, params.StreamPage),
+    ConsolePage("/pages", "Pages", "pages.html", _pages),
+    ConsolePage("/audit", "Audit", "audit.html", _audit, params.StreamPage, role=endpoints.ADMIN),
 )

@@ -49,7 +49,7 @@ class Console:
         all_routes.append(self._assets.route())
         return all_routes
 
-    def _page(self, page: pages.Page) -> Callable[[requests.Request], Awaitable[responses.Response]]:
+    def _page(self, page: pages.ConsolePage) -> Callable[[requests.Request], Awaitable[responses.Response]]:
         async def show(request: requests.Request) -> responses.Response:
             try:
                 principal = await self._made.authenticator.authorize(request, page.role)
@@ -71,7 +71,9 @@ class Console:
                 )
                 return responses.RedirectResponse(await act_on(self._made.actions, act, form), 303)
             except pydantic.ValidationError as error:
-                return await self._refused(request, actions.Invalid(request_parsing.describe_errors("the form", error)))
+                return await self._refused(
+                    request, actions.InvalidRequest(request_parsing.describe_errors("the form", error))
+                )
             except endpoints.EXPECTED_ERRORS as error:
                 return await self._refused(request, error)
 
@@ -152,7 +154,7 @@ class Console:
             return responses.RedirectResponse(f"{sign_in_path}?to={return_path}", 303)
         principal = await self._made.authenticator.identify(request) if problem.status != 503 else None
         title = _TITLES.get(problem.status, "Error")
-        now = error.now if isinstance(error, actions.Conflict) else None
+        now = error.now if isinstance(error, actions.SubjectChanged) else None
         candidates = error.candidates if isinstance(error, incident_names.Ambiguous) else []
         title = "Several incidents" if candidates else title
         context = {"title": title, "problem": problem.detail, "now": now, "candidates": candidates}
@@ -351,5 +353,5 @@ def _read(model: type[pydantic.BaseModel], values: Any) -> Any:
         wrong = {str(field_error["loc"][0]) for field_error in error.errors()}
         right = {name: value for name, value in fields.items() if name not in wrong}
         if wrong & {name for name, field in model.model_fields.items() if field.is_required()}:
-            raise actions.Invalid(request_parsing.describe_errors("the address", error)) from error
+            raise actions.InvalidRequest(request_parsing.describe_errors("the address", error)) from error
         return model.model_validate(right)

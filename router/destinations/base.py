@@ -78,7 +78,7 @@ def titled(opening: type[Opening], title: str, text: str) -> dict[str, str]:
     return fields
 
 
-class Webhook(pydantic.BaseModel):
+class VendorWebhook(pydantic.BaseModel):
     """The vendor's outgoing webhook, which reports changes at the destination.
 
     ``secrets`` are the signing secrets; there can be several during a rotation.
@@ -127,7 +127,7 @@ class Config(pydantic.BaseModel):
     # before its last call, starts again a minute later, and never completes.
     per_minute: int = pydantic.Field(default=1200, ge=10)
     defaults: dict[str, Any] = pydantic.Field(default_factory=dict)
-    webhook: Webhook | None = None
+    webhook: VendorWebhook | None = None
     failover: Failover | None = None
 
 

@@ -11,7 +11,7 @@ from router.outbound import errors
 _SHOWN = 10  # Maximum number of names in a message.
 
 
-class Named(Protocol):
+class NamedEntry(Protocol):
     """An entry with a name and an ID at a vendor."""
 
     @property
@@ -25,7 +25,7 @@ class Named(Protocol):
         ...
 
 
-Found = TypeVar("Found", bound=Named)
+Found = TypeVar("Found", bound=NamedEntry)
 
 
 class _Cache(Generic[Found]):

@@ -42,7 +42,7 @@ class ReducibleCall:
     needed: Collection[str] = ()
     omitted: list[operations.Omission] = field(default_factory=list)
 
-    async def call(self, method: str, path: str, body: Any) -> client.Answer:
+    async def call(self, method: str, path: str, body: Any) -> client.VendorResponse:
         """Make the call, with fewer fields if the vendor refuses it. Raises the last refusal."""
         for repeat in range(_MAX_REPEATS + 1):
             try:

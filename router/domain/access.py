@@ -79,7 +79,7 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
     token: str = ""
 
 
-class Action(msgspec.Struct, frozen=True, array_like=True):
+class AuditEntry(msgspec.Struct, frozen=True, array_like=True):
     """One line of the audit log: actor, action, object, time (microseconds), client address, and outcome.
 
     ``detail`` holds what can't be seen afterwards, such as the text that a correction replaced.

@@ -83,7 +83,7 @@ class Announced(msgspec.Struct, frozen=True, array_like=True):
 
 
 @dataclass(frozen=True)
-class Observed:
+class ObservedIncident:
     """The state of an incident now. ``reviews`` are those that wait; ``public`` names the public destinations."""
 
     incident: incidents.Incident
@@ -104,7 +104,7 @@ class Announcement:
     due: int = 0
 
 
-def announce(before: Announced | None, observed: Observed, now: Timestamp) -> Announcement:
+def announce(before: Announced | None, observed: ObservedIncident, now: Timestamp) -> Announcement:
     """Return the events between the announced state and the state now.
 
     Minor events alone wait until ``SPACING`` has passed since the last announcement.
@@ -159,7 +159,7 @@ def recipients(before: Announced | None, incident: incidents.Incident, event: ev
     return tuple(dict.fromkeys((*response.notify, *added)))
 
 
-def _waiting(observed: Observed, now: Timestamp) -> Iterator[review_reminders.Waiting]:
+def _waiting(observed: ObservedIncident, now: Timestamp) -> Iterator[review_reminders.Waiting]:
     """Return the reviews that wait, each with its rule, since when it waits, and until when it is taken."""
     takes = _takes(observed, now)
     response = observed.incident.response
@@ -173,7 +173,7 @@ def _waiting(observed: Observed, now: Timestamp) -> Iterator[review_reminders.Wa
             )
 
 
-def _takes(observed: Observed, now: Timestamp) -> dict[str, Take]:
+def _takes(observed: ObservedIncident, now: Timestamp) -> dict[str, Take]:
     """Return the takes of the waiting reviews whose time isn't up, by destination."""
     takes = {}
     for publication in observed.publications:
@@ -203,7 +203,7 @@ def about(incident: incidents.Incident) -> events.Incident:
     )
 
 
-def _state(observed: Observed, now: Timestamp) -> Announced:
+def _state(observed: ObservedIncident, now: Timestamp) -> Announced:
     incident, acknowledgement = observed.incident, observed.incident.interventions.acknowledgement
     return Announced(
         incident.episode,
@@ -236,7 +236,7 @@ def _baseline(after: Announced, incident: incidents.Incident, now: Timestamp) ->
     return msgspec.structs.replace(after, reviews={})
 
 
-def _events(before: Announced, observed: Observed, now: Timestamp) -> Iterator[events.Event]:
+def _events(before: Announced, observed: ObservedIncident, now: Timestamp) -> Iterator[events.Event]:
     incident = observed.incident
     if before.episode != incident.episode:
         if before.status == "open":
@@ -278,7 +278,7 @@ def _acknowledgement(before: Announced, incident: incidents.Incident) -> Iterato
         )
 
 
-def _taken(before: Announced, observed: Observed, now: Timestamp) -> Iterator[events.Event]:
+def _taken(before: Announced, observed: ObservedIncident, now: Timestamp) -> Iterator[events.Event]:
     """Compare takes. A take that ends with its review is part of ``review.decided``."""
     incident, takes = observed.incident, _takes(observed, now)
     for destination, review in sorted(observed.reviews.items()):
@@ -295,7 +295,7 @@ def _is_undecided(before: Announced, incident: incidents.Incident, destination: 
     return destination in before.reviews and (verdict.at if verdict else None) == before.verdicts.get(destination)
 
 
-def _released_by(observed: Observed, destination: str) -> str:
+def _released_by(observed: ObservedIncident, destination: str) -> str:
     takes = observed.incident.interventions.takes
     names = (publication.name for publication in observed.publications if publication.destination == destination)
     return next((takes[name].released_by for name in names if name in takes), "")
@@ -323,7 +323,7 @@ def _resolved_before(before: Announced, incident: incidents.Incident) -> events.
     return events.IncidentResolved(ended, times.to_datetime(incident.opened_at))
 
 
-def _publications(before: Announced, observed: Observed) -> Iterator[events.Event]:
+def _publications(before: Announced, observed: ObservedIncident) -> Iterator[events.Event]:
     """Compare publications. Those that end together with their incident are part of ``incident.resolved``."""
     published: list[events.Publication] = []
     updated: list[events.Publication] = []
@@ -351,7 +351,7 @@ def _publications(before: Announced, observed: Observed) -> Iterator[events.Even
 
 
 def _delays(
-    was: AnnouncedPublication, publication: publications.Publication, observed: Observed
+    was: AnnouncedPublication, publication: publications.Publication, observed: ObservedIncident
 ) -> Iterator[events.Event]:
     """Announce that an opening is delayed, and that it was made at last."""
     if (
@@ -387,7 +387,7 @@ def _is_update(was: AnnouncedPublication, publication: publications.Publication,
     return was.state == "open" and incident.status == "open" and publication.episode == incident.episode
 
 
-def _reviews(before: Announced, observed: Observed, now: Timestamp) -> Iterator[events.Event]:
+def _reviews(before: Announced, observed: ObservedIncident, now: Timestamp) -> Iterator[events.Event]:
     incident = observed.incident
     for destination in sorted({*before.reviews, *observed.reviews, *incident.interventions.verdicts}):
         waited, review = before.reviews.get(destination, ""), observed.reviews.get(destination)
@@ -401,7 +401,9 @@ def _reviews(before: Announced, observed: Observed, now: Timestamp) -> Iterator[
             yield events.ReviewChanged(about(incident), review, waited)
 
 
-def _decided(before: Announced, observed: Observed, destination: str, now: Timestamp) -> events.ReviewDecided | None:
+def _decided(
+    before: Announced, observed: ObservedIncident, destination: str, now: Timestamp
+) -> events.ReviewDecided | None:
     """Return how a review ended since the last announcement; None if it still waits, or if there was none."""
     incident = observed.incident
     waited, name = before.reviews.get(destination, ""), f"{incident.episode}/{destination}"
@@ -420,7 +422,7 @@ def _decided(before: Announced, observed: Observed, destination: str, now: Times
     return events.ReviewDecided(about(incident), destination, _lapsed(observed, destination, now), waited)
 
 
-def _lapsed(observed: Observed, destination: str, now: Timestamp) -> events.ReviewOutcome:
+def _lapsed(observed: ObservedIncident, destination: str, now: Timestamp) -> events.ReviewOutcome:
     """Return how a review ended that no reviewer decided."""
     response = observed.incident.response
     targets = response.targets if response is not None else ()

@@ -20,7 +20,7 @@ from router.domain import events, incidents, review_reminders
 from router.domain.times import Timestamp
 
 
-class Reminded(NamedTuple):
+class IncidentReminder(NamedTuple):
     """The event, the state to store, and when to look again (microseconds; 0 for never)."""
 
     found: events.IncidentReminded | None
@@ -42,15 +42,15 @@ def is_stale(incident: incidents.Incident, now: Timestamp) -> bool:
 
 def remind(
     before: review_reminders.Reminder | None, incident: incidents.Incident, subject: events.Incident, now: Timestamp
-) -> Reminded:
+) -> IncidentReminder:
     """Return the reminder that is due."""
     response = incident.response
     if incident.status != "open" or response is None or not incident.still_fires:
-        return Reminded(None, before, 0)
+        return IncidentReminder(None, before, 0)
     every, stale_after = response.reminders.remind_every, response.reminders.stale_after
     acknowledgement, acknowledged = incident.interventions.acknowledgement, incident.acknowledged
     if acknowledged is not None and not stale_after:
-        return Reminded(None, None, 0)
+        return IncidentReminder(None, None, 0)
     if acknowledged is not None:
         # The acknowledgement counts as a reminder that was answered: the first one after it is due when it is stale.
         since = first = stale_at(incident)
@@ -58,7 +58,7 @@ def remind(
         since = acknowledgement.ended_at if acknowledgement is not None else incident.opened_at
         first = Timestamp(since + every)
     if not every and acknowledged is None:
-        return Reminded(None, None, 0)
+        return IncidentReminder(None, None, 0)
     was = before if before is not None and before.since == since else review_reminders.Reminder(since)
     count = was.count
     if now >= first:
@@ -66,9 +66,9 @@ def remind(
     after = review_reminders.Reminder(since, count)
     due = first + count * every if every or not count else 0
     if count == was.count:
-        return Reminded(None, after, due)
+        return IncidentReminder(None, after, due)
     open_seconds = max(0, now - incident.opened_at) // 1_000_000
     incident_reminded = events.IncidentReminded(
         subject, "unacknowledged" if acknowledged is None else "stale", open_seconds
     )
-    return Reminded(incident_reminded, after, due)
+    return IncidentReminder(incident_reminded, after, due)

@@ -34,13 +34,13 @@ class Pattern(Protocol):
         ...
 
 
-class Invalid(ValueError):
+class InvalidPattern(ValueError):
     """The text isn't an RE2 pattern. The message is RE2's own."""
 
 
 @functools.lru_cache(maxsize=1024)
 def compile(pattern: str, *, ignore_case: bool = False) -> Pattern:  # noqa: A001 - as in re.compile
-    """Compile an RE2 pattern. Raises ``Invalid`` if the text isn't one."""
+    """Compile an RE2 pattern. Raises ``InvalidPattern`` if the text isn't one."""
     options = re2.Options()
     options.log_errors = False
     options.case_sensitive = not ignore_case
@@ -48,7 +48,9 @@ def compile(pattern: str, *, ignore_case: bool = False) -> Pattern:  # noqa: A00
         return cast("Pattern", re2.compile(encoded(pattern), options))
     except re2.error as error:
         message = error.args[0] if error.args else ""
-        raise Invalid(message.decode("utf-8", "replace") if isinstance(message, bytes) else str(message)) from error
+        raise InvalidPattern(
+            message.decode("utf-8", "replace") if isinstance(message, bytes) else str(message)
+        ) from error
 
 
 def encoded(text: str) -> bytes:

@@ -44,7 +44,7 @@ class Waiting(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Reminded:
+class ReviewReminders:
     """The events, the state to store by destination, and when to look again (microseconds; 0 for never)."""
 
     found: tuple[events.Event, ...]
@@ -54,7 +54,7 @@ class Reminded:
 
 def remind(
     before: Mapping[str, Reminder], waiting: Iterable[Waiting], incident: events.Incident, now: Timestamp
-) -> Reminded:
+) -> ReviewReminders:
     """Return the reminders and escalations that are due."""
     reminders: list[events.Event] = []
     after: dict[str, Reminder] = {}
@@ -82,4 +82,4 @@ def remind(
             moments.append(waiting_publication.since + (count + 1) * target.remind_every)
         if target.escalate_after and not is_escalated:
             moments.append(waiting_publication.since + target.escalate_after)
-    return Reminded(tuple(reminders), after, min(moments, default=0))
+    return ReviewReminders(tuple(reminders), after, min(moments, default=0))

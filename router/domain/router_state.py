@@ -33,14 +33,14 @@ class RouterState(msgspec.Struct, frozen=True, array_like=True):
 
 
 @dataclass(frozen=True)
-class Observed:
+class ObservedRouter:
     """The state now, and the number of dead deliveries."""
 
     state: RouterState
     dead: int = 0
 
 
-def announce(before: RouterState | None, observed: Observed, now: Timestamp) -> list[events.Event]:
+def announce(before: RouterState | None, observed: ObservedRouter, now: Timestamp) -> list[events.Event]:
     """Return the events between the announced state and the state now.
 
     If no state was announced yet, the current state is announced.
@@ -69,7 +69,7 @@ def _guards(before: RouterState, state: RouterState, now: Timestamp) -> Iterator
             yield events.GuardTripped(times.to_datetime(lock.at or now), lock.reason, destination)
 
 
-def _dead(before: RouterState, observed: Observed) -> Iterator[events.Event]:
+def _dead(before: RouterState, observed: ObservedRouter) -> Iterator[events.Event]:
     newest = observed.state.dead_id
     if observed.dead and newest and _order(newest) > _order(before.dead_id):
         yield events.DeliveriesFailed(observed.dead, newest)

@@ -19,7 +19,7 @@ RECHECK = Duration(15 * times.SECOND)  # After this time, a mute is checked agai
 MAX_MUTED_ALERTS = 1_000  # Alerts that an incident holds until their silence ends. Further alerts need to be repeated.
 
 
-class Unreadable(ValueError):
+class InvalidMatcher(ValueError):
     """The matcher is invalid; the message says what is wrong with it."""
 
 
@@ -50,7 +50,7 @@ class Silence(msgspec.Struct, frozen=True, array_like=True):
     author: str
     comment: str = ""
     source: str = ""
-    during: tuple[weekly.Window, ...] = ()
+    during: tuple[weekly.WeeklyWindow, ...] = ()
 
     def state(self, now: Timestamp) -> State:
         """Return whether the silence is pending, active, or expired. Between two windows it is pending."""
@@ -108,13 +108,13 @@ class Muting(Protocol):
 
 
 def matcher(text: str) -> Matcher:
-    """Parse a matcher in Alertmanager's syntax: ``name="value"``, ``"a name"=~"pattern"``. Raises ``Unreadable``."""
+    """Parse a matcher in Alertmanager's syntax: ``name="value"``, ``name=~"pattern"``. Raises ``InvalidMatcher``."""
     match = _WRITTEN.fullmatch(patterns.encoded(text))
     if match is None:
-        raise Unreadable(f'"{text}" is not a matcher; write one as service="checkout" or service=~"check.*"')
+        raise InvalidMatcher(f'"{text}" is not a matcher; write one as service="checkout" or service=~"check.*"')
     name = _unquoted(match[1].decode(), "the name of the label")
     if not name:
-        raise Unreadable(f'"{text}" names no label')
+        raise InvalidMatcher(f'"{text}" names no label')
     value = _unquoted(match[3].decode(), f"the value of {name}")
     parsed = Matcher(name, cast("Operator", match[2].decode()), value)
     test(parsed)
@@ -127,13 +127,13 @@ def _unquoted(text: str, noun: str) -> str:
     try:
         return msgspec.json.decode(text, type=str)
     except Undecodable as error:
-        raise Unreadable(f"{noun} is not written as a text: {error}") from error
+        raise InvalidMatcher(f"{noun} is not written as a text: {error}") from error
 
 
 def test(match: Matcher) -> Callable[[alerts.Alert], bool]:
     """Return a function that checks whether an alert matches, by its whole value.
 
-    Raises ``Unreadable`` for a bad pattern.
+    Raises ``InvalidMatcher`` for a bad pattern.
     """
     if match.operator in {"=", "!="}:
         is_equal, value = match.operator == "=", match.value
@@ -142,8 +142,8 @@ def test(match: Matcher) -> Callable[[alerts.Alert], bool]:
         # Compile the pattern alone first, so that an error message refers to the text as written.
         patterns.compile(match.value)
         pattern = patterns.compile(f"^(?:{match.value})$")
-    except patterns.Invalid as error:
-        raise Unreadable(f"{match.name}{match.operator}{match.value}: not an RE2 pattern: {error}") from error
+    except patterns.InvalidPattern as error:
+        raise InvalidMatcher(f"{match.name}{match.operator}{match.value}: not an RE2 pattern: {error}") from error
     is_equal = match.operator == "=~"
     return lambda alert: (pattern.search(patterns.encoded(_label(alert, match.name))) is not None) == is_equal
 
@@ -167,7 +167,7 @@ class Silencer:
         for silence in silences:
             try:
                 self._silences.append((silence, [test(matcher) for matcher in silence.matchers]))
-            except Unreadable as error:
+            except InvalidMatcher as error:
                 self.unreadable[silence.id] = str(error)
 
     def __bool__(self) -> bool:

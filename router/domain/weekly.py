@@ -18,11 +18,11 @@ _MIDNIGHT = 24 * 60
 _EXAMPLE = 'write it as "mon-fri 22:00-06:00 Europe/Zurich"'
 
 
-class Unreadable(ValueError):
+class InvalidWeeklyWindow(ValueError):
     """The window is invalid; the message says what is wrong with it."""
 
 
-class Window(msgspec.Struct, frozen=True, array_like=True):
+class WeeklyWindow(msgspec.Struct, frozen=True, array_like=True):
     """One weekly window. ``weekdays`` are ranges from 0 (Monday), ``times`` minutes of the day; empty means all."""
 
     weekdays: tuple[tuple[int, int], ...] = ()
@@ -41,7 +41,7 @@ class Window(msgspec.Struct, frozen=True, array_like=True):
 
 
 @functools.lru_cache(maxsize=1024)
-def _interval(window: Window) -> recurrence.Interval:
+def _interval(window: WeeklyWindow) -> recurrence.Interval:
     try:
         zone = time_zones.find(window.zone)
     except ValueError:
@@ -49,8 +49,8 @@ def _interval(window: Window) -> recurrence.Interval:
     return recurrence.Interval(window.times, window.weekdays, (), (), (), zone)
 
 
-def parse(text: str) -> Window:
-    """Parse a window. Raises ``Unreadable``."""
+def parse(text: str) -> WeeklyWindow:
+    """Parse a window. Raises ``InvalidWeeklyWindow``."""
     days: tuple[tuple[int, int], ...] = ()
     times: tuple[tuple[int, int], ...] = ()
     zone = "UTC"
@@ -62,8 +62,8 @@ def parse(text: str) -> Window:
         else:
             zone = _zone(part, text)
     if not days and not times:
-        raise Unreadable(f'"{text}" names neither days nor times; {_EXAMPLE}')
-    return Window(days, times, zone)
+        raise InvalidWeeklyWindow(f'"{text}" names neither days nor times; {_EXAMPLE}')
+    return WeeklyWindow(days, times, zone)
 
 
 def _days(text: str) -> tuple[int, int]:
@@ -76,18 +76,18 @@ def _day(text: str) -> int:
     for number, day in enumerate(DAYS):
         if word in {day, day[:3]}:
             return number
-    raise Unreadable(f'"{text}" is not a day of the week; days are mon, tue, wed, thu, fri, sat, sun')
+    raise InvalidWeeklyWindow(f'"{text}" is not a day of the week; days are mon, tue, wed, thu, fri, sat, sun')
 
 
 def _time(text: str, schedule: str) -> tuple[int, int]:
     match = _TIMES.fullmatch(patterns.encoded(text))
     if match is None:
-        raise Unreadable(f'"{text}" in "{schedule}" is not a time of the day; {_EXAMPLE}')
+        raise InvalidWeeklyWindow(f'"{text}" in "{schedule}" is not a time of the day; {_EXAMPLE}')
     hour, minute, end_hour, end_minute = match.groups()
     start = int(hour) * 60 + int(minute)
     end = _MIDNIGHT if end_hour is None else int(end_hour) * 60 + int(end_minute)
     if start == end:
-        raise Unreadable(f'"{text}" ends when it begins; a whole day is 00:00-24:00')
+        raise InvalidWeeklyWindow(f'"{text}" ends when it begins; a whole day is 00:00-24:00')
     return start, end
 
 
@@ -95,7 +95,9 @@ def _zone(text: str, schedule: str) -> str:
     try:
         time_zones.find(text)
     except ValueError:
-        raise Unreadable(f'"{text}" in "{schedule}" is neither a day, a time, nor a time zone; {_EXAMPLE}') from None
+        raise InvalidWeeklyWindow(
+            f'"{text}" in "{schedule}" is neither a day, a time, nor a time zone; {_EXAMPLE}'
+        ) from None
     return text
 
 

@@ -9,7 +9,7 @@ from router.domain import decisions, incidents, inhibition, silences
 from router.domain.times import Timestamp
 
 
-class Muting:
+class MutingTracker:
     """Tracks the inhibition keys that alerts support, and the silences that were added."""
 
     def __init__(self, open_incidents: Mapping[str, incidents.Incident]) -> None:

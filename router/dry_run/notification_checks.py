@@ -10,7 +10,7 @@ from router.yaml_source import problems, quantities
 
 def check(
     case: rule_tests.RuleTest, notified: Sequence[simulated_events.Notified], start: int
-) -> Iterator[problems.Problem]:
+) -> Iterator[problems.LocatedProblem]:
     """Yield the differences. Notifications at the same time match in any order."""
     left = list(notified)
     for index, expected in enumerate(case.shape.expect.notifications or ()):

@@ -15,7 +15,7 @@ from router.dry_run import simulation
 _SECOND = 1_000_000
 
 
-class Call(msgspec.Struct, frozen=True):
+class ReplayedOperation(msgspec.Struct, frozen=True):
     """One operation: ``after`` is microseconds since the incident's first alert; ``publish`` is the rule's setting.
 
     ``review`` describes what happens at the deadline of the operation's review, if it has a deadline.
@@ -41,7 +41,7 @@ class Life(msgspec.Struct, frozen=True):
     began_at: Timestamp
     opened_at: Timestamp
     closed_at: Timestamp
-    calls: tuple[Call, ...]
+    calls: tuple[ReplayedOperation, ...]
 
 
 class Played(msgspec.Struct, frozen=True):
@@ -54,21 +54,21 @@ class Played(msgspec.Struct, frozen=True):
     lives: tuple[Life, ...]
 
 
-class Change(msgspec.Struct, frozen=True):
+class IncidentChange(msgspec.Struct, frozen=True):
     """An incident that both rule sets open, with different results."""
 
     before: Life
     after: Life
 
 
-class Difference(msgspec.Struct, frozen=True):
+class ReplayDifference(msgspec.Struct, frozen=True):
     """The differences between two rule sets for the same recordings."""
 
     before: Played
     after: Played
     appear: tuple[Life, ...]
     vanish: tuple[Life, ...]
-    change: tuple[Change, ...]
+    change: tuple[IncidentChange, ...]
     same: int
 
     @property
@@ -108,9 +108,9 @@ def _lives(played: simulation.Simulation) -> Iterator[Life]:
         )
 
 
-def _call(call: simulation.Called, began_at: Timestamp) -> Call:
+def _call(call: simulation.Called, began_at: Timestamp) -> ReplayedOperation:
     content = call.content
-    return Call(
+    return ReplayedOperation(
         call.at - began_at,
         call.kind,
         call.destination,
@@ -121,14 +121,14 @@ def _call(call: simulation.Called, began_at: Timestamp) -> Call:
     )
 
 
-def compare(before: Played, after: Played) -> Difference:
+def compare(before: Played, after: Played) -> ReplayDifference:
     """Pair the incidents of both results: first by key and time, then by their first alert and time."""
     left = list(after.lives)
     pairs, unpaired = _paired(list(before.lives), left, lambda life: (life.key, life.began_at))
     more, vanish = _paired(unpaired, left, lambda life: (life.alert, life.began_at))
     pairs += more
-    changes = tuple(Change(life, other) for life, other in pairs if _essence(life) != _essence(other))
-    return Difference(before, after, tuple(left), tuple(vanish), changes, len(pairs) - len(changes))
+    changes = tuple(IncidentChange(life, other) for life, other in pairs if _essence(life) != _essence(other))
+    return ReplayDifference(before, after, tuple(left), tuple(vanish), changes, len(pairs) - len(changes))
 
 
 def _paired(ones: Sequence[Life], others: list[Life], key_of: Any) -> tuple[list[tuple[Life, Life]], list[Life]]:
@@ -161,7 +161,7 @@ def _essence(life: Life) -> tuple[Any, ...]:
     return (life.key, life.rule, life.severity, life.opened_at, life.closed_at, calls)
 
 
-def differences(change: Change) -> Iterator[tuple[str, str, str]]:
+def differences(change: IncidentChange) -> Iterator[tuple[str, str, str]]:
     """Yield the differences of one incident as (name, before, after)."""
     before, after = change.before, change.after
     for name in ("key", "rule", "severity"):
@@ -196,9 +196,9 @@ def _call_differences(before: Life, after: Life) -> Iterator[tuple[str, str, str
                 yield f"{place}: {field}", before_text, says
 
 
-def _by_place(life: Life) -> dict[str, Call]:
+def _by_place(life: Life) -> dict[str, ReplayedOperation]:
     """Return the calls by kind and destination. Repeated calls have a number."""
-    by_place: dict[str, Call] = {}
+    by_place: dict[str, ReplayedOperation] = {}
     for call in life.calls:
         name = f"{call.kind} at {call.destination}"
         number = sum(place == name or place.startswith(f"{name} (") for place in by_place)
@@ -206,7 +206,7 @@ def _by_place(life: Life) -> dict[str, Call]:
     return by_place
 
 
-def told(call: Call) -> str:
+def told(call: ReplayedOperation) -> str:
     """Return the title or name of a call, and its text."""
     texts = [
         _text(call.fields[name]) for name in ("title", "name", "message", "summary", "body") if name in call.fields

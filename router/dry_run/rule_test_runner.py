@@ -24,7 +24,7 @@ class Result(NamedTuple):
     """The result of a test: the expectations that were not met, all operations, and all notifications."""
 
     case: rule_tests.RuleTest
-    problems: tuple[problems.Problem, ...]
+    problems: tuple[problems.LocatedProblem, ...]
     calls: tuple[simulation.Called, ...]
     started_at: Timestamp
     notifications: tuple[simulated_events.Notified, ...] = ()
@@ -48,7 +48,7 @@ def run(case: rule_tests.RuleTest, make: Make) -> Result:
     playing.drafts = {name: draft.model_dump() for name, draft in case.shape.drafts.items()}
     if case.shape.expect.notifications is not None:
         playing.announce()
-    all_problems: list[problems.Problem] = []
+    all_problems: list[problems.LocatedProblem] = []
     fires: dict[str, Timestamp] = {}
     for step in _steps(case.shape):
         playing.move_to(Timestamp(start + step.at))
@@ -64,7 +64,7 @@ def run(case: rule_tests.RuleTest, make: Make) -> Result:
     return Result(case, tuple(all_problems), tuple(playing.calls), start, tuple(playing.notified))
 
 
-def _act(case: rule_tests.RuleTest, index: int, playing: simulation.Simulation) -> Iterator[problems.Problem]:
+def _act(case: rule_tests.RuleTest, index: int, playing: simulation.Simulation) -> Iterator[problems.LocatedProblem]:
     """Perform an action of a reviewer or an operator. Yield a problem if the action is impossible."""
     action = case.shape.people[index]
     if action.silence is not None:
@@ -100,7 +100,7 @@ def _end(shape: rule_tests.RuleTestShape) -> Duration:
     return max([*moments, *(operation.at or Duration(0) for operation in shape.expect.operations or ()), *notified])
 
 
-def alert(arrival: rule_tests.Arrival, now: Timestamp, fires: dict[str, Timestamp]) -> alerts.Alert:
+def alert(arrival: rule_tests.ScheduledAlert, now: Timestamp, fires: dict[str, Timestamp]) -> alerts.Alert:
     """Return the alert as a source would. A repeat has the time of the first one, and a resolution ends the alert."""
     fingerprint = arrival.fingerprint or _fingerprint(arrival)
     starts_at = fires.setdefault(fingerprint, now)
@@ -121,12 +121,14 @@ def alert(arrival: rule_tests.Arrival, now: Timestamp, fires: dict[str, Timestam
     )
 
 
-def _fingerprint(arrival: rule_tests.Arrival) -> str:
+def _fingerprint(arrival: rule_tests.ScheduledAlert) -> str:
     identity = repr((arrival.source, sorted(arrival.labels.items())))
     return hashlib.blake2b(identity.encode(), digest_size=8).hexdigest()
 
 
-def _check_alert(case: rule_tests.RuleTest, index: int, decision: decisions.Decision) -> Iterator[problems.Problem]:
+def _check_alert(
+    case: rule_tests.RuleTest, index: int, decision: decisions.Decision
+) -> Iterator[problems.LocatedProblem]:
     arrival = case.shape.alerts[index]
     if arrival.expect is not None:
         yield from _check_decision(case, arrival.expect, decision, ("alerts", index, "expect"), "")
@@ -141,7 +143,7 @@ def _check_decision(
     decision: decisions.Decision,
     path: tuple[str | int, ...],
     prefix: str,
-) -> Iterator[problems.Problem]:
+) -> Iterator[problems.LocatedProblem]:
     response = decision.response
     actual = "ignored: " + decision.ignored if response is None else f"rule {response.rule}"
     if expected.ignored is not None and expected.ignored not in decision.ignored:
@@ -159,7 +161,9 @@ def _check_decision(
         yield case.problem(f"{prefix}expected at {_names(expected.at)}, got {_names(at)}", *path, "at")
 
 
-def _check_whole(case: rule_tests.RuleTest, played: simulation.Simulation, start: int) -> Iterator[problems.Problem]:
+def _check_whole(
+    case: rule_tests.RuleTest, played: simulation.Simulation, start: int
+) -> Iterator[problems.LocatedProblem]:
     expected = case.shape.expect
     opened = sum(incident.generation for incident in played.incidents.values())
     if expected.incidents is not None and opened != expected.incidents:
@@ -171,8 +175,8 @@ def _check_whole(case: rule_tests.RuleTest, played: simulation.Simulation, start
 
 
 def _check_operations(
-    case: rule_tests.RuleTest, expected: list[rule_tests.Operation], calls: list[simulation.Called], start: int
-) -> Iterator[problems.Problem]:
+    case: rule_tests.RuleTest, expected: list[rule_tests.ExpectedOperation], calls: list[simulation.Called], start: int
+) -> Iterator[problems.LocatedProblem]:
     """Yield the differences. Operations at the same time match in any order, since destinations work concurrently."""
     left = list(calls)
     for index, operation in enumerate(expected):

@@ -25,7 +25,7 @@ class Announcing:
         self._subscribed = subscribed
         self._announced: dict[str, announcements.Announced] = {}
 
-    def announce(self, observed: announcements.Observed, now: Timestamp) -> int:
+    def announce(self, observed: announcements.ObservedIncident, now: Timestamp) -> int:
         """Record the events since the last call. Return when to call again (microseconds); 0 for never."""
         key = observed.incident.key
         before = self._announced.get(key)

@@ -77,7 +77,7 @@ class Called(msgspec.Struct, frozen=True):
     review: str = ""
 
 
-class Episode(msgspec.Struct):
+class SimulatedEpisode(msgspec.Struct):
     """One episode: its first alert and when that began, and when the episode opened and closed (0: not yet)."""
 
     key: str
@@ -101,7 +101,7 @@ class Simulation:
     def __init__(
         self,
         decide: Decide,
-        places: Mapping[str, desired_state.Place],
+        places: Mapping[str, desired_state.DestinationTraits],
         render: desired_state.Render,
         *,
         render_public: desired_state.RenderPublic | None = None,
@@ -120,7 +120,7 @@ class Simulation:
         self.now = now
         self.drafts: Mapping[str, Mapping[str, Any]] = {}
         self.drafted: set[str] = set()
-        self.episodes: dict[str, Episode] = {}
+        self.episodes: dict[str, SimulatedEpisode] = {}
         self._approves = approves
         self.incidents: dict[str, incidents.Incident] = {}
         self.calls: list[Called] = []
@@ -129,7 +129,7 @@ class Simulation:
         self._desires = desired_state.DesiredStateBuilder(render, render_public, examine=examine)
         self._publications: dict[str, list[publications.Publication]] = {}
         self._homes: dict[str, str] = {}
-        self._muting = muting.Muting(self.incidents)
+        self._muting = muting.MutingTracker(self.incidents)
         self._timers: list[tuple[int, str]] = []
         self._reviews: list[tuple[int, str]] = []
         self._numbers = itertools.count(1)
@@ -302,7 +302,7 @@ class Simulation:
         episode = self.episodes.get(incident.episode)
         if episode is None:
             began_at = incident.accepted_at or incident.opened_at
-            episode = self.episodes[incident.episode] = Episode(
+            episode = self.episodes[incident.episode] = SimulatedEpisode(
                 incident.key,
                 incident.episode,
                 alert.identity,
@@ -353,7 +353,7 @@ class Simulation:
         waiting = reviews.waiting(incident, publications_of_incident, self._places, saying, self.now)
         events_of_reviews = {review.destination: announcer.event_review(review) for review in waiting}
         public = [name for name, place in self._places.items() if place.kind.public]
-        observed = announcements.Observed(incident, publications_of_incident, events_of_reviews, public)
+        observed = announcements.ObservedIncident(incident, publications_of_incident, events_of_reviews, public)
         if due := self._announcing.announce(observed, self.now):
             heapq.heappush(self._announcements, (due, incident.key))
 

@@ -111,7 +111,7 @@ class _Service(NamedTuple):
 class Apprise:
     """Sends one message about all pending events of an episode to every URL."""
 
-    def __init__(self, name: str, config: Config, connection: base.Connection) -> None:
+    def __init__(self, name: str, config: Config, connection: base.NotifierConnection) -> None:
         """Defer importing Apprise to the first call, because loading it takes about one second."""
         self._name = name
         self._services = [_service(name, url.get_secret_value(), place) for place, url in enumerate(config.urls, 1)]
@@ -239,7 +239,7 @@ def _asset() -> Any:
     )
 
 
-def _notify(service: _Service, message: plain_text.Message) -> errors.Failure | None:
+def _notify(service: _Service, message: plain_text.PlainMessage) -> errors.Failure | None:
     """Send one message from a worker thread. Return the failure, or None if the message was delivered.
 
     Each call creates its own service object, because service objects aren't thread-safe.

@@ -38,7 +38,7 @@ class Config(pydantic.BaseModel):
     kind: str
     timeout_seconds: float = pydantic.Field(default=5.0, gt=0, le=30)
     per_minute: int = pydantic.Field(default=600, ge=10)
-    quiet_hours: quiet_settings.QuietHours | None = None
+    quiet_hours: quiet_settings.QuietHoursConfig | None = None
 
 
 class Batch(NamedTuple):
@@ -70,7 +70,7 @@ class Notifier(Protocol):
         ...
 
 
-class Connection(NamedTuple):
+class NotifierConnection(NamedTuple):
     """The shared dependencies of a notifier.
 
     ``installation`` distinguishes installations of the router. ``console`` is the console's URL, empty if unknown.
@@ -93,5 +93,5 @@ class Kind:
 
     name: str
     config: type[Config]
-    make: Callable[[str, Any, Connection], Notifier]
+    make: Callable[[str, Any, NotifierConnection], Notifier]
     summary: str

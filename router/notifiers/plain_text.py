@@ -27,7 +27,7 @@ Tone = Literal["info", "success", "warning", "failure"]
 """The color that a service may give a message."""
 
 
-class Message(NamedTuple):
+class PlainMessage(NamedTuple):
     """A message about one or more events of one subject."""
 
     title: str
@@ -35,7 +35,7 @@ class Message(NamedTuple):
     tone: Tone
 
 
-def render(recorded_events: Sequence[events.Recorded], console: str) -> Message:
+def render(recorded_events: Sequence[events.Recorded], console: str) -> PlainMessage:
     """Render at least one event as one message. ``console`` is the console's URL, empty if unknown."""
     newest = recorded_events[-1].event
     incident = getattr(newest, "incident", None)
@@ -46,8 +46,8 @@ def render(recorded_events: Sequence[events.Recorded], console: str) -> Message:
         lines = [f"({left_out} earlier events)", *lines[left_out:]]
     parts = ["\n".join(lines), *_posts(recorded_events)]
     if incident is None:
-        return Message(_cut(lines[-1], TITLE), _bounded(parts, []), _tone(newest))
-    return Message(_title(newest, incident), _bounded(parts, [*_facts(incident, console)]), _tone(newest))
+        return PlainMessage(_cut(lines[-1], TITLE), _bounded(parts, []), _tone(newest))
+    return PlainMessage(_title(newest, incident), _bounded(parts, [*_facts(incident, console)]), _tone(newest))
 
 
 def line(event: events.Event) -> str:

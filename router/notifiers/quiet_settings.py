@@ -14,7 +14,7 @@ _WEEK = 7 * recurrence.DAY
 _MODEL = pydantic.ConfigDict(defer_build=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-class Window(pydantic.BaseModel):
+class QuietWindow(pydantic.BaseModel):
     """A weekly window. A window that crosses midnight belongs to the day on which it begins."""
 
     model_config = _MODEL
@@ -26,13 +26,13 @@ class Window(pydantic.BaseModel):
     )
 
     @pydantic.model_validator(mode="after")
-    def _is_window(self) -> "Window":
+    def _is_window(self) -> "QuietWindow":
         if bool(self.begins) != bool(self.ends):
             raise ValueError('"from" and "to" must be set together')
         self.parsed("UTC")
         return self
 
-    def parsed(self, zone: str) -> weekly.Window:
+    def parsed(self, zone: str) -> weekly.WeeklyWindow:
         """Parse the window in the time zone ``zone``. Raise ``ValueError`` if it is invalid."""
         times = f"{self.begins}-{self.ends}" if self.begins else ""
         return weekly.parse(" ".join(part for part in (self.days, times, zone) if part))
@@ -56,7 +56,7 @@ class Exceptions(pydantic.BaseModel):
         return names
 
 
-class QuietHours(pydantic.BaseModel):
+class QuietHoursConfig(pydantic.BaseModel):
     """The times when events are held: one window, written inline, or several in ``windows``."""
 
     model_config = _MODEL
@@ -65,7 +65,7 @@ class QuietHours(pydantic.BaseModel):
     days: str = ""
     begins: str = pydantic.Field(default="", alias="from")
     ends: str = pydantic.Field(default="", alias="to")
-    windows: tuple[Window, ...] = ()
+    windows: tuple[QuietWindow, ...] = ()
     exceptions: Exceptions = pydantic.Field(default=Exceptions(), alias="except")
 
     @pydantic.field_validator("time_zone")
@@ -73,13 +73,13 @@ class QuietHours(pydantic.BaseModel):
     def _is_zone(cls, zone: str) -> str:
         try:
             weekly.parse(f"mon {zone}")
-        except weekly.Unreadable:
+        except weekly.InvalidWeeklyWindow:
             hint = suggestions.hint(zone, zoneinfo.available_timezones())
             raise ValueError(f'there is no time zone "{zone}"{hint or "; write it like Europe/Zurich"}') from None
         return zone
 
     @pydantic.model_validator(mode="after")
-    def _ends_sometimes(self) -> "QuietHours":
+    def _ends_sometimes(self) -> "QuietHoursConfig":
         if not self._windows():
             raise ValueError('set "from" and "to", or "windows"')
         built = self.built()
@@ -87,9 +87,9 @@ class QuietHours(pydantic.BaseModel):
             raise ValueError("the quiet hours never end")
         return self
 
-    def _windows(self) -> tuple[Window, ...]:
+    def _windows(self) -> tuple[QuietWindow, ...]:
         fields: dict[str, Any] = {"days": self.days, "from": self.begins, "to": self.ends}
-        return (*((Window(**fields),) if any(fields.values()) else ()), *self.windows)
+        return (*((QuietWindow(**fields),) if any(fields.values()) else ()), *self.windows)
 
     def built(self) -> quiet_hours.QuietHours:
         """Build the quiet hours. The settings are valid here, because validation has parsed the windows."""

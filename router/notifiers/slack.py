@@ -39,11 +39,11 @@ class Config(base.Config):
 class Slack:
     """Posts and updates messages in one channel."""
 
-    def __init__(self, name: str, config: Config, connection: base.Connection) -> None:
+    def __init__(self, name: str, config: Config, connection: base.NotifierConnection) -> None:
         """Open no connection yet."""
         self._channel = config.channel
         buttons = config.buttons and connection.has_slack_app
-        self._renderer = slack_messages.Renderer(connection.console, buttons=buttons)
+        self._renderer = slack_messages.MessageRenderer(connection.console, buttons=buttons)
         self._api = slack_api.WebApi(
             name,
             config.base_url,
@@ -79,7 +79,7 @@ class Slack:
         """Close the connections to Slack."""
         await self._api.aclose()
 
-    async def _send(self, message: slack_messages.Message, state: dict[str, str]) -> None:
+    async def _send(self, message: slack_messages.SlackMessage, state: dict[str, str]) -> None:
         """Post or update a message, and note its timestamp and digest in the state."""
         ts_of = f"ts:{message.key}"
         text = slack_blocks.cut_markup(message.text, slack_blocks.TEXT)
@@ -100,11 +100,11 @@ class Slack:
         state[message.key] = message.digest
 
 
-def _view(state: Mapping[str, str]) -> slack_messages.View:
+def _view(state: Mapping[str, str]) -> slack_messages.SubjectView:
     try:
-        return msgspec.json.decode(state.get("view", "{}"), type=slack_messages.View)
+        return msgspec.json.decode(state.get("view", "{}"), type=slack_messages.SubjectView)
     except Undecodable:
-        return slack_messages.View()
+        return slack_messages.SubjectView()
 
 
 def _of_one_episode(recorded_events: Sequence[events.Recorded]) -> Sequence[events.Recorded]:
@@ -113,7 +113,7 @@ def _of_one_episode(recorded_events: Sequence[events.Recorded]) -> Sequence[even
     return recorded_events[: next(openings, len(recorded_events))]
 
 
-def _kept(state: Mapping[str, str], view: slack_messages.View) -> dict[str, str]:
+def _kept(state: Mapping[str, str], view: slack_messages.SubjectView) -> dict[str, str]:
     """Return the state without the entries of messages that are never updated again."""
     current = {"view", "channel"}
     # Without an open incident, no message is updated again.

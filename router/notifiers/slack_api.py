@@ -68,7 +68,7 @@ class WebApi:
         """Close the connections."""
         await self._client.aclose()
 
-    def _read(self, verb: str, method: str, answer: client.Answer) -> dict[str, Any]:
+    def _read(self, verb: str, method: str, answer: client.VendorResponse) -> dict[str, Any]:
         read = answer.body if isinstance(answer.body, dict) else {}
         if read.get("ok") is True:
             return read

@@ -39,7 +39,7 @@ _EMOJI: Mapping[type, str] = {
 }
 
 
-class View(msgspec.Struct, frozen=True, omit_defaults=True):
+class SubjectView(msgspec.Struct, frozen=True, omit_defaults=True):
     """The state of a subject's message: the newest state from the events so far.
 
     ``decisions`` and ``decided_at`` have the outcome and the time of each decided review, by destination. A pending
@@ -54,7 +54,7 @@ class View(msgspec.Struct, frozen=True, omit_defaults=True):
     is_incident_shown: bool = False
 
 
-class Message(NamedTuple):
+class SlackMessage(NamedTuple):
     """A message to show. ``key`` identifies it within the subject; ``thread`` is the message that it replies to.
 
     ``is_broadcast``: a reply that the channel shows, too.
@@ -73,17 +73,17 @@ class Message(NamedTuple):
         return hashlib.blake2b(packed, digest_size=8).hexdigest()
 
 
-def apply(view: View, recorded_events: Sequence[events.Recorded]) -> View:
+def apply(view: SubjectView, recorded_events: Sequence[events.Recorded]) -> SubjectView:
     """Return the view after further events."""
     for entry in recorded_events:
         view = _applied(view, entry.event, entry.time)
     return view
 
 
-def _applied(view: View, event: events.Event, at: dt.datetime) -> View:
+def _applied(view: SubjectView, event: events.Event, at: dt.datetime) -> SubjectView:
     incident = getattr(event, "incident", None)
     if isinstance(event, events.IncidentOpened):
-        view = View()  # Another episode: its messages are new ones.
+        view = SubjectView()  # Another episode: its messages are new ones.
     if incident is not None:
         is_shown = view.is_incident_shown or events.topic_of(event) != "reviews"
         view = msgspec.structs.replace(view, incident=incident, is_incident_shown=is_shown)
@@ -111,14 +111,14 @@ def _applied(view: View, event: events.Event, at: dt.datetime) -> View:
     return view
 
 
-class Renderer:
+class MessageRenderer:
     """Renders messages. ``console`` is the console's URL, empty if unknown. ``buttons`` adds buttons to reviews."""
 
     def __init__(self, console: str, *, buttons: bool = False) -> None:
         self._console = console.rstrip("/")
-        self._reviews = slack_reviews.Renderer(console, buttons=buttons)
+        self._reviews = slack_reviews.ReviewRenderer(console, buttons=buttons)
 
-    def messages(self, view: View, recorded_events: Sequence[events.Recorded]) -> Iterator[Message]:
+    def messages(self, view: SubjectView, recorded_events: Sequence[events.Recorded]) -> Iterator[SlackMessage]:
         """Return the messages of the channel: the incident, its reviews, and a reply about the newest events."""
         incident = view.incident
         if incident is None:
@@ -136,13 +136,13 @@ class Renderer:
             lines_of = [entry for entry in recorded_events if not isinstance(entry.event, _BROADCAST)]
             lines = "\n".join(f"• {line(entry.event)}" for entry in lines_of)
             if lines:
-                yield Message(f"thread:{lines_of[-1].sequence}", lines, [slack_blocks.section(lines)], name)
+                yield SlackMessage(f"thread:{lines_of[-1].sequence}", lines, [slack_blocks.section(lines)], name)
 
-    def _plain(self, recorded_events: Sequence[events.Recorded]) -> Message:
+    def _plain(self, recorded_events: Sequence[events.Recorded]) -> SlackMessage:
         lines = "\n".join(line(entry.event) for entry in recorded_events)
-        return Message(f"thread:{recorded_events[-1].sequence}", lines, [slack_blocks.section(lines)])
+        return SlackMessage(f"thread:{recorded_events[-1].sequence}", lines, [slack_blocks.section(lines)])
 
-    def _incident(self, incident: events.Incident, view: View, key: str) -> Message:
+    def _incident(self, incident: events.Incident, view: SubjectView, key: str) -> SlackMessage:
         over = incident.status == "closed"
         mark = ":white_check_mark:" if over else _COLORS.get(incident.severity, ":large_blue_circle:")
         state = "Resolved" if over else f"Open, {incident.severity}"
@@ -158,7 +158,7 @@ class Renderer:
             *slack_blocks.fields(facts[: slack_blocks.FIELDS]),
             slack_blocks.context(f"{incident.reference} · {self._link('/incident', {'key': incident.key})}"),
         ]
-        return Message(key, text, blocks)
+        return SlackMessage(key, text, blocks)
 
     def _publication(self, publication: events.Publication) -> str:
         state = (
@@ -167,9 +167,9 @@ class Renderer:
         edited = " (edited by a person)" if publication.edited else ""
         return f"*{slack_blocks.escaped(publication.destination)}:* {state}{edited}"
 
-    def _review(self, incident: events.Incident, view: View, destination: str) -> Message:
+    def _review(self, incident: events.Incident, view: SubjectView, destination: str) -> SlackMessage:
         review, decision = view.reviews[destination], view.decisions.get(destination, "")
-        review_view = slack_reviews.Shown(incident, review, decision)
+        review_view = slack_reviews.ReviewView(incident, review, decision)
         title = slack_blocks.escaped(review.title or incident.title)
         text = f"{slack_reviews.head(review_view)}: {title} at {slack_blocks.escaped(destination)}"
         blocks = self._reviews.blocks(review_view)
@@ -178,7 +178,7 @@ class Renderer:
             blocks.append(slack_blocks.context(f"{reviewer} works on this review until {deadline}."))
         if decision and destination in view.decided_at:
             blocks.append(slack_blocks.context(f"Decided at {slack_blocks.moment(view.decided_at[destination])}"))
-        return Message(f"{incident.reference}/{destination}", text, blocks)
+        return SlackMessage(f"{incident.reference}/{destination}", text, blocks)
 
     def _link(self, path: str, query: dict[str, str]) -> str:
         if not self._console:
@@ -187,13 +187,15 @@ class Renderer:
         return f"<{self._console}{path}{encoded}|Open in the console>"
 
 
-def _reminders(recorded_events: Sequence[events.Recorded], name: str) -> Iterator[Message]:
+def _reminders(recorded_events: Sequence[events.Recorded], name: str) -> Iterator[SlackMessage]:
     """Yield a reply for each reminder and delayed opening, because Slack doesn't notify users of an updated message."""
     for entry in recorded_events:
         if isinstance(entry.event, _BROADCAST):
             review = getattr(entry.event, "review", None)
             text, thread = line(entry.event), name if review is None else f"{name}/{review.destination}"
-            yield Message(f"thread:{entry.sequence}", text, [slack_blocks.section(text)], thread, is_broadcast=True)
+            yield SlackMessage(
+                f"thread:{entry.sequence}", text, [slack_blocks.section(text)], thread, is_broadcast=True
+            )
 
 
 def line(event: events.Event) -> str:

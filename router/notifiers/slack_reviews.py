@@ -27,7 +27,7 @@ _DISMISSED = {
 }
 
 
-class Subject(msgspec.Struct, frozen=True, array_like=True):
+class ButtonSubject(msgspec.Struct, frozen=True, array_like=True):
     """The subject of a button: an incident's review at a destination, in the version that the message shows.
 
     ``incident`` is the reference, because an incident key may exceed the length limit of a button's value.
@@ -43,15 +43,15 @@ class Subject(msgspec.Struct, frozen=True, array_like=True):
         return msgspec.json.encode(self).decode()
 
 
-def read_subject(value: str) -> Subject | None:
+def read_subject(value: str) -> ButtonSubject | None:
     """Decode the value of a button. Return None if it isn't a subject."""
     try:
-        return msgspec.json.decode(value, type=Subject)
+        return msgspec.json.decode(value, type=ButtonSubject)
     except Undecodable:
         return None
 
 
-class Shown(NamedTuple):
+class ReviewView(NamedTuple):
     """A review to render. ``decision`` is its outcome as text, empty while the review is pending."""
 
     incident: events.Incident
@@ -59,14 +59,14 @@ class Shown(NamedTuple):
     decision: str = ""
 
 
-class Renderer:
+class ReviewRenderer:
     """Renders reviews, with buttons if ``buttons`` is true. ``console`` is the console's URL, empty if unknown."""
 
     def __init__(self, console: str, *, buttons: bool) -> None:
         self._console = console.rstrip("/")
         self._buttons = buttons
 
-    def blocks(self, view: Shown) -> list[slack_blocks.Block]:
+    def blocks(self, view: ReviewView) -> list[slack_blocks.Block]:
         """Return the blocks of a review. A decided review has no buttons."""
         incident, review, decision = view
         icon = ":ballot_box_with_check:" if decision else ":eyes:"
@@ -88,7 +88,7 @@ class Renderer:
     def _actions(self, incident: events.Incident, review: events.Review) -> Iterator[slack_blocks.Block]:
         if not is_complete(review):
             yield slack_blocks.context("This review is too long to show here in full. Decide in the console.")
-        value = Subject(incident.reference, review.destination, review.digest).value
+        value = ButtonSubject(incident.reference, review.destination, review.digest).value
         buttons = []
         if is_complete(review):
             buttons.append(slack_blocks.button("Approve", APPROVE, value, "primary"))
@@ -106,7 +106,7 @@ class Renderer:
         return f"<{self._console}/reviews|Open in the console>" if self._console else "see the console"
 
 
-def head(view: Shown) -> str:
+def head(view: ReviewView) -> str:
     """Return the outcome of a decided review, or the request for a decision."""
     return view.decision or f"A post waits for a reviewer ({view.review.work})"
 

@@ -62,7 +62,7 @@ class Config(base.Config):
 class Webhook:
     """Posts events to one URL."""
 
-    def __init__(self, name: str, config: Config, connection: base.Connection) -> None:
+    def __init__(self, name: str, config: Config, connection: base.NotifierConnection) -> None:
         """Open no connection yet."""
         url = urllib.parse.urlsplit(config.url.get_secret_value())
         self._path = (url.path or "/") + (f"?{url.query}" if url.query else "")
@@ -90,7 +90,7 @@ class Webhook:
             "content-type": CONTENT_TYPE,
             **signed(event.id, self._clock() // 1_000_000, body, self._keys),
         }
-        content = client.Content(body, headers, is_answer_ignored=True)
+        content = client.RawBody(body, headers, is_answer_ignored=True)
         await self._client.call("POST", self._path, content=content)
         return base.Delivered(event.sequence, batch.state)
 

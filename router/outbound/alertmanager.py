@@ -77,7 +77,7 @@ class Listed(msgspec.Struct, frozen=True, gc=False):
     link: str
 
 
-class Condition(msgspec.Struct, frozen=True):
+class ServerStatus(msgspec.Struct, frozen=True):
     """When an Alertmanager started (microseconds), and whether its cluster, if it has one, has settled."""
 
     up_since: Timestamp
@@ -125,10 +125,12 @@ async def alerts(http: client.Client) -> list[Listed]:
     ]
 
 
-async def condition(http: client.Client) -> Condition:
+async def condition(http: client.Client) -> ServerStatus:
     """Return the condition of the Alertmanager. Raises ``errors.Failure``."""
     listed_status = await http.read("/api/v2/status", _Status)
-    return Condition(times.from_datetime(listed_status.uptime), listed_status.cluster.status in {"ready", "disabled"})
+    return ServerStatus(
+        times.from_datetime(listed_status.uptime), listed_status.cluster.status in {"ready", "disabled"}
+    )
 
 
 async def receivers(http: client.Client) -> list[str]:

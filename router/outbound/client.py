@@ -63,7 +63,7 @@ ReadError = Callable[[int, Any, Mapping[str, str]], VendorMessage]
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class RawBody:
     """A request body that is sent unchanged, for example because it is signed, with the headers of this request.
 
     ``is_answer_ignored``: any response with a status of 200 to 299 is a success, whatever its body.
@@ -75,7 +75,7 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class VendorResponse:
     """A vendor's response with a status of 200 to 299. ``headers`` have lower-case names; ``body`` is None if empty.
 
     ``about`` names the call in messages.
@@ -174,8 +174,8 @@ class Client:
         *,
         json: Any = None,
         query: Mapping[str, Any] | None = None,
-        content: Content | None = None,
-    ) -> Answer:
+        content: RawBody | None = None,
+    ) -> VendorResponse:
         """Make one call below the base URL and return the response. Raises one of ``errors``.
 
         ``path`` starts with a slash. ``json`` is anything that msgspec can encode; None sends no body. ``content`` is
@@ -183,7 +183,7 @@ class Client:
         """
         # A body that is signed was encoded by the caller. Encoding it again would break its signature.
         if content is None and json is not None:
-            content = Content(msgspec.json.encode(json), {"content-type": "application/json"})
+            content = RawBody(msgspec.json.encode(json), {"content-type": "application/json"})
         description = f"{self.name}: {method} {path}"
         if not path.startswith("/"):
             raise errors.Permanent(f"{description}: the path must start with a slash")
@@ -226,8 +226,8 @@ class Client:
         await self._http.aclose()
 
     async def _timed_exchange(
-        self, method: str, path: str, description: str, *, content: Content | None, query: Mapping[str, Any] | None
-    ) -> Answer:
+        self, method: str, path: str, description: str, *, content: RawBody | None, query: Mapping[str, Any] | None
+    ) -> VendorResponse:
         """Run ``_exchange`` within the time limit of a call, and measure its duration."""
         began, result = instruments.clock(), "unanswered"
         try:
@@ -243,8 +243,8 @@ class Client:
             metrics.vendor_request_duration_seconds.labels(self.name, self.budget.operation, result).since(began)
 
     async def _exchange(
-        self, method: str, path: str, description: str, *, content: Content | None, query: Mapping[str, Any] | None
-    ) -> Answer:
+        self, method: str, path: str, description: str, *, content: RawBody | None, query: Mapping[str, Any] | None
+    ) -> VendorResponse:
         body, headers = (None, {}) if content is None else (content.body, content.headers)
         url = self._base + quote(path, safe=_UNQUOTED) + (f"?{_query(query)}" if query else "")
         try:
@@ -261,8 +261,8 @@ class Client:
             raise self._refusal(response.status_code, _parse_or_none(raw), response.headers, description)
         # Webhook receivers respond with any body.
         if content is not None and content.is_answer_ignored:
-            return Answer(response.status_code, None, response.headers, description)
-        return Answer(response.status_code, self._parse(raw, description), response.headers, description)
+            return VendorResponse(response.status_code, None, response.headers, description)
+        return VendorResponse(response.status_code, self._parse(raw, description), response.headers, description)
 
     def _parse(self, raw: bytes | None, description: str) -> Any:
         # The vendor has accepted the request, so the effect has to be looked up, not repeated.

@@ -10,10 +10,10 @@ from router.yaml_source import documents, problems
 
 
 @dataclass(frozen=True)
-class Report:
+class CheckReport:
     """The problems in the order of files and lines. ``rules`` is None if the rules can't be used."""
 
-    problems: list[problems.Problem]
+    problems: list[problems.LocatedProblem]
     files: int
     tests: int
     rules: ruleset.RuleSet | None
@@ -25,25 +25,25 @@ class Report:
 
 def check_folder(
     folder: Path, destinations: destination_info.Destinations, world: lint_warnings.LintContext = lint_warnings.NOTHING
-) -> Report:
+) -> CheckReport:
     """Check the rules and their tests. Return warnings only if the rules can be used."""
-    all_problems: list[problems.Problem] = []
+    all_problems: list[problems.LocatedProblem] = []
     rules = None
     try:
         rules = load.load(folder, destinations)
-    except load.Refused as refused:
+    except load.RulesRefused as refused:
         all_problems += refused.problems
     read = load.files(folder, [])
     tests = sum(1 for document in read for _ in rule_tests.read(document, destinations, all_problems))
     if rules is not None:
         all_problems += warnings_of(lint.lint(rules.rules, world), read)
         all_problems += warnings_of(lint_public_texts.lint_public_texts(rules.rules, destinations), read)
-    return Report(sorted(all_problems, key=lambda problem: problem.order), len(read), tests, rules)
+    return CheckReport(sorted(all_problems, key=lambda problem: problem.order), len(read), tests, rules)
 
 
 def warnings_of(
     warnings: Iterable[lint_warnings.LintWarning], read: Iterable[documents.Document]
-) -> list[problems.Problem]:
+) -> list[problems.LocatedProblem]:
     """Convert lint warnings into problems with positions in the files."""
     places = {
         data["name"]: (document, ("rules", index))

@@ -30,7 +30,7 @@ class Exceptional:
     ignored: decisions.Decision | None = None
     severity: Rate = severity_aliases.severity
     while_open: tuple[Callable[[alerts.Alert], str], ...] = ()
-    mute_during: tuple[intervals.Named, ...] = ()
+    mute_during: tuple[intervals.NamedIntervals, ...] = ()
 
 
 @dataclass(slots=True)
@@ -159,7 +159,7 @@ class PatternSet:
     def __init__(self, read: fields.Reader, patterns: list[regex.Matches], candidates: list[Candidate]) -> None:
         """Store the patterns and, for each pattern, its candidate. Both are in the order of the rules."""
         self._read = read
-        self._patterns = regex.Combined(patterns)
+        self._patterns = regex.CombinedPatterns(patterns)
         self.candidates = candidates
         self._first = candidates[0].number
 
@@ -175,7 +175,7 @@ class PatternSet:
         return best
 
 
-class Combined:
+class ResponseCache:
     """Caches the responses of alerts that several rules matched: one object for each combination of rules."""
 
     _MAX_CACHED = 10_000

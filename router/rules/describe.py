@@ -58,7 +58,7 @@ def describe_when(when: groups.When) -> str:
     return " and ".join([*parts, *map(describe_group, when.groups)]) or "anything"
 
 
-def describe_group(group: groups.Group) -> str:
+def describe_group(group: groups.ConditionGroup) -> str:
     """Describe a group in one line."""
     return f"{group.word} of ({'; '.join(map(describe_when, group.members))})"
 

@@ -149,7 +149,7 @@ def _fields(conditions: Iterable[groups.Asked], alert: alerts.Alert) -> Iterator
         yield ConditionResult(describe.describe_condition(condition), condition.holds(value), field.name, value)
 
 
-def _group(group: groups.Group, alert: alerts.Alert) -> ConditionResult:
+def _group(group: groups.ConditionGroup, alert: alerts.Alert) -> ConditionResult:
     members = [_member(member, alert) for member in group.members]
     holds = any(member.holds for member in members)
     return ConditionResult(group.word, holds != (group.word == "none"), inside=tuple(members))

@@ -42,7 +42,7 @@ def _environment() -> Any:
     return cel.NewEnv(variables={name: types[kind] for name, kind in VARIABLES.items()})
 
 
-class Unreadable(Exception):
+class InvalidExpression(Exception):
     """An invalid expression, with the problem and its line and column in the expression, both from 1."""
 
     def __init__(self, problem: str, line: int = 1, column: int = 1) -> None:
@@ -58,18 +58,18 @@ class Expression:
     __slots__ = ("_compiled", "text")
 
     def __init__(self, text: str) -> None:
-        """Compile and check the expression. Raises ``Unreadable`` if it is invalid."""
+        """Compile and check the expression. Raises ``InvalidExpression`` if it is invalid."""
         self.text = text
         _check_cost(text)
         try:
             self._compiled = _environment().compile(text)
         except (MemoryError, RecursionError) as error:
-            raise Unreadable("the expression is nested too deeply") from error
+            raise InvalidExpression("the expression is nested too deeply") from error
         except RuntimeError as error:  # The library raises no more specific error.
             raise _unreadable(str(error), text) from error
         kind = self._compiled.return_type()
         if kind.name() != "BOOL":
-            raise Unreadable(f"the expression is a {kind.name().lower()}; it must be true or false")
+            raise InvalidExpression(f"the expression is a {kind.name().lower()}; it must be true or false")
 
     def __eq__(self, other: object) -> bool:
         """Compare the texts."""
@@ -104,31 +104,31 @@ class Expression:
 
 
 def _check_cost(text: str) -> None:
-    """Raise ``Unreadable`` for an expression whose result could be too long, since it joins its own results repeatedly.
+    """Raise ``InvalidExpression`` if the result could be too long, since the expression joins its results repeatedly.
 
     Each ``map`` can multiply the length of a text by the number of ``+`` in it plus one. Only macros can use a result
     twice.
     """
     if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise Unreadable("the expression contains an unpaired surrogate, which no text can contain")
+        raise InvalidExpression("the expression contains an unpaired surrogate, which no text can contain")
     if len(text) > MAX_CHARACTERS:
-        raise Unreadable(f"the expression has {len(text)} characters, and the limit is {MAX_CHARACTERS}")
+        raise InvalidExpression(f"the expression has {len(text)} characters, and the limit is {MAX_CHARACTERS}")
     bare = _LITERAL.sub(b"''", patterns.encoded(text))
     macros, joins = len(_MACRO.findall(bare)), bare.count(b"+")
     if macros > MAX_MACROS:
-        raise Unreadable(f"the expression goes through lists {macros} times, and the limit is {MAX_MACROS}")
+        raise InvalidExpression(f"the expression goes through lists {macros} times, and the limit is {MAX_MACROS}")
     if macros and (joins // macros + 1) ** macros > MAX_GROWTH:
-        raise Unreadable("the expression joins texts within lists too often, which could exhaust the memory")
+        raise InvalidExpression("the expression joins texts within lists too often, which could exhaust the memory")
 
 
-def _unreadable(complaint: str, text: str) -> Unreadable:
+def _unreadable(complaint: str, text: str) -> InvalidExpression:
     match = _COMPLAINT.search(complaint)
     if match is None:
-        return Unreadable(complaint.partition("\n")[0])
+        return InvalidExpression(complaint.partition("\n")[0])
     line, column, problem = int(match[1]), int(match[2]), match[3]
     undeclared = _UNDECLARED.fullmatch(problem)
     if undeclared is None:
-        return Unreadable(problem, line, column)
+        return InvalidExpression(problem, line, column)
     name = undeclared[1]
     # CEL reports the position of the last dot of a name, and the position after the name of a function.
     if said_of_function := text.splitlines()[line - 1][column - 1 : column] == "(":
@@ -137,4 +137,4 @@ def _unreadable(complaint: str, text: str) -> Unreadable:
     else:
         hint = suggestions.hint(name, VARIABLES)
     before = name.rfind(".") if "." in name else len(name) if said_of_function else 0
-    return Unreadable(f'unknown name "{name}"{hint}', line, column - before)
+    return InvalidExpression(f'unknown name "{name}"{hint}', line, column - before)

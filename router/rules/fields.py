@@ -37,7 +37,7 @@ PATTERN = rf"^({'|'.join(PLAIN)}|({'|'.join(NAMED)})\.{NAME})$"
 _SPOKEN = (*PLAIN, *(f"{part}.<name>" for part in NAMED))
 
 
-class Unknown(Exception):
+class UnknownField(Exception):
     """The name is not a field. The message lists the fields, or suggests a similar one."""
 
 
@@ -73,18 +73,18 @@ class Field:
 
 @functools.lru_cache(maxsize=4_096)
 def parse(name: str) -> Field:
-    """Parse a field's name. Raises ``Unknown`` if there is no such field. Equal names return the same object."""
+    """Parse a field's name. Raises ``UnknownField`` if there is no such field. Equal names return the same object."""
     if name in PLAIN:
         return Field(name, "", name)
     part, dot, key = name.partition(".")
     if part in NAMED:
         if not dot or not key:
-            raise Unknown(f'"{name}" needs a name: {part}.<name>')
+            raise UnknownField(f'"{name}" needs a name: {part}.<name>')
         if _KEY.fullmatch(key) is None:
-            raise Unknown(f'"{name}": a name of {part} has no spaces, quotes, commas, braces or equals signs')
+            raise UnknownField(f'"{name}": a name of {part} has no spaces, quotes, commas, braces or equals signs')
         return Field(name, part, key)
     if name == "status":
-        raise Unknown(
+        raise UnknownField(
             "conditions on the status are not allowed: a resolved alert must reach the incident that it opened"
         )
     if dot:
@@ -94,4 +94,4 @@ def parse(name: str) -> Field:
         # The name is probably a label, unless it is very similar to a plain field: "service" is not "source".
         close = suggestions.nearest(name, PLAIN, likeness=0.79)
         hint = f'; did you mean "{close}"?' if close else f'; did you mean "labels.{name}"?'
-    raise Unknown(f'unknown field "{name}"{hint} Fields are: {", ".join(_SPOKEN)}')
+    raise UnknownField(f'unknown field "{name}"{hint} Fields are: {", ".join(_SPOKEN)}')

@@ -106,7 +106,7 @@ def _texts(context: parse_context.Context, value: Any) -> list[str]:
     for index, item in enumerate(value):
         try:
             texts.append(condition.text(item))
-        except condition.Unreadable as error:
+        except condition.InvalidCondition as error:
             context.report(error.problem, index)
     return texts
 

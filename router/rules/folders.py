@@ -29,7 +29,7 @@ class Folder:
     files: tuple[documents.Document, ...]
 
 
-def read(top: Path, all_problems: list[problems.Problem], apart: frozenset[str] = frozenset()) -> list[Folder]:
+def read(top: Path, all_problems: list[problems.LocatedProblem], apart: frozenset[str] = frozenset()) -> list[Folder]:
     """Read every folder. Append problems of names and folders to ``all_problems``.
 
     ``apart`` are folders that were isolated when they were last readable. They stay isolated if their ``folder.yaml``
@@ -39,7 +39,7 @@ def read(top: Path, all_problems: list[problems.Problem], apart: frozenset[str] 
     if not all_problems and not any(folder.files for folder in read):
         # An empty mount or an emptied folder must be a problem: without rules, every alert would be ignored silently.
         problem = "holds no rule file (*.yaml); to ignore every alert, write a file with `rules: []`"
-        all_problems.append(problems.Problem(str(top), 0, 0, problem))
+        all_problems.append(problems.LocatedProblem(str(top), 0, 0, problem))
     return read
 
 
@@ -104,7 +104,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _read(
-    top: Path, below: Path, unit: str, all_problems: list[problems.Problem], apart: frozenset[str]
+    top: Path, below: Path, unit: str, all_problems: list[problems.LocatedProblem], apart: frozenset[str]
 ) -> Iterator[Folder]:
     name = "" if below == Path() else below.as_posix()
     entries = _entries(top / below, all_problems)
@@ -114,7 +114,7 @@ def _read(
         if entry.name == HEADING and entry.is_file():
             heading = _document(entry, top)
         elif entry.suffix == ".yml" and entry.is_file():
-            all_problems.append(problems.Problem(str(entry), 0, 0, "would not be read; name it .yaml"))
+            all_problems.append(problems.LocatedProblem(str(entry), 0, 0, "would not be read; name it .yaml"))
         elif entry.suffix == ".yaml":
             files.append(_document(entry, top))
     if name and (_stands_apart(heading) or (name in apart and heading is not None and heading.problems)):
@@ -153,10 +153,10 @@ def _document(path: Path, top: Path) -> documents.Document:
     return document
 
 
-def _entries(folder: Path, all_problems: list[problems.Problem]) -> list[Path]:
+def _entries(folder: Path, all_problems: list[problems.LocatedProblem]) -> list[Path]:
     """Return the entries of the folder, sorted by name. Names that begin with a dot are ignored."""
     try:
         return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
-        all_problems.append(problems.Problem(str(folder), 0, 0, f"can't be read: {error.strerror or error}"))
+        all_problems.append(problems.LocatedProblem(str(folder), 0, 0, f"can't be read: {error.strerror or error}"))
         return []

@@ -16,11 +16,11 @@ class When:
     """Matches if every condition and every group matches."""
 
     asked: tuple[Asked, ...] = ()
-    groups: "tuple[Group, ...]" = ()
+    groups: "tuple[ConditionGroup, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ConditionGroup:
     """Matches if at least one member matches (``any``), or if no member matches (``none``).
 
     There is no group ``all``: its members' conditions become those of the enclosing ``When``.
@@ -34,7 +34,7 @@ class Group:
 class OtherConditions:
     """The requirements of a rule beyond conditions on single fields. They can't be indexed, and all must hold."""
 
-    grouped: tuple[Group, ...] = ()
+    grouped: tuple[ConditionGroup, ...] = ()
     schedules: tuple[intervals.Schedule, ...] = ()
     cel_expressions: tuple[expressions.Expression, ...] = ()
 

@@ -152,7 +152,7 @@ class Shape(pydantic.BaseModel):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Named:
+class NamedIntervals:
     """Intervals that mute, and their display name.
 
     Instances are compared by identity: their occurrences are looked up for every alert, and hashing all intervals is

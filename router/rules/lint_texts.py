@@ -39,7 +39,7 @@ def lint_texts(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
 
 
 def _all(
-    conditions: tuple[groups.Asked, ...], grouped: tuple[groups.Group, ...]
+    conditions: tuple[groups.Asked, ...], grouped: tuple[groups.ConditionGroup, ...]
 ) -> Iterator[tuple[str, condition.Condition]]:
     for field, test in conditions:
         yield field.name, test

@@ -22,10 +22,10 @@ from router.yaml_source import documents, problems
 _NAMED = 3  # Maximum number of earlier rules that a message names. Further rules are counted.
 
 
-class Refused(Exception):
+class RulesRefused(Exception):
     """The rules can't be used. ``problems`` are in the order of files and lines."""
 
-    def __init__(self, reported: Iterable[problems.Problem]) -> None:
+    def __init__(self, reported: Iterable[problems.LocatedProblem]) -> None:
         self.problems = sorted(reported, key=lambda problem: problem.order)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
@@ -46,31 +46,31 @@ class Loaded:
     """
 
     rules: ruleset.RuleSet
-    refused: Mapping[str, list[problems.Problem]]
+    refused: Mapping[str, list[problems.LocatedProblem]]
     good: Mapping[str, LastGood]
     files: Mapping[str, bytes]
 
 
 def load(folder: Path, destinations: destination_info.Destinations) -> ruleset.RuleSet:
-    """Load all ``*.yaml`` files of the folder and its subfolders. Raises ``Refused`` if anything is invalid.
+    """Load all ``*.yaml`` files of the folder and its subfolders. Raises ``RulesRefused`` if anything is invalid.
 
     Files whose names begin with a dot are ignored. A file named ``*.yml`` is refused, since its author expects it to be
     read. A folder without files is refused; a file with ``rules: []`` makes a rule set that ignores every alert.
     """
     loaded = load_apart(folder, destinations)
     if loaded.refused:
-        raise Refused(problem for unit_problems in loaded.refused.values() for problem in unit_problems)
+        raise RulesRefused(problem for unit_problems in loaded.refused.values() for problem in unit_problems)
     return loaded.rules
 
 
 def load_apart(
     folder: Path, destinations: destination_info.Destinations, last: Mapping[str, LastGood] | None = None
 ) -> Loaded:
-    """Load the folder for use. Raises ``Refused`` if anything outside isolated folders is invalid.
+    """Load the folder for use. Raises ``RulesRefused`` if anything outside isolated folders is invalid.
 
     An invalid isolated folder keeps its rules from ``last``, or is omitted if ``last`` has none.
     """
-    all_problems: list[problems.Problem] = []
+    all_problems: list[problems.LocatedProblem] = []
     with garbage_collection.limited():
         return _loaded(
             folders.read(folder, all_problems, frozenset(last or {})), all_problems, destinations, last or {}
@@ -78,14 +78,14 @@ def load_apart(
 
 
 def load_files(files: Mapping[str, bytes], destinations: destination_info.Destinations) -> Loaded:
-    """Load rule files from memory, as ``load_apart`` does from a folder. Raises ``Refused``."""
+    """Load rule files from memory, as ``load_apart`` does from a folder. Raises ``RulesRefused``."""
     with garbage_collection.limited():
         return _loaded(folders.from_files(files), [], destinations, {})
 
 
 def _loaded(
     read: list[folders.Folder],
-    all_problems: list[problems.Problem],
+    all_problems: list[problems.LocatedProblem],
     destinations: destination_info.Destinations,
     last: Mapping[str, LastGood],
 ) -> Loaded:
@@ -94,7 +94,7 @@ def _loaded(
     shared = [*all_problems, *units[""].problems]
     # Outside isolated folders, one problem refuses everything: a part of the rules could route alerts wrongly.
     if shared:
-        raise Refused([*shared, *(problem for name, unit in units.items() if name for problem in unit.problems)])
+        raise RulesRefused([*shared, *(problem for name, unit in units.items() if name for problem in unit.problems)])
     refused_units = {name: unit.problems for name, unit in units.items() if unit.problems}
     nothing = LastGood({}, "")
     good = {
@@ -115,24 +115,24 @@ def _loaded(
 def build(
     rules: Iterable[Mapping[str, Any]], destinations: destination_info.Destinations, version: str = "built"
 ) -> ruleset.RuleSet:
-    """Make a rule set from rules as data, as under ``rules:``. Raises ``Refused``."""
+    """Make a rule set from rules as data, as under ``rules:``. Raises ``RulesRefused``."""
     return from_document(documents.from_data({"rules": list(rules)}, "rules"), destinations, version)
 
 
 def from_document(
     document: documents.Document, destinations: destination_info.Destinations, version: str = "built"
 ) -> ruleset.RuleSet:
-    """Make a rule set from one rule file. Raises ``Refused``."""
+    """Make a rule set from one rule file. Raises ``RulesRefused``."""
     with garbage_collection.limited():
         reader = rule_parser.RuleFileParser(destinations)
         rules = reader.read(document)
         reader.check_names()
         if reader.problems:
-            raise Refused(reader.problems)
+            raise RulesRefused(reader.problems)
         return ruleset.RuleSet(rules, version)
 
 
-def files(folder: Path, all_problems: list[problems.Problem]) -> list[documents.Document]:
+def files(folder: Path, all_problems: list[problems.LocatedProblem]) -> list[documents.Document]:
     """Return the rule files in order. Append problems of the folder to ``all_problems``."""
     read = [document for source_folder in folders.read(folder, all_problems) for document in source_folder.files]
     return sorted(read, key=lambda document: folders.order(document.name))
@@ -142,7 +142,7 @@ def files(folder: Path, all_problems: list[problems.Problem]) -> list[documents.
 class _Unit:
     """Rules that are accepted or refused together: those of one isolated folder, or all other rules."""
 
-    problems: list[problems.Problem]
+    problems: list[problems.LocatedProblem]
     rules: dict[str, tuple[model.Rule, ...]]
 
 
@@ -201,7 +201,7 @@ def _position(rule: model.Rule, rules: Sequence[model.Rule]) -> int:
     return next(index for index, candidate in enumerate(rules) if candidate is rule)
 
 
-def _unreachable(document: documents.Document, earlier: list[model.Rule]) -> problems.Problem:
+def _unreachable(document: documents.Document, earlier: list[model.Rule]) -> problems.LocatedProblem:
     elsewhere = ", ".join(f'"{rule.name}" at {rule.place}' for rule in earlier[:_NAMED])
     more = f" and {len(earlier) - _NAMED} more" if len(earlier) > _NAMED else ""
     return document.problem(
@@ -213,12 +213,12 @@ def _unreachable(document: documents.Document, earlier: list[model.Rule]) -> pro
 
 def _headings(
     read: list[folders.Folder], destinations: destination_info.Destinations
-) -> dict[str, tuple[defaults.Defaults, list[problems.Problem]]]:
+) -> dict[str, tuple[defaults.Defaults, list[problems.LocatedProblem]]]:
     """Return what the files of each folder inherit, and the problems of its ``folder.yaml``."""
-    headings: dict[str, tuple[defaults.Defaults, list[problems.Problem]]] = {}
+    headings: dict[str, tuple[defaults.Defaults, list[problems.LocatedProblem]]] = {}
     for folder in read:
         outer = headings[folder.parent][0] if folder.name else defaults.Defaults()
-        wrong: list[problems.Problem] = []
+        wrong: list[problems.LocatedProblem] = []
         document = folder.heading
         if document is not None:
             wrong += document.problems

@@ -495,4 +495,4 @@ class Rule:
     inhibited_by: tuple[str, ...] = ()
     rule_inhibitions: tuple[inhibitions.RuleInhibition, ...] = ()
     label_inhibitions: tuple[inhibitions.Inhibition, ...] = ()
-    mute_during: tuple[intervals.Named, ...] = ()
+    mute_during: tuple[intervals.NamedIntervals, ...] = ()

@@ -11,7 +11,7 @@ MAX_WINDOWS = 8
 """Mute windows of a decision; later ones are omitted, since the alert is processed when the last of them ends."""
 
 
-def mute_windows(schedules: Sequence[intervals.Named], now: Timestamp) -> tuple[decisions.MuteWindow, ...]:
+def mute_windows(schedules: Sequence[intervals.NamedIntervals], now: Timestamp) -> tuple[decisions.MuteWindow, ...]:
     """Return the current and the next windows at a time in microseconds.
 
     Adjacent windows are merged with all their names.
@@ -37,6 +37,6 @@ def mute_windows(schedules: Sequence[intervals.Named], now: Timestamp) -> tuple[
 
 
 @functools.lru_cache(maxsize=1024)
-def _occurrences(schedule: intervals.Named, hour: Timestamp) -> tuple[recurrence.Span, ...]:
+def _occurrences(schedule: intervals.NamedIntervals, hour: Timestamp) -> tuple[recurrence.Span, ...]:
     """Return a schedule's occurrences. Computing them is slow, so they are cached for an hour."""
     return recurrence.occurrences(schedule.intervals, hour)

@@ -20,7 +20,7 @@ class Context:
 
     document: documents.Document
     path: tuple[str | int, ...]
-    problems: list[problems.Problem]
+    problems: list[problems.LocatedProblem]
     prefix: str = ""
 
     def child(self, *path: str | int) -> "Context":

@@ -24,7 +24,7 @@ def read(
     for name, value in data.items() if isinstance(data, dict) else ():
         try:
             variable = templates.variable(str(name))
-        except templates.Unknown as error:
+        except templates.UnknownVariable as error:
             context.report(str(error), name, key=True)
             continue
         # An invalid declaration is reported once, here, and not for each text that uses it.
@@ -65,7 +65,7 @@ def _texts(context: parse_context.Context, values: Any) -> list[str]:
     for index, value in enumerate(values if isinstance(values, list) else ()):
         try:
             texts.append(condition.text(value))
-        except condition.Unreadable as error:
+        except condition.InvalidCondition as error:
             context.report(error.problem, "values", index)
     return texts
 
@@ -82,7 +82,7 @@ def _of_pattern(context: parse_context.Context, pattern: Any) -> decisions.Allow
         return None
     try:
         public_patterns.check(pattern)
-    except public_patterns.Refused as refused:
+    except public_patterns.PatternRefused as refused:
         context.report(str(refused), "pattern")
         return None
     return decisions.Allowed(pattern=pattern)

@@ -19,7 +19,9 @@ def read(context: parse_context.Context, data: dict[str, Any], named_intervals: 
             yield intervals.Schedule(parsed_intervals, outside=key == "except_during")
 
 
-def mutes(context: parse_context.Context, data: dict[str, Any], named_intervals: Named) -> Iterator[intervals.Named]:
+def mutes(
+    context: parse_context.Context, data: dict[str, Any], named_intervals: Named
+) -> Iterator[intervals.NamedIntervals]:
     """Parse the times that mute a rule's alerts. A schedule that always mutes is an error."""
     entries = data.get("mute_during")
     if entries is None:
@@ -33,7 +35,7 @@ def mutes(context: parse_context.Context, data: dict[str, Any], named_intervals:
         if any(interval.is_always for interval in parsed_intervals):
             inside.report("applies at all times, so its alerts would always be muted; to drop them, use ignore")
         elif parsed_intervals:
-            yield intervals.Named(
+            yield intervals.NamedIntervals(
                 value if isinstance(value, str) else describe.describe_interval(parsed_intervals[0]), parsed_intervals
             )
 

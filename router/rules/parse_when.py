@@ -26,21 +26,21 @@ def when(context: parse_context.Context, lists: Lists) -> groups.When:
     return _Asking(lists).when(context, data, 0) if isinstance(data, dict) else groups.When()
 
 
-def unless(context: parse_context.Context, lists: Lists) -> groups.Group | None:
+def unless(context: parse_context.Context, lists: Lists) -> groups.ConditionGroup | None:
     """Parse the conditions of which at least one must not match."""
     data = context.raw_text()
     if not isinstance(data, dict):
         return None
     if not data:
         context.report('"unless" without conditions excludes every alert; remove it')
-    return groups.Group("none", (_Asking(lists).when(context, data, 0),))
+    return groups.ConditionGroup("none", (_Asking(lists).when(context, data, 0),))
 
 
 def field(context: parse_context.Context, name: str, *path: str | int, key: bool = False) -> fields.Field | None:
     """Parse a field's name. If there is no such field, report that at the path and return None."""
     try:
         return fields.parse(name)
-    except fields.Unknown as error:
+    except fields.UnknownField as error:
         context.report(str(error), *path, key=key)
         return None
 
@@ -51,7 +51,7 @@ class _Asking:
 
     def when(self, context: parse_context.Context, data: Mapping[str, Any], depth: int) -> groups.When:
         conditions: list[groups.Asked] = []
-        nested_groups: list[groups.Group] = []
+        nested_groups: list[groups.ConditionGroup] = []
         for name, value in data.items():
             if name in GROUPS:
                 members = tuple(self._members(context, name, value, depth))
@@ -87,21 +87,25 @@ class _Asking:
                 for test in registry.read(each, self._lists):
                     if parsed is not None:
                         yield parsed, test
-            except condition.Unreadable as error:
+            except condition.InvalidCondition as error:
                 context.report(f'"{name}": {error.problem}', name, *error.path, key=error.at_key)
 
 
 def _joined(word: str, members: tuple[groups.When, ...]) -> groups.When:
     """Simplify a group that consists of conditions on fields: return these, since they can be indexed."""
     if word == "none":
-        return groups.When(groups=(groups.Group("none", members),))
+        return groups.When(groups=(groups.ConditionGroup("none", members),))
     if word == "all" or len(members) == 1:
         return groups.When(
             tuple(requirement for member in members for requirement in member.asked),
             tuple(group for member in members for group in member.groups),
         )
     text_list = _listed(members)
-    return groups.When((text_list,)) if text_list is not None else groups.When(groups=(groups.Group("any", members),))
+    return (
+        groups.When((text_list,))
+        if text_list is not None
+        else groups.When(groups=(groups.ConditionGroup("any", members),))
+    )
 
 
 def _listed(members: Iterable[groups.When]) -> groups.Asked | None:

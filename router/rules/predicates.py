@@ -34,7 +34,7 @@ class PredicateFactory:
             self._known[key] = functools.reduce(_both, checks) if checks else None
         return self._known[key]
 
-    def _group(self, group: groups.Group) -> Predicate:
+    def _group(self, group: groups.ConditionGroup) -> Predicate:
         members = [
             self.predicate(member.asked, groups.OtherConditions(member.groups)) or _always for member in group.members
         ]

@@ -29,20 +29,22 @@ PROBES = (
 """What no pattern may fit: the kinds of texts that alerts carry and customers must not see."""
 
 
-class Refused(ValueError):
+class PatternRefused(ValueError):
     """The pattern matches too much, or is unsupported. The message states the reason."""
 
 
 def check(pattern: str) -> None:
-    """Raise ``Refused`` if a pattern isn't anchored, matches other than plain characters, or matches too much."""
+    """Raise ``PatternRefused`` if a pattern isn't anchored, matches special characters, or matches too much."""
     _Reader(pattern).read()
     try:
         compiled = patterns.compile(pattern)
-    except patterns.Invalid as error:
-        raise Refused(f"not an RE2 pattern: {error}") from error
+    except patterns.InvalidPattern as error:
+        raise PatternRefused(f"not an RE2 pattern: {error}") from error
     fitting = [probe for probe in PROBES if compiled.fullmatch(probe.encode()) is not None]
     if fitting:
-        raise Refused(f'the pattern also matches "{fitting[0]}"; make it narrower, or list the texts with values')
+        raise PatternRefused(
+            f'the pattern also matches "{fitting[0]}"; make it narrower, or list the texts with values'
+        )
 
 
 class _Reader:
@@ -54,20 +56,22 @@ class _Reader:
 
     def read(self) -> None:
         if len(self._text) < 3 or not self._text.startswith("^") or not self._text.endswith("$"):
-            raise Refused(
+            raise PatternRefused(
                 f"the pattern must match the whole text: begin it with ^ and end it with $, such as {_EXAMPLE}"
             )
         if len(self._text) > 500:
-            raise Refused("the pattern is longer than 500 characters; list the texts with values")
+            raise PatternRefused("the pattern is longer than 500 characters; list the texts with values")
         if self._alternatives() > 1 and self._text[self._at :] == "$":
-            raise Refused("^ and $ apply only to the first and the last alternative: put all alternatives into ( )")
+            raise PatternRefused(
+                "^ and $ apply only to the first and the last alternative: put all alternatives into ( )"
+            )
         if self._text[self._at :] != "$":
-            raise Refused(f"{self._text[self._at]!r} can't stand there")
+            raise PatternRefused(f"{self._text[self._at]!r} can't stand there")
 
     def _alternatives(self, depth: int = 0) -> int:
         """Parse up to ``)`` or the end. Return the number of alternatives."""
         if depth > 8:
-            raise Refused("the groups are nested too deeply")
+            raise PatternRefused("the groups are nested too deeply")
         count = 1
         while self._at < len(self._text) - 1 and self._text[self._at] != ")":
             if self._text[self._at] == "|":
@@ -85,9 +89,9 @@ class _Reader:
         if max_count is not None and max_count <= (_MAX_REPEATS if letters is None else _MAX_MIXED_REPEATS):
             return
         if letters is None:
-            raise Refused(f"a group may be repeated {_MAX_REPEATS} times at most, such as {{0,{_MAX_REPEATS}}}")
+            raise PatternRefused(f"a group may be repeated {_MAX_REPEATS} times at most, such as {{0,{_MAX_REPEATS}}}")
         if not (letters <= _LETTERS or letters <= _DIGITS):
-            raise Refused(
+            raise PatternRefused(
                 f"{self._text[start : self._at]} matches any name or secret: repeat only letters or only digits, or "
                 f"set a maximum, such as {{1,{_MAX_MIXED_REPEATS}}}"
             )
@@ -100,18 +104,18 @@ class _Reader:
                 self._at += 2
             self._alternatives(depth + 1)
             if self._next() != ")":
-                raise Refused("a group is not closed: ) is missing")
+                raise PatternRefused("a group is not closed: ) is missing")
             return None
         if letter == "[":
             return self._class()
         if letter == "\\":
             return self._escaped()
         if letter == ".":
-            raise Refused(
+            raise PatternRefused(
                 r"a full stop matches every character; write \. for the full stop itself, or a class such as [a-z]"
             )
         if letter not in PLAIN or letter == "+":
-            raise Refused(
+            raise PatternRefused(
                 f"{letter!r} is not allowed there: patterns of public variables contain only plain characters"
             )
         return frozenset(letter)
@@ -122,11 +126,13 @@ class _Reader:
             return _DIGITS
         if letter in PLAIN and not letter.isalnum():
             return frozenset(letter)
-        raise Refused(rf"\{letter} is not allowed there: patterns of public variables contain only plain characters")
+        raise PatternRefused(
+            rf"\{letter} is not allowed there: patterns of public variables contain only plain characters"
+        )
 
     def _class(self) -> frozenset[str]:
         if self._text[self._at : self._at + 1] == "^":
-            raise Refused("[^…] fits every character but some; name those that may stand there")
+            raise PatternRefused("[^…] fits every character but some; name those that may stand there")
         letters: set[str] = set()
         while (letter := self._next()) != "]":
             if letter == "\\":
@@ -137,11 +143,11 @@ class _Reader:
             elif letter in PLAIN:
                 letters.add(letter)
             else:
-                raise Refused(
+                raise PatternRefused(
                     f"{letter!r} is not allowed there: patterns of public variables contain only plain characters"
                 )
         if not letters:
-            raise Refused("a class must contain a character")
+            raise PatternRefused("a class must contain a character")
         return frozenset(letters)
 
     def _range(self, first: str, last: str) -> set[str]:
@@ -150,7 +156,7 @@ class _Reader:
             return letters
         if letters and letters <= _DIGITS:
             return letters
-        raise Refused(f"[{first}-{last}] is not a range of letters or digits")
+        raise PatternRefused(f"[{first}-{last}] is not a range of letters or digits")
 
     def _most(self) -> int | None:
         """Return the maximum number of repetitions; None if there is none."""
@@ -166,7 +172,7 @@ class _Reader:
         close = self._text.find("}", self._at)
         low, comma, high = self._text[self._at + 1 : max(close, self._at + 1)].partition(",")
         if close < 0 or not low.isdecimal() or (high and not high.isdecimal()):
-            raise Refused("write a repetition as {2} or {1,8}")
+            raise PatternRefused("write a repetition as {2} or {1,8}")
         self._at = close + 1
         if comma and not high:
             return None
@@ -175,6 +181,6 @@ class _Reader:
     def _next(self) -> str:
         """Return the next character. The last one is the anchor, which the parser never consumes."""
         if self._at >= len(self._text) - 1:
-            raise Refused("the pattern ends too early")
+            raise PatternRefused("the pattern ends too early")
         self._at += 1
         return self._text[self._at - 1]

@@ -41,7 +41,7 @@ class Rules:
         self._destinations = destinations
         self._changed = changed
         self._seen = folders.fingerprint(folder)
-        self.problems: list[problems.Problem] = []
+        self.problems: list[problems.LocatedProblem] = []
         self.accepted: rule_files.RuleFiles | None = None
         """The files on disk if all of them are active."""
         self.fallback: rule_files.RuleFiles | None = None
@@ -49,7 +49,7 @@ class Rules:
         last = _usable(kept_files, destinations)
         try:
             loaded = self._load(last.good if last is not None else {})
-        except load.Refused as refused:
+        except load.RulesRefused as refused:
             # Starting without rules would ignore every alert, so the process ends instead.
             if kept_files is None or last is None:
                 raise
@@ -58,7 +58,7 @@ class Rules:
         self._take(loaded)
         _log.info("rules_loaded", version=loaded.rules.version, before="", rules=len(loaded.rules.rules))
 
-    def _fall_back(self, kept_files: rule_files.RuleFiles, last: load.Loaded, error: load.Refused) -> None:
+    def _fall_back(self, kept_files: rule_files.RuleFiles, last: load.Loaded, error: load.RulesRefused) -> None:
         """Activate the kept rules until the rules on the disk are valid."""
         label_sets.start_rules(rule.name for rule in last.rules.rules)
         self._take(last)
@@ -109,12 +109,14 @@ class Rules:
         before = self.in_force.version
         try:
             loaded = await asyncio.to_thread(self._load, self._loaded.good)
-        except load.Refused as refused:
+        except load.RulesRefused as refused:
             self._refuse(refused.problems)
             return
         except Exception as error:  # noqa: BLE001 - logged; the webhook server keeps the active rules
             _log.exception("rules_unreadable")
-            self._refuse([problems.Problem(str(self.folder), 0, 0, f"reading it failed: {type(error).__name__}")])
+            self._refuse(
+                [problems.LocatedProblem(str(self.folder), 0, 0, f"reading it failed: {type(error).__name__}")]
+            )
             return
         # Collected before the switch, while the replaced rule set is still known.
         parts = await asyncio.to_thread(self.in_force.parts)
@@ -133,7 +135,7 @@ class Rules:
         label_sets.start_rules(rule.name for rule in loaded.rules.rules)
         return loaded
 
-    def _refuse(self, all_problems: list[problems.Problem]) -> None:
+    def _refuse(self, all_problems: list[problems.LocatedProblem]) -> None:
         self.problems = all_problems
         metrics.rules_reloads.labels("refused").inc()
         metrics.rules_last_reload_successful.set(0)
@@ -179,7 +181,7 @@ def _usable(kept_files: rule_files.RuleFiles | None, destinations: destination_i
         return None
     try:
         return load.load_files(kept_files.files, destinations)
-    except load.Refused as refused:
+    except load.RulesRefused as refused:
         messages = [f"{problem.place}: {problem.message}" for problem in refused.problems]
         _log.error("kept_rules_refused", version=kept_files.version, problems=messages)
         return None

@@ -49,7 +49,7 @@ class RuleFileParser:
     def __init__(self, destinations: destination_info.Destinations, places: dict[str, Place] | None = None) -> None:
         """Store the destinations that rules may use, and the positions of rule names that are already used."""
         self.destinations = destinations
-        self.problems: list[problems.Problem] = []
+        self.problems: list[problems.LocatedProblem] = []
         self.places = {} if places is None else places
         self._named: list[tuple[parse_context.Context, tuple[str | int, ...], str]] = []
 
@@ -173,7 +173,7 @@ class _RuleParser:
             return []
         try:
             return [expressions.Expression(text)]
-        except expressions.Unreadable as error:
+        except expressions.InvalidExpression as error:
             where = f"in line {error.line}, column {error.column} of the expression"
             self._at.report(f'"expr": {error.problem} ({where})', "expr")
             return []

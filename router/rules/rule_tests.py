@@ -31,7 +31,7 @@ class ExpectedDecision(pydantic.BaseModel):
     at: list[str] | None = pydantic.Field(default=None, description="the destinations of the incident, in any order")
 
 
-class Arrival(pydantic.BaseModel):
+class ScheduledAlert(pydantic.BaseModel):
     """One alert of a test, and the time of its arrival after the start."""
 
     model_config = _STRICT
@@ -56,7 +56,7 @@ Verb = Literal["approve", "edit", "dismiss", "retract", "silence", "end_silence"
 _VERBS: tuple[Verb, ...] = get_args(Verb)
 
 
-class Action(pydantic.BaseModel):
+class OperatorAction(pydantic.BaseModel):
     """An action of a reviewer or an operator: one of ``Verb``."""
 
     model_config = _STRICT
@@ -134,7 +134,7 @@ class Action(pydantic.BaseModel):
         return tuple(silences.matcher(text) for text in self.silence or self.end_silence or ())
 
 
-class Operation(pydantic.BaseModel):
+class ExpectedOperation(pydantic.BaseModel):
     """One expected operation; every further key is a field that it must have, with every text rendered."""
 
     model_config = pydantic.ConfigDict(extra="allow", frozen=True)
@@ -155,7 +155,7 @@ class Operation(pydantic.BaseModel):
     )
 
     @pydantic.model_validator(mode="after")
-    def _just_one(self) -> "Operation":
+    def _just_one(self) -> "ExpectedOperation":
         if len(self._named()) != 1:
             raise ValueError(f"an operation names one destination with one of {', '.join(_KINDS)}")
         return self
@@ -185,11 +185,11 @@ class ExpectedResult(ExpectedDecision):
     """The expected result of a test. An expected decision applies to each firing alert."""
 
     incidents: int | None = pydantic.Field(default=None, ge=0, description="the number of opened incidents")
-    operations: list[Operation] | None = pydantic.Field(default=None, description="all operations, in order")
+    operations: list[ExpectedOperation] | None = pydantic.Field(default=None, description="all operations, in order")
     notifications: list[Notification] | None = pydantic.Field(default=None, description="all notifications, in order")
 
 
-class Draft(pydantic.BaseModel):
+class PageDraft(pydantic.BaseModel):
     """The draft that a page creates for each incident, by the names of a rule's fields."""
 
     model_config = _STRICT
@@ -209,11 +209,11 @@ class RuleTestShape(pydantic.BaseModel):
     starts: datetime = pydantic.Field(
         default=_START, description="the start of the clock; by default a Monday at noon UTC"
     )
-    alerts: list[Arrival] = pydantic.Field(min_length=1, description="the alerts, in any order")
-    drafts: dict[str, Draft] = pydantic.Field(
+    alerts: list[ScheduledAlert] = pydantic.Field(min_length=1, description="the alerts, in any order")
+    drafts: dict[str, PageDraft] = pydantic.Field(
         default={}, description="the drafts that pages create for each incident that they follow, by destination"
     )
-    people: list[Action] = pydantic.Field(default=[], description="the actions of reviewers and operators")
+    people: list[OperatorAction] = pydantic.Field(default=[], description="the actions of reviewers and operators")
     until: quantities.Duration = pydantic.Field(default=Duration(0), description="the time at which the test ends")
     expect: ExpectedResult = pydantic.Field(default=ExpectedResult(), description="the expected result")
 
@@ -231,13 +231,15 @@ class RuleTest:
         """Return the position of the test as ``file:line``."""
         return f"{self.document.file}:{self.document.position(self.at)[0]}"
 
-    def problem(self, message: str, *path: str | int) -> problems.Problem:
+    def problem(self, message: str, *path: str | int) -> problems.LocatedProblem:
         """Return a problem at a path in the test."""
         return self.document.problem(message, (*self.at, *path))
 
 
 def read(
-    document: documents.Document, destinations: destination_info.Destinations, all_problems: list[problems.Problem]
+    document: documents.Document,
+    destinations: destination_info.Destinations,
+    all_problems: list[problems.LocatedProblem],
 ) -> Iterator[RuleTest]:
     """Yield the valid tests of a file. Append the problems of invalid tests to ``all_problems``."""
     entries = document.data.get("tests") if isinstance(document.data, dict) and not document.problems else None

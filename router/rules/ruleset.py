@@ -19,7 +19,7 @@ class RuleSet:
         self.version = version
         self.rules = tuple(rules)
         self._root = compile_rules(self.rules, version)
-        self._combined = decide.Combined()
+        self._combined = decide.ResponseCache()
         inhibits = any(rule.label_inhibitions or rule.rule_inhibitions for rule in self.rules)
         self._inhibitor = inhibitor.Inhibitor(self.rules) if inhibits else None
         self._labels_named: frozenset[str] | None = None

@@ -171,24 +171,24 @@ Variable = tuple[str, ...]
 """The way to a variable: ``("alert", "labels", "region")``."""
 
 
-class Unknown(Exception):
+class UnknownVariable(Exception):
     """The name is not a variable. The message states the reason."""
 
 
 def variable(name: str) -> Variable:
-    """Parse a variable's name as written in a template. Raises ``Unknown``."""
+    """Parse a variable's name as written in a template. Raises ``UnknownVariable``."""
     try:
         parsed = _variables("{{ " + name + " }}")
     except liquid_errors.LiquidError:
         parsed = []
     if len(parsed) != 1 or "}}" in name or "|" in name:
-        raise Unknown(f'"{name}" is not the name of a variable; write one as alert.labels.region')
+        raise UnknownVariable(f'"{name}" is not the name of a variable; write one as alert.labels.region')
     problem = _unknown(list(parsed[0]))
     if problem:
         field_path = _as_field(name)
-        raise Unknown(field_path or problem.replace(" in a template", ""))
+        raise UnknownVariable(field_path or problem.replace(" in a template", ""))
     if parsed[0][1:] in {(part,) for part in _OPEN}:
-        raise Unknown(f'"{name}" has several parts; name each: {name}.region')
+        raise UnknownVariable(f'"{name}" has several parts; name each: {name}.region')
     return parsed[0]
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from router.bootstrap import factories, public_pages
 from router.domain import access, heartbeat, identity, times, weekly
-from router.domain.silences import Silence, Unreadable, matcher
+from router.domain.silences import InvalidMatcher, Silence, matcher
 from router.domain.times import Timestamp
 from router.services import (
     dead_letters,
@@ -28,7 +28,7 @@ from router.store import incidents, quarantine
 from router.store.store import Store
 from router.worker import acknowledgements, corrections, review_takes
 from router.worker.retractions import RetractionRequest
-from router.worker.reviews import ChangedError, Review, ReviewDecision
+from router.worker.reviews import Review, ReviewChangedError, ReviewDecision
 from router.yaml_source import suggestions
 
 
@@ -47,11 +47,11 @@ class ActionContext(NamedTuple):
     reason: str = ""
 
 
-class NotFound(Exception):
+class SubjectNotFound(Exception):
     """The subject of the action does not exist."""
 
 
-class Invalid(Exception):
+class InvalidRequest(Exception):
     """The request is invalid. The text states the error; ``errors`` has the invalid fields of the body or query."""
 
     def __init__(self, detail: str, errors: Sequence[InvalidField] = (), *, is_query: bool = False) -> None:
@@ -60,7 +60,7 @@ class Invalid(Exception):
         self.is_query = is_query
 
 
-class Conflict(Exception):
+class SubjectChanged(Exception):
     """The subject has changed since the caller read it.
 
     ``now`` is the review that is pending instead. ``by`` is the person who decided first; empty if there is none.
@@ -89,7 +89,7 @@ class Actions:
     ) -> None:
         """Write a line to the audit log."""
         person, address = act.actor
-        line = access.Action(
+        line = access.AuditEntry(
             at=self._clock(),
             who=person.name,
             by=person.by,
@@ -105,7 +105,7 @@ class Actions:
     async def record_refusal(self, act: ActionContext, action: str, why: str) -> None:
         """Record a person's rejected action in the audit log, with a rate limit for each person."""
         person, address = act.actor
-        line = access.Action(self._clock(), person.name, person.by, address, action, act.subject, f"refused: {why}")
+        line = access.AuditEntry(self._clock(), person.name, person.by, address, action, act.subject, f"refused: {why}")
         await self._audit.append_refusal(line)
 
     @contextlib.asynccontextmanager
@@ -114,7 +114,7 @@ class Actions:
         outcome, detail = "done", dict[str, str]()
         try:
             yield detail
-        except (NotFound, Invalid, Conflict) as refused:
+        except (SubjectNotFound, InvalidRequest, SubjectChanged) as refused:
             outcome = f"refused: {refused}"
             raise
         except BaseException:
@@ -126,7 +126,7 @@ class Actions:
             await asyncio.shield(self.record(act, action, outcome, detail))
 
     async def decide(self, act: ActionContext, body: request_bodies.Decide) -> models.Decided:
-        """Decide on a review. Raises ``Conflict`` if it has changed, or ``incident_names.Ambiguous``."""
+        """Decide on a review. Raises ``SubjectChanged`` if it has changed, or ``incident_names.Ambiguous``."""
         if (key := await self._queries.find_key(body.incident)) is not None and key != body.incident:
             body = body.model_copy(update={"incident": key})
             act = act._replace(subject=f"{key} at {body.destination}")
@@ -136,24 +136,24 @@ class Actions:
             waits.sort(key=lambda item: item.digest != body.seen)  # Posts of two episodes may be pending.
             # The decision was about another version: a reviewer must not publish what they haven't seen.
             if not waits or waits[0].digest != body.seen:
-                raise Conflict(
+                raise SubjectChanged(
                     presenters.review(waits[0]) if waits else None, await self._first_reviewer(body, is_gone=not waits)
                 )
             if body.fields and body.decision == "dismiss":
-                raise Invalid("a dismissal takes no fields")
+                raise InvalidRequest("a dismissal takes no fields")
             # Wrong fields are refused now, because the vendor would refuse them after the reviewer has left.
             if body.fields:
                 fields = {**waits[0].fields, **body.fields}
                 if wrong := find_invalid(self._settings, body.destination, fields):
                     errors = [InvalidField(("fields", *item.path), item.detail) for item in wrong]
-                    raise Invalid("; ".join(map(str, wrong)), errors)
+                    raise InvalidRequest("; ".join(map(str, wrong)), errors)
             kind = "approved" if body.decision == "approve" else "dismissed"
             word = ReviewDecision(kind, act.actor.person.name, act.reason, body.fields)  # type: ignore[arg-type]
             try:
                 verdict = await reviews.decide(waits[0], word)
-            except ChangedError as error:
+            except ReviewChangedError as error:
                 now = presenters.review(error.now) if error.now is not None else None
-                raise Conflict(now, await self._first_reviewer(body, is_gone=now is None)) from error
+                raise SubjectChanged(now, await self._first_reviewer(body, is_gone=now is None)) from error
             return models.Decided(
                 kind=verdict.kind,
                 who=verdict.who,
@@ -181,9 +181,9 @@ class Actions:
             if not results:
                 known = await self._store.incidents.read([body.incident])
                 if not known[body.incident].version:
-                    raise NotFound(f'there is no incident "{body.incident}"')
+                    raise SubjectNotFound(f'there is no incident "{body.incident}"')
                 where = f'at "{body.destination}"' if body.destination else "at a public page"
-                raise Invalid(f'incident "{body.incident}" doesn\'t appear {where}')
+                raise InvalidRequest(f'incident "{body.incident}" doesn\'t appear {where}')
             items = [
                 models.Retraction(
                     destination=result.destination, reference=identity.reference(result.episode), outcome=result.outcome
@@ -199,18 +199,18 @@ class Actions:
         public = {name: place for name, place in places.items() if place.kind.public}
         if body.destination and body.destination not in public:
             if body.destination in places:
-                raise Invalid(
+                raise InvalidRequest(
                     f'customers don\'t see what is at "{body.destination}": only posts on pages are retracted'
                 )
-            raise NotFound(f'there is no page "{body.destination}"{suggestions.hint(body.destination, public)}')
+            raise SubjectNotFound(f'there is no page "{body.destination}"{suggestions.hint(body.destination, public)}')
         selected = [public[body.destination]] if body.destination else list(public.values())
         if body.message and all(place.kind.retracts for place in selected):
-            raise Invalid("the post is removed from the page, so it needs no message")
+            raise InvalidRequest("the post is removed from the page, so it needs no message")
 
     async def correct(self, act: ActionContext, body: request_bodies.Correct) -> models.Corrected:
         """Request a correction of a posted update.
 
-        Raises ``Conflict`` if its text isn't the one that the operator has seen.
+        Raises ``SubjectChanged`` if its text isn't the one that the operator has seen.
         """
         if (key := await self._queries.find_key(body.incident)) is not None and key != body.incident:
             body = body.model_copy(update={"incident": key})
@@ -219,9 +219,9 @@ class Actions:
             detail |= {"update": body.update, "body": body.body, "status": body.status}
             config = self._settings.destinations.get(body.destination)
             if config is None:
-                raise NotFound(f'there is no destination "{body.destination}"')
+                raise SubjectNotFound(f'there is no destination "{body.destination}"')
             if not corrections.takes(public_pages.kinds(self._settings), body.destination):
-                raise Invalid(f"the vendor's API can't change a posted update at a destination {config.kind}")
+                raise InvalidRequest(f"the vendor's API can't change a posted update at a destination {config.kind}")
             word = corrections.CorrectionRequest(
                 body.update, body.body, body.seen, act.actor.person.name, body.status, act.reason
             )
@@ -229,13 +229,15 @@ class Actions:
             try:
                 detail["before"] = (await correcting.correct(body.incident, body.destination, word)).text
             except corrections.UnknownUpdateError as error:
-                raise NotFound(f'the router has posted no update "{body.update}" of this incident there') from error
+                raise SubjectNotFound(
+                    f'the router has posted no update "{body.update}" of this incident there'
+                ) from error
             except corrections.StatusError as error:
-                raise Invalid(f"status: {error}", [InvalidField(("status",), str(error))]) from error
+                raise InvalidRequest(f"status: {error}", [InvalidField(("status",), str(error))]) from error
             except corrections.OutdatedError as error:
-                raise Conflict(None, "") from error
+                raise SubjectChanged(None, "") from error
             except corrections.UnderWayError as error:
-                raise Invalid("another correction of this post is pending") from error
+                raise InvalidRequest("another correction of this post is pending") from error
             return models.Corrected(warnings=find_objections(self._settings, {"body": body.body}))
 
     async def acknowledge(self, act: ActionContext, body: request_bodies.Acknowledge) -> models.Acknowledged:
@@ -246,7 +248,7 @@ class Actions:
             try:
                 given = await self._acknowledgements().acknowledge(key, _operator_request(act))
             except acknowledgements.NotOpenError as error:
-                raise Invalid(str(error)) from error
+                raise InvalidRequest(str(error)) from error
             shown = presenters.acknowledgement(given.incident)
             assert shown is not None  # noqa: S101 - the incident is acknowledged now
             if not given.is_new:
@@ -261,7 +263,7 @@ class Actions:
             _check_found(known_key, body.incident)
             ended = await self._acknowledgements().withdraw(key, _operator_request(act))
             if ended is None:
-                raise Invalid("the incident is not acknowledged")
+                raise InvalidRequest("the incident is not acknowledged")
             detail["acknowledged_by"] = ended.name
             return models.Acknowledgement(
                 by=ended.name, at=models.at(ended.at), reason=ended.reason, destination=ended.destination
@@ -286,14 +288,14 @@ class Actions:
             )
 
     async def release_review(self, act: ActionContext, body: request_bodies.ReleaseReview) -> models.Released:
-        """End the take of a pending review, even of another person. Raises ``Invalid`` if the review isn't taken."""
+        """End the take of a pending review, whether own or not. Raises ``InvalidRequest`` if the review isn't taken."""
         known_key, key, act = await self._of_incident(act, body.incident, body.destination)
         async with self._logged(act, "release review") as detail:
             _check_found(known_key, body.incident)
             review = await self._pending(key, body.destination)
             released = await self._takes().release(key, review.publication, act.actor.person.name)
             if released is None:
-                raise Invalid("the review is not taken")
+                raise InvalidRequest("the review is not taken")
             detail["taken_by"] = released.who
             return models.Released(incident=key, destination=body.destination, taken_by=released.who)
 
@@ -317,18 +319,18 @@ class Actions:
         # A retracted post isn't pending, although an approval could publish it again.
         waits = [item for item in waits if item.retraction is None]
         if not waits:
-            raise NotFound(f'nothing of incident "{key}" waits for review at "{destination}"')
+            raise SubjectNotFound(f'nothing of incident "{key}" waits for review at "{destination}"')
         return waits[0]
 
     async def add_silence(self, act: ActionContext, body: request_bodies.AddSilence) -> resources.Silence:
-        """Create a silence. Raises ``Invalid`` for an invalid matcher, or if the silence would match every alert."""
+        """Create a silence. Raises ``InvalidRequest`` if a matcher is invalid or the silence matches every alert."""
         async with self._logged(act, "silence"):
             try:
                 matchers = tuple(matcher(text) for text in body.matchers)
-            except Unreadable as error:
-                raise Invalid(str(error)) from error
+            except InvalidMatcher as error:
+                raise InvalidRequest(str(error)) from error
             if all(entry.operator in {"=", "=~"} and entry.value in {"", ".*"} for entry in matchers):
-                raise Invalid("the matchers match every alert: add at least one non-empty matcher")
+                raise InvalidRequest("the matchers match every alert: add at least one non-empty matcher")
             starts_at = Timestamp(self._clock() + times.from_seconds(body.begins_in_seconds))
             ends_at = Timestamp(starts_at + times.from_seconds(body.seconds))
             author = act.actor.person.name
@@ -342,7 +344,7 @@ class Actions:
         """Expire a silence."""
         async with self._logged(act, "expire silence"):
             if await self._store.silences.expire(act.subject, self._clock()) is None:
-                raise NotFound("no silence has this ID")
+                raise SubjectNotFound("no silence has this ID")
 
     async def forget_heartbeat(self, act: ActionContext) -> None:
         """Stop expecting a heartbeat until it is received again. Raises ``incident_names.Ambiguous``."""
@@ -355,26 +357,26 @@ class Actions:
                 return incidents.Change(heartbeat.forgotten(stored.incident, self._clock()), stored.version, wake=True)
 
             if not await self._store.incidents.update(act.subject, make):
-                raise NotFound("no heartbeat has this name")
+                raise SubjectNotFound("no heartbeat has this name")
 
     async def freeze(self, act: ActionContext) -> None:
         """Freeze publishing. The router posts nothing on any public page."""
         async with self._logged(act, "freeze"):
             if not await self._store.publishing_controls.freeze(*self._by(act)):
-                raise Invalid("publishing is already frozen")
+                raise InvalidRequest("publishing is already frozen")
 
     async def unfreeze(self, act: ActionContext) -> resources.Requeued:
         """Unfreeze publishing. Pending updates are posted."""
         async with self._logged(act, "unfreeze"):
             if not await self._store.publishing_controls.unfreeze(*self._by(act)):
-                raise Invalid("publishing is not frozen")
+                raise InvalidRequest("publishing is not frozen")
             return await self._wake_all()
 
     async def reset_guard(self, act: ActionContext) -> resources.Requeued:
         """Reset the publishing guard. Rules publish automatically again."""
         async with self._logged(act, "reset publishing guard"):
             if not await self._store.publishing_controls.reset(*self._by(act)):
-                raise Invalid("the publishing guard has not tripped")
+                raise InvalidRequest("the publishing guard has not tripped")
             return await self._wake_all()
 
     def _by(self, act: ActionContext) -> tuple[str, Timestamp, str]:
@@ -403,7 +405,7 @@ class Actions:
         """End the pauses of a destination's account, close its circuit breakers, and retry the operations that wait."""
         async with self._logged(act, "lift pauses"):
             if act.subject not in self._settings.destinations:
-                raise NotFound(f'there is no destination "{act.subject}"')
+                raise SubjectNotFound(f'there is no destination "{act.subject}"')
             lifted = await pauses.Pauses(self._settings, self._store).lift(act.subject, self._clock())
             return resources.Lifted(lifted=lifted.lifted, looked_at=len(lifted.incidents))
 
@@ -413,9 +415,9 @@ class Actions:
             listed = await orphans.listed(self._store)
             orphan = next((entry for entry in listed if entry.id == act.subject), None)
             if orphan is None:
-                raise NotFound(f'there is no orphan "{act.subject}"')
+                raise SubjectNotFound(f'there is no orphan "{act.subject}"')
             if not await orphans.resolve(self._settings, self._store, orphan, act.actor.person.name):
-                raise NotFound(f'"{act.subject}" is not an orphan: an incident of the router has it')
+                raise SubjectNotFound(f'"{act.subject}" is not an orphan: an incident of the router has it')
             return presenters.orphan(orphan)
 
     async def discard_dead_letter(self, act: ActionContext) -> None:
@@ -434,16 +436,16 @@ class Actions:
                 delivery = await reprocessing.of_quarantine(self._settings, self._store, entry)
                 return resources.Reingested(delivery=delivery.id, alerts=len(delivery.rows))
             except KeyError:
-                raise Invalid(f"source {entry.source} is no longer configured") from None
+                raise InvalidRequest(f"source {entry.source} is no longer configured") from None
             except base.Unparsable as error:
-                raise Invalid(f"it still can't be read: {error}") from error
+                raise InvalidRequest(f"it still can't be read: {error}") from error
 
     async def reingest_delivery(self, act: ActionContext) -> resources.Reingested:
         """Process the alerts of a stored delivery again, by the current rules."""
         async with self._logged(act, "run delivery"):
             archived = await self._store.archive.find(act.subject)
             if archived is None:
-                raise NotFound("the delivery is not kept")
+                raise SubjectNotFound("the delivery is not kept")
             delivery = await reprocessing.of_archive(self._store, archived, self._queries.rule_set())
             return resources.Reingested(delivery=delivery.id, alerts=len(delivery.rows))
 
@@ -455,7 +457,7 @@ class Actions:
     async def _quarantined(self, identity: str) -> quarantine.Quarantined:
         entry = await self._store.quarantine.find(identity)
         if entry is None:
-            raise NotFound("no quarantined body has this ID")
+            raise SubjectNotFound("no quarantined body has this ID")
         return entry
 
     async def make_token(self, act: ActionContext, body: request_bodies.NewToken) -> resources.MadeToken:
@@ -471,7 +473,7 @@ class Actions:
         """Revoke a token."""
         async with self._logged(act, "revoke token"):
             if not await self._store.tokens.revoke(act.subject):
-                raise NotFound("no token has this ID")
+                raise SubjectNotFound("no token has this ID")
 
 
 def _operator_request(act: ActionContext) -> acknowledgements.OperatorRequest:
@@ -480,19 +482,19 @@ def _operator_request(act: ActionContext) -> acknowledgements.OperatorRequest:
 
 def _check_found(key: str | None, name: str) -> None:
     if key is None:
-        raise NotFound(f'there is no incident "{name}"')
+        raise SubjectNotFound(f'there is no incident "{name}"')
 
 
 @contextlib.contextmanager
 def _translated_conflicts() -> Iterator[None]:
     try:
         yield
-    except dead_letters.ChangedError as error:
-        raise Conflict(None, error.who) from error
+    except dead_letters.AlreadyDecidedError as error:
+        raise SubjectChanged(None, error.who) from error
 
 
 async def _letter(letters: dead_letters.DeadLetters, identity: str) -> dead_letters.DeadLetter:
     letter = next((candidate for candidate in await letters.read() if candidate.id == identity), None)
     if letter is None:
-        raise NotFound("no dead letter has this ID")
+        raise SubjectNotFound("no dead letter has this ID")
     return letter

@@ -28,7 +28,7 @@ class DeadLetter(NamedTuple):
     decided_at: Timestamp = Timestamp(0)
 
 
-class ChangedError(Exception):
+class AlreadyDecidedError(Exception):
     """Another operator has decided on the dead letter since it was read: ``who``, empty if unknown."""
 
     def __init__(self, person: str = "") -> None:
@@ -101,10 +101,10 @@ class DeadLetters:
         return await self._buried.size() + len(_operations(seen))
 
     async def redrive(self, dead_letter: DeadLetter, person: str, now: Timestamp) -> None:
-        """Retry a dead letter. Raises ``ChangedError`` if another operator has decided on it since it was read."""
+        """Retry a dead letter. Raises ``AlreadyDecidedError`` if another operator has decided since it was read."""
         if dead_letter.publication is None:
             if not await self._buried.redrive(dead_letter.id):
-                raise ChangedError
+                raise AlreadyDecidedError
             return
         await self._say(
             dead_letter, timeline.Event(now, "redrive", f"{person} has {dead_letter.what} tried again.", who=person)
@@ -118,16 +118,16 @@ class DeadLetters:
         redriven = 0
         for dead_letter in await self.read():
             if selection.fits(dead_letter):
-                with contextlib.suppress(ChangedError):
+                with contextlib.suppress(AlreadyDecidedError):
                     await self.redrive(dead_letter, person, now)
                     redriven += 1
         return redriven
 
     async def discard(self, dead_letter: DeadLetter, person: str, why: str, now: Timestamp) -> None:
-        """Discard a dead letter. Raises ``ChangedError`` if another operator has decided on it since it was read."""
+        """Discard a dead letter. Raises ``AlreadyDecidedError`` if another operator has decided since it was read."""
         if dead_letter.publication is None:
             if not await self._buried.discard(dead_letter.id):
-                raise ChangedError
+                raise AlreadyDecidedError
             return
         text = f"{person} has given {dead_letter.what} up" + (f": {why}" if why else ".")
         await self._say(dead_letter, timeline.Event(now, "discard", text, who=person))
@@ -153,7 +153,7 @@ class DeadLetters:
 
         if not await self._incidents.update(dead_letter.incident, make):
             events = await self._incidents.timeline(dead_letter.incident)
-            raise ChangedError(next((e.who for e in reversed(events) if e.what in {"redrive", "discard"}), ""))
+            raise AlreadyDecidedError(next((e.who for e in reversed(events) if e.what in {"redrive", "discard"}), ""))
 
 
 def _merged(graves: list[dead_deliveries.DeadDelivery], operations: list[DeadLetter]) -> list[DeadLetter]:

@@ -18,7 +18,7 @@ _MAX_DRAFTS = 50
 _MAX_LENGTH = 60
 
 
-class Draft(NamedTuple):
+class DeclarationDraft(NamedTuple):
     """The undeclared public variables of one rule. Each has the texts that were recorded, and how often."""
 
     rule: model.Rule
@@ -26,7 +26,7 @@ class Draft(NamedTuple):
 
 
 def load_undeclared(settings: configuration.Settings, folder: Path) -> ruleset.RuleSet:
-    """Load rules whose public variables need no declaration yet. Raises ``load.Refused`` for every other error."""
+    """Load rules whose public variables need no declaration yet. Raises ``load.RulesRefused`` for every other error."""
     destination_infos = {
         name: dataclasses.replace(known_destination, declares=False)
         for name, known_destination in factories.known_destinations(settings).items()
@@ -36,21 +36,21 @@ def load_undeclared(settings: configuration.Settings, folder: Path) -> ruleset.R
 
 def drafts(
     settings: configuration.Settings, rule_set: ruleset.RuleSet, recorded_labels: Iterable[recordings.Recording]
-) -> list[Draft]:
+) -> list[DeclarationDraft]:
     """Decide on recorded alerts, and collect the values of the rules' undeclared public variables."""
     destinations = factories.known_destinations(settings)
     new_drafts = {}
     for rule in rule_set.rules:
         names = _undeclared(rule, {name for name, destination in destinations.items() if destination.public})
         if names:
-            new_drafts[rule.name] = Draft(rule, {variable: Counter() for variable in names})
+            new_drafts[rule.name] = DeclarationDraft(rule, {variable: Counter() for variable in names})
     for recording in recorded_labels:
         for alert in recording.alerts:
             _add(rule_set, alert, recording.received_at, new_drafts)
     return list(new_drafts.values())
 
 
-def written(draft: Draft) -> Iterator[str]:
+def written(draft: DeclarationDraft) -> Iterator[str]:
     """Return the lines to paste into the rule, with comments on omitted values."""
     yield f"# {draft.rule.place}: rule {draft.rule.name}"
     yield "    public:"
@@ -84,7 +84,9 @@ def _undeclared(rule: model.Rule, pages: set[str]) -> list[templates.Variable]:
     ]
 
 
-def _add(rule_set: ruleset.RuleSet, alert: alerts.Alert, now: Timestamp, new_drafts: dict[str, Draft]) -> None:
+def _add(
+    rule_set: ruleset.RuleSet, alert: alerts.Alert, now: Timestamp, new_drafts: dict[str, DeclarationDraft]
+) -> None:
     decision = rule_set.decide(alert, now)
     response = decision.response
     if response is None or alert.status != "firing":

@@ -12,7 +12,7 @@ from router.store.store import Store
 async def send_test(settings: configuration.Settings, name: str, by: str, clock: base.Clock) -> None:
     """Deliver one test event to a notifier, without Redis. Raises one of ``outbound.errors`` if that fails."""
     config = settings.notifiers[name]
-    connected = base.Connection(clock, settings.installation, settings.management.public_url)
+    connected = base.NotifierConnection(clock, settings.installation, settings.management.public_url)
     notifier = registry.KINDS[config.kind].make(name, config, connected)
     event = events.Recorded(1, clock(), events.ROUTER, "test", events.TestSent(by))
     try:

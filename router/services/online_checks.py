@@ -30,7 +30,7 @@ _NAMING = (
 """The fields that name something at a vendor."""
 
 
-class Answer(NamedTuple):
+class VendorProblem(NamedTuple):
     """An error that a vendor reports about a rule or the configuration."""
 
     rule: model.Rule | None
@@ -38,25 +38,27 @@ class Answer(NamedTuple):
     level: Literal["error", "warning"] = "error"
 
 
-async def ask_vendors(settings: configuration.Settings, rules: ruleset.RuleSet) -> list[Answer]:
+async def ask_vendors(settings: configuration.Settings, rules: ruleset.RuleSet) -> list[VendorProblem]:
     """Look up every name of the configuration and the rules. Return the missing names, each with its rule.
 
     Channels through which one vendor reports incidents to another vendor are warnings.
     """
     at = factories.places(settings)
     try:
-        answers: list[Answer] = []
+        answers: list[VendorProblem] = []
         for name, place in at.items():
             own_problems = await _asked(place, {})
-            answers += [Answer(None, f"{name}: {problem}") for problem in own_problems]
+            answers += [VendorProblem(None, f"{name}: {problem}") for problem in own_problems]
             seen: dict[bytes, list[str]] = {}
             for rule, fields in _naming(rules, name):
                 key = msgspec.json.encode(fields, order="sorted")
                 if key not in seen:
                     seen[key] = [problem for problem in await _asked(place, fields) if problem not in own_problems]
-                answers += [Answer(rule, f"{name}: {problem}") for problem in seen[key]]
-        answers += [Answer(None, problem) for problem in await alertmanager_polls.problems(settings)]
-        return answers + [Answer(None, problem, "warning") for problem in await double_reports.found(at, _pages(rules))]
+                answers += [VendorProblem(rule, f"{name}: {problem}") for problem in seen[key]]
+        answers += [VendorProblem(None, problem) for problem in await alertmanager_polls.problems(settings)]
+        return answers + [
+            VendorProblem(None, problem, "warning") for problem in await double_reports.found(at, _pages(rules))
+        ]
     finally:
         for place in at.values():
             await place.destination.aclose()

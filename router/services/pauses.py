@@ -16,7 +16,7 @@ from router.store.store import Store
 Kind = Literal["rate_limit", "circuit_breaker", "quota"]
 
 
-class Pause(NamedTuple):
+class DestinationPause(NamedTuple):
     """A pause of the calls to a destination.
 
     ``endpoint`` is empty if the pause is about the whole account. ``ends_at`` is in microseconds since the epoch.
@@ -45,7 +45,7 @@ class Pauses:
         self._store = store
         self._accounts = store.accounts
 
-    async def read(self, now: Timestamp) -> list[Pause]:
+    async def read(self, now: Timestamp) -> list[DestinationPause]:
         """Return the active pauses in the order of the configured destinations."""
         circuits = await self._accounts.open_circuits(now)
         account_ids = await self._account_ids()
@@ -62,7 +62,7 @@ class Pauses:
             if not is_paused and (seconds := await quota.exhausted_for()):
                 active.append(("quota", "", Timestamp(now + times.from_seconds(seconds))))
             waiting = await self._accounts.count_waiting(name) if active else 0
-            pauses += [Pause(name, kind, endpoint, ends_at, waiting) for kind, endpoint, ends_at in active]
+            pauses += [DestinationPause(name, kind, endpoint, ends_at, waiting) for kind, endpoint, ends_at in active]
         return pauses
 
     async def lift(self, destination: str, now: Timestamp) -> Lifted:
@@ -88,7 +88,7 @@ class Pauses:
             name: stored.get(name) or factories.account(config) for name, config in self._settings.destinations.items()
         }
 
-    def _quota(self, destination: str, account_ids: dict[str, str]) -> quotas.Quota:
+    def _quota(self, destination: str, account_ids: dict[str, str]) -> quotas.AccountQuota:
         per_minute = min(
             self._settings.destinations[name].per_minute
             for name, account in account_ids.items()

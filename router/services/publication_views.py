@@ -15,7 +15,7 @@ from router.worker import corrections, desired_state, retractions, rule_matches
 def publication(
     story: incident_records.IncidentRecord,
     record: publications.Publication,
-    place: public_pages.Place | None,
+    place: public_pages.ConfiguredPage | None,
     desires: desired_state.DesiredStateBuilder,
     now: Timestamp,
 ) -> models.Publication:
@@ -58,7 +58,7 @@ def publication(
 
 
 def _retraction(
-    story: incident_records.IncidentRecord, record: publications.Publication, place: public_pages.Place | None
+    story: incident_records.IncidentRecord, record: publications.Publication, place: public_pages.ConfiguredPage | None
 ) -> dict[str, Any]:
     """Return what an operator may do, or has done, about a false post."""
     incident, retraction = story.incident, story.incident.interventions.retractions.get(record.name)

@@ -56,14 +56,14 @@ class Queries:
         self.records = records.Records(settings, store, clock, self._sight, self._labels_named)
 
     def rule_set(self) -> ruleset.RuleSet:
-        """Return the active rules. Raises ``load.Refused`` if they have to be read first and are invalid."""
+        """Return the active rules. Raises ``load.RulesRefused`` if they have to be read first and are invalid."""
         return self._in_force.in_force if self._in_force is not None else factories.load_rules(self.settings)
 
     def _labels_named(self) -> Collection[str]:
         """Return the labels that the rules name; none if the rules are invalid."""
         try:
             return self.rule_set().labels_named()
-        except load.Refused:
+        except load.RulesRefused:
             return frozenset()
 
     async def incidents(

@@ -20,7 +20,7 @@ class Suite:
     folder: Path
     listed: list[rule_tests.RuleTest]
     rules: ruleset.RuleSet
-    places: dict[str, public_pages.Place]
+    places: dict[str, public_pages.ConfiguredPage]
     hosts: tuple[str, ...] = ()
     subscribed: subscriptions.Subscriptions = field(default_factory=subscriptions.Subscriptions)
 
@@ -46,16 +46,16 @@ def suite(settings: configuration.Settings, folder: Path | None = None) -> Suite
     """Load rules and tests. Raises ``rules.Refused`` if any of them is invalid."""
     path = folder or settings.rules
     rule_set = factories.load_rules(settings, path)
-    all_problems: list[problems.Problem] = []
+    all_problems: list[problems.LocatedProblem] = []
     read = list(_read(settings, path, all_problems))
     if all_problems:
-        raise load.Refused(all_problems)
+        raise load.RulesRefused(all_problems)
     places, subscribed = public_pages.kinds(settings), notification_delivery.subscribed(settings)
     return Suite(path, read, rule_set, places, settings.pages.allowed_hosts, subscribed)
 
 
 def _read(
-    settings: configuration.Settings, folder: Path, all_problems: list[problems.Problem]
+    settings: configuration.Settings, folder: Path, all_problems: list[problems.LocatedProblem]
 ) -> Iterator[rule_tests.RuleTest]:
     configured = factories.known_destinations(settings)
     for document in load.files(folder, all_problems):

@@ -28,7 +28,7 @@ _PIECE = 64 * 1024
 
 
 @dataclass(frozen=True)
-class Limits:
+class EvaluationLimits:
     """The limits of one evaluation. The program needs about one second and 150 MiB."""
 
     cpu_seconds: int = 10
@@ -38,7 +38,7 @@ class Limits:
     at_once: int = 2
 
 
-LIMITS = Limits()
+LIMITS = EvaluationLimits()
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -65,7 +65,7 @@ class Outcome(msgspec.Struct, frozen=True):
 class Sandbox:
     """Runs a limited number of evaluations in parallel. Further evaluations wait."""
 
-    def __init__(self, limits: Limits = LIMITS, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, limits: EvaluationLimits = LIMITS, environment: Mapping[str, str] = os.environ) -> None:
         """Take the limits, and the environment from which the process gets a few variables."""
         self._limits = limits
         self._free = asyncio.Semaphore(limits.at_once)

@@ -27,7 +27,7 @@ def evaluate(task: sandbox.Task) -> sandbox.Outcome:
     settings = configuration.load(Path(task.file), {}, configuration.StandIn("not-used", {}))
     try:
         rule_set = factories.load_rules(settings, Path(task.folder))
-    except load.Refused as refused:
+    except load.RulesRefused as refused:
         messages = [f"line {problem.line}, column {problem.column}: {problem.message}" for problem in refused.problems]
         more = [f"and {len(messages) - _MAX_PROBLEMS} more"] if len(messages) > _MAX_PROBLEMS else []
         return sandbox.Outcome(problems=messages[:_MAX_PROBLEMS] + more)

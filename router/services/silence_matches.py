@@ -63,7 +63,7 @@ class SilenceMatches:
         """Return how many of the alerts match a silence; 0 if one of its matchers can't be parsed."""
         try:
             tests = [silences.test(matcher) for matcher in silence.matchers]
-        except silences.Unreadable:
+        except silences.InvalidMatcher:
             return 0
         # Ten thousand alerts take a few milliseconds for each silence, so other tasks get their turn in between.
         return await asyncio.to_thread(lambda: sum(all(test(alert) for test in tests) for alert in firing.known))

@@ -47,13 +47,13 @@ class SlackApp:
         self._requests = query_service.store.slack_requests
         self._roles = roles.Roles(config, self._api, query_service.clock)
         self._urls = response_urls.ResponseUrls(config.base_url, query_service.clock, timeout_seconds=_CALL_SECONDS)
-        self._commands = commands.Commands(query_service, acting)
+        self._commands = commands.SlashCommands(query_service, acting)
         self._running: set[asyncio.Task[Any]] = set()
 
         async def hasten(incident: str) -> None:
             await notifier_events.announce_now(query_service.store, incident)
 
-        self._reviews = reviews.Reviews(query_service, acting, self._api, hasten)
+        self._reviews = reviews.SlackReviews(query_service, acting, self._api, hasten)
 
     @classmethod
     def of(cls, query_service: queries.Queries, acting: actions.Actions) -> "SlackApp | None":
@@ -149,7 +149,7 @@ class SlackApp:
             return await self._commands.run(name, command.text, actions.Caller(person, reviews.ADDRESS))
         except replies.RepliedError as error:
             return error.reply
-        except actions.Invalid as error:
+        except actions.InvalidRequest as error:
             return replies.failed(f"{str(error).capitalize()}.")
 
     async def _click(self, click: payloads.Click) -> replies.Reply | None:
@@ -160,10 +160,10 @@ class SlackApp:
                 return None
             action = f"{click.action.removeprefix('review_')} {subject.incident} at {subject.destination}"
             person = await self._authorize(click.user, reviews.ROLES[click.action], action)
-            return await self._reviews.click(reviews.Asked(person, subject), click)
+            return await self._reviews.click(reviews.ReviewRequest(person, subject), click)
         except replies.RepliedError as error:
             return error.reply
-        except (actions.Invalid, actions.NotFound, incident_names.Ambiguous) as error:
+        except (actions.InvalidRequest, actions.SubjectNotFound, incident_names.Ambiguous) as error:
             return replies.failed(f"{error}. Nothing was changed.")
 
     async def _submit(self, submission: payloads.Submission) -> Mapping[str, Any]:
@@ -173,17 +173,17 @@ class SlackApp:
         try:
             action = f"approve {subject.incident} at {subject.destination}"
             person = await self._authorize(submission.user, access.Role.RESPONDER, action)
-            return await self._reviews.submit(reviews.Asked(person, subject), submission)
+            return await self._reviews.submit(reviews.ReviewRequest(person, subject), submission)
         except replies.RepliedError as error:
             return replies.update(error.reply.view())
-        except (actions.Invalid, actions.NotFound, incident_names.Ambiguous) as error:
+        except (actions.InvalidRequest, actions.SubjectNotFound, incident_names.Ambiguous) as error:
             return replies.update(replies.failed(f"{error}. Nothing was changed.").view())
 
     async def _authorize(self, user: payloads.User, needed: access.Role, action: str) -> access.Person:
         """Return the user with the needed role. Otherwise, audit the refusal and raise ``replies.RepliedError``."""
         try:
             return await self._roles.authorize(user, needed)
-        except roles.RefusedError as refused:
+        except roles.MissingRoleError as refused:
             caller = actions.Caller(self._roles.person(user, access.Role.VIEWER), reviews.ADDRESS)
             await self._actions.record_refusal(actions.ActionContext(caller, action), "slack", str(refused))
             text = f"You may not do this: {refused}. An operator grants roles under `slack_app` in the configuration."

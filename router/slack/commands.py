@@ -23,7 +23,7 @@ def name_of(command: payloads.Command) -> str:
     return command.name.removeprefix("/").partition("-")[0]
 
 
-class Commands:
+class SlashCommands:
     """Runs slash commands through the services."""
 
     def __init__(self, query_service: queries.Queries, acting: actions.Actions) -> None:
@@ -32,7 +32,7 @@ class Commands:
         self._console = query_service.settings.management.public_url
 
     async def run(self, name: str, text: str, caller: actions.Caller) -> replies.Reply:
-        """Run a command in ``ROLES`` and return its reply. Raise ``actions.Invalid`` if the command is rejected."""
+        """Run a command in ``ROLES`` and return its reply. Raises ``actions.InvalidRequest`` if it is rejected."""
         if name == "incidents":
             return await self._list()
         reason = text[:_MAX_REASON_LENGTH]

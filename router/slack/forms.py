@@ -52,7 +52,7 @@ def edit(review: models.Review, own_texts: Mapping[str, str] | None = None, reas
     blocks.append(
         _input(f"{_REASON}:{review.digest}", "Reason, for the timeline", _initial(reason)) | {"optional": True}
     )
-    subject = slack_reviews.Subject(review.reference, review.destination, review.digest)
+    subject = slack_reviews.ButtonSubject(review.reference, review.destination, review.digest)
     return {
         "type": "modal",
         "callback_id": CALLBACK,

@@ -39,11 +39,11 @@ class RepliedError(Exception):
         self.now = now
 
 
-def shown(review: models.Review) -> slack_reviews.Shown:
+def shown(review: models.Review) -> slack_reviews.ReviewView:
     """Convert a review of the services to the form that the Slack notifier renders."""
     at = review.since or times.to_datetime(Timestamp(0))
     incident = events.Incident(review.incident, review.reference, review.title, review.severity, "open", at)
-    return slack_reviews.Shown(
+    return slack_reviews.ReviewView(
         incident,
         events.Review(
             review.destination,
@@ -63,7 +63,7 @@ def shown(review: models.Review) -> slack_reviews.Shown:
     )
 
 
-def conflict(error: actions.Conflict, person: str, renderer: slack_reviews.Renderer) -> RepliedError:
+def conflict(error: actions.SubjectChanged, person: str, renderer: slack_reviews.ReviewRenderer) -> RepliedError:
     """Explain why a user's decision was not recorded. Include the version that is pending now, if any."""
     if error.by == person:
         text = "You have already decided on this review."

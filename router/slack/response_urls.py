@@ -38,7 +38,7 @@ class ResponseUrls:
         )
         headers = {"content-type": "application/json"}
         try:
-            content = client.Content(msgspec.json.encode(body), headers, is_answer_ignored=True)
+            content = client.RawBody(msgspec.json.encode(body), headers, is_answer_ignored=True)
             await at.call("POST", path, content=content)
         except errors.Failure as failure:
             _log.warning("slack_reply_failed", reason=failure.message)

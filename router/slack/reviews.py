@@ -28,11 +28,11 @@ _DONE = {
 }
 
 
-class Asked(NamedTuple):
+class ReviewRequest(NamedTuple):
     """An authorized user, and the review in the clicked button or the submitted form."""
 
     person: access.Person
-    subject: slack_reviews.Subject
+    subject: slack_reviews.ButtonSubject
 
     def act(self, reason: str = "") -> actions.ActionContext:
         """Return the context of an action by this user, for the audit log."""
@@ -40,7 +40,7 @@ class Asked(NamedTuple):
         return actions.ActionContext(caller, f"{self.subject.incident} at {self.subject.destination}", reason)
 
 
-class Reviews:
+class SlackReviews:
     """Records decisions from Slack. ``hasten`` makes a worker announce an incident's changes immediately."""
 
     def __init__(
@@ -54,9 +54,9 @@ class Reviews:
         self._actions = acting
         self._api = api
         self._hasten = hasten
-        self._renderer = slack_reviews.Renderer(query_service.settings.management.public_url, buttons=True)
+        self._renderer = slack_reviews.ReviewRenderer(query_service.settings.management.public_url, buttons=True)
 
-    async def click(self, condition: Asked, click: payloads.Click) -> replies.Reply | None:
+    async def click(self, condition: ReviewRequest, click: payloads.Click) -> replies.Reply | None:
         """Carry out a click and return the reply, if any. Raise ``replies.RepliedError`` if the action was rejected."""
         match click.action:
             case slack_reviews.APPROVE:
@@ -69,7 +69,7 @@ class Reviews:
                 await self._actions.record(condition.act(), "open review")
         return None
 
-    async def submit(self, condition: Asked, submission: payloads.Submission) -> Mapping[str, Any]:
+    async def submit(self, condition: ReviewRequest, submission: payloads.Submission) -> Mapping[str, Any]:
         """Approve a review with the form's texts. Return the response to the form. Raises ``replies.RepliedError``."""
         review = await self._review(condition)
         is_same = review is not None and review.digest == condition.subject.digest
@@ -83,7 +83,7 @@ class Reviews:
             if error.now is not None and forms.is_editable(error.now):
                 return replies.update(forms.edit(error.now, forms.texts(submission), forms.reason(submission)))
             raise
-        except actions.Invalid as invalid:
+        except actions.InvalidRequest as invalid:
             wrong = {
                 str(field_error.path[1]): field_error.detail
                 for field_error in invalid.errors
@@ -94,7 +94,7 @@ class Reviews:
 
     async def _decide(
         self,
-        condition: Asked,
+        condition: ReviewRequest,
         decision: Literal["approve", "dismiss"],
         fields: Mapping[str, str] | None = None,
         reason: str = "",
@@ -112,20 +112,20 @@ class Reviews:
             decided = await self._actions.decide(condition.act(reason), body)
         except pydantic.ValidationError as error:
             raise replies.RepliedError(replies.failed("This button or form can't be read.")) from error
-        except actions.Conflict as error:
+        except actions.SubjectChanged as error:
             if error.now is not None:
                 await self._hasten(error.now.incident)
             raise replies.conflict(error, condition.person.name, self._renderer) from error
         return replies.warned(_DONE[decision], decided.warnings)
 
-    async def _open(self, condition: Asked, trigger: str) -> None:
+    async def _open(self, condition: ReviewRequest, trigger: str) -> None:
         """Open the form for the version that the message shows. A trigger works once, within 3 seconds."""
         review = await self._review(condition)
         if review is None or review.digest != condition.subject.digest:
             await self._actions.record(condition.act(), "edit review", "refused: it has changed")
             if review is not None:
                 await self._hasten(review.incident)
-            raise replies.conflict(actions.Conflict(review, ""), condition.person.name, self._renderer)
+            raise replies.conflict(actions.SubjectChanged(review, ""), condition.person.name, self._renderer)
         if not forms.is_editable(review):
             raise replies.RepliedError(replies.failed("This review can't be edited in Slack. Use the console."))
         await self._actions.record(condition.act(), "edit review", "form opened")
@@ -135,6 +135,6 @@ class Reviews:
             _log.warning("slack_form_not_opened", reason=failure.message)
             raise replies.RepliedError(replies.failed("Slack did not open the form in time. Click again.")) from failure
 
-    async def _review(self, condition: Asked) -> models.Review | None:
+    async def _review(self, condition: ReviewRequest) -> models.Review | None:
         subject = condition.subject
         return await self._queries.review(subject.incident, subject.destination, subject.digest)

@@ -26,7 +26,7 @@ class _Members(NamedTuple):
     read_at: Timestamp
 
 
-class RefusedError(Exception):
+class MissingRoleError(Exception):
     """The user lacks the needed role. The message is shown to the user and written to the audit log."""
 
 
@@ -45,9 +45,9 @@ class Roles:
         }
 
     async def authorize(self, user: payloads.User, needed: access.Role) -> access.Person:
-        """Return the user as a person with at least the role ``needed``. Raises ``RefusedError``."""
+        """Return the user as a person with at least the role ``needed``. Raises ``MissingRoleError``."""
         if self._config.team and user.team != self._config.team:
-            raise RefusedError(f"only users of the workspace {self._config.team} may do this")
+            raise MissingRoleError(f"only users of the workspace {self._config.team} may do this")
         direct = max((role for role, names in self._listed.items() if user.id in names), default=None)
         if direct is not None and direct >= needed:
             return self.person(user, direct)
@@ -59,9 +59,9 @@ class Roles:
             return self.person(user, role)
         if None in members:
             unread = ", ".join(sorted(name for (_, name), users in both if users is None))
-            raise RefusedError(f"this needs the role {needed.word}, and the user group {unread} can't be read now")
+            raise MissingRoleError(f"this needs the role {needed.word}, and the user group {unread} can't be read now")
         yours = f"yours is {direct.word}" if direct is not None else "you have none"
-        raise RefusedError(f"this needs the role {needed.word}, and {yours}")
+        raise MissingRoleError(f"this needs the role {needed.word}, and {yours}")
 
     @staticmethod
     def person(user: payloads.User, role: access.Role) -> access.Person:

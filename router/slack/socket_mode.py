@@ -37,7 +37,7 @@ _log = log.get("management")
 
 
 @dataclass(frozen=True)
-class Timing:
+class ConnectionTimeouts:
     """Limits in seconds.
 
     Slack must send hello within ``hello``. The client pings every ``ping`` seconds, and Slack must answer within the
@@ -108,12 +108,12 @@ class SocketMode:
         open_url: Callable[[], Awaitable[str]],
         handle: Handle,
         randomness: identity.Randomness,
-        timing: Timing | None = None,
+        timing: ConnectionTimeouts | None = None,
     ) -> None:
         self._open_url = open_url
         self._handle = handle
         self._randomness = randomness
-        self._timing = timing or Timing()
+        self._timing = timing or ConnectionTimeouts()
         self._connections: dict[_Connection, asyncio.Task[None]] = {}
         self._answers: collections.OrderedDict[str, asyncio.Task[Mapping[str, Any] | None]] = collections.OrderedDict()
         self._acknowledging: set[asyncio.Task[None]] = set()

@@ -65,7 +65,7 @@ class Config(pydantic.BaseModel):
     def _is_a_pattern(cls, receiver: str) -> str:
         try:
             patterns.compile(receiver)
-        except patterns.Invalid as error:
+        except patterns.InvalidPattern as error:
             raise ValueError(f"not an RE2 pattern: {error}") from error
         return receiver
 

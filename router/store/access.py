@@ -18,7 +18,7 @@ _SIGN_INS, _SIGN_IN_SECONDS = 10, 60
 
 _token = msgspec.msgpack.Decoder(access.Token).decode
 _session = msgspec.msgpack.Decoder(access.Session).decode
-_action = msgspec.msgpack.Decoder(access.Action).decode
+_action = msgspec.msgpack.Decoder(access.AuditEntry).decode
 
 
 class Tokens:
@@ -119,19 +119,19 @@ class Audit:
         self._redis: Any = connection.redis
         self._writer = connection.writer
 
-    async def append(self, action: access.Action) -> None:
+    async def append(self, action: access.AuditEntry) -> None:
         """Append an action."""
         async with client.translate_errors():
             packed = msgspec.msgpack.encode(action)
             await self._writer.run("XADD", keys.AUDIT, "MAXLEN", "~", MAX_ACTIONS, "*", "a", packed)
 
-    async def append_refusal(self, action: access.Action) -> None:
+    async def append_refusal(self, action: access.AuditEntry) -> None:
         """Append a refused action, unless the same person has had many refusals within the hour."""
         counted = keys.refusals(access.digest(action.by))
         if await _increment(self._redis, counted, _REFUSAL_SECONDS) <= MAX_REFUSALS:
             await self.append(action)
 
-    async def page(self, before: str, limit: int) -> tuple[list[access.Action], str]:
+    async def page(self, before: str, limit: int) -> tuple[list[access.AuditEntry], str]:
         """Return entries older than ``before`` (empty:
 
         the newest entries) and the cursor of the next page (empty: none).
@@ -142,7 +142,7 @@ class Audit:
         return lines, rows[-1][0].decode() if len(rows) == limit else ""
 
 
-def _line(place: bytes, fields: Mapping[bytes, bytes]) -> access.Action | None:
+def _line(place: bytes, fields: Mapping[bytes, bytes]) -> access.AuditEntry | None:
     try:
         return _action(fields.get(b"a", b""))
     except Undecodable as error:

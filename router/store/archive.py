@@ -101,7 +101,7 @@ class Archive:
         async for archived in self._range(str(max(0, moment // 1000)), "+"):
             yield archived
 
-    async def _read(self, order: stream_pages.Order, begin: str, end: str, *, count: int) -> stream_pages.Page:
+    async def _read(self, order: stream_pages.Order, begin: str, end: str, *, count: int) -> stream_pages.StreamPage:
         # Usually, the decompressed entries then have about as many bytes as a page may have.
         limit = stream_pages.MAX_COMPRESSED_BYTES
         page = await stream_pages.read(self._scripts, keys.ARCHIVE, order, begin, end, count=count, max_bytes=limit)
@@ -119,17 +119,17 @@ class Archive:
             begin = f"({page.end}"
 
 
-def _within(page: stream_pages.Page) -> stream_pages.Page:
+def _within(page: stream_pages.StreamPage) -> stream_pages.StreamPage:
     """Return the beginning of a page that fits into memory after decompression: a body of blanks grows 255 times."""
     size = 0
     for position, (_, fields) in enumerate(page.entries):
         size += codec.delivery_size(fields.get(b"h", b"")) + codec.body_size(fields)
         if position and size > stream_pages.MAX_BYTES:
-            return stream_pages.Page(page.entries[:position], True)
+            return stream_pages.StreamPage(page.entries[:position], True)
     return page
 
 
-def _all_recorded(page: stream_pages.Page) -> list[ArchivedDelivery]:
+def _all_recorded(page: stream_pages.StreamPage) -> list[ArchivedDelivery]:
     return [archived for _, fields in page.entries if (archived := _recorded(fields)) is not None]
 
 

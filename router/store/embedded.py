@@ -48,7 +48,7 @@ def running_address(folder: Path) -> str | None:
         return None
 
 
-class Server:
+class EmbeddedServer:
     """A server with an append-only file in ``folder``, listening on a Unix socket.
 
     The server holds the lock of the folder until it has stopped: ``lock``, or one that it acquires when it starts.
@@ -122,9 +122,9 @@ class Server:
 @contextlib.contextmanager
 def running(
     folder: Path, settings: Mapping[str, str] | None = None, lock: private_folder.FolderLock | None = None
-) -> Iterator[Server]:
+) -> Iterator[EmbeddedServer]:
     """Run a server for the duration of a ``with`` block."""
-    server = Server(folder, settings, lock)
+    server = EmbeddedServer(folder, settings, lock)
     server.start()
     try:
         yield server

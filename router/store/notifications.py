@@ -23,7 +23,7 @@ _decode_progress = msgspec.msgpack.Decoder(dict[str, notification.Progress]).dec
 _KEPT = 1000  # Events that are kept of one subject.
 
 
-class Lease(NamedTuple):
+class SubjectLease(NamedTuple):
     """A subject whose events this worker delivers for a while; ``claimed_at`` is the server's time, in microseconds.
 
     ``sequence`` is that of the newest event when the lease was given.
@@ -80,7 +80,7 @@ class Notifications:
             recorded.append(msgspec.structs.replace(event, sequence=int(identity.split(b"-")[0])))
         return recorded
 
-    async def claim(self, count: int) -> list[Lease]:
+    async def claim(self, count: int) -> list[SubjectLease]:
         """Take the leases of up to ``count`` subjects of each shard that have events to deliver."""
         calls: list[tuple[list[str], list[Any]]] = [
             ([timers], [prefix, self._lease, count]) for timers, prefix in keys.notification_shards()
@@ -89,16 +89,16 @@ class Notifications:
             answers = await self._scripts.run_all_confirmed("claim_deliveries", calls)
         return [_lease(Timestamp(int(now)), member) for now, *members in answers for member in members]
 
-    async def record(self, lease: Lease, progress: Mapping[str, notification.Progress]) -> bool:
+    async def record(self, lease: SubjectLease, progress: Mapping[str, notification.Progress]) -> bool:
         """Store the progress and keep the lease; False if another worker holds the lease by now."""
         return await self._delivered(lease, progress, self._lease, 0)
 
-    async def release(self, lease: Lease, progress: Mapping[str, notification.Progress], due: int) -> bool:
+    async def release(self, lease: SubjectLease, progress: Mapping[str, notification.Progress], due: int) -> bool:
         """Store the progress and give the lease back; deliver next at ``due``, 0 for when there are new events."""
         return await self._delivered(lease, progress, 0, due)
 
     async def _delivered(
-        self, lease: Lease, progress: Mapping[str, notification.Progress], seconds: int, due: int
+        self, lease: SubjectLease, progress: Mapping[str, notification.Progress], seconds: int, due: int
     ) -> bool:
         names = [keys.notifications(lease.subject), keys.notify(lease.subject)]
         arguments = [lease.fence, _encode(progress), lease.subject, seconds, due, lease.sequence]
@@ -143,10 +143,10 @@ def unpack_router_state(data: bytes) -> router_state.RouterState | None:
         return None
 
 
-def _lease(now: Timestamp, answer: Sequence[Any]) -> Lease:
+def _lease(now: Timestamp, answer: Sequence[Any]) -> SubjectLease:
     member, fence, sequence, packed = answer
     subject = member.decode(errors="replace")
-    return Lease(subject, int(fence), int(sequence), _progress(subject, packed), now)
+    return SubjectLease(subject, int(fence), int(sequence), _progress(subject, packed), now)
 
 
 def _progress(subject: str, packed: bytes) -> dict[str, notification.Progress]:

@@ -31,7 +31,7 @@ class Stop(msgspec.Struct, frozen=True, array_like=True):
         return f"{self.why} ({self.who})" if self.why else f"by {self.who}"
 
 
-class State(NamedTuple):
+class PublishingState(NamedTuple):
     """Why publishing is frozen, and why the guard has tripped; None if it is not.
 
     ``tripped_pages`` are single pages at which the guard has tripped, by destination. ``unfrozen`` and ``guard_reset``
@@ -62,7 +62,7 @@ class Limit(NamedTuple):
     window: Duration
 
 
-ACTIVE = State()
+ACTIVE = PublishingState()
 _FREEZE = "freeze"
 _GUARD = "breaker"  # Stored data of earlier versions has this field, so it keeps its name.
 _PAGE = f"{_GUARD}/"
@@ -89,7 +89,7 @@ class PublishingControls:
         self._writer = connection.writer
         self._scripts = connection.scripts
 
-    async def read(self) -> State:
+    async def read(self) -> PublishingState:
         """Return the state now."""
         try:
             async with client.translate_errors():
@@ -98,10 +98,10 @@ class PublishingControls:
         except errors.WrongType:
             # Whether publishing was frozen is unknown, so it is.
             damage.report(keys.GATE, "it is not a hash", "delete it; public pages are frozen until then")
-            return State(frozen=_DAMAGED)
+            return PublishingState(frozen=_DAMAGED)
         pages = {name.removeprefix(_PAGE): stop for name, stop in stops.items() if name.startswith(_PAGE)}
         ended = stops.get(_ENDED + _FREEZE), stops.get(_ENDED + _GUARD)
-        return State(stops.get(_FREEZE), stops.get(_GUARD), pages, *ended)
+        return PublishingState(stops.get(_FREEZE), stops.get(_GUARD), pages, *ended)
 
     async def freeze(self, person: str, at: Timestamp, why: str) -> bool:
         """Freeze publishing; False if it is frozen already, and stays so."""

@@ -13,14 +13,14 @@ SHARE = 0.8  # Share of the vendor's limit. People and other programs use the sa
 _AFTER_PAUSE = 0.4
 
 
-class Pause(NamedTuple):
+class VendorPause(NamedTuple):
     """A pause that the vendor asked for: of one endpoint class, or of the whole account if ``endpoint`` is empty."""
 
     endpoint: str
     seconds_left: float
 
 
-class Quota:
+class AccountQuota:
     """The quota of one account. ``account`` identifies it and isn't secret; ``per_minute`` is the vendor's limit."""
 
     def __init__(self, connection: Connection, account: str, per_minute: int) -> None:
@@ -53,12 +53,12 @@ class Quota:
         except errors.Unavailable:
             return  # The caller stores the time with the publication as well.
 
-    async def pauses(self) -> list[Pause]:
+    async def pauses(self) -> list[VendorPause]:
         """Return the active pauses, longest first."""
         async with client.translate_errors():
             answer = await self._scripts.run("list_pauses", [self._key], [])
         pauses = [
-            Pause(endpoint.decode(), int(left) / 1_000_000)
+            VendorPause(endpoint.decode(), int(left) / 1_000_000)
             for endpoint, left in zip(answer[::2], answer[1::2], strict=True)
         ]
         return sorted(pauses, key=lambda pause: -pause.seconds_left)

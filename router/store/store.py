@@ -29,7 +29,7 @@ from router.store.incidents import Incidents
 from router.store.notifications import Notifications
 from router.store.publications import Publications
 from router.store.publishing_state import PublishingControls
-from router.store.quotas import Quota
+from router.store.quotas import AccountQuota
 from router.store.review_outcomes import ReviewOutcomes
 from router.store.schema import Schema
 from router.store.silences import Silences
@@ -118,9 +118,9 @@ class Store:
         """Return a worker's reader of the inbox."""
         return InboxReader(self.connection, consumer, life=life, archives=archives)
 
-    def make_quota(self, account: str, per_minute: int) -> Quota:
+    def make_quota(self, account: str, per_minute: int) -> AccountQuota:
         """Return the quota of a vendor's account."""
-        return Quota(self.connection, account, per_minute)
+        return AccountQuota(self.connection, account, per_minute)
 
     def make_snapshot_cache(self, clock: Callable[[], Timestamp]) -> SnapshotCache:
         """Return a cache of a snapshot of all incidents. ``clock`` returns microseconds."""

@@ -13,7 +13,7 @@ from router.store.connection import Connection
 _RANK = 10_000_000_000_000  # Milliseconds; larger than the difference of any two times.
 
 
-class Episode(NamedTuple):
+class QueuedEpisode(NamedTuple):
     """An episode of an incident: its random ID and the incident key."""
 
     id: str
@@ -37,7 +37,7 @@ class StormState(NamedTuple):
     since: Timestamp = Timestamp(0)
     began: bool = False
     ended: bool = False
-    next: tuple[Episode, ...] = ()
+    next: tuple[QueuedEpisode, ...] = ()
 
 
 class StormQueue:
@@ -48,7 +48,7 @@ class StormQueue:
         self._scripts = connection.scripts
 
     async def admit(
-        self, episode: Episode, severity: severities.Severity, since: Timestamp, limit: publishing_state.Limit
+        self, episode: QueuedEpisode, severity: severities.Severity, since: Timestamp, limit: publishing_state.Limit
     ) -> bool:
         """Admit an episode or queue it. Return whether it may open. Repeated calls change nothing.
 
@@ -62,7 +62,7 @@ class StormQueue:
             )
         return bool(answer)
 
-    async def remove(self, episodes: list[Episode]) -> None:
+    async def remove(self, episodes: list[QueuedEpisode]) -> None:
         """Remove episodes that no longer fire or that have ended."""
         if episodes:
             async with client.translate_errors():
@@ -88,6 +88,6 @@ class StormQueue:
         return Timestamp(int(since or 0)), int(waiting)
 
 
-def _episode(member: bytes) -> Episode:
+def _episode(member: bytes) -> QueuedEpisode:
     identity, _, incident = member.decode(errors="replace").partition(" ")
-    return Episode(identity, incident)
+    return QueuedEpisode(identity, incident)

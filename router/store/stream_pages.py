@@ -14,7 +14,7 @@ Entry = tuple[bytes, dict[bytes, bytes]]
 """An entry's ID and its fields."""
 
 
-class Page(NamedTuple):
+class StreamPage(NamedTuple):
     """A page of entries, and whether more may follow."""
 
     entries: list[Entry]
@@ -28,11 +28,11 @@ class Page(NamedTuple):
 
 async def read(
     run: scripts.Scripts, key: str, order: Order, begin: str, end: str, *, count: int, max_bytes: int
-) -> Page:
+) -> StreamPage:
     """Read a page between ``begin`` and ``end``, which are in the order of ``order``.
 
     Call it in ``client.translate_errors``.
     """
     (more,), *entries = await run.run("read_page", [key], [order, begin, end, count, max_bytes])
     read = [(identity, dict(zip(fields[::2], fields[1::2], strict=True))) for identity, fields in entries]
-    return Page(read, bool(more))
+    return StreamPage(read, bool(more))

@@ -31,10 +31,10 @@ def exporting(endpoint: str, service: str, share: float) -> tracing.Traces:
     provider.add_span_processor(
         export.BatchSpanProcessor(trace_exporter.OTLPSpanExporter(url, timeout=_EXPORT_SECONDS))
     )
-    return Traces(provider)
+    return OtelTraces(provider)
 
 
-class Traces:
+class OtelTraces:
     """The traces of one OpenTelemetry provider."""
 
     on = True
@@ -45,7 +45,7 @@ class Traces:
 
     def span(
         self, name: str, kind: tracing.Kind, *, parent: str = "", follows: str = "", **attributes: tracing.Attribute
-    ) -> "Span":
+    ) -> "OtelSpan":
         """Open a span for the length of the block (see ``tracing.Traces``)."""
         before = trace.get_current_span(_context(follows)).get_span_context()
         begun = self._tracer.start_span(
@@ -54,7 +54,7 @@ class Traces:
             kind=_KINDS[kind],
             links=[trace.Link(before)] if before.is_valid else [],
         )
-        span = Span(begun)
+        span = OtelSpan(begun)
         span.tell(**attributes)
         return span
 
@@ -63,7 +63,7 @@ class Traces:
         self._provider.shutdown()
 
 
-class Span:
+class OtelSpan:
     """A span that has begun. It ends with its block."""
 
     def __init__(self, span: trace.Span) -> None:

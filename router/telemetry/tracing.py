@@ -11,7 +11,7 @@ Kind = Literal["server", "consumer", "client"]
 Attribute = str | int | float | bool
 
 
-class Missing(Exception):
+class ExtraNotInstalled(Exception):
     """Traces are enabled, but the extra that creates them is not installed."""
 
 

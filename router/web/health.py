@@ -14,7 +14,7 @@ from router.web import problems
 TIMEOUT_SECONDS = 2.0
 
 
-class State(NamedTuple):
+class CheckResult(NamedTuple):
     """The result of one check. ``detail`` is one short sentence, even if the check passes.
 
     A ``degraded`` process is ready, but its ``detail`` needs an operator.
@@ -25,8 +25,8 @@ class State(NamedTuple):
     degraded: bool = False
 
 
-Check = Callable[[], Awaitable[State]]
-Ask = Callable[[], Awaitable[Mapping[str, State]]]
+Check = Callable[[], Awaitable[CheckResult]]
+Ask = Callable[[], Awaitable[Mapping[str, CheckResult]]]
 
 
 class Startup:
@@ -47,15 +47,15 @@ class Startup:
         """Return whether the check has passed once."""
         return self._passed
 
-    async def __call__(self) -> State:
+    async def __call__(self) -> CheckResult:
         """Run the check."""
         return await self._check()
 
-    def judged(self, state: State) -> State:
+    def judged(self, state: CheckResult) -> CheckResult:
         """Return the state for a result, given the results before it."""
         # One success proves the configuration, so later failures are outages, which every process has.
         self._passed = self._passed or state.ready
-        return state if state.ready or not self._passed else State(True, state.detail, degraded=True)
+        return state if state.ready or not self._passed else CheckResult(True, state.detail, degraded=True)
 
 
 def probes(read_states: Ask, problem: Callable[[], str] = lambda: "") -> list[routing.BaseRoute]:
@@ -113,7 +113,7 @@ async def await_start(checks: Mapping[str, Check], pause_seconds: float = 1.0) -
         await asyncio.sleep(pause_seconds)
 
 
-async def states(checks: Mapping[str, Check], timeout_seconds: float = TIMEOUT_SECONDS) -> dict[str, State]:
+async def states(checks: Mapping[str, Check], timeout_seconds: float = TIMEOUT_SECONDS) -> dict[str, CheckResult]:
     """Run all checks concurrently.
 
     A check that raises ``store.errors.Unavailable``, or takes longer than ``timeout_seconds``, counts as not ready.
@@ -122,16 +122,16 @@ async def states(checks: Mapping[str, Check], timeout_seconds: float = TIMEOUT_S
     return dict(zip(checks, results, strict=True))
 
 
-async def _ask(check: Check, timeout_seconds: float) -> State:
+async def _ask(check: Check, timeout_seconds: float) -> CheckResult:
     state = await _answer(check, timeout_seconds)
     return check.judged(state) if isinstance(check, Startup) else state
 
 
-async def _answer(check: Check, timeout_seconds: float) -> State:
+async def _answer(check: Check, timeout_seconds: float) -> CheckResult:
     try:
         async with asyncio.timeout(timeout_seconds):
             return await check()
     except errors.Unavailable as error:
-        return State(False, error.reason)
+        return CheckResult(False, error.reason)
     except TimeoutError:
-        return State(False, f"no answer within {timeout_seconds:g} s")
+        return CheckResult(False, f"no answer within {timeout_seconds:g} s")

@@ -51,13 +51,13 @@ def app(read_states: health.Ask, roles: Collection[registries.Role], heartbeat: 
     """
     loop = asyncio.get_running_loop()
 
-    async def ask_there() -> Mapping[str, health.State]:
+    async def ask_there() -> Mapping[str, health.CheckResult]:
         future = asyncio.run_coroutine_threadsafe(_states(read_states), loop)
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 return await asyncio.wrap_future(future)
         except TimeoutError:
-            return {"event loop": health.State(False, f"no answer within {_ANSWER_SECONDS:g} s")}
+            return {"event loop": health.CheckResult(False, f"no answer within {_ANSWER_SECONDS:g} s")}
 
     def problem() -> str:
         age = heartbeat.age_seconds
@@ -119,5 +119,5 @@ class _Server:
         await serve.serve(self._app, "", 0, listener=self._listener, stop=self._stopping)
 
 
-async def _states(read_states: health.Ask) -> Mapping[str, health.State]:
+async def _states(read_states: health.Ask) -> Mapping[str, health.CheckResult]:
     return await read_states()

@@ -42,7 +42,7 @@ _AHEAD = 5  # An alert that would expire within this many polls is worth repeati
 
 
 @dataclass(frozen=True)
-class Asked:
+class PolledSource:
     """One source's Alertmanager: how to poll it, and how to read its responses. ``every`` is in microseconds.
 
     ``read`` parses a webhook's body into alerts, as of a time; ``concerns`` says which alerts the router should
@@ -89,7 +89,7 @@ class AlertmanagerSync:
 
     def __init__(
         self,
-        conditions: Sequence[Asked],
+        conditions: Sequence[PolledSource],
         decide: Decide,
         *,
         inbox: LimitedInbox,
@@ -116,12 +116,12 @@ class AlertmanagerSync:
             for condition in self._asked:
                 await condition.http.aclose()
 
-    async def _follow(self, condition: Asked) -> None:
+    async def _follow(self, condition: PolledSource) -> None:
         while True:
             result = await self.turn(condition)
             await asyncio.sleep(_AWAY_SECONDS if result == "unavailable" else _LOOK_SECONDS)
 
-    async def turn(self, condition: Asked) -> str:
+    async def turn(self, condition: PolledSource) -> str:
         """Poll if it is this process's turn. Return the result; empty if it isn't."""
         try:
             if not await self._store.sync_state.acquire(condition.source, condition.every):
@@ -139,7 +139,7 @@ class AlertmanagerSync:
         metrics.polls.labels(condition.source, result).inc()
         return result
 
-    async def _poll(self, source: Asked) -> str:
+    async def _poll(self, source: PolledSource) -> str:
         # Read the router's own state first. An alert that the response lacks was then lost, and is not in transit.
         here = await self._known(source)
         asked_at = self._clock()
@@ -169,7 +169,7 @@ class AlertmanagerSync:
             )
         return "whole" if is_complete else "partial"
 
-    async def _known(self, condition: Asked) -> _Here:
+    async def _known(self, condition: PolledSource) -> _Here:
         """Return the router's state of the source's alerts. Reads all incidents, some at a time."""
         here = _Here()
         for names in _chunks(await self._store.incidents.names(), _READ):
@@ -182,7 +182,7 @@ class AlertmanagerSync:
             }
         return here
 
-    async def _hear_of(self, condition: Asked, listed_alerts: list[alertmanager.Listed], here: _Here) -> int:
+    async def _hear_of(self, condition: PolledSource, listed_alerts: list[alertmanager.Listed], here: _Here) -> int:
         """Add alerts to the inbox that no webhook delivered and a rule matches.
 
         Return how many didn't fire here already.
@@ -201,7 +201,7 @@ class AlertmanagerSync:
         metrics.polled_alerts.labels(condition.source, "repeated").inc(repeated)
         return received
 
-    async def _end(self, condition: Asked, ended: Mapping[str, int], here: _Here) -> int:
+    async def _end(self, condition: PolledSource, ended: Mapping[str, int], here: _Here) -> int:
         """Add the ends of alerts that are no longer listed, with the reason in the timeline.
 
         Return how many there were.
@@ -231,7 +231,7 @@ class AlertmanagerSync:
         metrics.polled_alerts.labels(condition.source, "ended").inc(over)
         return over
 
-    def _read(self, condition: Asked, alert_list: Told, now: Timestamp) -> list[alerts.Alert]:
+    def _read(self, condition: PolledSource, alert_list: Told, now: Timestamp) -> list[alerts.Alert]:
         """Parse alerts as from a webhook. Leave out those that the webhook server would quarantine."""
         try:
             read = condition.read(polled.webhook(alert_list, condition.config.url), now).alerts
@@ -243,7 +243,7 @@ class AlertmanagerSync:
         # The response covers every instance that sends webhooks, so it isn't a separate sender.
         return [msgspec.structs.replace(alert, origin="") for alert in read]
 
-    async def _hand_in(self, condition: Asked, alert_list: Told, routed: list[Routed], now: Timestamp) -> None:
+    async def _hand_in(self, condition: PolledSource, alert_list: Told, routed: list[Routed], now: Timestamp) -> None:
         if routed:
             delivery = deliveries.pack(identity.new_delivery_id(now, self._randomness), condition.source, now, routed)
             names = {alert.fingerprint for alert, _ in routed}

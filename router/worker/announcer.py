@@ -17,7 +17,7 @@ class Announcer:
     def __init__(
         self,
         store: Store,
-        places: Mapping[str, desired_state.Place],
+        places: Mapping[str, desired_state.DestinationTraits],
         preview: reviews.Preview,
         wake: Callable[[], None],
         failover: Mapping[str, Collection[str]] = _NONE,
@@ -45,7 +45,7 @@ class Announcer:
         """Announce once; None if another worker has announced since."""
         incident, now = session.incident, session.now()
         public = [name for name, place in self._places.items() if place.kind.public]
-        observed = announcements.Observed(incident, session.publications, self._reviews(session, now), public)
+        observed = announcements.ObservedIncident(incident, session.publications, self._reviews(session, now), public)
         before = notifications.unpack_announced(session.announced)
         announcement = announcements.announce(before, observed, now)
         if announcement.after is None:
@@ -117,7 +117,7 @@ class RouterAnnouncer:
         ):
             self._wake()
 
-    async def _observe(self) -> router_state.Observed:
+    async def _observe(self) -> router_state.ObservedRouter:
         state, (dead, newest) = await self._store.publishing_controls.read(), await self._store.dead_deliveries.newest()
         guards = {name: _lock(stop) for name, stop in state.tripped_pages.items()}
         if state.tripped is not None:
@@ -129,7 +129,7 @@ class RouterAnnouncer:
             _lock(state.guard_reset) if state.guard_reset is not None else None,
             newest,
         )
-        return router_state.Observed(next_state, dead)
+        return router_state.ObservedRouter(next_state, dead)
 
 
 def _lock(stop: publishing_state.Stop) -> router_state.Lock:

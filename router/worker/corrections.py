@@ -124,6 +124,6 @@ def _told(publication: publications.Publication, update: Posted, correction: cor
     return timeline.Event(correction.at, "correction", text, publication.destination, correction.who, detail)
 
 
-def takes(places: Mapping[str, desired_state.Place], destination: str) -> bool:
+def takes(places: Mapping[str, desired_state.DestinationTraits], destination: str) -> bool:
     """Return whether a destination permits changes of posted updates."""
     return destination in places and places[destination].kind.corrects

@@ -67,7 +67,7 @@ _TITLES = frozenset({"name", "title"})
 _TEST = "[TEST] "
 
 
-class Place(Protocol):
+class DestinationTraits(Protocol):
     """The properties of a destination in use here: its kind, and the destination that it may draft posts from."""
 
     @property
@@ -133,7 +133,7 @@ class DesiredStateBuilder:
         incident: incidents.Incident,
         publication: publications.Publication,
         siblings: list[publications.Publication],
-        place: Place,
+        place: DestinationTraits,
     ) -> publications.Desired:
         """Return the desired state of the publication: that of the incident, or closed if its episode has ended."""
         current = is_current(incident, publication, siblings)

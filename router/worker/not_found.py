@@ -26,7 +26,7 @@ MAX_STRAY_ANSWERS = 8  # Attempts to open, over about one minute, before the rou
 _MAX_CONTRADICTIONS = 5  # Failed attempts after which a refusal counts although the object can be read.
 
 
-class Missing(errors.Failure):
+class ConfirmedMissing(errors.Failure):
     """The vendor returned "not found" twice for the object, and another read of the account succeeded."""
 
 
@@ -38,7 +38,7 @@ async def asked_again(
 ) -> operations.VendorState | None:
     """Make a call about a known object. On 404, read the object again and probe the account.
 
-    Raises ``Missing`` if the object isn't there, ``Temporary`` if it is there after all or the account can't be read.
+    Raises ``ConfirmedMissing`` if the object isn't there, ``Temporary`` if it is, or if the account can't be read.
     """
     try:
         return await call
@@ -52,7 +52,7 @@ async def asked_again(
             await place.destination.observe(operation)
         except errors.NotFound:
             await _probe(place)
-            raise Missing(str(problem)) from problem
+            raise ConfirmedMissing(str(problem)) from problem
         if attempts >= _MAX_CONTRADICTIONS:
             raise
         raise errors.Temporary(f"{problem}; but the vendor does show it") from problem
@@ -75,7 +75,7 @@ def may_be_stray(publication: publications.Publication) -> bool:
 
 
 def noted(
-    publication: publications.Publication, problem: Missing, now: Timestamp, *, keeps_intent: bool = False
+    publication: publications.Publication, problem: ConfirmedMissing, now: Timestamp, *, keeps_intent: bool = False
 ) -> publications.Publication:
     """Count one more "not found". After enough of them, the publication is gone.
 

@@ -104,7 +104,7 @@ class Deliveries:
         for notifier in self._channels.notifiers.values():
             await notifier.aclose()
 
-    async def _deliver(self, lease: notifications.Lease) -> None:
+    async def _deliver(self, lease: notifications.SubjectLease) -> None:
         """Deliver the events of one subject to every notifier, as far as that is possible now."""
         try:
             async with self._slots:
@@ -115,7 +115,7 @@ class Deliveries:
             # The subject is claimed again at the end of the lease.
             self._log.warning("delivery_interrupted", subject=lease.subject, reason=str(error))
 
-    async def _deliver_all(self, lease: notifications.Lease) -> None:
+    async def _deliver_all(self, lease: notifications.SubjectLease) -> None:
         began = self._ticks()
         progresses = {name: lease.progress.get(name, notification.Progress()) for name in self._channels.notifiers}
         recorded_events = await self._store.notifications.events(
@@ -279,7 +279,7 @@ class _LeaseLostError(Exception):
 class _Work:
     """The delivery of one subject's events under a lease."""
 
-    lease: notifications.Lease
+    lease: notifications.SubjectLease
     progress: dict[str, notification.Progress]
     now: Callable[[], Timestamp]
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -166,7 +166,7 @@ class OperationExecutor:
             async with asyncio.timeout(self._most_seconds):
                 call = not_found.asked_again(place.destination.observe(operation), place, operation, 0)
                 seen = await call
-        except not_found.Missing as problem:
+        except not_found.ConfirmedMissing as problem:
             if publication.settled:  # It is no longer shown.
                 after = msgspec.structs.replace(publication, looked_at=began)
                 await session.record(after)
@@ -215,7 +215,7 @@ class OperationExecutor:
         session: lease_session.LeaseSession,
         place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
-        problem: not_found.Missing,
+        problem: not_found.ConfirmedMissing,
     ) -> publications.Publication:
         """Record that a read has found nothing."""
         after = not_found.noted(publication, problem, session.now())
@@ -266,7 +266,7 @@ class OperationExecutor:
         operation = vendor_calls.operation_of(renamed, intent, desired, session.now())
         call = not_found.asked_again(place.destination.observe(operation), place, operation, 0)
         seen = await self._ask(session, place, call)
-        if isinstance(seen, not_found.Missing):
+        if isinstance(seen, not_found.ConfirmedMissing):
             return None
         if isinstance(seen, errors.Failure):
             return seen
@@ -401,7 +401,7 @@ class OperationExecutor:
         # Each of its calls got a response, or waited for its turn, so the vendor isn't at fault.
         if problem is not cut_off:
             self.breakers.record(place.name, problem, session.now(), operation.kind)
-        if isinstance(problem, not_found.Missing):
+        if isinstance(problem, not_found.ConfirmedMissing):
             stored = operation_outcome.half_done(publication, problem)
             after = not_found.noted(stored, problem, session.now(), keeps_intent=is_begun)
             result = "not_found" if after.gone else "temporary"

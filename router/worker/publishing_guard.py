@@ -16,7 +16,7 @@ _AN_HOUR = publishing_state.Limit(30, times.HOUR)
 
 
 @dataclass(frozen=True)
-class Limits:
+class GuardLimits:
     """The limits for all pages; times in microseconds. ``updates`` is the limit of updates for one page."""
 
     posts: publishing_state.Limit
@@ -32,7 +32,7 @@ class PublishingGuard:
     def __init__(
         self,
         store: Store,
-        limits: Limits,
+        limits: GuardLimits,
         desires: desired_state.DesiredStateBuilder,
     ) -> None:
         """Set up with the publishing controls, counts, shared components, limits, and the builder of desired states."""

@@ -136,7 +136,7 @@ class Restored:
         desired = session.desires.build(session.incident, publication, session.publications, place)
         began = session.now()
         seen = await self._performer.observed(session, place, publication, desired)
-        if isinstance(seen, not_found.Missing):
+        if isinstance(seen, not_found.ConfirmedMissing):
             noted = not_found.noted(publication, seen, session.now())
             # Until "not found" is proved, the vendor is read again as if it had not been read.
             after = noted if noted.gone else msgspec.structs.replace(noted, looked_at=publication.looked_at)

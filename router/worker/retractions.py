@@ -58,7 +58,7 @@ class Retractions:
         self,
         store: Store,
         pages: publishing_guard.PublishingGuard,
-        places: Mapping[str, desired_state.Place],
+        places: Mapping[str, desired_state.DestinationTraits],
         clock: Callable[[], Timestamp],
     ) -> None:
         self._store = store
@@ -96,7 +96,7 @@ class Retractions:
 def outcomes(
     incident: incidents.Incident,
     all_publications: list[publications.Publication],
-    places: Mapping[str, desired_state.Place],
+    places: Mapping[str, desired_state.DestinationTraits],
     destination: str = "",
 ) -> list[Retracted]:
     """Return the effect of a retraction on the newest episode, and on posts of earlier ones that still exist."""

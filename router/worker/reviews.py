@@ -84,23 +84,23 @@ class Review(NamedTuple):
         return str(self.shown.get("message", ""))
 
 
-class Shown(NamedTuple):
+class PreviewedPost(NamedTuple):
     """A post as customers see it: its fields, and the statuses of its components in the vendor's words."""
 
     fields: Mapping[str, Any]
     components: Mapping[str, str]
 
 
-Preview = Callable[[str, publications.Content, str], Shown]
+Preview = Callable[[str, publications.Content, str], PreviewedPost]
 """Returns how a destination shows content as an opening, an update, a monitored post, or a resolution."""
 
 
-def plain(_: str, content: publications.Content, __: str) -> Shown:
+def plain(_: str, content: publications.Content, __: str) -> PreviewedPost:
     """Show content as it is, for a page about which nothing is known."""
-    return Shown(content.fields, {})
+    return PreviewedPost(content.fields, {})
 
 
-class ChangedError(Exception):
+class ReviewChangedError(Exception):
     """The waiting content has changed since the reviewer saw it. ``now`` is what waits instead, if anything does."""
 
     def __init__(self, now: Review | None) -> None:
@@ -125,7 +125,7 @@ class Reviews:
         self,
         store: Store,
         pages: publishing_guard.PublishingGuard,
-        places: Mapping[str, desired_state.Place],
+        places: Mapping[str, desired_state.DestinationTraits],
         clock: Callable[[], Timestamp],
         *,
         preview: Preview = plain,
@@ -172,7 +172,7 @@ class Reviews:
         return pending + republishable(incident, all_publications, self._places, saying)
 
     async def decide(self, seen: Review, word: ReviewDecision) -> reviews.Verdict:
-        """Record a verdict. Raises ``ChangedError`` if the content has changed, or was decided on already.
+        """Record a verdict. Raises ``ReviewChangedError`` if the content has changed, or was decided on already.
 
         Of several reviewers who decide at the same time, the first to write wins: the verdict that each of them found
         when the review was checked is compared again in the write.
@@ -180,7 +180,7 @@ class Reviews:
         stored = (await self._store.incidents.read([seen.incident]))[seen.incident]
         waits = await self._current(seen, stored.incident)
         if waits is None or waits.digest != seen.digest:
-            raise ChangedError(waits)
+            raise ReviewChangedError(waits)
         now = self._clock()
         earlier = stored.incident.interventions.verdicts.get(seen.destination)
         decision = verdict(seen, word, now, earlier)
@@ -193,7 +193,7 @@ class Reviews:
 
         if not await self._store.incidents.update(seen.incident, make):
             stored = (await self._store.incidents.read([seen.incident]))[seen.incident]
-            raise ChangedError(await self._current(seen, stored.incident))
+            raise ReviewChangedError(await self._current(seen, stored.incident))
         if seen.what in {"opening", "retrospective"}:
             outcome: Literal["edited", "approved", "dismissed"] = decision.kind
             stored = (await self._store.incidents.read([seen.incident]))[seen.incident]
@@ -297,7 +297,7 @@ def verdict_event(seen: Review, verdict: reviews.Verdict) -> timeline.Event:
 def waiting(
     incident: incidents.Incident,
     publications_of_incidents: list[publications.Publication],
-    places: Mapping[str, desired_state.Place],
+    places: Mapping[str, desired_state.DestinationTraits],
     saying: tuple[desired_state.DesiredStateBuilder, Preview],
     now: Timestamp,
 ) -> list[Review]:
@@ -334,7 +334,7 @@ def _previewed(
     incident: incidents.Incident,
     pair: tuple[publications.Publication, publications.Desired],
     saying: tuple[desired_state.DesiredStateBuilder, Preview],
-    among: tuple[list[publications.Publication], desired_state.Place],
+    among: tuple[list[publications.Publication], desired_state.DestinationTraits],
 ) -> Review:
     """Return a review of a publication with what customers would see of its desired state."""
     publication, desired = pair
@@ -360,7 +360,7 @@ def _previewed(
 def republishable(
     incident: incidents.Incident,
     all_publications: list[publications.Publication],
-    places: Mapping[str, desired_state.Place],
+    places: Mapping[str, desired_state.DestinationTraits],
     saying: tuple[desired_state.DesiredStateBuilder, Preview],
 ) -> list[Review]:
     """Return the retracted posts that could be published again, as they would be now.
@@ -440,7 +440,7 @@ def _later(
     preview: Preview,
     incident: incidents.Incident,
     publication: publications.Publication,
-    among: tuple[list[publications.Publication], desired_state.Place],
+    among: tuple[list[publications.Publication], desired_state.DestinationTraits],
 ) -> Mapping[str, str]:
     """Return the texts of a post once no alert fires; nothing if it is resolved without being monitored."""
     all_publications, place = among

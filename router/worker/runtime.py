@@ -50,7 +50,7 @@ class LoopIntervals:
 
 
 @dataclass(frozen=True)
-class Notifying:
+class NotificationTasks:
     """The worker's tasks for notifiers: announce the router's own state, and deliver the events of all subjects."""
 
     router: announcer.RouterAnnouncer
@@ -74,7 +74,7 @@ class Worker:
         itself: self_monitor.SelfMonitor,
         pace: LoopIntervals = LoopIntervals(),
         watching: recovery.Recovery | None = None,
-        notifying: "Notifying | None" = None,
+        notifying: "NotificationTasks | None" = None,
     ) -> None:
         self._recovery = watching
         self._notifying = notifying

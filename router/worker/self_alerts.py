@@ -13,7 +13,7 @@ SOURCE = RULE = "incident-router"
 
 
 @dataclass(frozen=True)
-class Report:
+class ReportKind:
     """A kind of report: its ``kind`` and its name there, and the texts for people."""
 
     kind: str
@@ -50,13 +50,13 @@ class Report:
 class Finding:
     """The state of one subject: whether to report it (None: unknown), since when (0: now), and why."""
 
-    report: Report
+    report: ReportKind
     fires: bool | None
     since: Timestamp = Timestamp(0)
     reason: str = ""
 
 
-GUARD = Report(
+GUARD = ReportKind(
     "pages",
     "guard",
     "PublishingGuardTripped",
@@ -67,7 +67,7 @@ GUARD = Report(
 )
 EARLIER_GUARD = replace(GUARD, name="breaker")
 """The report about the guard by earlier versions. It is resolved."""
-FREEZE = Report(
+FREEZE = ReportKind(
     "pages",
     "freeze",
     "PagesFrozen",
@@ -75,7 +75,7 @@ FREEZE = Report(
     "Nothing is posted there, not even resolutions, until `incident-router publishing unfreeze`.",
     severities.Severity.MINOR,
 )
-STORM = Report(
+STORM = ReportKind(
     "storm",
     "incidents",
     "AlertStorm",
@@ -84,9 +84,9 @@ STORM = Report(
 )
 
 
-def of_account(name: str) -> Report:
+def of_account(name: str) -> ReportKind:
     """Return the report about a destination."""
-    return Report(
+    return ReportKind(
         "destination",
         name,
         "DestinationFails",
@@ -106,7 +106,7 @@ def accounts(conditions: Mapping[str, circuit_breaker.AccountHealth], after: int
         yield Finding(of_account(name), fires, condition.failing_since, condition.reason)
 
 
-def pages(state: publishing_state.State, frozen_after: Duration, now: Timestamp) -> Iterator[Finding]:
+def pages(state: publishing_state.PublishingState, frozen_after: Duration, now: Timestamp) -> Iterator[Finding]:
     """Report a tripped guard immediately, and a freeze once it has lasted for ``frozen_after``."""
     stop = state.tripped or next(iter(state.tripped_pages.values()), None)
     yield Finding(GUARD, stop is not None, Timestamp(stop.at if stop else 0), stop.why if stop else "")
@@ -132,7 +132,7 @@ SOURCE_KIND = "source"
 
 
 @dataclass(frozen=True)
-class Unreadable:
+class UnreadableReportSettings:
     """When and for how long unreadable deliveries are reported (microseconds), and with which severity."""
 
     after: int = 0
@@ -141,7 +141,7 @@ class Unreadable:
 
 
 def unreadable(
-    counted: Iterable[unreadable_deliveries.UnreadableCount], counts: Unreadable, now: Timestamp
+    counted: Iterable[unreadable_deliveries.UnreadableCount], counts: UnreadableReportSettings, now: Timestamp
 ) -> Iterator[Finding]:
     """Report each source whose deliveries can't be read, until none has been unreadable for ``resolve_after``."""
     for unreadable_count in counted:
@@ -157,7 +157,7 @@ def unreadable(
             "`incident-router quarantine retry ID` processes it after a fix."
         )
         title = f"incident-router: deliveries from {unreadable_count.source} can't be read"
-        report = Report(SOURCE_KIND, unreadable_count.source, "DeliveriesUnreadable", title, text, counts.severity)
+        report = ReportKind(SOURCE_KIND, unreadable_count.source, "DeliveriesUnreadable", title, text, counts.severity)
         is_over = now - unreadable_count.last_at >= counts.resolve_after
         fires = False if is_over else True if now - unreadable_count.since >= counts.after else None
         yield Finding(report, fires, unreadable_count.since, _plain(unreadable_count.problem))

@@ -36,7 +36,7 @@ class Wanted:
     ping: Callable[[], Awaitable[None]] | None = None
     place: str = ""
     of_unreadable: tuple[str, ...] = ()
-    unreadable: self_alerts.Unreadable = field(default_factory=self_alerts.Unreadable)
+    unreadable: self_alerts.UnreadableReportSettings = field(default_factory=self_alerts.UnreadableReportSettings)
 
 
 class SelfMonitor:
@@ -131,7 +131,7 @@ class SelfMonitor:
         if make(stored) is not None:
             await self._store.incidents.update(finding.report.key, make)
 
-    def _targets(self, report: self_alerts.Report) -> tuple[decisions.Target, ...]:
+    def _targets(self, report: self_alerts.ReportKind) -> tuple[decisions.Target, ...]:
         """Return the targets of a report: every configured destination except those of the account that it is about."""
         failing = self._places[report.name].account if report.kind == "destination" else None
         targets = []

@@ -45,7 +45,7 @@ class StormControl:
         held_since = max(
             (publication.held_since for publication in current if publication.held_since is not None), default=None
         )
-        episode = storm_queue.Episode(session.incident.episode, session.incident.key)
+        episode = storm_queue.QueuedEpisode(session.incident.episode, session.incident.key)
         if held_since and session.incident.quiet is not None:
             await self._leave([episode])  # If it fires again, it keeps its age in the queue.
         elif self._limit is None or not _asks(session, current, places):
@@ -87,11 +87,11 @@ class StormControl:
         """Remove ended episodes from the queue. They have opened no publication and never will."""
         if publications:
             await self._leave(
-                [storm_queue.Episode(publication.episode, session.incident.key) for publication in publications]
+                [storm_queue.QueuedEpisode(publication.episode, session.incident.key) for publication in publications]
             )
             await _mark(session, publications, {"held_since": None}, timeline_messages.over_in_storm(session.now()))
 
-    async def _leave(self, episodes: Sequence[storm_queue.Episode]) -> None:
+    async def _leave(self, episodes: Sequence[storm_queue.QueuedEpisode]) -> None:
         if self._limit is not None:
             await self._store.storm_queue.remove(list(episodes))
 

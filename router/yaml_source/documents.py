@@ -23,7 +23,7 @@ Where = Sequence[str | int]
 """The way to a value: keys and list positions from the top, for example ``("rules", 0, "when")``."""
 
 # Within the class, a property has the same name as the module.
-Problem = problems.Problem
+Problem = problems.LocatedProblem
 
 
 class _Composed(NamedTuple):

@@ -7,7 +7,7 @@ _WIDTH = 160  # Characters. Longer lines are cut around the column, so that the 
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class LocatedProblem:
     """A message and its position.
 
     ``line`` and ``column`` count from 1; a ``line`` of 0 means the whole file. ``text`` is the line at fault, with its

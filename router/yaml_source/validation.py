@@ -21,7 +21,7 @@ def problems_of(
     prefix: str = "",
     ignored: str = "",
     passes: Callable[[str, Sequence[str | int], Any], bool] = lambda _kind, _where, _value: False,
-) -> list[problems.Problem]:
+) -> list[problems.LocatedProblem]:
     """Return a problem for each of pydantic's errors.
 
     ``at`` is the path of the part of the document that was validated. ``model`` is its model, which has the valid names
@@ -45,7 +45,7 @@ def _problem(
     at: documents.Where,
     model: type[pydantic.BaseModel] | None,
     prefix: str,
-) -> problems.Problem:
+) -> problems.LocatedProblem:
     where = tuple(detail["loc"])
     path, steps = _path(document, at, where)
     kind = detail["type"]

@@ -61,7 +61,9 @@ def arguments(description: str | None) -> argparse.Namespace:
 class Scene:
     """Valkey and the measured processes on core 0, with the load on core 1."""
 
-    def __init__(self, folder: Path, valkey: embedded.Server, stack: contextlib.ExitStack, *, profile: bool) -> None:
+    def __init__(
+        self, folder: Path, valkey: embedded.EmbeddedServer, stack: contextlib.ExitStack, *, profile: bool
+    ) -> None:
         self.folder = folder
         self.valkey = valkey
         self._stack = stack

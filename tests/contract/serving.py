@@ -56,8 +56,8 @@ def served(redis_url: str, endpoints: Mapping[str, registry.ConfiguredSource]) -
             randomness=random.Random(3),
         )
 
-        async def fine() -> health.State:
-            return health.State(True, "fine")
+        async def fine() -> health.CheckResult:
+            return health.CheckResult(True, "fine")
 
         def started(port: int) -> None:
             found["port"] = port

@@ -84,7 +84,7 @@ def delivered(kind: str, at: receiver.Receiver, found: list[events.Recorded], **
 
     async def main() -> base.Delivered:
         config = registry.KINDS[kind].config(kind=kind, **SETTINGS[kind](at.url), **settings)
-        notifier = registry.KINDS[kind].make("ops", config, base.Connection(lambda: NOW, "prod"))
+        notifier = registry.KINDS[kind].make("ops", config, base.NotifierConnection(lambda: NOW, "prod"))
         try:
             done = base.Delivered(0, {})
             for _ in range(4 * len(found)):
@@ -151,7 +151,7 @@ def test_refused_connection_raises_a_temporary_failure(kind):
 def test_slow_receiver_times_out(kind):
     async def main() -> None:
         config = registry.KINDS[kind].config(kind=kind, timeout_seconds=0.2, **SETTINGS[kind](url))
-        notifier = registry.KINDS[kind].make("ops", config, base.Connection(lambda: NOW))
+        notifier = registry.KINDS[kind].make("ops", config, base.NotifierConnection(lambda: NOW))
         try:
             with pytest.raises(errors.Unanswered):
                 await notifier.deliver(base.Batch(recorded(ALL[0]), {}))

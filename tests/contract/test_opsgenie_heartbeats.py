@@ -27,7 +27,7 @@ def shown() -> bytes:
 def test_documented_rule_test_passes():
     document = documents.parse(shown(), "r")
     made = load.from_document(document, DESTINATIONS)
-    places = {name: public_pages.Place(kinds.KINDS[kind], "") for name, kind in NAMES.items()}
+    places = {name: public_pages.ConfiguredPage(kinds.KINDS[kind], "") for name, kind in NAMES.items()}
     problems = []
     (case,) = rule_tests.read(document, DESTINATIONS, problems)
     result = rule_test_runner.run(

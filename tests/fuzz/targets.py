@@ -107,7 +107,7 @@ def _configuration(data: bytes, folder: Path) -> str:
     file.write_bytes(data)
     try:
         configuration.load(file, {})
-    except configuration.Refused as refused:
+    except configuration.InvalidConfiguration as refused:
         return "" if refused.problems else "it is refused, and no problem says why"
     return ""
 
@@ -128,7 +128,7 @@ def _template(data: bytes, _: Path) -> str:
 def _expression(data: bytes, _: Path) -> str:
     try:
         compiled = expressions.Expression(_text(data))
-    except expressions.Unreadable:
+    except expressions.InvalidExpression:
         return ""
     held = compiled.holds(alerts.Alert("json", "f", "firing", NOW, 0, title="down", labels={"service": "checkout"}))
     return "" if isinstance(held, bool) else "it is neither true nor false"
@@ -138,7 +138,7 @@ def _matcher(data: bytes, _: Path) -> str:
     try:
         made = silences.matcher(_text(data))
         silences.test(made)(alerts.Alert("json", "f", "firing", NOW, 0, labels={"service": "x" * 5_000}))
-    except silences.Unreadable as error:
+    except silences.InvalidMatcher as error:
         return "" if str(error) else "it does not say what is wrong"
     return ""
 

@@ -114,7 +114,9 @@ class AlertmanagerHarness:
         self.now = START
         self.config = polled.Config(url=url, **config)
         self.http = alertmanager_polls._client("am", self.config)
-        self.asked = alertmanager_sync.Asked("am", self.config, self.http, self.read, polled.concerns(self.config))
+        self.asked = alertmanager_sync.PolledSource(
+            "am", self.config, self.http, self.read, polled.concerns(self.config)
+        )
         self.polls = self.worker()
 
     def read(self, body: bytes, now: int) -> base.Parsed:

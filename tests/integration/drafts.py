@@ -11,7 +11,7 @@ from router.store import publishing_state
 from router.worker import configured_destinations, publishing_guard, reviews
 from tests.integration import workers
 
-LIMITS = publishing_guard.Limits(
+LIMITS = publishing_guard.GuardLimits(
     publishing_state.Limit(100, workers.HOUR), publishing_state.Limit(100, workers.HOUR), observe_interval=300_000
 )
 
@@ -33,7 +33,8 @@ class DraftHarness:
         self.page = next(one for one in self.state.pages.values() if one.name == page)
         by_name = {place.name: place for place in places}
         shown = {
-            place.name: public_pages.Place(place.kind, place.follows, place.destination._config) for place in places
+            place.name: public_pages.ConfiguredPage(place.kind, place.follows, place.destination._config)
+            for place in places
         }
         preview = public_pages.previewer(shown)
         self.reviews = reviews.Reviews(on.store, on.pages, by_name, factories.clock, preview=preview)

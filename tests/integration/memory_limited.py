@@ -69,7 +69,7 @@ async def main(url: str, more_mib: int) -> None:
         serving.cancel()
 
 
-async def _no_checks() -> dict[str, health.State]:
+async def _no_checks() -> dict[str, health.CheckResult]:
     return {}
 
 

@@ -82,7 +82,7 @@ async def running(
     **more: Any,
 ) -> AsyncIterator[NotifierHarness]:
     """Run a harness for the length of the block; without ``topics`` the notifier ``hook`` receives everything."""
-    connected = base.Connection(workers.factories.clock, "prod")
+    connected = base.NotifierConnection(workers.factories.clock, "prod")
     made = {name: registry.KINDS[config.kind].make(name, config, connected) for name, config in configs.items()}
     harness = NotifierHarness(
         workers.WorkerHarness(store, *places, announces=True, **more),

@@ -84,11 +84,11 @@ class SlackHarness:
         """The text of the last reply."""
         return self.workspace.replies[-1]["text"]
 
-    async def subject(self, service: str = "checkout") -> slack_reviews.Subject:
+    async def subject(self, service: str = "checkout") -> slack_reviews.ButtonSubject:
         """Return the review that the buttons decide on, with the version that they show."""
         review = await self.management.parts.queries.review(consoles.key(service), "page")
         assert review is not None
-        return slack_reviews.Subject(review.reference, review.destination, review.digest)
+        return slack_reviews.ButtonSubject(review.reference, review.destination, review.digest)
 
     def interaction(self, kind: str, user: str, **more: Any) -> dict[str, Any]:
         """Return a payload of an interaction."""
@@ -96,7 +96,7 @@ class SlackHarness:
         return {"type": kind, "user": who, "team": {"id": TEAM}, "trigger_id": f"t.{next(self._clicks)}", **more}
 
     def click(
-        self, action: str, subject: slack_reviews.Subject, user: str = ADA, *, is_ephemeral: bool = False
+        self, action: str, subject: slack_reviews.ButtonSubject, user: str = ADA, *, is_ephemeral: bool = False
     ) -> dict[str, Any]:
         """Return the payload of a click."""
         pressed = {"action_id": action, "type": "button", "value": subject.value, "action_ts": str(next(self._clicks))}

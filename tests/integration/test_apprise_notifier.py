@@ -32,7 +32,9 @@ def service(at: receiver.Receiver, path: str = "/") -> str:
 @contextlib.asynccontextmanager
 async def connected(*urls: str, quota=None, **settings) -> AsyncIterator[apprise.Apprise]:
     config = apprise.Config(urls=urls, **settings)
-    made = apprise.Apprise("ops", config, base.Connection(lambda: samples.NOW, "prod", "https://c.example", quota))
+    made = apprise.Apprise(
+        "ops", config, base.NotifierConnection(lambda: samples.NOW, "prod", "https://c.example", quota)
+    )
     yield made
     await made.aclose()
 

@@ -37,7 +37,7 @@ from tests.integration import vendor
 
 LONG_AGO = 1_700_000_000_000_000
 HOUR = 3_600_000_000
-GENEROUS = publishing_guard.Limits(publishing_state.Limit(100, HOUR), publishing_state.Limit(100, HOUR))
+GENEROUS = publishing_guard.GuardLimits(publishing_state.Limit(100, HOUR), publishing_state.Limit(100, HOUR))
 
 
 def demanding(store: Store, replicas: int, wait_seconds: float = 0.1) -> Store:
@@ -110,7 +110,7 @@ class WorkerHarness:
         *places: configured_destinations.ConfiguredDestination,
         consumer: str = "w1",
         passed=lambda _: None,
-        limits: publishing_guard.Limits = GENEROUS,
+        limits: publishing_guard.GuardLimits = GENEROUS,
         traces: tracing.Traces = tracing.OFF,
         most: publishing_state.Limit | None = None,
         incidents: Incidents | None = None,

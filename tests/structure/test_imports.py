@@ -1,4 +1,4 @@
-"""The router imports its own modules and names under their own names."""
+"""The router imports its own modules and names under their own names, and no two classes share a name."""
 
 import ast
 
@@ -16,3 +16,44 @@ def test_router_imports_its_modules_without_aliases():
         and (node.module if isinstance(node, ast.ImportFrom) else name.name or "").split(".")[0] == "router"
     ]
     assert aliases == []
+
+
+# Modules that describe the same things once more: as a vendor, the API, or the configuration represents them.
+REPRESENTATIONS = (
+    "router/simulator/",
+    "router/sources/",
+    "router/configuration/sections.py",
+    "router/services/models.py",
+    "router/services/resources.py",
+    "router/api/params.py",
+    "router/api/api_client.py",
+    "router/domain/events.py",
+    "router/web/ports.py",
+)
+# Each kind of destination or notifier has a class of its own by these names.
+OF_EACH_KIND = {
+    "Config",
+    "IncidentConfig",
+    "IncidentOpening",
+    "Incidents",
+    "Kind",
+    "MaintenanceWindow",
+    "Names",
+    "PostConfig",
+    "PostOpening",
+    "SharedState",
+    "StatusPages",
+}
+
+
+def test_public_classes_have_distinct_names():
+    places: dict[str, list[str]] = {}
+    for path in tree.python("router"):
+        place = tree.place(path)
+        if place.startswith(REPRESENTATIONS) or place.endswith("/wire.py"):
+            continue
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(place)
+    assert len(places) > 300
+    assert {name: found for name, found in places.items() if len(found) > 1 and name not in OF_EACH_KIND} == {}

@@ -19,7 +19,7 @@ def test_invalid_file_gives_its_declared_messages(path):
     )
     try:
         found = configuration.doubtful(configuration.load(path, SECRETS))
-    except configuration.Refused as refused:
+    except configuration.InvalidConfiguration as refused:
         found = refused.problems
     assert expected
     assert sorted((one.level, f"{one.line}:{one.column}: {one.message}") for one in found) == expected

@@ -32,7 +32,7 @@ def written(tmp_path, text: str):
 
 
 def refused(tmp_path, text: str, environment=SECRETS, **more) -> list[str]:
-    with pytest.raises(configuration.Refused) as error:
+    with pytest.raises(configuration.InvalidConfiguration) as error:
         configuration.load(written(tmp_path, text), environment, **more)
     return [f"{problem.line}:{problem.column}: {problem.message}" for problem in error.value.problems]
 
@@ -124,13 +124,13 @@ def test_broken_yaml_is_reported_with_its_position(tmp_path):
 
 
 def test_missing_file_is_reported_as_missing(tmp_path):
-    with pytest.raises(configuration.Refused, match="can't be read: No such file"):
+    with pytest.raises(configuration.InvalidConfiguration, match="can't be read: No such file"):
         configuration.load(tmp_path / "absent.yaml", {})
 
 
 def test_refusal_contains_no_secret(tmp_path):
     text = GOOD.replace("kind: incident-io", "kind: incident-oi") + "web: {port: very-secret-port}\n"
-    with pytest.raises(configuration.Refused) as error:
+    with pytest.raises(configuration.InvalidConfiguration) as error:
         configuration.load(written(tmp_path, text), SECRETS)
     assert "very-secret-token" not in str(error.value)
     assert "very-secret-key" not in str(error.value)
@@ -218,7 +218,7 @@ def test_process_needs_only_its_own_secrets(tmp_path):
     file = written(tmp_path, GOOD)
     assert configuration.load(file, {"TOKEN": "t"}, needs={"sources"}).sources["am"].bearer
     assert configuration.load(file, {"KEY": "k"}, needs={"destinations"}).destinations["on-call"].api_key
-    with pytest.raises(configuration.Refused, match="KEY is not set"):
+    with pytest.raises(configuration.InvalidConfiguration, match="KEY is not set"):
         configuration.load(file, {"TOKEN": "t"}, needs={"destinations"})
 
 
@@ -261,7 +261,7 @@ def test_cluster_and_sentinels_exclude_each_other(tmp_path):
 def test_sender_secrets_are_not_needed_by_workers(secret, proof, tmp_path):
     file = written(tmp_path, "sources:\n  a: {kind: json, " + proof.replace("%", secret) + "}\n")
     assert configuration.load(file, {}, needs=()).sources["a"].kind == "json"
-    with pytest.raises(configuration.Refused, match=r"is not set|can't be read"):
+    with pytest.raises(configuration.InvalidConfiguration, match=r"is not set|can't be read"):
         configuration.load(file, {})
 
 
@@ -301,7 +301,7 @@ def test_webhook_secret_must_have_the_vendor_s_format(tmp_path):
 )
 def test_invalid_environment_variable_is_reported_by_name(tmp_path, monkeypatch, variable, value, said):
     monkeypatch.setenv(variable, value)
-    with pytest.raises(configuration.Refused) as caught:
+    with pytest.raises(configuration.InvalidConfiguration) as caught:
         configuration.load(written(tmp_path, ""), {variable: value})
     assert str(caught.value) == f"{variable}: {said}"
     assert (

@@ -20,7 +20,7 @@ def loaded(tmp_path, **changed):
 
 
 def refused(tmp_path, **changed) -> str:
-    with pytest.raises(configuration.Refused) as error:
+    with pytest.raises(configuration.InvalidConfiguration) as error:
         loaded(tmp_path, **changed)
     return "\n".join(f"{one.line}: {one.message}" for one in error.value.problems)
 
@@ -68,7 +68,7 @@ def test_provider_needs_a_public_url(tmp_path):
     (tmp_path / "router.yaml").write_text(
         "management:\n  oidc: {issuer: https://id.example.com, client_id: a, client_secret: {env: S}, admins: [b]}\n"
     )
-    with pytest.raises(configuration.Refused) as error:
+    with pytest.raises(configuration.InvalidConfiguration) as error:
         configuration.load(tmp_path / "router.yaml", {"S": "very-secret"})
     (problem,) = error.value.problems
     assert "oidc requires public_url" in problem.message
@@ -77,7 +77,7 @@ def test_provider_needs_a_public_url(tmp_path):
 @pytest.mark.parametrize("url", ["https://console.example.com/", "https://console.example.com/console", "console"])
 def test_console_must_be_at_the_root_path(tmp_path, url):
     (tmp_path / "router.yaml").write_text(f"management:\n  public_url: {url}\n")
-    with pytest.raises(configuration.Refused):
+    with pytest.raises(configuration.InvalidConfiguration):
         configuration.load(tmp_path / "router.yaml", {})
 
 

@@ -64,7 +64,7 @@ def test_no_message_shows_a_secret(tmp_path, shape, secret):
     (tmp_path / "router.yaml").write_text("rules: rules\n" + shape % secret)
     try:
         configuration.load(tmp_path / "router.yaml", {})
-    except configuration.Refused as refused:
+    except configuration.InvalidConfiguration as refused:
         told = "\n".join(map(str, refused.problems))
         assert told
         assert secret not in told
@@ -74,7 +74,7 @@ def test_message_shows_the_line_of_the_error(tmp_path):
     (tmp_path / "router.yaml").write_text(
         "sources:\n  s: {kind: jsn, auth: none}\nweb: {port: 8O}\nlog: {level: loud}\n"
     )
-    with pytest.raises(configuration.Refused) as refused:
+    with pytest.raises(configuration.InvalidConfiguration) as refused:
         configuration.load(tmp_path / "router.yaml", {})
     told = "\n".join(map(str, refused.value.problems))
     assert "s: {kind: jsn, auth: none}" in told

@@ -334,7 +334,7 @@ class Incidents:
     async def _show(self, vendor_id: str) -> wire.Detail:
         return (await self._http.read(_path(vendor_id), wire.DetailAnswer)).data
 
-    async def _resolve(self, vendor_id: str, text: str) -> client.Answer:
+    async def _resolve(self, vendor_id: str, text: str) -> client.VendorResponse:
         return await self._http.call("POST", f"{_path(vendor_id)}/resolve", json=wire.ResolveIncident(text or None))
 
 

@@ -18,7 +18,7 @@ _ANY = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"  # IDs of other ven
 _SPARING = 0.4  # Share of the account's quota left for more urgent calls.
 
 
-class Window(msgspec.Struct, frozen=True, rename="camel"):
+class MaintenanceWindow(msgspec.Struct, frozen=True, rename="camel"):
     """One ``MaintenanceWindowDto``."""
 
     id: str
@@ -32,15 +32,17 @@ class Window(msgspec.Struct, frozen=True, rename="camel"):
 async def read_silences(http: client.Client, name: str) -> list[Silence]:
     """Return active and future windows that suppress alerts. Raises ``errors.Failure``."""
     http = http.within(call_policy.CallBudget(_SPARING))
-    windows: dict[str, Window] = {}
+    windows: dict[str, MaintenanceWindow] = {}
     # A window that begins between the two requests is in both responses, not in neither.
     for state in ("upcoming", "active"):
-        async for page in account.read_pages(http, PATH, Window, {"filter": state}, noun="maintenance window"):
+        async for page in account.read_pages(
+            http, PATH, MaintenanceWindow, {"filter": state}, noun="maintenance window"
+        ):
             windows.update((window.id, window) for window in page if window.suppress_alerts)
     return [_silence(window, name) for window in windows.values()]
 
 
-def _silence(window: Window, name: str) -> Silence:
+def _silence(window: MaintenanceWindow, name: str) -> Silence:
     matcher = Matcher(LABEL, "=", window.monitor_id) if window.monitor_id else Matcher(LABEL, "=~", _ANY)
     return Silence(
         window.id,

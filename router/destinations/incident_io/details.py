@@ -38,7 +38,7 @@ NO_EDIT = wire.Edit()
 """An edit that changes nothing."""
 
 
-class Change(NamedTuple):
+class DetailChange(NamedTuple):
     """The custom fields and roles to send; None if nothing changes."""
 
     fields: list[dict[str, Any]] | None = None
@@ -50,10 +50,10 @@ def change(
     operation: operations.Operation,
     opening: config.IncidentOpening,
     before: config.IncidentOpening | None,
-) -> Change:
+) -> DetailChange:
     """Return the custom fields and roles to send; none without ``before``, which reveals a person's changes."""
     if before is None:
-        return Change()
+        return DetailChange()
     wanted_fields, last_fields = _fields(opening), _fields(before)
     cleared = {
         last_field: {"custom_field_id": last_field, "values": []}
@@ -64,7 +64,7 @@ def change(
     fields = _changed(followed, last_fields, _base(operation, FIELDS), shown_fields(incident), _said)
     # If the rule no longer assigns a role, its person keeps it.
     roles = _changed(_roles(opening), _roles(before), _base(operation, ROLES), shown_roles(incident), _person)
-    return Change(fields or None, roles or None)
+    return DetailChange(fields or None, roles or None)
 
 
 def shown_fields(incident: wire.Incident | wire.Created) -> Shown:
@@ -89,7 +89,7 @@ def shown_roles(incident: wire.Incident | wire.Created) -> Shown:
 
 
 def left(
-    incident: wire.Incident | wire.Created, operation: operations.Operation, sent: Change
+    incident: wire.Incident | wire.Created, operation: operations.Operation, sent: DetailChange
 ) -> dict[str, dict[str, list[str]]]:
     """Return the base of each field and role that was ever sent, by kind."""
     fields = {field["custom_field_id"] for field in sent.fields or ()}

@@ -30,7 +30,7 @@ _SKEW = dt.timedelta(hours=3)
 _TIMESTAMPS = "incident_timestamps"
 _PAUSED_SECONDS = 300.0
 _SPARED = ("custom_field_entries", "incident_role_assignments")
-_NOTHING_SENT = details.Change()
+_NOTHING_SENT = details.DetailChange()
 
 
 class Incidents:
@@ -111,7 +111,7 @@ class Incidents:
         references.check_reference(references.find_in_text(created.summary), operation.reference)
         if version == "v1" and moments:
             created = await self._dated(created, moments, calls.omitted)
-        sent = details.Change(body.custom_field_entries, body.incident_role_assignments)
+        sent = details.DetailChange(body.custom_field_entries, body.incident_role_assignments)
         fields = {
             "title": created.name,
             "summary": created.summary,
@@ -131,7 +131,7 @@ class Incidents:
         version: Version,
         body: wire.CreateV1,
         moments: list[wire.TimestampValue],
-    ) -> client.Answer:
+    ) -> client.VendorResponse:
         sent: wire.CreateV1 | wire.CreateV2 = body
         if version == "v2":
             second = await self._in_v2(body, calls.omitted)
@@ -194,7 +194,9 @@ class Incidents:
         omitted = list(details.unchangeable(opening, before))
         if edit != wire.Edit():
             incident = await self._edited(incident, edit, omitted)
-        seen = _seen(incident, operation, details.Change(edit.custom_field_entries, edit.incident_role_assignments))
+        seen = _seen(
+            incident, operation, details.DetailChange(edit.custom_field_entries, edit.incident_role_assignments)
+        )
         view = details.base_view(incident, operation, seen.view, edit)
         state = msgspec.structs.replace(seen, view=view, omitted=tuple(omitted))
         with half_done.leaving(None if edit == wire.Edit() else state):
@@ -470,7 +472,7 @@ def _named(defaults: Mapping[str, Any], field: str) -> list[str]:
 
 
 def _seen(
-    incident: wire.Incident, operation: operations.Operation, sent: details.Change = _NOTHING_SENT
+    incident: wire.Incident, operation: operations.Operation, sent: details.DetailChange = _NOTHING_SENT
 ) -> operations.VendorState:
     over = incident.incident_status.category in categories.OVER
     fields: dict[str, Any] = {

@@ -27,7 +27,7 @@ _AUTHOR = "incident.io's maintenance"
 _SPARING = 0.4  # The part of the account's quota that is left for more urgent calls.
 
 
-class Unreadable(ValueError):
+class InvalidWindow(ValueError):
     """A window can't be converted to a silence. The text says why."""
 
 
@@ -45,7 +45,7 @@ class Binding(msgspec.Struct, frozen=True):
     value: Value | None = None
 
 
-class Named(msgspec.Struct, frozen=True):
+class DisplayValue(msgspec.Struct, frozen=True):
     """An operation (``value``), or the subject of a condition (``reference``), with its display name."""
 
     label: str = ""
@@ -53,28 +53,28 @@ class Named(msgspec.Struct, frozen=True):
     reference: str = ""
 
 
-class Condition(msgspec.Struct, frozen=True):
+class WindowCondition(msgspec.Struct, frozen=True):
     """The vendor's ``ConditionV2``."""
 
-    operation: Named
-    subject: Named
+    operation: DisplayValue
+    subject: DisplayValue
     param_bindings: list[Binding] = []
 
 
-class Group(msgspec.Struct, frozen=True):
+class WindowConditions(msgspec.Struct, frozen=True):
     """Conditions that must all hold."""
 
-    conditions: list[Condition]
+    conditions: list[WindowCondition]
 
 
-class Window(msgspec.Struct, frozen=True):
+class MaintenanceWindow(msgspec.Struct, frozen=True):
     """The vendor's ``MaintenanceWindowV1``."""
 
     id: str
     name: str
     start_at: wire.Moment
     end_at: wire.Moment
-    alert_condition_groups: list[Group]
+    alert_condition_groups: list[WindowConditions]
     archived_at: Any = None
     escalation_targets: list[Any] | None = None
 
@@ -85,30 +85,30 @@ async def read_silences(http: client.Client, name: str, labels: Mapping[str, str
     ``labels`` maps the vendor's attribute names to labels. Unreadable windows are skipped, with the reason.
     """
     http = http.within(call_policy.CallBudget(_SPARING))
-    windows: dict[str, Window] = {}
+    windows: dict[str, MaintenanceWindow] = {}
     # In this order, a window that starts between the two requests is in both responses instead of neither.
     for status in ("upcoming", "active"):
         query: dict[str, str | int | list[str]] = {"status": status, "page_size": PAGE_SIZE}
         async for answer in account.list_pages(http, PATH, wire.Windows, query):
-            read = list_rows.parse_rows(answer.maintenance_windows, Window, "maintenance window")
+            read = list_rows.parse_rows(answer.maintenance_windows, MaintenanceWindow, "maintenance window")
             windows.update((window.id, window) for window in read if not window.archived_at)
     silences: list[Silence] = []
     skipped: dict[str, str] = {}
     for window in windows.values():
         try:
             silences += _silences(window, name, labels)
-        except Unreadable as problem:
+        except InvalidWindow as problem:
             skipped[window.id] = f"{window.name}: {problem}"
     return Imported(silences, skipped)
 
 
-def _silences(window: Window, name: str, labels: Mapping[str, str]) -> list[Silence]:
+def _silences(window: MaintenanceWindow, name: str, labels: Mapping[str, str]) -> list[Silence]:
     """Return a silence for each group of conditions."""
     if window.escalation_targets:
-        raise Unreadable("its alerts are escalated to another person")
+        raise InvalidWindow("its alerts are escalated to another person")
     groups = [group for group in window.alert_condition_groups if group.conditions]
     if not groups or len(groups) < len(window.alert_condition_groups):
-        raise Unreadable("it has no conditions, and would mute every alert")
+        raise InvalidWindow("it has no conditions, and would mute every alert")
     return [
         Silence(
             window.id if len(groups) == 1 else f"{window.id}-{number}",
@@ -123,30 +123,30 @@ def _silences(window: Window, name: str, labels: Mapping[str, str]) -> list[Sile
     ]
 
 
-def _matchers(condition: Condition, labels: Mapping[str, str]) -> list[Matcher]:
+def _matchers(condition: WindowCondition, labels: Mapping[str, str]) -> list[Matcher]:
     label = labels.get(condition.subject.label)
     if label is None:
-        raise Unreadable(f'no label is configured for the attribute "{condition.subject.label}"')
+        raise InvalidWindow(f'no label is configured for the attribute "{condition.subject.label}"')
     make = _OPERATIONS.get(condition.operation.value)
     if make is None:
-        raise Unreadable(f'the operation "{condition.operation.label or condition.operation.value}" can\'t be read')
+        raise InvalidWindow(f'the operation "{condition.operation.label or condition.operation.value}" can\'t be read')
     return make(label, condition)
 
 
-def _one_of(label: str, condition: Condition) -> list[Matcher]:
+def _one_of(label: str, condition: WindowCondition) -> list[Matcher]:
     return [Matcher(label, "=~", _any_of(condition))]
 
 
-def _not_one_of(label: str, condition: Condition) -> list[Matcher]:
+def _not_one_of(label: str, condition: WindowCondition) -> list[Matcher]:
     # Alerts without the label aren't covered: incident.io doesn't document whether they are.
     return [Matcher(label, "!=", ""), Matcher(label, "!~", _any_of(condition))]
 
 
-def _is_set(label: str, _condition: Condition) -> list[Matcher]:
+def _is_set(label: str, _condition: WindowCondition) -> list[Matcher]:
     return [Matcher(label, "!=", "")]
 
 
-def _any_of(condition: Condition) -> str:
+def _any_of(condition: WindowCondition) -> str:
     values = [
         value
         for binding in condition.param_bindings
@@ -154,7 +154,7 @@ def _any_of(condition: Condition) -> str:
     ]
     texts = dict.fromkeys(text for value in values for text in (value.label, value.literal) if text)
     if not texts:
-        raise Unreadable(f'the condition on "{condition.subject.label}" has no values')
+        raise InvalidWindow(f'the condition on "{condition.subject.label}" has no values')
     return "|".join(_escaped(text) for text in texts)
 
 
@@ -163,7 +163,7 @@ def _escaped(text: str) -> str:
     return "".join(f"\\{letter}" if letter.isascii() and not letter.isalnum() else letter for letter in text)
 
 
-_OPERATIONS: Mapping[str, Callable[[str, Condition], list[Matcher]]] = {
+_OPERATIONS: Mapping[str, Callable[[str, WindowCondition], list[Matcher]]] = {
     "one_of": _one_of,
     "not_one_of": _not_one_of,
     "is_set": _is_set,

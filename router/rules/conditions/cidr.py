@@ -28,9 +28,9 @@ class Cidr:
         for text in texts:
             try:
                 networks.append(_network(text))
-            except condition.Unreadable as error:
+            except condition.InvalidCondition as error:
                 at = (value.index(text),) if isinstance(value, list) else ()
-                raise condition.Unreadable(error.problem, at) from error
+                raise condition.InvalidCondition(error.problem, at) from error
         return cls(tuple(networks))
 
     @property
@@ -48,10 +48,10 @@ def _network(text: str) -> _Network:
     try:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError as error:
-        raise condition.Unreadable("not a network; write one as 10.0.0.0/8, or a single address") from error
+        raise condition.InvalidCondition("not a network; write one as 10.0.0.0/8, or a single address") from error
     # Bits beyond the prefix are usually a typing error, either in the address or in the prefix length.
     if str(network.network_address) != str(ipaddress.ip_interface(text).ip):
-        raise condition.Unreadable(f'the address has bits beyond its prefix; did you mean "{network}"?')
+        raise condition.InvalidCondition(f'the address has bits beyond its prefix; did you mean "{network}"?')
     return network
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, Self
 
 
-class Unreadable(Exception):
+class InvalidCondition(Exception):
     """An invalid condition, with the problem and the path from the beginning of the condition.
 
     ``at_key`` means that the last key of the path is invalid, and not its value.
@@ -29,7 +29,7 @@ class Condition(Protocol):
 
     @classmethod
     def read(cls, value: Any, scope: "Scope") -> Self:
-        """Parse the condition from its value in the rule. Raises ``Unreadable`` if the value is invalid."""
+        """Parse the condition from its value in the rule. Raises ``InvalidCondition`` if the value is invalid."""
         ...
 
     @property
@@ -55,31 +55,31 @@ class Scope:
 
 
 def text(value: Any) -> str:
-    """Return the value as a text to compare with. Raises ``Unreadable`` for anything but a text."""
+    """Return the value as a text to compare with. Raises ``InvalidCondition`` for anything but a text."""
     if isinstance(value, str):
         return value
     if value is None:
-        raise Unreadable('the value is missing; for an absent label, write ""')
-    raise Unreadable("expected a text")
+        raise InvalidCondition('the value is missing; for an absent label, write ""')
+    raise InvalidCondition("expected a text")
 
 
 def parts(value: Any) -> tuple[str, ...]:
-    """Return one or several texts to search for. Raises ``Unreadable`` for an empty text, which every text contains."""
+    """Return the texts to search for. Raises ``InvalidCondition`` for an empty text, which every text contains."""
     if not isinstance(value, list):
         return (_part(value),)
     if not value:
-        raise Unreadable("an empty list never matches")
+        raise InvalidCondition("an empty list never matches")
     pieces = []
     for index, item in enumerate(value):
         try:
             pieces.append(_part(item))
-        except Unreadable as error:
-            raise Unreadable(error.problem, (index,)) from error
+        except InvalidCondition as error:
+            raise InvalidCondition(error.problem, (index,)) from error
     return tuple(dict.fromkeys(pieces))
 
 
 def _part(value: Any) -> str:
     rendered = text(value)
     if not rendered:
-        raise Unreadable("an empty text matches everything; remove the condition")
+        raise InvalidCondition("an empty text matches everything; remove the condition")
     return rendered

@@ -48,15 +48,15 @@ class OneOf:
     def read(cls, value: Any, scope: condition.Scope) -> Self:  # noqa: ARG003 - all conditions share the signature
         """Parse a list of texts. An empty list is an error, since it never matches."""
         if not isinstance(value, list):
-            raise condition.Unreadable("expected a list of texts")
+            raise condition.InvalidCondition("expected a list of texts")
         if not value:
-            raise condition.Unreadable("an empty list never matches")
+            raise condition.InvalidCondition("an empty list never matches")
         texts = []
         for index, item in enumerate(value):
             try:
                 texts.append(condition.text(item))
-            except condition.Unreadable as error:
-                raise condition.Unreadable(error.problem, (index,)) from error
+            except condition.InvalidCondition as error:
+                raise condition.InvalidCondition(error.problem, (index,)) from error
         return cls(frozenset(texts))
 
     @property
@@ -85,7 +85,7 @@ class InList:
         for name in names:
             if name not in scope.lists:
                 at = (value.index(name),) if isinstance(value, list) else ()
-                raise condition.Unreadable(f'there is no list "{name}"{suggestions.hint(name, scope.lists)}', at)
+                raise condition.InvalidCondition(f'there is no list "{name}"{suggestions.hint(name, scope.lists)}', at)
         return cls(names, frozenset[str]().union(*(scope.lists[name] for name in names)))
 
     @property
@@ -111,7 +111,7 @@ class Exists:
         """Parse ``true`` or ``false``."""
         expected = _BOOLEANS.get(value.lower()) if isinstance(value, str) else None
         if expected is None:
-            raise condition.Unreadable("expected true or false")
+            raise condition.InvalidCondition("expected true or false")
         return cls(expected)
 
     @property

@@ -28,7 +28,7 @@ class _Limit:
         """Parse a number."""
         number = parse(value) if isinstance(value, str) else None
         if number is None:
-            raise condition.Unreadable("expected a number")
+            raise condition.InvalidCondition("expected a number")
         return cls(number)
 
     @property

@@ -29,13 +29,13 @@ class Matches:
         """Parse a pattern. Raises ``Unreadable`` with RE2's message if the pattern is invalid."""
         pattern = condition.text(value)
         if not pattern:
-            raise condition.Unreadable("an empty pattern matches everything; remove the condition")
+            raise condition.InvalidCondition("an empty pattern matches everything; remove the condition")
         try:
             return cls(pattern, re2.compile(encoded(pattern), options()))
         except re2.error as error:
             message = _words(error)
             advice = _NO_LOOKAROUND if any(group in message for group in ("(?!", "(?=", "(?<")) else ""
-            raise condition.Unreadable(f"not an RE2 pattern: {message}{advice}") from error
+            raise condition.InvalidCondition(f"not an RE2 pattern: {message}{advice}") from error
 
     @property
     def values(self) -> None:
@@ -47,7 +47,7 @@ class Matches:
         return self._compiled.search(encoded(text)) is not None
 
 
-class Combined:
+class CombinedPatterns:
     """Many patterns that are searched for in one pass over a text."""
 
     _MEMORY = 64 * 1024 * 1024  # Maximum size in bytes of RE2's automaton for one set.

@@ -45,7 +45,7 @@ _NO_LISTS: Mapping[str, frozenset[str]] = {}
 def read(value: Any, lists: Mapping[str, frozenset[str]] = _NO_LISTS) -> tuple[condition.Condition, ...]:
     """Parse the conditions on one field: a text, a list of texts, or a mapping of conditions that must all hold.
 
-    ``lists`` are the named lists of the file. Raises ``condition.Unreadable`` if the value is invalid.
+    ``lists`` are the named lists of the file. Raises ``condition.InvalidCondition`` if the value is invalid.
     """
     return _read(value, condition.Scope(_read, lists))
 
@@ -59,7 +59,7 @@ def _read(value: Any, scope: condition.Scope) -> tuple[condition.Condition, ...]
         _check_literal(value)
         return (equality.Equal.read(value, scope),)
     if not value:
-        raise condition.Unreadable("the condition is empty; write the text that the field must have")
+        raise condition.InvalidCondition("the condition is empty; write the text that the field must have")
     return tuple(_read_one(name, inner, scope) for name, inner in value.items())
 
 
@@ -75,7 +75,7 @@ def _check_literal(value: Any, *path: int) -> None:
         return  # For example, "<none>".
     correction = f'{{matches: "^(?:{rest})$"}}' if operator.endswith("~") else rest
     instead = correction if operator == "=~" else f"{{{word}: {correction}}}"
-    raise condition.Unreadable(
+    raise condition.InvalidCondition(
         f'"{value}" is compared as a text; write {instead}, or {{equal: "{value}"}} for the text itself', path
     )
 
@@ -83,10 +83,10 @@ def _check_literal(value: Any, *path: int) -> None:
 def _read_one(name: str, value: Any, scope: condition.Scope) -> condition.Condition:
     kind = CONDITIONS.get(name)
     if kind is None:
-        raise condition.Unreadable(
+        raise condition.InvalidCondition(
             f'unknown condition "{name}"{suggestions.hint(name, CONDITIONS)}', (name,), at_key=True
         )
     try:
         return kind.read(value, scope)
-    except condition.Unreadable as error:
-        raise condition.Unreadable(error.problem, (name, *error.path), at_key=error.at_key) from error
+    except condition.InvalidCondition as error:
+        raise condition.InvalidCondition(error.problem, (name, *error.path), at_key=error.at_key) from error

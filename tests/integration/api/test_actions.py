@@ -373,7 +373,7 @@ def test_audit_log_keeps_a_limited_number_of_lines(with_redis, monkeypatch):
 
     async def body(store):
         for number in range(400):
-            await store.audit.append(access.Action(number, "a", "b", "c", "d"))
+            await store.audit.append(access.AuditEntry(number, "a", "b", "c", "d"))
         lines, more = await store.audit.page("", 1000)
         assert (lines[0].at, more) == (399, "")
         assert 100 <= len(lines) < 300

@@ -7,7 +7,7 @@ from router.store import keys
 API = "/api/v1"
 
 
-async def refused(at) -> list[access.Action]:
+async def refused(at) -> list[access.AuditEntry]:
     """Return the audit log entries about unauthorized requests, newest first."""
     lines, _ = await at.store.audit.page("", 1000)
     return [one for one in lines if one.what == "request"]

@@ -26,7 +26,7 @@ ACTIONS = [name for name, _ in inspect.getmembers(api_client.Actions, inspect.is
 REASON = "upgrade of Redis"
 
 
-async def last(at) -> access.Action:
+async def last(at) -> access.AuditEntry:
     lines, _ = await at.store.audit.page("", 1)
     return lines[0]
 
@@ -36,7 +36,7 @@ async def act(do, name):
     me = actions.Caller(access.Person("ann", access.Role.ADMIN, "test"))
     context = actions.ActionContext(me, "none", REASON)
     body = [BODIES[name]] if name in BODIES else []
-    with contextlib.suppress(actions.NotFound, actions.Invalid, actions.Conflict):
+    with contextlib.suppress(actions.SubjectNotFound, actions.InvalidRequest, actions.SubjectChanged):
         await getattr(do, name)(context, *body)
 
 

@@ -105,12 +105,12 @@ class Reviewer:
             fields={"message": message} if message else {},
         )
         caller = actions.Caller(access.Person(self.name, access.Role.RESPONDER, self.place))
-        with contextlib.suppress(actions.Conflict):
+        with contextlib.suppress(actions.SubjectChanged):
             await self.actions.decide(actions.ActionContext(caller, review.incident), body)
 
     async def _in_slack(self, review: models.Review, choice: str, message: str) -> None:
         app = SlackApp(self.at.management.settings.slack_app, self.queries, self.actions, ack_seconds=PATIENT_SECONDS)
-        subject = slack_reviews.Subject(review.reference, "page", review.digest)
+        subject = slack_reviews.ButtonSubject(review.reference, "page", review.digest)
         if choice == "edit":
             texts = {"message": message} if message else {}
             payload = self.at.submission(texts, self.name, forms.edit(review))

@@ -16,7 +16,7 @@ from tests.end_to_end import harness
 BUTTON = {"type": "button", "action_id": "approve", "value": "v1", "text": {"type": "plain_text", "text": "Approve"}}
 ACTIONS = {"type": "actions", "elements": [BUTTON]}
 OPEN = "/api/apps.connections.open"
-FAST = socket_mode.Timing(hello=5, ping=0.5, answer=1, drain=0.3, settled=0, backoff=0.01, cap=0.05)
+FAST = socket_mode.ConnectionTimeouts(hello=5, ping=0.5, answer=1, drain=0.3, settled=0, backoff=0.01, cap=0.05)
 TOKEN = "xapp-very-secret"
 
 
@@ -177,7 +177,7 @@ def test_refreshed_connection_is_replaced_before_it_closes(play):
         await slack.connections(1)
         assert (await slack.click())["error"] == ""
 
-    play(body, socket_mode.Timing(backoff=0.01, cap=0.05, drain=0.5))
+    play(body, socket_mode.ConnectionTimeouts(backoff=0.01, cap=0.05, drain=0.5))
 
 
 def test_envelope_on_a_replaced_connection_is_still_acknowledged(play):
@@ -190,7 +190,7 @@ def test_envelope_on_a_replaced_connection_is_still_acknowledged(play):
         app.held.set()
         assert (await click) == {"attempts": 1, "response": None, "error": ""}
 
-    play(body, socket_mode.Timing(backoff=0.01, cap=0.05, drain=5, answer=2.5))
+    play(body, socket_mode.ConnectionTimeouts(backoff=0.01, cap=0.05, drain=5, answer=2.5))
 
 
 def test_dropped_connection_reopens_with_a_new_url(play):
@@ -221,7 +221,9 @@ def test_silent_connection_is_detected_and_replaced(play):
 
         await until(answered)
 
-    play(body, socket_mode.Timing(hello=5, ping=0.2, answer=1, drain=0.3, settled=0, backoff=0.01, cap=0.05))
+    play(
+        body, socket_mode.ConnectionTimeouts(hello=5, ping=0.2, answer=1, drain=0.3, settled=0, backoff=0.01, cap=0.05)
+    )
 
 
 @pytest.mark.parametrize("action", ["429", "500", "drop", "redirect", "gateway", "truncate"])
@@ -263,7 +265,7 @@ def test_disabled_socket_mode_is_retried_rarely(capsys, play):
 
         await until(is_logged)
 
-    play(body, socket_mode.Timing(backoff=0.01, cap=600))
+    play(body, socket_mode.ConnectionTimeouts(backoff=0.01, cap=600))
 
 
 @pytest.mark.parametrize("wrong", [RuntimeError("boom"), 7, ""])
@@ -331,7 +333,7 @@ def test_slow_app_is_acknowledged_in_time(play):
         assert "could not" in (await slack.command())["response"]["text"]
         app.held.set()
 
-    play(body, socket_mode.Timing(answer=0.05, settled=0, backoff=0.01, cap=0.05))
+    play(body, socket_mode.ConnectionTimeouts(answer=0.05, settled=0, backoff=0.01, cap=0.05))
 
 
 def test_slow_payload_delays_no_other(play):
@@ -344,7 +346,7 @@ def test_slow_payload_delays_no_other(play):
         held.set()
         assert (await slow)["error"] == ""
 
-    play(body, socket_mode.Timing(answer=2.5, settled=0, backoff=0.01, cap=0.05))
+    play(body, socket_mode.ConnectionTimeouts(answer=2.5, settled=0, backoff=0.01, cap=0.05))
 
 
 def test_repeated_envelope_is_handled_once(play):
@@ -367,7 +369,7 @@ def test_retried_envelope_of_another_process_is_handled(play):
     async def body(slack, app):
         other = App()
         other.held = asyncio.Event()
-        slow = socket_mode.Timing(answer=2.5, settled=0, backoff=0.01, cap=0.05)
+        slow = socket_mode.ConnectionTimeouts(answer=2.5, settled=0, backoff=0.01, cap=0.05)
         async with connecting(slack.url, other, slow):
             await slack.connections(2)
             await slack.configure(ack_seconds=0.3)
@@ -397,7 +399,7 @@ def test_shutdown_acknowledges_payloads_in_progress(simulator):
         slack, app = Slack(simulator.url), App()
         app.held = asyncio.Event()
         await slack.ask("/reset", {})
-        async with connecting(simulator.url, app, socket_mode.Timing(answer=2.5)):
+        async with connecting(simulator.url, app, socket_mode.ConnectionTimeouts(answer=2.5)):
             await slack.connections(1)
             click = asyncio.create_task(slack.click())
             await until(lambda: asyncio.sleep(0, len(app.payloads) == 1))
@@ -414,7 +416,10 @@ def test_stop_does_not_wait_for_a_connection(simulator, action):
         await slack.ask("/reset", {})
         before = await slack.opened()
         await slack.fault(action=action, method="POST", path=OPEN, hang_seconds=600, count=100)
-        async with asyncio.timeout(5), connecting(simulator.url, App(), socket_mode.Timing(backoff=600, cap=600)):
+        async with (
+            asyncio.timeout(5),
+            connecting(simulator.url, App(), socket_mode.ConnectionTimeouts(backoff=600, cap=600)),
+        ):
             await until(lambda: opened_since(slack, before))
         await slack.ask("/faults", method="DELETE")
 

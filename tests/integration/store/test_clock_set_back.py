@@ -60,7 +60,7 @@ def test_limit_windows_move_future_entries_to_now(with_redis):
         assert await store.redis.zscore(keys.POSTS, "a") < later
         await store.redis.zadd(keys.ADMITTED, {"a": later, "b": later})
         assert not await store.storm_queue.admit(
-            storm_queue.Episode("c", "key"), workers.severities.Severity.MAJOR, 1, limit
+            storm_queue.QueuedEpisode("c", "key"), workers.severities.Severity.MAJOR, 1, limit
         )
         assert await store.redis.zscore(keys.ADMITTED, "a") < later
 

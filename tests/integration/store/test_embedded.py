@@ -106,7 +106,7 @@ def test_server_program_is_found_on_the_path(monkeypatch, tmp_path):
 def test_failed_server_start_names_its_log(data_folder, monkeypatch):
     monkeypatch.setattr(embedded, "_START_SECONDS", 0.3)
     with pytest.raises(embedded.StartFailedError, match=r"see .*valkey\.log"):
-        embedded.Server(data_folder, {"no-such-setting": "1"}).start()
+        embedded.EmbeddedServer(data_folder, {"no-such-setting": "1"}).start()
 
 
 @pytest.mark.parametrize(

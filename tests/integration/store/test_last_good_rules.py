@@ -56,7 +56,7 @@ def test_kept_files_compile_to_the_same_rules(folder):
 def test_kept_rules_replace_broken_ones_until_fixed(folder):
     kept = started(folder).accepted._replace(kept_at=1_700_000_000_000_000)
     (folder / "a.yaml").write_text(BROKEN)
-    with pytest.raises(load.Refused):
+    with pytest.raises(load.RulesRefused):
         started(folder)
     rules = started(folder, kept)
     assert names(rules) == ["listed", "team"]
@@ -100,7 +100,7 @@ def test_kept_rules_must_match_the_configuration(folder):
     (folder / "b.yaml").write_text("rules: [{name: x, when: {labels.a: b}, open: [{at: on-call, name: n}]}]\n")
     kept = started(folder).accepted
     (folder / "b.yaml").write_text(BROKEN)
-    with pytest.raises(load.Refused, match="wen"):
+    with pytest.raises(load.RulesRefused, match="wen"):
         reload.Rules(folder, {}, changed=lambda _: None, kept_files=kept)
 
 
@@ -174,7 +174,7 @@ def test_first_start_with_broken_rules_fails(folder, with_redis, tmp_path):
 
     async def body(store):
         settings = configuration.load(tmp_path / "router.yaml", {})
-        with pytest.raises(load.Refused, match="wen"):
+        with pytest.raises(load.RulesRefused, match="wen"):
             await initial_rules.rules(settings, store, lambda _: None)
 
     with_redis(body)

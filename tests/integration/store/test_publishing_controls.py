@@ -10,7 +10,7 @@ from router.worker import desired_state, lease_session, not_found, publishing_gu
 from tests.integration import public_pages, vendor, workers
 
 CRITICAL = severities.Severity.CRITICAL
-FEW = publishing_guard.Limits(publishing_state.Limit(2, workers.HOUR), publishing_state.Limit(3, workers.HOUR))
+FEW = publishing_guard.GuardLimits(publishing_state.Limit(2, workers.HOUR), publishing_state.Limit(3, workers.HOUR))
 
 
 def automatic(*, components=(), **more) -> decisions.Response:
@@ -223,7 +223,7 @@ def test_leaking_text_uses_the_fallback(with_redis):
 
 
 def test_frequent_updates_are_combined(with_redis):
-    apart = publishing_guard.Limits(
+    apart = publishing_guard.GuardLimits(
         publishing_state.Limit(9, workers.HOUR), publishing_state.Limit(9, workers.HOUR), min_update_interval=2_000_000
     )
 
@@ -242,7 +242,7 @@ def test_frequent_updates_are_combined(with_redis):
 def test_resolution_by_a_person_is_detected(with_redis, monkeypatch):
     monkeypatch.setattr(not_found, "PROOF", 20_000)
     monkeypatch.setattr(plan, "MISSING_OBSERVE_INTERVAL", 5_000)
-    looking = publishing_guard.Limits(
+    looking = publishing_guard.GuardLimits(
         publishing_state.Limit(9, workers.HOUR), publishing_state.Limit(9, workers.HOUR), observe_interval=50_000
     )
 

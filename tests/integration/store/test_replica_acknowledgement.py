@@ -12,7 +12,7 @@ from router.store import (
 from tests.integration import workers
 
 TOKEN = access.Token("t1", "ann", access.Role.VIEWER, "", 1)
-LINE = access.Action(1, "ann", "token t1", "", "freeze")
+LINE = access.AuditEntry(1, "ann", "token t1", "", "freeze")
 SILENCE = silences.Silence("s1", (), 1, 2, "ann", "upgrade")
 LIMIT = publishing_state.Limit(9, workers.HOUR)
 

@@ -10,8 +10,8 @@ HOUR = 3_600_000_000
 MAJOR, CRITICAL = severities.Severity.MAJOR, severities.Severity.CRITICAL
 
 
-def episode(number: int | str) -> storm_queue.Episode:
-    return storm_queue.Episode(f"e{number}", f'key {number}{{labels.a="b c"}}')
+def episode(number: int | str) -> storm_queue.QueuedEpisode:
+    return storm_queue.QueuedEpisode(f"e{number}", f'key {number}{{labels.a="b c"}}')
 
 
 class LimitedQueue:
@@ -21,7 +21,7 @@ class LimitedQueue:
         self._queue, self._limit = store.storm_queue, publishing_state.Limit(most, window)
         self.remove = self._queue.remove
 
-    async def admit(self, one: storm_queue.Episode, level: severities.Severity, since: int) -> bool:
+    async def admit(self, one: storm_queue.QueuedEpisode, level: severities.Severity, since: int) -> bool:
         return await self._queue.admit(one, level, since, self._limit)
 
     async def state(self) -> storm_queue.StormState:

@@ -57,7 +57,7 @@ def with_scene(tmp_path):
     def run(body):
         (tmp_path / "rules").mkdir()
         (tmp_path / "rules" / "none.yaml").write_text("rules: []\n")
-        server = embedded.Server(tmp_path / "data")
+        server = embedded.EmbeddedServer(tmp_path / "data")
 
         async def main():
             scene = Scene(server, tmp_path / "rules")

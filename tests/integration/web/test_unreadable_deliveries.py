@@ -22,7 +22,7 @@ class Scene:
         self.stage = workers.WorkerHarness(store)
         self.store = store
         self.own = self_monitor.SelfMonitor(
-            self_monitor.Wanted(of_unreadable=destinations, unreadable=self_alerts.Unreadable(**wanted)),
+            self_monitor.Wanted(of_unreadable=destinations, unreadable=self_alerts.UnreadableReportSettings(**wanted)),
             PLACES,
             self.stage.performer.breakers,
             store=self.store,
@@ -130,6 +130,7 @@ def test_unknown_report_destination_is_refused(tmp_path):
         "destinations: {on-call: {kind: incident-io, api_key: {env: KEY}}}\n"
     )
     with pytest.raises(
-        configuration.Refused, match=r'router\.yaml:1:43: unknown destination "on-cal"; did you mean "on-call"'
+        configuration.InvalidConfiguration,
+        match=r'router\.yaml:1:43: unknown destination "on-cal"; did you mean "on-call"',
     ):
         configuration.load(file, {"KEY": "k"})

@@ -44,8 +44,8 @@ def served(url: str) -> Iterator[str]:
             seen=store.delivery_ids,
         )
 
-        async def fine() -> health.State:
-            return health.State(True, "fine")
+        async def fine() -> health.CheckResult:
+            return health.CheckResult(True, "fine")
 
         def started(port: int) -> None:
             found["port"] = port

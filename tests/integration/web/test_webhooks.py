@@ -51,9 +51,9 @@ def application(store: Any) -> app.App:
         limits=request_limits.RequestLimits(LIMIT),
     )
 
-    async def redis() -> health.State:
+    async def redis() -> health.CheckResult:
         await store.health.ping()
-        return health.State(True, "answers")
+        return health.CheckResult(True, "answers")
 
     return app.create_app(web_server, checks={"redis": redis})
 
@@ -229,7 +229,7 @@ def test_headers_without_end_are_cut_off(with_service):
 
 
 def test_redis_outage_turns_202_into_503(tmp_path):
-    server = embedded.Server(tmp_path)
+    server = embedded.EmbeddedServer(tmp_path)
     server.start()
 
     async def main() -> None:

@@ -175,7 +175,9 @@ def test_worker_killed_after_counting_counts_once(with_redis):
         await scene.on.deliver(workers.firing("a"), key="a")
         await scene.on.fold()
         held = (await scene.on.incidents.read(["a"]))["a"].incident
-        assert await scene.store.storm_queue.admit(storm_queue.Episode(held.episode, "a"), MAJOR, 1, alert_storms.TWO)
+        assert await scene.store.storm_queue.admit(
+            storm_queue.QueuedEpisode(held.episode, "a"), MAJOR, 1, alert_storms.TWO
+        )
         await scene.on.turn()
         await scene.fires("b", "c")
         assert scene.opened() == ["a", "b"]
@@ -232,7 +234,7 @@ def test_deleted_incident_does_not_block_the_queue(with_redis):
     async def play(scene):
         await scene.fires("a", "b", "c")
         assert not await scene.store.storm_queue.admit(
-            storm_queue.Episode("f" * 32, "gone"), MAJOR, 1, alert_storms.TWO
+            storm_queue.QueuedEpisode("f" * 32, "gone"), MAJOR, 1, alert_storms.TWO
         )
         assert (await scene.on.storms.turn()).waiting == 2
         await scene.room()

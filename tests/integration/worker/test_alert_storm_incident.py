@@ -121,12 +121,12 @@ def test_storm_destination_must_exist_and_be_internal(tmp_path):
         "storm: {destinations: [on-cal, page], max_incidents: 0, window: 0}\n"
         "destinations:\n  page: {kind: incident-io-status-page, api_key: {env: KEY}, page: Acme}\n"
     )
-    with pytest.raises(configuration.Refused) as refused:
+    with pytest.raises(configuration.InvalidConfiguration) as refused:
         configuration.load(file, {"KEY": "k"})
     assert '"max_incidents": must be greater than or equal to 1' in str(refused.value)
     assert '"window": must be greater than 0' in str(refused.value)
     file.write_text(file.read_text().replace(", max_incidents: 0, window: 0", ""))
-    with pytest.raises(configuration.Refused) as refused:
+    with pytest.raises(configuration.InvalidConfiguration) as refused:
         configuration.load(file, {"KEY": "k"})
     assert 'unknown destination "on-cal"' in str(refused.value)
     assert '"page" is public: customers would see it' in str(refused.value)

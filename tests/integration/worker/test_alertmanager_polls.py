@@ -87,7 +87,9 @@ def test_poll_keeps_active_alert_from_expiring(run_scene):
             (one,) = parse(body, now).alerts
             return base.Parsed([msgspec.structs.replace(one, ends_at=soon + workers.HOUR)])
 
-        scene.asked = alertmanager_sync.Asked("am", scene.config, scene.http, expiring, polled.concerns(scene.config))
+        scene.asked = alertmanager_sync.PolledSource(
+            "am", scene.config, scene.http, expiring, polled.concerns(scene.config)
+        )
         await scene.poll(4)
         assert (await scene.on.incident()).alerts["am/f1"].ends_at == soon + workers.HOUR
         assert (counted("found"), counted("repeated")) == (found, repeated + 1)

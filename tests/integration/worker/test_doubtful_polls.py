@@ -97,7 +97,9 @@ def test_unacceptable_polled_alert_affects_no_other(run_scene):
                 raise base.Unparsable("labels", "too long")
             return parse(body, now)
 
-        scene.asked = alertmanager_sync.Asked("am", scene.config, scene.http, choosy, polled.concerns(scene.config))
+        scene.asked = alertmanager_sync.PolledSource(
+            "am", scene.config, scene.http, choosy, polled.concerns(scene.config)
+        )
         scene.there.has("bad", alertmanagers.BEGAN)
         await scene.webhook(workers.firing("gone", alertmanagers.BEGAN))
         assert await scene.poll(3) == ["whole"] * 3

@@ -145,7 +145,7 @@ def test_windows_are_read_only_from_their_vendor(tmp_path):
         "silences: {devhelm: [devhelp, on-call], incident_io: {devhelm: {Service: service}}}\n"
         "destinations:\n  devhelm: {kind: devhelm, api_key: k}\n  on-call: {kind: incident-io, api_key: k}\n"
     )
-    with pytest.raises(configuration.Refused) as refused:
+    with pytest.raises(configuration.InvalidConfiguration) as refused:
         configuration.load(file, {})
     assert 'unknown destination "devhelp"; did you mean "devhelm"?' in str(refused.value)
     assert '"on-call" is not an account at DevHelm' in str(refused.value)

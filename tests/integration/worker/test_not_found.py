@@ -8,7 +8,7 @@ from router.telemetry import metrics
 from router.worker import not_found, publishing_guard
 from tests.integration import vendor, workers
 
-LOOKING = publishing_guard.Limits(
+LOOKING = publishing_guard.GuardLimits(
     publishing_state.Limit(9, workers.HOUR), publishing_state.Limit(9, workers.HOUR), observe_interval=10_000
 )
 

@@ -32,7 +32,7 @@ TARGETS = (
     *(decisions.Target(kind, {"title": "The shop", "message": "Sorry."}, "auto", parts=PARTS) for kind in PAGES),
 )
 SHOP = decisions.Response("shop", "rules/a.yaml:3", "v1", TARGETS, follows_severity=True)
-LIMITS = publishing_guard.Limits(
+LIMITS = publishing_guard.GuardLimits(
     publishing_state.Limit(10_000, workers.HOUR), publishing_state.Limit(10_000, workers.HOUR), observe_interval=100_000
 )
 STATUSES = {"critical": "major_outage", "major": "partial_outage", "minor": "degraded_performance"}

@@ -15,8 +15,8 @@ CHANGED = Cause(Reason.CONTENT_CHANGED)
 LEVELS = (severities.Severity.INFO, severities.Severity.MINOR, severities.Severity.MAJOR, severities.Severity.CRITICAL)
 
 
-def limits(most: int, within: int = workers.HOUR) -> publishing_guard.Limits:
-    return publishing_guard.Limits(
+def limits(most: int, within: int = workers.HOUR) -> publishing_guard.GuardLimits:
+    return publishing_guard.GuardLimits(
         publishing_state.Limit(100, workers.HOUR),
         publishing_state.Limit(100, workers.HOUR),
         updates=publishing_state.Limit(most, within),

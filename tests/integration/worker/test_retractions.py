@@ -414,7 +414,7 @@ def test_approval_from_before_retraction_is_refused(with_redis, at, kind):
         await page.reviews().decide(seen, reviews.ReviewDecision("approved", "bob"))
         await page.on.turn()
         await page.retracts()
-        with pytest.raises(reviews.ChangedError):
+        with pytest.raises(reviews.ReviewChangedError):
             await page.reviews().decide(seen, reviews.ReviewDecision("approved", "bob"))
         await page.on.turn()
         assert page.is_down()

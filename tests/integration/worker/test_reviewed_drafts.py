@@ -55,7 +55,7 @@ def test_decision_on_outdated_draft_is_refused(with_redis, simulator):
         seen = await scene.until_waiting(lambda one: one.at_vendor)
         scene.post.title = "A colleague's title"
         await scene.until_waiting(lambda one: one.at_vendor["title"] == "A colleague's title")
-        with pytest.raises(reviews.ChangedError) as caught:
+        with pytest.raises(reviews.ReviewChangedError) as caught:
             await scene.approves(seen)
         assert caught.value.now.at_vendor["title"] == "A colleague's title"
         assert caught.value.now.digest[:8] != seen.digest[:8]

@@ -103,7 +103,7 @@ def test_approval_covers_only_the_seen_version(with_redis):
         seen = await scene.waiting()
         await scene.on.deliver(workers.firing("f2"), level=CRITICAL, response=reviewed())
         await scene.on.turn()
-        with pytest.raises(reviews.ChangedError) as raised:
+        with pytest.raises(reviews.ReviewChangedError) as raised:
             await scene.decide("approved", seen=seen)
         assert raised.value.now.severity == "critical"
         await scene.on.turn()
@@ -228,7 +228,7 @@ def test_post_edited_by_person_needs_reviews(with_redis):
         assert seen.what == "resolution"
         other = review.ending_of(seen.asked, seen.episode, "words that nobody has seen")
         for digest in (review.digest_of(review.RESOLUTION, seen.view_digest), other):
-            with pytest.raises(reviews.ChangedError):
+            with pytest.raises(reviews.ReviewChangedError):
                 await scene.at.decide(seen._replace(digest=digest), reviews.ReviewDecision("approved", "ann"))
         await scene.decide("approved")
         assert page.states() == ["resolved"]

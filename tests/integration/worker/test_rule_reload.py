@@ -131,7 +131,7 @@ def test_missing_folder_is_refused_until_it_returns(rules_folder):
 
 def test_first_rules_must_be_valid(rules_folder):
     (rules_folder / "a.yaml").write_text("rules: 5")
-    with pytest.raises(load.Refused):
+    with pytest.raises(load.RulesRefused):
         reload.Rules(rules_folder, conftest.DESTINATIONS, changed=lambda _: None)
 
 

@@ -273,7 +273,7 @@ def test_unknown_or_public_report_destination_is_refused(tmp_path):
         f"destinations:\n  on-call: {key % ('incident-io', '')}\n"
         f"  page: {key % ('incident-io-status-page', ', page: Acme')}\n"
     )
-    with pytest.raises(configuration.Refused) as refused:
+    with pytest.raises(configuration.InvalidConfiguration) as refused:
         configuration.load(file, {"KEY": "k"})
     said = str(refused.value)
     assert 'unknown destination "on-cal"' in said

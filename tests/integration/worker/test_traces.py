@@ -29,7 +29,7 @@ class Traced:
         self._kept = in_memory_span_exporter.InMemorySpanExporter()
         provider = sdk.TracerProvider(sampler=sampling.ParentBased(sampling.TraceIdRatioBased(share)))
         provider.add_span_processor(export.SimpleSpanProcessor(self._kept))
-        traces = traces or otel.Traces(provider)
+        traces = traces or otel.OtelTraces(provider)
         self.on = workers.WorkerHarness(store, vendor.on_call(at), traces=traces)
         web_server = webhooks.WebhookHandler(
             {"any": registry.build("any", registry.KINDS["json"].config(bearer=["token"]))},
@@ -251,7 +251,7 @@ def test_interrupted_span_records_only_error_type():
     kept = in_memory_span_exporter.InMemorySpanExporter()
     provider = sdk.TracerProvider()
     provider.add_span_processor(export.SimpleSpanProcessor(kept))
-    with contextlib.suppress(ValueError), otel.Traces(provider).span("fold", "consumer"):
+    with contextlib.suppress(ValueError), otel.OtelTraces(provider).span("fold", "consumer"):
         raise ValueError("a secret of the body")
     (span,) = kept.get_finished_spans()
     assert (span.status.description, span.events) == ("ValueError", ())

@@ -7,7 +7,7 @@ from router.store import publishing_state
 from router.worker import acknowledgements, publishing_guard
 from tests.integration import vendor, workers
 
-LOOKING = publishing_guard.Limits(
+LOOKING = publishing_guard.GuardLimits(
     publishing_state.Limit(9, workers.HOUR), publishing_state.Limit(9, workers.HOUR), observe_interval=10_000
 )
 

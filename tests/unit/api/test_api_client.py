@@ -66,22 +66,26 @@ def test_unknown_members_of_a_newer_router_are_ignored():
 
 @pytest.mark.parametrize("content", [{"frozen": ""}, [], None, b"no JSON", b""])
 def test_response_in_another_shape_is_an_error(content):
-    with pytest.raises(api_client.Refused, match=r"another version|not JSON"):
+    with pytest.raises(api_client.RequestRefused, match=r"another version|not JSON"):
         asked((200, content), publishing)
 
 
 @pytest.mark.parametrize(
     ("answer", "raised", "said"),
     [
-        (problem(404), actions.NotFound, "^it is so$"),
-        (problem(422), actions.Invalid, "^it is so$"),
-        (problem(403), api_client.Refused, "^it is so$"),
-        (problem(409), api_client.Refused, "^it is so$"),
-        (problem(503), api_client.Refused, "^it is so$"),
-        (problem(412, by="bob", now=None), actions.Conflict, "^bob decided first; your decision was not recorded$"),
-        (problem(401), api_client.Refused, "the token in INCIDENT_ROUTER_TOKEN is invalid"),
-        ((502, b"<html>"), api_client.Refused, "^the router: GET /publishing: 502$"),
-        ((302, b""), api_client.Refused, "would not redirect"),
+        (problem(404), actions.SubjectNotFound, "^it is so$"),
+        (problem(422), actions.InvalidRequest, "^it is so$"),
+        (problem(403), api_client.RequestRefused, "^it is so$"),
+        (problem(409), api_client.RequestRefused, "^it is so$"),
+        (problem(503), api_client.RequestRefused, "^it is so$"),
+        (
+            problem(412, by="bob", now=None),
+            actions.SubjectChanged,
+            "^bob decided first; your decision was not recorded$",
+        ),
+        (problem(401), api_client.RequestRefused, "the token in INCIDENT_ROUTER_TOKEN is invalid"),
+        ((502, b"<html>"), api_client.RequestRefused, "^the router: GET /publishing: 502$"),
+        ((302, b""), api_client.RequestRefused, "would not redirect"),
     ],
 )
 def test_problem_is_raised_as_same_error_as_locally(answer, raised, said):
@@ -90,14 +94,14 @@ def test_problem_is_raised_as_same_error_as_locally(answer, raised, said):
 
 
 def test_missing_token_error_names_the_variable():
-    with pytest.raises(api_client.Refused, match="set INCIDENT_ROUTER_TOKEN"):
+    with pytest.raises(api_client.RequestRefused, match="set INCIDENT_ROUTER_TOKEN"):
         asked(problem(401), publishing, token="")
 
 
 def test_conflict_contains_the_current_review():
     body = request_bodies.Decide(incident="k", destination="page", seen="d", decision="approve")
     answer = problem(412, by="", now=REVIEW.model_dump(mode="json"))
-    with pytest.raises(actions.Conflict) as caught:
+    with pytest.raises(actions.SubjectChanged) as caught:
         asked(answer, lambda line: api_client.Actions(line).decide(ACT, body))
     assert caught.value.now == REVIEW
 
@@ -117,7 +121,7 @@ def test_reason_for_discarding_a_dead_letter_is_sent():
 
 def test_malformed_token_is_refused_before_any_request():
     for wrong in ("schlüssel", "a\r\nb"):
-        with pytest.raises(api_client.Refused, match="characters that are not allowed in a token") as caught:
+        with pytest.raises(api_client.RequestRefused, match="characters that are not allowed in a token") as caught:
             api_client.ApiClient("http://127.0.0.1:1", wrong, lambda: 1)
         assert wrong not in str(caught.value)
 

@@ -51,7 +51,7 @@ class Told:
     def events(self, one: incidents.Incident, *publications, reviews=(), after: int = 0) -> list[events.Event]:
         self.now += after
         by_destination = {waiting.destination: waiting for waiting in reviews}
-        observed = announcements.Observed(one, publications, by_destination, {"page"})
+        observed = announcements.ObservedIncident(one, publications, by_destination, {"page"})
         made = announcements.announce(self.announced, observed, self.now)
         self.announced = made.after or self.announced
         self.due = made.due

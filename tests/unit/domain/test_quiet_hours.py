@@ -22,7 +22,7 @@ def at(text: str, zone: str = "UTC", fold: int = 0) -> int:
 
 
 def quiet(**given) -> quiet_hours.QuietHours:
-    return quiet_settings.QuietHours(**{"time_zone": "UTC", **given}).built()
+    return quiet_settings.QuietHoursConfig(**{"time_zone": "UTC", **given}).built()
 
 
 NIGHT = quiet(**{"from": "22:00", "to": "07:00"})
@@ -227,5 +227,5 @@ def test_retries_count_from_the_end_of_the_window():
 )
 def test_invalid_quiet_hours_are_reported(given, problem):
     with pytest.raises(pydantic.ValidationError) as raised:
-        quiet_settings.QuietHours(**given)
+        quiet_settings.QuietHoursConfig(**given)
     assert problem in str(raised.value)

@@ -11,7 +11,7 @@ State = router_state.RouterState
 
 
 def told(before, after, dead: int = 0) -> list[str]:
-    found = router_state.announce(before, router_state.Observed(after, dead), NOW)
+    found = router_state.announce(before, router_state.ObservedRouter(after, dead), NOW)
     return [events.type_of(event) for event in found]
 
 
@@ -36,11 +36,11 @@ def test_state_changes_are_announced(before, after, types):
 
 
 def test_events_name_the_operator_and_the_reason():
-    (started,) = router_state.announce(State(), router_state.Observed(State(freeze=ANN)), NOW)
+    (started,) = router_state.announce(State(), router_state.ObservedRouter(State(freeze=ANN)), NOW)
     assert (started.by, started.reason, started.since) == ("ann", "all hands", times.to_datetime(ANN.at))
-    (ended,) = router_state.announce(State(freeze=ANN), router_state.Observed(State(unfrozen=ANN)), NOW)
+    (ended,) = router_state.announce(State(freeze=ANN), router_state.ObservedRouter(State(unfrozen=ANN)), NOW)
     assert ended.by == "ann"
-    (tripped,) = router_state.announce(State(), router_state.Observed(State(guards={"eu": GUARD})), NOW)
+    (tripped,) = router_state.announce(State(), router_state.ObservedRouter(State(guards={"eu": GUARD})), NOW)
     assert (tripped.destination, tripped.reason, tripped.since) == ("eu", GUARD.reason, times.to_datetime(NOW))
 
 

@@ -25,7 +25,7 @@ def test_unknown_time_zone_is_an_error(name):
         intervals._zone(name)
     with pytest.raises(KeyError):
         times.check_zone(name)
-    with pytest.raises(weekly.Unreadable):
+    with pytest.raises(weekly.InvalidWeeklyWindow):
         weekly._zone(name, name)
 
 

@@ -47,7 +47,7 @@ def test_displayed_window_parses_to_the_same_window(text, written):
     ],
 )
 def test_invalid_window_error_shows_the_syntax(text, said):
-    with pytest.raises(weekly.Unreadable) as raised:
+    with pytest.raises(weekly.InvalidWeeklyWindow) as raised:
         weekly.parse(text)
     assert said in str(raised.value)
 
@@ -79,4 +79,4 @@ def test_silence_of_an_older_version_is_readable():
 
 
 def test_missing_time_zone_is_read_as_utc():
-    assert weekly.Window(((0, 6),), (), "Mars/Olympus").interval().zone.key == "UTC"
+    assert weekly.WeeklyWindow(((0, 6),), (), "Mars/Olympus").interval().zone.key == "UTC"

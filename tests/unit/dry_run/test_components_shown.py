@@ -22,7 +22,7 @@ tests:
     expect: {operations: [{open: page, components: {Web shop: STATUS}}]}
 """
 KIND = registry.KINDS["incident-io-status-page"]
-PLACES = {"page": public_pages.Place(KIND, "", KIND.config(kind=KIND.name, api_key="key", page="Acme"))}
+PLACES = {"page": public_pages.ConfiguredPage(KIND, "", KIND.config(kind=KIND.name, api_key="key", page="Acme"))}
 DESTINATIONS = {"page": destination_info.DestinationInfo(KIND.opening, public=True, kind=KIND.name)}
 
 

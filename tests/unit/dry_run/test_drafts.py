@@ -32,7 +32,7 @@ def complaints(test, *, publish="auto", kept="[]", follows="devhelm"):
     (case,) = rule_tests.read(document, DESTINATIONS, found)
     assert found == []
     places = {
-        name: public_pages.Place(registry.KINDS[kind], follows if name == "page" else "")
+        name: public_pages.ConfiguredPage(registry.KINDS[kind], follows if name == "page" else "")
         for name, kind in KINDS.items()
     }
     made = load.from_document(document, DESTINATIONS)

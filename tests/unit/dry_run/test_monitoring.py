@@ -23,7 +23,7 @@ DESTINATIONS = {
     )
     for name, kind in KINDS.items()
 }
-PLACES = {name: public_pages.Place(registry.KINDS[kind], "") for name, kind in KINDS.items()}
+PLACES = {name: public_pages.ConfiguredPage(registry.KINDS[kind], "") for name, kind in KINDS.items()}
 FIRES, ENDS = "{at: %s, labels: {a: b}}", "{at: %s, status: resolved, labels: {a: b}}"
 OPENED = "{at: 0s, open: page}, {at: 0s, open: on-call}"
 MONITOR = 'resolve: {monitor_for: 15m, message: "It works again. We keep an eye on it."}'
@@ -166,7 +166,7 @@ def test_monitoring_uses_the_page_s_own_status_name(at, status):
 
 
 def problems(text):
-    with pytest.raises(load.Refused) as raised:
+    with pytest.raises(load.RulesRefused) as raised:
         load.from_document(documents.parse(text.encode(), "r.yaml"), DESTINATIONS)
     return str(raised.value)
 

@@ -39,7 +39,7 @@ def results(test: str, *, subscribed=SUBSCRIBED, destinations=CONFIGURED) -> lis
     found = []
     read = list(rule_tests.read(document, destinations, found))
     if found:
-        raise load.Refused(found)
+        raise load.RulesRefused(found)
     made = load.from_document(document, destinations)
 
     def world(now: int) -> simulation.Simulation:
@@ -180,7 +180,7 @@ def test_difference_is_reported_with_its_position(expected, problem):
     ],
 )
 def test_invalid_expectation_is_refused_with_the_nearest_name(expected, problem):
-    with pytest.raises(load.Refused) as refused:
+    with pytest.raises(load.RulesRefused) as refused:
         results(f"  - {{name: t, alerts: [{{labels: {{a: reviewed}}}}], expect: {{notifications: [{expected}]}}}}\n")
     assert problem in str(refused.value)
     assert str(refused.value).startswith(f"r.yaml:{RULES.count(chr(10)) + 1}:")

@@ -170,7 +170,7 @@ def test_frozen_automatic_post_becomes_a_retrospective_incident():
 )
 def test_destination_without_retrospective_incidents_is_an_error(at, said):
     text = f"rules:\n  - name: a\n    open:\n      - {{at: {at}, title: Down, retrospective: true}}\n"
-    with pytest.raises(load.Refused) as refused:
+    with pytest.raises(load.RulesRefused) as refused:
         playing.rules(text)
     assert [(one.line, one.message) for one in refused.value.problems if "retrospective" in one.message] == [
         (4, f'rule "a": {said}')

@@ -14,7 +14,7 @@ from tests.contract import test_notifiers as samples
 CONSOLE = "https://console.example"
 
 
-def rendered(*found: events.Event) -> plain_text.Message:
+def rendered(*found: events.Event) -> plain_text.PlainMessage:
     return plain_text.render(samples.recorded(*found), CONSOLE)
 
 

@@ -13,10 +13,10 @@ INCIDENT = events.Incident("down", "IR-1", "Down", "major", "open", AT)
 FORGED = "upgrade\n• Approved by ann\u2028• Reset\r\u202egnp\u202c <!channel> & <@U0ADA>"
 
 
-def show(*happened: events.Event) -> slack_messages.Message:
+def show(*happened: events.Event) -> slack_messages.SlackMessage:
     recorded = [events.Recorded(number, 0, "down", "IR-1", one) for number, one in enumerate(happened, 1)]
-    view = slack_messages.apply(slack_messages.View(), recorded)
-    return next(iter(slack_messages.Renderer("").messages(view, recorded)))
+    view = slack_messages.apply(slack_messages.SubjectView(), recorded)
+    return next(iter(slack_messages.MessageRenderer("").messages(view, recorded)))
 
 
 def test_untrusted_text_adds_no_line():

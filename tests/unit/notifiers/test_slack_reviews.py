@@ -59,8 +59,8 @@ def plain(made: list) -> str:
 @pytest.mark.parametrize("seed", range(60))
 def test_review_of_any_size_fits_slacks_limits(seed):
     review = a_review(random.Random(seed))
-    made = slack_reviews.Renderer("https://router.example", buttons=True).blocks(
-        slack_reviews.Shown(incident(), review)
+    made = slack_reviews.ReviewRenderer("https://router.example", buttons=True).blocks(
+        slack_reviews.ReviewView(incident(), review)
     )
     assert len(made) <= slack_blocks.BLOCKS
     for block in made:
@@ -75,7 +75,7 @@ def test_review_of_any_size_fits_slacks_limits(seed):
 
 def test_too_long_review_is_not_approved_in_slack():
     review = events.Review("page", "opening", "d", "review", "t", "m" * 30_001)
-    made = slack_reviews.Renderer("", buttons=True).blocks(slack_reviews.Shown(incident(), review))
+    made = slack_reviews.ReviewRenderer("", buttons=True).blocks(slack_reviews.ReviewView(incident(), review))
     assert buttons(made) == [slack_reviews.DISMISS]
     assert "Decide in the console" in str(made)
 
@@ -83,22 +83,22 @@ def test_too_long_review_is_not_approved_in_slack():
 @pytest.mark.parametrize("work", WORKS)
 def test_buttons_depend_on_the_kind_of_review(work):
     review = events.Review("page", work, "d", "review", "t", "m")
-    shown = slack_reviews.Shown(incident(), review)
-    made = slack_reviews.Renderer("https://router.example", buttons=True).blocks(shown)
+    shown = slack_reviews.ReviewView(incident(), review)
+    made = slack_reviews.ReviewRenderer("https://router.example", buttons=True).blocks(shown)
     assert (slack_reviews.EDIT in buttons(made)) == (work != "retraction")
     [actions] = [block for block in made if block["type"] == "actions"]
     for one in actions["elements"]:
         subject = slack_reviews.read_subject(one["value"])
-        assert subject == slack_reviews.Subject("IR-7F3K2QXM-A1B4T9", "page", "d")
+        assert subject == slack_reviews.ButtonSubject("IR-7F3K2QXM-A1B4T9", "page", "d")
         assert ("confirm" in one) == (one["action_id"] == slack_reviews.DISMISS)
     assert actions["elements"][-1]["url"].startswith("https://router.example/review?incident=IR-7F3K2QXM-A1B4T9")
 
 
 def test_decided_review_and_other_notifiers_have_no_buttons():
     review = events.Review("page", "opening", "d", "review", "t", "m")
-    shown = slack_reviews.Shown(incident(), review, "Approved by ann")
-    assert buttons(slack_reviews.Renderer("", buttons=True).blocks(shown)) == []
-    assert buttons(slack_reviews.Renderer("", buttons=False).blocks(shown._replace(decision=""))) == []
+    shown = slack_reviews.ReviewView(incident(), review, "Approved by ann")
+    assert buttons(slack_reviews.ReviewRenderer("", buttons=True).blocks(shown)) == []
+    assert buttons(slack_reviews.ReviewRenderer("", buttons=False).blocks(shown._replace(decision=""))) == []
 
 
 @pytest.mark.parametrize("what", WORKS)

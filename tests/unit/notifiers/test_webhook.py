@@ -103,4 +103,4 @@ def test_source_names_the_installation(installation, expected):
 
 
 def test_repr_of_a_connection_has_no_secret():
-    assert samples.TOKEN not in repr(base.Connection(lambda: 1))
+    assert samples.TOKEN not in repr(base.NotifierConnection(lambda: 1))

@@ -49,7 +49,7 @@ def test_invalid_response_is_not_read_as_empty(wire, wrong):
 @pytest.mark.parametrize(("word", "settled"), [("ready", True), ("disabled", True), ("settling", False)])
 def test_settled_cluster_is_recognized(wire, word, settled):
     said = {"cluster": {"status": word}, "uptime": "2023-11-14T22:13:20.123456Z", "versionInfo": {}}
-    assert asked(wire, alertmanager.condition, said) == alertmanager.Condition(BEGAN + 456, settled)
+    assert asked(wire, alertmanager.condition, said) == alertmanager.ServerStatus(BEGAN + 456, settled)
 
 
 def test_receivers_are_read_by_name(wire):

@@ -211,7 +211,7 @@ def test_call_without_a_body_sends_content_length_zero(wire):
 
 def test_header_with_line_break_is_not_sent(wire):
     wire.answer(200, b"{}")
-    content = client.Content(b"{}", {"x-name": "a\r\nx-more: b"})
+    content = client.RawBody(b"{}", {"x-name": "a\r\nx-more: b"})
     with pytest.raises(errors.Permanent, match="x-name"):
         wire.run(lambda http: http.call("POST", "/v1/things", content=content))
     assert wire.received == []

@@ -42,11 +42,11 @@ def test_rule_configures_the_reminder_times(text, found):
     ],
 )
 def test_invalid_acknowledgement_settings_are_reported(said, problem):
-    with pytest.raises(load.Refused) as refused:
+    with pytest.raises(load.RulesRefused) as refused:
         made(rule(f", acknowledgement: {said}"))
     assert problem in str(refused.value)
 
 
 def test_acknowledgement_and_ignore_exclude_each_other():
-    with pytest.raises(load.Refused, match='"acknowledgement" and "ignore" exclude each other'):
+    with pytest.raises(load.RulesRefused, match='"acknowledgement" and "ignore" exclude each other'):
         made("rules: [{name: r, when: {}, ignore: test, acknowledgement: {stale_after: 1h}}]")

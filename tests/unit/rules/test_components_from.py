@@ -46,7 +46,7 @@ def test_decision_contains_the_affected_components(make_alert):
     ],
 )
 def test_invalid_mapping_is_refused_with_its_position(said, wrong):
-    with pytest.raises(load.Refused) as refused:
+    with pytest.raises(load.RulesRefused) as refused:
         rules({"components_from": said})
     assert wrong in str(refused.value)
 

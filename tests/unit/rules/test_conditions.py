@@ -129,7 +129,7 @@ def test_all_conditions_on_one_field_must_hold():
     ],
 )
 def test_invalid_condition_is_reported_with_its_path(value, problem, path):
-    with pytest.raises(condition.Unreadable) as raised:
+    with pytest.raises(condition.InvalidCondition) as raised:
         registry.read(value)
     assert raised.value.problem.startswith(problem)
     assert raised.value.path == path
@@ -141,6 +141,6 @@ def test_every_condition_has_a_summary(name):
 
 
 def test_re2_does_not_write_to_standard_error(capfd):
-    with pytest.raises(condition.Unreadable):
+    with pytest.raises(condition.InvalidCondition):
         registry.read({"matches": "(" * 5})
     assert capfd.readouterr() == ("", "")

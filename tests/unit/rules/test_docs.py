@@ -42,7 +42,9 @@ def test_every_example_loads(example, folder):
 def test_every_documented_rule_test_passes(example):
     made = load.from_document(documents.parse(example.encode(), "r"), DESTINATIONS)
     follows = {"devhelm-page": "devhelm"}
-    places = {name: public_pages.Place(kinds.KINDS[kind], follows.get(name, "")) for name, kind in NAMES.items()}
+    places = {
+        name: public_pages.ConfiguredPage(kinds.KINDS[kind], follows.get(name, "")) for name, kind in NAMES.items()
+    }
     found = []
     for case in rule_tests.read(documents.parse(example.encode(), "r"), DESTINATIONS, found):
         result = rule_test_runner.run(
@@ -53,7 +55,7 @@ def test_every_documented_rule_test_passes(example):
 
 
 @pytest.mark.parametrize(
-    "shape", [rule_tests.RuleTestShape, rule_tests.Action, rule_tests.ExpectedResult, rule_tests.Notification]
+    "shape", [rule_tests.RuleTestShape, rule_tests.OperatorAction, rule_tests.ExpectedResult, rule_tests.Notification]
 )
 def test_every_test_key_is_documented(shape):
     for name, field in shape.model_fields.items():
@@ -111,7 +113,7 @@ def test_documented_error_message_is_correct(folder):
     wrong = (
         "rules:\n  - name: checkout-down\n    when: {labels.service: checkout}\n    sevrity: critical\n    open: []\n"
     )
-    with pytest.raises(load.Refused) as refused:
+    with pytest.raises(load.RulesRefused) as refused:
         load.load(folder(**{"20-checkout": wrong}), DESTINATIONS)
     (problem,) = refused.value.problems
     assert str(problem).replace(problem.file, "rules/20-checkout.yaml") == shown.rstrip("\n")

@@ -60,7 +60,7 @@ def test_failing_expression_does_not_match_and_explains_why(make_alert, text, wh
     ],
 )
 def test_expression_error_has_its_position(text, problem, line, column):
-    with pytest.raises(expressions.Unreadable) as wrong:
+    with pytest.raises(expressions.InvalidExpression) as wrong:
         expressions.Expression(text)
     assert wrong.value.problem.startswith(problem)
     assert wrong.value.line == line
@@ -94,7 +94,7 @@ def test_expression_never_raises_for_any_alert(make_alert, texts, title):
 def read(text):
     try:
         return expressions.Expression(text)
-    except expressions.Unreadable as wrong:
+    except expressions.InvalidExpression as wrong:
         return wrong
 
 

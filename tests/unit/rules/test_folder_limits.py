@@ -111,7 +111,7 @@ def test_nearest_of_many_names_is_found_quickly():
     ids=["doubling", "eightfold", "long", "text"],
 )
 def test_expression_with_unbounded_memory_is_refused(text):
-    with pytest.raises(expressions.Unreadable):
+    with pytest.raises(expressions.InvalidExpression):
         expressions.Expression(text)
 
 

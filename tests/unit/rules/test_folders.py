@@ -113,7 +113,7 @@ def test_broken_file_disables_only_its_isolated_folder(tree, destinations):
     assert names(loaded.rules) == ["shared"]
     assert list(loaded.refused) == ["pay"]
     assert any('"open" is missing' in str(problem) for problem in loaded.refused["pay"])
-    with pytest.raises(load.Refused):
+    with pytest.raises(load.RulesRefused):
         load.load(top, destinations)
 
 
@@ -132,7 +132,7 @@ def test_isolated_folder_keeps_last_good_rules_in_place(tree, destinations, make
 
 def test_broken_shared_file_refuses_everything(tree, destinations):
     top = tree({**APART, "1.yaml": "rules: ["})
-    with pytest.raises(load.Refused):
+    with pytest.raises(load.RulesRefused):
         load.load_apart(top, destinations)
 
 
@@ -140,7 +140,7 @@ def test_broken_header_keeps_an_isolated_folder_isolated(tree, destinations):
     first = load.load_apart(tree(APART), destinations)
     top = tree({"pay/folder.yaml": "isolate: [\n"})
     assert names(load.load_apart(top, destinations, first.good).rules) == ["shared", "pay"]
-    with pytest.raises(load.Refused):
+    with pytest.raises(load.RulesRefused):
         load.load_apart(top, destinations)
 
 
@@ -186,7 +186,7 @@ def test_fingerprint_depends_only_on_rule_files(tree):
 def test_folder_without_a_rule_file_is_refused(tmp_path, destinations):
     """An empty mount must not silently discard every alert."""
     (tmp_path / "notes.txt").write_text("rules are elsewhere")
-    with pytest.raises(load.Refused, match=r"holds no rule file \(\*\.yaml\)"):
+    with pytest.raises(load.RulesRefused, match=r"holds no rule file \(\*\.yaml\)"):
         load.load(tmp_path, destinations)
     (tmp_path / "none.yaml").write_text("rules: []\n")
     assert load.load(tmp_path, destinations).rules == ()

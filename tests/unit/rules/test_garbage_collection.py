@@ -47,7 +47,7 @@ def test_loading_collects_only_young_objects(thresholds, collections):
 
 
 def test_thresholds_are_restored_after_a_failure(thresholds):
-    with pytest.raises(load.Refused):
+    with pytest.raises(load.RulesRefused):
         load.build([{"name": "r"}], {})
     assert gc.get_threshold() == (700, 10, 10)
 

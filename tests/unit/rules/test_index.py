@@ -139,8 +139,8 @@ def test_rules_with_several_long_lists_are_indexed(build, make_alert):
 
 def test_set_out_of_memory_falls_back_to_patterns(monkeypatch):
     patterns = [regex.Matches.read(f"(?i)service{n}.*timed? ?out", SCOPE) for n in range(40)]
-    monkeypatch.setattr(regex.Combined, "_MEMORY", 20_000)
-    assert regex.Combined(patterns).found("Service17 timed out, service3 too: time out") == [1, 3, 17]
+    monkeypatch.setattr(regex.CombinedPatterns, "_MEMORY", 20_000)
+    assert regex.CombinedPatterns(patterns).found("Service17 timed out, service3 too: time out") == [1, 3, 17]
 
 
 def test_pattern_set_without_a_match_is_verified():
@@ -148,7 +148,7 @@ def test_pattern_set_without_a_match_is_verified():
         def Match(self, _):  # noqa: N802 - as RE2 calls it
             return None
 
-    combined = regex.Combined([regex.Matches.read("b", SCOPE)])
+    combined = regex.CombinedPatterns([regex.Matches.read("b", SCOPE)])
     assert combined.found("abc") == [0]
     combined._set = OutOfMemory()
     assert combined.found("abc") == [0]

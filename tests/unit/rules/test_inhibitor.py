@@ -113,13 +113,13 @@ def test_alert_of_both_rules_does_not_mute_itself(build, make_alert):
 
 def test_name_is_unique_over_rules_and_inhibit_rules(folder, destinations):
     path = folder(a=f"inhibit_rules:\n{CLUSTER}\nrules: [{{name: cluster, when: {{}}, open: []}}]")
-    with pytest.raises(load.Refused, match=r"the name is taken by the inhibit rule at a\.yaml:2"):
+    with pytest.raises(load.RulesRefused, match=r"the name is taken by the inhibit rule at a\.yaml:2"):
         load.load(path, destinations)
 
 
 def test_inhibit_rule_cannot_be_named_by_inhibited_by(folder, destinations):
     text = f"inhibit_rules:\n{CLUSTER}\nrules: [{{name: r, when: {{}}, inhibited_by: [cluster], open: []}}]"
-    with pytest.raises(load.Refused, match='there is no rule "cluster"'):
+    with pytest.raises(load.RulesRefused, match='there is no rule "cluster"'):
         load.load(folder(a=text), destinations)
 
 

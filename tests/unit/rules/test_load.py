@@ -67,7 +67,7 @@ def test_errors_of_all_files_are_reported_in_order(folder, destinations):
 
 
 def test_refusal_text_contains_position_and_caret(folder, destinations):
-    with pytest.raises(load.Refused, match="a mapping") as refused:
+    with pytest.raises(load.RulesRefused, match="a mapping") as refused:
         load.load(folder(a="rules: [5]\n"), destinations)
     assert "a.yaml:1:9" in str(refused.value)
     assert str(refused.value).endswith("^")
@@ -102,7 +102,7 @@ def test_rule_has_its_owner_and_runbook(build):
 
 
 def test_rules_given_as_data_are_validated(destinations):
-    with pytest.raises(load.Refused) as refused:
+    with pytest.raises(load.RulesRefused) as refused:
         load.build([{"name": "x", "when": {"labels.a": 5, "b": "c"}, "open": []}], destinations)
     assert "did you mean" in str(refused.value)
 

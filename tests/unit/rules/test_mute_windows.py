@@ -47,5 +47,5 @@ def test_windows_of_all_matched_rules_are_merged(build, make_alert):
 
 @pytest.mark.parametrize("always", [{}, [{}], [NIGHT, {"location": "Europe/Zurich"}]])
 def test_permanent_mute_schedule_is_refused(build, always):
-    with pytest.raises(load.Refused, match="applies at all times"):
+    with pytest.raises(load.RulesRefused, match="applies at all times"):
         build({"mute_during": always})

@@ -52,7 +52,7 @@ def test_incident_notifies_the_notifiers_of_its_rules(text, names):
     ],
 )
 def test_unknown_notifier_is_reported_with_its_position(text, problem):
-    with pytest.raises(load.Refused, match="notifier") as refused:
+    with pytest.raises(load.RulesRefused, match="notifier") as refused:
         made(text)
     assert problem in str(refused.value)
 
@@ -62,7 +62,7 @@ def test_any_name_is_accepted_without_known_notifiers():
 
 
 def test_notify_and_ignore_exclude_each_other():
-    with pytest.raises(load.Refused, match='"notify" and "ignore" exclude each other'):
+    with pytest.raises(load.RulesRefused, match='"notify" and "ignore" exclude each other'):
         made("rules: [{name: r, when: {}, ignore: test, notify: [team-a]}]")
 
 
@@ -102,6 +102,6 @@ def test_review_settings_configure_reminders_and_escalation():
     ],
 )
 def test_invalid_review_settings_are_reported(review, problem):
-    with pytest.raises(load.Refused) as refused:
+    with pytest.raises(load.RulesRefused) as refused:
         review_of(review)
     assert problem in str(refused.value)

@@ -118,7 +118,7 @@ def test_variable_may_have_at_most_1000_values(build):
         }
 
     assert build(rule(1_000))
-    with pytest.raises(load.Refused, match="1001 texts are more than the limit of 1000"):
+    with pytest.raises(load.RulesRefused, match="1001 texts are more than the limit of 1000"):
         build(rule(1_001))
 
 
@@ -129,7 +129,7 @@ def test_follow_severity_is_off_by_default(build, make_alert, follow):
 
 
 def test_monitoring_is_refused_without_a_monitoring_status(build):
-    with pytest.raises(load.Refused, match=r'"page" \(kind page\) has no status for a monitored post'):
+    with pytest.raises(load.RulesRefused, match=r'"page" \(kind page\) has no status for a monitored post'):
         only(build, resolve={"monitor_for": "15m", "message": "It works again."})
     assert only(build, resolve="review").ending == decisions.Ending(review=True)
 

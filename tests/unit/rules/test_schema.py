@@ -169,7 +169,7 @@ def test_every_condition_and_group_is_described():
     [
         model.FileShape, model.FolderShape, model.RuleShape, model.DefaultsShape, model.OpenShape, model.MappedShape,
         model.CopiedShape, model.TimingShape, intervals.Shape, intervals.TimeShape, rule_tests.RuleTestShape,
-        rule_tests.Arrival, rule_tests.Action, rule_tests.ExpectedResult, rule_tests.Operation,
+        rule_tests.ScheduledAlert, rule_tests.OperatorAction, rule_tests.ExpectedResult, rule_tests.ExpectedOperation,
     ],
 )  # fmt: skip
 def test_every_field_of_the_shapes_has_a_description(shape):

@@ -176,7 +176,7 @@ def test_variable_name_is_parsed_as_in_templates(name, way):
     ],
 )
 def test_invalid_variable_is_refused_with_advice(name, said):
-    with pytest.raises(templates.Unknown, match=re.escape(said)):
+    with pytest.raises(templates.UnknownVariable, match=re.escape(said)):
         templates.variable(name)
 
 

@@ -115,7 +115,7 @@ rules:
 """,
         b="rules: [{name: other, when: {labels.service: {in: tier-1}}, open: []}]",
     )
-    with pytest.raises(load.Refused, match='there is no list "tier-1"'):
+    with pytest.raises(load.RulesRefused, match='there is no list "tier-1"'):
         load.load(made, destinations)
     (made / "b.yaml").unlink()
     ruleset = load.load(made, destinations)

@@ -26,7 +26,7 @@ class Web(client.Client):
         answer = next(self._answers)
         if isinstance(answer, Exception):
             raise answer
-        return client.Answer(202, {"delivery": answer, "alerts": []}, {})
+        return client.VendorResponse(202, {"delivery": answer, "alerts": []}, {})
 
 
 def sending(web: Web, *, most: int, ticks=lambda: 0, seed: int = 1) -> load.Ledger:

@@ -13,21 +13,21 @@ from router.web import app, health
 from tests.unit.web import asking
 
 
-async def ready() -> health.State:
-    return health.State(True, "rules 7f3a")
+async def ready() -> health.CheckResult:
+    return health.CheckResult(True, "rules 7f3a")
 
 
-async def behind() -> health.State:
-    return health.State(False, "the worker was last heard of 90 s ago")
+async def behind() -> health.CheckResult:
+    return health.CheckResult(False, "the worker was last heard of 90 s ago")
 
 
-async def away() -> health.State:
+async def away() -> health.CheckResult:
     raise errors.Unavailable("Redis cannot be reached")
 
 
-async def hanging() -> health.State:
+async def hanging() -> health.CheckResult:
     await asyncio.Event().wait()
-    return health.State(True, "never")
+    return health.CheckResult(True, "never")
 
 
 def application(**settings) -> app.App:

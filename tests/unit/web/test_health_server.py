@@ -26,8 +26,8 @@ def get(port: int, path: str) -> tuple[int, bytes]:
             return error.code, error.read()
 
 
-async def ready() -> dict[str, health.State]:
-    return {"redis": health.State(True, "answers")}
+async def ready() -> dict[str, health.CheckResult]:
+    return {"redis": health.CheckResult(True, "answers")}
 
 
 def run(body, ask: health.Ask = ready) -> None:
@@ -54,7 +54,7 @@ def test_blocked_event_loop_delays_neither_liveness_nor_metrics():
 def test_readiness_is_checked_in_the_main_event_loop():
     loops = []
 
-    async def ask() -> dict[str, health.State]:
+    async def ask() -> dict[str, health.CheckResult]:
         loops.append(asyncio.get_running_loop())
         return await ready()
 

@@ -29,7 +29,7 @@ def ask(at, kind="update", *, vendor_id="v1", attempts=0):
 @pytest.mark.parametrize("kind", ["update", "publish", "resolve", "dismiss", "observe"])
 def test_deleted_object_is_reported_as_missing(kind):
     at = vendor.Vendor()
-    with pytest.raises(not_found.Missing, match="404"):
+    with pytest.raises(not_found.ConfirmedMissing, match="404"):
         ask(at, kind)
     assert (at.looks > 0, at.probes) == (True, 1)
 
@@ -57,7 +57,7 @@ def test_unreadable_account_does_not_prove_absence(problem):
     at.unreadable = problem
     with pytest.raises((errors.Temporary, errors.Unanswered)) as caught:
         ask(at)
-    assert not isinstance(caught.value, not_found.Missing)
+    assert not isinstance(caught.value, not_found.ConfirmedMissing)
 
 
 def test_repeated_other_not_found_errors_are_rejections():
@@ -72,7 +72,7 @@ def test_repeated_other_not_found_errors_are_rejections():
 
 
 def noted(publication, seconds, **more):
-    return not_found.noted(publication, not_found.Missing("404"), NOW + seconds * SECOND, **more)
+    return not_found.noted(publication, not_found.ConfirmedMissing("404"), NOW + seconds * SECOND, **more)
 
 
 def test_repeated_not_found_over_one_minute_proves_absence():

@@ -26,15 +26,21 @@ def test_account_failing_for_an_hour_is_reported(condition, fires):
 
 
 def test_tripped_guard_is_reported_immediately_and_freeze_later():
-    def fires(state: publishing_state.State) -> list[bool | None]:
+    def fires(state: publishing_state.PublishingState) -> list[bool | None]:
         found = list(self_alerts.pages(state, HOUR, NOW))
         assert [one.fires for one in found if one.report is self_alerts.EARLIER_GUARD] == [False]
         return [one.fires for one in found if one.report is not self_alerts.EARLIER_GUARD]
 
     assert fires(publishing_state.ACTIVE) == [False, False]
-    assert fires(publishing_state.State(tripped=publishing_state.Stop("guard", 0, "too many"))) == [True, False]
-    assert fires(publishing_state.State(frozen=publishing_state.Stop("ann", NOW - HOUR, ""))) == [False, True]
-    assert fires(publishing_state.State(frozen=publishing_state.Stop("ann", NOW - HOUR + 1, ""))) == [False, False]
+    assert fires(publishing_state.PublishingState(tripped=publishing_state.Stop("guard", 0, "too many"))) == [
+        True,
+        False,
+    ]
+    assert fires(publishing_state.PublishingState(frozen=publishing_state.Stop("ann", NOW - HOUR, ""))) == [False, True]
+    assert fires(publishing_state.PublishingState(frozen=publishing_state.Stop("ann", NOW - HOUR + 1, ""))) == [
+        False,
+        False,
+    ]
 
 
 def test_each_report_has_its_own_incident():

@@ -9,13 +9,13 @@ def test_problem_shows_line_and_caret():
 
 
 def test_caret_is_under_its_column_after_tabs():
-    shown = str(problems.Problem("f", 1, 3, "wrong", "\t\tx"))
+    shown = str(problems.LocatedProblem("f", 1, 3, "wrong", "\t\tx"))
     assert shown.splitlines()[1:] == ["    \t\tx", "    \t\t^"]
 
 
 def test_long_line_is_truncated_around_the_column():
     text = "a" * 500 + "!" + "b" * 500
-    _, line, caret = str(problems.Problem("f", 1, 501, "wrong", text)).splitlines()
+    _, line, caret = str(problems.LocatedProblem("f", 1, 501, "wrong", text)).splitlines()
     assert len(line) == 4 + 160
     assert line[caret.index("^")] == "!"
 
@@ -23,26 +23,26 @@ def test_long_line_is_truncated_around_the_column():
 def test_caret_is_correct_at_ends_of_long_lines():
     for column, letter in ((1, "<"), (1000, ">")):
         text = "<" + "-" * 998 + ">"
-        _, line, caret = str(problems.Problem("f", 1, column, "wrong", text)).splitlines()
+        _, line, caret = str(problems.LocatedProblem("f", 1, column, "wrong", text)).splitlines()
         assert line[caret.index("^")] == letter
 
 
 def test_control_characters_do_not_reach_the_terminal():
-    shown = str(problems.Problem("f", 1, 1, "wrong", "a\x1b[31mb"))
+    shown = str(problems.LocatedProblem("f", 1, 1, "wrong", "a\x1b[31mb"))
     assert "\x1b" not in shown
     assert "a\ufffd[31mb" in shown
 
 
 def test_problem_of_a_whole_file_names_only_file():
-    assert str(problems.Problem("f", 0, 0, "can't be read")) == "f: can't be read"
+    assert str(problems.LocatedProblem("f", 0, 0, "can't be read")) == "f: can't be read"
 
 
 def test_problems_sort_by_file_line_and_column():
     unsorted = [
-        problems.Problem("b", 1, 1, "x"),
-        problems.Problem("a", 10, 1, "x"),
-        problems.Problem("a", 9, 7, "x"),
-        problems.Problem("a", 9, 1, "x"),
+        problems.LocatedProblem("b", 1, 1, "x"),
+        problems.LocatedProblem("a", 10, 1, "x"),
+        problems.LocatedProblem("a", 9, 7, "x"),
+        problems.LocatedProblem("a", 9, 1, "x"),
     ]
     ordered = sorted(unsorted, key=lambda one: one.order)
     assert [one.place for one in ordered] == ["a:9:1", "a:9:7", "a:10:1", "b:1:1"]
