@@ -247,7 +247,7 @@ class TestKedaScaler:
     def test_scaler_counts_waiting_despite_deletions(self, with_redis):
         async def play(scene: workers.WorkerHarness) -> None:
             async def lag() -> int | None:
-                [group] = await scene.connection.xinfo_groups(keys.INBOX)
+                [group] = await scene.store.redis.xinfo_groups(keys.INBOX)
                 return group["lag"]
 
             await scene.reader.prepare()

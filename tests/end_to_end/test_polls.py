@@ -78,7 +78,7 @@ def test_silenced_and_foreign_alerts_are_not_polled(tmp_path):
             assert at.incidents()["on-call"] == []
             refused = router.command("check", "--online")
             assert refused.returncode == 1
-            assert 'alertmanager: poll.receiver "route" is none of its receivers, which are router' in refused.stderr
+            assert 'alertmanager: poll.receiver "route" is not one of its receivers, which are router' in refused.stderr
         with at_work(tmp_path, at, url) as router:
             harness.eventually("the incident is open everywhere", lambda: at.everywhere("open"))
             silence(url)

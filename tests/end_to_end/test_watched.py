@@ -8,7 +8,7 @@ from tests.chart import promql
 from tests.end_to_end import harness, prometheus
 
 # No rules were rejected, and `storm` isn't configured. The series of all other panels start at 0.
-EMPTY = {"Rules read B", "Incidents held back A"}
+EMPTY = {"Rule reloads B", "Queued incidents A"}
 
 
 @pytest.fixture(scope="module")
