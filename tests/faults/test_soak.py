@@ -189,6 +189,8 @@ class TestDeployment:
     def test_environment_of_caller_is_ignored(self, place, monkeypatch, tmp_path):
         monkeypatch.setenv("REDIS_URL", "redis://elsewhere:6379")
         monkeypatch.setenv("INCIDENT_ROUTER_DATA", "/elsewhere")
+        # Valkey sets its process title, which overwrites its environment.
+        place._commands["valkey"] = ["sleep", "60"]
         place._start("valkey")
         [life] = place.look()
         given = Path(f"/proc/{life.pid}/environ").read_text()
