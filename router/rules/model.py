@@ -206,7 +206,7 @@ class TimingShape(pydantic.BaseModel):
         default=Duration(0), description="how often a matching alert has to arrive; the incident opens if none does"
     )
     flapping: FlappingShape | None = pydantic.Field(
-        default=None, description="when its state changes so often that it stays open until its alerts stay resolved"
+        default=None, description="how many state changes keep the incident open until its alerts stay resolved"
     )
 
     @pydantic.model_validator(mode="after")

@@ -126,9 +126,9 @@ class PostContents:
     def is_said(
         self, post: wire.Post, operation: operations.Operation, opening: PostOpening, text: str, status: str
     ) -> bool:
-        """Return whether the post's newest update says the text with the status already.
+        """Return whether the post's newest update already has the text and the status.
 
-        If only the fields of an unchanged content are set back, the post's message says it, too.
+        An operation that only restores the fields of unchanged content also accepts the post's message as the text.
         """
         timeline = posts.timeline(post)
         messages = [text, sign(opening, operation)] if operation.is_repeat_of_last else [text]
