@@ -174,8 +174,17 @@ class Queries:
     async def story(self, name: str) -> models.Story | None:
         """Return an incident as it is stored; None if there is none. Raises ``incident_names.Ambiguous``."""
         key = await self.find_key(name, earlier=True)
-        story = await incident_records.read(self.store, key) if key is not None else None
-        return models.Story.model_validate(msgspec.to_builtins(story)) if story is not None else None
+        record = await incident_records.read(self.store, key) if key is not None else None
+        if record is None:
+            return None
+        story = msgspec.to_builtins(record)
+        # Two fields have other names in stored documents, so that earlier versions refuse these.
+        for document, field, stored in [
+            (story["incident"], "key", "incident"),
+            *((publication, "episode", "of_episode") for publication in story["publications"]),
+        ]:
+            document[field] = document.pop(stored)
+        return models.Story.model_validate(story)
 
     def pending_reviews(self) -> Reviews:
         """Return the object that reads pending reviews and records decisions."""

@@ -82,7 +82,7 @@ def do_without(part: str) -> None:
         write = publications.Publications.record
 
         async def writing(self, lease, documents, events=()):
-            newest = int(await self._store.redis.hget(keys.publications(lease.key), "fence"))
+            newest = int(await self._redis.hget(keys.publications(lease.key), "fence"))
             return await write(self, lease._replace(fence=newest), documents, events)
 
         publications.Publications.record = writing

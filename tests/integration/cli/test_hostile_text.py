@@ -37,7 +37,7 @@ def test_commands_print_no_control_characters_of_alerts(router):
         "annotations": {"summary": f"a{HOSTILE}"},
     }
     answer = router.receives(**alert)
-    delivery, key = answer["delivery"], answer["alerts"][0]["incident_key"]
+    delivery, key = answer["delivery"], answer["alerts"][0]["decided_incident_key"]
     code, _ = harness.ask(f"{router.url}/v1/webhooks/json", {**alert, "status": f"zzz{HOSTILE}"}, harness.TOKEN)
     assert code == 422
     harness.eventually("the review is pending", lambda: "would be shown" in router.command("reviews", "list").stdout)
