@@ -313,7 +313,7 @@ class TestConfiguration:
             "from router.notifiers import base, registry\n"
             "kind = registry.KINDS['apprise']\n"
             "config = kind.config(kind='apprise', urls=['json://127.0.0.1'])\n"
-            "kind.make('ops', config, base.Connection(lambda: 0))\n"
+            "kind.make('ops', config, base.NotifierConnection(lambda: 0))\n"
             "print('apprise' in sys.modules)\n"
         )
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

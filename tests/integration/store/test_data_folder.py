@@ -26,7 +26,7 @@ OWNER = """
 import sys, time
 from pathlib import Path
 from router.store import embedded, private_folder
-server = embedded.Server(Path(sys.argv[1]))
+server = embedded.EmbeddedServer(Path(sys.argv[1]))
 server.start()
 print(server.url, flush=True)
 time.sleep(600)

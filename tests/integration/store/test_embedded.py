@@ -20,7 +20,7 @@ from pathlib import Path
 from router.store.store import Store
 from router.store import embedded
 from router.store.store import Store
-server = embedded.Server(Path(sys.argv[1]))
+server = embedded.EmbeddedServer(Path(sys.argv[1]))
 server.start()
 print(server.url, flush=True)
 time.sleep(600)
