@@ -48,8 +48,10 @@ def test_large_document_shrinks_with_the_next_operation(with_redis):
         ]
         at.incidents["v-250"] = {"state": "open", "content": content, "reference": "e250"}
         earlier[250] = msgspec.structs.replace(earlier[250], state="open")
+        shape = publications.Publication
+        stored_names = dict(zip(shape.__struct_fields__, shape.__struct_encode_fields__, strict=True))
         packed = msgspec.msgpack.encode(
-            [{name: getattr(one, name) for name in publications.Publication.__struct_fields__} for one in earlier]
+            [{stored: getattr(one, name) for name, stored in stored_names.items()} for one in earlier]
         )
         await on.store.redis.hset(keys.publications("down"), "d", packed)
         assert await size(on) > 300_000
