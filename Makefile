@@ -13,7 +13,7 @@ LOCKED := --require-hashes --only-binary :all:
 # More workers than cores, because many tests wait for time-outs, leases, and processes. The tests of a file stay together, because they share
 # expensive fixtures, such as a running router. Quick tests run last and fill the gaps.
 # Each worker imports every test. PYTHONDONTWRITEBYTECODE would make each of them compile all tests again.
-PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 PIP_COMPILE := $(BIN)/pip-compile -q --no-strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 DIST := dist
 DOCUMENTS := docs README.md CONTRIBUTING.md SECURITY.md CODE_OF_CONDUCT.md CHANGELOG.md charts/incident-router/README.md

@@ -21,7 +21,7 @@ top = pathlib.Path(sys.argv[1])
 print(folders.fingerprint(top) == folders.fingerprint(top))
 try:
     load.load(top, {})
-except load.Refused as refused:
+except load.RulesRefused as refused:
     print([one.message for one in refused.problems])
 """
 
