@@ -70,9 +70,9 @@ class Signing:
     async def _show(self, request: requests.Request, problem: str = "", status: int = 200) -> responses.Response:
         to = _own_path(request.query_params.get("to", "/"))
         # Without a token or a provider, the page says how to create the first token.
-        none = not await self._made.tokens.has_any() and self._provider is None
+        has_none = not await self._made.tokens.has_any() and self._provider is None
         return await self._render(
-            request, None, "sign-in.html", status, title="Sign in", problem=problem, to=to, nobody=none
+            request, None, "sign-in.html", status, title="Sign in", problem=problem, to=to, has_no_credential=has_none
         )
 
     async def _by_token(self, request: requests.Request) -> responses.Response:

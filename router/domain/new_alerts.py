@@ -60,7 +60,7 @@ def joined_by(
     expires_at, oldest_received_at = summary.expires_at, summary.oldest_received_at
     for routed in arrived:
         identity = routed.alert.identity
-        # A message about an alert that is present has to be merged, and one of another rule needs an ask of its own.
+        # A message about an alert that is present has to be merged, and one of another rule needs a separate ask.
         if identity in incident.alerts or identity in states or not _belongs(routed, ask, now):
             return None
         states[identity] = state = _state(routed, ask.id)

@@ -218,16 +218,16 @@ def dead_letter(letter: dead_letters.DeadLetter) -> resources.DeadLetter:
     )
 
 
-def orphan(found_orphan: dataset.Orphan) -> resources.Orphan:
+def orphan(entry: dataset.Orphan) -> resources.Orphan:
     """Return the model of an open item that belongs to no known incident."""
     return resources.Orphan(
-        id=found_orphan.id,
-        destination=found_orphan.destination,
-        vendor_id=found_orphan.item.vendor_id,
-        reference=found_orphan.item.reference,
-        title=found_orphan.item.title,
-        url=found_orphan.item.url,
-        opened_at=models.at(found_orphan.item.opened_at),
+        id=entry.id,
+        destination=entry.destination,
+        vendor_id=entry.item.vendor_id,
+        reference=entry.item.reference,
+        title=entry.item.title,
+        url=entry.item.url,
+        opened_at=models.at(entry.item.opened_at),
     )
 
 

@@ -179,11 +179,9 @@ class Queries:
             return None
         story = msgspec.to_builtins(record)
         # Two fields have other names in stored documents, so that earlier versions refuse these.
-        for document, field, stored in [
-            (story["incident"], "key", "incident"),
-            *((publication, "episode", "of_episode") for publication in story["publications"]),
-        ]:
-            document[field] = document.pop(stored)
+        story["incident"]["key"] = story["incident"].pop("incident")
+        for publication in story["publications"]:
+            publication["episode"] = publication.pop("of_episode")
         return models.Story.model_validate(story)
 
     def pending_reviews(self) -> Reviews:

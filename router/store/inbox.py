@@ -17,7 +17,7 @@ MAX_IN_FLIGHT = 4096  # Requests that may wait for the store; further requests a
 COMMITS_AT_ONCE = 2  # While the server processes one commit, the next one is prepared.
 LARGE_BYTES = 4096  # Larger deliveries are cheaper for the server as commands than as script arguments.
 # Deliveries that one script call moves to the archive. The server handles no other client during the call.
-MAX_CONCURRENT_ENTRIES = 1024
+MAX_ARCHIVED_PER_CALL = 1024
 MAX_BYTES_PER_COMMIT = 4 * 1024 * 1024
 MARKED_BYTES = 256 * 1024  # Larger deliveries are marked, so that workers don't read hundreds of them at a time.
 SLOW_BYTES = 256 * 1024  # Deliveries with larger bodies are encoded and compressed in a thread.
@@ -341,8 +341,8 @@ class InboxReader:
         async with client.translate_errors():
             if self._archives:
                 calls = [
-                    ([keys.INBOX, keys.ARCHIVE], [keys.GROUP, *identities[first : first + MAX_CONCURRENT_ENTRIES]])
-                    for first in range(0, len(identities), MAX_CONCURRENT_ENTRIES)
+                    ([keys.INBOX, keys.ARCHIVE], [keys.GROUP, *identities[first : first + MAX_ARCHIVED_PER_CALL]])
+                    for first in range(0, len(identities), MAX_ARCHIVED_PER_CALL)
                 ]
                 await self._scripts.run_all("acknowledge", calls)
                 return

@@ -30,7 +30,7 @@ REPRESENTATIONS = (
     "router/domain/events.py",
     "router/web/ports.py",
 )
-# Each kind of destination or notifier has a class of its own by these names.
+# Each kind of destination or notifier defines its own class by these names.
 OF_EACH_KIND = {
     "Config",
     "IncidentConfig",

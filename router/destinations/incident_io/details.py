@@ -223,15 +223,13 @@ def _changed(
 
 
 def _fields(opening: config.IncidentOpening) -> dict[str, dict[str, Any]]:
-    return {
-        to_builtin["custom_field_id"]: to_builtin for to_builtin in config.to_builtins(opening.custom_field_entries)
-    }
+    return {entry["custom_field_id"]: entry for entry in config.to_builtins(opening.custom_field_entries)}
 
 
 def _roles(opening: config.IncidentOpening) -> dict[str, dict[str, Any]]:
     return {
-        to_builtin["incident_role_id"]: to_builtin
-        for to_builtin in config.to_builtins(opening.incident_role_assignments)
+        assignment["incident_role_id"]: assignment
+        for assignment in config.to_builtins(opening.incident_role_assignments)
     }
 
 

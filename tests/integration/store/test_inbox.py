@@ -259,12 +259,12 @@ def test_many_entries_are_archived_exactly_once(with_redis):
 
     async def body(store):
         pipeline = store.redis.pipeline(transaction=False)
-        for number in range(inbox.MAX_CONCURRENT_ENTRIES + 5):
+        for number in range(inbox.MAX_ARCHIVED_PER_CALL + 5):
             pipeline.xadd(keys.INBOX, {"h": str(number), "b": "{}"})
         await pipeline.execute()
         reader = store.make_inbox_reader("w1", archives=True)
         await reader.prepare()
-        entries = await reader.read(2 * inbox.MAX_CONCURRENT_ENTRIES, 100)
+        entries = await reader.read(2 * inbox.MAX_ARCHIVED_PER_CALL, 100)
         await reader.acknowledge(entries)
         await reader.acknowledge(entries[:3])
         archived = [fields[b"h"] for _, fields in await store.redis.xrange(keys.ARCHIVE)]
