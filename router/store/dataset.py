@@ -124,15 +124,13 @@ class DataSet:
                 for orphan, claim in zip(orphans, claimed, strict=True)
                 if claim is None
             }
-            pipeline = self._redis.pipeline(transaction=False)
             if gone_names:
-                pipeline.hdel(keys.ORPHANS, *gone_names)
+                await self._redis.hdel(keys.ORPHANS, *gone_names)
             if new:
-                pipeline.hset(keys.ORPHANS, mapping=new)
-            pipeline.hset(keys.MARKER, f"read:{destination}", at)
-            pipeline.hdel(keys.MARKER, f"problem:{destination}")
-            pipeline.delete(keys.reading(destination))
-            await pipeline.execute()
+                await self._redis.hset(keys.ORPHANS, mapping=new)
+            await self._redis.hset(keys.MARKER, f"read:{destination}", at)
+            await self._redis.hdel(keys.MARKER, f"problem:{destination}")
+            await self._redis.delete(keys.reading(destination))
 
     async def reading_failed(self, destination: str, problem: str) -> None:
         """Record why the open items of a destination can't be listed. The worker retries soon."""
@@ -179,11 +177,9 @@ class DataSet:
         """Change the owner of an orphan."""
         settled_orphan = msgspec.structs.replace(orphan, owner=owner)
         async with client.translate_errors():
-            pipeline: Any = self._redis.pipeline(transaction=False)
-            pipeline.hset(keys.ORPHANS, settled_orphan.name, msgspec.msgpack.encode(settled_orphan))
+            await self._redis.hset(keys.ORPHANS, settled_orphan.name, msgspec.msgpack.encode(settled_orphan))
             if settled_orphan.name != orphan.name:
-                pipeline.hdel(keys.ORPHANS, orphan.name)
-            await pipeline.execute()
+                await self._redis.hdel(keys.ORPHANS, orphan.name)
 
     async def look(self, now: Timestamp) -> DataSetState:
         """Return the state of the data set for display, without comparing or writing anything."""

@@ -6,7 +6,7 @@ from typing import Any
 import redis.asyncio
 from redis import exceptions
 
-from router.store import cluster, connection_settings, errors
+from router.store import cluster, connection_settings, errors, full_memory
 
 
 class DurableWriter:
@@ -32,7 +32,12 @@ class DurableWriter:
         """Run one command on the key that is its first argument, and return its response. Raises ``Unavailable``."""
         if not self.is_required:
             return await self._redis.execute_command(*command)
-        return (await self.write(command[1], [command]))[0]
+        try:
+            return (await self.write(command[1], [command]))[0]
+        except exceptions.OutOfMemoryError:
+            if (script := full_memory.as_script(command)) is None:
+                raise
+        return (await self.write(command[1], [script]))[0]
 
     async def write(self, key: str, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Run commands on keys of the slot of ``key``. Raises ``Unavailable`` if too few replicas acknowledge.

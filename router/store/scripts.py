@@ -11,7 +11,7 @@ import redis.asyncio
 from redis import exceptions
 from redis.commands.core import AsyncScript
 
-from router.store import cluster, damage, replica_acks
+from router.store import cluster, damage, full_memory, replica_acks
 
 # Number of keys of each script; the minimum if keys of incidents of a shard follow.
 _KEYS: dict[str, tuple[int, int | None]] = {
@@ -59,6 +59,9 @@ _KEYS: dict[str, tuple[int, int | None]] = {
     "resume_publishing": (3, 3),
 }
 
+
+_REFUSED_WHEN_FULL = {"append_deliveries"}
+_NEEDS_MEMORY = re.compile(r"redis\.call\('(HSET|HSETNX|SADD|SET|XADD|ZADD)'")
 
 _TYPED = re.compile(r"^-- KEYS\[(\d+)\] +(hash|zset|set|stream) ", re.MULTILINE)
 _MAX_KEYS = 8  # Keys of a wrong type that one call may move aside.
@@ -208,13 +211,15 @@ async def _all(runs: Iterable[Awaitable[Any]]) -> list[Any]:
 @functools.cache
 def _texts() -> Mapping[str, str]:
     folder = resources.files("router.store") / "scripts"
-    return {name: _checking((folder / f"{name}.lua").read_text(encoding="utf-8")) for name in _KEYS}
+    return {name: _with_prologue(name, (folder / f"{name}.lua").read_text(encoding="utf-8")) for name in _KEYS}
 
 
-def _checking(text: str) -> str:
+def _with_prologue(name: str, text: str) -> str:
     """Return the script with a prologue that checks the key types in its header, so that it never stops halfway."""
     kinds = ", ".join(f"[{number}]='{kind}'" for number, kind in _TYPED.findall(text))
-    return f"local kinds = {{{kinds}}}\n{_CHECKS}{text}"
+    writes_when_full = name not in _REFUSED_WHEN_FULL and _NEEDS_MEMORY.search(text)
+    first = full_memory.FIRST_WRITE if writes_when_full else ""
+    return f"local kinds = {{{kinds}}}\n{_CHECKS}{first}{text}"
 
 
 def _check(name: str, keys: list[str]) -> None:

@@ -1,11 +1,13 @@
-"""Redis clients that measure the duration of each command."""
+"""Redis clients that measure the duration of each command, and repeat a refused write if the memory is full."""
 
 from typing import Any
 
 import redis.asyncio
+from redis import exceptions
 from redis.asyncio import client as library
 from redis.asyncio import cluster
 
+from router.store import full_memory
 from router.telemetry import instruments, metrics
 
 _PIPELINE = metrics.redis_command_duration_seconds.labels("pipeline")
@@ -43,6 +45,10 @@ class Redis(redis.asyncio.Redis):
         began = instruments.clock()
         try:
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+        except exceptions.OutOfMemoryError:
+            if (script := full_memory.as_script(args)) is None:
+                raise
+            return await super().execute_command(*script)  # type: ignore[no-untyped-call]
         finally:
             if args[0] != _WAITS:
                 _of(args[0]).since(began)
@@ -72,6 +78,10 @@ class RedisCluster(cluster.RedisCluster):
         began = instruments.clock()
         try:
             return await super().execute_command(*args, **options)
+        except exceptions.OutOfMemoryError:
+            if (script := full_memory.as_script(args)) is None:
+                raise
+            return await super().execute_command(*script)
         finally:
             if args[0] != _WAITS:
                 _of(args[0]).since(began)

@@ -46,12 +46,10 @@ class VendorIds:
             _key(publication.destination, publication.vendor_id) for publication in listed_publications
         } - current_keys
         async with client.translate_errors():
-            pipeline = self._redis.pipeline(transaction=False)
             for key in current_keys:
-                pipeline.set(key, incident, ex=LIFE_SECONDS)
+                await self._redis.set(key, incident, ex=LIFE_SECONDS)
             if over:
-                pipeline.delete(*over)
-            await pipeline.execute()
+                await self._redis.delete(*over)
 
     async def recheck(self, destinations: Sequence[str], vendor_ids: Sequence[str]) -> int:
         """Make the incidents with one of these IDs at one of the destinations due now. Return their number.
