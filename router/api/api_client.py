@@ -316,10 +316,10 @@ class Actions:
         """Discard a dead letter."""
         await self._line.send("DELETE", f"/dead-letters/{client.segment(act.subject)}", _reason(act))
 
-    async def retry_quarantined(self, act: actions.ActionContext) -> resources.Reingested:
+    async def retry_quarantined(self, act: actions.ActionContext) -> resources.Reprocessed:
         """Process a quarantined body again."""
         return await self._line.post(
-            f"/quarantine/{client.segment(act.subject)}/run", resources.Reingested, query=_reason(act)
+            f"/quarantine/{client.segment(act.subject)}/retry", resources.Reprocessed, query=_reason(act)
         )
 
     async def discard_quarantined(self, act: actions.ActionContext) -> None:

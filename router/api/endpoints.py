@@ -184,12 +184,12 @@ async def _freeze(call: ApiRequest[params.NoParams, request_bodies.ReasonBody]) 
     return await call.queries.records.publishing()
 
 
-async def _run_again(call: _Action) -> resources.Reingested:
+async def _retry_quarantined(call: _Action) -> resources.Reprocessed:
     return await call.actions.retry_quarantined(call.act(call.path["id"]))
 
 
-async def _run_delivery(call: _Action) -> resources.Reingested:
-    return await call.actions.reingest_delivery(call.act(call.path["id"]))
+async def _reprocess_delivery(call: _Action) -> resources.Reprocessed:
+    return await call.actions.reprocess_delivery(call.act(call.path["id"]))
 
 
 async def _redrive(call: _Action) -> None:
@@ -357,7 +357,7 @@ ENDPOINTS = (
     _post("/corrections", "Correct a posted update", _correct, models.Corrected, request_bodies.Correct),
     _search("/deliveries", "Deliveries", _deliveries, models.Page[models.DeliveryRow], params.StreamPage),
     _get("/deliveries/{id}", "One delivery", _delivery, models.Delivery),
-    _act("/deliveries/{id}/run", "Process a delivery again", _run_delivery, resources.Reingested),
+    _act("/deliveries/{id}/reprocess", "Process a delivery again", _reprocess_delivery, resources.Reprocessed),
     _search("/recordings", "Deliveries for a replay", _recordings, models.Page[resources.Recording], params.Recordings),
     _get("/rules", "The active rules", lambda call: call.queries.rules(), resources.Rules),
     _get("/outcomes", "The outcomes of reviews", lambda call: call.queries.outcomes(), resources.Outcomes),
@@ -407,7 +407,7 @@ ENDPOINTS = (
     _delete("/dead-letters/{id}", "Discard a dead letter", _discard),
     _search("/quarantine", "The quarantine", _quarantine, models.Page[resources.Quarantined], params.StreamPage),
     _get("/quarantine/{id}", "One quarantined body", _quarantined, resources.Quarantined),
-    _act("/quarantine/{id}/run", "Process a body again", _run_again, resources.Reingested),
+    _act("/quarantine/{id}/retry", "Process a body again", _retry_quarantined, resources.Reprocessed),
     _delete(
         "/quarantine/{id}", "Discard a body", lambda call: call.actions.discard_quarantined(call.act(call.path["id"]))
     ),

@@ -122,7 +122,8 @@ def _kept(
             if archived is None:
                 raise startup.not_kept(delivery)
             explanation = archived.delivery
-            deliveries_with_places.append((explanation, await current_alerts.find(settings, store, explanation)))
+            places = await current_alerts.find(settings, store, explanation, factories.clock())
+            deliveries_with_places.append((explanation, places))
 
     startup.until_stopped(main())
     _say(deliveries_with_places[0][0].notices)

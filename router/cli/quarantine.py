@@ -88,8 +88,8 @@ def retry(
     async def body(router: router_access.Reached) -> None:
         act = router.act(identity, by, reason)
         await _found(router, identity)
-        reingested = await router.actions.retry_quarantined(act)
-        print(f"processed as delivery {reingested.delivery} with {reingested.alerts} alerts")
+        reprocessed = await router.actions.retry_quarantined(act)
+        print(f"processed as delivery {reprocessed.delivery} with {reprocessed.alerts} alerts")
 
     router_access.reach(config, server, body)
 

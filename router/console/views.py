@@ -191,7 +191,7 @@ _DONE = {
     "redriven": "The operation is retried.",
     "redriven-all": "All matching dead letters are retried.",
     "discarded": "Discarded.",
-    "run": "The delivery is processed again.",
+    "reprocessed": "The delivery is processed again.",
 }
 
 
@@ -313,8 +313,16 @@ FORMS: tuple[tuple[str, access.Role, Do], ...] = (
         _RESPONDER,
         _simply(lambda do, act: do.discard_dead_letter(act), "/dead-letters?done=discarded"),
     ),
-    ("/deliveries/run", _RESPONDER, _simply(lambda do, act: do.reingest_delivery(act), "/deliveries?done=run")),
-    ("/quarantine/run", _RESPONDER, _simply(lambda do, act: do.retry_quarantined(act), "/quarantine?done=run")),
+    (
+        "/deliveries/reprocess",
+        _RESPONDER,
+        _simply(lambda do, act: do.reprocess_delivery(act), "/deliveries?done=reprocessed"),
+    ),
+    (
+        "/quarantine/retry",
+        _RESPONDER,
+        _simply(lambda do, act: do.retry_quarantined(act), "/quarantine?done=reprocessed"),
+    ),
     (
         "/quarantine/discard",
         _RESPONDER,

@@ -416,7 +416,14 @@ class Actions:
             orphan = next((entry for entry in listed if entry.id == act.subject), None)
             if orphan is None:
                 raise SubjectNotFound(f'there is no orphan "{act.subject}"')
-            if not await orphans.resolve(self._settings, self._store, orphan, act.actor.person.name):
+            if not await orphans.resolve(
+                self._settings,
+                self._store,
+                orphan,
+                act.actor.person.name,
+                self._clock(),
+                randomness=factories.randomness(),
+            ):
                 raise SubjectNotFound(f'"{act.subject}" is not an orphan: an incident of the router has it')
             return presenters.orphan(orphan)
 
@@ -428,26 +435,30 @@ class Actions:
             with _translated_conflicts():
                 await letters.discard(letter, act.actor.person.name, act.reason, self._clock())
 
-    async def retry_quarantined(self, act: ActionContext) -> resources.Reingested:
+    async def retry_quarantined(self, act: ActionContext) -> resources.Reprocessed:
         """Process a quarantined body again."""
-        async with self._logged(act, "run quarantined"):
+        async with self._logged(act, "retry quarantined"):
             entry = await self._quarantined(act.subject)
             try:
-                delivery = await reprocessing.of_quarantine(self._settings, self._store, entry)
-                return resources.Reingested(delivery=delivery.id, alerts=len(delivery.rows))
+                delivery = await reprocessing.of_quarantine(
+                    self._settings, self._store, entry, self._clock(), randomness=factories.randomness()
+                )
+                return resources.Reprocessed(delivery=delivery.id, alerts=len(delivery.rows))
             except KeyError:
                 raise InvalidRequest(f"source {entry.source} is no longer configured") from None
             except base.Unparsable as error:
                 raise InvalidRequest(f"it still can't be read: {error}") from error
 
-    async def reingest_delivery(self, act: ActionContext) -> resources.Reingested:
+    async def reprocess_delivery(self, act: ActionContext) -> resources.Reprocessed:
         """Process the alerts of a stored delivery again, by the current rules."""
-        async with self._logged(act, "run delivery"):
+        async with self._logged(act, "reprocess delivery"):
             archived = await self._store.archive.find(act.subject)
             if archived is None:
                 raise SubjectNotFound("the delivery is not kept")
-            delivery = await reprocessing.of_archive(self._store, archived, self._queries.rule_set())
-            return resources.Reingested(delivery=delivery.id, alerts=len(delivery.rows))
+            delivery = await reprocessing.of_archive(
+                self._store, archived, self._queries.rule_set(), self._clock(), randomness=factories.randomness()
+            )
+            return resources.Reprocessed(delivery=delivery.id, alerts=len(delivery.rows))
 
     async def discard_quarantined(self, act: ActionContext) -> None:
         """Discard a quarantined body."""

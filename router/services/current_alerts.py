@@ -5,6 +5,7 @@ from typing import NamedTuple
 from router import configuration
 from router.bootstrap import factories
 from router.domain import deliveries
+from router.domain.times import Timestamp
 from router.store import incidents
 from router.store.store import Store
 from router.worker import placements
@@ -22,11 +23,13 @@ class Whereabouts(NamedTuple):
     is_late: bool
 
 
-async def find(settings: configuration.Settings, store: Store, delivery: deliveries.Delivery) -> list[Whereabouts]:
-    """Return the current state of each alert of a delivery, in order. Raises ``store.errors.Unavailable``."""
+async def find(
+    settings: configuration.Settings, store: Store, delivery: deliveries.Delivery, now: Timestamp
+) -> list[Whereabouts]:
+    """Return the state of each alert of a delivery at ``now``, in order. Raises ``store.errors.Unavailable``."""
     muting = factories.muting(settings, store)
     await muting.refresh()
-    alert_placements = await placements.Placements(store, muting).find(deliveries.routed(delivery), factories.clock())
+    alert_placements = await placements.Placements(store, muting).find(deliveries.routed(delivery), now)
     keys = {placement.incident_key for placement in alert_placements if placement.incident_key}
     stored = await store.incidents.read(keys)
     late: dict[str, set[str]] = {}

@@ -7,8 +7,8 @@ and never while publishing is frozen.
 import msgspec
 
 from router import configuration
-from router.bootstrap import factories
 from router.domain import alerts, decisions, identity, incidents, timeline
+from router.domain.times import Timestamp
 from router.store import dataset
 from router.store.incidents import Change, StoredIncident
 from router.store.store import Store
@@ -27,7 +27,15 @@ def incident_key(orphan: dataset.Orphan) -> str:
     return f'{_RULE}{{orphan="{orphan.id}"}}'
 
 
-async def resolve(settings: configuration.Settings, store: Store, orphan: dataset.Orphan, person: str) -> bool:
+async def resolve(
+    settings: configuration.Settings,
+    store: Store,
+    orphan: dataset.Orphan,
+    person: str,
+    now: Timestamp,
+    *,
+    randomness: identity.Randomness,
+) -> bool:
     """Request that a worker resolves an orphan.
 
     Return False if an incident holds the item now, so that it is no orphan.
@@ -37,8 +45,8 @@ async def resolve(settings: configuration.Settings, store: Store, orphan: datase
         return False
     key = incident_key(orphan)
     owner = identity.owner(settings.installation, key)
-    episode = identity.new_episode(settings.installation, key, factories.randomness())
-    alert = alerts.Alert(_RULE, orphan.id, "resolved", orphan.item.opened_at, factories.clock(), orphan.item.title)
+    episode = identity.new_episode(settings.installation, key, randomness)
+    alert = alerts.Alert(_RULE, orphan.id, "resolved", orphan.item.opened_at, now, orphan.item.title)
     response = decisions.Response(_RULE, settings.file, "", (decisions.Target(orphan.destination),))
 
     def make(stored: StoredIncident) -> Change | None:

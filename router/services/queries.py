@@ -236,7 +236,7 @@ class Queries:
         if archived is None:
             return None
         delivery, text = archived.delivery, models.text(archived.body)
-        places = await current_alerts.find(self.settings, self.store, delivery)
+        places = await current_alerts.find(self.settings, self.store, delivery, self.clock())
         return models.Delivery(
             **presenters.delivery_row(delivery).model_dump(),
             decisions=[
@@ -327,7 +327,7 @@ class Queries:
         public = {name for name, place in self._places.items() if place.kind.public}
         explanations = [presenters.explanation(explain_alert(rules, alert, now, public)) for alert in read_alerts]
         if explain.delivery and (archived := await self._archive().find(explain.delivery)) is not None:
-            places = await current_alerts.find(self.settings, self.store, archived.delivery)
+            places = await current_alerts.find(self.settings, self.store, archived.delivery, self.clock())
             explanations = [
                 explanation | presenters.whereabouts_of(place)
                 for explanation, place in zip(explanations, places, strict=True)

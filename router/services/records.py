@@ -4,7 +4,6 @@ import operator
 from collections.abc import Callable, Collection
 
 from router import configuration
-from router.bootstrap import factories
 from router.domain import timing
 from router.domain.silences import Silence
 from router.domain.times import Timestamp
@@ -126,7 +125,7 @@ class Records:
                 kind=pause.kind,
                 waiting=pause.waiting,
             )
-            for pause in await Pauses(self.settings, self.store).read(factories.clock())
+            for pause in await Pauses(self.settings, self.store).read(self.clock())
         ]
 
     async def orphans(self) -> list[resources.Orphan]:

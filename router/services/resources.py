@@ -193,7 +193,7 @@ class MadeToken(TokenRow):
     token: str
 
 
-class Reingested(models.Model):
+class Reprocessed(models.Model):
     """The delivery that was submitted again, and its number of alerts."""
 
     delivery: str

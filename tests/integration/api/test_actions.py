@@ -291,13 +291,13 @@ def test_quarantined_body_is_retried_once_readable(play):
         gone = await at.store.quarantine.add("other", b"{}", {}, "source gone", 1)
         client = await at.as_("responder")
         assert [one["id"] for one in await items(client, "/quarantine")] == [gone, bad, good]
-        done = await client.post(f"{API}/quarantine/{good}/run")
+        done = await client.post(f"{API}/quarantine/{good}/retry")
         assert (done.status_code, done.json()["alerts"]) == (200, 1)
         await at.on.turn()
         assert [row["key"] for row in await items(client, "/incidents")] == [consoles.key("late")]
-        still = await client.post(f"{API}/quarantine/{bad}/run")
+        still = await client.post(f"{API}/quarantine/{bad}/retry")
         assert (still.status_code, "still can't be read" in still.json()["detail"]) == (422, True)
-        assert (await client.post(f"{API}/quarantine/{gone}/run")).status_code == 422
+        assert (await client.post(f"{API}/quarantine/{gone}/retry")).status_code == 422
         assert (await client.delete(f"{API}/quarantine/{gone}")).status_code == 204
         for identity in (gone, "1-1", "none"):
             assert (await client.delete(f"{API}/quarantine/{identity}")).status_code == 404

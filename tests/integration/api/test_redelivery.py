@@ -15,7 +15,7 @@ def test_redelivery_of_current_alerts_changes_nothing(play):
         delivered = await at.deliver(consoles.firing())
         client = await at.as_("responder", name="ann")
         before = await at.on.incident(consoles.key())
-        answer = await client.post(f"{API}/deliveries/{delivered}/run")
+        answer = await client.post(f"{API}/deliveries/{delivered}/reprocess")
         assert answer.status_code == 200, answer.text
         assert answer.json()["alerts"] == 1
         await at.on.turn()
@@ -34,13 +34,13 @@ def test_redelivery_is_decided_by_the_current_rules(play):
         assert (await at.on.incident(consoles.key())).status == "closed"
         await rules_change(at, 'labels.noise: "yes"', 'labels.noise: "no"')
         client, csrf = await at.browser("responder", name="ann")
-        answer = await client.post("/deliveries/run", data={"csrf": csrf, "subject": delivered})
-        assert (answer.status_code, answer.headers["location"]) == (303, "/deliveries?done=run")
+        answer = await client.post("/deliveries/reprocess", data={"csrf": csrf, "subject": delivered})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/deliveries?done=reprocessed")
         await at.on.turn()
         assert (await at.on.incident(consoles.key())).status == "open"
         lines = (await at.parts.queries.records.audit()).items
         assert [(one.who, one.what, one.subject, one.outcome) for one in lines[:1]] == [
-            ("ann", "run delivery", delivered, "done")
+            ("ann", "reprocess delivery", delivered, "done")
         ]
 
     play(body)
@@ -51,7 +51,7 @@ def test_missing_delivery_and_viewer_replay_nothing(play):
         delivered = await at.deliver(consoles.firing())
         responder, viewer = await at.as_("responder"), await at.as_("viewer")
         assert (await responder.post(f"{API}/deliveries/{'0' * 32}/run")).status_code == 404
-        assert (await viewer.post(f"{API}/deliveries/{delivered}/run")).status_code == 403
+        assert (await viewer.post(f"{API}/deliveries/{delivered}/reprocess")).status_code == 403
         assert len((await viewer.get(f"{API}/deliveries")).json()["items"]) == 1
         looking, _ = await at.browser("viewer")
         page = (await looking.get("/delivery", params={"id": delivered})).text

@@ -67,7 +67,7 @@ def test_api_and_console_show_notices_of_delivery(with_redis, tmp_path):
         await at.on.inbox.accept(deliveries.pack(name, "json", now, routed, notices=(CUT,)), b"{}")
         await at.on.turn()
         client = await at.as_("viewer")
-        again = await (await at.as_("responder")).post(f"{endpoints.PREFIX}/deliveries/{name}/run")
+        again = await (await at.as_("responder")).post(f"{endpoints.PREFIX}/deliveries/{name}/reprocess")
         assert again.status_code < 300, again.text
         await at.on.turn()
         rerun = (await client.get(f"{endpoints.PREFIX}/deliveries")).json()["items"][0]["id"]

@@ -57,7 +57,9 @@ def test_operator_resolves_an_orphan(with_redis, tmp_path):
             await scene.store.publishing_controls.freeze("ann", 1, "all hands")
             for destination in lost_data.PLACES:
                 one = next(one for one in found if one.destination == destination)
-                await orphans.resolve(scene.settings, scene.store, one, "ann")
+                await orphans.resolve(
+                    scene.settings, scene.store, one, "ann", factories.clock(), randomness=factories.randomness()
+                )
             await scene.until_shown("open", "resolved", at=("on-call", "devhelm"))
             assert await scene.words() == {
                 "on-call": ["open", "resolved"],

@@ -107,7 +107,9 @@ def test_orphan_adopted_meanwhile_is_not_resolved(with_redis, tmp_path, place):
             assert await orphans.listed(scene.store) == []
             await data.end_reading(OWN[place], 1, [kept], [item.vendor_id])
             (found,) = await orphans.listed(scene.store)
-            assert not await orphans.resolve(scene.settings, scene.store, found, "ann")
+            assert not await orphans.resolve(
+                scene.settings, scene.store, found, "ann", factories.clock(), randomness=factories.randomness()
+            )
             assert await orphans.listed(scene.store) == []
             assert await scene.known(orphans.incident_key(found)) == {}
 
