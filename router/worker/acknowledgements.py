@@ -54,6 +54,8 @@ class Acknowledgements:
 
         def make(stored: StoredIncident) -> Change | None:
             after = acknowledged(stored.incident, request, now)
+            # The store calls this again if another process has written the incident first, so only the last result
+            # counts.
             given[:] = [after]
             if after is stored.incident:
                 return None
@@ -73,6 +75,7 @@ class Acknowledgements:
 
         def make(stored: StoredIncident) -> Change | None:
             ended = withdrawn(stored.incident, request, now)
+            # The store may call this again after a conflict, in which another operator may have withdrawn it.
             given[:] = [] if ended is None else [ended]
             if ended is None:
                 return None
@@ -90,6 +93,7 @@ async def read_back(
 
     A crash loses nothing, because the publication stores when it was seen and the next pass compares again.
     """
+    # Most passes find no new acknowledgement, so compare the copy under the lease before reading the incident again.
     if with_vendors(incident, all_publications) is incident:
         return
 
@@ -110,6 +114,7 @@ def with_vendors(incident: incidents.Incident, documents: Iterable[publications.
         for publication in documents
         if publication.episode == incident.episode and publication.acknowledged_at is not None
     ]
+    # An active acknowledgement stays, whether an operator or a responder gave it. A closed incident takes none.
     if incident.status != "open" or incident.acknowledged is not None or not acknowledged:
         return incident
     acknowledged_at, destination = max(acknowledged, key=operator.itemgetter(0))
@@ -145,6 +150,7 @@ def withdrawn(
     acknowledgement = incident.acknowledged
     if acknowledgement is None:
         return None
+    # ``at`` may be ahead of this clock, and an acknowledgement doesn't end before it begins.
     return msgspec.structs.replace(
         acknowledgement,
         ended_at=max(now, acknowledgement.at),

@@ -58,6 +58,7 @@ class Reclaimer:
             return steps.Wait(
                 Cause(Reason.READING_AFTER_DATA_LOSS), Timestamp(session.now() + _WAIT), steps.WaitingOn.TIME
             )
+        # Every open item belongs to an incident, so none can be adopted, and opening creates no duplicate.
         if not state.orphans:
             return publication
         async for orphan in self._candidates(session, place, publication, desired):
@@ -74,9 +75,12 @@ class Reclaimer:
         Return when to call this again (microseconds), 0 for never.
         """
         incident = session.incident
+        # An open incident adopts its items in ``before_opening``.
         if incident.status != "closed" or not incident.episode:
             return 0
         state = await session.data_set(self.data)
+        # An incident that ended before the loss was resolved by its own publications. The loss may have happened a few
+        # seconds before a process noticed it.
         if not state.orphans or (incident.closed_at or 0) < state.lost_at - recovery.JUST_BEFORE:
             return 0
         retry_at = 0
@@ -85,6 +89,7 @@ class Reclaimer:
             existing = next(
                 (candidate for candidate in session.publications if candidate.name == publication.name), publication
             )
+            # A publication with an item at the vendor resolves that item, and can't hold a second one.
             if existing.state == "absent":
                 retry_at = max(retry_at, await self._adopt_to_end(session, place, existing))
         return retry_at
@@ -114,6 +119,8 @@ class Reclaimer:
         key = session.incident.key
         owner = identity.owner(self.installation, key)
         orphans = [candidate async for candidate in self.data.orphans(owner) if candidate.destination == place.name]
+        # Customers read every text of such a post, so it carries no reference. Only items without an owner are compared
+        # by their texts.
         if not place.kind.has_references:
             operation = vendor_calls.operation_of(
                 publication, _intent(publication, desired, session.now()), desired, Timestamp(0)
@@ -124,6 +131,7 @@ class Reclaimer:
         for orphan in sorted(orphans, key=lambda orphan: (orphan.item.opened_at, orphan.item.vendor_id)):
             if orphan.item.vendor_id in held_ids:  # It was adopted or opened since the destination was read.
                 await self.data.settle(orphan)
+            # Two incidents may post the same texts. The claim keeps them from adopting one item.
             elif await self.data.claim(orphan, key):
                 yield orphan
 
@@ -154,12 +162,16 @@ class Reclaimer:
         """Adopt an orphan with its current state at the vendor. Return None if it has ended, or a wait if its state is
         unknown.
         """
+        # The incident has no rule's content, so the item's own texts count as sent. The resolution then changes no
+        # text.
         if not desired.content.fields:
             desired = msgspec.structs.replace(desired, content=_content(place, orphan, desired.content))
         after = await self._performer.take_over(session, place, publication, desired, orphan.item)
+        # The item may still be open, and opening now could create a second one. The incident waits instead.
         if isinstance(after, errors.Failure):
             cause = Cause(Reason.OPEN_ITEM_UNREADABLE, detail=str(after))
             return steps.Wait(cause, Timestamp(session.now() + _AGAIN), steps.WaitingOn.TIME)
+        # The publication is recorded by now. In the other order, a crash in between would lose the item.
         await self.data.settle(orphan)
         return after
 

@@ -81,6 +81,8 @@ class Aggregator:
         with contextlib.ExitStack() as spans:
             arrivals, readable = await self._unpack(entries, spans)
             stuck = await self._fold_all(await self._overtaking(arrivals, readable))
+        # The other alerts of these entries are committed. A dead letter keeps the delivery until its incident can be
+        # read.
         for entry in readable:
             if entry.id in stuck:
                 await self._reader.move_to_dead_letters(entry, stuck[entry.id])
@@ -100,6 +102,7 @@ class Aggregator:
                 await self._reader.move_to_dead_letters(
                     entry, f"{times - 1} workers began to fold it and ended before they finished"
                 )
+            # With 0, the entry is no longer pending: another worker has finished it.
             elif times:
                 await self._handle_suspected(entry)
 
@@ -107,6 +110,7 @@ class Aggregator:
         try:
             await self.handle([entry])
         except errors.Unavailable:
+            # The store failed, and not the entry. If outages counted, a healthy delivery would become a dead letter.
             with contextlib.suppress(errors.Unavailable):
                 await self._reader.clear_redeliveries(entry)
             raise
@@ -119,6 +123,7 @@ class Aggregator:
         for entry in entries:
             try:
                 delivery = codec.unpack_delivery(entry.packed)
+            # Another attempt would fail, too, so the entry leaves the inbox, and the rest of the batch is folded.
             except errors.UnreadableDocument as error:
                 self._log.error("entry_unreadable", entry=entry.id.decode(), reason=str(error))
                 await self._reader.move_to_dead_letters(entry, str(error))
@@ -143,8 +148,11 @@ class Aggregator:
                     noticed(alert.fingerprint),
                     entry=entry.id,
                 )
+                # A resolution is folded even if no rule matches it now, because earlier rules may have opened its
+                # incident.
                 if decision.response is not None or not arrival.fires:
                     arrivals.append(arrival)
+                # An alert supports its inhibition keys even if no rule opens an incident for it.
                 arrivals += [
                     msgspec.structs.replace(arrival, routed=support, key=support.decision.incident_key, notices=())
                     for support in (inhibition.supported_by(routed, at) if decision.inhibits else ())
@@ -155,6 +163,7 @@ class Aggregator:
         self, arrivals: list[routing.Arrival], entries: list[inbox.InboxEntry]
     ) -> list[routing.Arrival]:
         """Mark the alerts of a batch that could end an incident while earlier deliveries wait with other workers."""
+        # Only a resolution can end an incident, so other batches skip the query.
         if all(arrival.fires for arrival in arrivals):
             return arrivals
         if overtaken_at := await self._reader.overtaken_at(entries):
@@ -174,6 +183,7 @@ class Aggregator:
                 return stuck
             lost = await self._fold_once(waiting, stuck)
             waiting = [arrival for arrival in waiting if arrival.identity in lost] if lost else []
+        # Nothing is acknowledged, so the entries stay pending, and a later turn folds them again.
         raise errors.Unavailable(f"other workers kept changing the same incidents for {MAX_TRIES} tries")
 
     async def _fold_once(self, arrivals: list[routing.Arrival], stuck: dict[bytes, str]) -> set[str]:
@@ -197,12 +207,15 @@ class Aggregator:
                 commits.append(asyncio.create_task(self._commit(changes, unchanged)))
                 await asyncio.sleep(0)  # The store begins to write these while the next ones are folded.
         finally:
+            # If folding fails, the commits under way end first, so that none of them runs beside the retry.
             results = await asyncio.gather(*commits, return_exceptions=True)
         refused_keys: set[str] = set()
         for result in results:
+            # The batch is not acknowledged. Its retry folds the committed alerts again, which changes nothing.
             if isinstance(result, BaseException):
                 raise result
             refused_keys |= result
+        # A refused incident is folded again, and counts its late alerts then.
         for key, sources in routed.ignored.items():
             for source in sources if key not in refused_keys else ():
                 metrics.late_alerts.labels(source).inc()
@@ -215,6 +228,8 @@ class Aggregator:
     ) -> Change | None:
         """Return the change that the alerts of a group make to their incident; None if nothing changes."""
         stored, group = routed.held[key], routed.groups[key]
+        # In a storm, nearly every alert is new, and its change needs no full fold. After a restore, the full fold also
+        # records which alerts were received since.
         if not ends.restored_at and (change := self._change_by_new_alerts(stored, group, muting)):
             return change
         ignored: list[decisions.Routed] = []
@@ -232,9 +247,11 @@ class Aggregator:
         )
         if found_over:
             events = [timeline.found_over(after, stored.read_at)]
+        # A sender may repeat a late message for hours, so the timeline gets one entry per pause.
         if ignored and (after.ignored_at is None or stored.read_at - after.ignored_at >= IGNORED_PAUSE):
             after = msgspec.structs.replace(after, ignored_at=stored.read_at)
             events.append(timeline.ignored(ignored, _deliveries(group, ignored), stored.read_at))
+        # A repeated message changes nothing, so it causes no write and no call.
         if after is stored.incident:
             return None
         events += timeline.noticed((notice for arrival in group for notice in arrival.notices), stored.read_at)
@@ -251,13 +268,16 @@ class Aggregator:
         """
         before, now = stored.incident, stored.read_at
         arrived = [arrival.routed for arrival in group if not arrival.notices]
+        # Notices need timeline entries, and no destination shows an inhibition key. The general case handles both.
         if len(arrived) < len(group) or inhibition.is_key(before.key):
             return None
+        # A muted alert is held back instead of firing.
         if muting is not None and any(muting(routed, now) is not None for routed in arrived):
             return None
         if stored.version:
             after = new_alerts.joined_by(before, arrived, now=now)
             events = list(timeline.alerts_changed(before, after, arrived, now)) if after is not None else []
+        # Several alerts of a new incident have to be merged, which only the general case does.
         elif len(group) == 1:
             first, episode = group[0], self._new_episode(before.key)
             after = new_alerts.opened_by(
@@ -275,6 +295,7 @@ class Aggregator:
         """
         lost = set(await self._store.incidents.commit(changes, unchanged))
         written_shards = {keys.shard(change.incident.key) for change in changes if change.wake}
+        # The reconciler polls every shard anyway. The signal only saves the time until the next poll.
         if written_shards:
             self._wake(written_shards)
         return lost
@@ -290,9 +311,11 @@ class Aggregator:
                 decision = arrival.routed.decision
                 named_keys.update(decision.while_open)
                 windows = windows or bool(decision.mute_windows)
+        # No alert of the batch names an inhibiting incident, so none has to be read.
         if not named_keys:
             return self._muting if windows or self._muting.any else None
         firing = await firing_now(self._store, named_keys)
+        # The incidents of this batch aren't written yet, and already inhibit.
         arrived = {key for key in named_keys & routed.groups.keys() if _fires(routed.groups[key])}
         return self._muting.while_open(firing | arrived)
 
@@ -349,10 +372,14 @@ def _fires(group: list[routing.Arrival]) -> bool:
 
 def visible(before: incidents.Incident, after: incidents.Incident) -> bool:
     """Return whether any destination may have to show something else, now or at another time than before."""
+    # No destination shows the incident in either state, and no timer will change that.
     if not (has_targets(before) or has_targets(after) or timing.due(after)):
         return False
+    # Each episode has its own publications.
     if before.episode != after.episode:
         return True
+    # A fold that changes neither the response nor the opening alert keeps the objects, so their texts need no
+    # comparison.
     visible_states = [
         (incident.status, incident.episode, incident.severity, timing.due(incident)) for incident in (before, after)
     ]
@@ -362,6 +389,7 @@ def visible(before: incidents.Incident, after: incidents.Incident) -> bool:
         or before.opening_alert is not after.opening_alert
     ):
         return True
+    # A page shows the components that firing alerts affect, which may change while the severity stays.
     return affected_components.now(before) != affected_components.now(after)
 
 

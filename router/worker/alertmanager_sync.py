@@ -124,6 +124,7 @@ class AlertmanagerSync:
     async def turn(self, condition: PolledSource) -> str:
         """Poll if it is this process's turn. Return the result; empty if it isn't."""
         try:
+            # Another process has polled this source within the interval.
             if not await self._store.sync_state.acquire(condition.source, condition.every):
                 return ""
             result = await self._poll(condition)
@@ -145,6 +146,8 @@ class AlertmanagerSync:
         asked_at = self._clock()
         condition = await alertmanager.condition(source.http)
         listed_alerts = {alert.fingerprint: alert for alert in await alertmanager.alerts(source.http)}
+        # An Alertmanager that has just started, or whose cluster is settling, may not list all alerts yet. Absence from
+        # its response then proves nothing.
         is_complete = condition.settled and asked_at - condition.up_since >= source.config.min_uptime
         held_alerts = {
             name: alertmanager_diff.Held(alert.starts_at, alert.active and source.concerns(alert))
@@ -162,6 +165,8 @@ class AlertmanagerSync:
         received = await self._hear_of(
             source, [_since(listed_alerts[name], starts_at) for name, starts_at in beginnings.items()], here
         )
+        # Saved last: a process that ends before this repeats the deliveries at the next poll, and repeats change
+        # nothing.
         await self._store.sync_state.save(source.source, memory, source.every)
         if received or over:
             self._log.warning(
@@ -177,6 +182,7 @@ class AlertmanagerSync:
                 (stored.incident, stored.read_at) for stored in (await self._store.incidents.read(names, {})).values()
             ]
             alertmanager_diff.learn(here.alerts, incidents_read, condition.source, Duration(_AHEAD * condition.every))
+            # A full incident ignores further alerts. Without this set, every poll would take them for lost webhooks.
             here.full |= {
                 incident.key for incident, _ in incidents_read if incident.still_fires >= fold.MAX_HELD_ALERTS
             }
@@ -220,6 +226,8 @@ class AlertmanagerSync:
                 ended_alerts = [
                     polled.ended(name, starts_at, Timestamp(ended[name]))
                     for name in chunk
+                    # The API returns milliseconds, so the start may be rounded. An end with another start would not end
+                    # this alert.
                     for starts_at in alertmanager_diff.starts_of_end(held_alerts[name].starts_at)
                 ]
                 routed = [
@@ -264,6 +272,7 @@ def _noted(
 
     Return None if none fires. An alert that was received since isn't the one that the response was about.
     """
+    # The store calls this again if another process has written the incident first.
     to.clear()
     for name, known_alert in known_alerts.items():
         held_alert = _still(stored.incident, f"{source}/{name}", known_alert)
@@ -279,8 +288,10 @@ def _still(incident: incidents.Incident, name: str, known_alert: alertmanager_di
     """Return an alert that still fires in an incident or is silenced there, unchanged; None if there is none."""
     state, muted = incident.alerts.get(name), incident.muted.get(name)
     version = (known_alert.starts_at, known_alert.learned_at)
+    # A message that arrived after the poll began is newer than the response, and changes the version.
     if state is not None and not state.resolved and (state.starts_at, state.learned_at) == version:
         return _Held(state.starts_at, decisions.Decision(incident.key, state.severity, incident.response))
+    # A silenced alert waits with its message. Without its end, it would fire when the silence ends.
     if muted is not None and muted.routed.alert.starts_at == known_alert.starts_at:
         return _Held(known_alert.starts_at, muted.routed.decision)
     return None
@@ -296,6 +307,7 @@ def _is_wanted(row: Routed, full: set[str]) -> bool:
     A heartbeat has to arrive by webhook, because it shows that webhooks work.
     """
     alert, decision = row
+    # The alert would be ignored, or its incident has no room for it.
     if decision.response is None or decision.incident_key in full:
         return False
     return not heartbeat.beats([decisions.Routed(alert, decision)])

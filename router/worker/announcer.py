@@ -76,6 +76,7 @@ class Announcer:
         """Add the failover notifiers if the event is about a destination that can't open its incident."""
         if not isinstance(event, events.PublicationDelayed | events.PublicationRecovered):
             return notify
+        # The incident and the failover may name the same notifier, which receives the event once.
         return tuple(dict.fromkeys((*notify, *self._failover.get(event.destination, ()))))
 
     def _reviews(self, session: lease_session.LeaseSession, now: Timestamp) -> dict[str, events.Review]:
@@ -121,6 +122,7 @@ class RouterAnnouncer:
         state, (dead, newest) = await self._store.publishing_controls.read(), await self._store.dead_deliveries.newest()
         guards = {name: _lock(stop) for name, stop in state.tripped_pages.items()}
         if state.tripped is not None:
+            # The empty name stands for the guard of all pages.
             guards[""] = _lock(state.tripped)
         next_state = router_state.RouterState(
             _lock(state.frozen) if state.frozen is not None else None,

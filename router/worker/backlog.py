@@ -19,21 +19,26 @@ class Backlog:
 
     async def holds_back(self, before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> bool:
         """Return whether the incident stays as it was ``before``, instead of becoming ``after`` by time alone."""
+        # A fold has postponed this end already, so only the deliveries before that fold count.
         if ending.may_wait(before):
             return ending.waits(before, Timestamp(await self._oldest_unfolded()), now)
         moment = ending.ended_by_time_at(before, after, now)
         if moment:
             held_moment, since = self._held.get(before.key, (moment, now))
+            # Another moment is another end, which may wait for the full time again.
             since = since if held_moment == moment else now
+            # A delivery that was accepted before that moment may repeat the alert that time ends.
             if now - since <= ending.MAX_WAIT and 0 < await self._oldest_unfolded() <= moment:
                 self._held[before.key] = (moment, since)
                 return True
+        # No earlier delivery waits, or the limit is reached, so the end counts.
         self._held.pop(before.key, None)
         return False
 
     def due(self, incident: incidents.Incident, now: Timestamp) -> Timestamp:
         """Return the time of the next check, as ``timing.due`` does; if an end is postponed, after a pause."""
         moment = timing.due(incident)
+        # Only a timer that is due can be postponed.
         if not 0 < moment <= now:
             return moment
         if ending.may_wait(incident):

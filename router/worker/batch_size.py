@@ -26,6 +26,8 @@ class BatchSizer:
         """Adapt to a batch that was read: if it is full, more deliveries wait."""
         if not entries:
             return
+        # A full batch shows a backlog. Otherwise, a small batch lets the worker turn to other work sooner.
         next_count = min(2 * self.count, self._most) if len(entries) >= self.count else self._least
         average = sum(entry.size for entry in entries) // len(entries)
+        # Deliveries differ in size, so the last batch's average keeps the next one within the memory limit.
         self.count = max(1, min(next_count, MAX_BYTES // max(1, average)))

@@ -61,11 +61,13 @@ class CircuitBreaker:
     def with_failure(self, now: Timestamp, randomness: identity.Randomness) -> "CircuitBreaker":
         """Return the circuit breaker after an operation without a response, or with a response that shows an outage."""
         failures = self.failures + 1
+        # A few failures may concern single operations, which retry on their own.
         if failures < FAILURES and not self.opened:
             return CircuitBreaker(failures)
         # Other operations were under way when it opened. Their failures add no information.
         if self.open_until(now) and not self.probed:
             return replace(self, failures=failures)
+        # Random, so that the workers' probes don't reach a recovering vendor together.
         share = randomness.getrandbits(53) / (1 << 53)
         until = Timestamp(now + times.from_seconds((1 + share) * OPEN_SECONDS / 2))
         return CircuitBreaker(failures, self.opened + 1, until, opened_at=now)
@@ -74,10 +76,12 @@ class CircuitBreaker:
         """Return the circuit breaker with one operation as the probe, if its time has come; the others wait."""
         if not self.opened or self.open_until(now):
             return self
+        # If the probe never reports a result, another operation may probe at ``until``.
         return replace(self, until=Timestamp(now + times.from_seconds(OPEN_SECONDS)), probed=True)
 
     def with_recovery(self, at: Timestamp, now: Timestamp) -> "CircuitBreaker":
         """Let a probe go now if another worker has seen the destination work since the circuit breaker opened."""
+        # A recovery from before the circuit breaker opened says nothing about the failures since.
         if not self.opened or self.probed or at <= self.opened_at:
             return self
         return replace(self, until=min(self.until, now))
@@ -149,6 +153,7 @@ class CircuitBreakers:
         if breaker.until > now + times.from_seconds(OPEN_SECONDS):
             breaker = replace(breaker, until=now)
         until = breaker.open_until(now)
+        # The caller becomes the probe without an ``await`` in between, so that two callers can't both begin.
         self._set(name, breaker if until else breaker.with_probe(now))
         return until
 
@@ -237,6 +242,8 @@ class CircuitBreakers:
             troubles[kind] = _Trouble(since, now, str(problem), isinstance(problem, errors.Throttled))
         else:
             troubles.pop(kind, None)
+            # A success of one kind of operation doesn't prove that another kind works. But a kind that would have
+            # failed again by now, and didn't, is forgotten.
             for other in [other for other, trouble in troubles.items() if trouble.is_outdated(now)]:
                 del troubles[other]
         first = min(troubles.values(), key=lambda trouble: trouble.since, default=None)
@@ -261,6 +268,7 @@ class CircuitBreakers:
         """Return whether the failure is the one that was counted last, perhaps with another text."""
         problem = _root(problem) or problem
         last = self._counted.get(name)
+        # A strong reference would keep the failure's traceback alive, and an ``id`` may be reused by another failure.
         self._counted[name] = weakref.ref(problem)
         return last is not None and last() is problem
 
@@ -280,4 +288,5 @@ def _root(problem: errors.Failure | None) -> errors.Failure | None:
 
 def _is_outage(problem: errors.Failure | None) -> bool:
     """Return whether a failure shows that the vendor or the account doesn't work. The refusal of one call doesn't."""
+    # A conflict is a response about one object, so the vendor works.
     return isinstance(problem, errors.Unanswered | errors.Temporary) and not isinstance(problem, errors.Conflict)

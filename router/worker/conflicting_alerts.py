@@ -18,6 +18,7 @@ def find_conflict(delivery: deliveries.Delivery) -> alerts.Alert | None:
     If a sender sets no start, the time of the delivery replaces it. One message may then be later than the other.
     """
     resolved = {(row.alert.fingerprint, row.alert.starts_at) for row in delivery.rows if row.alert.status == "resolved"}
+    # A conflict needs two messages, one of them a resolution. Most deliveries end here, before they are searched.
     if not resolved or len(delivery.rows) == 1:
         return None
     for row in delivery.rows:
@@ -48,6 +49,7 @@ class ConflictGuard:
         description = f'"{alert.title[:_MAX_TITLE_LENGTH]}" ({alert.fingerprint})'
         why = f"source {delivery.source} reports the same alert as both firing and resolved: {description}"
         for page in sorted(await self._reached(delivery, alert)):
+            # If the delivery is folded again, the guard has tripped already, and nothing is logged twice.
             if await self._store.publishing_controls.trip_page(page, delivery.received_at, why):
                 log.get("triage").error(
                     "publishing_guard_tripped", page=page, source=delivery.source, fingerprint=alert.fingerprint
@@ -60,6 +62,7 @@ class ConflictGuard:
             for row in delivery.rows
             if row.alert.fingerprint == alert.fingerprint
         ]
+        # The alert may fire in an incident that earlier rules chose, and that incident's pages show it.
         homes = set((await self._store.incidents.owners.find([alert.identity])).values())
         responses += [stored.incident.response for stored in (await self._store.incidents.read(homes, {})).values()]
         targets = [target for response in responses if response is not None for target in response.targets]

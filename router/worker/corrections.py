@@ -80,6 +80,7 @@ class Corrections:
         if publication is None:
             raise UnknownUpdateError(word.update)
         update = next(update for update in posted(publication) if update.id == word.update)
+        # The update has changed since the operator read it, so the correction could undo that change.
         if update.seen != word.seen:
             raise OutdatedError(update.text)
         if not corrections.is_status_allowed(update.status, word.status):
@@ -88,6 +89,7 @@ class Corrections:
 
         def make(stored: StoredIncident) -> Change | None:
             incident = stored.incident
+            # Checked in the write, because two operators may pass the checks above at the same time.
             if corrections.pending(incident.interventions.corrections, publication) is not None:
                 raise UnderWayError
             correction = corrections.Correction(
@@ -109,6 +111,7 @@ def _has(publication: publications.Publication, update: str) -> bool:
 
 
 def _with(incident: incidents.Incident, name: str, correction: corrections.Correction) -> incidents.Incident:
+    # A repeated correction moves to the end, so that the limit drops the oldest ones.
     kept_corrections = {
         correction_id: entry
         for correction_id, entry in incident.interventions.corrections.items()

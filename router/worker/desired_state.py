@@ -88,9 +88,11 @@ def ensure_publications(
 
     An episode that opened and ended before a worker read it gets publications if it may be published afterwards.
     """
+    # A pending incident may resolve before it opens, and an ignored alert has no destinations.
     if incident.status == "pending" or not incident.episode or incident.response is None:
         return documents
     present = {(publication.episode, publication.destination) for publication in documents}
+    # A post that outlived its episode shows this one, too. A second post would tell customers of two outages.
     present |= {(incident.episode, publication.destination) for publication in documents if goes_on(publication)}
     return documents + [
         publications.Publication(incident.episode, target.destination, opened_at=incident.opened_at)
@@ -201,10 +203,14 @@ class DesiredStateBuilder:
         """
         public, monitored = visibility
         last_content = publication.content
+        # The incident has ended, or no rule names the destination any longer. Only a reviewer's own texts change the
+        # post.
         if last_content is not None and (target is None or incident.status != "open"):
             return _ended(last_content, publication, verdict), None, None
+        # Nothing was sent, and no rule says what to send.
         if target is None:
             return publications.Content(incident.severity, {}), None, None
+        # After a monitored period, customers need another text than at the first opening.
         ending = target.ending.monitoring if monitored else target.ending.firing if publication.monitored else {}
         if public:
             fields, note, leaks = self._public(incident, target, ending)
@@ -215,6 +221,7 @@ class DesiredStateBuilder:
             fields[_COMPONENTS] = affected_components.shown(incident, target, fields.get(_COMPONENTS), last)
         if drafted := kept_drafts.kept_fields(fields, publication):
             fields |= drafted
+            # No rule has declared a draft's texts, so they are checked like free text.
             leak = self.examine(kept_drafts.texts(drafted)) if self.examine is not None else ""
             leaks = leaks or (Cause(Reason.DRAFT_LEAKS, detail=leak) if leak else None)
         own_fields = {name: fields[name] for name in ending} if monitored else {}
@@ -240,6 +247,7 @@ class DesiredStateBuilder:
         note = None
         if leak and target.fallback:
             note = Cause(Reason.FALLBACK_TEXT_USED, detail=leak)
+            # The fallback is checked as well: it may contain the same variable.
             fallback = {**target.fields, **target.fallback, **ending}
             fields, leak = self.render_public(fallback, incident, target.public)
         return fields, note, Cause(Reason.TEXT_LEAKS, detail=leak) if leak else None
@@ -250,6 +258,8 @@ def _ended(
 ) -> publications.Content:
     """Return the last content, with a reviewer's own texts for the resolution."""
     vendor_digest = publication.view.digest if publication.taken_over else ""
+    # A reviewer's texts count for the resolution that the reviewer saw, and not after a person's later change at the
+    # vendor.
     if verdict is None or not verdict.ending or verdict.digest != reviews.digest_of(reviews.RESOLUTION, vendor_digest):
         return last_content
     return publications.Content(last_content.severity, {**last_content.fields, **visible.everywhere(verdict.ending)})
@@ -258,6 +268,7 @@ def _ended(
 def _seen_by(incident: incidents.Incident, ask: asks.Ask | None) -> incidents.Incident:
     """Return the incident as the texts of an ask need it: with that ask's own alert and labels."""
     response = incident.response
+    # The incident has this ask's alert and labels already.
     if ask is None or response is None or ask.alert == incident.opening_alert:
         return incident
     labels = {**response.labels, **ask.response.labels}
@@ -283,6 +294,7 @@ def _ask_of(
 ) -> tuple[asks.Ask | None, bool]:
     """Return the ask for a destination, and whether an alert asks for it now."""
     ask = timing.ask_for(incident, destination) if target is not None else None
+    # If no alert fires, the incident is quiet or closed. That withdraws no ask: the post is resolved with the incident.
     return ask, ask is None or not incident.still_fires or timing.is_asked(incident, destination)
 
 
@@ -297,8 +309,10 @@ def _over(
     incident: incidents.Incident, publication: publications.Publication, target: decisions.Target | None
 ) -> tuple[Timestamp, Timestamp]:
     """Return when the closed incident began and ended if it may be published as a retrospective one; zeros if not."""
+    # The incident goes on, or its rule wants no retrospective post.
     if target is None or not target.retrospective or incident.status != "closed" or incident.closed_at is None:
         return _NOT_OVER
+    # The post was published or begun, or its review has ended without one.
     if publication.state != "absent" or publication.review_ended:
         return _NOT_OVER
     ended_at = incident.ended_at
@@ -311,6 +325,7 @@ def _over(
         return _NOT_OVER
     alert = incident.opening_alert
     starts_at = alert.starts_at if alert is not None else Timestamp(0)
+    # A sender whose clock is ahead may report a start after the opening.
     began_at = starts_at if 0 < starts_at <= incident.opened_at else incident.opened_at
     return min(began_at, ended_at), ended_at
 
@@ -331,8 +346,10 @@ def _correction(incident: incidents.Incident, publication: publications.Publicat
 def _suppressed(incident: incidents.Incident, *, is_asked: bool) -> Cause | None:
     """Return the reason why no post is published; None if posts may be published."""
     alert = incident.opening_alert
+    # A test never reaches customers, whatever its rule says.
     if alert is not None and alert.is_test:
         return Cause(Reason.TEST_ALERT)
+    # Alerts of other rules may keep the incident open. They don't ask for this page.
     return None if is_asked else Cause(Reason.NOT_REQUESTED)
 
 
@@ -360,6 +377,7 @@ def _earlier(
 
 def _reopenable(earlier: publications.Publication | None) -> str:
     """Return the ID at the vendor of an episode that the router itself resolved; empty if there is none."""
+    # An episode that a person resolved stays resolved, so the next one opens a new incident.
     return earlier.vendor_id if earlier is not None and earlier.state == "resolved" and earlier.ended else ""
 
 

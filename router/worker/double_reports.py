@@ -26,6 +26,7 @@ async def found(
         try:
             channels = await place.destination.channels()
         except errors.Failure as failure:
+            # With one kind of destination, no report can be doubled, so the failed check hides nothing.
             if len(kinds) > 1:
                 texts.append(f"{name}: can't check for double reporting: {failure.message}")
             continue

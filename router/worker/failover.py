@@ -45,6 +45,7 @@ async def apply(
             added |= await _announce(session, publication, place.failover.publish, places)
             continue
         moments.append(due)
+        # The start is stored once, so that a restart doesn't prolong the delay.
         if publication.delay is None:
             delay = publications.OpeningDelay(since)
             await session.record(msgspec.structs.replace(publication, delay=delay))
@@ -57,8 +58,11 @@ def _is_blocked(
     """Return whether the vendor keeps a publication from opening, and the delay isn't announced yet."""
     incident = session.incident
     is_announced = publication.delay is not None and publication.delay.announced_at is not None
+    # The post exists, its delay is announced, or it is a stand-in. A stand-in has no failover, so that failovers can't
+    # form a loop.
     if publication.state != "absent" or is_announced or publication.stands_in_for:
         return False
+    # There is no longer an outage to announce.
     if incident.status != "open" or publication.episode != incident.episode:
         return False
     if wait is None:

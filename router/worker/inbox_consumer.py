@@ -28,9 +28,12 @@ class InboxConsumer:
         entries = await self._read_ahead() or await self._reader.read(self._appetite.count, self._block_ms)
         more = len(entries) >= self._appetite.count
         self._appetite.fed(entries)
+        # A full batch means that more deliveries wait, so Redis sends them while this batch is folded.
         if more:
             self._ahead = asyncio.create_task(self._reader.read(self._appetite.count, None))
         await self._fold(entries)
+        # No delivery waits, so the pause costs nothing, and a failed acknowledgement is raised in the turn that caused
+        # it.
         if not more:
             await self._acknowledged()
 
@@ -40,11 +43,13 @@ class InboxConsumer:
         await self._acknowledged()
 
     async def _read_ahead(self) -> list[inbox.InboxEntry]:
+        # Forget the task before it is awaited. If it fails, the next turn reads again instead of raising the old error.
         ahead, self._ahead = self._ahead, None
         return await ahead if ahead is not None else []
 
     async def _fold(self, entries: list[inbox.InboxEntry]) -> None:
         folded = await self._triage.fold(entries) if entries else []
+        # Only one acknowledgement is under way at a time, so that no failure is lost.
         await self._acknowledged()
         if folded:
             self._behind = asyncio.create_task(self._reader.acknowledge(folded))

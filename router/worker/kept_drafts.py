@@ -21,6 +21,7 @@ def kept_fields(fields: Mapping[str, Any], publication: publications.Publication
     """Return the draft's values of the fields that the rule keeps; nothing if the page has no draft."""
     draft = publication.view.fields.get(_DRAFT) or {}
     names = fields.get(_FIELD) or ()
+    # An empty text says nothing, so the rule's text stays. A draft without components affects none.
     fields_of_draft = {name: draft[name] for name in names if name in draft and (draft[name] or name in _MAY_BE_EMPTY)}
     return {name: visible.everywhere(value) for name, value in fields_of_draft.items()}
 

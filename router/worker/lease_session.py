@@ -60,6 +60,7 @@ class LeaseSession:
 
     async def data_set(self, data: dataset.WatchedDataSet) -> dataset.DataSetState:
         """Return the state of the data set, read at most ``FRESH`` microseconds ago."""
+        # The publications are advanced concurrently, and share one read.
         async with self._looking:
             if self._data_set is None or self.now() - self._data_set_at > FRESH:
                 self._data_set_at = self.now()
@@ -93,9 +94,11 @@ class LeaseSession:
         self, place: configured_destinations.ConfiguredDestination, operation: operations.Operation
     ) -> operations.Operation:
         """Return the operation with the statuses that other incidents need for its components."""
+        # Only pages have components, and these operations change none.
         if not place.kind.public or operation.kind in {"adopt", "correct"}:
             return operation
         touched: Mapping[str, str] = {}
+        # An episode that ends affects no component any longer, so the others decide.
         if operation.kind not in {"retract", "resolve", "dismiss"}:
             with contextlib.suppress(errors.Permanent):  # The call itself reports invalid fields.
                 touched = place.destination.touches(operation)

@@ -27,6 +27,7 @@ class Found(NamedTuple):
         """Record in an incident that was not closed which alerts were received after the restore."""
         if not self.restored_at or before.status == "closed":
             return after
+        # A late message that the fold ignored doesn't say what the alert does now.
         names = {
             arrival.identity
             for arrival in group
@@ -62,15 +63,18 @@ class Ends:
                 goes_on = True
             elif any(map(_may_end, group)):
                 groups[key] = group
+        # Nothing in this batch can belong to a lost incident, so the round trip to Redis is saved.
         if not (groups or goes_on):
             return NONE
         state = await self._data.check()
         restored_at = dataset.restored_at(state)
         lost_at = Timestamp(state.lost_at - recovery.JUST_BEFORE)
         heard_since = min(state.saved_at or lost_at, lost_at)
+        # Every destination was read, and each open item belongs to an incident.
         if not (state.since or state.orphans):
             return Found(NONE.unknown, restored_at, heard_since)
         keys = [key for key, group in groups.items() if _is_unheard(group, routed.held[key].incident, lost_at)]
+        # Until every destination is read, the open items of these incidents may not be known yet.
         if state.since:
             return Found(frozenset(keys), restored_at, heard_since)
         unknown = [key for key in keys if await self._data.has_orphans(self._owners(key))]

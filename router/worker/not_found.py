@@ -45,14 +45,17 @@ async def asked_again(
     except errors.NotFound as problem:
         if not operation.vendor_id or operation.kind == "open":
             # The 404 is about a list of names, a page, or something else that the operation needs.
+            # A refused name is final. Any other 404 may be temporary.
             if problem.field or attempts >= _MAX_CONTRADICTIONS:
                 raise
             raise errors.Temporary(str(problem)) from problem
         try:
             await place.destination.observe(operation)
         except errors.NotFound:
+            # A key that lost its permissions gets 404 for every object.
             await _probe(place)
             raise ConfirmedMissing(str(problem)) from problem
+        # The object can be read, but the operation keeps failing. Without a limit, it would be retried forever.
         if attempts >= _MAX_CONTRADICTIONS:
             raise
         raise errors.Temporary(f"{problem}; but the vendor does show it") from problem
@@ -84,6 +87,8 @@ def noted(
     before = publication.missing or publications.Missing(now, 0)
     since, answers = before.since, before.answers + 1
     counted = msgspec.structs.replace(publication, missing=publications.Missing(since, answers), looked_at=now)
+    # ``dismissed`` and not ``absent``: an absent publication would be opened again, although a person may have deleted
+    # it.
     if answers >= ANSWERS and now - since >= PROOF:
         return msgspec.structs.replace(
             counted,
@@ -97,6 +102,7 @@ def noted(
         )
     if publication.intent is None:  # After a read, the plan says when the next one is.
         return counted
+    # The operation isn't done. Its next attempt has the same number, and so the same idempotency key.
     return msgspec.structs.replace(
         counted,
         intent=publication.intent if keeps_intent else None,

@@ -88,6 +88,7 @@ class Deliveries:
                 task.add_done_callback(self._running.discard)
             if not leases:
                 return
+        # Every slot is taken. As soon as one is free, claim again instead of waiting for the next poll.
         await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
         self.wake()
 
@@ -138,6 +139,7 @@ class Deliveries:
             if not await self._send(name, work, pending):
                 return max(work.progress[name].retry_at, work.now() + 1)
             left = [recorded for recorded in pending if recorded.sequence > work.progress[name].sequence]
+            # A notifier may need several calls for an event. One that makes calls and delivers nothing would never end.
             calls = calls + 1 if len(left) == len(pending) else 0
             if calls >= MAX_CALLS:
                 failure = errors.Permanent(f"{name}: {calls} calls were made, and no event is delivered")
@@ -146,6 +148,7 @@ class Deliveries:
             pending = left
         if held_until:
             return held_until
+        # Events that the notifier isn't subscribed to count as processed, so that they aren't read again.
         if recorded_events and recorded_events[-1].sequence > work.progress[name].sequence:
             work.progress[name] = msgspec.structs.replace(work.progress[name], sequence=recorded_events[-1].sequence)
         return 0
@@ -155,6 +158,7 @@ class Deliveries:
         progress, quiet = work.progress[name], self._channels.quiet.get(name)
         is_new = progress.sequence < 0
         oldest = work.now() - (RECENT if is_new else GIVE_UP)
+        # An operator asked for these events again, so none is too old.
         if progress.rewound_at > oldest:
             oldest = 0
         pending = [
@@ -163,6 +167,7 @@ class Deliveries:
             if recorded.sequence > progress.sequence and self._channels.receives(name, recorded)
         ]
         if not is_new:
+            # An event that quiet hours hold back would be too old at their end.
             begins = {
                 recorded.id: quiet.retries_begin(recorded.at, GIVE_UP) if quiet is not None else recorded.at
                 for recorded in pending
@@ -237,9 +242,11 @@ class Deliveries:
         """Record a failure: the time of the retry, and the state of the receiver."""
         now, before = work.now(), work.progress[name]
         self.breakers.record(name, failure, now, "notify")
+        # A failure that shows nothing about the receiver leaves the probe open, so another delivery becomes the probe.
         if self.breakers.is_half_open(name):
             self.breakers.release_probe(name, now)
         requested = getattr(failure, "retry_after", None)
+        # A receiver may request a longer delay than the cap, but events are dropped after a day.
         seconds = backoff.full_jitter(
             before.attempts + 1,
             self._randomness,

@@ -40,6 +40,7 @@ def after_call(
         frozen_since=None,
     )
     settled = _there(settled)
+    # The destination found a person's change and sent nothing, so the content doesn't count as sent.
     if seen is not None and seen.edited:
         return after_observation(settled, seen, now)
     if seen is not None:
@@ -48,6 +49,7 @@ def after_call(
             state=seen.state,
             vendor_id=seen.vendor_id,
             url=seen.url or publication.url,
+            # An adopted draft has the page's own texts. Without a digest, the next step updates it.
             digest="" if operation.kind == "adopt" else operation.content.digest,
             content=operation.content,
             told=seen.told or publication.told,
@@ -63,6 +65,7 @@ def after_call(
             retracted=operation.kind == "retract" and seen.state != "open",
             uncertain=publication.uncertain if publications.may_change_late(publication, now) else (),
         )
+    # The page has no draft of its own, so the router opens a post without asking again.
     if operation.kind == "adopt":
         return msgspec.structs.replace(settled, adoption_tried=True)
     if operation.kind == "open":
@@ -258,8 +261,11 @@ def after_failure(
     )
     if isinstance(problem, errors.Unanswered):
         of_open = publication.intent is not None and publication.intent.kind == "open"
+        # With idempotency keys, the repeated call returns the first result. Otherwise, a late duplicate has to be
+        # searched for.
         if of_open:
             return after if repeatable else msgspec.structs.replace(after, unanswered_at=now)
+        # The vendor may still process the change, so the post is read again minutes later.
         return msgspec.structs.replace(_noted_as_uncertain(after), unanswered_change_at=now)
     # The operation was not completed, so it is no longer under way. The next attempt has the same number and key.
     return msgspec.structs.replace(after, intent=None, number=publication.number - 1)
@@ -314,6 +320,7 @@ def taken_up(
     if intent.kind != "open":
         begun_at = max(publication.unanswered_change_at, intent.begun_at)
         return msgspec.structs.replace(_noted_as_uncertain(publication), unanswered_change_at=begun_at)
+    # A repeated open has the same idempotency key, and returns the first result.
     if repeatable:
         return publication
     return msgspec.structs.replace(publication, unanswered_at=max(publication.unanswered_at, intent.begun_at))
@@ -328,10 +335,13 @@ def is_carried_out_late(publication: publications.Publication, seen: operations.
     A text that the router has not posted before is a person's. A change of the status alone adds no text: it counts as
     the router's if it reopens a resolved post, or says that a post is monitored which no longer is.
     """
+    # Every change got a response, or a person has edited the post.
     if not publication.unanswered_change_at or seen.edited or seen.view is None or not seen.told:
         return False
+    # It has a text that the router has never posted.
     if not set(seen.told) <= set(publication.told):
         return False
+    # It has an update that the last read lacked, and the router wrote its text.
     if not set(seen.view.entries) <= set(publication.view.entries):
         return True
     is_reopened = publication.state == "resolved" and seen.state == "open"
@@ -346,6 +356,7 @@ def verified(
 
     ``is_reopened`` says that a later episode has reopened it. Otherwise, a person has.
     """
+    # It is still resolved, or a person or a later episode has reopened it.
     if seen.state != "open" or is_reopened or not is_carried_out_late(publication, seen):
         return msgspec.structs.replace(publication, looked_at=now)
     return after_observation(publication, seen, now)

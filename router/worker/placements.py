@@ -54,6 +54,7 @@ class Placements:
         muting = await self._among(routed)
         placements = []
         for routed_alert in routed:
+            # The rules name one incident, and another one may hold the alert.
             key, home = routed_alert.decision.incident_key, homes.get(routed_alert.alert.identity, "")
             if home in stored and routing.stays(stored[home].incident, routed_alert):
                 key = home

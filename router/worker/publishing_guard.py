@@ -43,6 +43,7 @@ class PublishingGuard:
 
     async def desires(self, *, public: bool) -> desired_state.DesiredStateBuilder:
         """Return a builder of desired states with the current publishing controls, read only if ``public``."""
+        # Incidents that customers never see work without the controls, so they are spared the read.
         state = await self._store.publishing_controls.read() if public else publishing_state.ACTIVE
         policy = desired_state.Policy(
             frozen=Cause(Reason.FROZEN, detail=str(state.frozen)) if state.frozen is not None else None,
@@ -73,14 +74,18 @@ class PublishingGuard:
         Approved content and resolutions are never delayed, and neither is an update that takes the monitoring back: a
         post must not say that no alert fires when one does.
         """
+        # Only updates of public posts count towards the page's limit.
         if not isinstance(step, steps.Execute) or step.kind not in {"update", "monitor"} or not desired.public:
             return Timestamp(0)
         verdict = desired.verdict
+        # Customers don't see a draft, and must not see a false "monitoring" until the next hour.
         if publication.state != "open" or plan.is_monitoring_outdated(desired, publication):
             return Timestamp(0)
+        # A reviewer has approved exactly this content.
         if verdict is not None and verdict.covers(plan.review_digest(desired, publication)):
             return Timestamp(0)
         page = "/".join(filter(None, (publication.destination, desired.content.fields.get("page"))))
+        # The number identifies the update, so that a repeated check doesn't count it twice.
         return Timestamp(
             await self._store.publishing_controls.reserve_update(
                 page, f"{publication.episode}/{publication.number + 1}", self._limits.updates

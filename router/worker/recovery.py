@@ -53,6 +53,7 @@ class Recovery:
             return
         due = [name for name in self._places if _is_due(state, name)]
         settled_at = state.since + SETTLED
+        # Each destination was read once more after every call from before the loss had ended.
         if not due and all(state.read.get(name, 0) >= settled_at for name in self._places):
             await self._data.finish(state.since)
             self._log.info("data_set_reconciled", data_set=state.id, orphans=state.orphans)
@@ -99,6 +100,7 @@ class Recovery:
         orphans = []
         for item in items:
             owner = identity.owner_of(item.reference)
+            # An item with the reference of another installation belongs to that one, although both share the account.
             if item.vendor_id not in held_ids and (not owner or identity.is_of_installation(owner, self._installation)):
                 orphans.append(dataset.Orphan(place.name, item, owner))
         await self._data.end_reading(place.name, at, orphans, {orphan.item.vendor_id for orphan in orphans})

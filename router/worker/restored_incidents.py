@@ -78,6 +78,7 @@ class Restored:
             return 0
         state = await session.data_set(self._data)
         lost_at = dataset.restored_at(state)
+        # A publication that was read or changed since the loss is current.
         old = [publication for publication in opened if max(publication.acted_at, publication.looked_at) < lost_at]
         if not old:
             return 0
@@ -86,11 +87,14 @@ class Restored:
         )
         unchecked = {comparison.before.name for comparison in _compareds if not comparison.known}
         over = [comparison for comparison in _compareds if comparison.known and comparison.is_over]
+        # Another process has changed the incident. Nothing is planned for these publications until they are compared
+        # again.
         if over and not await self._end(session, [comparison.before for comparison in over], lost_at):
             session.unchecked = frozenset(comparison.before.name for comparison in _compareds)
             return _AT_ONCE
         for comparison in _compareds:
             await session.record(comparison.after, *self._told(comparison, session))
+        # If an alert fires, the next episode has begun and needs publications.
         session.complete()
         session.unchecked = frozenset(unchecked)
         return session.now() + _AGAIN if unchecked else 0
@@ -118,6 +122,8 @@ class Restored:
             for publication in session.publications
             if publication.episode == incident.episode and publication.state != "absent"
         ]
+        # Where this episode has no item, ``after_end`` adopts the orphan. A further episode is needed only for a second
+        # item.
         if not destinations & {publication.destination for publication in own_publications} & places.keys():
             return 0
         now = session.now()
@@ -131,6 +137,7 @@ class Restored:
         place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
     ) -> _Compared:
+        # The vendor is failing, so its state stays unknown until a later comparison.
         if self._performer.breakers.is_open(place.name, session.now(), Timestamp(0)):
             return _Compared(publication, publication, known=False)
         desired = session.desires.build(session.incident, publication, session.publications, place)
@@ -144,8 +151,10 @@ class Restored:
         if seen is None or isinstance(seen, errors.Failure):
             return _Compared(publication, publication, known=False)
         after = msgspec.structs.replace(publication, missing=None)
+        # The post is open at the vendor, so the plan continues from there.
         if seen.state not in {"resolved", "dismissed"}:
             return _Compared(publication, operation_outcome.after_observation(after, seen, began))
+        # It has ended at the vendor. An intent or a retry from the backup would call the vendor again.
         after = msgspec.structs.replace(
             after, state=seen.state, looked_at=began, intent=None, retry_at=0, attempts=0, problem="", condition=""
         )
@@ -167,6 +176,7 @@ class Restored:
         current = [
             publication for publication in over if desired_state.is_current(incident, publication, session.publications)
         ]
+        # Only posts of earlier episodes have ended, which doesn't affect the incident.
         if incident.status != "open" or not current:
             return True
         now = session.now()

@@ -77,6 +77,7 @@ class Retractions:
         retracted_before: set[str] = set()
 
         def make(stored: StoredIncident) -> Change | None:
+            # The store calls this again if another process has written the incident first.
             retract[:] = outcomes(stored.incident, all_publications, self._places, destination)
             retracted_before.clear()
             retracted_before.update(stored.incident.interventions.retractions)
@@ -87,6 +88,7 @@ class Retractions:
 
         await self._store.incidents.update(key, make)
         incident = (await self._store.incidents.read([key]))[key].incident
+        # A repeated retraction of the same post isn't counted a second time.
         for retracted_post in retract:
             if retracted_post.outcome in DONE and retracted_post.name not in retracted_before:
                 await self._pages.record_outcome(incident, "retracted")
@@ -130,10 +132,13 @@ def _outcome(incident: incidents.Incident, publication: publications.Publication
         # If another person has changed the post since, a second retraction takes the changed post down.
         is_repeated = retraction is not None and retraction.digest == _digest(publication)
         return "repeated" if is_repeated else "retracting"
+    # A call may still publish the post, so its outcome is found out first.
     if publication.intent is not None or publication.search_at or (publication.unanswered_at and retraction is None):
         return "searching"
+    # The earlier retraction already keeps the post from being published.
     if retraction is not None and publication.state == "absent":
         return "retracted"
+    # Customers never saw it. Reviewers did, if it was a draft or waited for them.
     return "dismissed" if publication.state == "draft" or publication.review is not None else "withheld"
 
 
@@ -166,6 +171,7 @@ def retracted(
         added[retracted_post.name] = reviews.Retraction(word.who, at, word.reason, _digest(seen), message)
     if not added:
         return incident
+    # A repeated retraction moves to the end, so that the limit drops the oldest ones.
     retractions = {
         name: retraction for name, retraction in incident.interventions.retractions.items() if name not in added
     } | added

@@ -80,6 +80,7 @@ def without(incident: incidents.Incident, publication: str) -> dict[str, reviews
 
 
 def _with(incident: incidents.Incident, publication: str, take: reviews.Take) -> incidents.Incident:
+    # A repeated take moves to the end, so that the limit drops the oldest ones.
     takes = [*without(incident, publication).items(), (publication, take)]
     return incidents.with_interventions(incident, takes=dict(takes[-_MAX_KEPT:]))
 

@@ -219,12 +219,16 @@ def decided(
     # A retraction is of one publication, which may outlive its episode.
     if seen.what == "retraction":
         return _retraction_decided(incident, seen, decision)
+    # The next episode is another outage, which no reviewer has seen.
     if incident.episode != seen.episode:
         return None
+    # The incident has ended or fires again, so another subject waits.
     if (incident.status != "open") != (seen.what in {"resolution", "retrospective"}):
         return None
+    # Another reviewer decided first.
     if incident.interventions.verdicts.get(seen.destination) != earlier:
         return None
+    # An operator retracted the post, or withdrew the retraction, after the reviewer looked.
     if incident.interventions.retractions.get(seen.publication) != seen.retraction:
         return None
     verdicts = {**incident.interventions.verdicts, seen.destination: decision}
@@ -243,6 +247,7 @@ def _retraction_decided(
     Approving takes the changed post down. Dismissing ends the retraction, and leaves the post to that person.
     """
     retraction = incident.interventions.retractions.get(seen.publication)
+    # The retraction has ended, or it includes this change of the post already.
     if retraction is None or retraction.digest == seen.digest:
         return None
     retractions = _without(incident.interventions.retractions, seen)

@@ -106,6 +106,7 @@ class Router:
         unplaced = (arrival for arrival, is_placed in zip(arrivals, placed, strict=True) if not is_placed)
         homes = await self._store.incidents.owners.claim(_claims(unplaced))
         unsure: set[str] = set()
+        # A document has to be read before the home that names it, so each home with an unread document is read again.
         for _ in range(_MAX_LOOKUPS):
             unread = {alert for alert, home in homes.items() if home.key not in stored and home.key not in unreadable}
             unsure = unread
@@ -138,20 +139,26 @@ class Router:
                 groups.setdefault(key, []).append(arrival)
             else:
                 self._place(arrival, home, routing)
+        # No rule matches these alerts, and no incident holds them.
         groups.pop(IGNORED, None)
 
     def _place(self, arrival: Arrival, home: alert_owners.Owner | None, routing: Routing) -> None:
         """Place an alert that isn't live in the incident decided for it: put it into its home, or move it."""
         key = home.key if home is not None else arrival.key
+        # What the message changes is unknown, so its delivery becomes a dead letter.
         if key in routing.unreadable:
             routing.stuck.append((arrival, key))
+        # Until the move is finished, the alert may be placed nowhere.
         elif home is not None and home.move is not None:
             routing.moves[arrival.identity] = home.move
+        # The alert has no other home, or it stays with the incident that holds it.
         elif home is None or key == arrival.key or stays(routing.held[key].incident, arrival.routed, home.claimed_at):
             routing.groups.setdefault(key, []).append(arrival)
+        # An alert that moves to an unreadable incident would be lost.
         elif arrival.key in routing.unreadable:
             routing.stuck.append((arrival, arrival.key))
         else:
+            # The alert fires again, and the rules name another incident now.
             routing.moves[arrival.identity] = move = self._move(routing.held[key].incident, arrival)
             routing.begun.append(move)
 
@@ -164,10 +171,12 @@ class Router:
         await self._store.incidents.owners.begin_moves(routing.begun)
         moves = routing.moves.values()
         stored = await self._store.incidents.read({move.origin for move in moves}, {})
+        # The alert was placed in its old home since the move was decided, so it stays there.
         unlike = [move for move in moves if not _is_like(move, stored.get(move.origin))]
         await self._store.incidents.owners.abort_moves(unlike)
         like = [move for move in moves if move not in unlike]
         origins = {move.origin: stored[move.origin] for move in like}
+        # A worker that read the home before the move commits over the old version, which this write makes fail.
         committed = [Change(origin.incident, origin.version, wake=False) for origin in origins.values()]
         refused_keys = set(await self._store.incidents.commit(committed))
         await self._store.incidents.owners.finish_moves([move for move in like if move.origin not in refused_keys])
@@ -187,6 +196,7 @@ def _claims(unplaced: Iterable[Arrival]) -> dict[str, alert_owners.Claim]:
     for arrival in unplaced:
         alert, fires = arrival.identity, arrival.fires
         claim = claims.get(alert)
+        # A matched message decides the home before an ignored one, and a firing one before a resolution.
         if claim is None or not claim.key or (fires and not claim.fires):
             claims[alert] = alert_owners.Claim(arrival.key, fires)
     return claims
@@ -229,6 +239,7 @@ def stays(incident: incidents.Incident, routed: decisions.Routed, claimed_at: Ti
     if is_live(incident, alert.identity) or alert.status == "resolved":
         return True
     state = incident.alerts.get(alert.identity)
+    # The home is recent. Two ``web`` processes with different rules must not move the alert back and forth.
     if claimed_at and (state is None or state.learned_at <= claimed_at):
         return True
     return state is not None and not fold.fires_again(state, routed)

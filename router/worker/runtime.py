@@ -118,8 +118,10 @@ class Worker:
                 await self._recovery.aclose()
             if self._notifying is not None:
                 await self._notifying.deliveries.aclose()
+        # A loop may also have failed while it drained.
         if loops.done() and not loops.cancelled():
             loops.result()
+        # This only tells other processes early. Without it, the worker's records expire.
         with contextlib.suppress(errors.Unavailable, TimeoutError):
             async with asyncio.timeout(_LAST_SECONDS):
                 await self._store.health.remove_worker(self._name)
@@ -207,6 +209,7 @@ class Worker:
             except errors.Unavailable as error:
                 self._log.warning("store_unavailable", reason=error.reason)
                 pause = max(pause, _AWAY_SECONDS)
+                # Waiting doesn't repair a key of a wrong type, but the sweep moves it aside.
                 if isinstance(error, errors.WrongType):
                     with contextlib.suppress(errors.StoreError):
                         await self._reconciler.sweep()
@@ -215,6 +218,7 @@ class Worker:
             ) as error:  # Unreadable data was reported already, and the next turn may not read it.
                 self._log.error("turn_failed", reason=str(error))
                 pause = max(pause, _AWAY_SECONDS)
+            # Stop before this version writes into data that it can't read.
             except errors.SchemaTooNew as newer:
                 self._log.error("data_is_newer", reason=str(newer))
                 self._newer = newer
@@ -271,6 +275,7 @@ class Worker:
 
     async def _claim(self, shard: int) -> None:
         """Start on every incident of the shard that is due, as far as there are slots."""
+        # A lease runs from its claim, also while its incident waits for a slot, so few are claimed at a time.
         max_leases = max(1, self._pace.concurrency // 4)
         while leases := await self._reconciler.claim(shard, max_leases):
             for lease in leases:
@@ -281,6 +286,7 @@ class Worker:
 
     async def _reconcile(self, shard: int, lease: publications.Lease) -> None:
         try:
+            # The incident changed while it was leased, so it is due again.
             if await self._reconciler.reconcile(lease):
                 self._bell.ring({shard})
         finally:
@@ -288,6 +294,7 @@ class Worker:
 
     async def _heartbeat_turn(self) -> None:
         """Send the heartbeat, with the number of waiting deliveries."""
+        # A newer version may have taken over the data since the last heartbeat.
         await self._store.schema.ensure()
         self._known.set()
         now = self._clock()
@@ -325,6 +332,7 @@ class Worker:
                 break
             fullness = await self._store.health.fullness()
             before, size = size, await self._store.archive.trim(fullness)
+            # The archive can't shrink further, so the quarantine has to.
             if not size.entries or size == before:
                 break
         for _ in range(MAX_HALVINGS):

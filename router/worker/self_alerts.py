@@ -102,6 +102,7 @@ def accounts(conditions: Mapping[str, circuit_breaker.AccountHealth], after: int
     """
     for name, condition in conditions.items():
         lasts = condition.failing_since > 0 and now - condition.failing_since >= after
+        # A short failure neither opens a report nor ends one.
         fires = True if lasts else False if condition.works else None
         yield Finding(of_account(name), fires, condition.failing_since, condition.reason)
 
@@ -159,6 +160,7 @@ def unreadable(
         title = f"incident-router: deliveries from {unreadable_count.source} can't be read"
         report = ReportKind(SOURCE_KIND, unreadable_count.source, "DeliveriesUnreadable", title, text, counts.severity)
         is_over = now - unreadable_count.last_at >= counts.resolve_after
+        # Until the problem has lasted for ``after``, a report is neither opened nor ended.
         fires = False if is_over else True if now - unreadable_count.since >= counts.after else None
         yield Finding(report, fires, unreadable_count.since, _plain(unreadable_count.problem))
 

@@ -65,6 +65,7 @@ class SelfMonitor:
         """Report each condition that has lasted long enough, and each recovery, once. Alert storms are included."""
         findings = [self_alerts.storm(await self._storms.turn())]
         if self._wanted.destinations:
+            # An account that this worker hasn't called yet is unknown, so its report neither opens nor ends.
             account_healths = {name: circuit_breaker.AccountHealth() for name in self._places} | dict(
                 self._breakers.health
             )
@@ -81,6 +82,7 @@ class SelfMonitor:
                 await self._tell_anew(finding, stored[finding.report.key])
             elif finding.fires is False and reported:
                 await self._say(replace(finding, since=_begun(stored[finding.report.key])), "resolved", now)
+            # The next unreadable delivery begins another report.
             if finding.fires is False and finding.report.kind == self_alerts.SOURCE_KIND:
                 await self._store.unreadable_counts.clear(finding.report.name)
 
@@ -92,6 +94,7 @@ class SelfMonitor:
         """Ping the external monitor: this worker runs and reaches its store."""
         if self._wanted.ping is None:
             return
+        # A worker without its store does nothing, so its monitor must miss the ping.
         await self._store.health.ping()
         try:
             await self._wanted.ping()
@@ -101,6 +104,7 @@ class SelfMonitor:
     async def _say(self, finding: self_alerts.Finding, status: alerts.Status, now: Timestamp) -> None:
         report = finding.report
         targets = self._targets(report)
+        # An incident without destinations would reach no reader. A resolution still ends an open one.
         if not targets and status == "firing":
             return
         if report.kind != self_alerts.STORM.kind:  # A storm is no failure, and was logged already.
@@ -109,6 +113,7 @@ class SelfMonitor:
         response = decisions.Response(self_alerts.RULE, self._wanted.place, "", targets)
         report_alert = (alert, decisions.Decision(report.key, report.severity, response))
         identity_of = identity.new_delivery_id(now, self._randomness)
+        # The router's own reports bypass the limit for senders: they matter most while Redis is short of memory.
         await self._store.inbox.accept(deliveries.pack(identity_of, self_alerts.SOURCE, now, [report_alert]), b"")
 
     async def _tell_anew(self, finding: self_alerts.Finding, stored: incidents.StoredIncident) -> None:

@@ -63,6 +63,7 @@ class SilenceService:
         before = self._imported.get(name)
         if active == before:
             return
+        # Each poll returns the skipped silences again, so only a change is logged.
         if active.skipped and (before is None or active.skipped != before.skipped):
             self._log.warning("silences_skipped", source=name, skipped=active.skipped)
         self._imported[name] = active

@@ -31,6 +31,7 @@ class StormControl:
 
         Raises ``LeaseLostError``. An admitted episode isn't checked again.
         """
+        # Episodes that ended in the queue leave it first, so that they hold up no other.
         await self._end(
             session,
             [
@@ -48,6 +49,7 @@ class StormControl:
         episode = storm_queue.QueuedEpisode(session.incident.episode, session.incident.key)
         if held_since and session.incident.quiet is not None:
             await self._leave([episode])  # If it fires again, it keeps its age in the queue.
+        # The limit was removed, or nothing would open any longer without an approval.
         elif self._limit is None or not _asks(session, current, places):
             if held_since:
                 await self._leave([episode])
@@ -55,8 +57,10 @@ class StormControl:
         elif await self._store.storm_queue.admit(
             episode, session.incident.severity, held_since or session.now(), self._limit
         ):
+            # The admission is stored with the publications, so a slow vendor sends no episode back into the queue.
             events = [timeline_messages.freed(held_since, session.now())] if held_since else []
             await _mark(session, current, {"held_since": None, "admitted": True}, *events)
+        # Only the first refusal starts the wait: the age in the queue decides between equal severities.
         elif not held_since:
             now = session.now()
             await _mark(session, current, {"held_since": now}, timeline_messages.held(*self._limit, now))
@@ -72,6 +76,7 @@ class StormControl:
             self._log.error("alert_storm", waiting=storm.waiting, most=self._limit.max)
         if storm.ended:
             self._log.warning("alert_storm_over")
+        # An episode that no longer fires would hold up the ones behind it.
         if storm.next:
             stored = await self._store.incidents.read({episode.incident for episode in storm.next}, {})
             episodes = [
@@ -139,6 +144,7 @@ def _asks(
         or any(publication.admitted or publication.number or publication.vendor_id for publication in current)
     ):
         return False
+    # Plan as if nothing were held, because the plan of a held publication is to wait for the queue.
     free = [msgspec.structs.replace(publication, held_since=None) for publication in session.publications]
     return any(
         _opens(session, publication, free, places.get(publication.destination))

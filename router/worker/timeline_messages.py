@@ -34,6 +34,7 @@ class Ended(NamedTuple):
 
 def with_explanation(step: steps.Execute, desired: publications.Desired, *, lapsed: bool) -> steps.Execute:
     """Return the step with every reason that the timeline reports for it."""
+    # A correction has an operator's reason. Verdicts and deadlines are about the post's content.
     if step.kind == "correct":
         return step
     also: list[Cause] = []
@@ -58,10 +59,12 @@ def performed(
     """Return the events for the end of an operation."""
     result = ended.result
     reason = "; ".join([messages.describe_all(ended.causes), *ended.notes])
+    # The page has no draft of its own, and the open that follows is reported.
     if operation.kind == "adopt" and after.state == "absent":
         return []
     if result in {"temporary", "unanswered"} and after.attempts > _MAX_FAILURES:
         return []
+    # The destination found a person's change and sent nothing.
     if result == "done" and after.taken_over and not before.taken_over:
         return noticed(before, after, now, present=operation.kind != "resolve")
     detail = {
@@ -104,6 +107,7 @@ def noticed(
     if after.taken_over and not before.taken_over:
         text = f"At {at} {messages.describe_edit(after.taken_over)}. Further changes there require approval."
         return [timeline.Event(now, "person", text, at, detail={"edit": after.taken_over})]
+    # The router ends nothing that alerts ask for, so a person did.
     if after.settled and not before.settled and present:
         verb = "resolved" if after.state == "resolved" else "deleted"
         return [
@@ -118,6 +122,7 @@ def missing(
     before: publications.Publication, after: publications.Publication, now: Timestamp, unfinished: str = ""
 ) -> list[timeline.Event]:
     """Return the event for a "not found" that is believed. ``unfinished`` is what could not be done."""
+    # A single response proves nothing, so the event is reported once, when the router believes it.
     if before.gone or not after.gone:
         return []
     missing = after.missing or publications.Missing(now, 0)

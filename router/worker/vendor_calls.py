@@ -105,12 +105,15 @@ async def repeated(
     try:
         return await still_unknown(place.destination.open(operation))
     except errors.Unanswered as failure:
+        # The vendor hasn't refused the key, so the next attempt repeats it.
         if not isinstance(failure.__cause__, errors.Permanent | errors.Conflict):
             raise
         seen = await _found(place, operation, repeat)
+        # The first call created it, although the vendor refuses the repeated one.
         if seen is not None:
             note = f"it was found at the vendor, which refused the repeated call: {failure}"
             return msgspec.structs.replace(seen, note=note)
+        # The first call can no longer be under way, and the search found nothing, so the refusal is true.
         if repeat.is_settled and isinstance(failure.__cause__, errors.Permanent):
             return None
         raise
@@ -152,6 +155,7 @@ async def published(
     seen = await place.destination.observe(operation)
     if seen.state == "draft":
         return await call_vendor(place, operation)
+    # The unanswered call, or a person, has published or ended it.
     return seen
 
 
