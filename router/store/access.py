@@ -63,6 +63,7 @@ class Tokens:
 
 
 def _readable(stored: Mapping[bytes, bytes]) -> Iterator[access.Token]:
+    # A damaged token must not hide the others: the list is where an operator finds the tokens to revoke.
     for identity, data in stored.items():
         try:
             yield _token(data)
@@ -108,6 +109,7 @@ class Sessions:
     async def take_sign_in(self, state: str) -> bytes | None:
         """Return and delete the state of a sign-in, so that it can be used only once."""
         async with client.translate_errors():
+            # GETDEL is atomic: if two requests bring the same state, only one of them gets the sign-in.
             sign_in: bytes | None = await self._redis.getdel(keys.sign_in(access.digest(state)))
         return sign_in
 
@@ -122,6 +124,8 @@ class Audit:
     async def append(self, action: access.AuditEntry) -> None:
         """Append an action."""
         async with client.translate_errors():
+            # With `~`, Redis removes whole nodes of the stream, which is cheap. The log may be a little longer than its
+            # maximum.
             packed = msgspec.msgpack.encode(action)
             await self._writer.run("XADD", keys.AUDIT, "MAXLEN", "~", MAX_ACTIONS, "*", "a", packed)
 
@@ -138,6 +142,7 @@ class Audit:
         """
         async with client.translate_errors():
             rows = await self._redis.xrevrange(keys.AUDIT, max=f"({before}" if before else "+", count=limit)
+        # The cursor is the last row, readable or not, so a damaged entry doesn't end the list.
         lines = [line for place, fields in rows if (line := _line(place, fields)) is not None]
         return lines, rows[-1][0].decode() if len(rows) == limit else ""
 
@@ -157,8 +162,10 @@ def _session_key(secret: str) -> str:
 async def _increment(connection: Any, name: str, seconds: int) -> int:
     """Increment a counter that expires after ``seconds``, and return its value."""
     async with client.translate_errors():
+        # A crash between the two commands would leave a counter that never expires, so they run in one transaction.
         pipeline = connection.pipeline(transaction=True)
         pipeline.incr(name)
+        # Only the first attempt sets the expiry, so that further attempts don't prolong the window.
         pipeline.expire(name, seconds, nx=True)
         counted, _ = await pipeline.execute()
     return int(counted)

@@ -31,6 +31,7 @@ class Accounts:
 
     async def write(self, account_ids: Mapping[str, str]) -> None:
         """Store the account of each destination, for processes without the API keys that identify the accounts."""
+        # HSET without fields is an error.
         fields: dict[Any, Any] = {**account_ids}
         if fields:
             async with client.translate_errors():
@@ -53,6 +54,8 @@ class Accounts:
         closed).
         """
         async with client.translate_errors():
+            # Register and read in one script: a recovery between two commands would wake nothing, and the incident
+            # would wait.
             names = [keys.waiting(destination), keys.RESUMED]
             recovered, lifted = await self._scripts.run("await_destination", names, [destination, incident, open_until])
         return AccountRecovery(Timestamp(int(recovered)), Timestamp(int(lifted)))
@@ -91,6 +94,7 @@ class Accounts:
             for name, open_until in fields.items()
             if name.startswith(_OPEN) and open_until.isdigit()
         }
+        # A worker that was killed leaves its entry behind, so an entry counts only until its time.
         return {name: open_until for name, open_until in circuits.items() if open_until > now}
 
     async def count_waiting(self, destination: str) -> int:

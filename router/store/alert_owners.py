@@ -39,6 +39,8 @@ class Move(NamedTuple):
     @property
     def written(self) -> str:
         """Return the move as it is stored."""
+        # Scripts compare this text as a whole, which the token makes unique. The target is last, because an incident
+        # key may contain spaces.
         return f"{self.token} {self.state} {self.target}"
 
 
@@ -92,12 +94,15 @@ class AlertOwners:
         for number, names in shards.items():
             arguments = [value for name in names for value in (name, *claims[name])]
             calls.append((_keys(number), [keys.HOME_LIFE_MS, 0 if writes else 1, codec.pack_arguments(arguments)]))
+        # An owner that a failover loses would let two incidents open for one alert, so replicas acknowledge each claim.
         run = self._scripts.run_all_confirmed if writes else self._scripts.run_all
         claim: dict[str, Owner] = {}
         async with client.translate_errors(client.command_timeout(len(claims))):
             answers = await run("claim_owners", calls) if calls else []
         for names, (time, *answer) in zip(shards.values(), answers, strict=True):
             now = Timestamp(int(time))
+            # The script returns only alerts that had an owner. In a storm nearly all alerts are new, which keeps its
+            # response short.
             if writes:
                 for name in names:
                     key, fires = claims[name]
@@ -126,6 +131,7 @@ def _keys(number: int) -> list[str]:
 
 def _read(alert: str, origin: str, value: str) -> Move | None:
     parts = value.split(" ", 2)
+    # A damaged move counts as none, here and in move_owner.lua. Otherwise, no worker could place its alert.
     if len(parts) < len(("token", "state", "target")):
         return None
     token, state, target = parts

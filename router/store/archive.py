@@ -40,6 +40,8 @@ class Archive:
     async def trim(self, fullness: float) -> Size:
         """Delete entries beyond the limits, and half of all entries if the server is short of memory."""
         async with client.translate_errors():
+            # Only `explain` and `replay` need the archive, so it is evicted first. The caller repeats this until memory
+            # suffices.
             max_bytes = self._most
             if fullness > SHORT_OF_MEMORY:
                 max_bytes = min(max_bytes, int(await self._redis.memory_usage(keys.ARCHIVE) or 0) // 2)
@@ -48,6 +50,8 @@ class Archive:
 
     async def find(self, delivery_id: str) -> ArchivedDelivery | None:
         """Return the delivery with this ID, or None if it isn't in the archive."""
+        # The ID is a UUID of version 7. Its time is when the delivery was accepted, which is close to its place in the
+        # archive.
         near = identity.made_at(delivery_id) // 1000
         async for archived in self._range(f"{max(0, near - _WINDOW_MS)}", f"{near + _WINDOW_MS}"):
             if archived.delivery.id == delivery_id:
@@ -64,6 +68,7 @@ class Archive:
         while count > 0:
             async with client.translate_errors():
                 page = await self._read("XREVRANGE", last, "-", count=count)
+            # Unreadable entries count as well, so that damaged data can't make this call read the whole archive.
             newest += _all_recorded(page)
             count -= len(page.entries)
             if not page.more:
@@ -123,7 +128,9 @@ def _within(page: stream_pages.StreamPage) -> stream_pages.StreamPage:
     """Return the beginning of a page that fits into memory after decompression: a body of blanks grows 255 times."""
     size = 0
     for position, (_, fields) in enumerate(page.entries):
+        # The sizes are in the headers of the compressed data, so nothing has to be decompressed to know them.
         size += codec.delivery_size(fields.get(b"h", b"")) + codec.body_size(fields)
+        # The first entry is always returned: a reader would never get past it otherwise.
         if position and size > stream_pages.MAX_BYTES:
             return stream_pages.StreamPage(page.entries[:position], True)
     return page

@@ -69,6 +69,8 @@ class Backup:
         """Iterate over the records of a backup. Raises ``BackupError`` and ``Unavailable``."""
         copy = _Copy(self._connection)
         await copy.begin()
+        # The inbox is first: a delivery that workers fold during the backup is then in the inbox, its incident, or
+        # both.
         async for record in copy.stream(keys.INBOX.encode(), 0):
             yield record
         written_keys = {keys.INBOX.encode()}
@@ -104,17 +106,21 @@ class Backup:
             raise BackupError(
                 "the store is not empty: add --replace to delete everything that the router keeps there first"
             )
+        # From here on, no process uses the partial data, even if this process is killed.
         await self._schema.begin_restore()
         if replace:
             await _delete_all(self._connection)
         async with client.translate_errors(SECONDS):
+            # Redis expires keys by its own clock, so expiry times are compared with that clock.
             seconds, microseconds = await self._connection.redis.time()
         load = _Load(self._connection, seconds * 1000 + microseconds // 1000)
         for record in reader.records():
             await load.add(record)
         await load.flush()
         await load.check()
+        # Set the mark before any process may use the data. Without it, incidents would open twice at the vendors.
         await self._data_set.mark_restored()
+        # The data have the backup's version. Data of an earlier version are migrated as after an upgrade.
         await self._schema.end_restore(reader.header.schema)
         await self._schema.ensure()
         async with client.translate_errors(SECONDS):
@@ -144,6 +150,7 @@ class _Copy:
             async with client.translate_errors(SECONDS):
                 answer = await self._scripts.run("copy_incident", names, [])
         except (errors.DamagedKey, errors.WrongType):
+            # One key of a wrong type must not keep all other data out of the backup.
             for name in names:
                 async for record in self.key(name.encode()):
                     yield record
@@ -156,8 +163,11 @@ class _Copy:
             if name == names[-1]:
                 record.kind, record.entries = "stream", [(identity, fields) for identity, fields in content]
             else:
+                # The holder of a lease is gone after a restore. The fence is kept, because a fence must never be issued
+                # twice.
                 pairs = zip(content[::2], content[1::2], strict=True)
                 record.items = [part for pair in pairs if pair[0] not in _LEASE for part in pair]
+            # HSET without a field would fail at the restore.
             if record.items or record.entries:
                 yield record
 
@@ -196,6 +206,7 @@ class _Copy:
             ]
             yield backup_file.Record(name, "stream", expires_at, [], entries)
             begin = b"(" + batch[-1][0]
+        # An empty stream is omitted. The router creates a stream when it needs one.
         if begin == b"-":
             return
         async with client.translate_errors(SECONDS):
@@ -203,6 +214,7 @@ class _Copy:
                 stream_info = await self._redis.xinfo_stream(name)
             except exceptions.ResponseError:
                 return  # The key has expired.
+        # Without the last ID, Redis could issue the ID of a deleted entry again.
         yield backup_file.Record(name, "stream", expires_at, last_id=_bytes(stream_info["last-generated-id"]))
 
     async def _members(self, name: bytes, kind: backup_file.Kind) -> AsyncIterator[list[bytes]]:
@@ -211,6 +223,7 @@ class _Copy:
         while True:
             async with client.translate_errors(SECONDS):
                 cursor, members = await scan(name, cursor=cursor, count=_SCANNED)
+            # A scan may return a member twice. Writing it twice changes nothing.
             items = list(_flat(members.items() if isinstance(members, dict) else members, kind))
             if items:
                 yield items
@@ -230,6 +243,7 @@ def _flat(members: Iterable[Any], kind: str) -> Iterator[bytes]:
             yield member
         else:
             yield member[0]
+            # `repr` writes all digits of a score. Some scores are microseconds, which need 16.
             yield member[1] if kind == "hash" else repr(float(member[1])).encode()
 
 
@@ -252,6 +266,7 @@ async def _names(connection: Connection) -> AsyncIterator[bytes]:
 async def _delete_all(connection: Connection) -> None:
     names = []
     async for name in _names(connection):
+        # The flag stays until the restore has succeeded, so that no process starts in between.
         if name != keys.RESTORING.encode():
             names.append(name)
         if len(names) >= _SCANNED:
@@ -280,11 +295,13 @@ class _Load:
 
     async def add(self, record: backup_file.Record) -> None:
         """Add a record to the batch, unless it has expired."""
+        # The records of one key follow each other (see `backup_file.Writer.write`), so another name is another key.
         is_new, self._before = record.name != self._before, record.name
         if 0 < record.expires_at <= self._now_ms:
             self.expired += is_new
             return
         self.keys += is_new
+        # Only keys without an expiry are counted for `check`: others may expire during the restore.
         self._lasting += is_new and not record.expires_at
         for command in _commands(record):
             self._commands.append(command)
@@ -299,6 +316,8 @@ class _Load:
             async with client.translate_errors(SECONDS):
                 await _run(self._connection, commands)
         except errors.Unavailable as error:
+            # Redis refuses an entry ID that isn't above the stream's last ID. All streams were empty, so another
+            # process has written.
             if "XADD" not in error.reason and "smaller" not in error.reason:
                 raise
             raise BackupError(

@@ -66,6 +66,7 @@ class Writer:
     """Writes a backup to a binary stream. The backup is complete only after ``finish``."""
 
     def __init__(self, stream: IO[bytes], header: Header) -> None:
+        # Without a time in the gzip header, the same records give the same bytes.
         self._gzip = gzip.GzipFile(fileobj=stream, mode="wb", mtime=0)
         self._hash = hashlib.sha256()
         self._records = 0
@@ -117,6 +118,8 @@ class Reader:
         """Iterate over all records, then verify the trailer."""
         records, keys, before = 0, 0, b""
         while True:
+            # Reading a frame adds it to the hash. The trailer isn't part of its own digest, so take the digest before
+            # each frame.
             digest = self._hash.hexdigest()
             letter, content = self._frame()
             if letter == b"T":
@@ -135,6 +138,7 @@ class Reader:
             )
         if trailer.sha256 != digest:
             raise CorruptBackupError("its checksum does not match")
+        # Reading to the end also makes gzip compare its own checksum.
         if self._read(1):
             raise CorruptBackupError("it has data after its end")
         self.trailer = trailer
@@ -151,6 +155,7 @@ class Reader:
         if len(head) < _HEAD.size:
             raise CorruptBackupError("it ends before its trailer: the backup was not finished")
         letter, length = _HEAD.unpack(head)
+        # A corrupt length must not make the reader allocate gigabytes.
         content = self._read(length) if length <= MAX_BYTES else b""
         if len(content) < length:
             raise CorruptBackupError("it ends within a record: the backup was not finished")

@@ -52,6 +52,7 @@ def _made(server: connection_settings.Server, options: dict[str, Any]) -> "redis
 def _tls(server: connection_settings.Server) -> dict[str, Any]:
     if not server.tls:
         return {}
+    # TLS files mean that encryption is expected, so never fall back to a plain connection.
     if not server.url.startswith("rediss://"):
         raise errors.Unavailable("files for TLS are set, but the address of Redis does not begin with rediss://")
     files = {"ssl_ca_certs": server.tls.ca, "ssl_certfile": server.tls.cert, "ssl_keyfile": server.tls.key}
@@ -72,13 +73,17 @@ class translate_errors:  # noqa: N801 - read as a word of the `with` statement t
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
+            # Leave the timeout first: it turns the cancellation that it caused into `TimeoutError`, and passes on all
+            # others.
             await self._timeout.__aexit__(kind, error, trace)
         except TimeoutError:
             raise errors.Unavailable(f"Redis did not answer within {self._seconds:g} s") from error
         if isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError | OSError):
             raise errors.Unavailable(f"Redis cannot be reached: {error}") from error
+        # This exception isn't a `RedisError`.
         if isinstance(error, exceptions.RedisClusterException):
             raise errors.Unavailable(f"the Redis Cluster cannot be used: {error}") from error
+        # This is a `ResponseError`, too, so it has to be checked earlier.
         if isinstance(error, exceptions.OutOfMemoryError):
             raise errors.Unavailable("Redis is out of memory", 30) from error
         if isinstance(error, exceptions.ResponseError):

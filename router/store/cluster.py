@@ -28,6 +28,8 @@ class Topology:
     """The servers behind a client. A client of one server has one primary and nothing to follow."""
 
     def __init__(self, client: "redis.asyncio.Redis") -> None:
+        # `connect` types the client of a cluster as one of a single server. As an object, its real class can be
+        # compared.
         passed: object = client
         self._cluster = passed if isinstance(passed, library.RedisCluster) else None
 
@@ -40,6 +42,7 @@ class Topology:
         """Return the keyword arguments that direct a command to each primary; one empty mapping for a single server."""
         if self._cluster is None:
             return [{}]
+        # A client that hasn't sent a command yet doesn't know the cluster's servers.
         await self._cluster.initialize()
         return [{"target_nodes": node} for node in self._cluster.get_primaries()]
 

@@ -22,6 +22,7 @@ def compress(data: bytes) -> bytes:
     if len(data) < SMALLEST:
         return b""
     compressed: bytes = _block.compress(data)
+    # Data that a sender has compressed already get longer.
     return compressed if len(compressed) < len(data) else b""
 
 

@@ -30,7 +30,9 @@ _REPAIR = "repair it, or delete it after you have checked the open items at the 
 
 def wrong_type(error: Exception) -> tuple[str, str] | None:
     """Return the key of a wrong type that made a script fail, and the problem."""
+    # The prologue in `scripts` raises this error. Redis' own WRONGTYPE error doesn't name the key.
     _, begins, rest = str(error).partition("WRONGTYPE ir:")
+    # Search from the end, because an incident key may contain any text.
     key, actual_type, problem = rest.rpartition(" is a ")
     return (f"ir:{key}", f"it is a {problem}") if begins and actual_type else None
 
@@ -39,6 +41,7 @@ def aside_key(key: str) -> str:
     """Return the name for a key moved aside, in the same hash slot; empty if the key must stay."""
     if _KEPT.fullmatch(key):
         return ""
+    # RENAME in a Redis Cluster needs both names in one slot, so the hash tag stays.
     head, _, rest = key.partition("}:")
     return f"{head}}}:damaged:{rest}"
 
@@ -53,6 +56,7 @@ def report(key: str, problem: str, todo: str = _REPAIR) -> None:
     now = time.monotonic()
     if now - _told.get(key, -_TOLD_EVERY_SECONDS) < _TOLD_EVERY_SECONDS:
         return
+    # Forgetting all keys bounds the memory, and at worst repeats a log line.
     if len(_told) >= _MAX_REPORTED_KEYS:
         _told.clear()
     _told[key] = now

@@ -108,6 +108,7 @@ class DataSet:
     async def begin_reading(self, destination: str) -> bool:
         """Return whether this process may list the open items of the destination now. One process does at a time."""
         async with client.translate_errors():
+            # The key expires, so that another process lists the items if this one is killed.
             return bool(await self._redis.set(keys.reading(destination), "", nx=True, ex=_READING_SECONDS))
 
     async def end_reading(
@@ -119,6 +120,7 @@ class DataSet:
             gone_names = [orphan.name for orphan in known_orphans if orphan.item.vendor_id not in listed_ids]
             names = [orphan.name for orphan in orphans]
             claimed = await self._redis.hmget(keys.CLAIMS, names) if names else []
+            # An item that an incident has claimed since is no orphan any longer, although the vendor still lists it.
             new = {
                 orphan.name: msgspec.msgpack.encode(orphan)
                 for orphan, claim in zip(orphans, claimed, strict=True)
@@ -128,6 +130,7 @@ class DataSet:
                 await self._redis.hdel(keys.ORPHANS, *gone_names)
             if new:
                 await self._redis.hset(keys.ORPHANS, mapping=new)
+            # Record the listing after the orphans: workers open incidents there from here on, and need to know them.
             await self._redis.hset(keys.MARKER, f"read:{destination}", at)
             await self._redis.hdel(keys.MARKER, f"problem:{destination}")
             await self._redis.delete(keys.reading(destination))
@@ -136,6 +139,7 @@ class DataSet:
         """Record why the open items of a destination can't be listed. The worker retries soon."""
         async with client.translate_errors():
             await self._redis.hset(keys.MARKER, f"problem:{destination}", problem[:300])
+            # The turn stays taken for 5 seconds, so that workers don't call a failing vendor in a loop.
             await self._redis.expire(keys.reading(destination), 5)
 
     async def finish(self, since: Timestamp) -> None:
@@ -154,6 +158,7 @@ class DataSet:
     async def claim(self, orphan: Orphan, incident_key: str) -> bool:
         """Return whether the incident may adopt the orphan. Of two incidents that match, only one may."""
         async with client.translate_errors():
+            # HSETNX lets only one incident win. Reading the winner back lets it claim the orphan again after a crash.
             await self._redis.hsetnx(keys.CLAIMS, orphan.name, incident_key)
             await self._redis.expire(keys.CLAIMS, _CLAIM_SECONDS)
             return bool((await self._redis.hget(keys.CLAIMS, orphan.name)).decode() == incident_key)
@@ -177,6 +182,7 @@ class DataSet:
         """Change the owner of an orphan."""
         settled_orphan = msgspec.structs.replace(orphan, owner=owner)
         async with client.translate_errors():
+            # Write first, then delete: a crash in between leaves two entries of one item, not none.
             await self._redis.hset(keys.ORPHANS, settled_orphan.name, msgspec.msgpack.encode(settled_orphan))
             if settled_orphan.name != orphan.name:
                 await self._redis.hdel(keys.ORPHANS, orphan.name)
@@ -199,6 +205,7 @@ class DataSet:
             timestamps = {
                 name.decode(): Timestamp(int(mark)) for name, mark in (await self._redis.hgetall(keys.MARKS)).items()
             }
+        # A process that has started again under its name has a mark that is newer than its recorded end.
         return {
             name: mark
             for name, mark in timestamps.items()
@@ -211,6 +218,7 @@ class DataSet:
         For restore tools. The router need not run: the mark is part of the data.
         """
         async with client.translate_errors():
+            # check_data_set.lua looks for the mark only if the data set has an ID, and a backup contains none.
             await self._redis.hsetnx(keys.MARKER, "id", "restored")
             await self._redis.hset(keys.MARKER, "restored", 1)
 
@@ -270,6 +278,8 @@ class WatchedDataSet(DataSet):
 
     def _report(self, reason: str, state: DataSetState) -> None:
         metrics.data_set_losses.labels(reason).inc()
+        # A new data set, or one that no process has used for a while, is normal at a start. All other reasons are
+        # losses.
         say = _log.info if reason in {"new", "unattended"} else _log.error
         say("data_set_reconciles", reason=reason, data_set=state.id, detail=state.describe())
 

@@ -60,6 +60,7 @@ class EmbeddedServer:
         self._folder = folder
         self._lock = lock
         self._own_lock: private_folder.FolderLock | None = None
+        # The append-only file contains all data, so snapshots (`save`) are off.
         self._settings = {"appendonly": "yes", "appendfsync": "everysec", "save": "", **(settings or {})}
         # A socket path is limited to about 100 bytes and the data folder's path isn't, so the socket is in another
         # folder.
@@ -82,10 +83,12 @@ class EmbeddedServer:
         try:
             self._start(self._lock or self._own_lock)
         except BaseException:
+            # An interrupted start must not leave a server, its lock, or its socket behind.
             self.stop()
             raise
 
     def _start(self, lock: private_folder.FolderLock | None) -> None:
+        # No TCP port is open, and only this user can connect to the socket.
         command = [find_program(), "--port", "0", "--unixsocket", self.socket, "--unixsocketperm", "700"]
         command += ["--dir", str(self._folder.resolve()), "--logfile", "valkey.log", "--daemonize", "no"]
         for name, value in self._settings.items():
@@ -108,9 +111,11 @@ class EmbeddedServer:
         """Stop the server after it has saved its data."""
         if self._guard is not None:
             if self._guard.stdin is not None:
+                # The end of its input makes the guard stop the server, which writes its file before it exits.
                 self._guard.stdin.close()
             self._guard.wait()
             self._guard = None
+            # Another server may have written the file since. Never remove the address of a server that runs.
             if running_address(self._folder) == self.url:
                 (self._folder / ADDRESS).unlink()
         if self._own_lock is not None:

@@ -1,9 +1,12 @@
 """Errors of the store, by what the caller does next.
 
-StoreError ├── Unavailable nothing was stored reliably: report it to the sender, retry later │ ├── WrongType a key has a
-wrong type, and Redis doesn't say which │ └── DamagedKey a key that can't be rebuilt has a wrong type ├── SchemaTooNew a
-newer router version wrote the data: exit └── UnreadableDocument this version can't decode an entry or a document: keep
-it, report it
+| error                  | meaning                                                                     |
+| ---------------------- | --------------------------------------------------------------------------- |
+| ``Unavailable``        | nothing was stored reliably: report it to the sender, and retry later       |
+| ``WrongType``          | an ``Unavailable``: a key has a wrong type, and Redis doesn't say which     |
+| ``DamagedKey``         | an ``Unavailable``: a key that can't be rebuilt has a wrong type            |
+| ``SchemaTooNew``       | a newer version of the router wrote the data: exit                          |
+| ``UnreadableDocument`` | this version can't decode an entry or a document: keep it, and report it    |
 """
 
 

@@ -19,6 +19,7 @@ from router.domain.asks import Ask, StoredAsk
 from router.domain.corrections import Correction
 from router.domain.times import Timestamp
 
+# Attributes whose field in the stored documents has another name.
 _STORED_NAMES = {
     "oldest_received_at": "heard_since",
     "oldest_tombstone_at": "tombstones_since",
@@ -143,6 +144,7 @@ _STORED_PUBLICATION_NAMES = {
 }
 
 
+# Times that are 0 for none in version 4, and None in this version.
 _TIMES_OR_NONE = frozenset({"held_since", "corrected_at", "frozen_since", "acknowledged_at"})
 
 
@@ -203,6 +205,7 @@ class FlatPublication(msgspec.Struct, frozen=True, rename=_STORED_PUBLICATION_NA
 
     def nested(self) -> publications.Publication:
         """Return the publication with nested parts."""
+        # Both versions have these fields with the same meaning. The fields below are nested, or have None for 0.
         unchanged = {
             name: getattr(self, name)
             for name in publications.Publication.__struct_fields__

@@ -11,7 +11,9 @@ from router.store import keys
 
 FIRST_WRITE = "redis.call('DEL', 'ir:' .. string.match(KEYS[1], '{.-}') .. ':none')\n"
 """The first write of a script: it deletes a key that never exists, in the slot of ``KEYS[1]``."""
+# Commands that Redis refuses when its memory is full, and that the router sends outside scripts.
 _COMMANDS = {"HINCRBY", "HSET", "HSETNX", "SADD", "SET", "XADD", "XGROUP CREATE", "ZADD"}
+# These add deliveries or bodies. Refusing them makes the sender retry, and leaves the memory to accepted deliveries.
 _REFUSED = {("XADD", keys.INBOX), ("XADD", keys.QUARANTINE), ("XADD", keys.LARGE)}
 
 
@@ -20,5 +22,6 @@ def as_script(command: tuple[Any, ...]) -> tuple[Any, ...] | None:
     if command[0] not in _COMMANDS or command[:2] in _REFUSED:
         return None
     name, key, *arguments = command
+    # Some commands have two words, such as XGROUP CREATE, which are two arguments of `redis.call`.
     words = "', '".join(name.split())
     return ("EVAL", f"{FIRST_WRITE}return redis.call('{words}', KEYS[1], unpack(ARGV))", 1, key, *arguments)

@@ -53,5 +53,6 @@ class GoodRules:
             # Never decompress more than the maximum stored size, even if the key is damaged.
             content = zlib.decompressobj().decompress(packed, 2 * MAX_BYTES)
             return rule_files.RuleFiles(version.decode(), _decode(content), Timestamp(int(at)))
+        # A missing field is None, which raises AttributeError or TypeError.
         except (zlib.error, ValueError, AttributeError, TypeError, *Undecodable) as error:
             raise errors.UnreadableDocument(f"the rules kept in Redis can't be read: {error}") from error

@@ -32,6 +32,7 @@ class Health:
         """Return used memory as a share of ``maxmemory``, of the fullest primary; 0.0 if no limit is set."""
         async with client.translate_errors():
             memories = await self._each("INFO", "memory")
+        # One full primary is enough to refuse a write, so the fullest one counts.
         limited = [(int(memory["used_memory"]), int(memory.get("maxmemory", 0))) for memory in memories]
         return max((used_bytes / limit for used_bytes, limit in limited if limit), default=0.0)
 
@@ -46,6 +47,7 @@ class Health:
             durability_warnings.append(
                 "maxmemory-policy is not noeviction: accepted deliveries are evicted when memory is short"
             )
+        # A server that doesn't report the setting gets no warning.
         if not all(int(file.get("aof_enabled", 1)) for file in files):
             durability_warnings.append(
                 "appendonly is off: deliveries accepted since the last snapshot are lost with the server"
@@ -74,6 +76,7 @@ class Health:
     async def expire_workers(self, before: int) -> None:
         """Remove the workers whose last heartbeat was before this time (microseconds)."""
         async with client.translate_errors():
+            # The name of a replaced pod never returns, so entries of old workers would accumulate.
             await self._redis.zremrangebyscore(keys.WORKERS, "-inf", f"({before}")
 
     async def latest_heartbeat(self) -> Timestamp:

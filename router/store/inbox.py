@@ -52,6 +52,7 @@ class Inbox:
 
     async def accept(self, delivery: deliveries.Delivery, body: bytes) -> None:
         """Return when the delivery is stored. Raises ``Unavailable`` if it isn't; the sender must be told to retry."""
+        # Refuse before anything is encoded: under overload, a refusal has to be cheap.
         if len(self._waiting) >= MAX_IN_FLIGHT:
             raise errors.Unavailable("too many deliveries wait for Redis", 1)
         is_slow = len(body) > SLOW_BYTES
@@ -75,6 +76,7 @@ class Inbox:
             self._committing -= 1
 
     async def _commit(self, group: list[_Waiting]) -> None:
+        # If the commit ends with a cancellation or an unexpected error, the requests must not wait forever.
         failure = errors.Unavailable("the commit was interrupted")
         try:
             await self._write([entry for entry, _ in group])
@@ -89,6 +91,7 @@ class Inbox:
         size = 0
         for position, (entry, _) in enumerate(self._waiting):
             size += entry.size
+            # A delivery that is larger than the limit is committed alone.
             if size > MAX_BYTES_PER_COMMIT and position:
                 group, self._waiting = self._waiting[:position], self._waiting[position:]
                 return group
@@ -99,6 +102,8 @@ class Inbox:
         given, sizes, large = zip(*entries, strict=True)
         is_large = any(large)
         async with client.translate_errors():
+            # The script is the fastest way for small deliveries. It sends no WAIT and no mark, so all others are sent
+            # as commands.
             if not self._writer.is_required and not is_large and sum(sizes) < len(sizes) * LARGE_BYTES:
                 arguments = list(itertools.chain.from_iterable(given))
                 await self._scripts.run("append_deliveries", [keys.INBOX], arguments)
@@ -162,6 +167,7 @@ def _settle(group: list[_Waiting], error: errors.Unavailable | None) -> None:
         if error is None:
             future.set_result(None)
         else:
+            # Each request gets its own exception: a shared one would collect the tracebacks of all requests.
             future.set_exception(errors.Unavailable(error.reason, error.retry_after_seconds))
 
 
@@ -229,6 +235,8 @@ class InboxReader:
             except exceptions.ResponseError as error:
                 if "NOGROUP" not in str(error):
                     raise
+                # The group is lost, for example with all data. Create it again, so that the worker doesn't need a
+                # restart.
                 await self.prepare()
                 return []
         entries = _entries(answer)
@@ -253,6 +261,7 @@ class InboxReader:
                 keys.INBOX, keys.GROUP, self._consumer, idle_ms, start_id=self._claim_from, count=count
             )
         self._claim_from = answer[0]
+        # An entry that was deleted while it was pending has no fields.
         return [_entry(identity, fields) for identity, fields in answer[1] if fields]
 
     async def retire(self, idle_ms: int) -> list[str]:
@@ -282,6 +291,8 @@ class InboxReader:
         """
         arguments = [keys.GROUP, entry.id, self._life]
         async with client.translate_errors():
+            # The script's own write needs no acknowledgement: a count that a failover loses only allows one more
+            # attempt.
             if self._writer.is_required:
                 await self._writer.write(keys.INBOX_MARK, [("SET", keys.INBOX_MARK, 1)])
             return int(await self._scripts.run("record_redelivery", [keys.INBOX, keys.SUSPECTS], arguments))
@@ -301,8 +312,10 @@ class InboxReader:
         order = sorted((_position(entry.id), entry.id) for entry in entries)
         first, newest = order[0], order[-1]
         waiting = await self._pending()
+        # No pending entry was accepted before these.
         if not waiting["pending"] or _position(waiting["min"]) > newest[0]:
             return Timestamp(0)
+        # XPENDING returns the first entries of one consumer. One query per consumer avoids listing all pending entries.
         names = [entry["name"] for entry in waiting["consumers"]]
         pipeline = self._redis.pipeline(transaction=False)
         for name in names:
@@ -340,6 +353,7 @@ class InboxReader:
         identities = [entry.id for entry in entries]
         async with client.translate_errors():
             if self._archives:
+                # One script moves and acknowledges: no crash in between can lose an entry, or archive it twice.
                 calls = [
                     ([keys.INBOX, keys.ARCHIVE], [keys.GROUP, *identities[first : first + MAX_ARCHIVED_PER_CALL]])
                     for first in range(0, len(identities), MAX_ARCHIVED_PER_CALL)
@@ -373,6 +387,7 @@ def _entries(answer: Any) -> list[InboxEntry]:
     streams = answer.items() if isinstance(answer, dict) else answer
     read_entries: list[InboxEntry] = []
     for _, entries in streams:
+        # With RESP3, the library nests the entries of a stream in one more list than with RESP2.
         pages = entries if entries and isinstance(entries[0], tuple) else [e for page in entries for e in page]
         read_entries += [_entry(identity, fields) for identity, fields in pages if fields]
     return read_entries

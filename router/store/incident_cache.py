@@ -36,6 +36,7 @@ class IncidentCache:
         before = self._seen.pop(key, None)
         self._weight += _weight(incident) - (_weight(before.incident) if before is not None else 0)
         self._seen[key] = CachedIncident(incident, version)
+        # The limit is on alerts, because an incident may have one alert or thousands.
         while self._weight > self._most:
             _, cached_incident = self._seen.popitem(last=False)
             self._weight -= _weight(cached_incident.incident)

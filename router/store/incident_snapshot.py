@@ -63,9 +63,11 @@ class SnapshotCache:
 
     async def get(self) -> Snapshot:
         """Return a snapshot that is at most one second old. Damaged documents are logged."""
+        # Concurrent readers wait for one read and share its result.
         async with self._reading:
             now = self._clock()
             if now - self._seen_at > _FRESH:
+                # An action during the read may be missing from its result, so that snapshot isn't reused.
                 acts = self._acts
                 self._seen = await self._read(await self._names(now))
                 self._seen_at = now if acts == self._acts else 0
@@ -79,6 +81,7 @@ class SnapshotCache:
     async def _names(self, now: Timestamp) -> list[str]:
         """Return the keys of all incidents, and of incidents of which only publications remain."""
         names = set(await self._incidents.names())
+        # Few publications outlive their incident, so the second index is read only once a minute.
         if now - self._left_at > _LEFT:
             self._left = {name for name in await self._publications.names() if not inhibition.is_key(name)}
             self._left_at = now
@@ -94,6 +97,7 @@ class SnapshotCache:
             answers_of_names = zip(of_shard, answer[1::3], answer[2::3], answer[3::3], strict=True)
             for name, version, data, packed in answers_of_names:
                 fresh[name] = self._one(name, Timestamp(int(answer[0])), (version, data, packed))
+        # Incidents that have expired leave the cache with this assignment.
         self._known = fresh
         _cached_incidents = {name: fresh[name] for name in names}
         return Snapshot(
@@ -114,15 +118,19 @@ class SnapshotCache:
         version, data, packed = answers
         cached = self._known.get(name, _NOTHING)
         stored, documents, problem = cached.held, cached.publications, ""
+        # The key has a wrong type: show the problem instead of the last readable document.
         if version == incidents.NOT_A_HASH:
             stored, problem = None, damage.report_and_describe(keys.incident(name), "it is not a hash")
+        # The document is new or has changed.
         elif data:
             try:
                 stored = incidents.StoredIncident(codec.unpack_incident(data), codec.parse_integer(version), now)
             except errors.UnreadableDocument as error:
                 stored, problem = None, damage.report_and_describe(keys.incident(name), error.problem)
+        # The script sends no document of an unchanged incident. No version means that the incident has expired.
         elif stored is not None:
             stored = stored._replace(read_at=now) if version else None
+        # Publications have no version, so they are sent each time, and decoded only if their bytes have changed.
         if packed == incidents.NOT_A_HASH:
             documents, packed = [], b""
             problem = damage.report_and_describe(keys.publications(name), "it is not a hash")

@@ -76,6 +76,7 @@ class Incidents:
         for names, (time, *answer) in zip(shards.values(), answers, strict=True):
             now = Timestamp(int(time))
             for name in names:
+                # The script returns only incidents that exist. All others are closed and empty.
                 read_items[name] = StoredIncident(incidents.Incident(key=name), 0, now)
             for number, version, data in zip(answer[::3], answer[1::3], answer[2::3], strict=True):
                 name = names[number]
@@ -94,14 +95,18 @@ class Incidents:
     ) -> StoredIncident:
         """Decode a response, or return the cached incident if it is current. Raises ``UnreadableDocument``."""
         version, data = answer
+        # Without a version, nothing can be compared at the commit, so such an incident can't be written.
         if version == NOT_A_HASH:
             raise errors.UnreadableDocument("it is not a hash")
+        # The document is new to this worker, or has changed since it was cached.
         if data:
             incident, number = codec.unpack_incident(data), codec.parse_integer(version)
             self._known.put(incident, number)
             return StoredIncident(incident, number, now)
+        # Only a damaged hash has a version without a document.
         if seen is None:
             raise errors.UnreadableDocument("it has a version and no document")
+        # The cached version is current, so the script sent no document.
         return StoredIncident(seen.incident, seen.version, now)
 
     async def commit(self, changes: Iterable[Change], unchanged: Iterable[StoredIncident] = ()) -> list[str]:
@@ -131,6 +136,8 @@ class Incidents:
             answers = await self._scripts.run_all_confirmed("commit_incidents", calls)
         write_call: dict[str, int | None] = {}
         for of_shard, (time, *names) in zip(shards.values(), answers, strict=True):
+            # A text names an incident that another process has changed. A list names a timeline that the script moved
+            # aside.
             refused_names = {name.decode() for name in names if isinstance(name, bytes)}
             for timeline_key, aside in (name for name in names if isinstance(name, list)):
                 todo = f"nothing; a new timeline begins, and the old one is renamed {aside.decode()} for inspection"
@@ -140,6 +147,7 @@ class Incidents:
                 name = incident.key
                 if name in refused_names:
                     write_call[name] = None
+                    # The cached document is outdated. Without it, the next read fetches the current one.
                     self._known.evict(name)
                 elif stays:
                     write_call[name] = before
@@ -159,7 +167,7 @@ class Incidents:
             packed_events = codec.pack_events(change.events)
             before = self._known.get(incident.key)
             before = before if before is not None and before.version == change.version else None
-            # A document that can't have changed isn't requested.
+            # Names and the expiry are written only if they can have changed: each costs Redis a command.
             is_renamed = before is None or before.incident.episode != incident.episode
             reference = is_renamed and _reference(incident)
             life = _life(incident)
@@ -180,6 +188,7 @@ class Incidents:
             changed = change(stored)
             if changed is None:
                 return False
+            # A refused write means that another process has written, so decide again on its document.
             if await self.write(changed):
                 return True
 
@@ -243,9 +252,12 @@ def _life(incident: incidents.Incident) -> int:
 
     never, unless the incident is closed and nothing depends on it.
     """
+    # Muted alerts and heartbeats may open the incident later, also after days.
     if incident.status != "closed" or incident.muted or incident.last_heartbeat_at:
         return 0
     response = incident.response
+    # The review of a retrospective post may last 6 days after the end (see `worker/desired_state.py`).
     if response is not None and any(target.retrospective for target in response.targets):
         return max(keys.RETROSPECTIVE_LIFE_MS, timing.timing_of(incident).reopen_within // 1000)
+    # The document has to outlive `reopen_within`, or the incident couldn't be reopened.
     return max(keys.CLOSED_LIFE_MS, timing.timing_of(incident).reopen_within // 1000)

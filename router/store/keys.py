@@ -76,6 +76,7 @@ All keys of one shard share the hash tag ``{sN}``, so that one script can access
 import zlib
 from collections.abc import Iterable
 
+# The number is part of every key of a shard, so it can't be changed for stored data.
 SHARDS = 16
 
 INBOX = "ir:{inbox}:stream"
@@ -137,6 +138,7 @@ HOME_LIFE_MS = 30 * CLOSED_LIFE_MS
 
 def shard(name: str) -> int:
     """Return the shard of an incident key or an alert identity, from 0 to ``SHARDS - 1``."""
+    # Unlike `hash`, CRC-32 gives the same result in every process and version.
     return zlib.crc32(name.encode()) % SHARDS
 
 
@@ -210,6 +212,7 @@ def published(number: int) -> str:
 
 def incident_key(name: str) -> str:
     """Return the incident key in the name of a document, or the alert identity in the name of an owner key."""
+    # An incident key may contain colons.
     return name.split(":", 3)[3]
 
 

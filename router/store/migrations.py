@@ -24,6 +24,7 @@ async def list_incidents_and_gather_homes(connection: Connection) -> None:
         for name in names:
             pipeline.get(name)
         answers = await pipeline.execute()
+        # A claim sets the owner only if the alert has none, so owners that other processes have set since stay.
         alerts = map(keys.incident_key, names)
         claims = {alert: alert_owners.Claim(home.decode()) for alert, home in zip(alerts, answers, strict=True) if home}
         await owners.claim(claims)
@@ -38,9 +39,11 @@ async def _list(connection: Connection, names: list[str], list_key: Callable[[in
     seconds, _ = await connection.redis.time()
     pipeline = connection.redis.pipeline(transaction=False)
     for name, life in zip(names, lives, strict=True):
+        # A key may expire between the scan and this step.
         if life != _GONE:
             score = "inf" if life < 0 else seconds * 1000 + life
             key = keys.incident_key(name)
+            # Another process may have indexed the incident since, with a newer expiry. NX keeps that.
             pipeline.zadd(list_key(keys.shard(key)), {key: score}, nx=True)
     await pipeline.execute()
 
@@ -92,6 +95,7 @@ async def nest_incidents(connection: Connection) -> None:
         # A damaged document is reported and left as it is.
         stored = await store.read(names[first : first + _DOCUMENTS_AT_ONCE], {})
         present = [document for document in stored.values() if document.version]
+        # Nothing changes for the vendors, so the rewritten incidents aren't made due.
         await store.commit([incidents.Change(document.incident, document.version, wake=False) for document in present])
 
 

@@ -68,6 +68,7 @@ class Notifications:
     async def events(self, subject: str, after: int = -1, count: int = _KEPT) -> list[events.Recorded]:
         """Read the events of a subject with sequence numbers above ``after``, in order."""
         async with client.translate_errors():
+            # An entry's ID is `SEQUENCE-0`. The largest second part makes Redis begin with the next sequence number.
             start = f"({max(after, 0)}-{2**64 - 1}"
             entries: Any = await self._redis.xrange(keys.events(subject), min=start, count=count)
         recorded = []
@@ -77,6 +78,7 @@ class Notifications:
             except Undecodable as error:
                 damage.report(keys.events(subject), f"entry {identity!r} can't be read: {error}")
                 continue
+            # The script assigns the sequence number when it appends the event, so the packed event doesn't have it.
             recorded.append(msgspec.structs.replace(event, sequence=int(identity.split(b"-")[0])))
         return recorded
 
@@ -115,9 +117,12 @@ class Notifications:
                 seconds, micros = await self._redis.time()
             progress = _progress(subject, packed)
             next_progress = notification.Progress(sequence, rewound_at=Timestamp(seconds * 1_000_000 + micros))
+            # The notifier's own state stays, such as the ID of the message that it updates.
             state = progress[name].state if name in progress else {}
             after = {**progress, name: msgspec.structs.replace(next_progress, state=state)}
             async with client.translate_errors():
+                # The script refuses if a worker has recorded progress since the read. Otherwise, it ends that worker's
+                # lease.
                 if await self._scripts.run_confirmed("rewind_delivery", names, [packed, _encode(after), subject]):
                     return
 

@@ -50,8 +50,10 @@ def locked(folder: Path) -> Iterator[FolderLock]:
 def acquire(folder: Path) -> FolderLock:
     """Lock a folder until ``release``; see ``locked``."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Only the server inherits the descriptor, by `pass_fds`. Other child processes must not keep the lock.
     descriptor = os.open(folder / _FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
+        # The file names the process that holds the lock, so it is written only after the lock is acquired.
         _wait_for(folder, descriptor)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode(), 0)
@@ -71,6 +73,7 @@ def write(file: Path, text: str) -> None:
     """Write a file of the data folder atomically, readable only by its owner."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = file.with_name(f"{file.name}.new")
+    # The mode is set when the file is created, so that other users can't read it even for a moment.
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as output:
         output.write(text)
@@ -103,10 +106,12 @@ def _in_use(folder: Path, descriptor: int) -> str:
     """Describe the process that holds the lock: the one that acquired it, or a child of it that still runs."""
     recorded_pid, host = _recorded(descriptor)
     holders = _holders(folder / _FILE)
+    # The recorded process holds the lock, or /proc doesn't show who does, as for processes of another user or host.
     if recorded_pid in holders or not holders:
         by = f"process {recorded_pid}" if recorded_pid else "another process"
         by += f" on host {host}" if host not in {"", socket.gethostname()} else ""
         return f"the data folder {folder} is in use by {by}. Stop that process first. {_ELSEWHERE}"
+    # The recorded process has ended. A child that inherited the lock, such as its server, still runs.
     names = ", ".join(f"{pid} ({name})" for pid, name in sorted(holders.items()))
     return (
         f"the data folder {folder} is still in use by process {names}, which process {recorded_pid} started before it"
@@ -127,9 +132,11 @@ def _is_running(descriptor: int) -> bool:
         # A process that has locked the file and not yet written its name has none for a moment.
         return bool(host)
     try:
+        # Signal 0 is not delivered: it only checks whether the process exists.
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
+    # The process exists, and belongs to another user.
     except PermissionError:
         pass
     return True

@@ -59,6 +59,7 @@ def _readable(name: str, packed: Any) -> list[publications.Publication]:
     if isinstance(packed, exceptions.ResponseError) and "WRONGTYPE" in str(packed):
         damage.report(keys.publications(name), "it is not a hash")
         return []
+    # Other errors are those of the server, not of this document, so the whole read fails.
     if isinstance(packed, Exception):
         raise packed
     try:
@@ -85,6 +86,7 @@ def _lease(now: Timestamp, answer: Sequence[Any]) -> Lease | None:
             keys.timers(keys.shard(name)), f"its member {member!r} is not an incident key", "nothing; it is removed"
         )
         return None
+    # The key of the document that is being decoded, for the report if that fails.
     key = keys.incident(name)
     try:
         leased = codec.unpack_incident(incident) if incident else incidents.Incident(key=name)
@@ -123,10 +125,13 @@ class Publications:
         self._note_time(shard, Timestamp(int(now)))
         leases = []
         for member in members:
+            # The script doesn't lease an incident with a damaged document. It reports the key again after each lease
+            # time.
             if len(member) == _DAMAGED:
                 damage.report(member[0].decode(errors="replace"), f"it is a {member[1].decode()}, not a hash")
             elif lease := _lease(Timestamp(int(now)), member):
                 leases.append(lease)
+            # No incident has such a key, so the member would be claimed again after each lease.
             elif not _is_text(member[0]):
                 async with client.translate_errors():
                     await self._redis.zrem(keys.timers(shard), member[0])
@@ -206,7 +211,7 @@ class Publications:
             return bool(await self._scripts.run_confirmed("record_publications", names, arguments))
 
     async def sweep(self, shard: int, first: int, count: int, *, with_resting: bool = False) -> Swept:
-        """Sweep one page of a shard's indexes from ``place`` on; see ``sweep.lua``."""
+        """Sweep one page of a shard's indexes, from the member at position ``first`` on; see ``sweep.lua``."""
         names = [keys.incidents(shard), keys.published(shard), keys.timers(shard), keys.names(shard)]
         async with client.translate_errors():
             arguments = [keys.prefix(shard), first, count, int(with_resting)]

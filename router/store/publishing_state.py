@@ -78,6 +78,7 @@ def _unpack(data: bytes) -> Stop:
     except Undecodable as error:
         problem = f"a field can't be read: {error}"
         damage.report(keys.GATE, problem, "unfreeze or reset it once you know who stopped publishing, and why")
+        # Whether an operator stopped publishing is known; only the reason is lost. So publishing stays stopped.
         return _DAMAGED
 
 
@@ -125,6 +126,7 @@ class PublishingControls:
 
     async def _stop(self, field: str, stop: Stop) -> bool:
         async with client.translate_errors():
+            # HSETNX keeps the first stop, with its actor and reason.
             return bool(await self._writer.run("HSETNX", keys.GATE, field, _pack(stop)))
 
     async def _resume(self, field: str, by: Stop) -> bool:
@@ -139,6 +141,7 @@ class PublishingControls:
         """
         why = f"more than {posts.max} posts or {touched.max} components"
         names = [keys.GATE, keys.POSTS, keys.TOUCHED]
+        # The script can't encode the time of the trip, so it stores this value. A time of 0 means unknown.
         arguments: list[Any] = [*posts, *touched, _pack(Stop("guard", Timestamp(0), why)), post, _GUARD, *components]
         async with client.translate_errors():
             return bool(await self._scripts.run_confirmed("count_auto_post", names, arguments))

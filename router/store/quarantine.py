@@ -62,6 +62,7 @@ class Quarantine:
             packed = itertools.chain(*fields.items())
             identity: Any = await self._writer.run("XADD", keys.QUARANTINE, "*", *packed)
             length: int = await self._redis.xlen(keys.QUARANTINE)
+            # A flood of small bodies exceeds this limit before it exceeds the limit in bytes.
             if length > MAX_BODIES:
                 dropped: Any = await self._redis.xtrim(keys.QUARANTINE, maxlen=MAX_BODIES, approximate=False)
                 _dropped(int(dropped), most=MAX_BODIES)
@@ -74,6 +75,8 @@ class Quarantine:
         if fullness <= SHORT_OF_MEMORY:
             return False
         async with client.translate_errors():
+            # Without `samples=0`, Redis extrapolates the size from a few entries. Bodies differ in size by orders of
+            # magnitude.
             size = int(await self._redis.memory_usage(keys.QUARANTINE, samples=0) or 0)
             removed, _ = await self._scripts.run("evict_entries", [keys.QUARANTINE], [size // 2])
         _dropped(int(removed), fullness=fullness)

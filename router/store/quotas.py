@@ -72,9 +72,12 @@ class AccountQuota:
             answer: Any = self._redis.hmget(self._key, ["left", "at"])
             left, at = await answer
             seconds, micros = await self._redis.time()
+        # The key has expired, so the quota is full.
         if left is None or at is None:
             return 0.0
         passed = max(0.0, seconds + micros / 1_000_000 - int(at) / 1_000_000)
+        # As in take_quota_token.lua: a small quota never has the reserved share plus one token, so a full quota
+        # suffices.
         missing = min(1 + OPENS * self._most, self._most) - (float(left) + passed * self._most / 60)
         return max(0.0, missing * 60 / self._most)
 

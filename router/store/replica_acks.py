@@ -64,9 +64,11 @@ class DurableWriter:
         answers: list[Any]
         try:
             *answers, confirmed = await pipeline.execute(**options)
+        # The server may have been replaced. Load the topology before the caller retries.
         except exceptions.ConnectionError:
             await self._topology.refresh()
             raise
+        # The primary has the write, but a failover could lose it, so it must not be reported as stored.
         if confirmed < self._durability.replicas:
             message = f"only {confirmed} of {self._durability.replicas} replicas acknowledged the write"
             raise errors.Unavailable(message, 2)

@@ -39,11 +39,14 @@ class Schema:
         Data without a version get this one; older data are migrated step by step. Raises ``Unavailable`` also while a
         backup is being restored, because the data are incomplete.
         """
+        # A version would mark partial data as complete, so check this first.
         await self._ensure_not_restoring()
         version = await self._compare_and_set(0, self._version)
         while version < self._version:
             async with client.translate_errors(_STEP_SECONDS):
                 await self._steps[version](self._connection)
+            # Another process may have finished this step or later ones, so continue with the version that the data
+            # have.
             version = await self._compare_and_set(version, version + 1)
         if version > self._version:
             raise errors.SchemaTooNew(version, self._version)

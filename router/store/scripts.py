@@ -63,6 +63,7 @@ _KEYS: dict[str, tuple[int, int | None]] = {
 _REFUSED_WHEN_FULL = {"append_deliveries"}
 _NEEDS_MEMORY = re.compile(r"redis\.call\('(HSET|HSETNX|SADD|SET|XADD|ZADD)'")
 
+# The headers are part of the program: the prologue checks the key types that they declare.
 _TYPED = re.compile(r"^-- KEYS\[(\d+)\] +(hash|zset|set|stream) ", re.MULTILINE)
 _MAX_KEYS = 8  # Keys of a wrong type that one call may move aside.
 _CHECKS = """local function refused(key, kind)
@@ -114,6 +115,7 @@ class Scripts:
     async def _run(self, name: str, keys: list[str], arguments: list[Any]) -> Any:
         try:
             return await self._client.evalsha(self._scripts[name].sha, len(keys), *keys, *arguments)
+        # A server forgets its scripts when it restarts, and a promoted replica may not have them.
         except exceptions.NoScriptError:
             return await self._client.eval(self._texts[name], len(keys), *keys, *arguments)
 
@@ -152,6 +154,7 @@ class Scripts:
             pipeline.evalsha(script.sha, len(keys), *keys, *arguments)
         answers = await pipeline.execute(raise_on_error=False)
         for position, answer in enumerate(answers):
+            # The other calls have been done. Repeat only this one.
             if isinstance(answer, exceptions.NoScriptError) or _is_wrong_type(answer):
                 answers[position] = await self.run(name, *calls[position])
             elif isinstance(answer, Exception):
@@ -201,6 +204,7 @@ def _is_wrong_type(answer: Any) -> bool:
 
 async def _all(runs: Iterable[Awaitable[Any]]) -> list[Any]:
     """Wait for all calls, then return their responses or raise the first error."""
+    # Wait for all calls even if one fails: a call must not write after its caller has given up.
     answers = await asyncio.gather(*runs, return_exceptions=True)
     for answer in answers:
         if isinstance(answer, BaseException):
@@ -217,6 +221,7 @@ def _texts() -> Mapping[str, str]:
 def _with_prologue(name: str, text: str) -> str:
     """Return the script with a prologue that checks the key types in its header, so that it never stops halfway."""
     kinds = ", ".join(f"[{number}]='{kind}'" for number, kind in _TYPED.findall(text))
+    # Redis never refuses a script without such commands, so it needs no first write.
     writes_when_full = name not in _REFUSED_WHEN_FULL and _NEEDS_MEMORY.search(text)
     first = full_memory.FIRST_WRITE if writes_when_full else ""
     return f"local kinds = {{{kinds}}}\n{_CHECKS}{first}{text}"

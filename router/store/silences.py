@@ -30,6 +30,7 @@ class Silences:
         async with client.translate_errors():
             answer: Any = self._redis.hgetall(keys.SILENCES)
             stored = await answer
+        # A damaged silence mutes nothing, and must not disable the other silences.
         silences = []
         for identity, data in stored.items():
             try:
@@ -50,6 +51,7 @@ class Silences:
         )
         if silence is None:
             return None
+        # A future silence that is ended gets no start after its end.
         ended = msgspec.structs.replace(silence, ends_at=now, starts_at=min(silence.starts_at, now))
         await self.save(ended)
         return ended

@@ -32,11 +32,13 @@ class SlackRequests:
         """Return whether to handle an interaction, and else the response to it; None if it is being handled now."""
         name = _key(kind, payload)
         async with client.translate_errors():
+            # NX lets only one process handle the interaction.
             if await self._redis.set(name, _PENDING, nx=True, px=_PENDING_MS):
                 return True, None
             stored = await self._redis.get(name)
         try:
             return False, msgspec.json.decode(stored or _PENDING)
+        # A damaged response counts as pending: handling the interaction again could repeat its effect.
         except Undecodable:
             return False, None
 

@@ -55,6 +55,7 @@ class StormQueue:
         The most severe episode goes first; of equal ones, the one that has waited longest since ``since``
         (microseconds).
         """
+        # A score is a double, which is exact up to 2**53. Milliseconds keep the rank far below that.
         turn = (severities.Severity.CRITICAL - severity) * _RANK + since // 1000
         async with client.translate_errors():
             answer = await self._scripts.run(

@@ -32,6 +32,7 @@ class SyncState:
         async with client.translate_errors():
             stored: Any = await self._redis.get(keys.memory(source))
         try:
+            # Without memory, no alert ends or begins at this poll: a difference counts only in two responses in a row.
             return _decode(stored) if stored else alertmanager_diff.Memory()
         except Undecodable as error:
             _log.error("memory_unreadable", source=source, reason=str(error))

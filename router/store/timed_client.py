@@ -45,6 +45,7 @@ class Redis(redis.asyncio.Redis):
         began = instruments.clock()
         try:
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+        # Redis refuses a command before it runs, so repeating it can't write twice.
         except exceptions.OutOfMemoryError:
             if (script := full_memory.as_script(args)) is None:
                 raise

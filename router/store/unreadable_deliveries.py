@@ -33,6 +33,7 @@ class UnreadableCounts:
         """Count a delivery that could not be parsed. Raises ``Unavailable``."""
         async with client.translate_errors():
             pipeline = self._redis.pipeline(transaction=False)
+            # The report shows the first problem and its time, so later deliveries don't replace them.
             pipeline.hsetnx(keys.UNREADABLE, f"since:{source}", str(now))
             pipeline.hsetnx(keys.UNREADABLE, f"problem:{source}", problem[:_MAX_PROBLEM_LENGTH])
             pipeline.hset(keys.UNREADABLE, f"last_at:{source}", str(now))

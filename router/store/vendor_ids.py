@@ -47,6 +47,7 @@ class VendorIds:
         } - current_keys
         async with client.translate_errors():
             for key in current_keys:
+                # MSET can't set an expiry, and an incident has only a few publications.
                 await self._redis.set(key, incident, ex=LIFE_SECONDS)
             if over:
                 await self._redis.delete(*over)
@@ -76,6 +77,7 @@ class VendorIds:
             calls.append(([keys.timers(shard)], [keys.prefix(shard), *arguments]))
         if calls:
             async with client.translate_errors():
+                # Replicas needn't acknowledge: if a request is lost, the next poll reads the publication.
                 await self._scripts.run_all("recheck_publications", calls)
         return len(destinations_of_incidents)
 

@@ -13,7 +13,7 @@
 --                  that isn't a hash
 -- A lease is the field `until` of the publications' hash (KEYS are of this shard, named by ARGV[1] and the member);
 -- `fence` is the time when it was granted, or the previous fence plus one if that is later: a fence is never issued twice,
--- time, not even after a failover that lost writes. The timer of a leased incident is the end of the lease, so that
+-- not even after a failover that lost writes. The timer of a leased incident is the end of the lease, so that
 -- another worker takes over if the holder dies.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
