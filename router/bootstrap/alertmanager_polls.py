@@ -28,6 +28,7 @@ def polling(
     """Return the object that polls the Alertmanagers."""
 
     def decide(alert: alerts.Alert, now: Timestamp) -> decisions.Decision:
+        # A reload replaces ``in_force.in_force``, so it is read for each alert.
         return in_force.in_force.decide(alert, now)
 
     return alertmanager_sync.AlertmanagerSync(
@@ -56,6 +57,7 @@ async def problems(settings: configuration.Settings) -> list[str]:
         except errors.Failure as failure:
             messages.append(failure.message)
         else:
+            # With a misspelled receiver, each poll would succeed and find no alert.
             if not any(map(polled.receives(config), receiver_names)):
                 names = ", ".join(receiver_names)
                 messages.append(
@@ -81,6 +83,7 @@ def _client(name: str, config: polled.Config) -> client.Client:
         headers={"authorization": word} if word else {},
         timeout_seconds=_TIMEOUT_SECONDS,
         now=factories.clock,
+        # Errors may quote the header, the pair, or the password alone, so each is masked.
         secrets=[token, pair, pair.partition(":")[2], word.partition(" ")[2]],
         most_bytes=_MAX_BYTES,
     )
@@ -97,4 +100,5 @@ def _asked(settings: configuration.Settings, in_force: reload.Rules) -> Iterator
 def _read(
     source: base.Source, limits: request_limits.RequestLimits, in_force: reload.Rules, body: bytes, now: Timestamp
 ) -> base.Parsed:
+    # Alerts beyond a webhook's limits are cut in the same way, so that polls and webhooks agree on each alert.
     return request_limits.within(source.parse(body, {}, now), body, limits, in_force.in_force.labels_named)

@@ -128,6 +128,7 @@ def make_store(
     """
     calls = max((config.timeout_seconds for config in settings.destinations.values()), default=10.0)
     deliveries = max((config.timeout_seconds for config in settings.notifiers.values()), default=0.0)
+    # An operation is cut off at half of its lease, so two calls that time out fit into four times the time-out.
     limits = StoreLimits(
         cached_alerts=cached_alerts,
         lease_seconds=max(settings.worker.lease_seconds, 4 * calls),
@@ -167,6 +168,7 @@ def places(
 def account(config: base.Config) -> str:
     """Return a value that identifies the account of a destination. It is no secret."""
     secret = config.api_key.get_secret_value()
+    # Workers store the account in Redis, where the API key must not be.
     return hashlib.blake2b(f"{config.base_url} {secret}".encode(), digest_size=8).hexdigest()
 
 
@@ -190,6 +192,7 @@ async def look_at_vendors(at: Mapping[str, configured_destinations.ConfiguredDes
     for name, place in at.items():
         try:
             problems = await place.destination.check()
+        # A vendor that can't be reached must not keep the worker from starting.
         except errors.Failure as failure:
             problems = [failure.message]
         for problem in problems:
@@ -210,6 +213,7 @@ async def _fetch_key(url: str) -> bytes:
     """Fetch a vendor's key for signatures."""
     try:
         return await fetch.get(url, timeout_seconds=5.0, most_bytes=_MAX_KEY_BYTES)
+    # The signature can't be judged without the key, so the sender has to retry instead of being refused.
     except errors.Temporary as error:
         raise verifications.UnavailableError(error.message) from error
 
@@ -227,6 +231,7 @@ def worker(
     bell = runtime.WakeSignal()
     reader = store.make_inbox_reader(name, life=new_id(), archives=settings.archive.enabled)
     silenced, data = muting(settings, store), data_set(settings, store)
+    # Cut off at half of the lease, before another worker can lease the incident and repeat the call.
     performer = operation_executor.OperationExecutor(
         randomness, most_seconds=store.limits.lease_seconds / 2, passed=passed, traces=traces
     )
@@ -332,6 +337,7 @@ def checks(store: Store, in_force: reload.Rules | None = None) -> dict[str, Chec
 
     async def data_set_is_known() -> CheckResult:
         state = await store.data_set.look(clock())
+        # A lost data set delays openings only, so the process stays ready.
         return CheckResult(True, state.describe(), degraded=bool(state.since))
 
     async def rules_are_there() -> CheckResult:
@@ -378,6 +384,7 @@ def webhook_handler(
         public=[name for name, destination in settings.destinations.items() if KINDS[destination.kind].public],
         traces=traces,
     )
+    # Labels that a rule names are kept if a delivery has too many.
     built.labels_named = rule_set.labels_named
     return built
 
@@ -413,6 +420,7 @@ def _destinations_with_webhooks(settings: configuration.Settings) -> frozenset[s
 
 def _at_the_same_vendor(settings: configuration.Settings, config: base.Config) -> tuple[str, ...]:
     """Return the destinations whose changes a webhook of ``config`` may report."""
+    # A vendor's webhook reports incidents and posts, which are separate destinations here.
     return tuple(name for name, destination in settings.destinations.items() if destination.base_url == config.base_url)
 
 

@@ -27,11 +27,14 @@ async def rules(
     except load.RulesRefused as error:
         refusal = error
     else:
+        # The rules on the disk are complete. The kept ones may be older.
         if not in_force.problems:
             return in_force
     kept_files = await _kept(store)
+    # Only the refused rules come from Redis, or all of them if the whole folder is refused.
     if kept_files is not None:
         return factories.rules_in_force(settings, changed, kept_files)
+    # Starting without rules would ignore every alert, so the process ends instead.
     if refusal is not None:
         raise refusal
     return in_force
@@ -40,6 +43,7 @@ async def rules(
 async def _kept(store: Store) -> rule_files.RuleFiles | None:
     try:
         return await store.good_rules.read()
+    # Valid folders on the disk can still decide.
     except (errors.Unavailable, errors.UnreadableDocument) as error:
         _log.error("kept_rules_not_read", reason=str(error))
         return None
@@ -56,6 +60,7 @@ def keeper(in_force: reload.Rules, store: Store) -> Callable[[], Awaitable[None]
     async def turn() -> None:
         nonlocal written_version
         accepted = in_force.accepted
+        # Redis may have lost the rules since they were written, so their version is checked each time.
         if accepted is None or (accepted.version == written_version and await store.good_rules.version()):
             return
         try:

@@ -83,6 +83,7 @@ def console_port(settings: configuration.Settings) -> int:
     """Return the console's port: the configured one, or one next to the webhook server's."""
     if settings.management.port is not None:
         return settings.management.port
+    # If the webhook server uses any free port, as tests do, a fixed port here could be taken.
     return _CONSOLE_PORT if settings.web.port else 0
 
 
@@ -99,7 +100,9 @@ def _listen(listen: Callable[[str, int], socket.socket], host: str, port: int, p
     except OverflowError:
         why, choice = "a port is between 0 and 65535", purpose.port
     except OSError as error:
+        # ``socket.create_server`` appends the address, which the message below already names.
         why = (error.strerror or str(error)).partition(" (while attempting")[0]
+        # These errors are about the host. Others, such as a port in use, are about the port.
         wrong = isinstance(error, socket.gaierror) or error.errno in _WRONG_ADDRESS
         choice = purpose.host if wrong else purpose.port
     raise ListenError(f"can't listen on {host}:{port}, where {purpose.what}: {why}. Choose another one with {choice}")

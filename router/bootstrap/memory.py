@@ -29,6 +29,7 @@ def _version_2(root: Path) -> list[int]:
     groups = root / "sys/fs/cgroup"
     path = next((line.partition("::")[2] for line in _lines(root / "proc/self/cgroup") if line.startswith("0::")), "/")
     folder = Path(path.strip()).relative_to("/") if path.startswith("/") else Path()
+    # The limits of all parents apply. In a container, the path names a folder of the host that may not exist here.
     return [
         int(text)
         for each in [folder, *folder.parents]
@@ -40,9 +41,11 @@ def _version_2(root: Path) -> list[int]:
 def _version_1(root: Path) -> list[int]:
     """Return the limit of a control group of version 1. "No limit" is a number that no machine reaches."""
     path = next(
+        # One hierarchy may have several controllers: ``4:cpu,memory:/path``.
         (line.split(":", 2)[2] for line in _lines(root / "proc/self/cgroup") if ":memory:" in line.replace(",", ":")),
         "/",
     )
+    # In a container, the own group is mounted at the root, so both places are read.
     folder = path.strip().lstrip("/")
     groups = root / "sys/fs/cgroup/memory"
     return [
@@ -60,5 +63,6 @@ def _machine() -> int:
 def _lines(file: Path) -> list[str]:
     try:
         return file.read_text(encoding="ascii").splitlines()
+    # Without control groups, or on another system, the machine's memory is the only limit.
     except (OSError, UnicodeDecodeError):
         return []

@@ -27,6 +27,7 @@ def notifying(
 ) -> NotificationParts:
     """Return what a worker needs for its notifiers."""
     channels = _channels(settings, store, clock)
+    # Without a notifier, the announcer would store events that no process delivers.
     if not channels.notifiers:
         return NotificationParts()
     deliveries = notifications.Deliveries(store, channels, randomness=randomness, ticks=ticks)

@@ -80,6 +80,7 @@ def _configured(settings: configuration.Settings) -> connection_settings.Server 
         raise errors.Unavailable("set REDIS_URL: a Redis Cluster is reached by the address of one of its servers")
     if redis_settings.url is None and redis_settings.sentinel is None:
         return None
+    # With Sentinel, the sentinels name the server, so the URL is optional.
     url = redis_settings.url.get_secret_value() if redis_settings.url is not None else "redis://"
     return connection_settings.Server(
         url, _tls(settings), _sentinel(redis_settings.sentinel), redis_settings.cluster, _durability(settings)
@@ -134,6 +135,7 @@ async def serving(
     """
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     task = group.create_task(serve.serve(app, host, port, started.set_result, limits, listener=listener, stop=stop))
+    # A server that fails before it listens would leave the caller waiting forever.
     task.add_done_callback(lambda _: started.done() or started.cancel())
     with contextlib.suppress(asyncio.CancelledError):
         await started
@@ -161,6 +163,7 @@ async def webhook_server(
     ``roles`` are the roles of the process, whose metrics are exported.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
+    # The callback runs at a reload, when ``handler`` exists.
     in_force = await initial_rules.rules(settings, store, lambda rule_set: put_in_force(handler, rule_set))
     inbox = LimitedInbox(store.inbox)
     spans = traces.start(settings.tracing)
@@ -203,6 +206,7 @@ async def webhook_server(
         await asyncio.wait(watching)
         with contextlib.suppress(errors.Unavailable, TimeoutError):
             await asyncio.wait_for(data.leave(), _LEAVE_SECONDS)
+        # Sending the last spans blocks.
         await asyncio.to_thread(spans.close)
 
 
@@ -215,6 +219,7 @@ def _connections(configured: int) -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return configured
+    # Under a low limit, half of the files stay free for Redis and the vendors.
     allowed = max(soft - _OTHER_FILES, soft // 2)
     log.get("web").warning("open_files_limited", limit=soft, max_connections=allowed)
     return allowed
@@ -266,6 +271,7 @@ async def working(
         stop.set()
         looking.cancel()
         await asyncio.wait({task, looking})
+        # The worker has drained, so no operation uses these connections any longer.
         for place in at.values():
             await place.destination.aclose()
         await asyncio.to_thread(spans.close)
@@ -297,6 +303,7 @@ async def _watch_store(store: Store, inbox: LimitedInbox, data: dataset.WatchedD
                 is_known = True
             full = await condition.fullness()
             metrics.redis_memory_used_ratio.set(full)
+            # Refusing early keeps room for processing the deliveries that are accepted already.
             inbox.refusing = f"Redis is over {health.FULL_AT:.0%} of its memory" if full > health.FULL_AT else ""
         except errors.Unavailable:
             inbox.refusing = ""  # Each accept detects the failure.
@@ -362,6 +369,7 @@ def any_redis(settings: configuration.Settings, *, serves_empty: bool) -> Iterat
     try:
         server = outside_redis(settings)
     except errors.Unavailable:
+        # An embedded server on an empty folder would only answer that there is no data.
         if not serves_empty and not (settings.data / "appendonlydir").exists():
             raise
     else:

@@ -48,6 +48,7 @@ def _of_devhelm(
     for name in settings.silences.devhelm:
         config = settings.destinations[name]
         asked = registry.KINDS[config.kind].connect(name, config, clock)
+        # Reads of maintenance use the same API key as the operations, and count towards the same limit.
         asked.quota = quota(config)
         # The prefix is needed because an Alertmanager may have the same name.
         of_devhelm.append((f"maintenance at {name}", functools.partial(_maintenance, asked, name)))

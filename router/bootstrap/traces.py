@@ -12,6 +12,7 @@ def start(config: sections.Tracing) -> tracing.Traces:
         return tracing.OFF
     if message := problem(config):
         raise tracing.ExtraNotInstalled(message)
+    # OpenTelemetry is an optional extra, and takes time to import.
     from router.telemetry import otel
 
     return otel.exporting(config.endpoint, config.service_name, config.sample_ratio)
