@@ -23,6 +23,7 @@ class MutingTracker:
         """Record the inhibition keys that alerts support. Muted and ignored alerts also inhibit."""
         for routed_alert in arrived:
             alert = routed_alert.alert
+            # A message replaces the alert's earlier support, because its rules may name other keys.
             for identities in self._supported.values():
                 identities.pop(alert.identity, None)
             if alert.status == "firing":
@@ -51,6 +52,7 @@ class MutingTracker:
         def muting(routed_alert: decisions.Routed, now: Timestamp) -> silences.Mute | None:
             keys = routed_alert.decision.while_open
             firing = {key for key in keys if self._fires(key, now) or any(map(_is_firing, groups.get(key, ())))}
+            # The order is that of the worker: an incident, a time window, a silence.
             if (mute := inhibition.mute(routed_alert.decision, firing, now)) is not None:
                 return mute
             if (mute := silences.by_window(routed_alert.decision, now)) is not None:
@@ -61,8 +63,10 @@ class MutingTracker:
 
     def _fires(self, key: str, now: Timestamp) -> bool:
         if inhibition.is_key(key):
+            # An alert whose end has passed supports the key no longer, even without a resolution.
             return any(not ends_at or ends_at > now for ends_at in self._supported.get(key, {}).values())
         incident = self._known.get(key)
+        # A quiet incident is still open, but none of its alerts fires.
         return incident is not None and incident.status != "closed" and incident.quiet is None
 
 

@@ -19,12 +19,14 @@ def check(
         if notification is None:
             yield case.problem(f"expected {_named(expected)}, but there was none{_more(notified, expected)}", *path)
             continue
+        # Each notification meets one expectation, so that a repeated event is not overlooked.
         left.remove(notification)
         if expected.at is not None and notification.at - start != expected.at:
             expected_at, actual_at = quantities.shown(expected.at), quantities.shown(notification.at - start)
             yield case.problem(
                 f"expected {_named(expected)} after {expected_at}, got it after {actual_at}", *path, "at"
             )
+    # An expected list is complete: every further notification is a difference.
     for candidate in left:
         after = quantities.shown(candidate.at - start)
         place = f" ({candidate.destination})" if candidate.destination else ""

@@ -86,6 +86,7 @@ def play(recordings: Iterable[Recording], playing: simulation.Simulation, versio
         deliveries += 1
         alerts += len(decided)
         ignored += sum(decision.response is None for decision in decided)
+    # Holds, quiet periods, and deadlines that the last deliveries began end within the tail.
     playing.move_to(Timestamp(playing.now + tail))
     return Played(version, deliveries, alerts, ignored, tuple(_lives(playing)))
 
@@ -125,6 +126,7 @@ def compare(before: Played, after: Played) -> ReplayDifference:
     """Pair the incidents of both results: first by key and time, then by their first alert and time."""
     left = list(after.lives)
     pairs, unpaired = _paired(list(before.lives), left, lambda life: (life.key, life.began_at))
+    # A rule with another name or grouping gives the incident another key, but the first alert is the same.
     more, vanish = _paired(unpaired, left, lambda life: (life.alert, life.began_at))
     pairs += more
     changes = tuple(IncidentChange(life, other) for life, other in pairs if _essence(life) != _essence(other))
@@ -137,6 +139,7 @@ def _paired(ones: Sequence[Life], others: list[Life], key_of: Any) -> tuple[list
     Remove the paired ones from ``others``, and return the pairs and the unpaired ones.
     """
     by_name: dict[Any, list[Life]] = {}
+    # ``pop`` takes the last one, so in reverse order, equal incidents are paired from the first one on.
     for other in reversed(others):
         by_name.setdefault(key_of(other), []).append(other)
     pairs: list[tuple[Life, Life]] = []
@@ -147,6 +150,7 @@ def _paired(ones: Sequence[Life], others: list[Life], key_of: Any) -> tuple[list
             pairs.append((life, candidates.pop()))
         else:
             unpaired.append(life)
+    # By identity, because two incidents of one key may have equal fields.
     paired_ids = {id(other) for _, other in pairs}
     others[:] = [other for other in others if id(other) not in paired_ids]
     return pairs, unpaired
@@ -155,6 +159,7 @@ def _paired(ones: Sequence[Life], others: list[Life], key_of: Any) -> tuple[list
 def _essence(life: Life) -> tuple[Any, ...]:
     """Return the parts of an incident that readers see. The order of its calls is not among them."""
     calls = sorted(
+        # Dictionaries can't be sorted, and their text serves a comparison as well.
         (call.after, call.destination, call.kind, call.publish, call.review, call.severity, repr(call.fields))
         for call in life.calls
     )
@@ -179,6 +184,7 @@ def differences(change: IncidentChange) -> Iterator[tuple[str, str, str]]:
 
 def _call_differences(before: Life, after: Life) -> Iterator[tuple[str, str, str]]:
     ones, others = _by_place(before), _by_place(after)
+    # In the order of the calls, with those of the earlier rules first.
     for place in dict.fromkeys([*ones, *others]):
         call, other = ones.get(place), others.get(place)
         if call is None or other is None:

@@ -17,6 +17,7 @@ Make = Callable[[Timestamp], simulation.Simulation]
 
 _SECOND = 1_000_000
 _UNDRAFTED = "nothing was drafted: the page follows no incident that was opened"
+# Ten years: longer than any test runs.
 _NO_END = 10 * 365 * 24 * 60 * 60 * _SECOND
 
 
@@ -46,6 +47,7 @@ def run(case: rule_tests.RuleTest, make: Make) -> Result:
     start = Timestamp(int(case.shape.starts.timestamp()) * _SECOND)
     playing = make(start)
     playing.drafts = {name: draft.model_dump() for name, draft in case.shape.drafts.items()}
+    # Announcing renders the reviews at each step, so only tests that expect notifications do it.
     if case.shape.expect.notifications is not None:
         playing.announce()
     all_problems: list[problems.LocatedProblem] = []
@@ -58,7 +60,9 @@ def run(case: rule_tests.RuleTest, make: Make) -> Result:
             all_problems += _check_alert(case, step.place, decision)
         else:
             all_problems += _act(case, step.place, playing)
+    # Timers after the last alert run as well, up to the last time that the test names.
     playing.move_to(Timestamp(start + _end(case.shape)))
+    # A draft that no page has made is a mistake in the test, which would otherwise pass without it.
     all_problems += [case.problem(_UNDRAFTED, "drafts", name) for name in playing.drafts.keys() - playing.drafted]
     all_problems += _check_whole(case, playing, start)
     return Result(case, tuple(all_problems), tuple(playing.calls), start, tuple(playing.notified))
@@ -90,6 +94,7 @@ def _act(case: rule_tests.RuleTest, index: int, playing: simulation.Simulation) 
 
 def _steps(shape: rule_tests.RuleTestShape) -> list[_Step]:
     arrivals = [_Step(arrival.at, 0, index) for index, arrival in enumerate(shape.alerts)]
+    # At equal times, alerts come first, because people can only act on an alert that has arrived.
     return sorted([*arrivals, *(_Step(person.at, 1, index) for index, person in enumerate(shape.people))])
 
 
@@ -105,6 +110,7 @@ def alert(arrival: rule_tests.ScheduledAlert, now: Timestamp, fires: dict[str, T
     fingerprint = arrival.fingerprint or _fingerprint(arrival)
     starts_at = fires.setdefault(fingerprint, now)
     resolved = arrival.status == "resolved"
+    # The next firing message of this alert begins anew.
     if resolved:
         del fires[fingerprint]
     return alerts.Alert(
@@ -186,6 +192,7 @@ def _check_operations(
         if match is None:
             yield case.problem(f"expected {kind} at {name}, but there was none{_more(calls, name)}", *path)
             continue
+        # Each operation meets one expectation, so that a repeated call is not overlooked.
         left.remove(match)
         if operation.at is not None and match.at - start != operation.at:
             expected_at, actual_at = quantities.shown(operation.at), quantities.shown(match.at - start)
@@ -194,6 +201,7 @@ def _check_operations(
             text = rule_tests.as_text(match.shown.get(field))
             if text != value:
                 yield case.problem(f"{kind} at {name}: expected {field} {value!r}, got {text!r}", *path, field)
+    # An expected list is complete: every further operation is a difference.
     for call in left:
         after = quantities.shown(call.at - start)
         yield case.problem(f"{call.kind} at {call.destination} after {after} was not expected", "expect", "operations")

@@ -149,6 +149,7 @@ class Simulation:
     def arrive(self, arrived: Iterable[alerts.Alert]) -> list[decisions.Decision]:
         """Accept one delivery. Return the decision about each of its alerts."""
         routeds = [decisions.Routed(alert, self._decide(alert, self.now), self.now) for alert in arrived]
+        # Recorded before the fold, because an alert inhibits others of its own delivery.
         self._muting.heard(routeds)
         groups: dict[str, list[decisions.Routed]] = {}
         for routed_alert in routeds:
@@ -171,6 +172,7 @@ class Simulation:
     def move_to(self, moment: Timestamp) -> None:
         """Advance the clock to a time. Timers and reviews that are due before then are handled at their due times."""
         never = (moment + 1, "")
+        # The earliest entry of all three heaps comes next, so that events keep their order.
         while (due := min(self._timers[:1] + self._reviews[:1] + self._announcements[:1], default=never))[0] <= moment:
             if self._timers and self._timers[0] == due:
                 heapq.heappop(self._timers)
@@ -196,6 +198,7 @@ class Simulation:
     def decide(self, destination: str, word: reviews.ReviewDecision) -> int:
         """Decide all publications that await approval at a destination. Return the number of publications."""
         awaiting = [review for review in self.awaiting() if review.destination == destination]
+        # Posting a retracted post again needs an approval, but isn't due, so it isn't among the waiting reviews.
         if word.kind == "approved":
             awaiting += [review for review in self._republishable() if review.destination == destination]
         for seen in awaiting:
@@ -258,6 +261,7 @@ class Simulation:
             since = times.to_datetime(self.now)
             frozen = events.FreezeStarted(since, "somebody", reason) if reason else events.FreezeEnded("somebody")
             self._announcing.announce_router(frozen, self.now)
+        # The end of a freeze lets every held operation go on, as it wakes the worker's incidents.
         for incident in list(self.incidents.values()):
             self._reconcile(incident)
 
@@ -276,6 +280,7 @@ class Simulation:
         return Verdict("approved", "somebody", self.now)
 
     def _episode(self) -> str:
+        # Numbered instead of random, so that a replay gives the same result each time.
         return f"{next(self._numbers):032x}"
 
     def _becomes(self, before: incidents.Incident, after: incidents.Incident) -> None:
@@ -285,12 +290,14 @@ class Simulation:
             after = self._lives(after)
         self.incidents[after.key] = after
         due = timing.due(after)
+        # The obsolete entry stays in the heap, and ``_timer`` skips it.
         if due and due != timing.due(before):
             heapq.heappush(self._timers, (due, after.key))
         decided = (after.interventions.verdicts, after.interventions.retractions) != (
             before.interventions.verdicts,
             before.interventions.retractions,
         )
+        # A decision changes what may be posted, but not the alerts that ``visible`` compares.
         if aggregator.visible(before, after) or decided:
             self._reconcile(after)
 
@@ -372,6 +379,7 @@ class Simulation:
             if isinstance(step, steps.Wait) and (waits := self._awaits(publication, desired, step)) is not publication:
                 publications_of_incident[position] = waits
                 continue
+            # Vendors always succeed here, so no call has to be resumed, read back, or searched for.
             if not isinstance(step, steps.Execute):
                 break
             publications_of_incident[position] = self._perform(incident, publication, step.kind, desired)
@@ -408,6 +416,7 @@ class Simulation:
         if is_over:
             intent = msgspec.structs.replace(intent, began_at=desired.began_at, ended_at=desired.ended_at)
         operation = vendor_calls.operation_of(started, intent, desired, self.now)
+        # An adoption changes nothing at the vendor, so tests don't list it.
         if kind == "adopt":
             return operation_outcome.after_call(started, operation, self._drafted(publication.destination), self.now)
         response = incident.response
@@ -426,7 +435,9 @@ class Simulation:
             )
         )
         identity = publication.vendor_id or f"{publication.destination}-{next(self._numbers)}"
+        # A changed draft stays a draft until it is published.
         state = "draft" if (publication.state, kind) == ("draft", "update") else _STATES[kind]
+        # A retrospective post is resolved from the start.
         state = "resolved" if is_over else state
         return operation_outcome.after_call(started, operation, operations.VendorState(identity, state), self.now)
 
