@@ -154,13 +154,7 @@ class Actions:
             except ReviewChangedError as error:
                 now = presenters.review(error.now) if error.now is not None else None
                 raise SubjectChanged(now, await self._first_reviewer(body, is_gone=now is None)) from error
-            return models.Decided(
-                kind=verdict.kind,
-                who=verdict.who,
-                at=models.at(verdict.at),
-                digest=verdict.digest,
-                warnings=find_objections(self._settings, verdict.fields),
-            )
+            return presenters.verdict(verdict, find_objections(self._settings, verdict.fields))
 
     async def _first_reviewer(self, body: request_bodies.Decide, *, is_gone: bool) -> str:
         """Return the reviewer who decided first on the version that the caller has seen; empty if there is none."""
@@ -184,12 +178,7 @@ class Actions:
                     raise SubjectNotFound(f'there is no incident "{body.incident}"')
                 where = f'at "{body.destination}"' if body.destination else "at a public page"
                 raise InvalidRequest(f'incident "{body.incident}" doesn\'t appear {where}')
-            items = [
-                models.Retraction(
-                    destination=result.destination, reference=identity.reference(result.episode), outcome=result.outcome
-                )
-                for result in results
-            ]
+            items = [presenters.retraction(result) for result in results]
             shown_text = {"message": body.message} if body.message else {}
             return models.Retracted(items=items, warnings=find_objections(self._settings, shown_text))
 
@@ -265,9 +254,7 @@ class Actions:
             if ended is None:
                 raise InvalidRequest("the incident is not acknowledged")
             detail["acknowledged_by"] = ended.name
-            return models.Acknowledgement(
-                by=ended.name, at=models.at(ended.at), reason=ended.reason, destination=ended.destination
-            )
+            return presenters.withdrawn_acknowledgement(ended)
 
     async def take_review(self, act: ActionContext, body: request_bodies.TakeReview) -> models.Taken:
         """Take a pending review for a limited time, unless another person has taken it."""
@@ -278,14 +265,7 @@ class Actions:
             take = await self._takes().take(key, review.publication, act.actor.person.name, body.seconds)
             if not take.is_new:
                 detail["taken_by"] = take.take.who
-            return models.Taken(
-                incident=key,
-                destination=body.destination,
-                by=take.take.who,
-                at=models.at(take.take.at),
-                until=models.at(take.take.until),
-                is_new=take.is_new,
-            )
+            return presenters.taken(key, body.destination, take)
 
     async def release_review(self, act: ActionContext, body: request_bodies.ReleaseReview) -> models.Released:
         """End the take of a pending review, whether own or not. Raises ``InvalidRequest`` if the review isn't taken."""
@@ -416,14 +396,8 @@ class Actions:
             orphan = next((entry for entry in listed if entry.id == act.subject), None)
             if orphan is None:
                 raise SubjectNotFound(f'there is no orphan "{act.subject}"')
-            if not await orphans.resolve(
-                self._settings,
-                self._store,
-                orphan,
-                act.actor.person.name,
-                self._clock(),
-                randomness=factories.randomness(),
-            ):
+            person, now, randomness = act.actor.person.name, self._clock(), factories.randomness()
+            if not await orphans.resolve(self._settings, self._store, orphan, person, now, randomness=randomness):
                 raise SubjectNotFound(f'"{act.subject}" is not an orphan: an incident of the router has it')
             return presenters.orphan(orphan)
 

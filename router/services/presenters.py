@@ -2,16 +2,18 @@
 
 import base64
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
 from router.domain import access, deliveries, identity, incident_reminders, incidents, publications, recordings
+from router.domain.acknowledgements import Acknowledgement
+from router.domain.reviews import Verdict
 from router.rules import explain
 from router.services import current_alerts, dead_letters, models, resources
 from router.store import dataset, quarantine
-from router.worker import desired_state, reviews
+from router.worker import desired_state, retractions, review_takes, reviews
 from router.yaml_source import quantities
 
 Order = tuple[bool, int, int, str]
@@ -67,6 +69,13 @@ def acknowledgement(incident: incidents.Incident) -> models.Acknowledgement | No
         reason=acknowledged.reason,
         destination=acknowledged.destination,
         stale_at=models.at(incident_reminders.stale_at(incident)),
+    )
+
+
+def withdrawn_acknowledgement(ended: Acknowledgement) -> models.Acknowledgement:
+    """Return the model of an acknowledgement that an operator has withdrawn."""
+    return models.Acknowledgement(
+        by=ended.name, at=models.at(ended.at), reason=ended.reason, destination=ended.destination
     )
 
 
@@ -131,6 +140,36 @@ def review(pending: reviews.Review) -> models.Review:
     for inner in ("episode", "view_digest", "retraction", "asked", "publication", "take"):
         del fields[inner]
     return models.Review(**fields)
+
+
+def verdict(decision: Verdict, warnings: Sequence[str]) -> models.Decided:
+    """Return the model of a verdict, with the warnings about the reviewer's text."""
+    return models.Decided(
+        kind=decision.kind,
+        who=decision.who,
+        at=models.at(decision.at),
+        digest=decision.digest,
+        warnings=list(warnings),
+    )
+
+
+def taken(key: str, destination: str, result: review_takes.Taken) -> models.Taken:
+    """Return the model of the active take of an incident's review at a destination."""
+    return models.Taken(
+        incident=key,
+        destination=destination,
+        by=result.take.who,
+        at=models.at(result.take.at),
+        until=models.at(result.take.until),
+        is_new=result.is_new,
+    )
+
+
+def retraction(result: retractions.Retracted) -> models.Retraction:
+    """Return the model of a retraction's outcome for one post."""
+    return models.Retraction(
+        destination=result.destination, reference=identity.reference(result.episode), outcome=result.outcome
+    )
 
 
 def explanation(result: explain.Explanation) -> dict[str, Any]:
