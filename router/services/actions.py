@@ -127,6 +127,7 @@ class Actions:
 
     async def decide(self, act: ActionContext, body: request_bodies.Decide) -> models.Decided:
         """Decide on a review. Raises ``SubjectChanged`` if it has changed, or ``incident_names.Ambiguous``."""
+        # A prefix or a reference may name the incident. The audit log shows its whole key instead.
         if (key := await self._queries.find_key(body.incident)) is not None and key != body.incident:
             body = body.model_copy(update={"incident": key})
             act = act._replace(subject=f"{key} at {body.destination}")
@@ -139,6 +140,7 @@ class Actions:
                 raise SubjectChanged(
                     presenters.review(waits[0]) if waits else None, await self._first_reviewer(body, is_gone=not waits)
                 )
+            # Nothing of a dismissed post is published, so its fields would be lost without a warning.
             if body.fields and body.decision == "dismiss":
                 raise InvalidRequest("a dismissal takes no fields")
             # Wrong fields are refused now, because the vendor would refuse them after the reviewer has left.
@@ -151,6 +153,7 @@ class Actions:
             word = ReviewDecision(kind, act.actor.person.name, act.reason, body.fields)  # type: ignore[arg-type]
             try:
                 verdict = await reviews.decide(waits[0], word)
+            # Another reviewer decided, or the post changed, between the check above and the write.
             except ReviewChangedError as error:
                 now = presenters.review(error.now) if error.now is not None else None
                 raise SubjectChanged(now, await self._first_reviewer(body, is_gone=now is None)) from error
@@ -172,6 +175,7 @@ class Actions:
             word = RetractionRequest(act.actor.person.name, body.reason, body.message)
             retractions = public_pages.retractions(self._settings, self._store, self._clock)
             results = await retractions.retract(body.incident, body.destination, word)
+            # Nothing to retract: the incident doesn't exist, or it has no post on the selected pages.
             if not results:
                 known = await self._store.incidents.read([body.incident])
                 if not known[body.incident].version:
@@ -193,6 +197,7 @@ class Actions:
                 )
             raise SubjectNotFound(f'there is no page "{body.destination}"{suggestions.hint(body.destination, public)}')
         selected = [public[body.destination]] if body.destination else list(public.values())
+        # A vendor that removes the post shows no text, so the operator would expect a message that never appears.
         if body.message and all(place.kind.retracts for place in selected):
             raise InvalidRequest("the post is removed from the page, so it needs no message")
 
@@ -209,6 +214,7 @@ class Actions:
             config = self._settings.destinations.get(body.destination)
             if config is None:
                 raise SubjectNotFound(f'there is no destination "{body.destination}"')
+            # Refuse here: the worker would only fail later, when the operator no longer watches.
             if not corrections.takes(public_pages.kinds(self._settings), body.destination):
                 raise InvalidRequest(f"the vendor's API can't change a posted update at a destination {config.kind}")
             word = corrections.CorrectionRequest(
@@ -240,6 +246,7 @@ class Actions:
                 raise InvalidRequest(str(error)) from error
             shown = presenters.acknowledgement(given.incident)
             assert shown is not None  # noqa: S101 - the incident is acknowledged now
+            # The first acknowledgement stays. The log names its author, because this request changed nothing.
             if not given.is_new:
                 detail["acknowledged_before"] = shown.by
             reference = identity.reference(given.incident.episode)
@@ -309,6 +316,7 @@ class Actions:
                 matchers = tuple(matcher(text) for text in body.matchers)
             except InvalidMatcher as error:
                 raise InvalidRequest(str(error)) from error
+            # Such matchers also match alerts without the label. A silence of them alone would mute almost every alert.
             if all(entry.operator in {"=", "=~"} and entry.value in {"", ".*"} for entry in matchers):
                 raise InvalidRequest("the matchers match every alert: add at least one non-empty matcher")
             starts_at = Timestamp(self._clock() + times.from_seconds(body.begins_in_seconds))
@@ -317,6 +325,7 @@ class Actions:
             silence = Silence(factories.new_id()[:12], matchers, starts_at, ends_at, author, body.comment)
             silence = msgspec.structs.replace(silence, during=tuple(weekly.parse(text) for text in body.during))
             await self._store.silences.save(silence)
+            # The cached matches don't contain the silence yet, and the response counts them.
             self._queries.invalidate()
             return next(entry for entry in await self._queries.records.silences() if entry.id == silence.id)
 
@@ -336,6 +345,7 @@ class Actions:
                     return None
                 return incidents.Change(heartbeat.forgotten(stored.incident, self._clock()), stored.version, wake=True)
 
+            # No change was made: the incident doesn't exist, or no heartbeat is expected from it.
             if not await self._store.incidents.update(act.subject, make):
                 raise SubjectNotFound("no heartbeat has this name")
 

@@ -28,6 +28,7 @@ async def find(
 ) -> list[Whereabouts]:
     """Return the state of each alert of a delivery at ``now``, in order. Raises ``store.errors.Unavailable``."""
     muting = factories.muting(settings, store)
+    # Only workers refresh silences regularly. Without a refresh, none would apply here.
     await muting.refresh()
     alert_placements = await placements.Placements(store, muting).find(deliveries.routed(delivery), now)
     keys = {placement.incident_key for placement in alert_placements if placement.incident_key}
@@ -35,6 +36,7 @@ async def find(
     late: dict[str, set[str]] = {}
     for key in keys:
         for event in await store.incidents.timeline(key):
+            # The worker names late alerts and their deliveries only in the timeline of the incident.
             if event.what == "ignored" and delivery.id in event.detail.get("deliveries", ()):
                 late.setdefault(key, set()).update(event.detail.get("alerts", ()))
     return [
@@ -48,6 +50,7 @@ async def find(
 
 
 def _muted_by(placement: placements.Placement, stored: dict[str, incidents.StoredIncident], identity: str) -> str:
+    # What muted the alert when the worker stored it prevails: the placement only predicts what would mute it at `now`.
     if placement.incident_key in stored and identity in (muted := stored[placement.incident_key].incident.muted):
         return muted[identity].by
     return placement.mute.by if placement.mute is not None else ""

@@ -76,13 +76,16 @@ class DeadLetters:
         """Return the current dead letters that no operator has discarded, the oldest first."""
         names = await self._publications.names()
         publications_of_incidents = dict(zip(names, await self._publications.look_at_all(names), strict=True))
+        # Few incidents have a dead letter. Reading only these keeps the command fast with many incidents.
         names_with_dead_letters = [
             name
             for name, documents in publications_of_incidents.items()
             if any(_is_dead(document) for document in documents)
         ]
         seen = incident_snapshot.Snapshot(
-            await self._incidents.read(names_with_dead_letters, {}), publications_of_incidents
+            # The second argument collects unreadable incidents: one of them must not hide the other dead letters.
+            await self._incidents.read(names_with_dead_letters, {}),
+            publications_of_incidents,
         )
         return _merged(await self._buried.read(), _operations(seen))
 
@@ -92,6 +95,8 @@ class DeadLetters:
         Operations are those of the snapshot.
         """
         since, identity = after
+        # Stream IDs begin with a digit and those of operations with a letter. After an operation, reading continues
+        # with the next millisecond: deliveries of the operation's own millisecond come before the operation.
         begin = f"({identity}" if identity[:1].isdigit() else f"{since // 1000 + 1}-0" if since else "-"
         dead_letters = [operation for operation in _operations(seen) if (operation.since, operation.id) > after]
         return _merged(await self._buried.read(begin, limit), dead_letters)[:limit]
@@ -102,6 +107,7 @@ class DeadLetters:
 
     async def redrive(self, dead_letter: DeadLetter, person: str, now: Timestamp) -> None:
         """Retry a dead letter. Raises ``AlreadyDecidedError`` if another operator has decided since it was read."""
+        # A dead delivery is absent if another operator has redriven or discarded it.
         if dead_letter.publication is None:
             if not await self._buried.redrive(dead_letter.id):
                 raise AlreadyDecidedError
@@ -118,6 +124,7 @@ class DeadLetters:
         redriven = 0
         for dead_letter in await self.read():
             if selection.fits(dead_letter):
+                # Another operator's decision on one letter must not keep the rest from being retried.
                 with contextlib.suppress(AlreadyDecidedError):
                     await self.redrive(dead_letter, person, now)
                     redriven += 1
@@ -139,6 +146,7 @@ class DeadLetters:
 
         def make(stored: StoredIncident) -> Change | None:
             incident = stored.incident
+            # Another operator decided after this caller read the list. The first decision stays.
             if _decided_at(incident, name) != dead_letter.decided_at:
                 return None
             if event.what == "redrive":
@@ -149,9 +157,12 @@ class DeadLetters:
                 after = incidents.with_interventions(
                     incident, discarded_at={**incident.interventions.discarded_at, name: event.at}
                 )
+            # Waking the incident lets a worker apply the decision immediately instead of at the next timer.
             return Change(after, stored.version, wake=True, events=[event])
 
         if not await self._incidents.update(dead_letter.incident, make):
+            # The incident stores only when it was decided on, so the name comes from the newest decision in the
+            # timeline.
             events = await self._incidents.timeline(dead_letter.incident)
             raise AlreadyDecidedError(next((e.who for e in reversed(events) if e.what in {"redrive", "discard"}), ""))
 
@@ -161,6 +172,7 @@ def _merged(graves: list[dead_deliveries.DeadDelivery], operations: list[DeadLet
     merged = [
         DeadLetter(letter.id, "a delivery", letter.reason, letter.dead_lettered_at, letter.body) for letter in graves
     ]
+    # Sorting by time below is stable, so this order decides between operations of the same microsecond.
     merged += sorted(operations, key=lambda dead_letter: dead_letter.id)
     return sorted(merged, key=lambda dead_letter: dead_letter.since)
 
@@ -176,8 +188,10 @@ def _operations(seen: incident_snapshot.Snapshot) -> list[DeadLetter]:
 
 
 def _let_go(stored: StoredIncident | None, publication: publications.Publication) -> bool:
+    # Without a readable incident, decisions are unknown. Listing a discarded operation is safer than hiding one.
     if stored is None or publication.rejection is None:
         return False
+    # A rejection that is newer than the discard is of a later operation, and needs its own decision.
     return stored.incident.interventions.discarded_at.get(publication.name, 0) > publication.rejection.at
 
 

@@ -28,6 +28,7 @@ class DeclarationDraft(NamedTuple):
 def load_undeclared(settings: configuration.Settings, folder: Path) -> ruleset.RuleSet:
     """Load rules whose public variables need no declaration yet. Raises ``load.RulesRefused`` for every other error."""
     destination_infos = {
+        # Loading refuses an undeclared variable on a public page, and these drafts are for rules that have one.
         name: dataclasses.replace(known_destination, declares=False)
         for name, known_destination in factories.known_destinations(settings).items()
     }
@@ -56,6 +57,7 @@ def written(draft: DeclarationDraft) -> Iterator[str]:
     yield "    public:"
     for variable, seen in draft.seen.items():
         name = _name(variable)
+        # The most frequent texts come first, so that the author reads the important ones before the rare ones.
         texts = [text for text, _ in seen.most_common()]
         fit = [text for text in texts if _is_fit(text)]
         if not texts:
@@ -89,21 +91,26 @@ def _add(
 ) -> None:
     decision = rule_set.decide(alert, now)
     response = decision.response
+    # Posts are rendered with firing alerts only, and an ignored alert has no post.
     if response is None or alert.status != "firing":
         return
     seen = templates.context(
         alert, response, key=decision.incident_key, severity=decision.severity, reference="", opened_at=now
     )
+    # A decision may combine several rules, and each of them declares the variables of its own texts.
     for because in response.because:
         draft = new_drafts.get(because.rule)
         for variable, counter in draft.seen.items() if draft is not None else ():
             text = public_texts.value(variable, seen)
+            # An empty text needs no declaration: it reveals nothing.
             if text:
                 counter[text] += 1
 
 
 def _is_fit(text: str) -> bool:
     return (
+        # A text with invisible characters, line breaks, or what the leak guard finds must not become an allowed value
+        # by pasting the draft.
         len(text) <= _MAX_LENGTH
         and text == visible.visible(text)
         and text.isprintable()

@@ -43,11 +43,15 @@ async def find_keys(store: Store, text: str, *, earlier: bool = False) -> list[s
         return []
     if not text:
         return []
+    # A whole key comes first: it names its incident even if other keys begin with it.
     if (await store.incidents.read([text]))[text].version:
         return [text]
+    # One more than is shown tells the caller whether there are others.
     references = await store.incidents.find(text, MAX_CANDIDATES + 1)
     reference = identity.read_reference(text)
+    # A closed incident without an episode has no reference, and an empty one must not equal an unreadable text.
     exact = [key for key, key_reference in references.items() if key_reference and key_reference == reference]
+    # All episodes share the beginning of the reference, so the part without the episode finds the incident.
     if not references and earlier and identity.owner_of(reference):
         references = await store.incidents.find(identity.owner_part(reference), MAX_CANDIDATES + 1)
     return exact or list(references)[: MAX_CANDIDATES + 1]

@@ -13,6 +13,7 @@ async def send_test(settings: configuration.Settings, name: str, by: str, clock:
     """Deliver one test event to a notifier, without Redis. Raises one of ``outbound.errors`` if that fails."""
     config = settings.notifiers[name]
     connected = base.NotifierConnection(clock, settings.installation, settings.management.public_url)
+    # The notifier is created here instead of by the worker, so that the test works before a worker runs.
     notifier = registry.KINDS[config.kind].make(name, config, connected)
     event = events.Recorded(1, clock(), events.ROUTER, "test", events.TestSent(by))
     try:
@@ -25,9 +26,11 @@ async def announce_now(store: Store, incident: str) -> None:
     """Have changes of an incident announced now that would wait for the spacing of announcements."""
     packed = await store.notifications.announced(incident)
     before = unpack_announced(packed)
+    # Announcements are spaced from the time of the last one. Without a time, the next one isn't delayed.
     if before is not None and before.at:
         # If a worker has announced in the meantime, this writes nothing, and no retry needs to be moved up.
         await store.notifications.announce(incident, packed, msgspec.structs.replace(before, at=0), [])
+    # The worker announces changes when it handles the incident, so the incident has to become due.
     await store.publications.wake([incident])
 
 

@@ -47,10 +47,14 @@ async def ask_vendors(settings: configuration.Settings, rules: ruleset.RuleSet) 
     try:
         answers: list[VendorProblem] = []
         for name, place in at.items():
+            # Without fields, the vendor checks only the destination. These problems are reported once, not for each
+            # rule.
             own_problems = await _asked(place, {})
             answers += [VendorProblem(None, f"{name}: {problem}") for problem in own_problems]
             seen: dict[bytes, list[str]] = {}
             for rule, fields in _naming(rules, name):
+                # Many rules name the same things. Each combination is looked up once, which spares the vendor's rate
+                # limit.
                 key = msgspec.json.encode(fields, order="sorted")
                 if key not in seen:
                     seen[key] = [problem for problem in await _asked(place, fields) if problem not in own_problems]
@@ -60,6 +64,7 @@ async def ask_vendors(settings: configuration.Settings, rules: ruleset.RuleSet) 
             VendorProblem(None, problem, "warning") for problem in await double_reports.found(at, _pages(rules))
         ]
     finally:
+        # Each destination holds an HTTP client, which stays open if a lookup fails otherwise.
         for place in at.values():
             await place.destination.aclose()
 
@@ -73,6 +78,7 @@ def _pages(rules: ruleset.RuleSet) -> set[str]:
 async def _asked(place: configured_destinations.ConfiguredDestination, fields: Mapping[str, Any]) -> list[str]:
     try:
         return await place.destination.check(fields)
+    # A vendor that can't be reached is a problem like any other: the other destinations are still checked.
     except errors.Failure as failure:
         return [failure.message]
 
@@ -82,6 +88,7 @@ def _naming(rules: ruleset.RuleSet, destination: str) -> Iterator[tuple[model.Ru
     for rule in rules.rules:
         for target in rule.targets:
             naming_fields = {key: value for key, value in target.fields.items() if key in _NAMING}
+            # `components_from` names components in a mapping of label values instead of in `components`.
             if target.parts:
                 mapped = [name for of_field in target.parts.values() for name in of_field.values()]
                 naming_fields["components"] = [*(naming_fields.get("components") or ()), *mapped]
@@ -99,6 +106,7 @@ def _naming(rules: ruleset.RuleSet, destination: str) -> Iterator[tuple[model.Ru
 def _literal(value: Any) -> Any:
     """Return a value without its templates; None if the value is a template."""
     if isinstance(value, str):
+        # A template has its value only when an alert fires.
         return None if templates.is_template(value) else value
     if isinstance(value, Mapping):
         return {key: literal_value for key, inner in value.items() if (literal_value := _literal(inner)) is not None}

@@ -40,6 +40,7 @@ async def resolve(
 
     Return False if an incident holds the item now, so that it is no orphan.
     """
+    # An incident may have adopted or opened the item since the orphans were listed. Resolving it would end a live item.
     if await _is_held(settings, store, orphan):
         await store.data_set.settle(orphan)
         return False
@@ -50,6 +51,7 @@ async def resolve(
     response = decisions.Response(_RULE, settings.file, "", (decisions.Target(orphan.destination),))
 
     def make(stored: StoredIncident) -> Change | None:
+        # The incident is closed from the start, so the worker opens nothing and resolves what it adopts.
         after = msgspec.structs.replace(
             incidents.Incident(key),
             generation=stored.incident.generation + 1,
@@ -64,6 +66,8 @@ async def resolve(
         event = timeline.Event(stored.read_at, "person", text, orphan.destination, person)
         return Change(after, stored.version, wake=True, events=[event])
 
+    # The owner comes first: the worker adopts only orphans whose owner is the incident, and the update wakes it. After
+    # a crash in between, the orphan is still listed, and resolving it again finds the same key.
     await store.data_set.give(orphan, owner)
     await store.incidents.update(key, make)
     return True
@@ -73,5 +77,6 @@ async def _is_held(settings: configuration.Settings, store: Store, orphan: datas
     """Return whether a publication holds the item, at its destination or at another one of the same kind."""
     configured = settings.destinations
     kind = configured[orphan.destination].kind if orphan.destination in configured else ""
+    # Two destinations of one kind may be pages of one account, so the item may belong to the other one.
     names = {orphan.destination, *(name for name, config in configured.items() if config.kind == kind)}
     return orphan.item.vendor_id in await store.publications.vendor_ids(names)

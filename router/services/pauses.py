@@ -58,9 +58,11 @@ class Pauses:
             ]
             if name in circuits:
                 active.append(("circuit_breaker", "", circuits[name]))
+            # A pause of the whole destination stops all calls already, so the quota adds no information.
             is_paused = any(not endpoint for _, endpoint, _ in active)
             if not is_paused and (seconds := await quota.exhausted_for()):
                 active.append(("quota", "", Timestamp(now + times.from_seconds(seconds))))
+            # Without a pause, nothing is listed for the destination, so its waiting incidents needn't be counted.
             waiting = await self._accounts.count_waiting(name) if active else 0
             pauses += [DestinationPause(name, kind, endpoint, ends_at, waiting) for kind, endpoint, ends_at in active]
         return pauses
@@ -77,7 +79,10 @@ class Pauses:
         for name, account in account_ids.items():
             if account == account_ids[destination]:
                 lifted += name in circuits
+                # A dictionary keeps the order and drops duplicates: an incident may wait for several destinations of
+                # the account.
                 incidents |= dict.fromkeys(await self._accounts.resume(name, now, lifted=True))
+        # Incidents would otherwise wait until the end of the lifted pause, for which their timer is set.
         await self._store.publications.wake(list(incidents))
         return Lifted(lifted, list(incidents))
 
@@ -89,6 +94,7 @@ class Pauses:
         }
 
     def _quota(self, destination: str, account_ids: dict[str, str]) -> quotas.AccountQuota:
+        # Destinations of one account share a token bucket. Workers also use the lowest limit of the account.
         per_minute = min(
             self._settings.destinations[name].per_minute
             for name, account in account_ids.items()

@@ -45,7 +45,9 @@ def incident_row(
         title=incident.opening_alert.title if incident.opening_alert is not None else "",
         rule=incident.response.rule if incident.response is not None else "",
         firing=incident.still_fires,
+        # A pending incident hasn't opened, so its row shows the start of its hold.
         opened_at=models.at(incident.opened_at or (incident.hold.pending_since if incident.hold is not None else None)),
+        # A reopened incident keeps the time of its last end.
         closed_at=models.at(incident.closed_at if incident.status == "closed" else None),
         changed_at=models.at(incident.changed_at),
         destinations=[target.destination for target in incident.response.targets]
@@ -89,14 +91,18 @@ def problems(
         for each in publications_of_incident
         if desired_state.is_current(incident, each, publications_of_incident) and not each.settled
     ]
+    # The order of the entries is that of the result: the worst problem first.
     holds: dict[models.Problem, bool] = {
         "dead_letter": any(
+            # An operator has discarded earlier rejections only. A newer one needs another decision.
             each.rejection is not None and incident.interventions.discarded_at.get(each.name, 0) <= each.rejection.at
             for each in current
         ),
         "not_found": any(each.gone for each in current),
         "awaiting_review": is_awaited,
+        # A rejected operation isn't retried until an operator redrives it.
         "retrying": any(each.condition and each.rejection is None for each in current),
+        # A freeze also delays the resolution of a closed incident's post, so all publications count.
         "frozen": any(each.frozen_since for each in publications_of_incident),
         "queued": any(each.held_since and not each.admitted for each in current),
         "taken_over": any(bool(each.taken_over) for each in current),
@@ -137,6 +143,7 @@ def review(pending: reviews.Review) -> models.Review:
             "taken_at": models.at(pending.take.at),
             "taken_until": models.at(pending.take.until),
         }
+    # The model forbids unknown members, and these fields are internal to the worker.
     for inner in ("episode", "view_digest", "retraction", "asked", "publication", "take"):
         del fields[inner]
     return models.Review(**fields)
@@ -181,6 +188,7 @@ def explanation(result: explain.Explanation) -> dict[str, Any]:
 
 def is_selected(incident: incidents.Incident, status: str, severity: str, text: str) -> bool:
     """Return whether an incident matches the filter. ``text`` is in lower case."""
+    # "open" selects every incident that isn't closed, so it includes pending incidents.
     if status == "open" and incident.status == "closed":
         return False
     if status in {"pending", "closed"} and incident.status != status:
@@ -205,6 +213,7 @@ def sort_key(incident: incidents.Incident) -> Order:
     """Return the sort key of an incident: incidents that aren't closed first, by descending severity."""
     return (
         incident.status == "closed",
+        # Both numbers are negated, so that one ascending sort puts the worst and the newest incidents first.
         -incident.severity,
         -max(incident.closed_at or 0, incident.opened_at),
         incident.key,
@@ -228,6 +237,7 @@ def dead_letter_cursor(record: dead_letters.DeadLetter) -> str:
 
 def read_dead_letter_cursor(cursor: str) -> dead_letters.Place:
     """Return the position of a dead letter that a cursor represents. Raises ``ValueError`` if it is invalid."""
+    # The ID becomes the start of a range in Redis, which rejects a malformed stream ID with an error.
     position = _read(_letter_place, cursor)
     if position[1][:1].isdigit() and not _STREAMED.fullmatch(position[1]):
         raise ValueError(_INVALID_CURSOR)
@@ -235,11 +245,14 @@ def read_dead_letter_cursor(cursor: str) -> dead_letters.Place:
 
 
 def _cursor(place: tuple[Any, ...]) -> str:
+    # Without padding, a cursor needs no escaping in a URL.
     return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
 
 
 def _read(decode: Callable[[bytes], Place], cursor: str) -> Place:
     try:
+        # The missing padding is restored. An invalid character raises `binascii.Error`, which is a `ValueError`
+        # already.
         return decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except msgspec.MsgspecError as error:
         raise ValueError(_INVALID_CURSOR) from error
@@ -282,6 +295,7 @@ def alert_rows(incident: incidents.Incident) -> list[models.AlertRow]:
         )
         for name, state in incident.alerts.items()
     ]
+    # A muted alert fires, although it opens nothing, so it is listed among the firing ones.
     rows += [
         models.AlertRow(
             identity=name,
@@ -299,6 +313,7 @@ def alert_rows(incident: incidents.Incident) -> list[models.AlertRow]:
 
 def timing_text(name: str, value: int) -> str:
     """Return one of a rule's times as text."""
+    # `flap_changes` is a count. All other values are durations in microseconds.
     return str(value) if name == "flap_changes" else quantities.shown(value)
 
 
@@ -309,6 +324,7 @@ def delivery_row(delivery: deliveries.Delivery) -> models.DeliveryRow:
         source=delivery.source,
         received_at=models.at(delivery.received_at),
         alerts=len(delivery.rows),
+        # An ignored alert has no response, which a delivery stores as -1.
         ignored=sum(decided.response < 0 for decided in delivery.rows),
         rules=sorted({delivery.responses[decided.response].rule for decided in delivery.rows if decided.response >= 0}),
     )
@@ -320,6 +336,7 @@ def precision(outcomes: Mapping[str, int]) -> float | None:
     A retraction counts as a decision, even if another person approved the post before.
     """
     approved = outcomes.get("approved", 0)
+    # Reviews that ended without a person's decision say nothing about the rule's texts.
     decided = approved + sum(outcomes.get(name, 0) for name in ("edited", "dismissed", "retracted"))
     return approved / decided if decided else None
 

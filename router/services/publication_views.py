@@ -24,6 +24,7 @@ def publication(
     public = place is not None and place.kind.public
     shown_fields: Mapping[str, Any] = record.content.fields if record.content is not None else {}
     fields = shown_fields
+    # A destination that was removed from the configuration has no plan: the router calls it no more.
     removed = Cause(Reason.DESTINATION_REMOVED)
     next_text, next_reason, next_at = messages.describe(removed), removed.code, Timestamp(0)
     if place is not None:
@@ -39,12 +40,14 @@ def publication(
         url=record.url,
         vendor_id=record.vendor_id,
         fields=dict(fields),
+        # After the end of the item, `content` still has the last fields, but customers no longer see them.
         shown=dict(shown_fields) if record.state in {"open", "draft"} else {},
         problem=record.problem,
         refused=record.refusal,
         taken_over=record.taken_over,
         **_retraction(story, record, place),
         operations=record.number,
+        # A retry time in the past is due, so it is no time to wait for.
         retry_at=models.at(Timestamp(record.retry_at if record.retry_at > now else 0)),
         acted_at=models.at(record.acted_at),
         next=next_text,
@@ -62,8 +65,10 @@ def _retraction(
 ) -> dict[str, Any]:
     """Return what an operator may do, or has done, about a false post."""
     incident, retraction = story.incident, story.incident.interventions.retractions.get(record.name)
+    # Only public pages have posts that can be retracted.
     if place is None or not place.kind.public:
         return {}
+    # The retraction's own function decides, so the button appears only if a retraction would have an effect.
     outcomes = retractions.outcomes(incident, [record], {record.destination: place}, record.destination)
     is_down = record.retracted or record.state == "absent"
     return {
@@ -73,6 +78,8 @@ def _retraction(
         ),
         "can_publish_again": retraction is not None
         and is_down
+        # An intent is a call whose result isn't known yet. Its post may appear, so publishing again could show two
+        # posts.
         and record.intent is None
         and incident.status == "open"
         and incident.episode == record.episode,
@@ -106,10 +113,13 @@ def upcoming(
     coming += [
         models.Coming(at=record.next_at, reason=record.next_reason, what=record.next, destination=record.destination)
         for record in publications_of_incident
+        # An idle publication changes only if the incident changes.
         if record.next_reason not in reasons.IDLE
     ]
     return sorted(
-        coming, key=lambda coming: (coming.at is not None, coming.at.timestamp() if coming.at is not None else 0.0)
+        # Steps without a time are due already, so they come first.
+        coming,
+        key=lambda coming: (coming.at is not None, coming.at.timestamp() if coming.at is not None else 0.0),
     )
 
 

@@ -57,12 +57,14 @@ class Queries:
 
     def rule_set(self) -> ruleset.RuleSet:
         """Return the active rules. Raises ``load.RulesRefused`` if they have to be read first and are invalid."""
+        # Commands run briefly and don't watch the rule files, so they load the rules for each query.
         return self._in_force.in_force if self._in_force is not None else factories.load_rules(self.settings)
 
     def _labels_named(self) -> Collection[str]:
         """Return the labels that the rules name; none if the rules are invalid."""
         try:
             return self.rule_set().labels_named()
+        # Silences must be listed even if the rules are invalid. Then only the labels of alerts count as known.
         except load.RulesRefused:
             return frozenset()
 
@@ -83,7 +85,10 @@ class Queries:
             if presenters.is_selected(incident.incident, status, severity, text.lower())
         ]
         incidents.sort(key=presenters.sort_key)
+        # The cursor is a sort key instead of an offset, so a page neither repeats nor skips incidents if others open or
+        # close.
         start = bisect.bisect_right(incidents, presenters.read_cursor(cursor), key=presenters.sort_key) if cursor else 0
+        # One incident beyond the page tells whether there is a next page.
         selected = incidents[start : start + limit]
         more = presenters.cursor(selected[-1]) if start + limit < len(incidents) else ""
         rows = [
@@ -103,12 +108,14 @@ class Queries:
         Raises ``incident_names.Ambiguous`` if the text names several incidents.
         """
         keys = await incident_names.find_keys(self.store, text, earlier=earlier)
+        # A whole name or an unambiguous prefix.
         if len(keys) <= 1:
             return keys[0] if keys else None
         rows = await self._rows(keys[: incident_names.MAX_CANDIDATES])
         raise incident_names.ambiguity(text, rows, more=len(keys) > incident_names.MAX_CANDIDATES)
 
     async def _rows(self, names: list[str]) -> list[models.IncidentRow]:
+        # The second argument collects unreadable incidents, so that the readable candidates are still listed.
         incidents_by_key = await self.store.incidents.read(names, {})
         publications_of_incidents = await self.store.publications.look_at_all(names)
         both = [
@@ -124,12 +131,15 @@ class Queries:
 
     async def incident(self, name: str) -> models.Incident | None:
         """Return the details of one incident; None if there is none. Raises ``incident_names.Ambiguous``."""
+        # Reading may follow a reference of an earlier episode. Actions must not, because they would affect the current
+        # one.
         key = await self.find_key(name, earlier=True)
         story = await incident_records.read(self.store, key) if key is not None else None
         if key is None or story is None:
             return None
         incident = story.incident
         (row,) = await self._rows([key])
+        # The desired state is the one that the worker would compute, so the page shows the next step as it will happen.
         desires = await public_pages.pages(self.settings, self.store).desires(public=True)
         publications_by_incident = []
         for publication in story.publications:
@@ -191,6 +201,8 @@ class Queries:
     async def reviews(self) -> list[models.Review]:
         """Return the pending reviews, the oldest first. They are at most one second old, as incidents are."""
         seen = await self._sight.get()
+        # Computing reviews renders texts. The same snapshot gives the same reviews, so viewers of one second share the
+        # result.
         if self._waiting[0] is not seen:
             incidents_with_publications = (
                 (seen.incidents[key].incident, publication)
@@ -222,6 +234,7 @@ class Queries:
 
     def invalidate(self) -> None:
         """Drop cached data after an action, so that its result is visible."""
+        # A person who has just acted must not see data from before the action.
         self._sight.invalidate()
         self.records.invalidate()
 
@@ -236,6 +249,7 @@ class Queries:
         if archived is None:
             return None
         delivery, text = archived.delivery, models.text(archived.body)
+        # A stored decision is that of the time of receipt. Rules and silences may have moved the alert since.
         places = await current_alerts.find(self.settings, self.store, delivery, self.clock())
         return models.Delivery(
             **presenters.delivery_row(delivery).model_dump(),
@@ -312,6 +326,7 @@ class Queries:
             archived = await self._archive().find(explain.delivery)
             if archived is None:
                 raise KeyError(explain.delivery)
+            # The alerts keep their time of receipt, so rules with schedules decide as they would have then.
             return [decided.alert for decided in archived.delivery.rows], archived.delivery.received_at
         now = self.clock()
         endpoint = factories.endpoints(self.settings)[explain.source]
@@ -326,6 +341,7 @@ class Queries:
         rules = self.rule_set()
         public = {name for name, place in self._places.items() if place.kind.public}
         explanations = [presenters.explanation(explain_alert(rules, alert, now, public)) for alert in read_alerts]
+        # Only the alerts of a stored delivery may be in an incident. A payload was never accepted.
         if explain.delivery and (archived := await self._archive().find(explain.delivery)) is not None:
             places = await current_alerts.find(self.settings, self.store, archived.delivery, self.clock())
             explanations = [
@@ -386,6 +402,7 @@ class Queries:
         """Return the publications of open incidents at each destination."""
         seen = await self._sight.get()
         appearances: dict[str, list[publications.Publication]] = {}
+        # Publications of closed incidents would count resolved items as problems of the destination.
         for key, incident in seen.incidents.items():
             if incident.incident.status == "open":
                 for publication in seen.publications.get(key, ()):
@@ -424,6 +441,7 @@ class Queries:
             received_at=models.at(last),
             received_a_minute=self._rates.a_minute(now, accepted),
             waiting_deliveries=waiting,
+            # The time is Redis' own, whose clock may be ahead of this process.
             lag_seconds=max(0, now - oldest) / 1_000_000 if oldest else 0.0,
             kept_deliveries=kept_at,
             worker_seen_at=models.at(beat),

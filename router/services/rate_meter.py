@@ -20,12 +20,15 @@ class Rates:
 
         ``now`` is in microseconds. A counter that was reset, or is 0, gives no rate.
         """
+        # A counter that falls was reset, for example by a loss of data. Older readings don't compare with it.
         if not count or (self._counted and self._counted[-1][1] > count):
             self._counted.clear()
         if not count:
             return None
+        # Many viewers read the counter at the same time. One reading a second bounds the memory.
         if not self._counted or now - self._counted[-1][0] >= _APART_MICROSECONDS:
             self._counted.append((now, count))
+        # The last reading stays even if it is old. The check below rejects it as too old.
         while len(self._counted) > 1 and now - self._counted[0][0] > _WINDOW_MICROSECONDS:
             self._counted.popleft()
         began, before = self._counted[0]

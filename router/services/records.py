@@ -14,7 +14,7 @@ from router.store.store import Store
 
 
 class Records:
-    """The queries of these records. ``looking`` reads every incident; ``named`` returns the labels that rules name."""
+    """The queries of these records. ``looking`` reads every incident; ``labels_named`` returns the labels of rules."""
 
     def __init__(
         self,
@@ -36,6 +36,7 @@ class Records:
         now = self.clock()
         rows = await self.store.silences.read()
         selected = [silence for silence in rows if over or silence.state(now) != "expired"]
+        # Counting matches reads up to 1,000 deliveries, which an installation without silences doesn't need.
         if not selected:
             return []
         firing = await self._matching.firing(await self._sight.get())
@@ -61,6 +62,7 @@ class Records:
             during=[str(window) for window in silence.during],
             window_starts_at=models.at(starts_at),
             window_ends_at=models.at(ends_at),
+            # An expired silence mutes nothing, so a count of its matches would mislead.
             matching=None if state == "expired" else await self._matching.count(silence, firing),
             unchecked=0 if state == "expired" else firing.unknown,
             unknown_labels=silence_matches.unknown_labels(silence, firing.labels),
@@ -87,6 +89,7 @@ class Records:
                 incident=incident.key,
                 every_seconds=timing.timing_of(incident).heartbeat / 1_000_000,
                 last_heard_at=models.at(last_heartbeat_at),
+                # The incident of a heartbeat is open exactly while the signal is missing.
                 silent=incident.status == "open",
             )
             for last_heartbeat_at, incident in sorted(received, key=operator.itemgetter(0))
@@ -111,6 +114,7 @@ class Records:
     async def dead_letters(self, *, cursor: str = "", limit: int = 50) -> models.Page[resources.DeadLetter]:
         """Return a page of dead letters, the oldest first. Raises ``ValueError`` if the cursor is invalid."""
         after = presenters.read_dead_letter_cursor(cursor) if cursor else dead_letters.FIRST
+        # One entry beyond the page tells whether there is a next page.
         letters = await self._letters.page(await self._sight.get(), after, limit + 1)
         more = presenters.dead_letter_cursor(letters[limit - 1]) if len(letters) > limit else ""
         return models.Page(items=[presenters.dead_letter(letter) for letter in letters[:limit]], next=more)
@@ -133,7 +137,7 @@ class Records:
         return [presenters.orphan(orphan) for orphan in await orphans.listed(self.store)]
 
     async def dead_letter_count(self) -> int:
-        """Return the number of open items at vendors that belong to no known incident."""
+        """Return the number of dead letters that no operator has discarded."""
         return await self._letters.count(await self._sight.get())
 
     async def quarantine(self, *, cursor: str = "", limit: int = 50) -> models.Page[resources.Quarantined]:

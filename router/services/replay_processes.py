@@ -39,11 +39,13 @@ def read(file: Path, report_progress: Callable[[float], None]) -> Iterator[recor
             lines: Any = gzip.GzipFile(fileobj=raw) if file.suffix == ".gz" else raw
             for number, line in enumerate(lines, 1):
                 if number % _TELL_EVERY == 0:
+                    # The position in the compressed file counts: the uncompressed size isn't known in advance.
                     report_progress(raw.tell() / size)
                 try:
                     yield recordings.decode(line)
                 except ValueError as error:
                     raise Broken(f"{file}:{number}: not a recorded delivery: {error}") from error
+    # gzip raises `EOFError` for a truncated file, such as one whose export was interrupted.
     except (OSError, EOFError) as error:
         raise Broken(f"{file}: can't be read: {error}") from error
 
@@ -70,6 +72,8 @@ def both(works: tuple[Work, Work], report_progress: Callable[[float], None]) -> 
         parent_end, child_end = context.Pipe()
         process = context.Process(target=_child, args=(work, child_end), daemon=True)
         process.start()
+        # While the parent holds the child's end, the death of the child causes no end of file, and `recv` would block
+        # forever.
         child_end.close()
         pipes.append(parent_end)
         processes.append(process)
@@ -77,6 +81,7 @@ def both(works: tuple[Work, Work], report_progress: Callable[[float], None]) -> 
         results = _collected(pipes, report_progress)
     finally:
         for process in processes:
+            # If one replay fails, the result of the other one is of no use.
             process.terminate()
             process.join()
     return results[0], results[1]
@@ -92,6 +97,7 @@ def _collected(pipes: list[Any], report_progress: Callable[[float], None]) -> li
                 message = pipes[number].recv()
             except EOFError as error:
                 raise Broken("a replay process exited early") from error
+            # A child sends its progress as numbers, its result once, and an unreadable file as text.
             if isinstance(message, str):
                 raise Broken(message)
             if isinstance(message, float):

@@ -25,6 +25,7 @@ async def of_quarantine(
     The body leaves the quarantine only after the inbox has stored it. If the process fails in between, the delivery is
     folded twice, which changes nothing. Alerts that still can't be read stay in the quarantine as a separate body.
     """
+    # Reading applies the limits of the source again, as on the first receipt.
     endpoint = factories.endpoints(settings)[entry.source]
     headers = {name.encode("latin-1"): value.encode("latin-1") for name, value in entry.headers.items()}
     rules = factories.load_rules(settings)
@@ -68,5 +69,6 @@ async def of_archive(
 
 
 async def _hand_in(store: Store, delivery: deliveries.Delivery, body: bytes) -> None:
+    # An empty delivery would occupy the inbox for nothing.
     if delivery.rows:
         await store.inbox.accept(delivery, body)

@@ -15,6 +15,7 @@ _Long = Annotated[str, pydantic.Field(max_length=4000)]
 
 def _refuse_blank(text: str) -> str:
     """Return the text. Raise a validation error if it has no visible character."""
+    # Invisible characters are removed from published texts, so a text of nothing else would be posted empty.
     if not visible.visible(text).strip():
         raise pydantic_core.PydanticCustomError("blank", "must not be blank")
     return text

@@ -24,6 +24,7 @@ def find_invalid(settings: configuration.Settings, destination: str, fields: Map
     """Return the errors in the fields that a reviewer wrote for a destination; none if they are valid."""
     config = settings.destinations[destination]
     try:
+        # The vendor's own model checks the fields, so a reviewer sees the same errors as an author of rules.
         rule_fields.parse(registry.KINDS[config.kind].opening, config, fields)
     except pydantic.ValidationError as error:
         return [InvalidField(field_error["loc"], field_error["msg"]) for field_error in error.errors(include_url=False)]

@@ -48,6 +48,7 @@ def suite(settings: configuration.Settings, folder: Path | None = None) -> Suite
     rule_set = factories.load_rules(settings, path)
     all_problems: list[problems.LocatedProblem] = []
     read = list(_read(settings, path, all_problems))
+    # All problems of all files are reported together, so the author fixes them in one pass.
     if all_problems:
         raise load.RulesRefused(all_problems)
     places, subscribed = public_pages.kinds(settings), notification_delivery.subscribed(settings)

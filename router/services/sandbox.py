@@ -68,6 +68,7 @@ class Sandbox:
     def __init__(self, limits: EvaluationLimits = LIMITS, environment: Mapping[str, str] = os.environ) -> None:
         """Take the limits, and the environment from which the process gets a few variables."""
         self._limits = limits
+        # Each evaluation may use a processor and 768 MiB, so parallel requests must not start any number of them.
         self._free = asyncio.Semaphore(limits.at_once)
         self._environment = {name: environment[name] for name in _PASSED_ON if name in environment}
 
@@ -103,6 +104,7 @@ class Sandbox:
                 process.stdin.write(task)
                 await process.stdin.drain()
                 process.stdin.close()
+            # The output is read in pieces, because reading it to the end could take all the router's memory.
             output = bytearray()
             while piece := await process.stdout.read(_PIECE):
                 output += piece
@@ -110,6 +112,7 @@ class Sandbox:
                     return Outcome(problems=["the explanation is too long"])
             status = await process.wait()
         finally:
+            # This also runs after a timeout or a cancellation, so no evaluation outlives its request.
             if process.returncode is None:
                 process.kill()
                 await process.wait()
@@ -118,6 +121,7 @@ class Sandbox:
         return Outcome(problems=[self._why(status)])
 
     def _why(self, status: int) -> str:
+        # The kernel ended the process by a signal, which it does when the processor time is used up.
         if status < 0:
             return f"evaluating the rules took more than {self._limits.cpu_seconds} seconds of processor time"
         return f"evaluating the rules needed more than {self._limits.memory_bytes // 2**20} MiB of memory, or failed"

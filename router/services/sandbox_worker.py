@@ -17,18 +17,22 @@ _MAX_PROBLEMS = 100
 def limit(cpu_seconds: int, memory_bytes: int) -> None:
     """Limit the resources of this process. The kernel kills the process, or refuses it memory."""
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
+    # An address space limit makes allocations fail in this process, instead of in the router beside it.
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    # The result goes to a pipe, so the process needs no file, and a core dump could hold texts of alerts.
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def evaluate(task: sandbox.Task) -> sandbox.Outcome:
     """Load the rules, and explain the decision for each alert."""
+    # The process has no secrets. Rules need the destinations of the configuration, but no key of them.
     settings = configuration.load(Path(task.file), {}, configuration.StandIn("not-used", {}))
     try:
         rule_set = factories.load_rules(settings, Path(task.folder))
     except load.RulesRefused as refused:
         messages = [f"line {problem.line}, column {problem.column}: {problem.message}" for problem in refused.problems]
+        # One wrong line in a generated file can cause thousands of problems.
         more = [f"and {len(messages) - _MAX_PROBLEMS} more"] if len(messages) > _MAX_PROBLEMS else []
         return sandbox.Outcome(problems=messages[:_MAX_PROBLEMS] + more)
     configured = factories.known_destinations(settings)
@@ -41,6 +45,7 @@ def evaluate(task: sandbox.Task) -> sandbox.Outcome:
 def main() -> None:
     """Do one task."""
     task = msgspec.json.decode(sys.stdin.buffer.read(), type=sandbox.Task)
+    # The task holds the limits, so it is read before they apply.
     limit(task.cpu_seconds, task.memory_bytes)
     sys.stdout.buffer.write(msgspec.json.encode(evaluate(task)))
 

@@ -34,7 +34,7 @@ class FiringAlerts(NamedTuple):
 
 
 class SilenceMatches:
-    """Finds the alerts that silences match. ``named`` returns the labels that the rules name."""
+    """Finds the alerts that silences match. ``labels_named`` returns the labels that the rules name."""
 
     def __init__(
         self,
@@ -77,6 +77,7 @@ class SilenceMatches:
         }
         cached = {alert.identity: alert for alert in _firing_alerts(seen)}
         fires.update(identity for incident in seen.incidents.values() for identity in incident.incident.muted)
+        # A label that a rule names is valid, even if no alert has had it yet.
         labels = set(self._named()) | {name for alert in cached.values() for name in alert.labels}
         before = ""
         for _ in range(_DELIVERIES // _AT_ONCE):
@@ -84,6 +85,7 @@ class SilenceMatches:
             for alert in (row.alert for archived in page for row in archived.delivery.rows):
                 labels.update(alert.labels)
                 if alert.identity in fires:
+                    # The newest delivery comes first, so labels that are known already are at least as new as these.
                     cached.setdefault(alert.identity, alert)
             if not before:
                 break
@@ -102,6 +104,8 @@ def unknown_labels(silence: silences.Silence, labels: Collection[str]) -> list[r
 
 def _nearest(name: str, labels: Collection[str]) -> str:
     for prefix in _FIELD:
+        # Rules name a label as `labels.service`. In a silence, the same name without the prefix is the likely
+        # intention.
         if name.startswith(prefix) and (bare := name.removeprefix(prefix)) in _ALWAYS.union(labels):
             return bare
     return suggestions.nearest(name, _ALWAYS.union(labels)) or ""

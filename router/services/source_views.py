@@ -23,6 +23,7 @@ def row(name: str, config: base.Config) -> resources.Source:
 
 def _proofs(config: base.Config) -> list[str]:
     """Return how a sender is authenticated. The text has ``or`` between alternatives."""
+    # Only the number of secrets is shown: more than one means that a rotation is in progress.
     header = [f"{word} ({len(secrets)})" for word, secrets in _authorizations(config) if secrets]
     proofs = [" or ".join(header)] if header else []
     endpoint = registry.build("shown", config)
