@@ -63,6 +63,7 @@ def fold(
         return incident
     with_held = _with(incident, changed, now, reuse=reuse)
     with_held = _with_asks(with_held, book.asks, arrived, changed)
+    # The states are final, so they decide whether the incident opens, escalates, or ends.
     return _settle(with_held, changed, now, (episode, accepted_at or now, trace))
 
 
@@ -108,6 +109,7 @@ def _message(routed: decisions.Routed, book: Book) -> alert_states.AlertState:
     # A resolution asks for nothing, so it belongs to no ask.
     if routed.alert.status == "resolved":
         return alert_states.message_of(routed, routed.received_at)
+    # A firing alert asks for its rule's destinations.
     ask = book.id_of(routed)
     affects = affected_components.by(routed) if book.affects else ()
     return alert_states.message_of(routed, routed.received_at, ask=ask, affects=affects)
@@ -118,6 +120,7 @@ def _with_receipt(routed: decisions.Routed, now: Timestamp) -> decisions.Routed:
     # A web server whose clock is ahead must not outlive later messages.
     if 0 < routed.received_at <= now:
         return routed
+    # The time is unknown, or that of a clock that is ahead.
     return msgspec.structs.replace(routed, received_at=now)
 
 
@@ -170,11 +173,13 @@ def apply_muting(
     # The silence may have hidden a missed heartbeat, so the interval starts again.
     if beats := heartbeat.beats(due):
         return heartbeat.resumed(incident, beats[0], muting, now)
+    # The alerts whose mute has ended count as if their messages arrived now.
     return fold(incident, due, now=now, episode=episode, muting=muting) if due else incident
 
 
 def _mute_held(incident: incidents.Incident, muting: silences.Muting | None, now: Timestamp) -> incidents.Incident:
     """Set aside the muted alerts of asks that join now."""
+    # Without mutes or held alerts, there is nothing to set aside.
     if muting is None or not incident.held_alerts:
         return incident
     joining = timing.joining(incident, now)
@@ -189,6 +194,7 @@ def _mute_held(incident: incidents.Incident, muting: silences.Muting | None, now
     # Beyond the limit the alerts open the incident: a post too many is better than a lost alert.
     if not muted_alerts or len(incident.muted) + len(muted_alerts) > silences.MAX_MUTED_ALERTS:
         return incident
+    # Without these alerts, the incident may not open at all.
     return _without_muted(incident, muted_alerts, now)
 
 
@@ -261,12 +267,14 @@ def _is_news(incident: incidents.Incident, routed: decisions.Routed) -> bool:
     # The alert requests the incident's current response.
     if response is None or incident.response is None or is_equal(response, incident.response):
         return False
+    # The alert escalates, unless an ask with this response has joined already.
     return not any(ask.is_joined and is_equal(ask.response, response) for ask in incident.asks)
 
 
 def _is_held(incident: incidents.Incident, identity: str) -> bool:
     """Return whether an alert fires in the incident and its ask hasn't joined yet."""
     state = incident.alerts.get(identity)
+    # The alert doesn't fire here.
     if state is None or state.resolved:
         return False
     return any(ask.id == state.ask and not ask.is_joined for ask in incident.asks)
@@ -288,6 +296,7 @@ def _is_beyond(incident: incidents.Incident, state: alert_states.AlertState, fur
     # Tombstones protect against late deliveries, so they get room beside the firing alerts.
     if state.resolved:
         return len(incident.alerts) + further >= 2 * MAX_HELD_ALERTS
+    # Tombstones take no room from alerts that fire.
     return incident.still_fires + further >= MAX_HELD_ALERTS
 
 
@@ -384,6 +393,7 @@ def _settle(
     if incident.quiet is not None:
         incident = timing.changed(incident, now)
     incident = timing.joined(incident, now)
+    # The episode goes on, and is no longer quiet.
     severity = timing.severity_of(incident, worst)
     interventions = incidents.after_severity(incident.interventions, severity, now)
     return msgspec.structs.replace(incident, severity=severity, quiet=None, changed_at=now, interventions=interventions)
@@ -413,6 +423,7 @@ def _begin(incident: incidents.Incident, now: Timestamp, birth: tuple[str, Times
     # Only an incident that was open before can flap.
     if incident.generation:
         started = timing.changed(started, now)
+    # The outage was held once already if the incident reopens.
     return timing.opened(started, now=now, episode=episode, at_once=reopens)
 
 
@@ -424,6 +435,7 @@ def has_old_tombstones(incident: incidents.Incident, now: Timestamp) -> bool:
 
 
 def _without_old_tombstones(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
+    # Most changes remove none, and keep the object.
     if not has_old_tombstones(incident, now):
         return incident
     horizon = now - TOMBSTONE_LIFE

@@ -61,6 +61,7 @@ def is_superseded(observed: publications.Publication, step: Step) -> bool:
     # The vendor may still process the failed call, so its outcome counts.
     if observed.intent is not None or observed.search_at or observed.verify_at:
         return False
+    # The plan needs no call any longer, and nothing is left to find out.
     return bool(observed.condition) and isinstance(step, Wait) and step.waiting_on is WaitingOn.NOTHING
 
 
@@ -106,6 +107,7 @@ def _finished(desired: publications.Desired, observed: publications.Publication)
     # Readers want to know who took the post down.
     if desired.retracted is not None and observed.retracted:
         return Cause(Reason.FINISHED, detail=f"retracted by {desired.retracted.who}")
+    # Otherwise, the state says how the post ended.
     return Cause(Reason.FINISHED, detail=observed.state)
 
 
@@ -131,6 +133,7 @@ def lost_correction(desired: publications.Desired, observed: publications.Public
     # Customers don't see the post, so they don't see the update either.
     if not observed.vendor_id or observed.state not in {"open", "resolved"}:
         return Cause(Reason.POST_NOT_PUBLIC)
+    # Customers still see the update, so it can be corrected.
     return None
 
 
@@ -162,6 +165,7 @@ def _is_backing_off(desired: publications.Desired, observed: publications.Public
     resumed = desired.resumed_at > observed.failed_at
     # A failure in the future happened before the server's clock was set back. Its retry time is wrong, so retry now.
     set_back = observed.failed_at > now + CLOCK_DRIFT
+    # Nothing suggests that the vendor works again, so the pause holds.
     return not (observed.failed_at and (resumed or set_back))
 
 
@@ -210,6 +214,7 @@ def _obstacle(
             Timestamp(observed.acted_at + desired.min_update_interval),
             WaitingOn.TIME,
         )
+    # The call may begin, unless publishing is frozen.
     return _frozen(desired, now)
 
 
@@ -217,6 +222,7 @@ def _frozen(desired: publications.Desired, now: Timestamp) -> Wait | None:
     # A freeze keeps false posts off the page. A retraction takes one down, so it isn't stopped.
     if not desired.public or desired.frozen is None or desired.retracted is not None:
         return None
+    # Unfreezing wakes the incident. The time limit covers a wake that is lost.
     return Wait(desired.frozen, Timestamp(now + HELD_RECHECK_INTERVAL), WaitingOn.UNFREEZE)
 
 
@@ -242,22 +248,28 @@ def _observed_while_waiting(
     # The vendor may have processed an unanswered change late.
     if observed.verify_at:
         moments.append(observed.verify_at)
+    # The destination isn't read regularly, and no change is reported.
     if not moments:
         return wait
     observe_at = min(moments)
+    # A person may have changed the post since the last read.
     if now >= observe_at:
         return Observe()
+    # The next read ends the wait early.
     return msgspec.structs.replace(wait, observe_at=observe_at)
 
 
 def _towards_open(desired: publications.Desired, observed: publications.Publication, now: Timestamp) -> Step:
     if observed.state == "open":
+        # This content was sent, but the vendor may show other content.
         if observed.digest == desired.content.digest:
             return _as_sent(desired, observed, now)
+        # The content has changed since it was sent.
         return _refusal(desired, observed, now) or _change(desired, observed)
     # Nothing is posted for a test alert, in shadow mode, or if no alert asks for the page any longer.
     if (reason := _unpublished(desired)) is not None:
         return Wait(reason)
+    # A draft exists, but customers don't see it yet.
     if observed.state == "draft":
         return _towards_published(desired, observed, now)
     # The page may draft the post itself from its own incident, so that incident has to exist first.
@@ -269,16 +281,20 @@ def _towards_open(desired: publications.Desired, observed: publications.Publicat
     # A draft of the page's own would be a second post beside the router's.
     if desired.may_adopt_draft and desired.linked_id and not observed.adoption_tried:
         return Execute("adopt", Cause(Reason.DRAFT_POSSIBLE))
+    # There is nothing at the vendor yet, or only the resolved incident of the last episode.
     reason = Cause(Reason.REOPENING if desired.reopen_vendor_id else Reason.NOT_OPENED)
     return _refusal(desired, observed, now) or Execute("open", reason)
 
 
 def _unpublished(desired: publications.Desired) -> Cause | None:
     """Return why nothing may be posted at a public page; None if a post may be made."""
+    # Destinations that customers don't see also show tests.
     if not desired.public:
         return None
+    # The alert is a test, or no firing alert asks for this page.
     if desired.suppressed is not None:
         return desired.suppressed
+    # In shadow mode, only the timeline shows the post.
     return Cause(Reason.SHADOW) if desired.publish == "shadow" else None
 
 
@@ -291,6 +307,7 @@ def _change(desired: publications.Desired, observed: publications.Publication, d
     # The post says that it is monitored. That is false now, whatever else differs.
     if is_monitoring_outdated(desired, observed):
         return Execute("update", Cause(Reason.FIRING_AGAIN))
+    # The alerts or a reviewer have changed the content, or the vendor shows other content.
     return Execute("update", mismatch or Cause(Reason.CONTENT_CHANGED))
 
 
@@ -312,11 +329,13 @@ def _as_sent(desired: publications.Desired, observed: publications.Publication, 
     retry_at = Timestamp(observed.acted_at + delay)
     if delay and now < retry_at:
         return Wait(Cause(Reason.VENDOR_DIFFERS, detail=observed.differs), retry_at, WaitingOn.TIME)
+    # The pause after the last repeat is over.
     return _refusal(desired, observed, now) or _change(desired, observed, observed.differs)
 
 
 def _towards_published(desired: publications.Desired, observed: publications.Publication, now: Timestamp) -> Step:
     refusal = _refusal(desired, observed, now)
+    # The rule, a reviewer, or a deadline permits the post.
     if refusal is None:
         return Execute("publish", Cause(Reason.PUBLISHING_ALLOWED))
     # A refusal that nothing can end is final. Otherwise the draft would stay on the page forever.
@@ -325,10 +344,12 @@ def _towards_published(desired: publications.Desired, observed: publications.Pub
     # Reviewers who work at the vendor see the draft there, so it must show the post that would be published.
     if observed.digest != desired.content.digest and not observed.taken_over:
         return Execute("update", Cause(Reason.DRAFT_OUTDATED))
+    # The draft shows the content that waits, or a person's content.
     return refusal
 
 
 def _towards_closed(desired: publications.Desired, observed: publications.Publication, now: Timestamp) -> Step:
+    # Customers see an outage that has ended.
     if observed.state == "open":
         return _unresolved(desired, observed, now) or Execute("resolve", Cause(Reason.INCIDENT_CLOSED))
     # Publishing the draft now would announce an outage that has ended.
@@ -337,16 +358,20 @@ def _towards_closed(desired: publications.Desired, observed: publications.Public
     # The rule asks for a retrospective incident.
     if desired.ended_at:
         return _towards_retrospective(desired, observed, now)
+    # Nothing was opened, and nothing is to be resolved.
     return Wait(Cause(Reason.CLOSED_BEFORE_OPENING))
 
 
 def _towards_retrospective(desired: publications.Desired, observed: publications.Publication, now: Timestamp) -> Step:
     """Return the next step towards publishing an ended incident. It needs a separate approval."""
+    # A test, and a rule in shadow mode, publishes nothing afterwards either.
     if (reason := _unpublished(desired)) is not None:
         return Wait(reason)
     refusal = _refusal(desired, observed, now)
+    # The post needs no approval, or a reviewer has approved it as a retrospective one.
     if refusal is None:
         return Execute("open", Cause(Reason.RETROSPECTIVE))
+    # Reviewers must see that they decide on an incident that has ended.
     return msgspec.structs.replace(refusal, subject=Subject.RETROSPECTIVE)
 
 
@@ -359,6 +384,7 @@ def _towards_retracted(
     # The operator hasn't seen another person's later change of the post.
     if observed.taken_over and retraction.digest != review_digest(desired, observed):
         return Wait(_edited(observed), waiting_on=WaitingOn.REVIEWER, subject=Subject.RETRACTION)
+    # The operator retracted the post as it is now.
     return Execute("retract", Cause(Reason.RETRACTED, who=retraction.who, detail=retraction.reason))
 
 
@@ -386,6 +412,7 @@ def _unresolved(desired: publications.Desired, observed: publications.Publicatio
     if observed.taken_over or not desired.deadline or desired.at_deadline != "publish":
         return wait
     due = _deadline(desired, observed, digest) or Timestamp(now + desired.deadline)
+    # The deadline has the approval of the rule, so the post is resolved then.
     return msgspec.structs.replace(wait, until=due) if now < due else None
 
 
@@ -398,6 +425,7 @@ def _refusal(desired: publications.Desired, observed: publications.Publication, 
     verdict = desired.verdict
     # An approval of the whole episode doesn't cover a person's changes at the vendor: no reviewer had seen them.
     is_blind = verdict is not None and verdict.kind == "approved" and not verdict.digest and bool(observed.taken_over)
+    # A reviewer has decided on exactly this content.
     if verdict is not None and verdict.covers(digest) and not is_blind:
         return None if verdict.kind == "approved" else Wait(Cause(Reason.REVIEW_DISMISSED, who=verdict.who))
     reason = _edited(observed) if observed.taken_over else desired.review_cause
@@ -411,6 +439,7 @@ def _refusal(desired: publications.Desired, observed: publications.Publication, 
         if now < due:
             return Wait(Cause(Reason.REVIEW_REQUIRED), due, WaitingOn.REVIEWER)
         return None if desired.at_deadline == "publish" else Wait(Cause(Reason.REVIEW_EXPIRED))
+    # Only a reviewer can end this wait.
     return Wait(reason or Cause(Reason.REVIEW_REQUIRED), waiting_on=WaitingOn.REVIEWER)
 
 
@@ -420,6 +449,7 @@ def is_decided_by_deadline(
     """Return whether the deadline of a review, and no reviewer, permits a post."""
     digest = review_digest(desired, observed)
     due = _deadline(desired, observed, digest)
+    # There is no deadline yet, or an operator has decided.
     if desired.retracted is not None or due is None or now < due:
         return False
     # An earlier decision was about something else.
@@ -434,6 +464,7 @@ def is_review_expired(desired: publications.Desired, observed: publications.Publ
 
 def _deadline(desired: publications.Desired, observed: publications.Publication, digest: str) -> Timestamp | None:
     """Return when the pending review of a subject ends; None if it doesn't wait, or may wait without limit."""
+    # The rule has no deadline, or this content doesn't wait yet.
     if not desired.deadline or observed.review is None or observed.review.digest != digest:
         return None
     return Timestamp(observed.review.since + desired.deadline)
@@ -459,6 +490,7 @@ def review_digest(desired: publications.Desired, observed: publications.Publicat
 
 def pending_review_digest(desired: publications.Desired, observed: publications.Publication, step: Step) -> str:
     """Return the digest of the content that waits for a reviewer in this step; empty if none does."""
+    # The step needs no reviewer.
     if not isinstance(step, Wait) or step.waiting_on is not WaitingOn.REVIEWER or not desired.public:
         return ""
     return review_digest(desired, observed)

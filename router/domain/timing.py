@@ -29,6 +29,7 @@ def asks_of(incident: incidents.Incident) -> tuple[asks.Ask, ...]:
     hold = incident.hold
     since = (hold.pending_since if hold is not None else None) or incident.opened_at
     ask = asks.Ask(0, response, alert, since, since, incident.still_fires, incident.severity)
+    # An ask of an earlier version joined when its incident opened.
     return (msgspec.structs.replace(ask, is_joined=incident.status == "open"),)
 
 
@@ -38,6 +39,7 @@ def due(incident: incidents.Incident) -> Timestamp:
     # No mute ends, so only the incident's own timers count.
     if not incident.muted:
         return own
+    # An alert may fire once its mute ends.
     moments = [muted.until for muted in incident.muted.values()]
     return Timestamp(min([*moments, own] if own else moments))
 
@@ -63,6 +65,7 @@ def _due(incident: incidents.Incident) -> Timestamp:
     # Senders may give an alert an end.
     if summary.expires_at is not None:
         moments.append(summary.expires_at)
+    # Applying the earliest timer sets the next one.
     return min(moments) if moments else Timestamp(0)
 
 
@@ -185,6 +188,7 @@ def _without_joined(incident: incidents.Incident) -> incidents.Incident:
         for identity, routed in incident.held_alerts.items()
         if (state := incident.alerts.get(identity)) is not None and state.ask in waiting
     }
+    # The remaining alerts may still be muted when their ask joins.
     return msgspec.structs.replace(incident, held_alerts=kept)
 
 
@@ -201,6 +205,7 @@ def led(incident: incidents.Incident) -> incidents.Incident:
         return incident
     if response == incident.response and first.alert == incident.opening_alert:
         return incident
+    # Another ask leads, so its texts replace those of the last one.
     return msgspec.structs.replace(incident, response=response, opening_alert=first.alert)
 
 
@@ -225,6 +230,7 @@ def ask_for(incident: incidents.Incident, destination: str) -> asks.Ask | None:
     if first is None:
         return None
     wanting = (ask for ask in asks.by_precedence(first, candidates) if ask.wants(destination))
+    # The asks are in the order of their precedence.
     return next(wanting, None)
 
 
@@ -285,6 +291,7 @@ def monitor_for(incident: incidents.Incident) -> Duration:
     # The next heartbeat proves the recovery, so there is nothing to monitor.
     if response is None or response.timing.heartbeat:
         return Duration(0)
+    # All posts are resolved together, so the longest time counts.
     return Duration(max((target.ending.monitor_for for target in response.targets), default=0))
 
 
@@ -307,6 +314,7 @@ def flaps(incident: incidents.Incident) -> bool:
     # The rule doesn't detect flapping, or too few changes have been recorded.
     if not timing.flap_changes or len(changes) < timing.flap_changes:
         return False
+    # The oldest of the counted changes must be within the window.
     return changes[-1] - changes[-timing.flap_changes] <= timing.flap_window
 
 
@@ -316,6 +324,7 @@ def changed(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
     # Changes are recorded only for rules that use them.
     if not limit:
         return incident
+    # Only the newest changes can make the incident flap.
     return msgspec.structs.replace(incident, changes=(*incident.changes, now)[-limit:])
 
 
@@ -389,6 +398,7 @@ def _without_stale(incident: incidents.Incident, now: Timestamp) -> incidents.In
 
     states = {identity: state for identity, state in incident.alerts.items() if is_kept(state)}
     watched = (state for state in states.values() if state.ask in stale_after)
+    # Alerts without the limit never become stale, so they set no timer.
     return recounted(incident, states, watched)
 
 
@@ -423,6 +433,7 @@ def _without_expired(incident: incidents.Incident, now: Timestamp) -> incidents.
     if incident.summary.expires_at is None or incident.summary.expires_at > now:
         return incident
     states = {identity: alert_states.expire(state, now) for identity, state in incident.alerts.items()}
+    # An alert with several senders fires until all of them have expired.
     return recounted(incident, states, states.values())
 
 
@@ -437,4 +448,5 @@ def needs_refresh(
     if state is None or state.resolved or message.resolved:
         return False
     own_limit = stale_after.get(state.ask, 0)
+    # A quarter of the limit is precise enough, and saves writing the document at every repeat.
     return bool(own_limit) and message.learned_at - state.learned_at > own_limit // 4
