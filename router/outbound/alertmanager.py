@@ -92,11 +92,13 @@ async def silences(http: client.Client, name: str) -> Imported:
     active: list[Silence] = []
     skipped: dict[str, str] = {}
     for position, entry in enumerate(await http.read("/api/v2/silences", list[Any])):
+        # An expired silence is skipped before it is parsed: one that can't be parsed is no problem to report.
         if _has_expired(entry):
             continue
         try:
             active.append(_read(msgspec.convert(entry, _Silence), name))
         except msgspec.ValidationError as error:
+            # The entry can't be parsed, so its ID may be missing or have another type.
             identity = entry.get("id") if isinstance(entry, dict) else None
             skipped[identity if isinstance(identity, str) else f"[{position}]"] = str(error)
     return Imported(active, skipped)

@@ -32,5 +32,6 @@ def full_jitter(
     """
     doublings = min(max(attempt - 1, 0), _MAX_DOUBLINGS)
     ceiling = min(cap_seconds, base_seconds * 2.0**doublings)
+    # 53 bits are the precision of a float below 1.
     fraction = randomness.getrandbits(53) / (1 << 53)
     return at_least + fraction * ceiling

@@ -25,6 +25,7 @@ async def get(url: str, *, timeout_seconds: float, most_bytes: int) -> bytes:
             size = 0
             async for part in answer.aiter_bytes():
                 size += len(part)
+                # Stop at the limit instead of reading on: the server may send without end.
                 if size > most_bytes:
                     raise errors.Temporary(f"the answer is longer than {most_bytes} bytes")
                 parts.append(part)
@@ -44,6 +45,7 @@ async def exchange(url: str, body: bytes, headers: Mapping[str, str], *, timeout
 
     Raises ``errors.Temporary`` if there is no response.
     """
+    # A proxy or an authority from the environment applies to other hosts, never to this machine.
     outside = not loopback.is_loopback(url)
     sent = {"content-type": "application/json", **headers}
     try:

@@ -36,6 +36,7 @@ def _number(text: str) -> float | None:
 
 
 def _moment(text: str) -> dt.datetime | None:
+    # The header has an HTTP date. A vendor that puts the time into the body may write it in RFC 3339.
     for read in (email.utils.parsedate_to_datetime, dt.datetime.fromisoformat):
         try:
             moment = read(text)

@@ -92,6 +92,7 @@ class Series:
 
     def observe(self, seconds: float) -> None:
         """Count a value. Only the thread of the event loop may call this method."""
+        # `le` means less or equal, so a value that equals a bound belongs to the bucket of this bound.
         self.counts[bisect.bisect_left(self._bounds, seconds)] += 1
         self.total += seconds
 
@@ -115,6 +116,7 @@ class Histogram:
         self.documentation = documentation
         self.labelnames = tuple(labelnames)
         self._bounds = tuple(buckets)
+        # The bounds are formatted as the client library does it, so that both kinds of histograms have equal labels.
         self._le = [*map(utils.floatToGoString, buckets), "+Inf"]
         self._series: dict[tuple[str, ...], Series] = {}
         registry.register(self)
@@ -136,6 +138,7 @@ class Histogram:
         """Return all series."""
         family = metrics_core.HistogramMetricFamily(self.name, self.documentation, labels=self.labelnames)
         for values, series in list(self._series.items()):
+            # Prometheus' buckets are cumulative. Adding them up here keeps `observe` at one addition.
             counts = map(float, itertools.accumulate(series.counts))
             family.add_metric(values, list(zip(self._le, counts, strict=True)), series.total)
         return [family]

@@ -56,7 +56,9 @@ def start_web(sources: Iterable[str], polled: Iterable[str], with_webhooks: Iter
     webhooks.
     """
     _start_data_set()
+    # An unknown name from a path isn't a label value: any client could create series without limit.
     metrics.deliveries.labels("", UNKNOWN_SOURCE)
+    # This series counts the alerts that no rule matches.
     metrics.decisions.labels("")
     metrics.vendor_webhooks.labels("", UNKNOWN_DESTINATION)
     for result in RELOAD_RESULTS:
@@ -101,6 +103,8 @@ def start_worker(sources: Iterable[str], destinations: Iterable[str], notifiers:
     """Export 0 for a worker."""
     _start_data_set()
     for notifier in notifiers:
+        # A circuit breaker is closed when the worker starts. Without these values, its gauge would appear with the
+        # first failure.
         for state in CIRCUIT_BREAKER_STATES:
             metrics.circuit_breaker_state.labels(notifier, state).set(state == "closed")
         metrics.notification_delay_seconds.labels(notifier)

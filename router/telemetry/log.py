@@ -33,6 +33,8 @@ def configure(format: Format = "json", level: str = "info", stream: TextIO | Non
         processors=[*shared, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.WriteLoggerFactory(target),
+        # A cached logger would keep the settings of its first line, and modules create loggers before `configure` is
+        # called.
         cache_logger_on_first_use=False,
     )
     _adopt_library_logs(threshold, target, shared, renderer)
@@ -40,6 +42,7 @@ def configure(format: Format = "json", level: str = "info", stream: TextIO | Non
 
 def catch_uncaught() -> None:
     """Log Python's warnings and unhandled exceptions for the rest of the process."""
+    # All lines of the process have one format, so that a log collector can parse each of them.
     logging.captureWarnings(True)
     sys.excepthook = _uncaught
     sys.unraisablehook = lambda raised: _uncaught(raised.exc_type, raised.exc_value, raised.exc_traceback)
@@ -47,6 +50,7 @@ def catch_uncaught() -> None:
 
 
 def _uncaught(kind: type[BaseException], error: BaseException | None, trace: types.TracebackType | None) -> None:
+    # Ctrl-C isn't a failure of the router.
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error or kind(), trace)
         return
@@ -101,6 +105,8 @@ def _show_all(
 
 
 def _readable(value: object) -> object:
+    # The renderer writes these values as they are. Everything else is converted, because an item may be a body or an
+    # alert.
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, Mapping):
@@ -115,11 +121,15 @@ def _adopt_library_logs(
 ) -> None:
     """Format libraries' own log lines in the same way. They begin at warning, regardless of the level."""
     formatter = structlog.stdlib.ProcessorFormatter(
+        # Only lines of libraries pass through this chain. It adds what structlog has added to the router's own lines.
         foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
     )
     handler = logging.StreamHandler(target)
     handler.setFormatter(formatter)
     root = logging.getLogger()
+    # Replace the handlers, so that a second call doesn't write each line twice.
     root.handlers[:] = [handler]
+    # Libraries log each request at info, with its URL. The router logs each operation itself, without texts and
+    # secrets.
     root.setLevel(max(threshold, logging.WARNING))

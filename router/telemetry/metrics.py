@@ -394,7 +394,9 @@ def opened(destination: str, seconds: float, reference: str, trace: str = "") ->
     ``reference`` and the trace ID (``trace`` is a ``traceparent``, or empty) are the exemplar. With them, an operator
     finds the slow incident in the log, at the vendor, and among the traces.
     """
+    # OpenMetrics allows 128 characters for the names and values of an exemplar together.
     exemplar = {"reference": reference}
     if trace_id := tracing.trace_id(trace):
         exemplar["trace_id"] = trace_id
+    # The times of acceptance and opening may be of different clocks, so the difference may be negative.
     accepted_to_opened_seconds.labels(destination).observe(max(seconds, 0.0), exemplar)

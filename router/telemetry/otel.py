@@ -25,8 +25,10 @@ def exporting(endpoint: str, service: str, share: float) -> tracing.Traces:
     """Return traces that a separate thread sends in batches. Traces that can't be sent are logged and dropped."""
     provider = sdk.TracerProvider(
         resource=resources.Resource.create({"service.name": service}),
+        # A span follows the decision of its parent, so a trace is exported as a whole or not at all.
         sampler=sampling.ParentBased(sampling.TraceIdRatioBased(share)),
     )
+    # The exporter appends the path only to an endpoint of the environment, not to an argument.
     url = f"{endpoint.rstrip('/')}/v1/traces"
     provider.add_span_processor(
         export.BatchSpanProcessor(trace_exporter.OTLPSpanExporter(url, timeout=_EXPORT_SECONDS))
@@ -47,9 +49,11 @@ class OtelTraces:
         self, name: str, kind: tracing.Kind, *, parent: str = "", follows: str = "", **attributes: tracing.Attribute
     ) -> "OtelSpan":
         """Open a span for the length of the block (see ``tracing.Traces``)."""
+        # The cause may have ended days ago, so it is linked instead of being the parent.
         before = trace.get_current_span(_context(follows)).get_span_context()
         begun = self._tracer.start_span(
             name,
+            # An empty context, unlike None, keeps the current span of the task from becoming the parent.
             context=_context(parent),
             kind=_KINDS[kind],
             links=[trace.Link(before)] if before.is_valid else [],
@@ -73,11 +77,13 @@ class OtelSpan:
     def traceparent(self) -> str:
         """Return the trace context for the next process."""
         carrier: dict[str, str] = {}
+        # The context is explicit, because the span isn't the current one of the task.
         _format.inject(carrier, trace.set_span_in_context(self._span, context.Context()))
         return carrier.get("traceparent", "")
 
     def tell(self, **attributes: tracing.Attribute) -> None:
         """Add attributes to the span."""
+        # The prefix keeps these names apart from OpenTelemetry's conventions.
         self._span.set_attributes({f"incident_router.{name}": value for name, value in attributes.items()})
 
     def failed(self, result: str, /) -> None:

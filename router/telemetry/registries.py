@@ -36,6 +36,7 @@ def of(roles: frozenset[Role]) -> prometheus_client.CollectorRegistry:
     """Return a registry of the router's metrics in a process with these roles."""
     registry = prometheus_client.CollectorRegistry()
     registry.register(SHARED)
+    # Sorted, so that each scrape lists the metrics in the same order.
     for role in sorted(roles):
         registry.register(_OF_ROLE[role])
     return registry

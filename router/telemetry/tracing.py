@@ -85,4 +85,5 @@ OFF: Traces = _Off()
 
 def trace_id(traceparent: str) -> str:
     """Return the trace ID of a ``traceparent``; empty if it is invalid."""
+    # The format is VERSION-TRACE-SPAN-FLAGS.
     return traceparent.split("-")[1] if traceparent.count("-") == 3 else ""
