@@ -25,6 +25,7 @@ def create_app(
     simulated = (IncidentIo(chosen), DevHelm(chosen), Slack(chosen))
     # A snapshot by an earlier version lacks vendors that were added since.
     vendors: dict[str, vendor.Vendor] = {simulator.name: simulator for simulator in simulated} | (remembered or {})
+    # All vendors share one log and one list of faults, so that the order of calls to different vendors is visible.
     log = calls.Calls()
     fault_request: list[faults.Fault] = []
     hooks = webhooks.Webhooks(chosen)
@@ -33,6 +34,7 @@ def create_app(
         for name, simulator in vendors.items()
     }
     control = ControlEndpoints(vendors, log, fault_request, hooks, gates)
+    # The workspace must use the restored Slack, whose messages a user may still click after a restart.
     simulated_vendor = vendors["slack"]
     assert isinstance(simulated_vendor, Slack)  # noqa: S101 - a snapshot has each vendor under its own name
     app = Simulator([*control.routes(), *workspace.Workspace(simulated_vendor).routes()], gates, vendors, hooks)
@@ -59,6 +61,8 @@ class Simulator(applications.Starlette):
 
     async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
         """Respond to one request."""
+        # Vendors live below their own prefix, as a destination's `base_url` names it. All other paths are the
+        # simulator's own.
         name = scope["path"].split("/", 2)[1] if scope["type"] == "http" else ""
         gate = self._gates.get(name)
         if scope["type"] == "websocket":
@@ -67,10 +71,13 @@ class Simulator(applications.Starlette):
         if gate is None:
             await super().__call__(scope, receive, send)
         else:
+            # Reads change nothing, and copying the whole state before each of them would slow down every poll of the
+            # router.
             before = self._hooks.things(self._vendors[name]) if scope["method"] != "GET" else None
             try:
                 await gate({**scope, "root_path": f"/{name}"}, receive, send)
             finally:
+                # A fault may cut the connection after the write. The vendor reports the change nevertheless.
                 self._hooks.tell(self._vendors[name], before)
 
 
@@ -128,7 +135,10 @@ class ControlEndpoints:
         return responses.JSONResponse(fault.model_dump(), 201)
 
     async def _ordered(self, _request: requests.Request) -> responses.Response:
+        # A test waits until `pending` is 0 before it counts the objects at the vendor.
         pending = sum(gate.pending for gate in self._gates.values())
+        # Used faults stay in the list, because a window or a lag may still depend on them. They no longer count as
+        # remaining.
         ordered = [fault.model_dump() for fault in self._faults if fault.count]
         return responses.JSONResponse({"faults": ordered, "pending": pending})
 

@@ -29,6 +29,7 @@ class Calls:
 
     def begin(self, at: int, vendor: str, method: str, path: str, query: str) -> Call:
         """Record a call that was received."""
+        # The call is logged before its response, so that calls that hang or are cut off are in the log, too.
         call = Call(len(self.all) + 1, at, vendor, method, path, query)
         self.all.append(call)
         return call
@@ -47,6 +48,8 @@ def read_body(call: Call, raw: bytes) -> None:
     try:
         call.body = json.loads(raw) if raw else None
     except ValueError:
+        # Slack's methods also take forms, and a faulty client may send anything. The log shows either.
         call.body = raw.decode("utf-8", "replace")
     if isinstance(call.body, dict):
+        # incident.io takes the key in the body and not in a header.
         call.idempotency_key = str(call.body.get("idempotency_key") or "")

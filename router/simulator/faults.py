@@ -42,13 +42,16 @@ Action = Literal[
     "odd-row",
     "endless",
 ]
+# The call succeeds in spite of these, so several can apply to one call.
 SHAPING: frozenset[Action] = frozenset({"lag", "normalize", "render", "odd-row", "endless"})
 _OF_READS: frozenset[Action] = frozenset({"render", "odd-row", "endless"})
 _OF_WRITES: frozenset[Action] = frozenset({"lag", "normalize"})
+# These carry the request out, so the body must be rewritten first, as it is for a call without a fault.
 _ACTING: frozenset[Action] = frozenset(
     {"act-then-drop", "act-then-hang", "act-then-conflict", "act-then-busy", "act-late", "hang-then-act", "truncate"}
 )
 _LOGIN = b"<html><body>Sign in to the proxy</body></html>"
+# There is more than one, because the router must not take the first conflict as the final outcome.
 _BUSY_ANSWERS = 2
 _MINUTE = 60_000_000
 
@@ -96,6 +99,7 @@ class Fault(pydantic.BaseModel):
 
     def model_post_init(self, _context: Any) -> None:
         """Create the fault's random generator."""
+        # Each fault has its own generator, so that adding another fault doesn't change which calls this one affects.
         self._die = random.Random(self.seed)
 
     def strikes(self, call: Call) -> bool:
@@ -105,6 +109,7 @@ class Fault(pydantic.BaseModel):
         now = asyncio.get_running_loop().time()
         if now < self._window_ends:
             return True
+        # The generator is used only by matching calls, so the outcome doesn't depend on unrelated traffic.
         if self.count < 1 or self._die.random() >= self.probability:
             return False
         self.count -= 1
@@ -123,11 +128,15 @@ class Fault(pydantic.BaseModel):
     def _fits(self, call: Call) -> bool:
         """Return whether the action is possible for the call."""
         match self.action:
+            # Only a body that sets the field can be refused because of it. The router's call without the field must
+            # succeed.
             case "refuse-field":
                 value = _said(call.body, self.field)
                 return value is not None and (self.value is None or self.value == value)
+            # A vendor that doesn't know a key can't say that a request with the same key is in progress.
             case "act-then-busy":
                 return bool(call.idempotency_key)
+            # A read has no effect that could happen in spite of the error, or after it.
             case "act-then-conflict" | "act-late" | "hang-then-act":
                 return call.method != "GET"
         return True
@@ -175,17 +184,23 @@ class Gate:
         raw = await _read(receive)
         read_body(call, raw)
         answer = _Answer(send, call)
+        # The rate limit applies first, so that a call beyond it uses up no fault.
         if self._too_many(call):
             await self._fail(answer, 429, 60.0)
             return
+        # The earlier request with this key still runs at the vendor. Only the repetition gets this response.
         if busy := self._busy.get(call.idempotency_key):
             call.fault = "act-then-busy"
             await self._fail(answer, busy.pop(), None, message="a request with this idempotency key is in progress")
             return
         shaping = [candidate for candidate in self._faults if candidate.action in SHAPING and candidate.strikes(call)]
         others = (candidate for candidate in self._faults if candidate.action not in SHAPING)
+        # Stop at the first match, so that the counts of the other faults aren't used up by a call that they don't
+        # affect.
         fault = next((other for other in others if other.strikes(call)), None)
         call.fault = "+".join(candidate.action for candidate in [*shaping, *([fault] if fault else [])])
+        # The request isn't carried out, so there is nothing to store, and reads must not lag behind a write that never
+        # happened.
         if fault is not None and fault.action not in _ACTING:
             await self._strike(fault, scope, raw, answer)
             return
@@ -202,6 +217,8 @@ class Gate:
         for fault in shaping:
             if fault.action == "lag":
                 visible_at = asyncio.get_running_loop().time() + fault.lag_seconds
+                # Each write keeps its own copy. Reads use the oldest one that is still valid, as at a replica that is
+                # behind.
                 self._past.append((visible_at, fault, self._vendor.remembered()))
             elif fault.action == "normalize":
                 raw = _changed(raw, fault)
@@ -209,9 +226,11 @@ class Gate:
 
     async def _read(self, scope: types.Scope, raw: bytes, answer: "_Answer", shaping: Sequence[Fault]) -> None:
         now = asyncio.get_running_loop().time()
+        # Clearing the faults also ends the lag, so that a test can go on without waiting for its end.
         self._past = [
             entry for entry in self._past if entry[0] > now and any(entry[1] is fault for fault in self._faults)
         ]
+        # The whole response is needed before it can be changed, because its length is in the first message.
         entry = _Kept()
         if self._past:
             with self._vendor.as_of(self._past[0][2]):
@@ -225,6 +244,7 @@ class Gate:
         limit = self._options.calls_a_minute
         if not limit:
             return False
+        # Refused calls count as well, so a client that ignores `Retry-After` stays refused.
         recent = [
             candidate
             for candidate in self._log.all
@@ -238,15 +258,20 @@ class Gate:
                 await self._fail(answer, int(fault.action), fault.retry_after, limit=fault.limit)
             case "status":
                 await self._fail(answer, fault.status, fault.retry_after)
+            # A gateway in front of the vendor knows nothing of the vendor's error format. The router must not parse its
+            # page as one.
             case "gateway":
                 page = f"<html><head><title>{fault.status}</title></head><body>{fault.status}</body></html>".encode()
                 await _say(answer, fault.status, page, [(b"content-type", b"text/html")])
             case "refuse-field":
                 await self._fail(answer, self._vendor.refuses_with, None, message="is not valid", field=fault.field)
+            # This is the response of a proxy that requires a login. The router must not follow it, because a real API
+            # doesn't redirect.
             case "redirect":
                 pairs = [(b"content-type", b"text/html"), (b"location", b"https://proxy.example/login")]
                 await _say(answer, 302, _LOGIN, pairs)
             case "hang":
+                # The request is never carried out, but the client can't distinguish this from a request that was.
                 await asyncio.sleep(fault.hang_seconds)
                 _hang_up(answer.send)
             case "drop":
@@ -260,10 +285,14 @@ class Gate:
         """Execute the request, and don't send its usual response."""
         match fault.action:
             case "act-late" | "hang-then-act":
+                # The request gets a task of its own, so that `act-late` can close the connection first, and `pending`
+                # counts the request.
                 task = asyncio.create_task(self._act_late(fault.hang_seconds, scope, raw))
+                # The event loop keeps only weak references to tasks.
                 self._late.add(task)
                 task.add_done_callback(self._late.discard)
                 if fault.action == "hang-then-act":
+                    # If the server cancels this call when it stops, the request is still carried out.
                     await asyncio.shield(task)
                 _hang_up(answer.send)
             case "act-then-hang":
@@ -272,12 +301,15 @@ class Gate:
                 await asyncio.sleep(fault.hang_seconds)
                 for message in entry.messages:
                     await answer(message)
+            # A vendor that has carried the request out before may answer a repetition this way. A 409 doesn't prove
+            # "not done".
             case "act-then-conflict":
                 await self._app(scope, _replay(raw), _nowhere)
                 await self._fail(answer, 409, fault.retry_after, message="it is so already")
             case _:
                 await self._app(scope, _replay(raw), _nowhere)
                 if fault.action == "act-then-busy":
+                    # Vendors use one of these two statuses for a key in use. `status` is 500 unless the fault sets it.
                     status = fault.status if fault.status in {409, 422} else 409
                     self._busy[answer.call.idempotency_key] = [status] * _BUSY_ANSWERS
                 _hang_up(answer.send)
@@ -296,8 +328,10 @@ class Gate:
         field: str = "",
         limit: str = "api_key_name",
     ) -> None:
+        # A 429 always says how long to wait. Other errors do so only if the fault sets a delay.
         delay = 1.0 if retry_after is None and status == 429 else retry_after
         body, headers = self._vendor.failure(vendor.Failure(status, delay, message, field, limit))
+        # Each vendor has its own place for the delay of a 429, so `failure` adds that one.
         if status != 429 and delay is not None:
             headers = {**headers, "retry-after": str(math.ceil(delay))}
         raw = pydantic.TypeAdapter(dict[str, Any]).dump_json(body)
@@ -365,6 +399,7 @@ def _changed(raw: bytes, fault: Fault) -> bytes:
 def _shaped(messages: list[types.Message], shaping: Sequence[Fault]) -> list[types.Message]:
     """Return a response with the faults applied. Error responses stay unchanged."""
     start = messages[0]
+    # Error bodies have no lists and no texts of the router, and the vendor's error format must stay readable.
     if not shaping or start["status"] >= 300:
         return messages
     answer = json.loads(b"".join(message.get("body", b"") for message in messages[1:]))
@@ -376,6 +411,7 @@ def _shaped(messages: list[types.Message], shaping: Sequence[Fault]) -> list[typ
         elif fault.action == "endless":
             answer = awkward.endless(answer)
     raw = json.dumps(answer).encode()
+    # The changed body has another length. With the old header, the client would wait for more or miss the end.
     headers = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
     headers.append((b"content-length", str(len(raw)).encode()))
     return [{**start, "headers": headers}, {"type": "http.response.body", "body": raw}]
@@ -407,4 +443,5 @@ def _hang_up(send: Any) -> None:
     """Abort the connection. The server's own ``send`` is a method of the object that holds the transport."""
     cycle = send.__self__
     cycle.transport.abort()
+    # The server learns of the abort only after this handler has returned, and would respond with a 500 until then.
     cycle.disconnected = True

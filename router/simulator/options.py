@@ -26,6 +26,7 @@ class Options:
     randomness: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
+        # There is one generator for all vendors, so the same calls in the same order give the same IDs.
         self.randomness = random.Random(self.seed)
 
     def allows(self, authorization: str) -> bool:

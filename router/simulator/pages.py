@@ -30,6 +30,7 @@ def index(pages: Mapping[str, Sequence[vendor.Page]]) -> str:
         for name, of_vendor in pages.items()
         for page in of_vendor
     ]
+    # Slack has no status pages, so no vendor lists it.
     items.append('<li><a href="/workspace">Simulated Slack</a><span>slack</span></li>')
     return document("Simulated status pages", f"<h1>Simulated status pages</h1><ul>{''.join(items)}</ul>")
 

@@ -37,6 +37,7 @@ async def running(
     """
     listener = listener or listen()
     host = listener.getsockname()[0]
+    # Like a real vendor, the simulator still has the incidents of the last run when the router starts again.
     application = app.create_app(settings, snapshot.load(memory) if memory else None)
     server = _make(application)
     remembering = asyncio.create_task(_remember(application, memory)) if memory else None
@@ -58,6 +59,7 @@ async def _remember(application: applications.Starlette, memory: Path) -> None:
     seen = 0
     while True:
         await asyncio.sleep(_REMEMBER_SECONDS)
+        # Most seconds have no calls. Without this comparison, an idle simulator would write its file all the time.
         calls = len(application.state.calls.all)
         if calls != seen:
             seen = calls
@@ -81,6 +83,7 @@ class Server:
     def start(self) -> str:
         """Start the simulator. Return the base URL when the simulator accepts calls."""
         self._thread.start()
+        # The second condition ends the wait if the server fails to start.
         while not self._server.started and self._thread.is_alive():
             self._thread.join(_POLL_SECONDS)
         return self.url
@@ -88,6 +91,7 @@ class Server:
     def stop(self) -> None:
         """Stop the simulator. Calls that hang are dropped."""
         self._server.should_exit = True
+        # Without it, a test would wait for the end of each call that a fault makes hang.
         self._server.force_exit = True
         self._thread.join()
         self._listener.close()

@@ -60,6 +60,8 @@ class Webhooks:
         for event, payload in _events(simulated_vendor.name, before, _things(simulated_vendor)):
             for endpoint in self.endpoints:
                 if endpoint.vendor == simulated_vendor.name:
+                    # The vendor's response doesn't wait for the webhook. The router may get the webhook before the
+                    # response or after it.
                     task = asyncio.create_task(self._send(endpoint, event, payload))
                     self._sending.add(task)
                     task.add_done_callback(self._sending.discard)
@@ -72,6 +74,7 @@ class Webhooks:
             headers = _standard(endpoint.secret, name, at, body)
         else:
             body = json.dumps({"event": event, "data": payload}).encode()
+            # DevHelm signs the time together with the body, so that the receiver can refuse a replayed delivery.
             mac = hmac.new(endpoint.secret.encode(), b"%d.%b" % (at, body), "sha256").hexdigest()
             headers = {"x-devhelm-delivery-id": name, "x-devhelm-event": event}
             headers |= {"x-devhelm-timestamp": str(at), "x-devhelm-signature": mac}
@@ -83,7 +86,9 @@ class Webhooks:
 
 
 def _standard(secret: str, name: str, at: int, body: bytes) -> dict[str, str]:
+    # Standard Webhooks: the part of the secret after the prefix is base64. DevHelm uses its secret as it is.
     key = base64.b64decode(secret.removeprefix("whsec_"))
+    # The ID of the delivery is signed, too. The receiver can rely on it to recognize repetitions.
     mac = hmac.new(key, b"%b.%d.%b" % (name.encode(), at, body), "sha256").digest()
     signature = f"v1,{base64.b64encode(mac).decode()}"
     return {"webhook-id": name, "webhook-timestamp": str(at), "webhook-signature": signature}
@@ -105,6 +110,7 @@ def _things(row: vendor.Vendor) -> Things:
 def _events(name: str, before: Things, after: Things) -> Iterator[tuple[str, dict[str, Any]]]:
     describe = _of_incident_io if name == _INCIDENT_IO else _of_devhelm
     for key, thing in after.items():
+        # A request without effect, such as a repeated create with the same idempotency key, causes no event.
         if before.get(key) != thing:
             yield describe(key[0], before.get(key), thing)
 
@@ -113,6 +119,7 @@ def _of_incident_io(kind: str, before: dict[str, Any] | None, after: dict[str, A
     if kind == "post":
         if before is None:
             return "status_page_incident.created_v1", after
+        # incident.io has one event for a new update of a post and another for a change of its name.
         shared = len(after["updates"]) > len(before["updates"])
         return f"status_page_incident.{'update_shared' if shared else 'updated'}_v1", after
     if before is None:
@@ -130,5 +137,6 @@ def _of_devhelm(kind: str, before: dict[str, Any] | None, after: dict[str, Any])
         return f"{topic}.created", after
     incident = after.get("incident", after)
     was = before.get("incident", before)
+    # Only the transition is a resolution. A later change of a resolved incident is an update.
     is_over = incident.get("status") == "RESOLVED" != was.get("status")
     return f"{topic}.{'resolved' if is_over else 'updated'}", after

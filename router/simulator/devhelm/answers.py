@@ -41,6 +41,7 @@ def incident(record: state.Incident) -> dict[str, Any]:
 
 
 def _note(record: state.Incident) -> str | None:
+    # An incident that was reopened has several resolutions. The last one counts.
     notes = [update.body for update in record.updates if update.status == "RESOLVED" != update.old_status]
     return notes[-1]
 
@@ -74,6 +75,7 @@ def detail(record: state.Incident, pages: list[state.Page]) -> dict[str, Any]:
                 "impact": linked.impact,
                 "scheduled": False,
                 "publishedAt": moment(linked.published_at),
+                # `MANUAL` is a post that a person or the router has linked. The router never changes a person's post.
                 "connectionMode": "AUTO" if linked.by_itself else "MANUAL",
                 "pageIncidentMode": page.mode,
             }
@@ -157,6 +159,8 @@ def post(record: state.Post, on: state.Page) -> dict[str, Any]:
                 "id": update.id,
                 "status": update.status,
                 "body": update.body or "",
+                # If `connectionMode` is absent, the router recognizes the page's own draft by the author of its first
+                # text.
                 "createdBy": "SYSTEM" if update.by_itself else "USER",
                 "createdByUserId": None if update.by_itself else 1,
                 "notifySubscribers": update.notify,
@@ -171,11 +175,13 @@ def post(record: state.Post, on: state.Page) -> dict[str, Any]:
 
 def listed(rows: list[dict[str, Any]], number: int, size: int) -> dict[str, Any]:
     """Return one page of a list."""
+    # DevHelm counts pages from 0.
     begin = number * size
     return {
         "data": rows[begin : begin + size],
         "hasNext": begin + size < len(rows),
         "hasPrev": number > 0,
         "totalElements": len(rows),
+        # The division rounds up, because the last page may be incomplete.
         "totalPages": -(-len(rows) // size),
     }

@@ -60,6 +60,7 @@ class Channel:
 class Channels:
     """All channels of one organization, in the order of their creation."""
 
+    # The list is empty at first: a channel of type `incident_io` makes the router warn of double reporting.
     known: list[Channel] = field(default_factory=list)
 
     def create(self, identity: str, create_channel: CreateChannel, now: int) -> Channel:

@@ -73,6 +73,7 @@ class Windows:
 
     def create(self, identity: str, create_window: CreateWindow, now: int) -> Window:
         """Add a window. Raises ``Refusal`` if it doesn't end after it begins."""
+        # A window of no length would be listed as neither active nor upcoming.
         if create_window.ends_at <= create_window.starts_at:
             raise refusals.invalid("endsAt", "must be after startsAt")
         window = Window(identity, create_window, now)
@@ -89,6 +90,7 @@ def _matches(window: Window, list_windows: ListWindows, now: int) -> bool:
         return False
     if list_windows.filter == "active":
         return window.starts_at <= now < window.ends_at
+    # DevHelm has no filter for past windows. Only a list without a filter contains them.
     return list_windows.filter is None or now < window.starts_at
 
 

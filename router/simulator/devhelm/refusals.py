@@ -37,6 +37,7 @@ def of(error: pydantic.ValidationError) -> Refusal:
     """Return a 400 about all errors of a body or a query."""
     entries = [
         {
+            # DevHelm reports all invalid fields of a request together, each as its own entry.
             "code": "REQUIRED" if detail["type"] == "missing" else "INVALID",
             "field": ".".join(str(part) for part in detail["loc"]) or None,
             "message": detail["msg"],
@@ -61,8 +62,10 @@ def envelope(refusal: Refusal, now: int, request_id: str) -> dict[str, Any]:
 def rate_limit(now: int, retry_after_seconds: float) -> dict[str, str]:
     """Return the headers of a 429. The delay is in whole seconds, rounded up."""
     return {
+        # The delay is rounded up, so that a client that waits exactly that long doesn't retry too early.
         "retry-after": str(math.ceil(retry_after_seconds)),
         "x-ratelimit-limit": str(_CALLS_A_MINUTE),
         "x-ratelimit-remaining": "0",
+        # This is in seconds since the epoch, unlike `retry-after`, which is a duration.
         "x-ratelimit-reset": str(math.ceil(now / 1_000_000 + retry_after_seconds)),
     }

@@ -11,16 +11,19 @@ Status = Literal["WATCHING", "TRIGGERED", "CONFIRMED", "RESOLVED"]
 Source = Literal["AUTOMATIC", "MANUAL", "MONITORS", "STATUS_DATA", "RESOURCE_GROUP"]
 Impact = Literal["NONE", "MINOR", "MAJOR", "CRITICAL"]
 PostStatus = Literal["INVESTIGATING", "IDENTIFIED", "MONITORING", "RESOLVED"]
+# A draft can't be published as resolved.
 ActiveStatus = Literal["INVESTIGATING", "IDENTIFIED", "MONITORING"]
 ComponentStatus = Literal["OPERATIONAL", "DEGRADED_PERFORMANCE", "PARTIAL_OUTAGE", "MAJOR_OUTAGE", "UNDER_MAINTENANCE"]
 Text = Annotated[str, pydantic.StringConstraints(min_length=1)]
 Title = Annotated[str, pydantic.StringConstraints(max_length=500)]
+# An empty URL is valid, because it clears the field.
 Url = Annotated[str, pydantic.StringConstraints(max_length=2048, pattern=r"^$|^https?://.*")]
 
 
 class Request(pydantic.BaseModel):
     """A body or a query: names in camel case, unknown ones ignored."""
 
+    # Models are built at their first use, which keeps the start of `run --simulate` fast.
     model_config = pydantic.ConfigDict(defer_build=True, alias_generator=alias_generators.to_camel, extra="ignore")
 
 
@@ -43,6 +46,7 @@ class PatchIncident(Request):
 class AddUpdate(Request):
     """``POST /api/v1/incidents/{id}/updates``."""
 
+    # Required only here. DevHelm notifies by default in all other requests, so the router always sets the flag.
     notify_subscribers: pydantic.StrictBool
     body: str | None = None
     new_status: Status | None = None
@@ -66,6 +70,7 @@ class ListIncidents(Request):
     started_to: pydantic.AwareDatetime | None = None
     search: Annotated[str, pydantic.StringConstraints(max_length=200)] | None = None
     page: int = pydantic.Field(default=0, ge=0)
+    # DevHelm's API description gives incidents a smaller default than its other lists.
     size: int = pydantic.Field(default=10, ge=1, le=200)
 
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from router.simulator.devhelm import refusals, requests
 from router.simulator.options import Options
 
+# There is a page for each mode, because the router creates, adopts, or finds published posts, depending on the mode.
 MODES = {"acme": ("Acme", "MANUAL"), "acme-eu": ("Acme EU", "REVIEW"), "acme-auto": ("Acme Auto", "AUTOMATIC")}
 COMPONENTS = ("Checkout API", "Payments", "Web shop", "Search")
 _WORST_FIRST = ["MAJOR_OUTAGE", "PARTIAL_OUTAGE", "DEGRADED_PERFORMANCE", "UNDER_MAINTENANCE", "OPERATIONAL"]
+# The severity of an incident decides the impact of a post that a page creates automatically.
 _IMPACTS = {"DOWN": "CRITICAL", "DEGRADED": "MINOR", "MAINTENANCE": "NONE"}
 
 
@@ -124,9 +126,11 @@ class State:
         """Create an incident manually. Pages with the mode REVIEW draft a post, and AUTOMATIC ones publish it."""
         monitor = str(create_incident.monitor_id) if create_incident.monitor_id else None
         incident = Incident(self.new_id(), create_incident.title, create_incident.severity, self.now(), monitor)
+        # `CONFIRMED` means that a second region has confirmed a failure. A manual incident needs no such confirmation.
         incident.updates.append(self._update("CONFIRMED", create_incident.body, notify=False))
         self.incidents[incident.id] = incident
         for page in self.pages.values():
+            # Such posts appear without a call, so the router's own create could be the second post about one incident.
             if page.mode != "MANUAL":
                 self._post_by_itself(page, incident)
         return incident
@@ -136,6 +140,7 @@ class State:
         post = Post(
             self.new_id(), page.id, incident.title, impact, "INVESTIGATING", self.now(), incident.id, by_itself=True
         )
+        # A draft notifies no subscriber before it is published.
         first = self._update("INVESTIGATING", incident.title, notify=page.mode == "AUTOMATIC")
         post.updates.append(replace(first, by_itself=True))
         if page.mode == "AUTOMATIC":
@@ -149,6 +154,7 @@ class State:
         incident.status = new
         if new == "RESOLVED" and old != "RESOLVED":
             self._end(incident)
+        # An update with an active status reopens a resolved incident. DevHelm counts these returns.
         elif old == "RESOLVED" and new != "RESOLVED":
             incident.resolved_at = 0
             incident.reopened += 1
@@ -156,6 +162,7 @@ class State:
     def resolve_incident(self, incident: Incident, body: str | None) -> None:
         """End an incident. Raises ``Refusal`` if it is already resolved."""
         if incident.status == "RESOLVED":
+            # The router's repeated resolution gets this conflict if the response to the first one was lost.
             raise refusals.Refusal(409, "incident is already resolved")
         incident.updates.append(self._update("RESOLVED", body, notify=False, old=incident.status))
         incident.status = "RESOLVED"
@@ -165,12 +172,15 @@ class State:
         incident.resolved_at = self.now()
         for page in self.pages.values():
             for post in page.posts.values():
+                # DevHelm ends only posts that it published automatically. A reviewed or manual post stays open until a
+                # call resolves it.
                 if post.by_itself and page.mode == "AUTOMATIC" and post.incident_id == incident.id and post.shown:
                     self.update_post(page, post, "RESOLVED", "This incident has been resolved.", notify=True)
 
     def create_post(self, page: Page, create_post: requests.CreatePost) -> Post:
         """Create a post, which is published immediately."""
         linked = str(create_post.monitoring_incident_id) if create_post.monitoring_incident_id else None
+        # This 404 names no field, so the router can't tell from it which optional field is at fault.
         if linked is not None and linked not in self.incidents:
             raise refusals.Refusal(404, "monitoring incident not found")
         status = create_post.status or "INVESTIGATING"
@@ -190,11 +200,13 @@ class State:
         post.title = put_post.title or post.title
         post.impact = put_post.impact or post.impact
         post.affected = post.affected if affected is None else affected
+        # An empty text clears the postmortem, and null keeps it. Titles can't be cleared.
         if put_post.postmortem_body is not None:
             post.postmortem_body = put_post.postmortem_body or None
         if put_post.postmortem_url is not None:
             post.postmortem_url = put_post.postmortem_url or None
         if put_post.published is not None:
+            # Unpublishing turns the post into a draft again, which is the only form that can be dismissed.
             post.published_at = (post.published_at or self.now()) if put_post.published else 0
         if put_post.status is not None:
             self._move(post, put_post.status)
@@ -203,9 +215,11 @@ class State:
 
     def publish(self, page: Page, post: Post, publish_post: requests.PublishPost) -> None:
         """Publish a draft. Raises ``Refusal`` if the post isn't a draft."""
+        # A person may have published the draft first. The conflict keeps the router from replacing the person's text.
         if post.published_at:
             raise refusals.Refusal(409, "only a draft can be published")
         status = publish_post.status or post.status
+        # A draft that was resolved before its publication is refused, too, unless the call sets an active status.
         if status == "RESOLVED":
             raise refusals.invalid("status", "must be an active status")
         affected = self.affected(page, publish_post.affected_components)
@@ -214,6 +228,7 @@ class State:
         self._move(post, status)
         post.affected = post.affected if affected is None else affected
         body = publish_post.body or post.updates[0].body
+        # Publishing replaces the draft's first text and keeps later updates.
         post.updates[:1] = [self._update(post.status, body, notify=publish_post.notify_subscribers is not False)]
         post.published_at = self.now()
         self.settle(page)
@@ -226,6 +241,8 @@ class State:
         post.affected = post.affected if affected is None else affected
         if status == "RESOLVED":
             for component in page.components:
+                # The statuses of the resolving update stay after the post, so a resolution can keep a component under
+                # maintenance.
                 component.base = (affected or {}).get(component.id, component.base)
         self._move(post, status)
         self.settle(page)
@@ -239,6 +256,7 @@ class State:
 
     def dismiss(self, page: Page, post: Post) -> None:
         """Delete a draft. Raises ``Refusal`` if the post is published."""
+        # Customers have seen a published post, so it must be resolved and not deleted.
         if post.published_at:
             raise refusals.Refusal(409, "only a draft can be dismissed")
         del page.posts[post.id]
@@ -246,18 +264,21 @@ class State:
     def settle(self, page: Page) -> None:
         """Set each component's status to the worst of its base status and the statuses in active posts."""
         for component in page.components:
+            # Drafts and resolved posts don't affect components, but keep the list of those that they named.
             statuses_of_posts = [post.affected for post in page.posts.values() if post.shown]
             statuses = [affected[component.id] for affected in statuses_of_posts if component.id in affected]
             component.status = worst([component.base, *statuses])
 
     def _move(self, post: Post, status: str) -> None:
         post.status = status
+        # A repeated resolution keeps the first time, and an active status reopens the post.
         post.resolved_at = (post.resolved_at or self.now()) if status == "RESOLVED" else 0
 
     def affected(self, page: Page, affecteds: list[requests.Affected] | None) -> dict[str, str] | None:
         """Return component IDs with their statuses; None if none are given. Raises ``Refusal`` for unknown ones."""
         if affecteds is None:
             return None
+        # Components belong to one page, so the ID of a component with the same name on another page is refused.
         component_ids = {component.id for component in page.components}
         for affected in affecteds:
             if str(affected.component_id) not in component_ids:

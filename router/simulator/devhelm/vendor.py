@@ -64,6 +64,7 @@ class DevHelm:
             self._route("POST", _ONE_POST + "/updates", self._update_post),
             self._route("PATCH", _ONE_POST + "/updates/{update}", self._patch_update),
             self._route("POST", _ONE_POST + "/dismiss", self._dismiss_post),
+            # The framework's own 404 and 405 pages aren't in DevHelm's error format, and need no key.
             self._route(None, "/{rest:path}", self._unknown),
         ]
 
@@ -97,6 +98,7 @@ class DevHelm:
 
     def remembered(self) -> State:
         """Return a copy of the vendor's current state."""
+        # It must be a copy, because calls change the current state in place.
         return copy.deepcopy(self._state)
 
     @contextlib.contextmanager
@@ -113,6 +115,7 @@ class DevHelm:
         now = self._options.clock()
         request_id = str(uuid.uuid4())
         limits = refusals.rate_limit(now, failure.retry_after_seconds or 0.0) if failure.status == 429 else {}
+        # Some refusals name no field. The router then omits all optional fields at once.
         entries = [{"code": "INVALID", "field": failure.field, "message": failure.message}] if failure.field else None
         refusal = refusals.Refusal(failure.status, failure.message, entries)
         return refusals.envelope(refusal, now, request_id), {"x-request-id": request_id, **limits}
@@ -125,6 +128,7 @@ class DevHelm:
             except refusals.Refusal as refusal:
                 status, body = refusal.status, refusals.envelope(refusal, self._options.clock(), request_id)
             headers = {"x-request-id": request_id}
+            # A 204 has no body, not even `null`. The router must not try to parse one.
             if status == 204:
                 return responses.Response(status_code=status, headers=headers)
             return responses.JSONResponse(body, status, headers)
@@ -134,6 +138,7 @@ class DevHelm:
     async def _answer(self, request: http.Request, handler: Handler) -> Answer:
         if not self._options.allows(request.headers.get("authorization", "")):
             raise refusals.Refusal(401, "API key is missing or not valid")
+        # DevHelm checks the format of an ID before it looks for the object: 400 for no UUID, 404 for an unknown one.
         for name in ("incident", "page", "post", "update"):
             _check_id(name, request.path_params.get(name))
         try:
@@ -221,6 +226,8 @@ class DevHelm:
     async def _list_posts(self, request: http.Request) -> Answer:
         page = self._of(request)
         query = _listed(request, requests.ListPosts)
+        # The newest post comes first. In a sorted list, the router stops at the first post that is too old to be its
+        # own.
         rows = [p for p in reversed(page.posts.values()) if not query.status or p.status in query.status]
         return 200, answers.listed([answers.post(post, page) for post in rows], query.page, query.size)
 
@@ -247,6 +254,7 @@ class DevHelm:
         page, post = self._post(request)
         post_update = await _body(request, requests.PostUpdate)
         affected = self._state.affected(page, post_update.affected_components)
+        # An absent flag notifies.
         notify = post_update.notify_subscribers is not False
         self._state.update_post(page, post, post_update.status, post_update.body, notify=notify, affected=affected)
         return 201, {"data": answers.post(post, page)}
@@ -257,6 +265,7 @@ class DevHelm:
         update = _found(updates, request.path_params["update"], "status page incident update not found")
         patch_update = await _body(request, requests.PatchUpdate)
         update.body, update.status = patch_update.body, patch_update.status or update.status
+        # A corrected text changes the post's time, which the router compares in order to recognize stale reads.
         post.changed_at = self._state.now()
         return 200, {"data": answers.post(post, page)}
 
@@ -267,10 +276,12 @@ class DevHelm:
     async def _delete_post(self, request: http.Request) -> Answer:
         page, post = self._post(request)
         del page.posts[post.id]
+        # Deleting an active post also removes its effect on components.
         self._state.settle(page)
         return 204, None
 
     def _page(self, page: Page) -> vendor.Page:
+        # Customers never see drafts.
         posts = [post for post in reversed(page.posts.values()) if post.published_at]
         return vendor.Page(
             page.slug,
@@ -307,6 +318,7 @@ def _check_id(name: str, value: str | None) -> None:
     try:
         uuid.UUID(value or _NO_ID)
     except ValueError as error:
+        # DevHelm names path parameters as its API description does, and not as the routes here do.
         raise refusals.invalid("incidentId" if name == "post" else "id", "must be a UUID") from error
 
 
@@ -329,11 +341,13 @@ def _matches(incident: Incident, query: requests.ListIncidents) -> bool:
     return (
         query.status in {None, incident.status}
         and query.severity in {None, incident.severity}
+        # All incidents here were created by calls. The API description has other sources for DevHelm's own monitors.
         and query.source in {None, "MANUAL"}
         and (query.monitor_id is None or str(query.monitor_id) == incident.monitor_id)
         and (query.exclude_id is None or str(query.exclude_id) != incident.id)
         and (query.started_from is None or _micros(query.started_from) <= incident.created_at)
         and (query.started_to is None or incident.created_at <= _micros(query.started_to))
+        # The router's reference is in the title, so a search for the reference finds the incident.
         and (search in incident.title.lower() or search in incident.id)
     )
 

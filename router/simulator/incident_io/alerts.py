@@ -118,6 +118,7 @@ class Alerts:
             "deduplication_key": create_event.deduplication_key,
         }
         alert, now = self.by_key(create_event.deduplication_key), account.now()
+        # A 202 doesn't prove that an alert exists, so the router reads alerts if it has an account key.
         if self.drops or (alert is None and create_event.status == "resolved"):
             return answer
         if alert is None:
@@ -125,12 +126,16 @@ class Alerts:
             self.known[alert.id] = alert
         before = copy.deepcopy(alert)
         if create_event.status == "resolved":
+            # A repeated resolution keeps the time of the first one.
             alert.resolved_at = alert.resolved_at or now
         elif not alert.resolved_at or self.refires:
+            # Only the change from resolved to firing pages again. A repeated firing event doesn't.
             alert.pages += bool(alert.resolved_at)
+            # Whether a firing event changes the texts of a firing alert is undocumented. Here it does.
             alert.resolved_at, alert.title = 0, create_event.title
             alert.description, alert.source_url = create_event.description or "", create_event.source_url or ""
             alert.metadata = dict(create_event.metadata or {})
+        # An event without effect leaves the time as it is.
         alert.updated_at = now if alert != before else alert.updated_at
         return answer
 
@@ -156,11 +161,14 @@ class Alerts:
             raise state.Refusal(404, "not_found", "alert not found")
         if attach_alert.incident_id not in account.incidents:
             raise state.Refusal(404, "not_found", "incident not found")
+        # The router must retry this conflict, which says nothing about the alert or the incident.
         if self.busy:
             raise state.Refusal(409, "conflict", "the incident is locked by another operation")
         pair = (attach_alert.alert_id, attach_alert.incident_id)
+        # This is a person's decision. The router never sets `re_relate`, so the alert stays separated.
         if pair in self.unrelated and not attach_alert.re_relate:
             raise state.Refusal(422, "invalid_value", "a person has marked the alert as unrelated", "alert_id")
+        # A repeated call returns the same connection, so a lost response does no harm.
         if pair not in self.attached:
             self.attached[pair] = account.new_id()
         return self._connection(pair, account)
@@ -183,6 +191,7 @@ def source(identity: str, token: str) -> dict[str, Any]:
     """Return an alert source as ``AlertSourceV2``. Raises ``Refusal`` for an unknown ID."""
     if identity not in {SOURCE, OTHER_SOURCE}:
         raise state.Refusal(404, "not_found", "alert source not found")
+    # The second source exists so that `check --online` can find a source of the wrong type.
     kind = "http" if identity == SOURCE else "email"
     fields: dict[str, Any] = {
         "id": identity,
@@ -197,4 +206,5 @@ def source(identity: str, token: str) -> dict[str, Any]:
         },
         "owning_team_ids": [],
     }
+    # With the token, `check --online` recognizes a token that belongs to another source.
     return {**fields, "secret_token": token} if token else fields

@@ -6,6 +6,7 @@ from typing import Any
 from router.simulator.incident_io import state
 
 _LONG_AGO = "2026-01-01T00:00:00Z"
+# Version 1 has no words for these two statuses, so they appear as the nearest one.
 _V1_STATUS = {"Documenting": "closed", "Canceled": "declined"}
 
 
@@ -58,6 +59,7 @@ def incident_v1(incident: state.Incident, account: state.State) -> dict[str, Any
 
 def incident_v2(incident: state.Incident, account: state.State) -> dict[str, Any]:
     """Return an incident as ``IncidentV2``."""
+    # Version 2 calls the mode `standard` that version 1 calls `real`.
     mode = "standard" if incident.mode == "real" else incident.mode
     fields = {"incident_status": status(incident.status), "mode": mode}
     return {**_incident(incident, account), **fields, "incident_timestamp_values": _timestamp_values(incident, account)}
@@ -110,6 +112,7 @@ def _incident(incident: state.Incident, account: state.State) -> dict[str, Any]:
         "last_activity_at": moment(incident.updated_at),
         "team_ids": [],
     }
+    # Absent values are omitted instead of null, as the vendor's own client expects.
     if incident.severity is not None:
         answer["severity"] = named(incident.severity)
     if incident.type is not None:
@@ -172,6 +175,7 @@ def _role(role: dict[str, Any], account: state.State) -> dict[str, Any]:
     person = role.get("assignee") or {}
     answer: dict[str, Any] = {"role": fields}
     if person:
+        # A person can be assigned by an email address or a Slack ID, but the response always has an ID.
         user_id = person.get("id") or f"01PERSON-{person.get('email') or person.get('slack_user_id')}"
         answer["assignee"] = {"name": "Somebody", "role": "responder", **person, "id": user_id}
     return answer
@@ -180,6 +184,7 @@ def _role(role: dict[str, Any], account: state.State) -> dict[str, Any]:
 def structure(account: state.State) -> dict[str, Any]:
     """Return the groups and components of the status page."""
     groups = [c for c in account.components if c.group]
+    # One component is outside the group, because the router must find components at both levels.
     alone = [c for c in account.components if not c.group]
     group = {
         "id": account.group_id,
@@ -229,6 +234,7 @@ def post(record: state.Post) -> dict[str, Any]:
     for impact in record.impacts:
         window = {**impact, "start_at": moment(impact["start_at"])}
         window["end_at"] = moment(impact["end_at"]) if impact["end_at"] else None
+        # An impact without an end is still going on. The vendor omits the field instead of sending null.
         impacts.append({key: value for key, value in window.items() if value is not None})
     return {
         "id": record.id,

@@ -50,6 +50,7 @@ class Escalations:
         escalation = next(
             (candidate for candidate in self.known.values() if candidate.key == create_escalation.idempotency_key), None
         )
+        # The existing escalation is returned before any check, so a repeated call can neither page twice nor fail.
         if escalation is not None:
             return escalation
         if bool(create_escalation.escalation_path_id) == bool(create_escalation.user_ids):
@@ -74,8 +75,10 @@ class Escalations:
     def cancel(self, identity: str) -> None:
         """Stop paging. An ended escalation can't be canceled. A canceled escalation stays canceled."""
         escalation = self.named(identity)
+        # The escalation has ended already, so the router has no page to stop and accepts this refusal.
         if escalation.status in _OVER:
             raise state.Refusal(422, "invalid_value", f"the escalation is {escalation.status}")
+        # The vendor's spelling in the API.
         escalation.status = "cancelled"
 
     def named(self, identity: str) -> Escalation:

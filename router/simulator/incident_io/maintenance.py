@@ -33,6 +33,7 @@ class Window:
 
     def status(self, now: int) -> str:
         """Return whether the window is upcoming, active, or past."""
+        # A window becomes active at its start and past at its end, so no moment has two statuses or none.
         return "upcoming" if now < self.start_at else "active" if now < self.end_at else "past"
 
     def answer(self) -> dict[str, Any]:
@@ -69,6 +70,7 @@ class Windows:
 
 def _condition(attribute: str, operation: str, values: Values) -> dict[str, Any]:
     """Return a condition as ``ConditionV2``. Each value has a label besides the literal that is compared."""
+    # The literal differs from the label, because the router must match alerts by either of them.
     bound = [{"label": value, "literal": f"01LITERAL{number}"} for number, value in enumerate(values)]
     return {
         "operation": {"label": operation.replace("_", " "), "value": operation},

@@ -52,9 +52,11 @@ def endpoints(of: Of) -> Iterator[tuple[str, str, Handler]]:
 def _alerts(of: Of) -> Iterator[tuple[str, str, Handler]]:
     async def event(request: http.Request) -> Answer:
         paging, state = of()
+        # A source of another type accepts no HTTP events, so it is unknown here, too.
         if request.path_params["source"] != alerts.SOURCE:
             raise Refusal(404, "not_found", "alert source config not found")
         create_event = alerts.CreateEvent.model_validate_json(await request.body() or b"{}")
+        # The status is 202 and not 200, because the vendor accepts events before it processes them.
         return 202, paging.alerts.accept(create_event, state)
 
     async def listed(request: http.Request) -> Answer:
@@ -123,9 +125,11 @@ def _escalations(of: Of) -> Iterator[tuple[str, str, Handler]]:
 def _page(request: http.Request, name: str, rows: Sequence[dict[str, Any]]) -> Answer:
     """Return one page of a list. An entry's ID is the cursor of the page after it."""
     paging = requests.Paging.model_validate(dict(request.query_params))
+    # An unknown cursor begins at the first row again, so a client that doesn't stop at a known cursor reads forever.
     begin = next((at for at, row in enumerate(rows, 1) if row["id"] == paging.after), 0)
     page = rows[begin : begin + paging.page_size]
     meta: dict[str, Any] = {"page_size": paging.page_size, "total_record_count": len(rows)}
+    # An absent cursor marks the last page.
     if begin + paging.page_size < len(rows):
         meta["after"] = page[-1]["id"]
     return 200, {name: list(page), "pagination_meta": meta}

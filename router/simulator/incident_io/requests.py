@@ -6,8 +6,10 @@ import pydantic
 
 Status = Literal["triage", "investigating", "fixing", "monitoring", "closed", "declined"]
 PostStatus = Literal["investigating", "identified", "monitoring", "resolved"]
+# The worst status is `full_outage`, not `major_outage` as at DevHelm. There is no status for maintenance.
 ComponentStatus = Literal["operational", "degraded_performance", "partial_outage", "full_outage"]
 Required = Annotated[str, pydantic.StringConstraints(min_length=1)]
+# The limit applies to posts. The API description has none for the name of an incident.
 Name = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=200)]
 Message = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=4096)]
 
@@ -77,6 +79,7 @@ class CreateV1(_Create):
     mode: Literal["real", "test"] = "real"
     source_message_channel_id: str | None = None
     source_message_timestamp: str | None = None
+    # Without a status, an incident waits in triage until a responder accepts it.
     status: Status = "triage"
 
 
@@ -108,6 +111,7 @@ class EditEnvelope(Request):
     """``POST /v2/incidents/{id}/actions/edit``."""
 
     incident: Edit
+    # Without strictness, Pydantic would accept texts such as "true", which the API description doesn't allow.
     notify_incident_channel: pydantic.StrictBool
 
 
@@ -136,7 +140,9 @@ class UpdatePost(Request):
     status_page_incident_id: Required
     message: Message
     notify_subscribers: pydantic.StrictBool
+    # Without a status, an update keeps the status of the post.
     incident_status: PostStatus | None = None
+    # None differs from an empty list here: a resolving update must not have the field at all.
     component_statuses: list[Affected] | None = None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from router.simulator.incident_io import requests
 from router.simulator.options import Options
 
+# incident.io documents these limits of a post's updates, and of the subscribers that it notifies.
 MAX_UPDATES = 100
 MAX_NOTIFIED_UPDATES = 1000
 _CATEGORIES = {
@@ -20,6 +21,7 @@ _CATEGORIES = {
     "Canceled": "canceled",
     "Paused": "paused",
 }
+# This is Crockford's base 32, as in ULIDs. It has no I, L, O, and U.
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -111,12 +113,15 @@ class State:
         self.options = self._named("Deployment", "Third party")
         (self.page,) = self._named("Acme Status")
         self.components = self._named("Checkout API", "Payments", "Web shop", "Search")
+        # The last component stays outside the group, so that both forms of a component's name are tested.
         for component in self.components[:3]:
             component.group = "Shop"
         self.group_id = self.new_id()
         self.timestamps = self._named("Reported at", "Impact started", "Impact ended")
         self.incidents: dict[str, Incident] = {}
         self.posts: dict[str, Post] = {}
+        # Keys are separate for incidents, posts, and retrospective posts. They never expire here: incident.io documents
+        # no time.
         self.by_key: dict[tuple[str, str], str] = {}
         self.subscribers = 12
 
@@ -138,6 +143,7 @@ class State:
     def create(self, request: requests.CreateV1 | requests.CreateV2) -> Incident:
         """Create an incident, or return the one that was created with this key."""
         existing = self.by_key.get(("incident", request.idempotency_key))
+        # A repeated key returns the first object unchanged, even if the body differs or a person has closed it since.
         if existing is not None:
             return self.incidents[existing]
         incident = Incident(
@@ -165,11 +171,13 @@ class State:
         """Change the given fields. All other fields stay."""
         severity = one_of(self.severities, request.severity_id, "severity_id")
         status = one_of(self.statuses, request.incident_status_id, "incident_status_id")
+        # incident.io doesn't close a paused incident. A person has to resume it first.
         if status is not None and (incident.status.category, status.category) == ("paused", "closed"):
             raise Refusal(422, "invalid_value", "a paused incident can't be closed", "incident_status_id")
         incident.severity = severity or incident.severity
         incident.status = status or incident.status
         incident.name = request.name or incident.name
+        # An empty summary clears it. A name can't be empty.
         incident.summary = incident.summary if request.summary is None else request.summary
         incident.call_url = request.call_url or incident.call_url
         self._fill(incident, request.custom_field_entries, request.incident_role_assignments)
@@ -202,13 +210,16 @@ class State:
             return self.posts[existing]
         one_of([self.page], request.status_page_id, "status_page_id")
         times = [round(update.published_at.timestamp() * 1_000_000) for update in request.updates]
+        # A retrospective post is about an ended incident, so no update of it can be in the future.
         if max(times) > self.now():
             raise Refusal(
                 422, "invalid_value", "must be in the past", f"updates.{times.index(max(times))}.published_at"
             )
+        # The vendor doesn't sort updates, and the last one decides the status of the post.
         if times != sorted(times):
             raise Refusal(422, "invalid_value", "must be in chronological order", "updates")
         statuses = [update.incident_status for update in request.updates]
+        # Such a post must be complete, because nothing would resolve it later.
         if statuses[-1] != "resolved" or "resolved" in statuses[:-1]:
             raise Refusal(422, "invalid_value", "only the last update resolves", "updates")
         post = Post(self.new_id(), self.page.id, request.name, times[0])
@@ -222,10 +233,12 @@ class State:
 
     def update_post(self, post: Post, request: requests.UpdatePost) -> Update:
         """Add an update. Raises ``Refusal`` after 100 updates, and for a resolving update with component statuses."""
+        # The limit includes the resolution. The router stops earlier so that there is room for it.
         if len(post.updates) >= MAX_UPDATES:
             raise Refusal(422, "too_many_updates", "a status page incident has at most 100 updates")
         self._check_subscribers(request.notify_subscribers)
         status = request.incident_status or post.status
+        # A resolution sets all components of the post back to operational, so the vendor accepts no statuses with it.
         if status == "resolved" and request.component_statuses is not None:
             raise Refusal(422, "invalid_value", "must not be set when resolving", "component_statuses")
         return self._post_update(
@@ -234,6 +247,7 @@ class State:
 
     def component_status(self, component: Named) -> str:
         """Return the component's status on the page: the active impact of the newest post that has one."""
+        # The newest post decides here, even if its status is better. At DevHelm, the worst status counts.
         for post in reversed(self.posts.values()):
             for impact in post.impacts:
                 if impact["component_id"] == component.id and impact["end_at"] is None:
@@ -257,23 +271,27 @@ class State:
         update = Update(self.new_id(), at, status, message, notify, dict(statuses))
         post.updates.append(update)
         for impact in post.impacts:
+            # A new status ends the component's previous impact. Components that the update doesn't name keep theirs.
             if impact["end_at"] is None and (status == "resolved" or impact["component_id"] in statuses):
                 impact["end_at"] = at
         if status != "resolved":
             post.impacts += [
                 {"component_id": identity, "component_status": word, "start_at": at, "end_at": None}
                 for identity, word in statuses.items()
+                # An operational component has no impact.
                 if word != "operational"
             ]
         return update
 
     def _check_subscribers(self, notify: bool) -> None:
+        # The refusal names the flag, so the router publishes the post without notifications.
         if notify and self.subscribers > MAX_NOTIFIED_UPDATES:
             message = f"the page has more than {MAX_NOTIFIED_UPDATES} subscribers"
             raise Refusal(422, "invalid_value", message, "notify_subscribers")
 
     def _first_status(self, request: requests.CreateV1 | requests.CreateV2) -> Named:
         if isinstance(request, requests.CreateV1):
+            # Version 1 takes the name of a status, and version 2 its ID.
             return next(status for status in self.statuses if status.name.lower() == request.status)
         return one_of(self.statuses, request.incident_status_id, "incident_status_id") or self.statuses[0]
 

@@ -103,6 +103,7 @@ class IncidentIo:
     def as_of(self, remembered: tuple[State, paging.Paging]) -> Iterator[None]:
         """Respond from an earlier state during the block."""
         now = self._state, self.paging
+        # Alerts and escalations lag together with incidents, as they refer to each other by ID.
         self._state, self.paging = remembered
         try:
             yield
@@ -114,8 +115,10 @@ class IncidentIo:
         body = self._envelope(Refusal(failure.status, "simulated", failure.message, failure.field))
         if failure.status == 429:
             at = self._options.clock() / 1_000_000 + (failure.retry_after_seconds or 0.0)
+            # incident.io gives the delay as an HTTP date in the body and sends no `Retry-After` header.
             body["rate_limit"] = {
                 "name": failure.limit,
+                # This is the account's limit of calls per minute, or the lower limit of one endpoint.
                 "limit": 1200 if failure.limit == "api_key_name" else 20,
                 "remaining": 0,
                 "retry_after": email.formatdate(at, usegmt=True),
@@ -125,6 +128,7 @@ class IncidentIo:
     def _route(self, method: str, path: str, handler: Callable[[http.Request], Awaitable[Answer]]) -> routing.BaseRoute:
         async def answer(request: http.Request) -> responses.Response:
             try:
+                # The key is checked before the body, so an unauthorized request learns nothing about its errors.
                 self._let_in(request)
                 status, body = await handler(request)
             except pydantic.ValidationError as error:
@@ -206,6 +210,7 @@ class IncidentIo:
 
     async def _list_v2(self, request: http.Request) -> Answer:
         query_params = request.query_params
+        # incident.io omits test incidents unless the query asks for them.
         modes = query_params.getlist("mode[one_of]") or ["standard", "retrospective"]
         left_out = query_params.getlist("status_category[not_in]")
         rows, meta = _paged(
@@ -250,6 +255,7 @@ class IncidentIo:
         return 200, answers.structure(self._state)
 
     async def _list_posts(self, request: http.Request) -> Answer:
+        # The page is a required parameter of this list, so the router can't read the posts of all pages at once.
         if request.query_params.get("status_page_id") != self._state.page.id:
             raise Refusal(422, "invalid_value", "no such status page", "status_page_id")
         rows, meta = _paged(request, list(reversed(self._state.posts.values())))
@@ -273,6 +279,7 @@ class IncidentIo:
 
     async def _rename_post(self, request: http.Request) -> Answer:
         post = self._post(request.path_params["post"])
+        # Renaming adds no update and notifies no subscriber.
         post.name = (await _body(request, requests.RenamePost)).name
         return 200, {"status_page_incident": answers.post(post)}
 
@@ -284,6 +291,7 @@ class IncidentIo:
     def _incident(self, request: http.Request) -> Incident:
         identifier = request.path_params["incident"]
         for incident in self._state.incidents.values():
+            # incident.io also finds an incident by the number of its reference.
             if identifier in {incident.id, str(incident.number)}:
                 return incident
         raise Refusal(404, "not_found", "incident not found")
@@ -295,6 +303,7 @@ class IncidentIo:
 
     def _shown(self, post: Post) -> vendor.Post:
         names = {component.id: component.name for component in self._state.components}
+        # A resolved post shows no components, because its impacts have ended.
         going_on = [impact for impact in post.impacts if impact["end_at"] is None]
         return vendor.Post(
             post.id,
@@ -309,6 +318,7 @@ class IncidentIo:
 
 def _paged(request: http.Request, rows: Sequence[Record]) -> tuple[Sequence[Record], dict[str, Any]]:
     page_request = requests.Paging.model_validate(dict(request.query_params))
+    # A cursor is the ID of the last row that was read, so rows that are added in front don't shift the pages.
     begin = next((at for at, row in enumerate(rows, 1) if row.id == page_request.after), 0)
     page = rows[begin : begin + page_request.page_size]
     meta: dict[str, Any] = {"page_size": page_request.page_size, "total_record_count": len(rows)}
@@ -323,6 +333,7 @@ async def _body(request: http.Request, shape: type[Shape]) -> Shape:
 
 def _source(field: str) -> dict[str, str]:
     """Return the field at fault in both of the vendor's notations."""
+    # The router reads the field, and the vendor's own client requires the pointer.
     return {"field": field, "pointer": f"/{field.replace('.', '/')}"}
 
 

@@ -4,11 +4,14 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+# These are numbers of characters or entries. Slack refuses the whole message or modal if one of these limits is
+# exceeded.
 _MAX_BLOCKS, _MAX_BLOCKS_OF_A_MODAL = 50, 100
 _HEADER, _SECTION, _FIELD, _FIELDS, _ELEMENTS = 150, 3000, 2000, 10, 10
 _ACTIONS, _BUTTON, _VALUE, _ID, _URL = 25, 75, 2000, 255, 3000
 _LABEL, _HINT, _INPUT, _OPTION, _OPTIONS = 2000, 2000, 3000, 75, 100
 _TITLE, _METADATA, _MAX_BYTES = 24, 3000, 250_000
+# Headers, buttons, labels, and titles take only plain text. Slack refuses `mrkdwn` there.
 _BOTH: frozenset[str] = frozenset({"plain_text", "mrkdwn"})
 _PLAIN: frozenset[str] = frozenset({"plain_text"})
 
@@ -32,6 +35,7 @@ def view_problem(view: Any) -> str:
         iter(
             (
                 _text(view.get("title"), _TITLE, _PLAIN),
+                # Without a submit button, the user couldn't send the input.
                 "a modal with an input needs submit" if has_input and "submit" not in view else "",
                 _text(view["submit"], _TITLE, _PLAIN) if "submit" in view else "",
                 _text(view["close"], _TITLE, _PLAIN) if "close" in view else "",
@@ -54,6 +58,7 @@ def _first(found: Iterator[str]) -> str:
 
 
 def _problems(blocks: list[Any]) -> Iterator[str]:
+    # Values and errors of inputs are assigned by the ID of the block, so IDs must be unique. Slack adds missing ones.
     ids = [block["block_id"] for block in blocks if isinstance(block, dict) and block.get("block_id")]
     if len(ids) != len(set(ids)):
         yield "block_id is repeated"
@@ -61,6 +66,7 @@ def _problems(blocks: list[Any]) -> Iterator[str]:
         kind = block.get("type") if isinstance(block, dict) else None
         check = _CHECKS.get(str(kind))
         if check is None:
+            # Slack has more types of blocks. The router uses only these, so another type is more likely a mistake.
             yield f"unknown type {kind}"
             continue
         yield _length(block, "block_id", _ID)
@@ -94,6 +100,7 @@ def _actions(block: Mapping[str, Any]) -> str:
     if not 1 <= len(elements) <= _ACTIONS:
         return f"1 to {_ACTIONS} elements"
     ids = [element.get("action_id") for element in elements if isinstance(element, dict) and element.get("action_id")]
+    # Within a block, only the action ID says which button was clicked.
     if len(ids) != len(set(ids)):
         return "action_id is repeated"
     return _first(_element(element) for element in elements)
@@ -136,6 +143,7 @@ def _element(element: Any) -> str:
         return _first(iter([*problems, "" if is_whole else f"max_length is between 1 and {_INPUT}"]))
     if kind in {"static_select", "radio_buttons", "checkboxes"}:
         options = element.get("options", [])
+        # Only a menu has room for 100 options. Radio buttons and checkboxes have at most 10.
         if not 1 <= len(options) <= (_OPTIONS if kind == "static_select" else _ELEMENTS):
             return "too few or too many options"
         return _first(_text(option.get("text"), _OPTION) or _length(option, "value", _OPTION) for option in options)
@@ -150,4 +158,5 @@ def _text(text: Any, max_length: int, kinds: frozenset[str] = _BOTH) -> str:
     if not isinstance(text, dict) or text.get("type") not in kinds:
         return "not a text object"
     length = len(str(text.get("text", "")))
+    # Slack refuses empty texts, too.
     return "" if 1 <= length <= max_length else f"a text of {length} characters"

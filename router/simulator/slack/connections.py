@@ -21,6 +21,7 @@ from router.simulator.slack import records
 Kind = Literal["interactive", "slash_commands", "events_api"]
 ACK_SECONDS = 3.0
 _MAX_CONNECTIONS = 10
+# Unused tickets don't expire here, so their number is limited. The newest ones stay valid.
 _TICKETS = 100
 
 
@@ -67,6 +68,8 @@ class _Connection:
     def closed(self) -> None:
         for future in self.waiting.values():
             if not future.done():
+                # The delivery goes to another connection at once, and doesn't wait for the acknowledgement's time
+                # limit.
                 future.set_exception(ConnectionError())
 
 
@@ -94,6 +97,7 @@ class Sockets:
     def heal(self) -> None:
         """Discard pending faults and abort silent connections."""
         for connection in self._open:
+            # Reading isn't resumed, because the client may already have stopped waiting for this connection.
             if connection.is_silent:
                 connection.websocket.scope["transport"].abort()
         self._refusals, self._lost, self._twice = [], 0, 0
@@ -103,18 +107,21 @@ class Sockets:
         """Serve one connection, from its ticket until it is closed."""
         ticket = websocket.query_params.get("ticket", "")
         if ticket not in self._tickets:
+            # Closing before accepting refuses the handshake, so the client must request another URL.
             await websocket.close(1008)
             return
         self._tickets.remove(ticket)  # A URL is valid for one connection.
         await websocket.accept()
         connection = _Connection(websocket)
         reason = self._refusals.pop(0) if self._refusals else ""
+        # Slack refuses a connection after accepting it, with a disconnect message in place of the hello.
         reason = reason or ("too_many_websockets" if len(self._open) >= _MAX_CONNECTIONS else "")
         if reason:
             await connection.send(_disconnect(reason))
             await websocket.close()
             return
         self._open.append(connection)
+        # The connection time is in seconds. Slack replaces each connection after a few hours.
         hello_fields = {"host": "simulated", "build_number": 1, "approximate_connection_time": 18_060}
         hello = {"type": "hello", "num_connections": len(self._open), "connection_info": {"app_id": records.APP}}
         await connection.send({**hello, "debug_info": hello_fields})
@@ -125,6 +132,7 @@ class Sockets:
             pass
         finally:
             self._open.remove(connection)
+            # Deliveries that wait for this connection must go to another one.
             connection.closed()
 
     def _receive(self, connection: _Connection, text: str) -> None:
@@ -133,8 +141,10 @@ class Sockets:
         except ValueError:
             return
         future = connection.waiting.get(str(message.get("envelope_id", "")))
+        # The acknowledgement is late or repeated. The envelope has been delivered, or sent to another connection.
         if future is None or future.done():
             return
+        # The app has handled the envelope, and Slack sends it again. The app must not act twice.
         if self._lost:
             self._lost -= 1
             return
@@ -142,10 +152,12 @@ class Sockets:
 
     async def deliver(self, kind: Kind, payload: Mapping[str, Any], *, accepts: bool, retries: int) -> Outcome:
         """Send an envelope until a connection acknowledges it. ``accepts``: the acknowledgement may have a payload."""
+        # All attempts have the same ID, by which the app recognizes a repeated envelope.
         identity = str(uuid.uuid4())
         tried: list[_Connection] = []
         for attempt in range(retries + 1):
             connection = self._next(tried)
+            # No connection is open, so the user sees an error at once.
             if connection is None:
                 return Outcome(attempt, error="no_connection")
             tried.append(connection)
@@ -162,6 +174,7 @@ class Sockets:
                 connection.waiting.pop(identity, None)
             if self._twice:
                 self._twice -= 1
+                # Another process of the app may get the repetition, which doesn't share the first one's memory.
                 for reconnected in [other for other in self._open if other is not connection] or [connection]:
                     await reconnected.send({**envelope, "retry_attempt": 1, "retry_reason": "timeout"})
             # Slack documents no payload here and would ignore it, so report the client's error.
@@ -196,16 +209,19 @@ class Sockets:
 async def _strike(connection: _Connection, fault: Fault) -> None:
     match fault.action:
         case "disconnect":
+            # Slack prefers other connections from here on, but may still send on this one until it closes.
             connection.is_leaving = True
             await connection.send(_disconnect(fault.reason))
             if fault.closes:
                 with contextlib.suppress(RuntimeError):
                     await connection.websocket.close()
         case "garble":
+            # The first text isn't JSON. The second is JSON, but no object.
             await connection.send("[nonsense")
             await connection.send("7")
         case "silence":
             connection.is_silent = True
+            # Without reading, the server doesn't respond to pings. The connection looks open, but nothing arrives.
             connection.websocket.scope["transport"].pause_reading()
         case _:
             connection.websocket.scope["transport"].abort()

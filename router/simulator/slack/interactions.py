@@ -15,6 +15,7 @@ import pydantic
 from router.outbound import errors, fetch
 from router.simulator.slack import connections, modals, records, vendor
 
+# Slack documents these lifetimes of trigger IDs and response URLs.
 _TRIGGER_SECONDS, _RESPONSE_MINUTES, _SECOND = 3, 30, 1_000_000
 _FAILED = "The app did not respond."
 Kind = Literal["interactive", "slash_commands", "events_api"]
@@ -84,10 +85,13 @@ class Interactions:
         person = _person(click.user)
         channel = records.channel_of(click.channel)
         message = self._slack.message(channel, click.ts)
+        # An ephemeral message exists only for its user.
         if message is None or (message.user and message.user != person.id):
             raise Impossible("there is no such message")
         current = (message.text, message.blocks)
         if click.version is not None:
+            # A user may click a message that the app has replaced since. The button still has the value of the old
+            # version.
             current = [*vars(message).get("earlier", []), current][click.version]
         button, block = _button(current[1], click.action)
         container: dict[str, Any] = {"type": "message", "message_ts": message.ts, "channel_id": channel}
@@ -101,6 +105,7 @@ class Interactions:
             "response_url": self._response_url(base, channel, person, message.ts),
             "actions": [{**button, "block_id": block, "action_ts": self._moment()}],
         }
+        # Slack sends no message with a click on an ephemeral message, so the app can't read its content back.
         if not message.user:
             action_fields = {
                 "bot_id": records.BOT,
@@ -129,6 +134,7 @@ class Interactions:
         if modal is None:
             raise Impossible("there is no such modal")
         try:
+            # Slack's client checks the inputs itself. Invalid ones never reach the app.
             values = modals.filled_in(modal, submission.values)
         except ValueError as error:
             raise Impossible(str(error)) from error
@@ -136,6 +142,7 @@ class Interactions:
         payload = {"type": "view_submission", **self._about(person), "trigger_id": self._trigger(person)}
         payload |= {"view": modals.shown(modal, values), "response_urls": []}
         outcome = await self._deliver("interactive", payload, accepts=True)
+        # A modal stays open if the app doesn't respond, so that the user can submit again.
         if not outcome.error:
             problem = modals.apply(self._slack.workspace, modal, outcome.response, self._slack.options)
             outcome = connections.Outcome(outcome.attempts, outcome.response, problem)
@@ -165,6 +172,7 @@ class Interactions:
         outcome = await self._deliver("slash_commands", payload, accepts=True)
         if not outcome.error and isinstance(outcome.response, dict) and outcome.response:
             try:
+                # The response to a command is shown like a use of its response URL, but doesn't count as one.
                 self._slack.respond(records.ResponseUrl(channel, person.id, 0), outcome.response)
             except modals.RefusedError as refused:
                 outcome = connections.Outcome(outcome.attempts, outcome.response, str(refused))
@@ -191,14 +199,18 @@ class Interactions:
         for attempt in range(self.app.retries + 1):
             status, raw = await self._post(body, content_type, attempt, reason)
             if 200 <= status < 300:
+                # Slack ignores the response to a click. A reply to it goes to the response URL.
                 return connections.Outcome(attempt + 1, _decoded(raw) if accepts else None)
+            # The app sees this reason in the header of the next attempt.
             reason = "http_timeout" if status == _NO_ANSWER else "http_error"
         return connections.Outcome(self.app.retries + 1, error=reason)
 
     async def _post(self, body: bytes, content_type: str, attempt: int, reason: str) -> tuple[int, bytes]:
         at = str(self._slack.options.clock() // _SECOND)
+        # Slack signs the time and the raw body. An app that parses the form first can't verify the signature.
         mac = hmac.new(self.app.signing_secret.encode(), b"v0:%b:%b" % (at.encode(), body), "sha256").hexdigest()
         headers = {"content-type": content_type, "x-slack-request-timestamp": at, "x-slack-signature": f"v0={mac}"}
+        # The first attempt has no retry headers.
         if attempt:
             headers |= {"x-slack-retry-num": str(attempt), "x-slack-retry-reason": reason}
         try:
@@ -243,6 +255,7 @@ def _person(name: str) -> records.Person:
 
 
 def _with_ids(blocks: list[Any]) -> list[Any]:
+    # Slack adds IDs to blocks that have none, and reports them with each click.
     return [{"block_id": f"b{position}", **block} for position, block in enumerate(blocks)]
 
 
@@ -256,7 +269,9 @@ def _button(blocks: list[Any], name: str) -> tuple[dict[str, Any], str]:
                 and element.get("type") == "button"
                 and name in {element.get("action_id"), label(element)}
             ):
+                # A click repeats the button without its dialog and its link.
                 sent = {key: value for key, value in element.items() if key not in {"confirm", "url"}}
+                # Slack generates an action ID for a button that has none.
                 return {"action_id": name, **sent}, block["block_id"]
     raise Impossible("there is no such button")
 
@@ -267,6 +282,7 @@ def label(button: Mapping[str, Any]) -> str:
 
 
 def _encoded(kind: Kind, payload: Mapping[str, Any]) -> tuple[bytes, str]:
+    # Only events are JSON. Clicks and modals are JSON in a form field, and commands are plain form fields.
     if kind == "events_api":
         return json.dumps(payload).encode(), "application/json"
     fields = payload if kind == "slash_commands" else {"payload": json.dumps(payload)}
@@ -277,4 +293,5 @@ def _decoded(raw: bytes) -> Any:
     try:
         return json.loads(raw) if raw.strip() else None
     except ValueError:
+        # Slack shows a response that isn't JSON as text.
         return {"text": raw.decode("utf-8", "replace")}

@@ -25,8 +25,10 @@ def open_view(workspace: records.State, body: Mapping[str, Any], options: Option
     trigger = workspace.triggers.get(str(body.get("trigger_id", "")))
     if trigger is None:
         raise RefusedError("invalid_trigger_id" if body.get("trigger_id") else "invalid_arguments")
+    # A trigger opens one modal. A repeated call fails, even if the response to the first one was lost.
     if trigger.is_exchanged:
         raise RefusedError("exchanged_trigger_id")
+    # The app has only 3 seconds, so it must open the modal before any slow work.
     if options.clock() > trigger.expires_at:
         raise RefusedError("expired_trigger_id")
     trigger.is_exchanged = True
@@ -46,6 +48,7 @@ def update_view(workspace: records.State, body: Mapping[str, Any], options: Opti
     )
     if modal is None:
         raise RefusedError("not_found")
+    # The hash protects a newer view from an older request. Without a hash, the last update wins.
     if body.get("hash") and body["hash"] != modal.hash:
         raise RefusedError("hash_conflict")
     modal.view, modal.hash, modal.errors = completed(view), new_hash(options), {}
@@ -55,9 +58,11 @@ def update_view(workspace: records.State, body: Mapping[str, Any], options: Opti
 def _view(body: Mapping[str, Any]) -> dict[str, Any]:
     view = body.get("view")
     try:
+        # In a form, the view is a JSON text.
         view = json.loads(view) if isinstance(view, str) else view
     except ValueError:
         raise RefusedError("invalid_arguments", "view is not JSON") from None
+    # The size has its own error code, so it is checked before the other limits.
     if is_too_large(view):
         raise RefusedError("view_too_large")
     if problem := view_problem(view):
@@ -116,6 +121,7 @@ def filled_in(modal: records.Modal, texts: Mapping[str, str]) -> dict[str, Any]:
         text = texts.get(block["block_id"], texts.get(element["action_id"]))
         value = _value(element, text)
         is_empty = not next((member for name, member in value.items() if name != "type"), None)
+        # Slack's client requires every input that isn't optional.
         if is_empty and not block.get("optional"):
             raise ValueError(f"{block['block_id']} is required")
         values[block["block_id"]] = {element["action_id"]: value}
@@ -128,6 +134,7 @@ def _value(element: Mapping[str, Any], text: str | None) -> dict[str, Any]:
         initial_text = element.get("initial_value") if text is None else text
         if initial_text and not element.get("min_length", 0) <= len(initial_text) <= element.get("max_length", 3000):
             raise ValueError(f"{element['action_id']} is too short or too long")
+        # Slack sends null for an empty input.
         return {"type": kind, "value": initial_text or None}
     options = [option for option in element["options"] if text is not None and option["value"] in text.split(",")]
     if kind == "checkboxes":
@@ -147,12 +154,14 @@ def apply(workspace: records.State, modal: records.Modal, response: Any, options
     """Apply the app's response to a submission. Return the error that the user sees; empty if nothing failed."""
     answer = response if isinstance(response, dict) else {}
     action = answer.get("response_action")
+    # An empty response closes the modal.
     if not answer or action == "clear":
         workspace.modals.remove(modal)
         return ""
     if action == "errors":
         inputs = {block["block_id"] for block in modal.view["blocks"] if block["type"] == "input"}
         errors = answer.get("errors")
+        # Errors belong to input blocks. For any other block, Slack shows a general error and drops the app's text.
         if not isinstance(errors, dict) or not errors or not errors.keys() <= inputs:
             return "We had some trouble connecting. Try again?"
         modal.errors = {name: str(text) for name, text in errors.items()}

@@ -35,6 +35,7 @@ def workspace(slack: vendor.Slack, person: records.Person) -> str:
         messages = [message for message in messages if message.channel == channel]
         parts += [
             _message(message, person)
+            # Replies follow the message that began their thread.
             for message in sorted(messages, key=lambda message: (message.thread_ts or message.ts, message.ts))
         ]
         parts.append(_command(name, person))
@@ -72,8 +73,10 @@ def _block(block: Mapping[str, Any], message: records.Message | None, person: re
 
 def _button(button: Mapping[str, Any], message: records.Message | None, person: records.Person | None) -> str:
     name = escape(interactions.label(button))
+    # A link opens in the browser, so the page needs no form for it.
     if button.get("url"):
         return f'<a href="{escape(button["url"])}">{name}</a> '
+    # Clicks in a modal aren't simulated, so a modal shows no buttons.
     if message is None or person is None:
         return ""
     hidden = {"channel": message.channel, "ts": message.ts, "user": person.id}

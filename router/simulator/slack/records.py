@@ -5,6 +5,7 @@ from typing import Any
 
 CHANNELS = {"C0INCIDENTS": "incidents", "C0APPROVALS": "status-approvals"}
 TEAM, DOMAIN, APP, BOT, BOT_USER = "T0ACME", "acme", "A0ROUTER", "B0ROUTER", "U0ROUTER"
+# A user in two groups and an empty group are cases that the mapping of groups to roles must handle.
 GROUPS = {"S0ONCALL": ("U0ADA", "U0BOB"), "S0ADMINS": ("U0BOB",), "S0EMPTY": ()}
 
 
@@ -49,6 +50,7 @@ class Message:
 
     def replace(self, text: str, blocks: list[Any]) -> None:
         """Replace the content, and keep the old content in ``earlier``."""
+        # A message from a snapshot of an earlier version lacks this list.
         vars(self).setdefault("earlier", []).append((self.text, self.blocks))
         self.text, self.blocks = text, blocks
         self.edits += 1

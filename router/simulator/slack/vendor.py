@@ -47,6 +47,7 @@ class Slack:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state to keep between runs, without open connections."""
+        # Sockets and futures can't be pickled, and rate limits don't survive a restart.
         return {"_options": self._options, "_state": self._state}
 
     @property
@@ -127,6 +128,7 @@ class Slack:
         method = request.path_params["method"]
         try:
             self._authenticate(method, request.headers.get("authorization", ""))
+            # A rate limit is one of the few errors with an HTTP status of its own.
             if wait := self._limited(method):
                 headers = {"retry-after": str(wait)}
                 return responses.JSONResponse({"ok": False, "error": "ratelimited"}, 429, headers)
@@ -139,6 +141,7 @@ class Slack:
             raise modals.RefusedError("not_authed")
         if not self._options.allows(authorization):
             raise modals.RefusedError("invalid_auth")
+        # App-level tokens open connections and nothing else. All other methods need a bot's token.
         if authorization.partition(" ")[2].startswith("xapp-") != (method in _APP_METHODS):
             raise modals.RefusedError("not_allowed_token_type")
 
@@ -152,6 +155,7 @@ class Slack:
         if len(recent) < limit:
             self._recent[method] = [*recent, now]
             return 0
+        # The result is in whole seconds, rounded up, until the oldest call is a minute old. Refused calls don't count.
         return (recent[0] + _MINUTE - now) // 1_000_000 + 1
 
     def _method(self, method: str) -> Callable[[Body, requests.Request], dict[str, Any]]:
@@ -174,6 +178,7 @@ class Slack:
     def _post(self, body: Body, _request: requests.Request) -> dict[str, Any]:
         channel = _channel(body)
         thread = str(body.get("thread_ts", ""))
+        # A user may have deleted the message to which the router replies.
         if thread and all(message.ts != thread for message in self._state.messages):
             raise modals.RefusedError("thread_not_found")
         message = self.add(channel, _content(body), thread=thread)
@@ -182,6 +187,7 @@ class Slack:
     def _post_ephemeral(self, body: Body, _request: requests.Request) -> dict[str, Any]:
         channel = _channel(body)
         person = records.PEOPLE.get(str(body.get("user", "")))
+        # Only members of a channel can get an ephemeral message there.
         if person is None or not person.is_member:
             raise modals.RefusedError("user_not_in_channel")
         message = self.add(channel, _content(body), thread=str(body.get("thread_ts", "")), user=person.id)
@@ -193,6 +199,7 @@ class Slack:
         if channel not in records.CHANNELS:
             raise modals.RefusedError("channel_not_found")
         message = self.message(channel, ts)
+        # Ephemeral messages can be changed only by a response URL.
         if message is None or message.user:
             raise modals.RefusedError("message_not_found")
         message.replace(*_content(body))
@@ -211,6 +218,7 @@ class Slack:
         if response_url is None or not response_url.left or now > response_url.expires_at:
             error = "used_url" if response_url is not None and not response_url.left else "expired_url"
             return responses.JSONResponse({"ok": False, "error": error}, 404)
+        # A refused use counts, too.
         response_url.left -= 1
         try:
             self.respond(response_url, await request.json())
@@ -236,6 +244,7 @@ async def _read(method: str, request: requests.Request) -> Body:
     is_json = request.headers.get("content-type", "").startswith("application/json")
     if request.method == "GET":
         return dict(request.query_params)
+    # Slack's methods take forms or JSON, and its own SDK sends forms.
     if not is_json:
         return {**request.query_params, **dict(await request.form())}
     if method in _FORM_METHODS:
@@ -285,6 +294,7 @@ def _channel(body: Body) -> str:
 
 def _content(body: Body) -> tuple[str, list[Any]]:
     text, blocks = str(body.get("text", "")), body.get("blocks") or []
+    # Slack requires a text or blocks. The text is also the notification of a message with blocks.
     if not text and not blocks:
         raise modals.RefusedError("no_text")
     if len(text) > _MAX_TEXT_LENGTH:
