@@ -22,6 +22,7 @@ def parse_rows(rows: Iterable[Any], shape: type[Row], noun: str, *, vendor_id: s
     doubt = ""
     is_found = False
     for row in rows:
+        # The row may not be decodable, so its whole text is searched for the ID.
         has_wanted = bool(vendor_id) and vendor_id in json.dumps(row)
         try:
             parsed.append(msgspec.convert(row, shape))

@@ -77,6 +77,7 @@ class NameLookup(Generic[Found]):
 
     async def id_of(self, name: str, *, field: str) -> str:
         """Return the ID of the entry named ``name``. A text that looks like an ID is returned without a lookup."""
+        # An ID needs no call, and also works for a key that can't list the entries.
         if self._ids.fullmatch(name):
             return name
         return (await self.find(name, field=field)).id
@@ -85,11 +86,13 @@ class NameLookup(Generic[Found]):
         """Return the entry with this name or ID. Raises ``Permanent`` with the nearest names."""
         cached = self._cache.entries
         matches = self._matching(name, await self.entries())
+        # The entry may be newer than a cached list. A list that was fetched just now isn't fetched again.
         if not matches and cached is not None:
             await self._refresh(cached)
             matches = self._matching(name, self._cache.entries or ())
         if not matches:
             raise errors.Permanent(f'{self._what} "{name}" does not exist{self._nearest(name)}', field=field)
+        # A guess could publish on a wrong page, so an ambiguous name is refused.
         if len({thing.id for thing in matches}) > 1:
             candidates = ", ".join(f"{self._names(thing)[-1]} ({thing.id})" for thing in matches)
             raise errors.Permanent(f'{self._what} "{name}" could be any of {candidates}', field=field)
@@ -107,6 +110,7 @@ class NameLookup(Generic[Found]):
 
     def _matching(self, name: str, things: Sequence[Found]) -> list[Found]:
         folded = name.casefold()
+        # An ID is unambiguous, so it comes first. An exact name precedes names that differ in case.
         return (
             [thing for thing in things if thing.id == name]
             or [thing for thing in things if name in self._names(thing)]

@@ -41,12 +41,14 @@ def moment(value: object) -> Timestamp:
         read = msgspec.convert(value, dt.datetime)
     except msgspec.ValidationError:
         return Timestamp(0)
+    # A time without a zone can't be compared with others, so it counts as missing.
     return times.from_datetime(read) if read.tzinfo is not None else Timestamp(0)
 
 
 def sort_entries(entries: Iterable[Entry]) -> list[Entry]:
     """Return a timeline with the oldest update first, whatever the vendor's order."""
     entry_list = list(entries)
+    # If one time is missing, the vendor's order is the best known.
     return sorted(entry_list, key=lambda entry: entry.at) if all(entry.at for entry in entry_list) else entry_list
 
 
@@ -89,6 +91,7 @@ def is_newest_text(operation: operations.Operation, entries: Sequence[Entry], te
     if not entries or status not in {"", entries[-1].status}:
         return False
     newest = entries[-1].text
+    # A person's short text may look like ours when cut, so a cut text also has to be one that the vendor has returned.
     return texts.alike(newest, text) or (texts.mark(newest) in operation.told and texts.is_cut(newest, text))
 
 
@@ -99,6 +102,7 @@ def edited_title(operation: operations.Operation, title: str, our_titles: Collec
     # Titles that the vendor has returned are ours, however it has rewritten them.
     if title in known_titles or any(texts.alike(title, our_title) for our_title in (*known_titles, *our_titles)):
         return False
+    # Until a read has confirmed our title, the vendor may have cut it.
     return not (operation.view.is_unconfirmed and any(texts.is_cut(title, our_title) for our_title in our_titles))
 
 
@@ -119,6 +123,7 @@ def edited_timeline(
         # The vendor returned this update with another text before, so a person has changed it.
         if is_known:
             return Edit.UPDATE_CHANGED
+        # A new update whose text the router can't have posted is a person's.
         if texts.mark(entry.text) not in marks and not any(texts.is_cut(entry.text, text) for text in our_texts):
             return Edit.UPDATE_POSTED
     return None
@@ -190,7 +195,9 @@ def view(
     """Combine the vendor's current state with its earlier response."""
     before = operation.view
     title = str(fields.get("title", ""))
+    # The current title is last, even if the post had it before. Callers compare with the last one.
     titles = [earlier for earlier in before.titles if earlier != title] + ([title] if title else [])
+    # IDs that this read doesn't show are kept: a later read that shows them must not take them for new updates.
     ids = [entry.id for entry in entries if entry.id]
     return publications.View(
         dict(fields),

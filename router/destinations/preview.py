@@ -34,6 +34,7 @@ def preview_fields(
     text = _text(read, config, purpose)
     if text is not None:
         fields["message"] = text
+    # A resolution sets all components of the post back.
     if purpose == "resolution" and "components" in fields:
         fields["components"] = dict.fromkeys(fields["components"], components.ORDER[0])
     return fields

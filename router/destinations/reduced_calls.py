@@ -61,6 +61,7 @@ class ReducibleCall:
     def _without(self, body: Any, problem: errors.Permanent) -> Any | None:
         """Return the body without what the vendor refuses; None if nothing can be omitted."""
         path = _path(problem.field)
+        # Omitting only the field that the vendor names keeps the most detail.
         less = self._dropped(body, path) if path else None
         # Without this field, the call would have another meaning, so the refusal is final.
         if less is None and self._needs(body, path):
@@ -68,13 +69,15 @@ class ReducibleCall:
         # Plans without subscribers refuse the flag and name it only in the message.
         if less is None and "subscriber" in problem.message.lower():
             less = self._dropped(body, [_NOTIFY])
+        # A 404 may mean that an ID in the body doesn't exist, which the vendor doesn't name.
         if less is None and isinstance(problem, errors.NotFound):
             less = next(
                 (reduced for name in self.suspects if (reduced := self._dropped(body, [name])) is not None), None
             )
-            # The refusal names no field that can be omitted: an incident with few fields is better than none.
-            if less is None:  # The object doesn't exist, so no field is at fault.
+            # The object itself doesn't exist, so no field is at fault.
+            if less is None:
                 return None
+        # The refusal names no field that can be omitted: an incident with few fields is better than none.
         if less is None:
             less = self._minimal(body)
         if less is None:

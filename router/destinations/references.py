@@ -8,6 +8,7 @@ better.
 from router.domain import patterns, texts
 from router.outbound import errors
 
+# Crockford's base 32, as in `identity.reference`.
 _LETTERS = "[0-9A-HJKMNP-TV-Z]"
 _REFERENCE = f"IR-{_LETTERS}{{8}}(?:-{_LETTERS}{{6}})?"
 _IN_TEXT = patterns.compile(rf"\AReference: ({_REFERENCE})(?: |\z)|(?:\A| )Reference: ({_REFERENCE})\z")
@@ -29,6 +30,7 @@ def add_footer(text: str, reference: str) -> str:
 
 def has_footer(text: str, reference: str) -> bool:
     """Return whether a text begins or ends with the line with the reference, in any markup."""
+    # Vendors may return a text in another markup than it was sent in, so canonical forms are compared.
     plain, line = texts.canonical(text), texts.canonical(footer(reference))
     return plain.startswith(line) or plain.endswith(line)
 

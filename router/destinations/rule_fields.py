@@ -53,6 +53,7 @@ def _fitted(
             return shape.model_validate(fields, context={"config": config}), tuple(omitted)
         except pydantic.ValidationError as problem:
             further = [_made_to_fit(shape, fields, error) for error in _located(problem, fields)]
+            # One field that can't be adapted makes the call impossible.
             if None in further:
                 raise _refused(destination, problem) from problem
             omitted += [omission for omission in further if omission is not None]
@@ -97,13 +98,17 @@ def _made_to_fit(shape: type[base.Opening], fields: dict[str, Any], error: Any) 
         fields[name] = fields[name][: max_length - 1] + "…"
         return operations.Omission(name, "cut", f"cut to {max_length} characters")
     declared = shape.model_fields.get(name)
+    # The error is about a missing field, or about several fields together. Removing one can't help.
     if declared is None or name not in fields:
         return None
+    # One invalid entry doesn't cost the whole list.
     if _is_of_entry(place, fields):
         fields[name], field_name = _without(fields[name], place[1])
         return operations.Omission(name, "left_out", f"entry {field_name} was omitted: {error['msg']}")
+    # The vendor would refuse the call without this field.
     if declared.is_required():
         return None
+    # An incident without this detail is better than no incident.
     del fields[name]
     return operations.Omission(name, "left_out", f"left out: {error['msg']}")
 

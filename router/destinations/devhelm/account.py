@@ -35,6 +35,7 @@ def connect(name: str, config: IncidentConfig | PostConfig, now: base.Clock) -> 
 def read_error(status: int, body: Any, headers: Mapping[str, str]) -> client.VendorMessage:  # noqa: ARG001 - a ReadError
     """Parse the error envelope: ``{status, code, message, requestId?, errors?: [{code, field, message}]}``."""
     envelope = body if isinstance(body, dict) else {}
+    # A body without these fields comes from a gateway or a proxy, and says nothing about the object.
     is_own = isinstance(envelope.get("code"), str) and isinstance(envelope.get("message"), str)
     entries = [entry for entry in envelope.get("errors") or () if isinstance(entry, dict)]
     fields = [str(entry["field"]) for entry in entries if entry.get("field")]
@@ -42,6 +43,7 @@ def read_error(status: int, body: Any, headers: Mapping[str, str]) -> client.Ven
     texts += [str(entry.get("message") or entry.get("code") or "") for entry in entries]
     return client.VendorMessage(
         message="; ".join(dict.fromkeys(text for text in texts if text)),
+        # One field is enough: if the vendor refuses another one too, the repeated call names it.
         field=next(iter(fields), ""),
         request_id=headers.get("x-request-id", "") or str(envelope.get("requestId") or ""),
         is_own=is_own,

@@ -45,6 +45,7 @@ def _seen(post: wire.Post, operation: operations.Operation, update: str, body: s
     stored = updates[update].body if update in updates else body
     fields = dict(operation.view.fields)
     fields["posted"] = posts.posted(post, operation, {update})
+    # The first update is the post's message, which later reads are compared with.
     if operation.view.entries[:1] == (update,):
         fields["message"] = stored
     view = msgspec.structs.replace(operation.view, fields=fields)

@@ -52,6 +52,7 @@ class Incidents:
         if operation.vendor_id and (reopened := await self._still_open(operation)):
             return reopened
         incidents = await self._signed(operation)
+        # A lost response made the router repeat the open. Open incidents are first in the list, so one of them is kept.
         for further in incidents[1:]:
             if not _over(further):
                 await self._resolve(further.id, _duplicate(operation))
@@ -116,6 +117,7 @@ class Incidents:
         )
         answer = await calls.call("POST", _PATH, body)
         detail = answer.read(wire.DetailAnswer).data
+        # A broken proxy may swap two responses. The other incident would then be resolved together with this one.
         references.check_reference(references.find_in_title(detail.incident.title or ""), operation.reference)
         seen = _detailed(detail, operation)
         return msgspec.structs.replace(seen, note=note, omitted=tuple(calls.omitted))
@@ -199,6 +201,7 @@ class Incidents:
         """Return the enabled alert channels to other vendors, and the pages on which DevHelm publishes incidents."""
         pages_of_channels = account.read_pages(self._http, _CHANNELS, wire.AlertChannel, noun="alert channel")
         channels = [channel async for batch in pages_of_channels for channel in batch if channel.enabled]
+        # An incident that the router opens at DevHelm is reported there a second time (see `worker/double_reports.py`).
         vendor_channels = [
             base.Channel(channel.name, _KINDS[channel.channel_type])
             for channel in channels
@@ -325,6 +328,7 @@ class Incidents:
     def _update_text(self, incident: wire.Incident, opening: IncidentOpening, operation: operations.Operation) -> str:
         severity = self._severity(opening, operation)
         severity_text = f"Severity is now {operation.content.severity.word}."
+        # A person has set another severity, or the vendor has refused the change.
         if severity != incident.severity:
             severity_text = (
                 f"Severity is now {operation.content.severity.word} ({severity}; opened as {incident.severity})."

@@ -42,6 +42,7 @@ class PostContents:
         candidates: list[Mapping[str, components.Status]] = []
         for opening, severity in self._uncertain(operation):
             statuses = self.statuses(opening, severity)
+            # What was sent depended on other incidents, which may have changed since. So both forms count as ours.
             candidates += [statuses, components.merge_statuses(statuses, operation.others)]
         return candidates
 
@@ -120,6 +121,7 @@ class PostContents:
             texts.is_cut(entry.text, text)
             for entry in posts.timeline(post)
             for text in our_texts
+            # Only a text with the reference identifies the message, even if the vendor has cut it.
             if "Reference" in text
         )
 

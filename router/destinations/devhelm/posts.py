@@ -124,6 +124,7 @@ class Posts:
         """Return the page's unresolved posts that carry a reference."""
         items = []
         for post in await self._unresolved(page_id):
+            # A list may leave the timelines out, in which the references are.
             full = post if post.updates else await self._listed(PostLocation(page_id, post.id))
             reference = next(filter(None, (references.find_in_text(update.body) for update in full.updates or ())), "")
             # The post may have been resolved between the list and this read.
@@ -281,6 +282,7 @@ def left(post: wire.Post, operation: operations.Operation, sent: Sent) -> operat
     seen = observed(post, operation, sent, is_answer=True)
     assert seen.view is not None  # noqa: S101 - ``observed`` always has one
     before = operation.view
+    # The text isn't posted yet, so the texts and updates are those of the earlier view.
     fields = {**seen.view.fields, **{name: before.fields[name] for name in _OF_TEXTS if name in before.fields}}
     return msgspec.structs.replace(seen, view=msgspec.structs.replace(seen.view, fields=fields, entries=before.entries))
 
@@ -329,6 +331,7 @@ def _draft(post: wire.Post, operation: operations.Operation) -> Mapping[str, Any
         "impact": post.impact,
         "message": references.remove_tag(entries[0].text, operation.reference) if entries else "",
         "components": {
+            # A component is named by its ID if others on the page have the same name.
             post_component.component_name
             if post_component.component_name and names.count(post_component.component_name) == 1
             else post_component.status_page_component_id: post_component.component_status.lower()

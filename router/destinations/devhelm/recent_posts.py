@@ -42,6 +42,7 @@ class RecentPosts:
             reading.task = asyncio.create_task(self._begin(page_id, reading, read))
             self._tasks.add(reading.task)
             reading.task.add_done_callback(self._ended)
+        # All callers that wait for this read share its result, so it has to begin at their earliest time.
         reading.since = min(reading.since, since)
         # A cancelled caller leaves the read to the others.
         return [post for post in await asyncio.shield(reading.task) if post.created_at >= since]

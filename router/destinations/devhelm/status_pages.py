@@ -349,6 +349,7 @@ class StatusPages:
         if posts.state(post) != "resolved" and posts.is_stale(post, operation):
             raise errors.Stale(f"{self.name}: a read doesn't show the last change yet")
         edited = self._contents.edited(post, operation, opening)
+        # A component that a person has changed must not keep the post open.
         if not edited and operation.kind not in {"resolve", "retract"}:
             affected = await self._components(post.status_page_id, operation, [])
             if await self._has_edited_components(post, operation, affected):
@@ -386,6 +387,7 @@ class StatusPages:
         status = opening.update_status or post.status
         is_said = self._contents.is_said(post, operation, opening, text, status)
         if text and not (is_said and not is_worse) and not observations.is_posted(operation, timeline, text, status):
+            # Subscribers are notified of an update only if the incident got worse.
             update = wire.PostUpdate(status, text, opening.notify and operation.worsens)
             path = f"{posts.PostLocation(post.status_page_id, post.id).path}/updates"
             left = None if answer is post else posts.left(answer, operation, sent)

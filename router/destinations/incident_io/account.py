@@ -34,6 +34,7 @@ def connect(name: str, config: base.Config, now: base.Clock) -> client.Client:
 def read_error(status: int, body: Any, headers: Mapping[str, str]) -> client.VendorMessage:  # noqa: ARG001 - a ReadError
     """Read the error envelope: ``{type, status, request_id, errors: [{code, message, source}], rate_limit}``."""
     envelope = body if isinstance(body, dict) else {}
+    # A body without these fields comes from a gateway or a proxy, and says nothing about the object.
     is_own = isinstance(envelope.get("type"), str) and isinstance(envelope.get("errors"), list)
     entries = [entry for entry in envelope.get("errors") or () if isinstance(entry, dict)]
     texts = [str(entry.get("message") or entry.get("code") or "") for entry in entries]

@@ -64,6 +64,7 @@ def connect(name: str, config: alert_config.AlertConfig, now: base.Clock) -> Ale
             headers={"authorization": f"Bearer {key}"},
             timeout_seconds=config.timeout_seconds,
             now=now,
+            # The account's API shows the source's token, so both clients mask both keys.
             secrets=[token, account_key],
             read_error=account.read_error,
         )
@@ -279,6 +280,7 @@ class Alerts:
         return {"alert_source[one_of]": self._config.alert_source}
 
     def _is_own(self, alert: wire.Alert) -> bool:
+        # Several destinations may send to one source. The mark of the destination's name tells their alerts apart.
         return alert.deduplication_key.rpartition(".")[2][:_MARK_LENGTH] == _mark(self.name, _MARK_LENGTH)
 
 

@@ -39,6 +39,7 @@ class ApiVersion:
         """
         if is_repeated and self._is_auto:
             return self._sent.get(key, "v1")
+        # Forget the oldest open. If it is repeated after all, it uses v1, as after a restart.
         if len(self._sent) >= _MAX_CACHED_VERSIONS:
             self._sent.pop(next(iter(self._sent)))
         self._sent[key] = self.current
@@ -56,6 +57,7 @@ class ApiVersion:
             return False
         try:
             await http.call("GET", "/v2/incidents", query=_ONE)
+        # Neither version responds, so the 404s are no evidence about v1: the base URL or a proxy may be wrong.
         except errors.NotFound:
             return False
         self.current = "v2"

@@ -152,8 +152,10 @@ def changed_name(
         return None
     if before is None:
         return opening.name
+    # An uncertain update of ours has left this name. No person has set it.
     if any(texts.alike(incident.name, uncertain_opening.name) for uncertain_opening in uncertain):
         return opening.name
+    # If the rule's name is unchanged, the vendor shows its own form of it, or a person's name. Both stay.
     if before.name == opening.name or observations.edited_title(operation, incident.name, {before.name}):
         return None
     return opening.name
@@ -177,6 +179,7 @@ def changed_summary(
         return summary
     last = references.add_footer(before.summary, operation.reference) if before is not None else summary
     returned = operation.view.fields.get("summary")
+    # If the rule's summary is unchanged, the vendor shows its own form of it, or a person's summary. Both stay.
     if before is not None and before.summary == opening.summary:
         return None
     is_ours = (
@@ -217,6 +220,7 @@ def _changed(
         last, now = before.get(entry_id), shown_texts.get(entry_id, [])
         # Changes by an earlier version of the router have no base. Then the sent value is the base.
         base_texts = base.get(entry_id, describe(last) if last is not None else [])
+        # A value other than the base is a person's. Clearing an empty field needs no call.
         if entry != last and now == base_texts and not (now == [] and describe(entry) == []):
             changed.append(entry)
     return changed

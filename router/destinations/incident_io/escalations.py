@@ -44,11 +44,13 @@ def opened(operation: operations.Operation, state: operations.VendorState) -> op
 def pending(operation: operations.Operation, opening: IncidentOpening, paged: Paged | None) -> str:
     """Return why a page is pending, as text for the timeline; empty if none is pending."""
     escalation, severity = opening.escalation, operation.content.severity
+    # The rule pages no one, the router didn't open the incident, or its severity is too low.
     if escalation is None or paged is None or severity < severities.parse(escalation.at_least):
         return ""
     if not paged:
         return f"no page at severity {severity.word} is confirmed yet"
     worst = max(severities.parse(word) for word in paged)
+    # A severity that fell and rises again doesn't page again: the responder knows the worst one.
     is_raised = escalation.on_raise and severity > worst
     return f"no page for the raise from {worst.word} to {severity.word} is confirmed yet" if is_raised else ""
 
@@ -95,6 +97,7 @@ class Escalations:
         A resolved or expired escalation can't be canceled, but has ended anyway. ``opening`` is None if the rule's
         fields can no longer be read.
         """
+        # If the rule's fields can't be read, the default applies: the escalations are canceled.
         if opening is not None and opening.escalation is not None and not opening.escalation.cancel:
             return ""
         notes = []

@@ -103,11 +103,13 @@ class Incidents:
         try:
             answer = await self._create(calls, version, body, moments)
         except errors.NotFound:
+            # A removed v1 has created nothing, so a first open may be sent to v2. A repeated open keeps its version.
             if operation.is_repeated or version == "v2" or not await self._shared.versions.is_gone(self._http):
                 raise
             version = self._shared.versions.choose(operation.key, is_repeated=False)
             answer = await self._create(calls, version, body, moments)
         created = answer.read(wire.CreatedAnswer).incident
+        # A broken proxy may swap two responses. The other incident would then be resolved together with this one.
         references.check_reference(references.find_in_text(created.summary), operation.reference)
         if version == "v1" and moments:
             created = await self._dated(created, moments, calls.omitted)
@@ -363,6 +365,7 @@ class Incidents:
             )
             if severity_id is not None:
                 return severity_id
+        # A wrong severity is better than no incident, so use the one at the nearest position of the account's ranks.
         ranked = sorted(await self._names.severities.entries(), key=lambda severity: severity.rank)
         if not ranked:
             return None
@@ -393,6 +396,7 @@ class Incidents:
         for opening, severity in (*our_openings, *self._uncertain(operation)):
             if incident.severity.id == await self._severity_id(opening, severity, []):
                 return severity_id
+        # A person has set the severity. It is raised, and never lowered.
         ranks = {entry.id: entry.rank for entry in await self._names.severities.entries()}
         return severity_id if ranks.get(severity_id, incident.severity.rank) >= incident.severity.rank else None
 

@@ -152,6 +152,7 @@ def _any_of(condition: WindowCondition) -> str:
         for binding in condition.param_bindings
         for value in [*(binding.array_value or ()), *([binding.value] if binding.value else [])]
     ]
+    # An alert's label may have the value's display name or its ID, so the pattern matches both.
     texts = dict.fromkeys(text for value in values for text in (value.label, value.literal) if text)
     if not texts:
         raise InvalidWindow(f'the condition on "{condition.subject.label}" has no values')

@@ -53,12 +53,14 @@ async def _of_values(known: names.Names, custom_field: wire.CustomField, values:
     takes = _TAKES.get(custom_field.field_type)
     problems = []
     for kind in sorted({kind for entry in values_of_fields for kind in entry if kind.startswith("value_")}):
+        # A type that the router doesn't know isn't checked.
         if takes is not None and kind not in takes:
             fit = " or ".join(sorted(takes))
             problems.append(
                 f'custom field "{custom_field.name}" is of type {custom_field.field_type}: it takes {fit}, not {kind}'
             )
     option_ids = [entry["value_option_id"] for entry in values_of_fields if entry.get("value_option_id")]
+    # If the kind of value is wrong, its options can't be looked up.
     if not option_ids or problems:
         return problems
     options = name_lookup.NameLookup("option", lambda: known.options(custom_field.id), ids=wire.IDS)

@@ -233,6 +233,7 @@ class StatusPages:
         if entry is not None and entry.status not in {"", "resolved"}:
             raise errors.Unanswered(f"{self.name}: the vendor answered the resolution with the status {entry.status}")
         entries = [*posts.timeline(post), *([entry] if entry is not None else ())]
+        # The vendor may store the text in another form. Both forms are ours.
         posted_marks = (*observations.marks(operation, entries), texts.mark(text))
         seen = operations.VendorState(post.id, "resolved", told=tuple(dict.fromkeys(posted_marks)))
         view = posts.view(post, operation, entries=entries)
@@ -449,6 +450,7 @@ class StatusPages:
             fresh = await self._show(post.id)
         except errors.Failure:  # The operation is done. A later observation reads the post.
             return operations.VendorState(post.id, "open", told=posted_marks, view=unconfirmed)
+        # Reads may lag behind writes. The response to the write is newer then.
         is_old_title = not texts.alike(fresh.name, sent.title) and fresh.name in operation.view.titles[:-1]
         if is_old_title or observations.is_stale(operation, posts.timeline(fresh)):
             return operations.VendorState(post.id, "open", told=posted_marks, view=unconfirmed)
