@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
-from router.domain import alerts as alert
 from router.domain import decisions, severities
-from router.domain import deliveries as delivery
+from router.domain.alerts import Alert
+from router.domain.deliveries import pack
 from router.store import keys
 from tests.benchmarks import scene
 from tests.end_to_end import harness
@@ -30,7 +30,7 @@ def packed(first: int, alerts: int, incidents: int) -> bytes:
     """Encode a delivery like the webhook server."""
     routed = [
         (
-            alert.Alert(
+            Alert(
                 "alertmanager",
                 f"{number:016x}",
                 "firing",
@@ -44,7 +44,7 @@ def packed(first: int, alerts: int, incidents: int) -> bytes:
         )
         for number in range(first, first + alerts)
     ]
-    return msgspec.msgpack.encode(delivery.pack(f"{first:032x}", "alertmanager", 1, routed))
+    return msgspec.msgpack.encode(pack(f"{first:032x}", "alertmanager", 1, routed))
 
 
 def fill(stage: scene.Scene, deliveries: int, alerts: int, incidents: int) -> None:

@@ -9,12 +9,12 @@ import pytest
 from router.destinations import registry
 from router.outbound import errors
 from router.simulator.incident_io import alerts
-from tests.contract import test_destination_simulator as simulated
+from tests.contract import simulated_destinations
 from tests.unit.destinations import scripted
 
 KIND = "incident-io-alert"
 WITHOUT_KEY = {"account_key": None}
-world = simulated.world
+world = simulated_destinations.world
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def held(world):
 
 def perform(world, operation, *, settings=None, **fields):
     """Perform an operation with these ``fields``."""
-    known = {**simulated.FIELDS[KIND], **fields.pop("fields", {})}
+    known = {**simulated_destinations.FIELDS[KIND], **fields.pop("fields", {})}
     asked = scripted.operation("update" if operation == "observe" else operation, known, **fields)
     return world.run(KIND, lambda there: getattr(there, operation)(asked), **(settings or {}))
 
@@ -208,9 +208,9 @@ ATTACHED = {"attach_to": "incidents"}
 
 def attach(world, opened, incident, *, view=None):
     """Update the alert after the incident has opened, as the worker does when it finds the alert unattached."""
-    content = scripted.operation("open", simulated.FIELDS[KIND]).content
+    content = scripted.operation("open", simulated_destinations.FIELDS[KIND]).content
     asked = scripted.operation(
-        "update", simulated.FIELDS[KIND], vendor_id=opened.vendor_id, linked_id=incident, before=content
+        "update", simulated_destinations.FIELDS[KIND], vendor_id=opened.vendor_id, linked_id=incident, before=content
     )
     asked = msgspec.structs.replace(asked, view=view or opened.view)
     return world.run(KIND, lambda there: there.update(asked), **ATTACHED)

@@ -6,11 +6,11 @@ import pytest
 from router.destinations import registry
 from router.outbound import errors
 from router.simulator.incident_io import escalations
-from tests.contract import test_destination_simulator as simulated
+from tests.contract import simulated_destinations
 from tests.unit.destinations import scripted
 
 KIND = "incident-io"
-world = simulated.world
+world = simulated_destinations.world
 PRIMARY = {"escalation": {"path": "Primary"}}
 
 
@@ -25,7 +25,7 @@ class Life:
 
     def __init__(self, world, **escalation):
         self.world = world
-        self.fields = {**simulated.FIELDS[KIND], "escalation": escalation or PRIMARY["escalation"]}
+        self.fields = {**simulated_destinations.FIELDS[KIND], "escalation": escalation or PRIMARY["escalation"]}
         self.seen = None
 
     def does(self, operation, severity="critical", **more):

@@ -3,7 +3,7 @@
 import pytest
 
 from router.simulator.incident_io import requests
-from tests.contract import test_destination_simulator as simulated
+from tests.contract import simulated_destinations
 from tests.unit.destinations import scripted
 
 KIND = "incident-io"
@@ -18,7 +18,7 @@ def life(simulator):
     return Life(simulator)
 
 
-class Life(simulated.World):
+class Life(simulated_destinations.World):
     """One incident with the worker's complete state of it."""
 
     def __init__(self, simulator):
@@ -33,7 +33,7 @@ class Life(simulated.World):
         entries += [{"custom_field_id": self.select, "values": [{"value_option_id": cause}]}] if cause else []
         roles = [{"incident_role_id": self.role, "assignee": {"email": lead}}] if lead else []
         more = {"custom_field_entries": entries, "incident_role_assignments": roles, **others}
-        return {**simulated.FIELDS[KIND], **more}
+        return {**simulated_destinations.FIELDS[KIND], **more}
 
     def does(self, operation, *, severity="major", **said):
         known = {}

@@ -3,14 +3,14 @@
 import pytest
 
 from router.outbound import errors
-from tests.contract import test_destination_simulator as simulated
+from tests.contract import simulated_destinations
 from tests.unit.destinations import scripted
 
-world = simulated.world
+world = simulated_destinations.world
 
 
 @pytest.mark.parametrize("action", ["odd-row", "endless"])
-@simulated.each_kind
+@simulated_destinations.each_kind
 def test_malformed_lists_block_no_operation(world, kind, action):
     world.fault(kind, action, "GET", count=100_000)
     fields = {"incident_type": "Default"} if kind == "incident-io" else {}
@@ -21,7 +21,7 @@ def test_malformed_lists_block_no_operation(world, kind, action):
 
 
 @pytest.mark.parametrize("action", ["odd-row", "endless"])
-@simulated.each_kind
+@simulated_destinations.each_kind
 def test_unanswered_open_is_found_in_a_malformed_list(world, kind, action):
     opened = world.do(kind, "open")
     world.fault(kind, action, "GET", count=100_000)
@@ -38,7 +38,7 @@ def test_unreadable_row_with_our_reference_proves_nothing(kind, path, rows):
     vendor = scripted.Vendor()
     reference = scripted.operation("open", {}).reference
     vendor.answer("GET", path, {rows: [{"id": 7, "title": reference, "summary": reference}, {}], "hasNext": False})
-    asked = scripted.operation("open", simulated.FIELDS[kind])
+    asked = scripted.operation("open", simulated_destinations.FIELDS[kind])
     with pytest.raises(errors.Temporary, match="can't be read"):
         vendor.run(kind, lambda there: there.find(asked))
 

@@ -4,7 +4,7 @@ import pytest
 
 from router.destinations import references, registry
 from router.outbound import errors
-from tests.contract import test_destination_simulator as life
+from tests.contract import simulated_destinations
 from tests.unit.destinations import scripted
 
 REFERENCE = scripted.operation("open", {}).reference
@@ -16,14 +16,14 @@ def world(simulator):
         vendor.reset()
     simulator.app.state.calls.all.clear()
     simulator.app.state.faults.clear()
-    return life.World(simulator)
+    return simulated_destinations.World(simulator)
 
 
 def listed(world, kind):
     return world.run(kind, lambda there: there.list_open())
 
 
-@life.each_kind
+@simulated_destinations.each_kind
 def test_open_item_is_listed_until_it_is_resolved(world, kind):
     opened = world.do(kind, "open")
     (item,) = listed(world, kind)
@@ -35,7 +35,7 @@ def test_open_item_is_listed_until_it_is_resolved(world, kind):
     assert listed(world, kind) == []
 
 
-@life.each_kind
+@simulated_destinations.each_kind
 def test_listing_changes_nothing(world, kind):
     world.do(kind, "open")
     before = world.changes()
@@ -43,11 +43,11 @@ def test_listing_changes_nothing(world, kind):
     assert world.changes() == before
 
 
-@pytest.mark.parametrize("kind", life.PAGES)
+@pytest.mark.parametrize("kind", simulated_destinations.PAGES)
 def test_post_on_another_destination_s_page_is_not_listed(world, kind):
     """Two destinations of an account have different pages. A post on a third page may belong to either."""
     opened = world.do(kind, "open")
-    mine, other = life.PAGES[kind], "Acme EU"
+    mine, other = simulated_destinations.PAGES[kind], "Acme EU"
 
     def listed_by(page, *others, **settings):
         found = world.run(kind, lambda there: there.list_open(others), page=page, **settings)
@@ -62,7 +62,7 @@ def test_post_on_another_destination_s_page_is_not_listed(world, kind):
     assert listed_by(other, "No such page") == [opened.vendor_id]
 
 
-@life.each_kind
+@simulated_destinations.each_kind
 def test_failed_listing_raises_a_failure(world, kind):
     world.do(kind, "open")
     world.fault(kind, "drop", method="GET", count=1000)
@@ -70,18 +70,21 @@ def test_failed_listing_raises_a_failure(world, kind):
         listed(world, kind)
 
 
-@life.each_kind
+@simulated_destinations.each_kind
 def test_item_without_reference_is_recognized_by_its_text(world, kind):
     """Items of a kind with references are never recognized by their text."""
     world.do(kind, "open")
     (item,) = listed(world, kind)
-    same, others = (scripted.operation("open", {**life.FIELDS[kind], **more}) for more in ({}, {"message": "Slow."}))
+    same, others = (
+        scripted.operation("open", {**simulated_destinations.FIELDS[kind], **more})
+        for more in ({}, {"message": "Slow."})
+    )
 
     async def recognized(there):
         return there.recognizes(item, same), there.recognizes(item, others)
 
     if registry.KINDS[kind].has_references:
-        same = others = scripted.operation("open", life.FIELDS[kind])
+        same = others = scripted.operation("open", simulated_destinations.FIELDS[kind])
         assert world.run(kind, recognized) == (False, False)
     else:
         assert world.run(kind, recognized) == (True, False)

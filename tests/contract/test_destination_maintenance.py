@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.contract import test_destination_people as people
-from tests.contract import test_destination_simulator as simulated
+from tests.contract import simulated_destinations, test_destination_people
+from tests.unit.destinations import scripted
 
 KIND = "devhelm-status-page"
 MAINTAINED = "UNDER_MAINTENANCE"
@@ -18,7 +18,7 @@ def world(simulator):
     return Maintained(simulator)
 
 
-class Maintained(people.Posted):
+class Maintained(test_destination_people.Posted):
     """A post of the router on a page whose components are under a person's maintenance."""
 
     def page(self):
@@ -83,11 +83,16 @@ def test_maintenance_requested_by_a_rule_ends_at_resolution(world):
     fields = {"components": {"Payments": "under_maintenance"}}
     opened = world.do(KIND, "open", fields)
     assert world.components() == {"Payments": MAINTAINED}
-    before = simulated.scripted.operation("open", {**simulated.POST, **fields}, severity="major").content
-    asked = simulated.scripted.operation(
-        "resolve", {**simulated.POST, **fields}, severity="major", vendor_id=opened.vendor_id, before=before,
-        told=opened.told, view=opened.view,
-    )  # fmt: skip
+    before = scripted.operation("open", {**simulated_destinations.POST, **fields}, severity="major").content
+    asked = scripted.operation(
+        "resolve",
+        {**simulated_destinations.POST, **fields},
+        severity="major",
+        vendor_id=opened.vendor_id,
+        before=before,
+        told=opened.told,
+        view=opened.view,
+    )
     assert world.run(KIND, lambda there: there.resolve(asked)).note == ""
     assert world.components() == {}
 

@@ -3,13 +3,13 @@
 import pytest
 
 from router.outbound import errors
-from tests.contract import test_destination_simulator as simulated
+from tests.contract import simulated_destinations
 
-world = simulated.world
+world = simulated_destinations.world
 
 
 # An alert that the list doesn't show may be private, so the resolution is always sent.
-SHOWN_TO_EVERY_KEY = [kind for kind in simulated.VENDORS if kind != "incident-io-alert"]
+SHOWN_TO_EVERY_KEY = [kind for kind in simulated_destinations.VENDORS if kind != "incident-io-alert"]
 
 
 @pytest.mark.parametrize("kind", SHOWN_TO_EVERY_KEY)
@@ -19,7 +19,7 @@ def test_unknown_object_is_not_found(world, kind):
         world.observe(kind, f"{unknown}/{unknown}" if kind == "devhelm-status-page" else unknown)
 
 
-@simulated.each_kind
+@simulated_destinations.each_kind
 def test_gateway_page_is_not_a_vendor_response(world, kind):
     """The outcome of a change is unknown. A read is retried."""
     opened = world.do(kind, "open")
@@ -32,7 +32,7 @@ def test_gateway_page_is_not_a_vendor_response(world, kind):
         world.do(kind, "resolve", at=opened.vendor_id)
 
 
-@simulated.each_kind
+@simulated_destinations.each_kind
 def test_probe_of_a_valid_account_changes_nothing(world, kind):
     world.run(kind, lambda there: there.probe())
     assert world.changes() == []

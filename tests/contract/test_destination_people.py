@@ -4,11 +4,11 @@ import httpx
 import pytest
 
 from router.domain.reasons import Edit
-from tests.contract import test_destination_simulator as simulated
+from tests.contract import simulated_destinations
 from tests.unit.destinations import scripted
 
 PAGES = ["incident-io-status-page", "devhelm-status-page"]
-UPDATED = {**simulated.POST, "update_message": "Still looking."}
+UPDATED = {**simulated_destinations.POST, "update_message": "Still looking."}
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def world(simulator):
     return Posted(simulator)
 
 
-class Posted(simulated.World):
+class Posted(simulated_destinations.World):
     """A post that the router opened, with methods for a person's changes."""
 
     kind = ""
@@ -31,10 +31,10 @@ class Posted(simulated.World):
 
     def again(self, operation, fields, *, severity="major", insists=False, told=None):
         """Perform another operation with the sent state of the previous one."""
-        before = scripted.operation("open", simulated.FIELDS[self.kind], severity="major").content
+        before = scripted.operation("open", simulated_destinations.FIELDS[self.kind], severity="major").content
         asked = scripted.operation(
             operation,
-            {**simulated.FIELDS[self.kind], **fields},
+            {**simulated_destinations.FIELDS[self.kind], **fields},
             severity=severity,
             vendor_id=self.opened.vendor_id,
             before=None if insists else before,
@@ -43,7 +43,7 @@ class Posted(simulated.World):
         return self.run(self.kind, lambda there: getattr(there, operation)(asked))
 
     def person(self, method, path, body):
-        url = f"{self.simulator.url}/{simulated.VENDORS[self.kind]}{path}"
+        url = f"{self.simulator.url}/{simulated_destinations.VENDORS[self.kind]}{path}"
         answer = httpx.request(method, url, json=body, headers={"authorization": f"Bearer {scripted.SECRET}"})
         assert answer.status_code < 300, answer.text
 
@@ -74,10 +74,10 @@ class Posted(simulated.World):
 
 
 def observed(world):
-    before = scripted.operation("open", simulated.FIELDS[world.kind], severity="major").content
+    before = scripted.operation("open", simulated_destinations.FIELDS[world.kind], severity="major").content
     asked = scripted.operation(
         "update",
-        simulated.FIELDS[world.kind],
+        simulated_destinations.FIELDS[world.kind],
         severity="major",
         vendor_id=world.opened.vendor_id,
         before=before,

@@ -3,7 +3,7 @@
 import pytest
 
 from router.outbound import errors
-from tests.contract import test_destination_simulator as simulated
+from tests.contract import simulated_destinations
 
 KIND = "devhelm"
 
@@ -13,7 +13,7 @@ def world(simulator):
     for vendor in simulator.app.state.vendors.values():
         vendor.reset()
     simulator.app.state.faults.clear()
-    return simulated.World(simulator)
+    return simulated_destinations.World(simulator)
 
 
 def ended(world) -> str:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from router.outbound import errors
-from tests.contract import test_destination_simulator as simulated
+from tests.contract import simulated_destinations
 from tests.unit.destinations import scripted
 
 KIND = "incident-io-status-page"
@@ -17,12 +17,12 @@ def world(simulator):
         vendor.reset()
     simulator.app.state.calls.all.clear()
     simulator.app.state.faults.clear()
-    return simulated.World(simulator)
+    return simulated_destinations.World(simulator)
 
 
 def asked(operation="open", **fields):
     return msgspec.structs.replace(
-        scripted.operation("open", {**simulated.POST, **fields}),
+        scripted.operation("open", {**simulated_destinations.POST, **fields}),
         began_at=scripted.OPENED_AT - 7_200_000_000,
         ended_at=scripted.OPENED_AT,
         is_repeated=operation == "repeated",

@@ -1,108 +1,18 @@
 """Every kind of destination completes a life cycle at a validating vendor: opened once, observed, resolved."""
 
-import asyncio
 import re
 
 import pytest
 
 from router.destinations import registry
 from router.outbound import errors
-from router.simulator import faults
-from router.simulator.incident_io import alerts
+from tests.contract import simulated_destinations
 from tests.unit.destinations import scripted
 
-VENDORS = {
-    "incident-io": "incident-io",
-    "incident-io-alert": "incident-io",
-    "incident-io-status-page": "incident-io",
-    "devhelm": "devhelm",
-    "devhelm-status-page": "devhelm",
-}
-POST = {"title": "Checkout fails", "message": "Payments may fail.", "components": ["Checkout API", "Payments"]}
-FIELDS = {
-    "incident-io": {"name": "Checkout fails", "summary": "5xx above 20%"},
-    "incident-io-alert": {"title": "Checkout fails", "description": "5xx above 20%"},
-    "incident-io-status-page": POST,
-    "devhelm": {"title": "Checkout fails", "body": "5xx above 20%"},
-    "devhelm-status-page": POST,
-}
-PAGES = {"incident-io-status-page": "Acme Status", "devhelm-status-page": "Acme"}
-# Settings that a kind requires.
-SETTINGS = {"incident-io-alert": {"alert_source": alerts.SOURCE, "account_key": scripted.SECRET}}
-each_kind = pytest.mark.parametrize("kind", registry.KINDS)
+world = simulated_destinations.world
 
 
-class World:
-    """Both simulated vendors, and destinations that call them."""
-
-    def __init__(self, simulator):
-        self.simulator = simulator
-
-    def run(self, kind, body, **settings):
-        async def main():
-            url = f"{self.simulator.url}/{VENDORS[kind]}"
-            page = {"page": PAGES[kind]} if kind in PAGES else SETTINGS.get(kind, {})
-            given = {
-                "kind": kind,
-                "api_key": scripted.SECRET,
-                "base_url": url,
-                "timeout_seconds": 2,
-                **page,
-                **settings,
-            }
-            config = registry.KINDS[kind].config(**given)
-            destination = registry.build("there", config, lambda: scripted.OPENED_AT)
-            try:
-                return await body(destination)
-            finally:
-                await destination.aclose()
-
-        return asyncio.run(main())
-
-    def do(self, kind, operation, fields=None, *, at="", severity="major", **settings):
-        """Perform one operation. ``at`` is the publication's ID at the vendor."""
-        linked = settings.pop("linked_id", "")
-        said = {**FIELDS[kind], **(fields or {})}
-        asked_for = "open" if operation == "find" else operation
-        asked = scripted.operation(asked_for, said, severity=severity, vendor_id=at, linked_id=linked)
-        return self.run(kind, lambda there: getattr(there, operation)(asked), **settings)
-
-    def observe(self, kind, vendor_id):
-        asked = scripted.operation("update", FIELDS[kind], vendor_id=vendor_id)
-        return self.run(kind, lambda there: there.observe(asked))
-
-    def fault(self, kind, action, method="POST", **others):
-        fault = faults.Fault(action=action, vendor=VENDORS[kind], method=method, **others)
-        self.simulator.app.state.faults.append(fault)
-
-    def state(self, kind):
-        return self.simulator.app.state.vendors[VENDORS[kind]].state()
-
-    def objects(self, kind):
-        """All objects of the kind at the vendor."""
-        state = self.state(kind)
-        if kind == "incident-io-status-page":
-            return state["status_page_incidents"]
-        if kind == "incident-io-alert":
-            return state["alerts"]
-        if kind == "devhelm-status-page":
-            return [post for page in state["pages"] if page["name"] == "Acme" for post in page["incidents"]]
-        return state["incidents"]
-
-    def changes(self):
-        return [f"{call.method} {call.path}" for call in self.simulator.app.state.calls.all if call.method != "GET"]
-
-
-@pytest.fixture
-def world(simulator):
-    for vendor in simulator.app.state.vendors.values():
-        vendor.reset()
-    simulator.app.state.calls.all.clear()
-    simulator.app.state.faults.clear()
-    return World(simulator)
-
-
-@each_kind
+@simulated_destinations.each_kind
 def test_incident_is_opened_updated_and_resolved(world, kind):
     opened = world.do(kind, "open")
     assert opened.state == "open"
@@ -113,7 +23,7 @@ def test_incident_is_opened_updated_and_resolved(world, kind):
     assert len(world.objects(kind)) == 1
 
 
-@each_kind
+@simulated_destinations.each_kind
 def test_unanswered_executed_open_leaves_one_object(world, kind):
     """The worker repeats the open under its key or searches for the object, as the destination requires."""
     world.fault(kind, "act-then-drop")
@@ -125,7 +35,7 @@ def test_unanswered_executed_open_leaves_one_object(world, kind):
     assert len(world.objects(kind)) == 1
 
 
-@each_kind
+@simulated_destinations.each_kind
 def test_open_without_effect_is_not_found(world, kind):
     world.fault(kind, "drop")
     with pytest.raises(errors.Unanswered):
@@ -134,7 +44,7 @@ def test_open_without_effect_is_not_found(world, kind):
     assert world.objects(kind) == []
 
 
-@each_kind
+@simulated_destinations.each_kind
 @pytest.mark.parametrize("operation", ["update", "resolve"])
 def test_unanswered_executed_change_is_not_repeated(world, kind, operation):
     opened = world.do(kind, "open")
@@ -146,7 +56,7 @@ def test_unanswered_executed_change_is_not_repeated(world, kind, operation):
     assert world.state(kind) == before
 
 
-@each_kind
+@simulated_destinations.each_kind
 def test_resolved_object_is_not_changed(world, kind):
     opened = world.do(kind, "open")
     world.do(kind, "resolve", at=opened.vendor_id)
@@ -156,7 +66,7 @@ def test_resolved_object_is_not_changed(world, kind):
     assert world.state(kind) == before
 
 
-@each_kind
+@simulated_destinations.each_kind
 @pytest.mark.parametrize(
     ("action", "expected"),
     [
@@ -179,7 +89,7 @@ def test_each_fault_raises_its_failure(world, kind, action, expected):
         assert 6 <= caught.value.retry_after <= 9
 
 
-@each_kind
+@simulated_destinations.each_kind
 def test_rejection_contains_the_vendor_s_message(world, kind):
     with pytest.raises(errors.Denied) as caught:
         world.do(kind, "open", api_key="another")
@@ -189,7 +99,7 @@ def test_rejection_contains_the_vendor_s_message(world, kind):
     assert "another" not in str(caught.value)
 
 
-@each_kind
+@simulated_destinations.each_kind
 def test_check_of_a_valid_account_reports_nothing(world, kind):
     assert world.run(kind, lambda there: there.check()) == []
 
@@ -292,7 +202,7 @@ def test_rejected_optional_field_is_omitted_alone(world, kind, field, fields):
     assert len(world.changes()) == 2
 
 
-@each_kind
+@simulated_destinations.each_kind
 def test_rejection_without_field_omits_optional_fields(world, kind):
     world.fault(kind, "status", status=422)
     seen = world.do(kind, "open")
@@ -300,7 +210,7 @@ def test_rejection_without_field_omits_optional_fields(world, kind):
     assert {omitted.code for omitted in seen.omitted} == {"refused"}
 
 
-@each_kind
+@simulated_destinations.each_kind
 def test_rejected_required_field_fails_permanently(world, kind):
     needed = "name" if kind in {"incident-io", "incident-io-status-page"} else "title"
     world.fault(kind, "refuse-field", field=needed, count=100)
@@ -314,7 +224,7 @@ def test_rejected_required_field_fails_permanently(world, kind):
 def test_repeated_open_omits_no_rejected_field(world, kind):
     """While the outcome is unknown, a different body would be a different request."""
     world.fault(kind, "status", status=422)
-    asked = scripted.operation("open", FIELDS[kind], severity="major", is_repeated=True)
+    asked = scripted.operation("open", simulated_destinations.FIELDS[kind], severity="major", is_repeated=True)
     with pytest.raises(errors.Permanent):
         world.run(kind, lambda there: there.open(asked))
     assert len(world.changes()) == 1
@@ -429,7 +339,7 @@ def test_version_2_replaces_a_removed_version_1(world):
 
 def test_check_detects_the_available_version(world):
     gone(world)
-    asked = scripted.operation("open", FIELDS["incident-io"], severity="major")
+    asked = scripted.operation("open", simulated_destinations.FIELDS["incident-io"], severity="major")
 
     async def life(there):
         assert await there.check() == []
@@ -448,7 +358,7 @@ def test_stray_404_does_not_change_the_version(world):
 
 def test_unknown_open_outcome_never_changes_the_version(world):
     gone(world)
-    asked = scripted.operation("open", FIELDS["incident-io"], severity="major", is_repeated=True)
+    asked = scripted.operation("open", simulated_destinations.FIELDS["incident-io"], severity="major", is_repeated=True)
 
     async def life(there):
         await there.check()

@@ -9,7 +9,7 @@ import pytest
 
 from router.domain.reasons import Edit
 from router.simulator import faults
-from tests.contract import test_destination_simulator as simulated
+from tests.contract import simulated_destinations
 from tests.unit.destinations import scripted
 
 PAGES = ["incident-io-status-page", "devhelm-status-page"]
@@ -31,7 +31,7 @@ FIELDS = {
 }
 
 
-class Life(simulated.World):
+class Life(simulated_destinations.World):
     """One object of a kind, with the worker's complete state of it."""
 
     def __init__(self, simulator, kind):
@@ -61,7 +61,7 @@ class Life(simulated.World):
 
     def person(self, **changes):
         """Change the object without the API, as a person can."""
-        vendor = self.simulator.app.state.vendors[simulated.VENDORS[self.kind]]
+        vendor = self.simulator.app.state.vendors[simulated_destinations.VENDORS[self.kind]]
         if self.kind == "devhelm-status-page":
             (post,) = next(page for page in vendor._state.pages.values() if page.name == "Acme").posts.values()
         else:
@@ -98,7 +98,7 @@ each_action = pytest.mark.parametrize("action", ["normalize", "render"])
 each_page = pytest.mark.parametrize("kind", PAGES)
 
 
-@simulated.each_kind
+@simulated_destinations.each_kind
 @each_action
 @each_style
 def test_normalized_texts_are_no_edits(life, style, action):
@@ -114,7 +114,7 @@ def test_normalized_texts_are_no_edits(life, style, action):
     assert life.does("resolve", severity="critical").state == "resolved"
 
 
-@simulated.each_kind
+@simulated_destinations.each_kind
 @each_style
 def test_normalized_title_follows_the_rule(life, style):
     rewriting(life, "normalize", style)

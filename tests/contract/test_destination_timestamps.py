@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.contract import test_destination_simulator as simulated
+from tests.contract import simulated_destinations
 
 
 @pytest.fixture
 def world(simulator):
     for vendor in simulator.app.state.vendors.values():
         vendor.reset()
-    return simulated.World(simulator)
+    return simulated_destinations.World(simulator)
 
 
 @pytest.mark.parametrize("api", ["v1", "v2"])

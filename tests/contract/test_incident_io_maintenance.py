@@ -8,7 +8,7 @@ from router import configuration
 from router.bootstrap import silence_imports
 from router.destinations.incident_io import account, config, maintenance
 from router.domain import alerts, silences
-from router.simulator.incident_io import maintenance as vendor_side
+from router.simulator.incident_io.maintenance import Window
 from tests.contract import sdks
 from tests.unit.destinations import scripted
 
@@ -39,7 +39,7 @@ def imported(simulator):
 def plan(vendor, *groups, begins=-HOUR, lasts=2 * HOUR, **more):
     now = vendor._options.clock()
     number = len(vendor.windows.known)
-    window = vendor_side.Window(f"w{number}", f"Window {number}", now + begins, now + begins + lasts, groups, more)
+    window = Window(f"w{number}", f"Window {number}", now + begins, now + begins + lasts, groups, more)
     vendor.windows.known.append(window)
 
 

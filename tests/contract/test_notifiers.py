@@ -6,56 +6,19 @@ import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pydantic
 import pytest
 from ruamel import yaml
 
-from router.domain import events, times
+from router.domain import events
 from router.notifiers import base, registry
 from router.outbound import errors
+from tests.contract import notifier_samples
 from tests.integration import receiver
 
 PAGES = Path(__file__).parents[2] / "docs" / "how-to" / "notifiers"
 BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-NOW = 1_800_000_000_000_000
-SECRET = "whsec_" + "A" * 43 + "="
-TOKEN = "a-token-in-the-url"
-INCIDENT = events.Incident("down", "IR-1", "Checkout is down", "major", "open", times.to_datetime(NOW))
-REVIEW = events.Review("page", "opening", "d1", "a reviewer has to approve", "Checkout fails", "We are on it.")
-ALL = (
-    events.IncidentOpened(INCIDENT),
-    events.IncidentEscalated(INCIDENT, "minor"),
-    events.IncidentPublished(INCIDENT, (events.Publication("page", "open", True, "https://vendor.example/1"),)),
-    events.IncidentUpdated(INCIDENT, (events.Publication("page", "open", True),)),
-    events.IncidentResolved(INCIDENT, times.to_datetime(NOW)),
-    events.HeartbeatMissed(INCIDENT, 90, times.to_datetime(NOW)),
-    events.ReviewWaiting(INCIDENT, REVIEW),
-    events.ReviewChanged(INCIDENT, REVIEW, "d0"),
-    events.ReviewReminded(INCIDENT, REVIEW, 600),
-    events.ReviewEscalated(INCIDENT, REVIEW, 1500),
-    events.ReviewDecided(INCIDENT, "page", "approved", "d1", "ann", "looks right"),
-    events.OperationFailed(INCIDENT, "page", "422: no such component"),
-    events.PublicationDelayed(INCIDENT, "on-call", times.to_datetime(NOW), "503: overloaded", ("pager",)),
-    events.PublicationRecovered(INCIDENT, "on-call", "https://vendor.example/1"),
-    events.DeliveriesFailed(2, "5-0"),
-    events.GuardTripped(times.to_datetime(NOW), "more than 5 posts", "page"),
-    events.GuardReset("ann"),
-    events.FreezeStarted(times.to_datetime(NOW), "ann", "all hands"),
-    events.FreezeEnded("ann"),
-    events.IncidentAcknowledged(INCIDENT, "ann", "on it"),
-    events.IncidentUnacknowledged(INCIDENT, "withdrawn", "bob", "handed over"),
-    events.IncidentReminded(INCIDENT, "stale", 14_400),
-    events.ReviewTaken(INCIDENT, REVIEW, "ann"),
-    events.ReviewReleased(INCIDENT, REVIEW, "bob"),
-    events.TestSent("ann"),
-)
-SETTINGS: dict[str, Any] = {
-    "webhook": lambda url: {"url": f"{url}/in?token={TOKEN}", "secrets": [SECRET]},
-    "slack": lambda url: {"token": TOKEN, "channel": "#incidents", "base_url": url},
-    "apprise": lambda url: {"urls": [f"{url.replace('http', 'json', 1)}/in/{TOKEN}?-key={SECRET}"]},
-}
 ANSWERS = {
     "webhook": (204, b""),
     "slack": (200, b'{"ok": true, "channel": "C1", "ts": "1.1"}'),
@@ -74,43 +37,20 @@ def receiving(kind: str) -> Iterator[receiver.Receiver]:
         yield at
 
 
-def recorded(*found: events.Event) -> list[events.Recorded]:
-    subject = "down"
-    return [events.Recorded(number, NOW, subject, "IR-1", event) for number, event in enumerate(found, 1)]
-
-
-def delivered(kind: str, at: receiver.Receiver, found: list[events.Recorded], **settings: Any) -> base.Delivered:
-    """Deliver events until none is left. Return the final state."""
-
-    async def main() -> base.Delivered:
-        config = registry.KINDS[kind].config(kind=kind, **SETTINGS[kind](at.url), **settings)
-        notifier = registry.KINDS[kind].make("ops", config, base.NotifierConnection(lambda: NOW, "prod"))
-        try:
-            done = base.Delivered(0, {})
-            for _ in range(4 * len(found)):
-                pending = [one for one in found if one.sequence > done.sequence]
-                if not pending:
-                    break
-                done = await notifier.deliver(base.Batch(pending, done.state))
-            return done
-        finally:
-            await notifier.aclose()
-
-    return asyncio.run(main())
-
-
 def page(kind: str) -> str:
     return (PAGES / f"{kind}.md").read_text()
 
 
 def test_sample_events_include_every_type():
-    assert {type(event) for event in ALL} == set(events.TYPES)
+    assert {type(event) for event in notifier_samples.ALL} == set(events.TYPES)
 
 
 @each_kind
 def test_every_type_of_event_is_delivered(kind):
     with receiving(kind) as at:
-        assert delivered(kind, at, recorded(*ALL)).sequence == len(ALL)
+        assert notifier_samples.delivered(kind, at, notifier_samples.recorded(*notifier_samples.ALL)).sequence == len(
+            notifier_samples.ALL
+        )
         assert at.requests
 
 
@@ -131,9 +71,9 @@ def test_rejected_delivery_raises_the_failure_of_its_status(kind, answer, failur
     with receiver.receiving() as at:
         at.answers = [answer]
         with pytest.raises(failure) as raised:
-            delivered(kind, at, recorded(ALL[0]))
-        assert TOKEN not in str(raised.value)
-        assert SECRET not in str(raised.value)
+            notifier_samples.delivered(kind, at, notifier_samples.recorded(notifier_samples.ALL[0]))
+        assert notifier_samples.TOKEN not in str(raised.value)
+        assert notifier_samples.SECRET not in str(raised.value)
         if failure is errors.Throttled and kind not in SAYS_LITTLE:
             assert raised.value.retry_after == 7
 
@@ -144,17 +84,17 @@ def test_refused_connection_raises_a_temporary_failure(kind):
         url = at.url
     at.url = url
     with pytest.raises(errors.Unanswered if kind in SAYS_LITTLE else errors.Temporary):
-        delivered(kind, at, recorded(ALL[0]))
+        notifier_samples.delivered(kind, at, notifier_samples.recorded(notifier_samples.ALL[0]))
 
 
 @each_kind
 def test_slow_receiver_times_out(kind):
     async def main() -> None:
-        config = registry.KINDS[kind].config(kind=kind, timeout_seconds=0.2, **SETTINGS[kind](url))
-        notifier = registry.KINDS[kind].make("ops", config, base.NotifierConnection(lambda: NOW))
+        config = registry.KINDS[kind].config(kind=kind, timeout_seconds=0.2, **notifier_samples.SETTINGS[kind](url))
+        notifier = registry.KINDS[kind].make("ops", config, base.NotifierConnection(lambda: notifier_samples.NOW))
         try:
             with pytest.raises(errors.Unanswered):
-                await notifier.deliver(base.Batch(recorded(ALL[0]), {}))
+                await notifier.deliver(base.Batch(notifier_samples.recorded(notifier_samples.ALL[0]), {}))
         finally:
             await notifier.aclose()
 
@@ -166,16 +106,18 @@ def test_slow_receiver_times_out(kind):
 
 @each_kind
 def test_config_repr_hides_secrets(kind):
-    config = registry.KINDS[kind].config(kind=kind, **SETTINGS[kind]("https://hooks.example"))
-    assert TOKEN not in repr(config)
-    assert SECRET not in repr(config)
+    config = registry.KINDS[kind].config(kind=kind, **notifier_samples.SETTINGS[kind]("https://hooks.example"))
+    assert notifier_samples.TOKEN not in repr(config)
+    assert notifier_samples.SECRET not in repr(config)
 
 
 @each_kind
 def test_setting_error_reveals_no_secret(kind):
     with pytest.raises(pydantic.ValidationError) as raised:
-        registry.KINDS[kind].config(kind=kind, nonsense=1, **SETTINGS[kind](f"no-scheme:{TOKEN}"))
-    assert TOKEN not in str(raised.value)
+        registry.KINDS[kind].config(
+            kind=kind, nonsense=1, **notifier_samples.SETTINGS[kind](f"no-scheme:{notifier_samples.TOKEN}")
+        )
+    assert notifier_samples.TOKEN not in str(raised.value)
 
 
 @each_kind
@@ -185,7 +127,9 @@ def test_documented_settings_are_accepted(kind):
     assert kind in {entry["kind"] for entry in found}
     for entry in found:
         filled = {
-            name: SETTINGS[kind]("https://hooks.example").get(name, value) if "env" in str(value) else value
+            name: notifier_samples.SETTINGS[kind]("https://hooks.example").get(name, value)
+            if "env" in str(value)
+            else value
             for name, value in entry.items()
         }
         assert registry.KINDS[entry["kind"]].config(**filled)

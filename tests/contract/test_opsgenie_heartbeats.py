@@ -3,31 +3,37 @@
 import json
 import re
 
+import router.destinations.registry
 from router.bootstrap import public_pages
-from router.destinations import registry as kinds
 from router.dry_run import rule_test_runner, simulation
 from router.rules import destination_info, load, rule_tests
 from router.sources import registry
 from router.yaml_source import documents
-from tests.contract import test_sources_documentation as documentation
+from tests.contract import test_sources_documentation
 
 NAMES = {"on-call": "incident-io"}
 DESTINATIONS = {
-    name: destination_info.DestinationInfo(kinds.KINDS[kind].opening, kinds.KINDS[kind].public, kind)
+    name: destination_info.DestinationInfo(
+        router.destinations.registry.KINDS[kind].opening, router.destinations.registry.KINDS[kind].public, kind
+    )
     for name, kind in NAMES.items()
 }
 
 
 def shown() -> bytes:
     """The rule on the page, with its test."""
-    (text,) = re.findall(r"^```yaml\n(rules:.*?)^```$", documentation.page("opsgenie-api"), re.MULTILINE | re.DOTALL)
+    (text,) = re.findall(
+        r"^```yaml\n(rules:.*?)^```$", test_sources_documentation.page("opsgenie-api"), re.MULTILINE | re.DOTALL
+    )
     return text.encode()
 
 
 def test_documented_rule_test_passes():
     document = documents.parse(shown(), "r")
     made = load.from_document(document, DESTINATIONS)
-    places = {name: public_pages.ConfiguredPage(kinds.KINDS[kind], "") for name, kind in NAMES.items()}
+    places = {
+        name: public_pages.ConfiguredPage(router.destinations.registry.KINDS[kind], "") for name, kind in NAMES.items()
+    }
     problems = []
     (case,) = rule_tests.read(document, DESTINATIONS, problems)
     result = rule_test_runner.run(

@@ -13,15 +13,15 @@ import pytest
 from router.domain import alerts
 from router.sources import registry
 from tests.chart import helm
-from tests.contract import test_presets_documentation as documentation
+from tests.contract import test_presets_documentation
 
-NOW = documentation.NOW
-receiver = documentation.receiver
+NOW = test_presets_documentation.NOW
+receiver = test_presets_documentation.receiver
 HARD = 'Disk "/var" is 97% full & \\ counting'
 
 
 def template(kind: str) -> str:
-    (found,) = [block for block in documentation.blocks(kind) if block.lstrip().startswith("{")]
+    (found,) = [block for block in test_presets_documentation.blocks(kind) if block.lstrip().startswith("{")]
     return found
 
 
@@ -120,9 +120,9 @@ def test_unfilled_template_is_unparsable(kind):
 
 
 def test_prtg_payload_is_a_form_of_known_fields():
-    (payload,) = [block for block in documentation.blocks("prtg") if block.startswith("sensorid=")]
+    (payload,) = [block for block in test_presets_documentation.blocks("prtg") if block.startswith("sensorid=")]
     fields = dict(field.split("=", 1) for field in payload.strip().split("&"))
-    assert fields.keys() == documentation.delivered("prtg")
+    assert fields.keys() == test_presets_documentation.delivered("prtg")
     assert all(re.fullmatch("%[a-z]+", value) for value in fields.values())
 
 
@@ -134,7 +134,7 @@ CHART = {
 
 def argocd(folder: Path, app: dict[str, Any]) -> str:
     """Render the page's body with Helm, which has the Go templates and Sprig functions of Argo CD."""
-    page = documentation.page("argocd")
+    page = test_presets_documentation.page("argocd")
     (indented,) = re.findall(r"^        body: \|\n((?:          .*\n)+)", page, re.MULTILINE)
     for name, text in {**CHART, "body.txt": indented}.items():
         file = folder / name
@@ -185,7 +185,7 @@ CHECKMK = {
 
 
 def checkmk(folder: Path, url: str, **more: str) -> subprocess.CompletedProcess[str]:
-    (text,) = re.findall(r"^```sh\n(.*?)^```$", documentation.page("checkmk"), re.MULTILINE | re.DOTALL)
+    (text,) = re.findall(r"^```sh\n(.*?)^```$", test_presets_documentation.page("checkmk"), re.MULTILINE | re.DOTALL)
     script = folder / "incident-router"
     script.write_text(text)
     script.chmod(0o755)
@@ -217,5 +217,5 @@ def test_checkmk_script_is_retried_after_an_error(tmp_path):
 
 
 def test_checkmk_script_sends_only_known_fields():
-    (text,) = re.findall(r"^```sh\n(.*?)^```$", documentation.page("checkmk"), re.MULTILINE | re.DOTALL)
-    assert set(re.findall(r'--data-urlencode "(\w+)=', text)) == documentation.delivered("checkmk")
+    (text,) = re.findall(r"^```sh\n(.*?)^```$", test_presets_documentation.page("checkmk"), re.MULTILINE | re.DOTALL)
+    assert set(re.findall(r'--data-urlencode "(\w+)=', text)) == test_presets_documentation.delivered("checkmk")

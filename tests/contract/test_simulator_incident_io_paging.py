@@ -4,11 +4,10 @@ import pytest
 
 from router.simulator import server
 from router.simulator.incident_io import alerts, escalations
-from tests.contract import sdks
-from tests.contract import test_simulator_incident_io as through_sdk
+from tests.contract import incident_io_client, sdks
 
 KEY = "any key"
-done = through_sdk.done
+done = incident_io_client.done
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +43,7 @@ def listed(vendor, **filters):
         name: getattr(models, f"AlertsV2List{name.title().replace('_', '')}").from_dict(value)
         for name, value in filters.items()
     }
-    return through_sdk.operation("alerts_v2", "alerts_v2_list")(client=vendor, **made).parsed.alerts
+    return incident_io_client.operation("alerts_v2", "alerts_v2_list")(client=vendor, **made).parsed.alerts
 
 
 def escalated(vendor, key: str = "k", *, status: int = 201, **more):
@@ -121,7 +120,7 @@ def test_source_token_is_no_account_key(vendor, held):
 
 
 def test_alert_is_attached_once(vendor):
-    incident = through_sdk.created_v2(vendor).id
+    incident = incident_io_client.created_v2(vendor).id
     event(vendor)
     (alert,) = listed(vendor)
     body = sdks.incident_io_models.AlertsCreateIncidentAlertPayloadV2(alert_id=alert.id, incident_id=incident)
@@ -133,7 +132,7 @@ def test_alert_is_attached_once(vendor):
 
 
 def test_alert_detached_by_a_person_is_not_attached(vendor, held):
-    incident = through_sdk.created_v2(vendor).id
+    incident = incident_io_client.created_v2(vendor).id
     event(vendor)
     (alert,) = listed(vendor)
     held.alerts.unrelated.add((alert.id, incident))
@@ -142,7 +141,7 @@ def test_alert_detached_by_a_person_is_not_attached(vendor, held):
 
 
 def test_escalation_with_one_key_pages_once(vendor):
-    incident = through_sdk.created_v2(vendor).id
+    incident = incident_io_client.created_v2(vendor).id
     first = escalated(vendor, escalation_path_id=escalations.PRIMARY, incident_id=incident).escalation
     again = escalated(vendor, escalation_path_id=escalations.PRIMARY, title="Other").escalation
     assert (first.id, again.title) == (again.id, "Checkout fails")
@@ -168,7 +167,7 @@ def test_escalation_with_invalid_fields_is_rejected(vendor, given, field):
 
 def test_canceled_escalation_can_be_canceled_again(vendor, held):
     made = escalated(vendor, user_ids=[escalations.USER]).escalation
-    cancel = through_sdk.operation("escalations_v2", "escalations_v2_cancel_escalation")
+    cancel = incident_io_client.operation("escalations_v2", "escalations_v2_cancel_escalation")
     assert [cancel(made.id, client=vendor).status_code for _ in range(2)] == [200, 200]
     assert done("escalations_v2", "escalations_v2_show", vendor, made.id).escalation.status.value == "cancelled"
     held.escalations.known[made.id].status = "resolved"

@@ -4,8 +4,7 @@ import httpx
 import pytest
 
 from router.simulator import server
-from tests.contract import sdks
-from tests.contract import test_simulator_incident_io as simulated
+from tests.contract import incident_io_client, sdks
 
 NAME = "status_pages_v2_create_status_page_retrospective_incident"
 PATH = "/v2/status_page_retrospective_incidents"
@@ -34,21 +33,21 @@ def update(status: str = "investigating", at: str = EARLY, **more):
 
 
 def body(vendor, *updates, **more):
-    page = simulated.page_of(vendor).id
+    page = incident_io_client.page_of(vendor).id
     return {"idempotency_key": "r1", "status_page_id": page, "name": "Payments failed", "updates": updates, **more}
 
 
 def created(vendor, *updates):
     shape = sdks.incident_io_models.StatusPagesCreateStatusPageRetrospectiveIncidentPayloadV2
     wanted = shape.from_dict(body(vendor, *updates))
-    return simulated.done("status_pages_v2", NAME, vendor, status=201, body=wanted).status_page_incident
+    return incident_io_client.done("status_pages_v2", NAME, vendor, status=201, body=wanted).status_page_incident
 
 
 def test_ended_incident_is_published_once_without_notifications(vendor, simulator):
-    affected = [{"component_id": simulated.components(vendor)["Payments"], "component_status": "full_outage"}]
+    affected = [{"component_id": incident_io_client.components(vendor)["Payments"], "component_status": "full_outage"}]
     made = created(vendor, update(component_statuses=affected), update("resolved", LATE))
     assert created(vendor, update(), update("resolved", LATE)).id == made.id
-    shown = simulated.shown(vendor, made.id)
+    shown = incident_io_client.shown(vendor, made.id)
     assert (shown.incident_status.value, shown.published_at.hour) == ("resolved", 13)
     assert [one.published_at.minute for one in shown.updates] == [28, 0]
     [impact] = shown.component_impacts

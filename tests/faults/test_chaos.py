@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import chaos, notified, oracles, topologies, watched
+from tests.faults import chaos, notified, oracles, sentinels, topologies
 from tests.integration import receiver
 
 CUT = ({"worker": 8, "web": 3, "valkey": 2}, 2_000, 60)
@@ -47,7 +47,7 @@ def test_killed_processes_lose_and_double_nothing(tmp_path):
 
 @pytest.mark.timeout(240)
 def test_accepted_alerts_survive_sentinel_failovers(tmp_path):
-    check(tmp_path, watched.SentinelTopology, WATCHED_CUT, WATCHED_FULL)
+    check(tmp_path, sentinels.SentinelTopology, WATCHED_CUT, WATCHED_FULL)
 
 
 @pytest.mark.long

@@ -6,12 +6,11 @@ import contextlib
 import pytest
 
 from router.domain import deliveries, incidents
-from router.domain import publications as publication
+from router.domain.publications import Publication
 from router.store import errors, keys, publications
 from router.store.store import Store
 from tests.end_to_end import harness
-from tests.faults import topologies
-from tests.faults import watched as watching
+from tests.faults import sentinels, topologies
 from tests.integration import workers
 
 pytestmark = pytest.mark.timeout(120)
@@ -21,12 +20,12 @@ CONFIRMED_SECONDS = 20.0  # Replicas that are connected acknowledge as soon as t
 
 @pytest.fixture
 def watched(tmp_path):
-    with topologies.running(watching.SentinelTopology(tmp_path)) as running:
+    with topologies.running(sentinels.SentinelTopology(tmp_path)) as running:
         running.complete()
         yield running
 
 
-def run(watched: watching.SentinelTopology, body) -> None:
+def run(watched: sentinels.SentinelTopology, body) -> None:
     async def main():
         store = Store.connect(watched.server())
         async with contextlib.aclosing(store):
@@ -35,7 +34,7 @@ def run(watched: watching.SentinelTopology, body) -> None:
     asyncio.run(main())
 
 
-def cut_off(watched: watching.SentinelTopology) -> None:
+def cut_off(watched: sentinels.SentinelTopology) -> None:
     """Make the primary refuse its replicas, so that they receive no further data."""
     for replica in watched.replicas():
         replica.asks("CONFIG", "SET", "primaryuser", "nobody", "primaryauth", "wrong")
@@ -44,7 +43,7 @@ def cut_off(watched: watching.SentinelTopology) -> None:
     harness.eventually("the primary has no replica", lambda: not primary.asks("ROLE")[2])
 
 
-async def replaced(watched: watching.SentinelTopology, store) -> None:
+async def replaced(watched: sentinels.SentinelTopology, store) -> None:
     """Kill the primary, and wait until the connection has found the next primary."""
     await asyncio.to_thread(watched.replace)
     async with asyncio.timeout(20):
@@ -90,7 +89,7 @@ def test_delivery_is_lost_without_confirmation(watched):
     run(watched, body)
 
 
-async def write_to_separated_primary(watched: watching.SentinelTopology, store, least: int) -> int:
+async def write_to_separated_primary(watched: sentinels.SentinelTopology, store, least: int) -> int:
     """Deliver to a primary that only clients reach, and return the number of deliveries at its successor."""
     with watched.parted() as primary:
         old = Store.connect(f"redis://127.0.0.1:{primary.port}")
@@ -128,7 +127,7 @@ async def intends(store, least: int) -> publications.Publications:
     documents = workers.demanding(store, least, 0.2).publications
     lease = publications.Lease("down", 1, 1, incidents.Incident(key="down"), [], 0)
     await store.redis.hset(keys.publications("down"), "fence", 1)
-    assert await documents.record(lease, [publication.Publication("e1", "on-call")])
+    assert await documents.record(lease, [Publication("e1", "on-call")])
     return documents
 
 
@@ -154,7 +153,7 @@ def test_intent_is_lost_without_confirmation(watched):
     run(watched, body)
 
 
-async def folded(watched: watching.SentinelTopology, store, least: int) -> None:
+async def folded(watched: sentinels.SentinelTopology, store, least: int) -> None:
     """Fold a delivery at a primary that is cut off, and acknowledge it at the next primary."""
     strict = workers.demanding(store, 1, CONFIRMED_SECONDS)
     on = workers.WorkerHarness(strict)

@@ -10,8 +10,7 @@ import time
 import pytest
 
 from tests.end_to_end import harness
-from tests.faults import chaos, setups
-from tests.faults import test_vendors_stage as vendors_stage
+from tests.faults import chaos, setups, test_vendors_stage
 
 FULL = os.environ.get("CHAOS") == "full"
 MONITORED = 'message: We are investigating., resolve: {monitor_for: 3s, message: "It works again."}'
@@ -19,11 +18,14 @@ RULES = chaos.RULES.replace("message: We are investigating.", MONITORED)
 # The router sets a post to monitoring immediately, even if posts change often.
 LIMITS = chaos.LIMITS.replace("pages: {", "pages: {min_update_interval: 0s, max_updates_per_hour: 100000, ")
 PLACES = ["devhelm-page", "public-page"]
-POINTS = vendors_stage.POINTS if FULL else ["after-call"]
+POINTS = test_vendors_stage.POINTS if FULL else ["after-call"]
 KINDS = ["monitor", "update", "resolve"] if FULL else ["monitor"]
 # Requests that are carried out a few seconds late arrive between the changes of a post.
-FAULTS = [*([{"action": "act-late", "probability": 0.01, "hang_seconds": 3}] if FULL else []), *vendors_stage.FAULTS]
-SETTLE_SECONDS = vendors_stage.SETTLE_SECONDS
+FAULTS = [
+    *([{"action": "act-late", "probability": 0.01, "hang_seconds": 3}] if FULL else []),
+    *test_vendors_stage.FAULTS,
+]
+SETTLE_SECONDS = test_vendors_stage.SETTLE_SECONDS
 MONITORING = {"MONITORING", "monitoring"}
 
 
@@ -47,7 +49,7 @@ def statuses(setup: setups.Setup, key: str) -> set[str]:
 
 def wait_until_settled(setup: setups.Setup, firing: dict[str, set[str]]) -> None:
     """Wait until the destinations show what fires, and no post of a firing alert is monitored."""
-    vendors_stage.wait_until_settled(setup, firing, SETTLE_SECONDS)
+    test_vendors_stage.wait_until_settled(setup, firing, SETTLE_SECONDS)
     fires = [key for key, alerts in firing.items() if alerts]
     harness.eventually(
         "no post of what fires is monitored",
@@ -57,11 +59,13 @@ def wait_until_settled(setup: setups.Setup, firing: dict[str, set[str]]) -> None
     )
 
 
-def until_killed(setup: setups.Setup, senders: vendors_stage.Senders, dying: harness.Process, kind: str) -> list[str]:
+def until_killed(
+    setup: setups.Setup, senders: test_vendors_stage.Senders, dying: harness.Process, kind: str
+) -> list[str]:
     """Send and resolve alerts (for an update, fire them again) until the worker is killed; return the firing keys."""
     deadline = time.monotonic() + SETTLE_SECONDS
     firing: list[str] = []
-    while dying.lives(vendors_stage.AGAIN_SECONDS):
+    while dying.lives(test_vendors_stage.AGAIN_SECONDS):
         assert time.monotonic() < deadline, dying.output
         senders.fire()
         key = senders.keys[-1]
@@ -81,7 +85,7 @@ def until_killed(setup: setups.Setup, senders: vendors_stage.Senders, dying: har
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kind", KINDS)
 def test_workers_killed_during_monitoring_leave_no_post(setup, kind):
-    senders = vendors_stage.Senders(setup)
+    senders = test_vendors_stage.Senders(setup)
     firing: list[str] = []
     for place, point in itertools.product(PLACES if FULL else PLACES[:1], POINTS):
         firing += until_killed(setup, senders, setup.worker_that_dies(place, kind, point), kind)
@@ -91,4 +95,4 @@ def test_workers_killed_during_monitoring_leave_no_post(setup, kind):
     for key in firing:
         senders.send(key, "resolved")
     wait_until_settled(setup, {key: set() for key in senders.keys})
-    assert vendors_stage.faults_met(setup)
+    assert test_vendors_stage.faults_met(setup)

@@ -12,8 +12,8 @@ import uvicorn
 from starlette import applications, requests, responses, routing
 
 from router.bootstrap import alertmanager_polls
-from router.domain import alerts as alert
 from router.domain import decisions, severities
+from router.domain.alerts import Alert
 from router.sources import alertmanager, base, polled
 from router.store import inbox, keys
 from router.worker import alertmanager_sync
@@ -95,7 +95,7 @@ class Alertmanager:
             await task
 
 
-def decide(one: alert.Alert, _now: int) -> decisions.Decision:
+def decide(one: Alert, _now: int) -> decisions.Decision:
     if one.labels.get("noise"):
         return decisions.Decision(ignored="noise")
     response = workers.rule()

@@ -16,7 +16,7 @@ from router.bootstrap import factories, public_pages
 from router.console import views
 from router.destinations import registry
 from router.domain import access, deliveries, identity
-from router.domain import alerts as alert
+from router.domain.alerts import Alert
 from router.services import actions, request_bodies
 from router.slack.app import SlackApp
 from router.web import serve
@@ -62,14 +62,14 @@ SECRETS = {"WEBHOOK_TOKEN": "webhook-secret", "KEY": "vendor-secret"}
 Play = Callable[["ManagementHarness"], Coroutine[Any, Any, None]]
 
 
-def firing(service: str = "checkout", **labels: str) -> alert.Alert:
+def firing(service: str = "checkout", **labels: str) -> Alert:
     named = {"service": service, "severity": "major", **labels}
-    return alert.Alert("json", f"f-{service}", "firing", workers.LONG_AGO, 0, title=f"{service} is down", labels=named)
+    return Alert("json", f"f-{service}", "firing", workers.LONG_AGO, 0, title=f"{service} is down", labels=named)
 
 
-def resolved(service: str = "checkout") -> alert.Alert:
+def resolved(service: str = "checkout") -> Alert:
     ended = workers.LONG_AGO + 50
-    return alert.Alert("json", f"f-{service}", "resolved", workers.LONG_AGO, ended, labels={"service": service})
+    return Alert("json", f"f-{service}", "resolved", workers.LONG_AGO, ended, labels={"service": service})
 
 
 def key(service: str = "checkout") -> str:
@@ -148,13 +148,13 @@ class ManagementHarness:
         session = await self.store.sessions.find(client.cookies["incident-router-session"])
         return client, session.csrf
 
-    async def deliver(self, *alerts: alert.Alert) -> str:
+    async def deliver(self, *alerts: Alert) -> str:
         """Deliver alerts as the rules decide, fold, and reconcile; return the ID of the delivery."""
         await self.put(*alerts)
         await self.on.turn()
         return self.last
 
-    async def put(self, *alerts: alert.Alert) -> None:
+    async def put(self, *alerts: Alert) -> None:
         """Deliver alerts without folding them."""
         now = factories.clock()
         self.last = identity.new_delivery_id(now, random.Random(now))

@@ -17,11 +17,11 @@ import pytest
 from router.domain import decisions, events
 from router.notifiers import apprise, base
 from router.outbound import call_policy, errors
-from tests.contract import test_notifiers as samples
+from tests.contract import notifier_samples
 from tests.integration import mail, notifiers, receiver, vendor, workers
 
 PASSWORD, TOKEN = "correct-horse", "t0ken-in-the-path"
-OPENED, WAITING = samples.ALL[0], samples.ALL[6]
+OPENED, WAITING = notifier_samples.ALL[0], notifier_samples.ALL[6]
 
 
 def service(at: receiver.Receiver, path: str = "/") -> str:
@@ -33,7 +33,7 @@ def service(at: receiver.Receiver, path: str = "/") -> str:
 async def connected(*urls: str, quota=None, **settings) -> AsyncIterator[apprise.Apprise]:
     config = apprise.Config(urls=urls, **settings)
     made = apprise.Apprise(
-        "ops", config, base.NotifierConnection(lambda: samples.NOW, "prod", "https://c.example", quota)
+        "ops", config, base.NotifierConnection(lambda: notifier_samples.NOW, "prod", "https://c.example", quota)
     )
     yield made
     await made.aclose()
@@ -44,7 +44,7 @@ def deliver(*urls: str, found=(OPENED,), state=None, **settings) -> base.Deliver
 
     async def main() -> base.Delivered:
         async with connected(*urls, **settings) as made:
-            return await made.deliver(base.Batch(samples.recorded(*found), state or {}))
+            return await made.deliver(base.Batch(notifier_samples.recorded(*found), state or {}))
 
     return asyncio.run(main())
 
@@ -71,7 +71,7 @@ class TestMail:
 
     def test_alert_title_adds_no_header_or_markup(self):
         incident = msgspec.structs.replace(
-            samples.INCIDENT, title="<script>x</script>\r\nBcc: evil@example.com\r\n\r\nbody"
+            notifier_samples.INCIDENT, title="<script>x</script>\r\nBcc: evil@example.com\r\n\r\nbody"
         )
         with mail.serving() as server:
             for url in (server.url(), server.url() + "&format=html"):
@@ -133,7 +133,7 @@ class TestPartialFailure:
         """Some events had reached only one URL when an operator redelivered earlier events."""
         with receiver.receiving() as good, receiver.receiving() as bad:
             bad.answers = [500]
-            urls, (first, second) = (service(good), service(bad)), samples.recorded(OPENED, WAITING)
+            urls, (first, second) = (service(good), service(bad)), notifier_samples.recorded(OPENED, WAITING)
 
             async def main() -> base.Delivered:
                 async with connected(*urls) as made:
@@ -173,7 +173,7 @@ class TestThreads:
 
         async def main(url: str) -> int:
             async with connected(url, timeout_seconds=0.3) as made:
-                await made.deliver(base.Batch(samples.recorded(OPENED), {}))  # Loads Apprise.
+                await made.deliver(base.Batch(notifier_samples.recorded(OPENED), {}))  # Loads Apprise.
                 turns = 0
 
                 async def count() -> None:
@@ -184,7 +184,7 @@ class TestThreads:
 
                 counting = asyncio.create_task(count())
                 with pytest.raises(errors.Unanswered, match=r"no answer within 0\.3 s"):
-                    await made.deliver(base.Batch(samples.recorded(OPENED), {"slow": "1"}))
+                    await made.deliver(base.Batch(notifier_samples.recorded(OPENED), {"slow": "1"}))
                 counting.cancel()
                 return turns
 
@@ -327,8 +327,8 @@ class TestConfiguration:
 
 
 def test_opening_and_publication_share_one_message():
-    second = events.IncidentOpened(msgspec.structs.replace(samples.INCIDENT, reference="IR-2"))
-    found = samples.ALL[0], samples.ALL[2], samples.ALL[4], second
+    second = events.IncidentOpened(msgspec.structs.replace(notifier_samples.INCIDENT, reference="IR-2"))
+    found = notifier_samples.ALL[0], notifier_samples.ALL[2], notifier_samples.ALL[4], second
     with receiver.receiving() as at:
         first = deliver(service(at), found=found)
         assert first.sequence == 3

@@ -4,7 +4,7 @@ import itertools
 from typing import Self
 
 from router.destinations import base
-from router.domain import operations as operation
+from router.domain import operations
 from router.domain.reasons import Edit
 from router.outbound import call_policy, errors
 from router.worker import configured_destinations
@@ -17,7 +17,7 @@ class Vendor:
         self.repeatable_open = repeatable_open
         self.incidents: dict[str, dict] = {}
         self.by_key: dict[str, str] = {}
-        self.calls: list[operation.Operation] = []
+        self.calls: list[operations.Operation] = []
         self.before: list[Exception | None] = []
         self.after: list[Exception] = []
         self.drafts: dict[str, str] = {}
@@ -36,42 +36,42 @@ class Vendor:
     def states(self) -> list[str]:
         return [incident["state"] for incident in self.incidents.values()]
 
-    def _called(self, operation: operation.Operation) -> None:
+    def _called(self, operation: operations.Operation) -> None:
         self.calls.append(operation)
         if self.before and (failure := self.before.pop(0)) is not None:
             raise failure
 
-    def _acted(self, vendor_id: str) -> operation.VendorState:
+    def _acted(self, vendor_id: str) -> operations.VendorState:
         if self.after:
             raise self.after.pop(0)
-        return operation.VendorState(
+        return operations.VendorState(
             vendor_id, self.incidents[vendor_id]["state"], f"https://vendor.example/{vendor_id}"
         )
 
-    def _set(self, call: operation.Operation, state: str = "") -> operation.VendorState:
+    def _set(self, call: operations.Operation, state: str = "") -> operations.VendorState:
         self._called(call)
         self._missed(call)
         state = state or self.incidents[call.vendor_id]["state"]
         if edited := self._edited(call):
-            return operation.VendorState(call.vendor_id, self.incidents[call.vendor_id]["state"], edited=edited)
+            return operations.VendorState(call.vendor_id, self.incidents[call.vendor_id]["state"], edited=edited)
         self.incidents[call.vendor_id] |= {"state": state, "content": call.content}
         return self._acted(call.vendor_id)
 
-    async def adopt(self, call: operation.Operation) -> operation.VendorState | None:
+    async def adopt(self, call: operations.Operation) -> operations.VendorState | None:
         self._called(call)
         vendor_id = self.drafts.get(call.linked_id)
         return self._acted(vendor_id) if vendor_id else None
 
-    async def find(self, call: operation.Operation) -> operation.VendorState | None:
+    async def find(self, call: operations.Operation) -> operations.VendorState | None:
         self.finds += 1
         if self.failing_finds and (failure := self.failing_finds.pop(0)) is not None:
             raise failure
         for vendor_id, incident in self.incidents.items():
             if incident["reference"] == call.reference:
-                return operation.VendorState(vendor_id, incident["state"])
+                return operations.VendorState(vendor_id, incident["state"])
         return None
 
-    async def open(self, call: operation.Operation) -> operation.VendorState:
+    async def open(self, call: operations.Operation) -> operations.VendorState:
         self._called(call)
         vendor_id = self.by_key.get(call.key) if self.repeatable_open else None
         if vendor_id is None:
@@ -79,33 +79,33 @@ class Vendor:
             self.incidents[vendor_id] = {"state": "open", "content": call.content, "reference": call.reference}
         return self._acted(vendor_id)
 
-    async def update(self, call: operation.Operation) -> operation.VendorState:
+    async def update(self, call: operations.Operation) -> operations.VendorState:
         return self._set(call)
 
-    async def publish(self, call: operation.Operation) -> operation.VendorState:
+    async def publish(self, call: operations.Operation) -> operations.VendorState:
         return self._set(call, "open")
 
-    async def resolve(self, call: operation.Operation) -> operation.VendorState:
+    async def resolve(self, call: operations.Operation) -> operations.VendorState:
         return self._set(call, "resolved")
 
-    async def dismiss(self, call: operation.Operation) -> operation.VendorState:
+    async def dismiss(self, call: operations.Operation) -> operations.VendorState:
         self._called(call)
         self._missed(call)
         del self.incidents[call.vendor_id]
-        return operation.VendorState(call.vendor_id, "dismissed")
+        return operations.VendorState(call.vendor_id, "dismissed")
 
-    async def correct(self, call: operation.Operation) -> operation.VendorState:
+    async def correct(self, call: operations.Operation) -> operations.VendorState:
         return self._set(call, "open")
 
-    async def retract(self, call: operation.Operation) -> operation.VendorState:
+    async def retract(self, call: operations.Operation) -> operations.VendorState:
         return await self.dismiss(call)
 
-    async def observe(self, call: operation.Operation) -> operation.VendorState:
+    async def observe(self, call: operations.Operation) -> operations.VendorState:
         self.looks += 1
         self._missed(call)
         incident = self.incidents[call.vendor_id]
         acknowledged = bool(incident.get("acknowledged"))
-        return operation.VendorState(
+        return operations.VendorState(
             call.vendor_id, incident["state"], edited=self._edited(call), is_acknowledged=acknowledged
         )
 
@@ -117,16 +117,16 @@ class Vendor:
         if self.unreadable is not None:
             raise self.unreadable
 
-    def _missed(self, call: operation.Operation) -> None:
+    def _missed(self, call: operations.Operation) -> None:
         if self.missing and (failure := self.missing.pop(0)) is not None:
             raise failure
         if call.vendor_id not in self.incidents:
             raise not_found()
 
-    def _edited(self, call: operation.Operation) -> Edit | None:
+    def _edited(self, call: operations.Operation) -> Edit | None:
         return self.incidents[call.vendor_id].get("edited") if call.before is not None else None
 
-    async def end_duplicates(self, call: operation.Operation) -> tuple[str, ...]:
+    async def end_duplicates(self, call: operations.Operation) -> tuple[str, ...]:
         found = [
             vendor_id
             for vendor_id, incident in self.incidents.items()
@@ -136,7 +136,7 @@ class Vendor:
             self.incidents[vendor_id]["state"] = "resolved"
         return tuple(found)
 
-    def touches(self, call: operation.Operation) -> dict[str, str]:
+    def touches(self, call: operations.Operation) -> dict[str, str]:
         said = call.content.fields.get("components", {})
         return said if isinstance(said, dict) else dict.fromkeys(said, "major_outage")
 

@@ -7,9 +7,9 @@ import random
 from collections.abc import Callable, Sequence
 
 from router.bootstrap import factories
-from router.domain import alerts as alert
 from router.domain import decisions, deliveries, severities
-from router.domain import incidents as incident
+from router.domain.alerts import Alert
+from router.domain.incidents import Incident
 from router.store import (
     connection,
     connection_settings,
@@ -85,19 +85,19 @@ def rule(*targets: decisions.Target, name: str = "down") -> decisions.Response:
     return decisions.Response(name, "rules/a.yaml:3", "v1", targets or (decisions.Target("on-call", {"name": "Down"}),))
 
 
-def routed(one: alert.Alert) -> decisions.Routed:
+def routed(one: Alert) -> decisions.Routed:
     return decisions.Routed(one, decisions.Decision("down", severities.Severity.MAJOR, rule()))
 
 
-def firing(fingerprint: str = "f1", starts_at: int = 100) -> alert.Alert:
-    return alert.Alert("am", fingerprint, "firing", starts_at, 0, title=f"{fingerprint} is down")
+def firing(fingerprint: str = "f1", starts_at: int = 100) -> Alert:
+    return Alert("am", fingerprint, "firing", starts_at, 0, title=f"{fingerprint} is down")
 
 
-def resolved(fingerprint: str = "f1", starts_at: int = 100) -> alert.Alert:
-    return alert.Alert("am", fingerprint, "resolved", starts_at, starts_at + 50)
+def resolved(fingerprint: str = "f1", starts_at: int = 100) -> Alert:
+    return Alert("am", fingerprint, "resolved", starts_at, starts_at + 50)
 
 
-def render(fields, of: incident.Incident) -> dict:
+def render(fields, of: Incident) -> dict:
     return {**fields, "alert": of.opening_alert.title}
 
 
@@ -173,7 +173,7 @@ class WorkerHarness:
 
     async def deliver(
         self,
-        *alerts: alert.Alert,
+        *alerts: Alert,
         key: str = "down",
         level: severities.Severity = severities.Severity.MAJOR,
         response: decisions.Response | None = None,
@@ -183,7 +183,7 @@ class WorkerHarness:
         packed = deliveries.pack("d1", "am", received_at, [(one, decided) for one in alerts])
         await self.inbox.accept(packed, b"{}")
 
-    async def deliver_decided(self, one: alert.Alert, decided: decisions.Decision) -> None:
+    async def deliver_decided(self, one: Alert, decided: decisions.Decision) -> None:
         await self.inbox.accept(deliveries.pack("d1", "am", self.redis_time(), [(one, decided)]), b"{}")
 
     async def fold(self) -> None:
@@ -226,7 +226,7 @@ class WorkerHarness:
         """Return the time of this machine, which is about the time of Redis."""
         return factories.clock()
 
-    async def incident(self, key: str = "down") -> incident.Incident:
+    async def incident(self, key: str = "down") -> Incident:
         return (await self.incidents.read([key]))[key].incident
 
 

@@ -10,12 +10,12 @@ import pydantic
 import pytest
 from ruamel import yaml
 
+import router.destinations.registry
+import router.notifiers.registry
+import router.sources.registry
 from router import configuration
 from router.configuration import sections
-from router.destinations import registry as destinations
 from router.domain import notices
-from router.notifiers import registry as notifiers
-from router.sources import registry as sources
 from router.telemetry import label_sets, metrics
 from tests import collectors
 from tests.structure import tree
@@ -74,17 +74,17 @@ def metric_tables() -> str:
     return (tree.ROOT / "docs/reference/metrics.md").read_text()
 
 
-@pytest.mark.parametrize("kind", sources.KINDS)
+@pytest.mark.parametrize("kind", router.sources.registry.KINDS)
 def test_every_kind_of_source_has_a_page(kind):
     assert f"`{kind}`" in (tree.ROOT / f"docs/how-to/sources/{kind}.md").read_text()
 
 
-@pytest.mark.parametrize("kind", destinations.KINDS)
+@pytest.mark.parametrize("kind", router.destinations.registry.KINDS)
 def test_every_kind_of_destination_has_a_page(kind):
     assert f"`{kind}`" in (tree.ROOT / f"docs/how-to/destinations/{kind}.md").read_text()
 
 
-@pytest.mark.parametrize("kind", notifiers.KINDS)
+@pytest.mark.parametrize("kind", router.notifiers.registry.KINDS)
 def test_every_kind_of_notifier_has_a_page(kind):
     assert f"`{kind}`" in (tree.ROOT / f"docs/how-to/notifiers/{kind}.md").read_text()
 
@@ -92,7 +92,12 @@ def test_every_kind_of_notifier_has_a_page(kind):
 def test_no_page_documents_a_missing_kind():
     folders = ("sources", "destinations", "notifiers")
     pages = {path.stem for path in tree.files(*(f"docs/how-to/{folder}/*.md" for folder in folders))}
-    assert pages - {"index"} <= sources.KINDS.keys() | destinations.KINDS.keys() | notifiers.KINDS.keys()
+    assert (
+        pages - {"index"}
+        <= router.sources.registry.KINDS.keys()
+        | router.destinations.registry.KINDS.keys()
+        | router.notifiers.registry.KINDS.keys()
+    )
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=tree.place)

@@ -1,19 +1,22 @@
-"""The router imports its own modules and names under their own names, and no two classes share a name."""
+"""Our modules and names are imported under their own names, and no two classes of the router share a name."""
 
 import ast
+
+import pytest
 
 from tests.structure import tree
 
 
-def test_router_imports_its_modules_without_aliases():
+@pytest.mark.parametrize("folder", ["router", "tests"])
+def test_own_modules_are_imported_without_aliases(folder):
     aliases = [
         f"{tree.place(path, node.lineno)}: {name.name} as {name.asname}"
-        for path in tree.python("router")
+        for path in tree.python(folder)
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in node.names
         if name.asname is not None
-        and (node.module if isinstance(node, ast.ImportFrom) else name.name or "").split(".")[0] == "router"
+        and (node.module if isinstance(node, ast.ImportFrom) else name.name or "").split(".")[0] in {"router", "tests"}
     ]
     assert aliases == []
 

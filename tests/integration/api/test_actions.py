@@ -3,10 +3,10 @@
 import pytest
 
 from router.bootstrap import factories
-from router.domain import access, operations
+from router.domain import operations
+from router.domain.access import AuditEntry
 from router.outbound import call_policy, errors
-from router.store import access as access_store
-from router.store import dataset, keys, quotas
+from router.store import access, dataset, keys, quotas
 from tests.integration import consoles, vendor
 
 API = "/api/v1"
@@ -369,11 +369,11 @@ def test_audit_log_names_actor_credential_address_and_outcome(play):
 
 
 def test_audit_log_keeps_a_limited_number_of_lines(with_redis, monkeypatch):
-    monkeypatch.setattr(access_store, "MAX_ACTIONS", 100)
+    monkeypatch.setattr(access, "MAX_ACTIONS", 100)
 
     async def body(store):
         for number in range(400):
-            await store.audit.append(access.AuditEntry(number, "a", "b", "c", "d"))
+            await store.audit.append(AuditEntry(number, "a", "b", "c", "d"))
         lines, more = await store.audit.page("", 1000)
         assert (lines[0].at, more) == (399, "")
         assert 100 <= len(lines) < 300

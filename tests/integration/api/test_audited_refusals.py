@@ -1,8 +1,8 @@
 """Unauthorized requests are refused and audited, at a limited rate, so that they can't fill the audit log."""
 
 from router.domain import access
-from router.store import access as access_store
 from router.store import keys
+from router.store.access import MAX_REFUSALS
 
 API = "/api/v1"
 
@@ -52,9 +52,9 @@ def test_allowed_and_anonymous_requests_leave_no_refusal(play):
 def test_refusals_of_one_person_are_limited_per_hour(play):
     async def body(at):
         eager, other = await at.as_("viewer", name="ann"), await at.as_("viewer", name="bob")
-        for _ in range(access_store.MAX_REFUSALS + 5):
+        for _ in range(MAX_REFUSALS + 5):
             assert (await eager.get(f"{API}/audit")).status_code == 403
-        assert len(await refused(at)) == access_store.MAX_REFUSALS
+        assert len(await refused(at)) == MAX_REFUSALS
         assert (await other.get(f"{API}/audit")).status_code == 403
         assert (await refused(at))[0].who == "bob"
         [counted, _] = [key async for key in at.store.redis.scan_iter(keys.refusals("*"))]

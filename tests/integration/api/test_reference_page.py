@@ -10,7 +10,7 @@ import jsonschema_rs
 import schemathesis
 
 from router.api import endpoints, openapi
-from router.domain import operations as operation
+from router.domain import operations
 from router.store import dataset
 from tests.integration import consoles, vendor
 from tests.structure import commands, tree
@@ -95,7 +95,7 @@ async def furnish(at, client):
     digest = (await client.get(f"{endpoints.PREFIX}/review", params=seen)).json()["digest"]
     letter = (await client.get(f"{endpoints.PREFIX}/dead-letters")).json()["items"][0]["id"]
     beat = (await client.get(f"{endpoints.PREFIX}/heartbeats")).json()["items"][0]["incident"]
-    orphan = dataset.Orphan("on-call", operation.OpenItem("v1", "", "Down"))
+    orphan = dataset.Orphan("on-call", operations.OpenItem("v1", "", "Down"))
     await at.store.data_set.give(orphan, "")
     await at.store.redis.hset("ir:{pages}:gate", "breaker", b"\x93\xa1b\x00\xa1w")
     return {

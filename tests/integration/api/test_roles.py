@@ -6,7 +6,7 @@ import starlette.routing
 from router.api import app, endpoints
 from router.console import pages, views
 from router.domain import access
-from router.store import access as access_store
+from router.store.access import Tokens
 from router.store.store import Store
 from tests.integration import consoles
 
@@ -215,7 +215,7 @@ def test_failure_response_has_headers_and_reveals_nothing(play, monkeypatch):
     async def body(at):
         client = await at.as_("viewer")
         await at.store.redis.set("ir:{silences}:all", "of another type")
-        monkeypatch.setattr(access_store.Tokens, "read", lambda _: 1 / 0)
+        monkeypatch.setattr(Tokens, "read", lambda _: 1 / 0)
         admin = await at.as_("admin")
         broken = await admin.get(f"{endpoints.PREFIX}/tokens")
         assert broken.status_code == 500

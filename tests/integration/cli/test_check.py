@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from router.domain import alerts as alert
-from router.domain import recordings as recording
+from router.domain.alerts import Alert
+from router.domain.recordings import Recording, encode
 from tests import ports
 from tests.end_to_end import harness
 from tests.integration.cli.test_commands import run
@@ -115,8 +115,8 @@ def test_online_check_reads_timestamps_that_rules_set(file):
 
 
 def test_check_reports_labels_missing_from_recordings(file, tmp_path):
-    one = alert.Alert("am", "f", "firing", 1, 0, labels={"servce": "shop"})
-    (tmp_path / "r.jsonl").write_bytes(recording.encode(recording.Recording("d", "am", 1, [one])) + b"\n")
+    one = Alert("am", "f", "firing", 1, 0, labels={"servce": "shop"})
+    (tmp_path / "r.jsonl").write_bytes(encode(Recording("d", "am", 1, [one])) + b"\n")
     done = checked(file, GOOD, "--recordings", str(tmp_path / "r.jsonl"))
     assert 'no recorded alert carries the label service; did you mean "labels.servce"?' in done.stderr
     assert checked(file, GOOD, "--recordings", str(tmp_path / "none")).returncode == 2
@@ -163,10 +163,8 @@ UNDECLARED = """rules:
 
 
 def recorded(path, *labels):
-    alerts = [
-        alert.Alert("am", f"a{n}", "firing", 1, 0, labels={"service": "shop", **one}) for n, one in enumerate(labels)
-    ]
-    path.write_bytes(recording.encode(recording.Recording("d", "am", 1, alerts)) + b"\n")
+    alerts = [Alert("am", f"a{n}", "firing", 1, 0, labels={"service": "shop", **one}) for n, one in enumerate(labels)]
+    path.write_bytes(encode(Recording("d", "am", 1, alerts)) + b"\n")
     return str(path)
 
 

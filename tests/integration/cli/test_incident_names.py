@@ -7,17 +7,17 @@ import pytest
 
 from router.domain import identity, incidents
 from router.services import incident_names
-from router.store import incidents as incident_store
 from router.store import keys
+from router.store.incidents import Change
 from tests.integration import consoles
 from tests.integration.cli.test_commands import run
 
 API = "/api/v1"
 
 
-def change(key: str, episode: str = "", version: int = 0, **more) -> incident_store.Change:
+def change(key: str, episode: str = "", version: int = 0, **more) -> Change:
     made = incidents.Incident(key=key, status="open" if episode else "pending", episode=episode, **more)
-    return incident_store.Change(made, version, wake=False)
+    return Change(made, version, wake=False)
 
 
 async def members(store) -> list[bytes]:

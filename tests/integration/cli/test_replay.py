@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from router.domain import alerts as alert
 from router.domain import recordings
+from router.domain.alerts import Alert
 from tests.end_to_end import harness
 from tests.integration.cli.test_commands import run
 
@@ -29,7 +29,7 @@ def file(tmp_path_factory):
             RULES.replace("title: Down", "title: Unavailable").replace("when: {},", "when: {labels.a: b},")
         )
         labels = [{"service": "shop"}, {"service": "x"}, {"service": "shop"}]
-        alerts = [alert.Alert("am", f"f{n}", "firing", 1, 0, f"t{n}", one) for n, one in enumerate(labels)]
+        alerts = [Alert("am", f"f{n}", "firing", 1, 0, f"t{n}", one) for n, one in enumerate(labels)]
         lines = [
             recordings.encode(recordings.Recording(f"d{n}", "am", 10**15 + n * 10**6, [one]))
             for n, one in enumerate(alerts)

@@ -5,7 +5,7 @@ import random
 from router.bootstrap import factories
 from router.domain import deliveries, identity
 from router.store import archive, codec, keys, stream_pages
-from router.store import inbox as stream
+from router.store.inbox import InboxReader
 from tests.integration import workers
 
 HOUR = 3_600_000_000
@@ -17,7 +17,7 @@ def packed(name: str, now: int | None = None) -> deliveries.Delivery:
     return deliveries.pack(made, name, moment, [(workers.firing(name), workers.decisions.Decision(ignored="no rule"))])
 
 
-async def processed(store, *wanted: deliveries.Delivery, body: bytes = b"{}") -> stream.InboxReader:
+async def processed(store, *wanted: deliveries.Delivery, body: bytes = b"{}") -> InboxReader:
     inbox, reader = store.inbox, store.make_inbox_reader("w1", archives=True)
     await reader.prepare()
     for one in wanted:

@@ -5,21 +5,21 @@ import asyncio
 import msgspec
 
 from router.domain import alert_states, severities
-from router.domain import incidents as incident
+from router.domain.incidents import Incident
 from router.store import alert_owners, incidents, keys
 
 KEY = 'checkout-down{labels.region="eu"}'
 
 
-def opened(key: str = KEY, **more) -> incident.Incident:
-    return incident.Incident(key=key, status="open", episode="e1", severity=severities.Severity.MAJOR, **more)
+def opened(key: str = KEY, **more) -> Incident:
+    return Incident(key=key, status="open", episode="e1", severity=severities.Severity.MAJOR, **more)
 
 
-async def write(documents: incidents.Incidents, *held: incident.Incident) -> None:
+async def write(documents: incidents.Incidents, *held: Incident) -> None:
     assert await documents.commit([incidents.Change(one, 0, wake=False) for one in held]) == []
 
 
-async def written(documents: incidents.Incidents, held: incident.Incident, version: int = 0) -> int:
+async def written(documents: incidents.Incidents, held: Incident, version: int = 0) -> int:
     """Replace a version of an incident, and return the new version."""
     new = await documents.write(incidents.Change(held, version, wake=False))
     assert new > version
@@ -68,7 +68,7 @@ def test_expired_incident_is_not_cached(with_redis):
         await write(cached, opened())
         await store.redis.delete(keys.incident(KEY))
         held = (await cached.read([KEY]))[KEY]
-        assert (held.incident, held.version) == (incident.Incident(key=KEY), 0)
+        assert (held.incident, held.version) == (Incident(key=KEY), 0)
 
     with_redis(body)
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from router.domain import incidents as incident
+from router.domain.incidents import Incident
 from router.store import codec, damage, incident_snapshot, incidents, keys
 from tests.integration import vendor, workers
 
@@ -137,7 +137,7 @@ def test_recreated_incident_replaces_the_cached_one(with_redis):
         await opened(on, "a")
         await looking.get()
         await on.store.redis.delete(keys.incident("a"))
-        pending = incident.Incident(key="a", status="pending")
+        pending = Incident(key="a", status="pending")
         await on.incidents.commit([incidents.Change(pending, 0, wake=False)])
         clock.pass_(2)
         assert (await looking.get()).incidents["a"].incident.status == "pending"

@@ -6,25 +6,25 @@ import msgspec
 import pytest
 
 from router.domain import alert_states, severities
-from router.domain import incidents as incident
-from router.domain import publications as publication
+from router.domain.incidents import Incident
+from router.domain.publications import Publication
 from router.store import alert_owners, errors, incidents, keys, publications
 
 KEY = 'checkout-down{labels.region="eu"}'
 
 
-def opened(key: str = KEY, **more) -> incident.Incident:
-    return incident.Incident(key=key, status="open", episode="e1", severity=severities.Severity.MAJOR, **more)
+def opened(key: str = KEY, **more) -> Incident:
+    return Incident(key=key, status="open", episode="e1", severity=severities.Severity.MAJOR, **more)
 
 
-async def write(store, *held: incident.Incident, wake: bool = True) -> None:
+async def write(store, *held: Incident, wake: bool = True) -> None:
     assert await store.incidents.commit([incidents.Change(one, 0, wake) for one in held]) == []
 
 
 def test_unwritten_incident_is_closed_with_version_zero(with_redis):
     async def body(store):
         held = (await store.incidents.read([KEY]))[KEY]
-        assert (held.incident, held.version) == (incident.Incident(key=KEY), 0)
+        assert (held.incident, held.version) == (Incident(key=KEY), 0)
         seconds, micros = await store.redis.time()
         assert 0 <= seconds * 1_000_000 + micros - held.read_at < 10_000_000
 
@@ -208,7 +208,7 @@ def test_recorded_publications_are_read_by_next_holder(with_redis):
         documents = make(store)
         await write(store, opened())
         (lease,) = await documents.claim(keys.shard(KEY), 10)
-        known = [publication.Publication("e1", "page", state="open", vendor_id="v")]
+        known = [Publication("e1", "page", state="open", vendor_id="v")]
         assert await documents.record(lease, known)
         await documents.release(lease, due=1, finished=False)
         (again,) = await documents.claim(keys.shard(KEY), 10)
@@ -224,7 +224,7 @@ def test_expired_lease_cannot_write(with_redis):
         await write(store, opened())
         (old,) = await slow.claim(keys.shard(KEY), 10)
         (new,) = await quick.claim(keys.shard(KEY), 10)
-        stale = [publication.Publication("e1", "page", vendor_id="stale")]
+        stale = [Publication("e1", "page", vendor_id="stale")]
         assert not await slow.record(old, stale)
         assert not await slow.release(old, due=0, finished=True)
         assert await quick.record(new, [])
@@ -245,7 +245,7 @@ def test_lease_lost_in_failover_is_fenced_off(with_redis):
         await store.redis.hset(keys.publications(KEY), mapping=before)
         await store.redis.zadd(keys.timers(keys.shard(KEY)), {KEY: 0})
         (given,) = await documents.claim(keys.shard(KEY), 10)
-        assert not await documents.record(lost, [publication.Publication("e1", "page", vendor_id="lost")])
+        assert not await documents.record(lost, [Publication("e1", "page", vendor_id="lost")])
         assert await documents.record(given, [])
 
     with_redis(body)

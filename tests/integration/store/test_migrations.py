@@ -4,7 +4,7 @@ import asyncio
 
 import msgspec
 
-from router.domain import incidents as domain
+from router.domain.incidents import Interventions, QuietPeriod
 from router.store import alert_owners, incidents, keys, schema
 
 
@@ -45,8 +45,8 @@ def test_version_4_incidents_are_nested(with_redis):
         assert (document["incident"], document["quiet"]) == ("down", [5, None, None])
         assert await store.redis.hget(keys.incident("damaged"), "d") == b"\xc1"
         incident = (await store.incidents.read(["down"]))["down"].incident
-        assert incident.quiet == domain.QuietPeriod(5)
-        assert incident.interventions == domain.Interventions(redriven_at={"e1/page": 6})
+        assert incident.quiet == QuietPeriod(5)
+        assert incident.interventions == Interventions(redriven_at={"e1/page": 6})
 
     with_redis(body)
 
@@ -59,7 +59,7 @@ def test_flat_document_of_older_worker_is_read(with_redis):
         flat = {"key": "down", "status": "open", "episode": "e1", "monitored_since": 6, "quiet_since": 5}
         await store.redis.hset(keys.incident("down"), mapping={"v": 1, "d": msgspec.msgpack.encode(flat)})
         stored = (await store.incidents.read(["down"]))["down"]
-        assert stored.incident.quiet == domain.QuietPeriod(5, 6)
+        assert stored.incident.quiet == QuietPeriod(5, 6)
         assert await store.incidents.write(incidents.Change(stored.incident, stored.version, wake=False))
         assert (await store.incidents.read(["down"]))["down"].incident == stored.incident
 

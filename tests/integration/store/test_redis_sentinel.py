@@ -8,8 +8,7 @@ import redis
 
 from router.store import connection_settings, errors, keys
 from router.store.store import Store
-from tests.faults import topologies
-from tests.faults import watched as watching
+from tests.faults import sentinels, topologies
 from tests.integration.store import test_backup
 
 BEATS = 10
@@ -29,7 +28,7 @@ def guarded(tmp_path_factory):
     """Run one server and one sentinel, each with its own password; yield the sentinel's port."""
     folder = tmp_path_factory.mktemp("guarded")
     valkey = topologies.Valkey(folder / "valkey", "--requirepass", "of-the-server")
-    sentinel = watching.sentinel(
+    sentinel = sentinels.sentinel(
         folder / "sentinel",
         valkey.port,
         "sentinel auth-pass acme of-the-server",
@@ -37,7 +36,7 @@ def guarded(tmp_path_factory):
         quorum=1,
     )
     with contextlib.closing(redis.Redis(port=sentinel.port, password="of-the-sentinel")) as connection:
-        watching.speed_up(connection.execute_command)
+        sentinels.speed_up(connection.execute_command)
     yield sentinel.port
     sentinel.kill()
     valkey.kill()
@@ -97,5 +96,5 @@ def test_connection_follows_to_the_new_primary(tmp_path):
         await store.health.remove_worker(f"w{BEATS - 1}")
         assert await store.health.latest_heartbeat() == BEATS
 
-    with topologies.running(watching.SentinelTopology(tmp_path)) as watched:
+    with topologies.running(sentinels.SentinelTopology(tmp_path)) as watched:
         ask(watched.server(), body)

@@ -3,7 +3,7 @@
 import pytest
 
 from router.domain import access, silences
-from router.domain import incidents as incident
+from router.domain.incidents import Incident
 from router.store import (
     errors,
     incidents,
@@ -27,7 +27,7 @@ TOLD = {
     "a body in quarantine": lambda store: store.quarantine.add("am", b"{", {}, "cut off", 1),
     "a dead letter that is tried again": lambda store: store.dead_deliveries.redrive("1-1"),
     "a person's word on an incident": lambda store: store.incidents.write(
-        incidents.Change(incident.Incident(key="down"), 0, wake=True)
+        incidents.Change(Incident(key="down"), 0, wake=True)
     ),
 }
 

@@ -8,7 +8,7 @@ import structlog
 import uvicorn
 from starlette import applications, responses, routing
 
-from router.domain import silences as silence
+from router.domain.silences import Silence, matcher
 from router.outbound import alertmanager, client, errors
 from router.store import silences
 from router.telemetry import metrics
@@ -20,8 +20,8 @@ from tests.integration import vendor, workers
 NOW = 1_700_000_000_000_000
 
 
-def quiet(identity: str = "s1", end: int = NOW + workers.HOUR) -> silence.Silence:
-    return silence.Silence(identity, (silence.matcher('alertname="Down"'),), NOW, end, "ann", "works")
+def quiet(identity: str = "s1", end: int = NOW + workers.HOUR) -> Silence:
+    return Silence(identity, (matcher('alertname="Down"'),), NOW, end, "ann", "works")
 
 
 def test_silences_are_stored_ended_and_expired(with_redis):
@@ -46,8 +46,8 @@ def test_silenced_alert_opens_when_silence_ends(with_redis):
 
         async def mute(length):
             now, name = await on.redis_now(), f"down{length}"
-            matcher = silence.matcher(f'alertname="{name}"')
-            await on.store.silences.save(silence.Silence(name, (matcher,), now - 1, now + length, "ann", "works"))
+            matchers = (matcher(f'alertname="{name}"'),)
+            await on.store.silences.save(Silence(name, matchers, now - 1, now + length, "ann", "works"))
             await on.mutes.refresh()
             await on.deliver(msgspec.structs.replace(workers.firing(name), labels={"alertname": name}), key=name)
             await on.turn()

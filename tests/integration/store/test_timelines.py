@@ -6,21 +6,21 @@ import msgspec
 import pytest
 
 from router.domain import identity, severities, timeline
-from router.domain import incidents as incident
+from router.domain.incidents import Incident
 from router.store import incidents, keys
 
 KEY = 'checkout-down{labels.region="eu"}'
 
 
-def opened(key: str = KEY, **more) -> incident.Incident:
-    return incident.Incident(key=key, status="open", episode="e1", severity=severities.Severity.MAJOR, **more)
+def opened(key: str = KEY, **more) -> Incident:
+    return Incident(key=key, status="open", episode="e1", severity=severities.Severity.MAJOR, **more)
 
 
 def happened(at: int, text: str) -> timeline.Event:
     return timeline.Event(at, "opened", text)
 
 
-async def change(documents, after: incident.Incident, *events: timeline.Event) -> None:
+async def change(documents, after: Incident, *events: timeline.Event) -> None:
     version = (await documents.read([after.key]))[after.key].version
     assert await documents.write(incidents.Change(after, version, wake=False, events=events))
 

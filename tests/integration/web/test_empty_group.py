@@ -6,7 +6,7 @@ from router.rules import load
 from router.sources import registry
 from router.web import app, webhooks
 from tests.integration import servers, workers
-from tests.integration.web import test_large_deliveries as large
+from tests.integration.web import test_large_deliveries
 from tests.unit.rules import conftest
 
 RULES = [{"name": "all", "when": {}, "group_by": ["labels.team"], "open": []}]
@@ -21,14 +21,16 @@ def test_alert_with_empty_group_gets_a_notice(with_redis):
             decide,
             inbox=store.inbox,
             quarantine=store.quarantine,
-            clock=lambda: large.NOW,
+            clock=lambda: test_large_deliveries.NOW,
             randomness=workers.NoJitter(),
         )
         async with (
             servers.serving(app.create_app(web_server, checks={})) as (port, _),
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http,
         ):
-            body = large.body(large.alert(1), large.alert(2, team="shop"))
+            body = test_large_deliveries.body(
+                test_large_deliveries.alert(1), test_large_deliveries.alert(2, team="shop")
+            )
             answer = await http.post("/v1/webhooks/am", content=body)
         assert answer.status_code == 202
         (notice,) = answer.json()["notices"]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from router.domain import corrections as domain_corrections
 from router.domain import texts
+from router.domain.corrections import pending
 from router.services import presenters
 from router.simulator import faults, server
 from router.store import keys
@@ -197,7 +197,7 @@ def test_correction_lost_to_a_retraction_is_reported(with_redis, simulator):
         told = await scene.timeline_events()
         assert ("correction", "The correction by ada at page was not made: retracted by ada.") in told
         incident, publication = await scene.on.incident(), await scene.publication()
-        assert domain_corrections.pending(incident.interventions.corrections, publication) is None
+        assert pending(incident.interventions.corrections, publication) is None
         await scene.on.store.publishing_controls.unfreeze()
         await scene.on.publications.wake_all()
         await scene.on.turn()

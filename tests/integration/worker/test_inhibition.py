@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from router.domain import alerts as alert
 from router.domain import decisions, severities, silences
+from router.domain.alerts import Alert, Status
 from router.dry_run import simulation
 from router.rules import load
 from router.worker import aggregator
@@ -28,10 +28,10 @@ def rules():
     return load.build(RULES, {})
 
 
-def of(name: str, status: alert.Status = "firing", **labels: str) -> alert.Alert:
+def of(name: str, status: Status = "firing", **labels: str) -> Alert:
     ends_at = 5 if status == "resolved" else 0
     fingerprint = f"{name}/{sorted(labels.items())}"
-    return alert.Alert("am", fingerprint, status, 1, ends_at, title=name, labels={"alertname": name, **labels})
+    return Alert("am", fingerprint, status, 1, ends_at, title=name, labels={"alertname": name, **labels})
 
 
 def test_inhibition_matches_incidents_by_shared_values(rules):
@@ -61,7 +61,7 @@ class Scene:
         self.on = on
         self._rules = rules
 
-    async def hears(self, *alerts: alert.Alert) -> None:
+    async def hears(self, *alerts: Alert) -> None:
         for one in alerts:
             await self.on.deliver_decided(one, self._rules.decide(one, 0))
         await self.on.turn()
@@ -139,12 +139,12 @@ def test_simulation_applies_inhibition(rules):
     assert played.incidents[DOWN].status == "open"
 
 
-def supports(_: alert.Alert, *keys: str) -> decisions.Decision:
+def supports(_: Alert, *keys: str) -> decisions.Decision:
     """Return a decision that ignores an alert, except that the alert supports inhibition keys."""
     return decisions.Decision(ignored="it only inhibits", inhibits=keys)
 
 
-def target(_: alert.Alert, *keys: str) -> decisions.Decision:
+def target(_: Alert, *keys: str) -> decisions.Decision:
     return decisions.Decision("shop", severities.Severity.MAJOR, workers.rule(), while_open=keys)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from router.domain import severities
 from router.simulator import server
-from router.simulator.devhelm import state as vendor_state
+from router.simulator.devhelm.state import State
 from tests.integration import drafts, workers
 
 ALL = ["title", "impact", "message", "components"]
@@ -19,7 +19,7 @@ def simulator():
 @pytest.fixture
 def drafted(simulator, monkeypatch):
     """Create a draft of the page, with its own text and a component."""
-    make = vendor_state.State._post_by_itself
+    make = State._post_by_itself
 
     def post_by_itself(state, page, incident):
         make(state, page, incident)
@@ -27,7 +27,7 @@ def drafted(simulator, monkeypatch):
         post.title, post.impact, post.updates[0].body = "Checks fail in Zurich", "MINOR", "Drafted text."
         post.affected = {page.components[3].id: "PARTIAL_OUTAGE"}
 
-    monkeypatch.setattr(vendor_state.State, "_post_by_itself", post_by_itself)
+    monkeypatch.setattr(State, "_post_by_itself", post_by_itself)
     return simulator
 
 
@@ -123,17 +123,17 @@ def test_kept_text_with_host_name_needs_review(with_redis, drafted):
         assert "the draft has" in one.explanation
         assert not scene.post.published_at
 
-    make = vendor_state.State._post_by_itself
+    make = State._post_by_itself
 
     def with_host(state, page, incident):
         make(state, page, incident)
         next(iter(page.posts.values())).title = "db-17.prod.example.com is down"
 
-    vendor_state.State._post_by_itself, before = with_host, make
+    State._post_by_itself, before = with_host, make
     try:
         drafts.run(with_redis, drafted, play, response=response)
     finally:
-        vendor_state.State._post_by_itself = before
+        State._post_by_itself = before
 
 
 def test_late_draft_with_kept_fields_is_not_overwritten(with_redis, simulator):

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from router.domain import decisions
-from router.domain import reviews as review
 from router.domain.incidents import QuietPeriod
+from router.domain.reviews import RESOLUTION
 from router.store import incidents, keys
 from router.worker import reviews
 from tests.end_to_end import harness
@@ -218,7 +218,7 @@ def test_reviewer_resolves_the_post(with_redis, at, kind, monitor_for):
             await page.time_passes()
         assert "resolved" not in page.statuses()
         (seen,) = await reviewing(page).of("down")
-        assert (seen.what, seen.asked) == ("resolution", review.RESOLUTION)
+        assert (seen.what, seen.asked) == ("resolution", RESOLUTION)
         word = reviews.ReviewDecision("approved", "ann", fields={"resolve_message": "All is well."})
         await reviewing(page).decide(seen, word)
         await page.on.turn()

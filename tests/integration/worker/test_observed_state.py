@@ -9,8 +9,8 @@ from hypothesis import strategies
 
 from router.bootstrap import factories
 from router.destinations import registry
-from router.domain import alerts as alert
 from router.domain import decisions, plan, severities
+from router.domain.alerts import Alert
 from router.outbound import backoff
 from router.simulator import faults, server
 from router.store import publishing_state
@@ -90,12 +90,12 @@ class World:
                 return
             del self.firing[service]
             start = self.starts.pop(service)
-            alerts = alert.Alert("am", service, "resolved", start, start + 1, labels={"service": service})
+            alerts = Alert("am", service, "resolved", start, start + 1, labels={"service": service})
             level = "minor"
         else:
             self.firing[service] = level
             start = self.starts[service] = next(self._starts) * 1000
-            alerts = alert.Alert("am", service, "firing", start, 0, title="Down", labels={"service": service})
+            alerts = Alert("am", service, "firing", start, 0, title="Down", labels={"service": service})
         await self.on.deliver(alerts, level=severities.parse(level), response=SHOP)
         await self.on.turn()
 

@@ -5,8 +5,8 @@ import pytest
 
 from router.domain import decisions, incidents, severities
 from router.domain.reasons import Reason
-from router.store import incidents as incident_store
 from router.store import keys
+from router.store.incidents import Change
 from router.worker import retractions, reviews
 from tests.end_to_end import harness
 from tests.integration import vendors, workers
@@ -452,7 +452,7 @@ def test_repeated_retraction_retries_a_refused_one(with_redis, at, kind, is_give
 
             def give_up(held):
                 after = incidents.with_interventions(held.incident, discarded_at={known.name: page.on.redis_time()})
-                return incident_store.Change(after, held.version, wake=True)
+                return Change(after, held.version, wake=True)
 
             await page.on.incidents.update("down", give_up)
             await page.on.turn()

@@ -5,8 +5,8 @@ import functools
 import pytest
 
 from router.domain import decisions, severities
-from router.domain import reviews as review
 from router.domain.reasons import Edit, Reason
+from router.domain.reviews import RESOLUTION, digest_of, ending_of
 from router.worker import desired_state, reviews
 from tests.integration import vendor, workers
 
@@ -226,8 +226,8 @@ def test_post_edited_by_person_needs_reviews(with_redis):
         assert page.states() == ["open"]
         seen = await scene.waiting()
         assert seen.what == "resolution"
-        other = review.ending_of(seen.asked, seen.episode, "words that nobody has seen")
-        for digest in (review.digest_of(review.RESOLUTION, seen.view_digest), other):
+        other = ending_of(seen.asked, seen.episode, "words that nobody has seen")
+        for digest in (digest_of(RESOLUTION, seen.view_digest), other):
             with pytest.raises(reviews.ReviewChangedError):
                 await scene.at.decide(seen._replace(digest=digest), reviews.ReviewDecision("approved", "ann"))
         await scene.decide("approved")

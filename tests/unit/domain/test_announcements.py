@@ -5,9 +5,7 @@ import random
 import msgspec
 import pytest
 
-from router.domain import alerts, announcements, decisions, events, incidents, severities, times
-from router.domain import publications as publication
-from router.domain import reviews as review
+from router.domain import alerts, announcements, decisions, events, incidents, publications, reviews, severities, times
 
 SECOND = 1_000_000
 NOW = 1_800_000_000 * SECOND
@@ -28,8 +26,8 @@ def an_incident(**changes) -> incidents.Incident:
     return msgspec.structs.replace(incidents.with_interventions(made, **decided), **changes)
 
 
-def a_publication(destination: str = "page", **changes) -> publication.Publication:
-    return publication.Publication(changes.pop("episode", EPISODE), destination, **changes)
+def a_publication(destination: str = "page", **changes) -> publications.Publication:
+    return publications.Publication(changes.pop("episode", EPISODE), destination, **changes)
 
 
 def a_review(digest: str = "d1") -> events.Review:
@@ -135,23 +133,23 @@ def test_changed_publication_is_an_update(changes):
 def test_each_rejected_operation_is_announced_once():
     told = Told()
     told.look(an_incident(), a_publication())
-    dead = a_publication(rejection=publication.Rejection("422: no such component", "open/c1", NOW))
+    dead = a_publication(rejection=publications.Rejection("422: no such component", "open/c1", NOW))
     (failed,) = told.events(an_incident(), dead)
     assert (failed.destination, failed.problem) == ("page", "422: no such component")
     assert told.look(an_incident(), dead) == []
-    again = a_publication(rejection=publication.Rejection("422", "open/c1", NOW + 1))
+    again = a_publication(rejection=publications.Rejection("422", "open/c1", NOW + 1))
     assert told.look(an_incident(), again) == ["operation.failed"]
 
 
 class TestReviews:
     def test_waiting_changed_and_approved_reviews_are_announced(self):
         told = Told()
-        post = a_publication(review=publication.PendingReview("d1", NOW))
+        post = a_publication(review=publications.PendingReview("d1", NOW))
         (_, waiting) = told.events(an_incident(), post, reviews=[a_review()])
         assert waiting.review.message == "We are on it."
         changed = told.events(an_incident(), reviews=[a_review("d2")], after=announcements.SPACING)
         assert [(event.previous_digest, event.review.digest) for event in changed] == [("d1", "d2")]
-        approved = an_incident(verdicts={"page": review.Verdict("approved", "ann", NOW, "d2", "looks right")})
+        approved = an_incident(verdicts={"page": reviews.Verdict("approved", "ann", NOW, "d2", "looks right")})
         (decided,) = told.events(approved, a_publication())
         assert (decided.outcome, decided.by, decided.reason) == ("approved", "ann", "looks right")
         assert told.look(approved, a_publication()) == []
@@ -159,20 +157,20 @@ class TestReviews:
     def test_approval_with_changed_text_is_an_edit(self):
         told = Told()
         told.look(an_incident(), reviews=[a_review()])
-        edited = review.Verdict("approved", "ann", NOW, "d1", fields={"message": "Ours."})
+        edited = reviews.Verdict("approved", "ann", NOW, "d1", fields={"message": "Ours."})
         (decided,) = told.events(an_incident(verdicts={"page": edited}))
         assert decided.outcome == "edited"
 
     def test_next_version_after_a_decision_awaits_review(self):
         told = Told()
         told.look(an_incident(), reviews=[a_review()])
-        decided = an_incident(verdicts={"page": review.Verdict("approved", "ann", NOW, "d1")})
+        decided = an_incident(verdicts={"page": reviews.Verdict("approved", "ann", NOW, "d1")})
         assert told.look(decided, reviews=[a_review("d2")]) == ["review.decided", "review.waiting"]
 
     def test_decision_on_an_unannounced_review_is_announced(self):
         told = Told()
         told.look(an_incident())
-        decided = an_incident(verdicts={"page": review.Verdict("dismissed", "ann", NOW)})
+        decided = an_incident(verdicts={"page": reviews.Verdict("dismissed", "ann", NOW)})
         assert told.look(decided) == ["review.decided"]
 
     @pytest.mark.parametrize(
@@ -189,16 +187,16 @@ class TestReviews:
             RESPONSE, targets=(decisions.Target("page", deadline=60 * SECOND, at_deadline=at_deadline),)
         )
         one = an_incident(response=response)
-        told.look(one, a_publication(review=publication.PendingReview("d1", NOW)), reviews=[a_review()])
-        (decided,) = told.events(one, a_publication(review=publication.PendingReview("d1", NOW)), after=later)
+        told.look(one, a_publication(review=publications.PendingReview("d1", NOW)), reviews=[a_review()])
+        (decided,) = told.events(one, a_publication(review=publications.PendingReview("d1", NOW)), after=later)
         assert (decided.outcome, decided.by) == (outcome, "")
 
     def test_approved_retraction_names_the_operator(self):
         told = Told()
         name = f"{EPISODE}/page"
-        asked = an_incident(retractions={name: review.Retraction("ann", NOW, "false alarm", "d0")})
+        asked = an_incident(retractions={name: reviews.Retraction("ann", NOW, "false alarm", "d0")})
         told.look(asked, a_publication(state="open"), reviews=[a_review()])
-        approved = an_incident(retractions={name: review.Retraction("bob", NOW + 1, "false alarm", "d1")})
+        approved = an_incident(retractions={name: reviews.Retraction("bob", NOW + 1, "false alarm", "d1")})
         (decided,) = told.events(approved, a_publication(state="open"))
         assert (decided.outcome, decided.by) == ("approved", "bob")
 

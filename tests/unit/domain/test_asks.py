@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.domain import alerts as alert
 from router.domain import decisions, fold, incidents, severities, silences, timing
+from router.domain.alerts import Alert
 from router.store import codec
 
 SECOND = 1_000_000
@@ -38,7 +38,7 @@ class Life:
         self.silences: list[silences.Silence] = []
         self._episodes = (f"e{number}" for number in itertools.count(1))
 
-    def hears(self, one: alert.Alert, level=MINOR, asks=TICKETS) -> "Life":
+    def hears(self, one: Alert, level=MINOR, asks=TICKETS) -> "Life":
         routed = decisions.Routed(one, decisions.Decision("k", level, asks), self.now)
         episode = next(self._episodes)
         stored = codec.unpack_incident(codec.pack_incident(self.incident))
@@ -49,11 +49,11 @@ class Life:
         return silences.Silencer(self.silences).mute(routed.alert, now)
 
     def fires(self, name="a", level=MINOR, asks=TICKETS, **more) -> "Life":
-        one = alert.Alert("am", name, "firing", START - SECOND, 0, title=f"{name} is {level.word}", **more)
+        one = Alert("am", name, "firing", START - SECOND, 0, title=f"{name} is {level.word}", **more)
         return self.hears(one, level, asks)
 
     def resolves(self, name="a") -> "Life":
-        return self.hears(alert.Alert("am", name, "resolved", START - SECOND, self.now))
+        return self.hears(Alert("am", name, "resolved", START - SECOND, self.now))
 
     def after(self, seconds: float) -> "Life":
         end = self.now + int(seconds * SECOND)

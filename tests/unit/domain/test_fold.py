@@ -6,8 +6,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.domain import alerts as alert
 from router.domain import decisions, fold, incidents, severities, timeline
+from router.domain.alerts import Alert
 
 NOW = 1_700_000_000_000_000
 RESPONSE = decisions.Response("r", "rules/a.yaml:1", "v1", (decisions.Target("on-call"),))
@@ -22,7 +22,7 @@ def routed(
     response: decisions.Response = RESPONSE,
     received_at: int = NOW,
 ) -> decisions.Routed:
-    subject = alert.Alert("am", fingerprint, status, starts_at, ends_at, title=f"{fingerprint} at {starts_at}")
+    subject = Alert("am", fingerprint, status, starts_at, ends_at, title=f"{fingerprint} at {starts_at}")
     return decisions.Routed(subject, decisions.Decision("key", level, response), received_at)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.domain import messages, plan, reasons, reviews, severities, steps
-from router.domain import publications as publication
+from router.domain.publications import Content, Desired, Intent, PendingReview, Publication, Rejection, View, awaits
 from router.domain.reasons import Cause, Reason
 
 NOW = 1_700_000_000_000_000
@@ -15,17 +15,17 @@ FROZEN = reasons.Cause(reasons.Reason.FROZEN, detail="by ann")
 TEST = reasons.Cause(reasons.Reason.TEST_ALERT)
 
 
-def content(text: str = "down", level: severities.Severity = severities.Severity.MAJOR) -> publication.Content:
-    return publication.Content(level, {"title": text})
+def content(text: str = "down", level: severities.Severity = severities.Severity.MAJOR) -> Content:
+    return Content(level, {"title": text})
 
 
-def wanted(present: bool = True, **more) -> publication.Desired:
-    return publication.Desired(present=present, **{"content": content(), **more})
+def wanted(present: bool = True, **more) -> Desired:
+    return Desired(present=present, **{"content": content(), **more})
 
 
-def known(state: str = "absent", **more) -> publication.Publication:
+def known(state: str = "absent", **more) -> Publication:
     defaults = {"vendor_id": "" if state == "absent" else "v1"}
-    return publication.Publication("e1", "page", state=state, **{**defaults, **more})
+    return Publication("e1", "page", state=state, **{**defaults, **more})
 
 
 def retraction(digest: str = reviews.RETRACTION) -> reviews.Retraction:
@@ -36,7 +36,7 @@ def said(kind: str = "approved", digest: str = "", who: str = "ann") -> reviews.
     return reviews.Verdict(kind, who, NOW, digest)
 
 
-def step(desired: publication.Desired, observed: publication.Publication, now: int = NOW) -> steps.Step:
+def step(desired: Desired, observed: Publication, now: int = NOW) -> steps.Step:
     return plan.plan(desired, observed, now=now)
 
 
@@ -44,7 +44,7 @@ def kind(found: steps.Step) -> str:
     return found.kind if isinstance(found, steps.Execute) else type(found).__name__
 
 
-INTENT = publication.Intent("open", 1, NOW - 5, content())
+INTENT = Intent("open", 1, NOW - 5, content())
 IN_STEP = content().digest
 
 
@@ -160,8 +160,8 @@ def test_post_under_review_waits_for_a_reviewer():
     assert rest.waiting_on == "reviewer"
 
 
-def rejection(kind: str, refused: publication.Content, message: str = "422") -> publication.Rejection:
-    return publication.Rejection(message, plan.operation_fingerprint(kind, refused), NOW - 1)
+def rejection(kind: str, refused: Content, message: str = "422") -> Rejection:
+    return Rejection(message, plan.operation_fingerprint(kind, refused), NOW - 1)
 
 
 @pytest.mark.parametrize("state", ["absent", "open", "draft"])
@@ -187,7 +187,7 @@ def test_changed_content_is_sent_after_a_rejection():
 
 
 desires = st.builds(
-    publication.Desired,
+    Desired,
     present=st.booleans(),
     content=st.builds(content, st.sampled_from(["a", "b"]), st.sampled_from(list(severities.Severity))),
     public=st.booleans(),
@@ -216,7 +216,7 @@ desires = st.builds(
     retracted=st.sampled_from([None, retraction()]),
 )
 publications = st.builds(
-    publication.Publication,
+    Publication,
     episode=st.just("e1"),
     destination=st.just("page"),
     state=st.sampled_from(["absent", "draft", "open", "resolved", "dismissed"]),
@@ -225,7 +225,7 @@ publications = st.builds(
     retry_at=st.sampled_from([0, NOW + 1]),
     rejection=st.sampled_from([None, rejection("open", content("a"))]),
     adoption_tried=st.booleans(),
-    review=st.sampled_from([None, *(publication.PendingReview(content("a").digest, NOW - ago) for ago in (5, 1))]),
+    review=st.sampled_from([None, *(PendingReview(content("a").digest, NOW - ago) for ago in (5, 1))]),
     taken_over=st.sampled_from(["", reasons.Edit.TITLE_CHANGED]),
     acted_at=st.sampled_from([0, NOW]),
 )
@@ -246,7 +246,7 @@ def test_only_permitted_content_is_published(desired, observed):
         verdict = desired.verdict
         approved = verdict is not None and verdict.kind == "approved" and verdict.digest in {"", digest}
         automatic = desired.publish == "auto" and not desired.review_cause and not observed.taken_over
-        lapsed = desired.at_deadline == "publish" and publication.awaits(observed, digest) and desired.deadline
+        lapsed = desired.at_deadline == "publish" and awaits(observed, digest) and desired.deadline
         assert approved or ((automatic or lapsed) and not (verdict is not None and verdict.covers(digest)))
         assert not desired.frozen
         assert not (desired.suppressed and observed.state != "open")
@@ -402,7 +402,7 @@ class TestRetraction:
         assert (kind(found), found.waiting_on) == ("Wait", "nothing")
 
     def test_unreviewed_vendor_change_delays_the_retraction(self):
-        view = publication.View({"title": "Card payments fail"})
+        view = View({"title": "Card payments fail"})
         observed = known("open", digest=IN_STEP, taken_over=reasons.Edit.TITLE_CHANGED, view=view)
         found = step(wanted(public=True, retracted=retraction()), observed)
         assert found.waiting_on == "reviewer"

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from router.domain import events, quiet_hours, recurrence, times
 from router.notifiers import quiet_settings
-from tests.contract import test_notifiers as samples
+from tests.contract import notifier_samples
 
 HOUR, DAY = recurrence.HOUR, recurrence.DAY
-CRITICAL = msgspec.structs.replace(samples.INCIDENT, severity="critical")
+CRITICAL = msgspec.structs.replace(notifier_samples.INCIDENT, severity="critical")
 
 
 def at(text: str, zone: str = "UTC", fold: int = 0) -> int:
@@ -113,14 +113,14 @@ class TestExceptions:
         [
             ({}, events.IncidentOpened(CRITICAL), False),
             ({"severities": ["critical"]}, events.IncidentOpened(CRITICAL), True),
-            ({"severities": ["critical"]}, samples.ALL[0], False),
-            ({"severities": ["critical"]}, events.ReviewWaiting(CRITICAL, samples.REVIEW), True),
+            ({"severities": ["critical"]}, notifier_samples.ALL[0], False),
+            ({"severities": ["critical"]}, events.ReviewWaiting(CRITICAL, notifier_samples.REVIEW), True),
             ({"severities": ["critical"]}, events.FreezeEnded("ann"), False),
-            ({"topics": ["reviews"]}, samples.ALL[6], True),
-            ({"topics": ["reviews"]}, samples.ALL[0], False),
+            ({"topics": ["reviews"]}, notifier_samples.ALL[6], True),
+            ({"topics": ["reviews"]}, notifier_samples.ALL[0], False),
             ({"topics": ["guard"]}, events.GuardTripped(times.to_datetime(1), "why"), True),
-            ({"events": ["review.escalated"]}, samples.ALL[9], True),
-            ({"events": ["review.escalated"]}, samples.ALL[8], False),
+            ({"events": ["review.escalated"]}, notifier_samples.ALL[9], True),
+            ({"events": ["review.escalated"]}, notifier_samples.ALL[8], False),
             ({}, events.TestSent("ann"), True),
         ],
     )
@@ -133,8 +133,8 @@ class TestExceptions:
     def test_exempt_event_releases_earlier_events(self):
         """A notifier receives events in order: held events are context for an event that must not wait."""
         night = quiet(**{"from": "22:00", "to": "07:00", "except": {"events": ["review.escalated"]}})
-        opened, waiting, reminded, escalated = (samples.ALL[place] for place in (0, 6, 8, 9))
-        pending = recorded(opened, waiting, reminded, escalated, samples.ALL[2])
+        opened, waiting, reminded, escalated = (notifier_samples.ALL[place] for place in (0, 6, 8, 9))
+        pending = recorded(opened, waiting, reminded, escalated, notifier_samples.ALL[2])
         found, until = quiet_hours.deliverable(night, pending, at("2030-01-10T01:00"))
         assert types(found) == ["incident.opened", "review.escalated"]
         assert until == at("2030-01-10T07:00")
@@ -142,8 +142,8 @@ class TestExceptions:
 
 class TestDigest:
     def test_digest_contains_no_outdated_events(self):
-        opened, published, updated, resolved = (samples.ALL[place] for place in (0, 2, 3, 4))
-        waiting, changed, reminded, decided = (samples.ALL[place] for place in (6, 7, 8, 10))
+        opened, published, updated, resolved = (notifier_samples.ALL[place] for place in (0, 2, 3, 4))
+        waiting, changed, reminded, decided = (notifier_samples.ALL[place] for place in (6, 7, 8, 10))
         pending = recorded(
             opened, waiting, reminded, reminded, changed, reminded, decided, published, updated, updated, resolved
         )
@@ -158,12 +158,14 @@ class TestDigest:
         ]
 
     def test_waiting_review_is_shown_once(self):
-        pending = recorded(*(samples.ALL[place] for place in (6, 8, 8, 7)))
+        pending = recorded(*(notifier_samples.ALL[place] for place in (6, 8, 8, 7)))
         assert [one.sequence for one in quiet_hours.coalesce(NIGHT, pending)] == [4]
 
     def test_reviews_of_different_destinations_are_coalesced_separately(self):
-        other = msgspec.structs.replace(samples.REVIEW, destination="other")
-        pending = recorded(samples.ALL[6], events.ReviewWaiting(samples.INCIDENT, other), samples.ALL[10])
+        other = msgspec.structs.replace(notifier_samples.REVIEW, destination="other")
+        pending = recorded(
+            notifier_samples.ALL[6], events.ReviewWaiting(notifier_samples.INCIDENT, other), notifier_samples.ALL[10]
+        )
         assert [one.sequence for one in quiet_hours.coalesce(NIGHT, pending)] == [2, 3]
 
     def test_only_last_guard_and_freeze_events_are_kept(self):
@@ -173,14 +175,16 @@ class TestDigest:
         assert types(quiet_hours.coalesce(NIGHT, pending)) == ["guard.reset", "freeze.started"]
 
     def test_ended_publication_delay_keeps_only_its_recovery(self):
-        delayed = [event for event in samples.ALL if events.type_of(event).startswith("publication.")]
+        delayed = [event for event in notifier_samples.ALL if events.type_of(event).startswith("publication.")]
         assert types(quiet_hours.coalesce(NIGHT, recorded(*delayed))) == ["publication.recovered"]
 
     def test_daytime_events_are_not_coalesced(self):
-        pending = recorded(samples.ALL[8], samples.ALL[8], samples.ALL[8], moment=at("2030-01-10T12:00"))
+        pending = recorded(
+            notifier_samples.ALL[8], notifier_samples.ALL[8], notifier_samples.ALL[8], moment=at("2030-01-10T12:00")
+        )
         assert quiet_hours.coalesce(NIGHT, pending) == pending
 
-    @given(st.lists(st.sampled_from(samples.ALL), min_size=1, max_size=30))
+    @given(st.lists(st.sampled_from(notifier_samples.ALL), min_size=1, max_size=30))
     def test_coalescing_keeps_the_order_and_newest_events(self, found):
         pending = recorded(*found)
         kept = quiet_hours.coalesce(NIGHT, pending)

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.domain import alerts as alert
 from router.domain import decisions, deliveries, recordings
+from router.domain.alerts import Alert
 
 text = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
 texts = st.dictionaries(text, text, max_size=3)
 alerts = st.builds(
-    alert.Alert,
+    Alert,
     source=st.just("am"),
     fingerprint=text,
     status=st.sampled_from(["firing", "resolved"]),
@@ -35,9 +35,7 @@ def test_recording_survives_a_round_trip_in_one_line(given_alerts):
 
 
 def test_recording_uses_the_field_names_of_alerts():
-    packed = deliveries.pack(
-        "d1", "am", 5, [(alert.Alert("am", "f", "firing", 1, 0, "t"), decisions.Decision(ignored="x"))]
-    )
+    packed = deliveries.pack("d1", "am", 5, [(Alert("am", "f", "firing", 1, 0, "t"), decisions.Decision(ignored="x"))])
     written = json.loads(recordings.encode(recordings.from_delivery(packed)))
     assert written["source"] == "am"
     assert written["received_at"] == 5

@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.domain import alerts as alert
 from router.domain import decisions, fold, incidents, severities, silences, timing
+from router.domain.alerts import Alert
 
 SECOND = 1_000_000
 NOW = 1_700_000_000 * SECOND
 RESPONSE = decisions.Response("r", "f:1", "v")
 
 
-def of(labels=None, **more) -> alert.Alert:
+def of(labels=None, **more) -> Alert:
     given = {"source": "am", "fingerprint": "a", "status": "firing", "starts_at": 1, "ends_at": 0, **more}
-    return alert.Alert(labels=labels or {}, **given)
+    return Alert(labels=labels or {}, **given)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ class Life:
     def muting(self, routed, now):
         return silences.Silencer(self.silences).mute(routed.alert, now)
 
-    def hears(self, *alerts: alert.Alert) -> "Life":
+    def hears(self, *alerts: Alert) -> "Life":
         arrived = [
             decisions.Routed(one, decisions.Decision("k", severities.Severity.MAJOR, self.response)) for one in alerts
         ]

@@ -5,8 +5,8 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.domain import alerts as alert
 from router.domain import decisions, fold, incidents, severities, timeline, timing
+from router.domain.alerts import Alert
 
 SECOND = 1_000_000
 START = 1_700_000_000 * SECOND
@@ -27,10 +27,10 @@ class Told:
 
     def fires(self, *names: str, level: severities.Severity = MINOR) -> "Told":
         self.starts += 1
-        return self._arrive([alert.Alert("am", name, "firing", self.starts, 0, title=name) for name in names], level)
+        return self._arrive([Alert("am", name, "firing", self.starts, 0, title=name) for name in names], level)
 
     def resolves(self, *names: str) -> "Told":
-        return self._arrive([alert.Alert("am", name, "resolved", self.starts, self.starts + 1) for name in names])
+        return self._arrive([Alert("am", name, "resolved", self.starts, self.starts + 1) for name in names])
 
     def after(self, micros: int) -> "Told":
         self.now += micros

@@ -2,15 +2,15 @@
 
 import pytest
 
-from router.domain import alerts as alert
 from router.domain import decisions, fold, incidents, severities, timing
+from router.domain.alerts import Alert
 from router.domain.reasons import Cause, Reason
 
 SECOND = 1_000_000
 START = 1_700_000_000 * SECOND
 
 
-def held(*alerts: alert.Alert, now: int = START, **seconds: int) -> incidents.Incident:
+def held(*alerts: Alert, now: int = START, **seconds: int) -> incidents.Incident:
     """Fold alerts that arrive a second apart."""
     timed = decisions.Timing(**{name: value * SECOND for name, value in seconds.items()})
     response = decisions.Response("r", "f:1", "v", timing=timed)
@@ -21,12 +21,12 @@ def held(*alerts: alert.Alert, now: int = START, **seconds: int) -> incidents.In
     return found
 
 
-def firing(name: str = "a", ends_at: int = 0) -> alert.Alert:
-    return alert.Alert("am", name, "firing", 1, ends_at, title=name)
+def firing(name: str = "a", ends_at: int = 0) -> Alert:
+    return Alert("am", name, "firing", 1, ends_at, title=name)
 
 
-def resolved(name: str = "a") -> alert.Alert:
-    return alert.Alert("am", name, "resolved", 1, 2)
+def resolved(name: str = "a") -> Alert:
+    return Alert("am", name, "resolved", 1, 2)
 
 
 def upcoming(one: incidents.Incident) -> list[tuple[int, Reason]]:

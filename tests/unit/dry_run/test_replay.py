@@ -2,7 +2,7 @@
 
 from router.bootstrap import public_pages
 from router.domain import alerts
-from router.domain import recordings as recording
+from router.domain.recordings import Recording
 from router.dry_run import replay, simulation
 from tests.unit.dry_run import playing
 
@@ -21,7 +21,7 @@ def recordings(*moves):
     """Make deliveries from (seconds, status, labels)."""
     for number, (seconds, status, labels) in enumerate(moves):
         one = alerts.Alert("am", repr(sorted(labels.items())), status, 1, 0, "Boom", labels)
-        yield recording.Recording(f"d{number}", "am", playing.START + seconds * playing.SECOND, [one])
+        yield Recording(f"d{number}", "am", playing.START + seconds * playing.SECOND, [one])
 
 
 EU, US, API = {"service": "shop", "region": "eu"}, {"service": "shop", "region": "us"}, {"service": "api"}

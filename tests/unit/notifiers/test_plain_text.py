@@ -9,20 +9,20 @@ from hypothesis import strategies as st
 
 from router.domain import events, times
 from router.notifiers import plain_text
-from tests.contract import test_notifiers as samples
+from tests.contract import notifier_samples
 
 CONSOLE = "https://console.example"
 
 
 def rendered(*found: events.Event) -> plain_text.PlainMessage:
-    return plain_text.render(samples.recorded(*found), CONSOLE)
+    return plain_text.render(notifier_samples.recorded(*found), CONSOLE)
 
 
 def named(title: str, **more) -> events.Incident:
-    return events.Incident("down", "IR-1", title, "major", "open", times.to_datetime(samples.NOW), **more)
+    return events.Incident("down", "IR-1", title, "major", "open", times.to_datetime(notifier_samples.NOW), **more)
 
 
-@pytest.mark.parametrize("event", samples.ALL, ids=events.type_of)
+@pytest.mark.parametrize("event", notifier_samples.ALL, ids=events.type_of)
 def test_every_event_has_a_title_and_a_text(event):
     message = rendered(event)
     assert message.title
@@ -35,12 +35,12 @@ def test_unknown_event_type_is_described_by_its_name():
         incident: events.Incident
         by: str
 
-    message = rendered(Acknowledged(samples.INCIDENT, "ann"))
+    message = rendered(Acknowledged(notifier_samples.INCIDENT, "ann"))
     assert message.body.startswith("Incident acknowledged by ann: Checkout is down\n")
 
 
 def test_message_about_an_incident_links_to_the_console():
-    message = rendered(samples.ALL[0])
+    message = rendered(notifier_samples.ALL[0])
     assert message.title == "Major: Checkout is down"
     assert message.body.endswith("Reference: IR-1\nhttps://console.example/incident?key=down")
     assert message.tone == "failure"
@@ -55,13 +55,15 @@ def test_review_shows_the_text_for_customers():
         "Checkout fails",
         "We are on it.\n\nMore soon.",
         {"API": "partial outage"},
-        deadline=times.to_datetime(samples.NOW),
+        deadline=times.to_datetime(notifier_samples.NOW),
         at_deadline="publish",
         later={"resolution": "It works again."},
-        began_at=times.to_datetime(samples.NOW),
-        ended_at=times.to_datetime(samples.NOW + 60_000_000),
+        began_at=times.to_datetime(notifier_samples.NOW),
+        ended_at=times.to_datetime(notifier_samples.NOW + 60_000_000),
     )
-    message = rendered(events.IncidentOpened(samples.INCIDENT), events.ReviewWaiting(samples.INCIDENT, review))
+    message = rendered(
+        events.IncidentOpened(notifier_samples.INCIDENT), events.ReviewWaiting(notifier_samples.INCIDENT, review)
+    )
     assert message.title == "Review: Checkout fails"
     assert "> Checkout fails\n> We are on it.\n> More soon.\nAPI: partial outage\n" in message.body
     assert "It lasted from 2027-01-15 08:00 UTC to 2027-01-15 08:01 UTC." in message.body
@@ -70,8 +72,8 @@ def test_review_shows_the_text_for_customers():
 
 
 def test_decided_review_shows_no_post():
-    waiting = events.ReviewWaiting(samples.INCIDENT, samples.REVIEW)
-    decided = events.ReviewDecided(samples.INCIDENT, "page", "dismissed", "d1", "ann")
+    waiting = events.ReviewWaiting(notifier_samples.INCIDENT, notifier_samples.REVIEW)
+    decided = events.ReviewDecided(notifier_samples.INCIDENT, "page", "dismissed", "d1", "ann")
     message = rendered(waiting, decided)
     assert "Customers will see" not in message.body
     assert "Dismissed by ann at page" in message.body
@@ -107,6 +109,6 @@ def test_lengths_are_limited_and_control_characters_removed(title, text, count):
 
 
 def test_many_events_show_the_newest():
-    message = rendered(*[events.IncidentEscalated(samples.INCIDENT, "minor")] * 30, samples.ALL[4])
+    message = rendered(*[events.IncidentEscalated(notifier_samples.INCIDENT, "minor")] * 30, notifier_samples.ALL[4])
     assert message.body.startswith("(11 earlier events)\n")
     assert "Resolved: Checkout is down\n" in message.body

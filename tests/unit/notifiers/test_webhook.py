@@ -11,7 +11,7 @@ from cloudevents.core.bindings import http as cloudevents_http
 
 from router.domain import events
 from router.notifiers import base, event_schema, webhook
-from tests.contract import test_notifiers as samples
+from tests.contract import notifier_samples
 from tests.integration import receiver
 
 OTHER_SECRET = "whsec_" + "B" * 43 + "="
@@ -22,15 +22,15 @@ def requests(*found: events.Event, monkeypatch=None, **settings) -> list[receive
     """Return the requests for these events, sent now."""
     with receiver.receiving() as at:
         now = int(dt.datetime.now(dt.UTC).timestamp() * 1_000_000)
-        monkeypatch.setattr(samples, "NOW", now)
-        samples.delivered("webhook", at, samples.recorded(*found), **settings)
+        monkeypatch.setattr(notifier_samples, "NOW", now)
+        notifier_samples.delivered("webhook", at, notifier_samples.recorded(*found), **settings)
         return at.requests
 
 
-@pytest.mark.parametrize("event", samples.ALL, ids=events.type_of)
+@pytest.mark.parametrize("event", notifier_samples.ALL, ids=events.type_of)
 def test_request_is_accepted_by_the_reference_libraries(event, monkeypatch):
     [request] = requests(event, monkeypatch=monkeypatch)
-    verified = standardwebhooks.Webhook(samples.SECRET).verify(request.body, request.headers)
+    verified = standardwebhooks.Webhook(notifier_samples.SECRET).verify(request.body, request.headers)
     VALIDATOR.validate(verified["data"])
     message = cloudevents_http.HTTPMessage(request.headers, request.body)
     made = cloudevents_http.from_http_event(message)
@@ -49,19 +49,19 @@ def test_schema_rejects_invalid_events():
 
 def test_every_secret_signs_to_allow_rotation(monkeypatch):
     with receiver.receiving() as at:
-        monkeypatch.setattr(samples, "NOW", int(dt.datetime.now(dt.UTC).timestamp() * 1_000_000))
-        two = {"url": at.url, "secrets": [samples.SECRET, OTHER_SECRET]}
-        monkeypatch.setitem(samples.SETTINGS, "webhook", lambda _: two)
-        samples.delivered("webhook", at, samples.recorded(samples.ALL[0]))
+        monkeypatch.setattr(notifier_samples, "NOW", int(dt.datetime.now(dt.UTC).timestamp() * 1_000_000))
+        two = {"url": at.url, "secrets": [notifier_samples.SECRET, OTHER_SECRET]}
+        monkeypatch.setitem(notifier_samples.SETTINGS, "webhook", lambda _: two)
+        notifier_samples.delivered("webhook", at, notifier_samples.recorded(notifier_samples.ALL[0]))
         [request] = at.requests
-    for secret in (samples.SECRET, OTHER_SECRET):
+    for secret in (notifier_samples.SECRET, OTHER_SECRET):
         standardwebhooks.Webhook(secret).verify(request.body, request.headers)
 
 
 def test_changed_body_fails_verification(monkeypatch):
-    [request] = requests(samples.ALL[0], monkeypatch=monkeypatch)
+    [request] = requests(notifier_samples.ALL[0], monkeypatch=monkeypatch)
     with pytest.raises(standardwebhooks.WebhookVerificationError):
-        standardwebhooks.Webhook(samples.SECRET).verify(request.body + b" ", request.headers)
+        standardwebhooks.Webhook(notifier_samples.SECRET).verify(request.body + b" ", request.headers)
 
 
 def test_old_request_fails_verification():
@@ -71,19 +71,21 @@ def test_old_request_fails_verification():
 
 
 def test_query_and_headers_are_sent(monkeypatch):
-    [request] = requests(samples.ALL[0], monkeypatch=monkeypatch, headers={"authorization": "Bearer t"})
-    assert request.path == f"/in?token={samples.TOKEN}"
+    [request] = requests(notifier_samples.ALL[0], monkeypatch=monkeypatch, headers={"authorization": "Bearer t"})
+    assert request.path == f"/in?token={notifier_samples.TOKEN}"
     assert request.headers["authorization"] == "Bearer t"
 
 
 def test_response_body_is_ignored():
     with receiver.receiving() as at:
         at.answers, at.body = [200], b"ok"
-        assert samples.delivered("webhook", at, samples.recorded(samples.ALL[0])).sequence == 1
+        assert (
+            notifier_samples.delivered("webhook", at, notifier_samples.recorded(notifier_samples.ALL[0])).sequence == 1
+        )
 
 
 def test_event_of_the_router_has_no_subject():
-    event = events.Recorded(1, samples.NOW, events.ROUTER, "router", events.FreezeEnded("ann"))
+    event = events.Recorded(1, notifier_samples.NOW, events.ROUTER, "router", events.FreezeEnded("ann"))
     made = webhook.cloud_event(event, "/incident-router")
     assert "subject" not in made
     assert json.loads(json.dumps(made, default=str))["id"] == event.id
@@ -103,4 +105,4 @@ def test_source_names_the_installation(installation, expected):
 
 
 def test_repr_of_a_connection_has_no_secret():
-    assert samples.TOKEN not in repr(base.NotifierConnection(lambda: 1))
+    assert notifier_samples.TOKEN not in repr(base.NotifierConnection(lambda: 1))

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
+import router.destinations.registry
 from router.bootstrap import public_pages
-from router.destinations import registry as kinds
 from router.domain import severities
 from router.dry_run import rule_test_runner, simulation
 from router.rules import destination_info, fields, load, model, parse_when, rule_tests, severity_aliases, templates
@@ -23,11 +23,11 @@ NAMES = {
 }
 DESTINATIONS = {
     name: destination_info.DestinationInfo(
-        kinds.KINDS[kind].opening,
-        kinds.KINDS[kind].public,
+        router.destinations.registry.KINDS[kind].opening,
+        router.destinations.registry.KINDS[kind].public,
         kind,
-        monitoring=kinds.KINDS[kind].monitoring,
-        retrospective=kinds.KINDS[kind].retrospective,
+        monitoring=router.destinations.registry.KINDS[kind].monitoring,
+        retrospective=router.destinations.registry.KINDS[kind].retrospective,
     )
     for name, kind in NAMES.items()
 }
@@ -43,7 +43,8 @@ def test_every_documented_rule_test_passes(example):
     made = load.from_document(documents.parse(example.encode(), "r"), DESTINATIONS)
     follows = {"devhelm-page": "devhelm"}
     places = {
-        name: public_pages.ConfiguredPage(kinds.KINDS[kind], follows.get(name, "")) for name, kind in NAMES.items()
+        name: public_pages.ConfiguredPage(router.destinations.registry.KINDS[kind], follows.get(name, ""))
+        for name, kind in NAMES.items()
     }
     found = []
     for case in rule_tests.read(documents.parse(example.encode(), "r"), DESTINATIONS, found):

@@ -6,15 +6,17 @@ import pytest
 from hypothesis import strategies as st
 
 from router.rules import explain
-from tests.unit.rules import test_agreement as agreement
+from tests.unit.rules import strategies
 
 
 @hypothesis.settings(
     max_examples=150, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
 )
-@hypothesis.given(rules=st.lists(agreement.rule, max_size=12), given=st.lists(agreement.alert, min_size=1, max_size=4))
+@hypothesis.given(
+    rules=st.lists(strategies.rule, max_size=12), given=st.lists(strategies.alert, min_size=1, max_size=4)
+)
 def test_explanation_agrees_with_the_decision(rules, given, destinations):
-    ruleset = agreement.made(rules, destinations)
+    ruleset = strategies.made(rules, destinations)
     for one in given:
         said = explain.explain_alert(ruleset, one, 0)
         decision = ruleset.decide(one, 0)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from router.rules import compile as compiling
 from router.rules import decide
+from router.rules.compile import compile_rules
 from router.rules.conditions import condition, regex
 
 SCOPE = condition.Scope(lambda _, __: ())
@@ -162,7 +162,7 @@ def test_equal_conditions_share_one_predicate(build):
 
 
 def test_index_without_rules_is_empty():
-    root = compiling.compile_rules([], "v")
+    root = compile_rules([], "v")
     assert (root.tables, root.label_tables, root.sets, root.rest) == ((), None, (), None)
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from router.rules import check, lint, lint_warnings, reachability
 from router.rules.conditions import registry
-from tests.unit.rules import test_agreement as agreement
+from tests.unit.rules import strategies
 
 OPEN = [{"at": "on-call"}]
 WORLD = lint_warnings.LintContext(("alertmanager", "json"), frozenset({"service", "region"}))
@@ -23,9 +23,11 @@ def unreachable(build, *rules):
 @hypothesis.settings(
     max_examples=300, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
 )
-@hypothesis.given(rules=st.lists(agreement.rule, max_size=12), given=st.lists(agreement.alert, min_size=1, max_size=12))
+@hypothesis.given(
+    rules=st.lists(strategies.rule, max_size=12), given=st.lists(strategies.alert, min_size=1, max_size=12)
+)
 def test_unreachable_rule_never_decides(rules, given, destinations):
-    ruleset = agreement.made(rules, destinations)
+    ruleset = strategies.made(rules, destinations)
     named = {rule.name for rule, _ in reachability.unreachable_rules(ruleset.rules)}
     for one in given:
         response = ruleset.decide(one, 0).response
@@ -33,7 +35,7 @@ def test_unreachable_rule_never_decides(rules, given, destinations):
 
 
 @hypothesis.settings(max_examples=500, deadline=None)
-@hypothesis.given(narrow=agreement.condition, broad=agreement.condition, text=st.sampled_from(agreement.TEXTS))
+@hypothesis.given(narrow=strategies.condition, broad=strategies.condition, text=st.sampled_from(strategies.TEXTS))
 def test_implied_condition_holds_whenever_the_narrower_one_holds(narrow, broad, text):
     def read(written):
         return registry.read(agreement_written(written))

@@ -9,7 +9,7 @@ import pytest
 
 from router.destinations import registry
 from router.rules import destination_info, fields, intervals, model, parse_when, rule_parser, rule_tests, schema
-from router.rules.conditions import registry as conditions
+from router.rules.conditions.registry import CONDITIONS
 from router.yaml_source import documents
 from tests.unit.rules import conftest
 
@@ -159,7 +159,7 @@ def test_every_condition_and_group_is_described():
     made = schema.rule_file_schema(conftest.DESTINATIONS)["$defs"]
     words = made["condition"]["anyOf"][2]["properties"]
     assert {word: inner["description"] for word, inner in words.items()} == {
-        word: kind.summary for word, kind in conditions.CONDITIONS.items()
+        word: kind.summary for word, kind in CONDITIONS.items()
     }
     assert made["when"]["properties"].keys() >= parse_when.GROUPS.keys()
 

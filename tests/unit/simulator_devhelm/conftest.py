@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.simulator_devhelm import account as accounts
+from tests.unit.simulator_devhelm import accounts
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.unit.simulator_devhelm import account as accounts
+from tests.unit.simulator_devhelm import accounts
 
 
 def found(account, **query):

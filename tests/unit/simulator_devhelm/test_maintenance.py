@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from tests.unit.simulator_devhelm import account as accounts
+from tests.unit.simulator_devhelm import accounts
 
 MONITOR = "11111111-1111-4111-8111-111111111111"
 PATH = "/maintenance-windows"

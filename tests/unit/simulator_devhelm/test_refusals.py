@@ -5,7 +5,7 @@ import json
 import pytest
 
 from router.simulator import vendor
-from tests.unit.simulator_devhelm import account as accounts
+from tests.unit.simulator_devhelm import accounts
 
 UNKNOWN = "11111111-1111-4111-8111-111111111111"
 INCIDENT = {"title": "Checkout is down", "severity": "DOWN"}

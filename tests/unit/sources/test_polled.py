@@ -3,7 +3,7 @@
 import pydantic
 import pytest
 
-from router.outbound import alertmanager as api
+from router.outbound.alertmanager import Listed
 from router.sources import alertmanager, polled
 
 URL = "http://alertmanager:9093"
@@ -14,8 +14,8 @@ def config(**said) -> polled.Config:
     return polled.Config(url=URL, **said)
 
 
-def listed(*receivers: str, **labels: str) -> api.Listed:
-    return api.Listed(
+def listed(*receivers: str, **labels: str) -> Listed:
+    return Listed(
         "f1",
         BEGAN,
         True,

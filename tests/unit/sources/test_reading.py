@@ -3,7 +3,7 @@
 import pytest
 
 from router.domain import alerts
-from router.domain import notices as noticing
+from router.domain.notices import MAX_PER_CODE
 from router.sources import base, reading
 
 NOW = 1_772_450_000_000_000
@@ -62,5 +62,5 @@ def test_many_notices_are_limited_and_counted():
     for position in range(2_500):
         delivery.ignore(f"[{position}].link", "expected a text")
     found = notices(delivery)
-    assert len(found) == noticing.MAX_PER_CODE + 1
+    assert len(found) == MAX_PER_CODE + 1
     assert sum(notice.count for notice in found) == 2_500

@@ -2,18 +2,18 @@
 
 import pytest
 
-from router.domain import alerts as alert
 from router.domain import decisions, deliveries
+from router.domain.alerts import Alert
 from router.worker import conflicting_alerts
 
 RECEIVED_AT = 1_700_000_000_000_000
 
 
-def said(fingerprint: str, status: str, starts_at: int) -> alert.Alert:
-    return alert.Alert("am", fingerprint, status, starts_at, 0 if status == "firing" else starts_at + 5)
+def said(fingerprint: str, status: str, starts_at: int) -> Alert:
+    return Alert("am", fingerprint, status, starts_at, 0 if status == "firing" else starts_at + 5)
 
 
-def delivered(*alerts: alert.Alert) -> deliveries.Delivery:
+def delivered(*alerts: Alert) -> deliveries.Delivery:
     return deliveries.pack("d1", "am", RECEIVED_AT, [(one, decisions.Decision(ignored="nothing")) for one in alerts])
 
 

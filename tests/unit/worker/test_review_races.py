@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from router.domain import incidents, publications
-from router.domain import reviews as review
+from router.domain.reviews import RETRACTION, Retraction, Verdict
 from router.worker import retractions, reviews
 
 WHATS: tuple[reviews.What, ...] = ("opening", "update", "monitoring", "resolution")
@@ -30,7 +30,7 @@ def seen(what: reviews.What, destination: str = "page") -> reviews.Review:
 
 def opened(what: reviews.What) -> incidents.Incident:
     """Return an incident with a review. Every review except an opening follows an earlier verdict."""
-    earlier = {} if what == "opening" else {"page": review.Verdict("approved", "eve", 1)}
+    earlier = {} if what == "opening" else {"page": Verdict("approved", "eve", 1)}
     status = "closed" if what == "resolution" else "open"
     decided = incidents.Interventions(verdicts=earlier)
     return incidents.Incident("down", status=status, generation=1, episode="e1", interventions=decided)
@@ -49,7 +49,7 @@ class Document:
         return True
 
 
-Outcomes = dict[str, review.Verdict | None]
+Outcomes = dict[str, Verdict | None]
 
 
 def deciding(document: Document, what: reviews.What, kind: str, who: str, outcomes: Outcomes) -> Iterator[None]:
@@ -168,7 +168,7 @@ def test_retraction_defeats_decisions_on_earlier_versions():
 @pytest.mark.parametrize("kind", WORDS)
 def test_publishing_again_is_refused_after_another_retraction(kind):
     verdict, fields = WORDS[kind]
-    first, second = (review.Retraction("ann", at, "false", review.RETRACTION) for at in (3, 4))
+    first, second = (Retraction("ann", at, "false", RETRACTION) for at in (3, 4))
     one = seen("opening")._replace(retraction=first)
     given = reviews.verdict(one, reviews.ReviewDecision(verdict, "bob", fields=fields), 5)
     incident = incidents.with_interventions(opened("opening"), retractions={"e1/page": second})

@@ -7,7 +7,7 @@ from ruamel.yaml import YAML, nodes
 from ruamel.yaml import error as ruamel_errors
 
 from router.yaml_source import composer, scalars
-from router.yaml_source import nodes as ours
+from router.yaml_source.nodes import Mapping, Sequence, plain
 from tests.structure import tree
 
 CORPUS = sorted(
@@ -62,13 +62,13 @@ def _actual(node):
     match node:
         case None:
             return None
-        case ours.Mapping():
+        case Mapping():
             return (
                 "mapping",
                 (node.line, node.column),
                 [(_actual(key), _actual(value)) for key, value in node.entries.values()],
             )
-        case ours.Sequence():
+        case Sequence():
             return "sequence", (node.line, node.column), [_actual(item) for item in node.items]
     # The text of a quoted scalar is its value, so the value distinguishes an empty one from a plain one.
     placed = node.text or node.value is not None
@@ -171,4 +171,4 @@ def test_data_survives_a_round_trip(data):
     text = written(data)
     root = composer.compose(text, lambda *problem: problems.append(problem))
     assert problems == []
-    assert ours.plain(root) == data
+    assert plain(root) == data
