@@ -74,10 +74,12 @@ def prepare(
     ] = False,
 ) -> None:
     """Route monitoring alerts to incidents and public status pages, and explain every decision."""
+    # Every command prints texts of senders and vendors, so their escaping is set up once for all commands.
     context.with_resource(terminal.guard())
 
 
 def main() -> None:
     """The program's entry point."""
+    # Typer prints its own help and errors, so the check of the output has to enclose the whole program.
     with terminal.checked_output():
         app()

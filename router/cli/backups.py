@@ -39,6 +39,7 @@ def back_up(
     async def main() -> None:
         async with _connected(config, serves_empty=False) as store:
             version = await store.schema.read_version()
+            # An empty backup would look like a success, although the command may have connected to the wrong Redis.
             if not version:
                 raise backup.BackupError("there is nothing to back up: Redis holds no data of the router")
             if version != schema.VERSION:
@@ -47,9 +48,11 @@ def back_up(
                     f"{schema.VERSION}: use the version that works with the data"
                 )
             trailer = await _write(store, file)
+            # The line is written after the copy, so a failed backup leaves none.
             await audit.record(store, audit.Operator(by, reason), "back up", file)
         print(
             f"{trailer.keys} keys written to {'stdout' if file == files.STDIO else file}, sha256 {trailer.sha256}",
+            # Standard output has the backup itself.
             file=sys.stderr if file == files.STDIO else sys.stdout,
         )
 
@@ -71,6 +74,7 @@ def restore(
         raise startup.usage("--replace needs a file: it is checked before anything is deleted")
 
     async def main() -> None:
+        # Standard input can be read only once, so a restore checks it while it writes the data.
         if file != files.STDIO or verify:
             header, trailer = _verified(file)
             created_at = datetime.fromtimestamp(header.created_at / 1_000_000, UTC)
@@ -85,6 +89,7 @@ def restore(
                 await _must_be_idle(store)
             with _opened(file) as stream:
                 restored = await store.backup.restore(backup_file.Reader(stream), replace=replace)
+            # The restore has replaced the audit log, so a line from before it would be lost.
             await audit.record(store, audit.Operator(by, reason), "restore", file)
         expired = f"; {restored.expired} had expired" if restored.expired else ""
         print(f"{restored.keys} keys restored{expired}. Start a worker, then web")
@@ -160,6 +165,7 @@ async def _must_be_idle(store: Store) -> None:
     while recent := await _recent(store):
         if any(mark > before.get(name, 0) for name, mark in recent.items()):
             raise backup.BackupError("a web or worker is running: stop every web and worker first, or add --force")
+        # Only a recent mark makes the command wait, so the notice is printed once, and not for an idle Redis.
         if not waited:
             print(
                 f"waiting up to {factories.BEAT_LATE_SECONDS:.0f} s to see whether a web or worker is running",
@@ -173,6 +179,7 @@ async def _recent(store: Store) -> dict[str, int]:
     """Return the processes that used the data within the last ``BEAT_LATE_SECONDS``, with their last marks."""
     marks = await store.data_set.marks()
     async with client.translate_errors():
+        # Marks have the time of Redis' clock, which may differ from this machine's.
         seconds, microseconds = await store.redis.time()
     oldest = seconds * 1_000_000 + microseconds - int(factories.BEAT_LATE_SECONDS * 1_000_000)
     return {name: mark for name, mark in marks.items() if mark > oldest}

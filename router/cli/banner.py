@@ -42,6 +42,7 @@ def started(role: str, router: processes.Running, console_url: str, trial: Trial
         metrics=f"{router.health.url}/metrics",
         rules_version=router.rules.version,
     )
+    # A log collector has the addresses from the event above. The table would be unreadable lines of its log.
     if trial is None and not _is_read(router.settings.log.format):
         return
     out = terminal.console()
@@ -70,6 +71,7 @@ def _is_read(format_: str) -> bool:
 def _try(out: consoles.Console, router: processes.Running, token: str) -> None:
     for name, secret in router.settings.made_up.items():
         out.print(f"{name} is not set; made up for it: {secret}", soft_wrap=True, highlight=False, markup=False)
+    # The lines below aren't wrapped by Rich, so that a command or a token can be copied as one line.
     if command := example(router):
         out.print('\nTry it: this opens an incident; the same with "status":"resolved" ends it.\n')
         out.print(command, soft_wrap=True, highlight=False, markup=False)
@@ -85,6 +87,7 @@ def example(router: processes.Running) -> str:
     name = next((name for name, config in router.settings.sources.items() if config.kind == "json"), None)
     if name is None:
         return ""
+    # The first secret is the current one. Others are still accepted during a rotation.
     bearer = router.settings.sources[name].bearer
     auth = f" -H {_quoted(f'Authorization: Bearer {_shown(router, bearer[0].get_secret_value())}')}" if bearer else ""
     body = json.dumps(_EXAMPLE, separators=(",", ":"))
@@ -95,6 +98,8 @@ def _shown(router: processes.Running, secret: str) -> str:
     """Return a secret that was generated for this run, or the environment variable that holds a configured one."""
     if secret in router.settings.made_up.values():
         return secret
+    # The banner may end up in a log, so a configured secret is never printed. Sorting makes the choice of a variable
+    # stable.
     return "$" + next((name for name, value in sorted(os.environ.items()) if value == secret), "TOKEN")
 
 

@@ -47,6 +47,7 @@ def check(
     """Check the configuration and the rules. Print every problem as file:line:column."""
     if online and (simulate or process == "web"):
         raise startup.usage(f"--online needs the vendors' keys; leave {'--simulate' if simulate else '--for web'} out")
+    # With stand-ins, continuous integration can check rules without any secret.
     stand_in = configuration.StandIn("not-used", {}) if simulate else None
     settings = startup.settings(config, stand_in, _NEEDS[process])
     folder = rules or settings.rules
@@ -57,6 +58,7 @@ def check(
         all_problems += configuration.unused_owners(settings, {rule.common.owner for rule in report.rules.rules})
     if message := traces.problem(settings.tracing):
         all_problems.append(problems.LocatedProblem(settings.file, 0, 0, message))
+    # Rules that don't load name nothing that could be looked up.
     if online and report.rules is not None:
         all_problems += _asked(settings, folder, report)
     _tell(all_problems, report, format_)
@@ -74,6 +76,7 @@ def _labels(settings: configuration.Settings, recordings: Path | None, *, record
                 for alert in recording.alerts
                 for name in alert.labels
             }
+        # A wrong file of recordings is the caller's mistake, not a problem of the rules.
         except replay_processes.Broken as error:
             raise startup.usage(str(error)) from error
     labels: set[str] = set()
@@ -106,6 +109,7 @@ def _asked(settings: configuration.Settings, folder: Path, report: CheckReport) 
 
 
 def _placed(doubt: lint_warnings.LintWarning, folder: Path) -> list[problems.LocatedProblem]:
+    # The positions of lint warnings come from the documents, which are read again because the report doesn't keep them.
     placed = warnings_of([doubt], load.files(folder, []))
     return [
         problems.LocatedProblem(problem.file, problem.line, problem.column, problem.message, problem.text)
@@ -128,10 +132,12 @@ def _tell(file_problems: list[problems.LocatedProblem], report: CheckReport, for
             )
         )
         return
+    # GitHub shows each problem at its line in the pull request, so a summary adds nothing.
     if format_ == "github":
         for problem in file_problems:
             print(_github(problem))
         return
+    # Problems go to standard error, so that standard output has only the summary.
     out = terminal.console(stderr=True, soft_wrap=True)
     for problem in file_problems:
         head, newline, rest = str(problem).partition("\n")
@@ -166,5 +172,6 @@ def _github(problem: problems.LocatedProblem) -> str:
 
 
 def _escaped(value: str) -> str:
+    # A property of a workflow command ends at a comma or a colon, so both are escaped as well.
     escapes = {"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"}
     return "".join(escapes.get(letter, letter) for letter in value)

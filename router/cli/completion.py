@@ -33,10 +33,12 @@ def incidents(context: typer.Context, incomplete: str) -> Found:
     """Return the references of open incidents, with the beginnings of their titles."""
 
     async def ask(router: queries.Queries | api_client.Queries) -> Found:
+        # One page is enough: more candidates than this aren't readable in a terminal.
         incident_rows = (await router.incidents(limit=_MAX_CANDIDATES)).items
         return [
             (incident_row.reference, _harmless(incident_row.title))
             for incident_row in incident_rows
+            # A pending incident has no reference, and its key contains characters that shells interpret.
             if incident_row.reference
         ]
 
@@ -86,6 +88,7 @@ def _beginning(names: Iterable[tuple[str, str]], incomplete: str) -> Found:
 
 
 def _asked(context: typer.Context, query: Callable[[queries.Queries | api_client.Queries], Awaitable[Found]]) -> Found:
+    # Candidates come from the router that the completed command would use.
     server = context.params.get("server") or os.environ.get("INCIDENT_ROUTER_SERVER", "")
     settings = None if server else _settings(context)
 
@@ -98,9 +101,11 @@ def _asked(context: typer.Context, query: Callable[[queries.Queries | api_client
             async with processes.connected(settings) as store:
                 return await query(app.dependencies(settings, store, factories.clock, secrets.token_urlsafe).queries)
 
+    # Without a configuration, there is no Redis to ask.
     if not server and settings is None:
         return []
     try:
+        # Commands print their errors to standard error, which would appear in the middle of the command line.
         with contextlib.redirect_stderr(io.StringIO()):
             return asyncio.run(main())
     except Exception:  # noqa: BLE001 - whatever it is, there is nothing to complete
@@ -110,6 +115,7 @@ def _asked(context: typer.Context, query: Callable[[queries.Queries | api_client
 def _settings(context: typer.Context) -> configuration.Settings | None:
     file = context.params.get("config") or os.environ.get("INCIDENT_ROUTER_CONFIG") or configuration.DEFAULT_FILE
     try:
+        # No secret is needed for names, and the shell of an operator usually has none.
         return configuration.load(Path(file), os.environ, configuration.StandIn("not-used", {}), ())
     except configuration.InvalidConfiguration:
         return None

@@ -42,6 +42,7 @@ async def serving(
     host, port = settings.management.host, listeners.console_port(settings)
     async with contextlib.AsyncExitStack() as stack:
         if slack is not None:
+            # The stack closes in reverse order: first the server, then Socket Mode, and last the client that both use.
             stack.push_async_callback(slack.aclose)
             await stack.enter_async_context(_receiving(settings, slack))
         served = processes.serving(app.create_app(dependencies, pages), host, port, group, listener=listener, stop=stop)
@@ -49,6 +50,7 @@ async def serving(
         try:
             yield address.url
         finally:
+            # Open event streams of browsers would otherwise keep the server from stopping.
             feed.close()
 
 
@@ -56,6 +58,7 @@ async def serving(
 async def _receiving(settings: configuration.Settings, slack: SlackApp) -> AsyncIterator[None]:
     """Receive from Slack over Socket Mode for the length of the block, if it is configured."""
     config = settings.slack_app
+    # Without an app token, Slack sends its requests over HTTP.
     if config is None or config.app_token is None:
         yield
         return
@@ -77,9 +80,11 @@ async def first_token(router: processes.Running, store: Store, folder: Path) -> 
     dependencies = app.dependencies(router.settings, store, factories.clock, secrets.token_urlsafe)
     path = folder / "console-token"
     saved_token = path.read_text(encoding="utf-8").strip() if path.exists() else ""
+    # The token in the folder may be unknown to this Redis, or an operator may have revoked it.
     if saved_token and await dependencies.authenticator.person_of_token(saved_token) is not None:
         return saved_token
     me = actions.Caller(access.Person("run --simulate", access.Role.ADMIN, "command line"))
+    # The token doesn't expire, so that a second run of the same folder needs no other one.
     new_token = request_bodies.NewToken(name="first try", role="admin", seconds=0)
     token = (await dependencies.actions.make_token(actions.ActionContext(me, new_token.name), new_token)).token
     await asyncio.to_thread(private_folder.write, path, token)

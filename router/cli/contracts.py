@@ -31,6 +31,7 @@ class Contract:
 
 
 def _contract(failed: str = "", json: type[pydantic.BaseModel] | None = None, differs: str = "") -> Contract:
+    # A command without a special meaning of a status has the general one.
     return Contract({number: meaning for number, meaning in ((1, failed), (3, differs)) if meaning}, json)
 
 
@@ -122,11 +123,13 @@ def apply(app: typer.Typer, *words: str) -> None:
     for command in app.registered_commands:
         command.epilog = _epilog(CONTRACTS.get(" ".join((*words, command.name or "")), _NOTHING))
     for group in app.registered_groups:
+        # The words of a group precede those of its commands, as on the command line.
         if group.typer_instance is not None:
             apply(group.typer_instance, *words, str(group.name))
 
 
 def _epilog(contract: Contract) -> str:
     """Return the exit statuses as one line."""
+    # The special meanings come last, so that they replace the general ones.
     statuses = {0: "Success.", 1: "The command failed, or the answer is no.", 2: "Wrong usage.", **contract.statuses}
     return " ".join(["Exit status:", *(f"{number}: {meaning}" for number, meaning in sorted(statuses.items()))])

@@ -84,8 +84,10 @@ def redrive(
 ) -> None:
     """Retry one dead letter, or all of them, after you have fixed the problem."""
     operation_filter = request_bodies.Redrive(destination=destination, operation=operation, problem=problem)
+    # Neither would retry nothing, and both could retry more than the operator intended.
     if every == bool(identity):
         raise startup.usage("give either an ID or --all")
+    # A filter has no effect on a single ID, so the operator must not believe that it was applied.
     if identity and operation_filter != request_bodies.Redrive():
         raise startup.usage("--destination, --operation, and --problem need --all")
 
@@ -127,6 +129,7 @@ def _all(router: router_access.Reached) -> AsyncIterator[resources.DeadLetter]:
 
 
 async def _found(router: router_access.Reached, identity: str) -> resources.DeadLetter:
+    # The API has no resource for a single dead letter, and there are rarely many.
     async for dead_letter in _all(router):
         if dead_letter.id == identity:
             return dead_letter

@@ -74,6 +74,7 @@ def show(
         if as_json:
             startup.print_json(row)
             return
+        # The body is written byte for byte, so that it can be piped to `explain` or `sources parse`.
         if payload:
             terminal.write_body(models.raw(row.body, row.body_base64))
             return
@@ -105,11 +106,13 @@ def export(
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Write deliveries to a file, one per line, for `deliveries replay` on another machine."""
+    # A wrong duration is refused before the file is created.
     begin = Timestamp(factories.clock() - startup.duration("--since", since) if since else 0)
 
     async def body(router: router_access.Reached) -> None:
         count = 0
         out = terminal.console(stderr=True)
+        # A progress bar is drawn only on a terminal. In the log of a pipeline, each step would be a line.
         with _opened(file) as write, progress.Progress(transient=True, console=out, disable=not out.is_terminal) as bar:
             task = bar.add_task("deliveries", total=None)
             async for row in router_access.rows(functools.partial(router.queries.recordings, since=begin), _WHOLE):
@@ -128,6 +131,7 @@ def _row(delivery_row: models.DeliveryRow) -> tuple[str, ...]:
 
 
 def _now(decision: models.Decision) -> Iterator[str]:
+    # An alert stays in the incident in which it fires, even if edited rules name another one.
     if decision.held_by and decision.held_by != decision.incident_key:
         yield f"kept by incident {decision.held_by}, in which it fires"
     if decision.muted_by:
@@ -146,11 +150,13 @@ def _decided(decision: models.Decision) -> str:
 @contextlib.contextmanager
 def _opened(file: Path) -> Iterator[Callable[[bytes], object]]:
     """Write lines of JSON to a file, or to standard output."""
+    # Standard output gets JSON's own escapes, because it may be a terminal.
     if str(file) == files.STDIO:
         yield terminal.write_json
         return
     with files.created(str(file)) as stream:
         if file.suffix == ".gz":
+            # The name inside the archive is without `.gz`, as with the program gzip.
             with gzip.GzipFile(file.stem, "wb", fileobj=stream) as packed:
                 yield lambda line: packed.write(line + b"\n")
         else:

@@ -23,6 +23,7 @@ def demo(
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Run for a minute, or as fast as possible.")] = True,
 ) -> None:
     """Run a demo: an alert storm becomes one incident, escalates, is published, and resolves."""
+    # Log lines would break the live table.
     log.configure("console", "error")
     startup.until_stopped(_demo(wait))
 
@@ -33,6 +34,7 @@ async def _demo(wait: bool) -> None:
         async with processes.simulating() as simulator, asyncio.TaskGroup() as group:
             vendors = {"incident-io": f"{simulator}/incident-io", "devhelm": f"{simulator}/devhelm"}
             stand_in = configuration.StandIn(_TOKEN, vendors)
+            # The environment has nothing else, so the keys of the person who runs the demo are never used.
             environment = {"INCIDENT_ROUTER_DATA": folder}
             settings = configuration.load(_FOLDER / "incident-router.yaml", environment, stand_in)
             with processes.redis_server(settings) as server, listeners.opened(settings) as sockets:

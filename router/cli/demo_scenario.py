@@ -42,6 +42,7 @@ class DemoPlayer:
 
     async def tell(self) -> None:
         """Play all chapters. Raises ``ToldOtherwiseError`` if an expected event doesn't happen."""
+        # The table shows intermediate states as well, so the state is also read while a chapter rests.
         watching = asyncio.create_task(self._watch())
         try:
             await self._storm()
@@ -56,6 +57,7 @@ class DemoPlayer:
 
     async def _storm(self) -> None:
         self.chapter = f"1  A storm: {_SHOPS} shops report failing payments, again and again"
+        # All rounds have one start, so they repeat the same alerts instead of firing again.
         began = self.clock()
         for _ in range(_ROUNDS):
             await self._send("firing", "warning", began)
@@ -89,6 +91,7 @@ class DemoPlayer:
             {
                 "title": f"Payments fail in shop {number}",
                 "status": status,
+                # The key stays the same in all chapters, so later deliveries change the alerts of the first one.
                 "dedup_key": f"shop-{number}",
                 "severity": severity,
                 "starts_at": at // 1000,
@@ -105,6 +108,7 @@ class DemoPlayer:
 
     async def _until(self, description: str, met: Callable[[], bool]) -> None:
         try:
+            # Waiting for a condition instead of a fixed time makes the demo independent of the machine's speed.
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self._look()
                 while not met():

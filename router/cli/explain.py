@@ -64,6 +64,7 @@ def _here(config: Path, payload: str, source_arguments: tuple[str, str, Path | N
     places: list[current_alerts.Whereabouts] = []
     if delivery:
         archived, places = _kept(settings, delivery)
+        # The alerts are explained as of their receipt, so rules with schedules decide as they would have then.
         read, now = [row.alert for row in archived.rows], archived.received_at
     else:
         read = _parsed(settings, source, payload, now)
@@ -86,6 +87,7 @@ def _asked(payload: str, source: str, delivery: str, folder: Path | None) -> req
         raise startup.usage("--rules can't be combined with --server: the running router uses its own rules")
     if delivery:
         return request_bodies.Explain(delivery=delivery)
+    # The API doesn't try the sources in turn, as this command does.
     if not source:
         raise startup.usage("--server needs --delivery, or --source for the payload's format")
     try:
@@ -139,11 +141,13 @@ def _parsed(settings: configuration.Settings, source: str, payload: str, now: Ti
     limits = factories.limits(settings)
     labels_named = functools.partial(factories.labels_named, settings)
     refusals = {}
+    # Without --source, every source tries the payload. The source is clear only if exactly one can parse it.
     for name in [source] if source else endpoints:
         try:
             read[name] = request_limits.read(endpoints[name], body, {}, now, bounds=limits, labels_named=labels_named)
         except base.Unparsable as error:
             refusals[name] = str(error)
+    # The formats of some kinds overlap. Choosing one would explain rules that the delivery may never reach.
     if len(read) > 1:
         raise startup.usage(f"several sources can parse this payload; choose one with --source: {', '.join(read)}")
     if not read:
@@ -170,12 +174,14 @@ def _tree(explanation: Mapping[str, Any], *, every: bool) -> tree.Tree:
     root = tree.Tree(f"[bold]{title}[/]  {_shown(alert['status'])}, from {_shown(alert['source'])}")
     hidden = 0
     for result in looked_at:
+        # Most rules fail at their first condition. Listing them would hide those that nearly matched.
         if not result.matches and not every and len(looked_at) > 1 and not _nearly(result):
             hidden += 1
             continue
         _branch(root, result)
     if hidden:
         root.add(f"[dim]{hidden} more did not match in their first condition (--all shows them)[/]")
+    # The first matching rule ends the search, unless it continues.
     if explanation["not_reached"]:
         root.add(f"[dim]{explanation['not_reached']} more were not reached[/]")
     _outcome(root, explanation)
@@ -201,6 +207,7 @@ def _leaf(branch: tree.Tree, result: ConditionResult) -> None:
     mark = "[green]✓[/]" if result.holds else "[red]✗[/]"
     name = f"{_shown(result.field)} " if result.field else ""
     value = ""
+    # A field without a value is absent from the alert. A condition without a field has no value to show.
     if result.value is not None:
         value = (
             f'  [dim]it is "{_shown(result.value)}"[/]'
@@ -213,6 +220,7 @@ def _leaf(branch: tree.Tree, result: ConditionResult) -> None:
 
 
 def _outcome(root: tree.Tree, explanation: Mapping[str, Any]) -> None:
+    # An ignored alert has no incident, but it may still be muted or inhibit others.
     if explanation.get("ignored"):
         ignored = root.add(f"[yellow]ignored:[/] {_shown(explanation['ignored'])}")
         _muting(ignored, explanation)
@@ -220,6 +228,7 @@ def _outcome(root: tree.Tree, explanation: Mapping[str, Any]) -> None:
     outcome = root.add(
         f"[bold]{_shown(explanation.get('severity', ''))}[/] incident {_shown(explanation.get('incident_key', ''))}"
     )
+    # An alert stays in the incident in which it fires, even if edited rules name another one.
     if explanation.get("held_by") and explanation["held_by"] != explanation.get("incident_key"):
         outcome.add(f"[yellow]held by incident {_shown(explanation['held_by'])}, in which it fires[/]")
     if explanation.get("muted_by"):
@@ -232,6 +241,7 @@ def _outcome(root: tree.Tree, explanation: Mapping[str, Any]) -> None:
         outcome.add(f"[yellow]warning:[/] {_shown(explanation['why'])}")
     _muting(outcome, explanation)
     posts = msgspec.convert(explanation.get("posts", []), list[Post])
+    # A rule may match without opening anything.
     if not posts:
         outcome.add("[dim]appears nowhere[/]")
     for post in posts:

@@ -74,7 +74,9 @@ def of_process(config: Path) -> FailureOutput:
 
     On a terminal, or in the format ``console``, errors are printed as readable text.
     """
+    # The format is read separately, because the configuration as a whole may be invalid, and that error needs a format.
     format_ = configuration.log_format(config, os.environ)
     log.configure(format_)
+    # An unexpected error is logged too. A traceback would be many lines that a collector can't assign to one error.
     log.catch_uncaught()
     return TEXT if format_ == "console" or sys.stderr.isatty() else InLog()

@@ -22,10 +22,13 @@ def created(name: str) -> Iterator[IO[bytes]]:
     A device or a pipe is written to directly. If the file can't be written, the command ends with a message.
     """
     target = Path(name)
+    # `/dev/null` or a pipe can't be replaced by a file.
     is_special = target.exists() and not target.is_file()
+    # A symbolic link stays, and the file to which it points is replaced.
     target = target if is_special else target.resolve()
     partial = target if is_special else Path(f"{target}.partial")
     try:
+        # The mode is set at creation, so that the file is at no time readable by others.
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | (0 if is_special else os.O_TRUNC), 0o600)
     except OSError as error:
         raise startup.usage(f"{name} can't be written: {error.strerror}") from error
@@ -36,9 +39,11 @@ def created(name: str) -> Iterator[IO[bytes]]:
             yield stream
             stream.flush()
             if not is_special:
+                # Otherwise a power failure after the renaming could leave an empty file in place of the old one.
                 os.fsync(descriptor)
         if not is_special:
             partial.replace(target)
+    # This includes Ctrl-C: an incomplete file must neither stay nor replace an earlier one.
     except BaseException as error:
         if not is_special:
             partial.unlink(missing_ok=True)

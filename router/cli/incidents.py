@@ -72,6 +72,7 @@ def show_all(
     """List open and pending incidents, the worst and newest first."""
 
     async def body(router: router_access.Reached) -> None:
+        # Muted alerts may belong to incidents that aren't open, so they are a list of their own.
         if muted:
             await _list_muted(router, as_json=as_json)
             await router_access.warn_of_unreadable(router)
@@ -83,6 +84,7 @@ def show_all(
         if as_json:
             startup.print_items(incident_rows)
         else:
+            # With a filter, an empty list doesn't mean that no incident is open.
             none = "no incident is open" if status == "open" and not (closed or severity or search) else "no incidents"
             tables.write(_COLUMNS, map(_row, incident_rows), none)
         await router_access.warn_of_unreadable(router)
@@ -204,6 +206,7 @@ def retract(
         for warning in retracted.warnings:
             said = warning.partition(": ")[2]
             print(f"warning: your message has {said}", file=sys.stderr)
+        # A script must notice that nothing was retracted, for example because the post is resolved.
         if not any(row.outcome in retractions.DONE for row in retracted.items):
             raise typer.Exit(1)
 
@@ -266,6 +269,7 @@ def correct(
             "incident": key,
             "destination": destination,
             "update": posted_update.id,
+            # Without --if-match, the update must not change between this command's own read and the correction.
             "seen": seen or posted_update.seen,
         }
         try:
@@ -296,8 +300,10 @@ async def _posted(
     if not posted_updates:
         # The API reports the reason: the vendor can't change the update, or the router has posted no such update.
         return row.key, models.PostedUpdate(id=update or "(none)", status="", text="", seen="none")
+    # Correcting the wrong update would be public, so an ambiguous prefix is refused.
     if update and len(posted_updates) > 1:
         raise startup.usage(f"{len(posted_updates)} updates begin with {update}")
+    # The newest update is the last one.
     return row.key, posted_updates[-1]
 
 
@@ -358,6 +364,7 @@ def _print(incident: models.Incident) -> None:
         ("reference", incident.reference),
         ("key", incident.key),
         ("status", f"{incident.status}, {incident.severity}, {firing}"),
+        # A pending incident has no reference, and its time is the start of its hold.
         ("opened" if incident.reference else "pending since", tables.moment(incident.opened_at)),
         ("closed", tables.moment(incident.closed_at)),
         ("rule", f"{incident.rule} ({incident.place})" if incident.rule else ""),

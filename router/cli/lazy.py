@@ -41,6 +41,7 @@ class LazyCommands(Mapping[str, Any]):
 
 
 def _load(name: str, entry: CommandEntry) -> Any:
+    # The contracts import all models of the API, which `--help` of the program doesn't need.
     from router.cli import contracts
 
     target = getattr(importlib.import_module(f"router.cli.{entry.module}"), entry.attribute)
@@ -73,20 +74,24 @@ def group(entries: Mapping[str, CommandEntry]) -> type[core.TyperGroup]:
 
         def __init__(self, **attributes: Any) -> None:
             super().__init__(**attributes)
+            # Typer's constructor sets an empty dictionary, so the lazy commands replace it afterwards.
             self.commands: Any = LazyCommands(entries)
 
         def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature is Typer's
+            # The order of the entries is that of the help.
             return list(entries)
 
         def invoke(self, ctx: Any) -> Any:
             try:
                 return super().invoke(ctx)
             except typer.BadParameter as error:
+                # Typer prints the error after it adds the name of the option.
                 error.message = _in_plain_words(error)
                 raise
 
         def get_command(self, ctx: Any, cmd_name: str) -> Any:
             if self._is_listing:
+                # A listing needs only the name and the summary, for which the command isn't imported.
                 return core.TyperCommand(cmd_name, help=entries[cmd_name].summary)
             return super().get_command(ctx, cmd_name)
 

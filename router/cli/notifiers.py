@@ -44,6 +44,7 @@ def show_all(*, as_json: startup.AsJson = False, config: startup.Config = config
 @app.command("test")
 def send_test(name: Name, *, by: startup.By = "", config: startup.Config = configuration.DEFAULT_FILE) -> None:
     """Send one test event to a notifier, and print whether it was delivered."""
+    # The test calls only the notifier, so it works without the secrets of sources and destinations.
     settings = startup.settings(config, needs={"notifiers"})
     startup.must_be_known("notifier", name, settings.notifiers)
 
@@ -76,6 +77,7 @@ def redeliver(
     async def body(settings: configuration.Settings, store: Store) -> None:
         startup.must_be_known("notifier", name, settings.notifiers)
         count = await notifier_events.redeliver(store, name, incident, after)
+        # Events are stored for a limited time, so an old sequence number finds none.
         if not count:
             raise startup.not_there(f"no events of {incident or 'the router'} are kept after number {after}")
         subject = f"{incident or 'the router'} to {name}, after {after}"

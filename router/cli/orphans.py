@@ -62,6 +62,7 @@ def resolve(
         except actions.SubjectNotFound:
             raise startup.not_there(f'there is no orphan "{identity}"') from None
         print(f"{orphan.id} at {orphan.destination} will be resolved")
+        # The command succeeds although the item stays open, so it says what the worker waits for.
         if (await router.queries.records.publishing()).freeze == "frozen":
             print("publishing is frozen: an item on a public page is resolved after `publishing unfreeze`")
 

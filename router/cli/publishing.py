@@ -43,6 +43,7 @@ def freeze(
     async def body(router: router_access.Reached) -> None:
         act = router.act("public pages", by, reason)
         state = await router.queries.records.publishing()
+        # Repeating the command succeeds, so a runbook may run it without a check. The first reason stays.
         if state.freeze == "frozen":
             print(f"publishing is frozen already: {state.freeze_reason}")
             return
@@ -86,6 +87,7 @@ def reset(
 
     async def body(router: router_access.Reached) -> None:
         act = router.act("guard", by, reason)
+        # Repeating the command succeeds: the guard is in the state that the operator asks for.
         if (await router.queries.records.publishing()).guard == "ok":
             print("the publishing guard has not tripped")
             return

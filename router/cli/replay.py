@@ -47,8 +47,10 @@ def replay(
     """Replay deliveries with two sets of rules, and show which incidents and posts differ."""
     settings = startup.settings(config, configuration.StandIn("not-used", {}))
     for folder in (before, after):
+        # The processes of the replay don't report why rules are refused, so both folders are checked first.
         startup.rules(settings, folder)
     with tempfile.TemporaryDirectory() as scratch:
+        # Both replays read one file, so new deliveries in Redis can't make a difference between them.
         recordings = file or _fetched(settings, Path(scratch) / "recordings.jsonl", startup.duration("--since", since))
         works = [
             replay_processes.Work(settings, folder, recordings, startup.duration("--tail", tail))
@@ -69,6 +71,7 @@ def replay(
             print("\n".join(_markdown(difference, max_rows)))
         case _:
             _print(difference, max_rows)
+    # A difference is usually intended, so it is a failure only for a pipeline that asks for it.
     if exit_code and difference.any:
         raise typer.Exit(_DIFFERS)
 
@@ -173,7 +176,10 @@ def _markdown(difference: ReplayDifference, max_rows: int | None) -> list[str]:
     lines += [f"| {name} | {before:,} | {after:,} |" for name, before, after in _summary(difference)]
     rendered_lines = _lines(difference, max_rows)
     if rendered_lines:
+        # The fence is longer than any in a text of a sender, so that no text can end the block and add its own
+        # Markdown.
         fence = "`" * max(3, *(_longest_fence(line) + 1 for _, line in rendered_lines))
+        # GitHub colors lines that begin with `!` as changes in a block of kind `diff`.
         diff = [
             line if sign in "+-" and sign else f"! {line}" if sign == "~" else line for sign, line in rendered_lines
         ]

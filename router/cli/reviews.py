@@ -88,6 +88,7 @@ def show(
             return
         _show(review)
         for name, value in review.shown.items():
+            # The fields of the list are printed already, and a field without a value is no part of the post.
             if name not in {"title", "message", "components"} and value not in (None, "", [], {}, ()):
                 print(f"  {terminal.plain(name)}: {terminal.plain(plain_value(value))}")
 
@@ -129,7 +130,9 @@ def edit(
         name, separator, value = pair.partition("=")
         if not separator:
             raise startup.usage(f'"{pair}" is not of the form NAME=VALUE')
+        # An option is text, but some fields, such as `notify`, are Booleans.
         fields[name] = {"true": True, "false": False}.get(value, value)
+    # Without a change, the command would be an approval, which the reviewer may not have intended.
     if not fields:
         raise startup.usage("name a change: --title, --message, or --set")
     router_access.reach(config, server, _deciding((incident, page, seen), "approve", (by, reason), fields))
@@ -177,6 +180,7 @@ def take(
         if claim.is_new:
             print(terminal.plain(f'taken by {claim.by} until {deadline}: the review of "{claim.incident}" at "{page}"'))
             return
+        # Two reviewers who take a review at the same time must not both believe that they have it.
         print(terminal.plain(f"{claim.by} has taken it until {deadline}; nothing was changed"), file=sys.stderr)
         raise typer.Exit(_CHANGED)
 
@@ -227,11 +231,13 @@ def _deciding(
     async def body(router: router_access.Reached) -> None:
         review = await _found(router, incident, page)
         act = router.act(f"{review.incident} at {page}", *messages)
+        # The reviewer has seen another version, so this one is shown instead of decided.
         if seen and not review.digest.startswith(seen):
             raise _changed(review)
         decision_arguments = {
             "incident": review.incident,
             "destination": page,
+            # The whole digest is sent even without --if-match, so that no change after this read is approved unseen.
             "seen": review.digest,
             "decision": decision,
         }
@@ -239,6 +245,7 @@ def _deciding(
             claim = await router.actions.decide(
                 act, request_bodies.Decide.model_validate({**decision_arguments, "fields": fields or {}})
             )
+        # An invalid field is an error in the options, so the status is that of a wrong usage.
         except actions.InvalidRequest as error:
             raise startup.usage(str(error)) from None
         except actions.SubjectChanged as error:
@@ -257,6 +264,7 @@ def _deciding(
 async def _found(router: router_access.Reached, incident: str, page: str) -> models.Review:
     review = await router.queries.review(incident, page)
     if review is None:
+        # A mistyped name and a review that has ended need different corrections by the operator.
         if await router.queries.incident(incident) is None:
             raise startup.not_there(f'there is no incident "{incident}"')
         raise startup.not_there(f'nothing of incident "{incident}" waits for review at "{page}"')

@@ -35,11 +35,15 @@ class Reached:
 
     def act(self, subject: str, by: str = "", reason: str = "") -> ActionContext:
         """Return the caller, subject, and reason of an action. With ``--server``, the token names the person."""
+        # The audit log must name the owner of the token, who can't be chosen freely.
         if self.server and by:
             raise startup.usage("--by isn't accepted with --server: the token names you")
         name = by or ("" if self.server else startup.login_name())
         return actions.ActionContext(
-            actions.Caller(access.Person(name, access.Role.ADMIN, "command line")), subject, reason
+            # A command with access to Redis can change everything there, so a lower role would protect nothing.
+            actions.Caller(access.Person(name, access.Role.ADMIN, "command line")),
+            subject,
+            reason,
         )
 
 
@@ -58,6 +62,7 @@ def reach(config: Path, server: str, body: Callable[[Reached], Awaitable[None]])
         ) as error:
             print(f"incident-router: {error}", file=sys.stderr)
             raise typer.Exit(1) from None
+        # An ambiguous name is a wrong usage with its own status. Nothing was changed.
         except incident_names.Ambiguous as error:
             raise _ambiguous(error) from None
 
@@ -92,6 +97,7 @@ async def rows(read: Reads[Row], at_once: int, max_rows: int = sys.maxsize) -> A
     """Yield the rows of a list in order: at most ``max_rows``, read ``at_once`` per request."""
     cursor, left = "", max_rows
     while True:
+        # The last page is cut to what is still needed, because a row may be as large as a delivery.
         page = await read(cursor=cursor, limit=min(left, at_once))
         for item in page.items:
             yield item
@@ -113,6 +119,7 @@ async def elsewhere(server: str) -> AsyncIterator[Reached]:
     """Connect to the router whose console is at this URL. An invalid URL is a usage error."""
     if not _address(server):
         raise startup.usage(f'--server: "{server}" is not a URL such as http://127.0.0.1:8082')
+    # A variable that was set from a file often ends with a line break, which a header can't contain.
     line = api_client.ApiClient(server, os.environ.get("INCIDENT_ROUTER_TOKEN", "").strip(), factories.clock)
     try:
         yield Reached(api_client.Queries(line), api_client.Actions(line), server)
@@ -123,6 +130,8 @@ async def elsewhere(server: str) -> AsyncIterator[Reached]:
 def _address(server: str) -> bool:
     try:
         read = parse.urlsplit(server)
+        # A query or a fragment would be lost when paths are appended.
         return read.scheme in {"http", "https"} and bool(read.hostname) and not (read.query or read.fragment)
+    # The address has an invalid IPv6 literal.
     except ValueError:
         return False

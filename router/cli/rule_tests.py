@@ -29,9 +29,11 @@ def run(
     began = time.perf_counter()
     suite = startup.unless_refused(lambda: rule_test_runs.suite(settings, rules))
     rule_tests = [case for case in suite.listed if only in case.shape.name]
+    # A run without tests must not look like success, for example after a mistyped -k.
     if not rule_tests:
         raise startup.usage(f'no test\'s name contains "{only}"' if only else f"there are no tests in {suite.folder}")
     out = terminal.console(soft_wrap=True)
+    # Each result is printed as soon as its test has run, so a slow suite shows its progress.
     results = list(_told(out, (suite.run(case) for case in rule_tests), verbose=verbose))
     failed = [result for result in results if not result.passed]
     for result in failed:

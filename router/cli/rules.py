@@ -69,6 +69,7 @@ def declare(
 ) -> None:
     """Write `public` for the variables that public texts use undeclared, from the values of recorded deliveries."""
     settings = startup.settings(config, configuration.StandIn("not-used", {}))
+    # The rules can't be loaded as usual: an undeclared variable is an error, and this command writes its declaration.
     rule_set = startup.unless_refused(lambda: declaration_drafts.load_undeclared(settings, rules or settings.rules))
     try:
         recorded_alerts = (

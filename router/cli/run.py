@@ -52,6 +52,7 @@ def run(
     simulator_port: SimulatorPort = 8090,
 ) -> None:
     """Run web and worker in one process. Without REDIS_URL, an embedded Valkey starts."""
+    # A trial is started by a person, who reads errors as text.
     ending = failures.TEXT if simulate else failures.of_process(config)
     main = _run(config, (host, port, console_port, health_port), simulator_port if simulate else None, ending)
     startup.until_stopped(main, ending)
@@ -90,11 +91,13 @@ async def _run(config: Path, at: At, simulator_port: int | None, ending: failure
         settings = processes.listening(startup.settings(config, simulated, ending=ending), *at)
         if simulated is not None or processes.uses_data_folder(settings):
             lock = stack.enter_context(private_folder.locked(settings.data))
+        # Ports are opened before anything is started, so a port in use is reported immediately.
         sockets = stack.enter_context(listeners.opened(settings))
         if simulator_port is not None:
             listener = listeners.simulator("127.0.0.1", simulator_port, listeners.SIMULATOR)
             simulator = await stack.enter_async_context(processes.simulating(listener, settings.data))
             settings = processes.listening(startup.settings(config, _stand_in(settings.data, simulator)), *at)
+        # The embedded Valkey writes into the data folder, so it gets the lock that this process already holds.
         server = stack.enter_context(processes.redis_server(settings, lock))
         store = await stack.enter_async_context(
             processes.connected(settings, server, patient=True, cached_alerts=factories.CACHED_BY_WORKER)
@@ -111,6 +114,7 @@ async def _run(config: Path, at: At, simulator_port: int | None, ending: failure
 
 
 async def _web(config: Path, at: At, ending: failures.FailureOutput) -> None:
+    # This process calls no vendor, so it starts without their keys.
     settings = processes.listening(startup.settings(config, needs={"sources", "slack_app"}, ending=ending), *at)
     with listeners.opened(settings) as sockets:
         await _serve(settings, sockets)
@@ -130,8 +134,10 @@ async def _serve(settings: configuration.Settings, sockets: listeners.Listeners)
 
 
 async def _worker(config: Path, name: str, at: tuple[str | None, int | None], ending: failures.FailureOutput) -> None:
+    # A worker receives no deliveries, so it starts without the secrets of sources.
     settings = processes.named(startup.settings(config, needs={"destinations", "notifiers"}, ending=ending), name)
     host = at[0] or settings.worker.health_host
+    # Port 0 is a valid choice, so only an absent option selects the configured port.
     port = settings.worker.health_port if at[1] is None else at[1]
     with listeners.listening(host, port, listeners.WORKER_HEALTH) as listener:
         async with (

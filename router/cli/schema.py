@@ -25,9 +25,11 @@ def schema(
     """
     source = context.get_parameter_source("config")
     destinations: destination_info.Destinations = {}
+    # A file that was named explicitly must exist. Without one, an editor can still complete rules for all destinations.
     if config.exists() or (source is not None and source.name != "DEFAULT"):
         settings = startup.settings(config, configuration.StandIn("not-used", {}))
         destinations = factories.known_destinations(settings)
     else:
+        # Standard output has only the schema, so that it can be redirected to a file.
         print(f"There is no {config} here, so the schema accepts any destination.", file=sys.stderr)
     print(json.dumps(rule_file_schema(destinations), indent=indent or None, ensure_ascii=False))

@@ -92,6 +92,7 @@ async def _named(router: router_access.Reached, identity: str) -> resources.Sile
     silences = [
         silence for silence in await router.queries.records.silences(over=True) if silence.id.startswith(identity)
     ]
+    # A whole ID names its silence even if it is the beginning of another one.
     exact = [silence for silence in silences if silence.id == identity] or silences
     if len(exact) > 1:
         raise startup.usage(f'"{identity}" is ambiguous: {", ".join(silence.id for silence in exact[:10])}')
@@ -125,6 +126,7 @@ def _matches(silence: resources.Silence) -> str:
 
 def _warn(silence: resources.Silence) -> None:
     """Print the labels of a silence that no alert or rule has."""
+    # An expired silence is only history, so its matchers need no correction.
     for label in silence.unknown_labels if silence.matching is not None else ():
         hint = f'; did you mean "{label.nearest}"?' if label.nearest else ""
         text = f'silence {silence.id}: no rule names a label "{label.name}", and no kept alert has one{hint}'
@@ -135,6 +137,7 @@ def _window(silence: resources.Silence) -> str:
     """Return the windows of a recurring silence, and when it mutes next."""
     if not silence.during:
         return ""
+    # The end of the current window matters while the silence mutes, and the start of the next one otherwise.
     which, at = (
         ("now, until", silence.window_ends_at) if silence.state == "active" else ("next", silence.window_starts_at)
     )
@@ -166,6 +169,7 @@ def add(
 ) -> None:
     """Silence alerts. Open incidents don't change. Within seconds, no new incidents open."""
     begins = startup.duration("--in", after, max_value="366d")
+    # A weekly window that lasts for one hour would rarely occur, so the default with windows is a year.
     lasts = startup.duration("--for", for_ or ("365d" if during else "1h"), "1s", "366d")
     fields = {"matchers": matchers, "comment": reason, "seconds": lasts // 1_000_000, "during": during or []}
     try:
@@ -175,8 +179,10 @@ def add(
 
     async def body(router: router_access.Reached) -> None:
         try:
+            # The subject in the audit log is cut, because matchers may be much longer than a line.
             silence = await router.actions.add_silence(router.act(" ".join(matchers)[:200], by, reason), add_silence)
         except actions.InvalidRequest as error:
+            # The matchers are arguments of the command, so an invalid one is a wrong usage.
             raise startup.usage(str(error)) from None
         print(terminal.hanging("", f"{silence.id} until {tables.moment(silence.ends_at)}; matches {_matches(silence)}"))
         _warn(silence)

@@ -72,9 +72,11 @@ def snippet(
     """Print the settings for the router's configuration and for the monitoring system."""
     startup.must_be_known("kind", kind, registry.KINDS)
     name = name or kind
+    # The name becomes a part of a URL and of a YAML document, and both are pasted without a check.
     if not samples.can_be_named(name):
         raise startup.usage(f'"{name}": a name begins with a letter, followed by letters, digits, ".", "_", or "-"')
     print(f"# Into {configuration.DEFAULT_FILE}:\n")
     print(samples.settings(kind, name))
     print("# In the monitoring system:\n")
+    # A trailing slash of the given URL would result in a path with two slashes, which the router doesn't serve.
     print(samples.sender(kind, name, f"{url.rstrip('/')}{webhooks.PREFIX}{name}"), end="")

@@ -45,6 +45,7 @@ def parse(
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Show the alerts that a source parses from a payload."""
+    # Parsing needs no secret: authentication comes before it, and nothing is authenticated here.
     settings = startup.settings(config, needs=())
     configured = settings.sources
     startup.must_be_known("source", source, configured)
@@ -52,6 +53,7 @@ def parse(
     paths = _paths(configured[source])
     headers = dict(_header(text) for text in header or ())
     if query:
+        # Sources get the query among the headers, under a name that no request can have.
         headers[base.QUERY] = query.encode()
     now = factories.clock()
     try:
@@ -70,6 +72,7 @@ def parse(
         terminal.write_json(msgspec.json.format(msgspec.json.encode(report)))
     else:
         _show(paths, parsed, now)
+    # The alerts that could be read are printed first. The status tells a script that others were not.
     if parsed.rejected is not None:
         print(f"incident-router: a part of the payload can't be parsed: {_rejected(parsed)}", file=sys.stderr)
         raise typer.Exit(1)
@@ -84,6 +87,7 @@ def _header(text: str) -> tuple[bytes, bytes]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip():
         raise startup.usage(f'"{text}" is not of the form NAME: VALUE')
+    # The webhook server passes lower-case names, so sources look only for these.
     return name.strip().lower().encode(), value.strip().encode()
 
 
@@ -127,9 +131,11 @@ def _nothing_found(config: base.Config, alert: alerts.Alert, now: Timestamp) -> 
 
 def _is_absent(alert: alerts.Alert, field: str, now: Timestamp) -> bool:
     """Return whether the payload lacked the field. For a time, the time of receipt is the default."""
+    # An alert that fires has no end.
     if field == "ends_at" and alert.status == "firing":
         return False
     value = getattr(alert, field)
+    # A source without a time gets the time of receipt, which is the only sign that the payload lacked it.
     return value == now if field.endswith("_at") else not value
 
 

@@ -53,10 +53,12 @@ def send(
     body = samples.body(kind, status, now, identity)
     source_config = _given(kind, secret_env, bearer_env)
     proven = proof.of(source_config, body, now, identity) if source_config is not None else proof.Proven(body, {}, {})
+    # Nothing was added, so the kind's signature needs a key that only the sender has.
     if source_config is not None and proven == (body, {}, {}):
         raise startup.usage(
             f"only the sender can sign deliveries of kind {kind}: use a source with another authentication"
         )
+    # The header of the test comes last: without it, the sample would be a real alert.
     marked = proven._replace(headers={**proven.headers, _TEST: "dry-run" if dry_run else "true"})
     startup.until_stopped(_post(address, marked, kind, as_json=as_json))
 
@@ -66,6 +68,7 @@ def _given(kind: str, secret_env: str, bearer_env: str) -> base.Config | None:
     if secret_env and bearer_env:
         raise startup.usage("--secret-env and --bearer-env can't be combined")
     if bearer_env:
+        # A bearer token works at every kind, also if the snippet of the kind configures another authentication.
         return registry.KINDS[kind].config(kind=kind, bearer=(pydantic.SecretStr(_secret(bearer_env)),))
     return _as_pasted(kind, secret_env) if secret_env else None
 
@@ -95,6 +98,7 @@ async def _post(address: parse.SplitResult, proven: proof.Proven, kind: str, *, 
         headers=proven.headers,
         timeout_seconds=_SECONDS,
         now=factories.clock,
+        # The client masks these values in errors, where a response may repeat them.
         secrets=[value for name, value in proven.headers.items() if name != _TEST] + list(proven.query.values()),
         read_error=_read_problem,
     )
@@ -111,12 +115,14 @@ async def _post(address: parse.SplitResult, proven: proof.Proven, kind: str, *, 
         terminal.write_json(msgspec.json.format(msgspec.json.encode(answer.body)))
     else:
         print("\n".join(map(terminal.plain, _told(problem))))
+    # The router returns 202 for some unreadable bodies as well, so the status alone doesn't show success.
     if "quarantined" in problem:
         print(
             "incident-router: the router accepted the sample, but could not parse it: does the source have this kind?",
             file=sys.stderr,
         )
         raise typer.Exit(1)
+    # A version that ignores the header has treated the sample as a real alert, which the operator must know.
     if not all(alert.get("test") for alert in problem.get("alerts", ())):
         print(
             "incident-router: the router did not treat the sample as a test: is it an older version?", file=sys.stderr
@@ -141,9 +147,11 @@ def _told(answer: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _followed(alert: Mapping[str, Any]) -> Iterator[str]:
+    # No rule opens anything for an ignored alert, so it has no incident and no destinations.
     if "ignored" in alert:
         yield f"  ignored:   {alert['ignored']}"
         return
+    # A test is never public, so pages are listed separately from the destinations where it opens.
     hidden = [target["destination"] for target in alert["targets"] if target["public"]]
     others = [target["destination"] for target in alert["targets"] if not target["public"]]
     yield f"  rule:      {alert['rule']} ({alert['place']})"

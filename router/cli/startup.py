@@ -48,6 +48,7 @@ def integer(min_value: int, max_value: int) -> Callable[[str], int]:
     """Return the parser of an option that takes an integer of this range. Any other value is a usage error."""
 
     def parse(text: str) -> int:
+        # `int` also accepts underscores, blanks, and digits of other scripts.
         value = int(text) if _INTEGER.fullmatch(str(text)) else None
         if value is None or not min_value <= value <= max_value:
             # Typer adds the names of the option.
@@ -69,6 +70,7 @@ Payload = Annotated[str, typer.Argument(help="A file with a delivery's body, or 
 
 def not_blank(parameter: typer.CallbackParam, text: str) -> str:
     """Return an option's text. A blank text is a usage error, and so is an empty one if the option is required."""
+    # A blank reason in the audit log would look like a missing one. An option that isn't given is empty.
     if (text or parameter.required) and not visible.visible(text).strip():
         raise usage(f"{parameter.opts[0]} must not be blank")
     return text
@@ -95,6 +97,7 @@ def settings(
         loaded = configuration.load(path, os.environ, stand_in, needs)
     except configuration.InvalidConfiguration as refused:
         raise ending.refuse("configuration", refused.problems) from None
+    # Format and level are settings, so they apply from here on.
     log.configure(loaded.log.format, loaded.log.level)
     return loaded
 
@@ -128,6 +131,7 @@ def duration(option: str, text: str, min_value: str = "0s", max_value: str = "36
     try:
         parsed = quantities.duration(text)
     except ValueError:
+        # A negative duration fails the check of the range below, so both mistakes have one message.
         parsed = Duration(-1)
     if not quantities.duration(min_value) <= parsed <= quantities.duration(max_value):
         raise usage(f"{option} must be from {min_value} to {max_value}, such as 90s or 1h30m, not {text[:_SHOWN]!r}")
@@ -236,6 +240,7 @@ async def stopped() -> signal.Signals:
     received: asyncio.Future[signal.Signals] = loop.create_future()
 
     def receive(number: signal.Signals) -> None:
+        # A second signal arrives if an impatient operator presses Ctrl-C again. A future can be set only once.
         if not received.done():
             received.set_result(number)
 

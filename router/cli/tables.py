@@ -61,6 +61,7 @@ def moment(at: datetime | None) -> str:
 def age(at: datetime | None) -> str:
     """Return how long ago a time was, such as ``5m``, or how far ahead it is; outside a terminal, the time in full."""
     now = models.at(factories.clock())
+    # A file or a script needs a time that is still right when it is read later.
     if at is None or now is None or not is_terminal():
         return moment(at)
     seconds = round((now - at).total_seconds())
@@ -85,6 +86,7 @@ def write(columns: Iterable[str | Column], rows: Iterable[Sequence[str]], none: 
 
 
 def _write_for_terminal(columns: list[Column], table: list[list[str]], room: int) -> None:
+    # Only spare columns without a value are omitted here. They would take room from the texts.
     keep = [number for number, column in enumerate(columns) if not column.spare or any(row[number] for row in table)]
     widths = _widths(columns, table)
     # Omit wide columns from the last one on, before any text is cut.
@@ -101,6 +103,7 @@ def _write_for_terminal(columns: list[Column], table: list[list[str]], room: int
         for column, value, width in zip(visible_columns, values, widths, strict=True):
             line.append(value, column.style(value))
             line.append(" " * (width - cell_widths.cell_len(value) + _GAP))
+        # Trailing blanks would make a full line wrap in the terminal.
         line.rstrip()
         out.print(line)
 
@@ -110,8 +113,11 @@ def _fitted(columns: list[Column], widths: list[int], room: int) -> list[int]:
     fitted = list(widths)
     while (over := _total(fitted) - room) > 0:
         able = [number for number, column in enumerate(columns) if column.shrinks and fitted[number] > _SHORTEST]
+        # Every text has its minimum width, so the terminal has to wrap the lines.
         if not able:
             break
+        # The widest column shrinks to the width of the next one, so long columns become equally wide before any is
+        # short.
         widest = max(able, key=lambda number: fitted[number])
         next_widest = max((fitted[number] for number in able if number != widest), default=_SHORTEST)
         fitted[widest] -= min(over, max(1, fitted[widest] - max(next_widest, _SHORTEST)))
@@ -120,6 +126,7 @@ def _fitted(columns: list[Column], widths: list[int], room: int) -> list[int]:
 
 def _widths(columns: list[Column], table: list[list[str]]) -> list[int]:
     return [
+        # Widths are in terminal cells: characters of East Asian scripts and emoji take two.
         max(cell_widths.cell_len(value) for value in (column.name, *(row[number] for row in table)))
         for number, column in enumerate(columns)
     ]
@@ -132,9 +139,11 @@ def _total(widths: list[int]) -> int:
 def _cut(value: str, width: int) -> str:
     if cell_widths.cell_len(value) <= width:
         return value
+    # The ellipsis takes one cell. A cut within a wide character leaves a blank, which is removed.
     return cell_widths.set_cell_size(value, width - 1).rstrip() + "…"
 
 
 def _line(values: list[str], widths: list[int]) -> str:
     padded = (value + " " * (width - cell_widths.cell_len(value)) for value, width in zip(values, widths, strict=True))
+    # Trailing blanks would make a full line wrap in the terminal.
     return (" " * _GAP).join(padded).rstrip()

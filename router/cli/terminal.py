@@ -41,11 +41,13 @@ def plain(text: str) -> str:
 
 def lines(text: str) -> str:
     """Return foreign text as ``plain`` does, but keep its line breaks. Only for indented blocks below a heading."""
+    # A carriage return alone could overwrite the line. Before a line feed it is harmless and common in bodies.
     return _IN_LINES.sub(_escape, text.replace("\r\n", "\n"))
 
 
 def markup(text: str) -> str:
     """Return foreign text as ``plain`` does, escaped for use in Rich's markup."""
+    # Escaping of brackets comes second, because it must also cover the text that the first step produces.
     return rich_markup.escape(plain(text))
 
 
@@ -55,13 +57,16 @@ def hanging(head: str, words: str) -> str:
     if not sys.stdout.isatty():
         return line
     room = shutil.get_terminal_size().columns
+    # After a long heading, the text would have too little room to its right.
     indent = " " * (len(head) if len(head) < room // 2 else 4)
     return textwrap.fill(line, room, subsequent_indent=indent, break_on_hyphens=False, drop_whitespace=False)
 
 
 def write_json(document: bytes) -> None:
     """Write JSON to standard output, with JSON's own escapes for characters that control a terminal."""
+    # Inside JSON, such a character can only be in a string, where JSON's escape has the same meaning.
     text = _IN_A_STREAM.sub(lambda letter: json.dumps(letter[0])[1:-1], document.decode())
+    # `print` and the stream of bytes have separate buffers. Without a flush, the JSON would precede earlier lines.
     sys.stdout.flush()
     sys.stdout.buffer.write(text.encode() + b"\n")
 
@@ -70,6 +75,7 @@ def write_body(body: bytes) -> None:
     """Write a body as it was received. On a terminal, escape the characters that control it."""
     sys.stdout.flush()
     if sys.stdout.isatty():
+        # Only a terminal interprets control characters. A file or a program gets the body byte for byte.
         print(lines(body.decode(errors="backslashreplace")))
     else:
         sys.stdout.buffer.write(body)
@@ -87,7 +93,9 @@ def console(*, wide: bool = True, stderr: bool = False, **options: Any) -> conso
     """Return a console as wide as the terminal. Without a terminal, it is wide enough for every line."""
     stream = sys.stderr if stderr else sys.stdout
     if wide and not stream.isatty():
+        # Without a terminal, Rich assumes 80 columns and would wrap lines that `grep` or a script reads.
         options |= {"width": _WIDE}
+    # The console gets the stream below the guard, which would escape Rich's own control codes. It escapes texts itself.
     return _Console(file=_raw(stream), highlight=False, **options)
 
 
@@ -175,6 +183,7 @@ class _Console(consoles.Console):
     ) -> Iterable[segment.Segment]:
         """Render as Rich does."""
         for part in super().render(renderable, options):
+            # Rich marks its own control codes, such as those of a progress bar.
             yield part if part.control else segment.Segment(_IN_LINES.sub(_escape, part.text), part.style)
 
 
@@ -186,9 +195,11 @@ class _Guarded:
 
     def write(self, text: str) -> int:
         """Write a text, escaped. Return its number of characters."""
+        # The pattern has a group, so the split texts alternate with the color codes, which have odd positions.
         parts = _STYLE.split(text) if self.stream.isatty() else [text]
         safe = (part if number % 2 else _IN_A_STREAM.sub(_escape, part) for number, part in enumerate(parts))
         self.stream.write("".join(safe))
+        # The caller compares the result with the length of its own text, not with that of the escaped one.
         return len(text)
 
     def writelines(self, texts: Iterable[str]) -> None:
