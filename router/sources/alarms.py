@@ -55,12 +55,16 @@ def parsed(delivery: reading.Reading, alarm: Alarm, insufficient_data: Insuffici
     status = meanings.get(alarm.state)
     if status is None:
         raise base.Unparsable("state", f"{alarm.state[:40]!r} is not ALARM, OK, or INSUFFICIENT_DATA")
+    # Missing data says nothing about the watched system: it may be idle, or stopped on purpose.
     if status == "ignore":
         return objects.no_alert("the source's settings ignore INSUFFICIENT_DATA", alarm=alarm.name)
+    # CloudWatch sends only the time of this transition. It is the start of a firing alarm and the end of a resolved
+    # one.
     at = alarm.changed_at or delivery.now
     region = _region(alarm)
     alert = alerts.Alert(
         delivery.source,
+        # Names of alarms are unique only within one region of an account.
         alarm.arn or f"{alarm.account}/{alarm.region}/{alarm.name}",
         status,
         at,
@@ -99,7 +103,9 @@ def _labels(alarm: Alarm, region: str) -> dict[str, str]:
     pairs += [("namespace", metric.namespace) for metric in alarm.metrics]
     pairs += [("metric", metric.name) for metric in alarm.metrics]
     for name, value in pairs:
+        # An empty value marks a conflict. A third metric with the first value must not restore the label.
         labels[name] = value if labels.get(name, value) == value else ""
+    # Rules rely on these three, so a dimension of the same name can't replace them.
     labels |= {"alarm": alarm.name, "account": alarm.account, "region": region}
     return {name: value for name, value in labels.items() if value}
 

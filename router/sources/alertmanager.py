@@ -13,6 +13,7 @@ from router.domain import alerts
 from router.domain.times import Timestamp
 from router.sources import base, body, links, objects, polled, reading, times
 
+# These are the parameters of FNV-1a with 64 bits, which Prometheus and Alertmanager use for fingerprints.
 _FNV_OFFSET = 14695981039346656037
 _FNV_PRIME = 1099511628211
 _STATUSES: dict[str, alerts.Status] = {"firing": "firing", "resolved": "resolved"}
@@ -109,6 +110,7 @@ class Alertmanager:
     def _alert(
         self, wire_alert: "_Alert | _Found", status: alerts.Status, group: _Body, delivery: reading.Reading
     ) -> alerts.Alert:
+        # An alert's own label is more specific than the label of its route.
         labels = {**group.route_labels, **wire_alert.labels} if group.route_labels else wire_alert.labels
         annotations, link = wire_alert.annotations or {}, wire_alert.link
         # Ruler and Alertmanager may be configured with a path as their external URL.
@@ -116,9 +118,11 @@ class Alertmanager:
             link = links.absolute(link, group.external_url)
         return alerts.Alert(
             self.name,
+            # The labels of the route aren't part of Alertmanager's fingerprint.
             wire_alert.fingerprint or fingerprint(wire_alert.labels),
             status,
             _micros(wire_alert.starts_at) or delivery.now,
+            # Senders of this format may set an end for a firing alert. The router waits for the resolution instead.
             _NO_END if status == "firing" else _micros(wire_alert.ends_at) or delivery.now,
             title(labels, annotations),
             labels,
@@ -141,12 +145,14 @@ class Alertmanager:
             items = body.decode(_decode_items, fields.pop("alerts"))
         except (KeyError, base.Unparsable):
             raise error from None
+        # Encoding again turns the undecoded members into plain values, without the list of alerts.
         group = _leniently(objects.decode(msgspec.json.encode(fields)), delivery)
         read_alerts, rejected = objects.several(
             delivery,
             items,
             "alerts",
             lambda item, where: self._alert(*_read_alert(item, where, delivery), group, delivery),
+            # The quarantined delivery keeps the group's fields, so that a replay reads the alerts as before.
             lambda bad: {**fields, "alerts": bad},
         )
         return delivery.close(base.Parsed(read_alerts, group.truncated_alerts, _about(group), rejected))
@@ -159,6 +165,7 @@ def fingerprint(labels: Mapping[str, str]) -> str:
     """
     digest = _FNV_OFFSET
     for name, value in sorted((name.encode(), value.encode()) for name, value in labels.items()):
+        # 0xFF occurs in no UTF-8 text, so different label sets can't have the same bytes.
         for byte in (*name, 0xFF, *value, 0xFF):
             digest = (digest ^ byte) * _FNV_PRIME & _64_BITS
     return f"{digest:016x}"
@@ -234,6 +241,7 @@ def _wrong_version(raw: bytes, expected: str) -> base.Unparsable | None:
     """Return the error for another version, if there is one. It explains all other errors, so it replaces them."""
     try:
         version = body.decode(_decode_version, raw).version
+    # The first error already says why the body can't be read.
     except base.Unparsable:
         return None
     return None if version == expected else _unknown_version(version, expected)
@@ -257,6 +265,7 @@ def title(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
     return (
         annotations.get("summary")
         or annotations.get("title")
+        # The name is less readable than a summary, but a description is often too long for a title.
         or labels.get("alertname")
         or annotations.get("description")
         or ""

@@ -38,6 +38,7 @@ class Verifier:
             return True
         if authorization is None:
             return False
+        # The header is compared as received first, because most senders write it the usual way.
         return self._holds(authorization) or self._holds(_spelled_as_ours(authorization))
 
     def _holds(self, authorization: bytes) -> bool:
@@ -63,9 +64,11 @@ def verifier(
     tokens = [_token(secret) for secret in bearer]
     pairs = [_pair(secret) for secret in basic]
     if auth == "none":
+        # An operator who sets both may believe that the credentials are checked.
         if tokens or pairs or otherwise:
             raise ValueError("auth is none, but there are credentials: remove `auth: none`, or the credentials")
         return Verifier((), anyone=True)
+    # A signature or a token proves each request, so the header isn't needed.
     if not tokens and not pairs and otherwise:
         return Verifier((), anyone=True)
     if not tokens and not pairs:
@@ -76,6 +79,7 @@ def verifier(
     # Schemes are compared in the spelling of `_spelled_as_ours`.
     accepted = [scheme.capitalize().encode() + b" " + token for token in tokens for scheme in schemes]
     accepted += [b"Basic " + base64.b64encode(pair) for pair in pairs]
+    # Some clients send basic credentials only after a challenge.
     challenges = [scheme.encode() for scheme in schemes] if tokens else []
     challenges += [b'Basic realm="incident-router", charset="UTF-8"'] if pairs else []
     return Verifier(accepted, challenge=b", ".join(challenges))
@@ -91,6 +95,7 @@ def _token(secret: pydantic.SecretStr) -> bytes:
 
 def _pair(secret: pydantic.SecretStr) -> bytes:
     pair = secret.get_secret_value().strip("\r\n")
+    # A password may contain colons, and a user name can't.
     user, colon, password = pair.partition(":")
     if not colon or not user or not password:
         raise ValueError("a basic credential is not of the form user:password")

@@ -92,6 +92,7 @@ def _labels(data: objects.Members, essentials: objects.Members, conditions: list
             name, value = objects.scalar(dimension.get("name")), objects.scalar(dimension.get("value"))
             if name and value:
                 labels[name] = value
+    # The essentials come last: a user's property or dimension can't replace a label on which rules rely.
     labels |= {name: text for name, key in _LABELS.items() if (text := objects.scalar(essentials.get(key)))}
     targets = essentials.get("alertTargetIDs")
     target = objects.scalar(targets[0]) if isinstance(targets, list) and targets else ""
@@ -99,6 +100,7 @@ def _labels(data: objects.Members, essentials: objects.Members, conditions: list
 
 
 def _annotations(essentials: objects.Members, conditions: list[objects.Members]) -> dict[str, str]:
+    # Only the first condition has annotations, because further conditions would overwrite its values.
     first = conditions[0] if conditions else {}
     return objects.texts(
         {
@@ -110,6 +112,7 @@ def _annotations(essentials: objects.Members, conditions: list[objects.Members])
 
 
 def _link(essentials: objects.Members, conditions: list[objects.Members]) -> str:
+    # The investigation link comes first, because it leads to the alert. The other links lead to search results.
     links = [essentials.get("investigationLink")]
     for condition in conditions:
         links += [condition.get(name) for name in (*_LINKS, *_LINKS_V1)]

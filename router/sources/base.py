@@ -76,6 +76,8 @@ class Config(pydantic.BaseModel):
 
     @pydantic.model_validator(mode="after")
     def _credentials_or_none(self) -> Self:
+        # Building the verifier finds missing or contradictory credentials when the settings are loaded, not at a
+        # request.
         self.verifier()
         return self
 

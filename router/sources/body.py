@@ -16,10 +16,12 @@ def decode(decoder: Callable[[bytes], _T], body: bytes) -> _T:
     """Decode JSON. Raises ``base.Unparsable`` if it is malformed, nested too deeply, or not of the decoder's type."""
     try:
         return decoder(body)
+    # The order matters: a `ValidationError` is also a `DecodeError`.
     except msgspec.ValidationError as error:
         raise _misshapen(str(error)) from error
     except msgspec.DecodeError as error:
         raise base.Unparsable("", _malformed(body, str(error))) from error
+    # msgspec raises this error unchanged for strings that aren't UTF-8. It is no `DecodeError`.
     except UnicodeDecodeError as error:
         raise base.Unparsable("", f"the body is not UTF-8: {error.reason}") from error
     except RecursionError as error:
@@ -30,6 +32,7 @@ def _misshapen(message: str) -> base.Unparsable:
     problem, at, place = message.rpartition(_AT)
     if not at or not place.endswith("`"):
         return base.Unparsable("", message)
+    # Senders know their own fields, so `$.alerts[0]` is reported as `alerts[0]`.
     before, _, where = place[:-1].partition("$")
     return base.Unparsable(before + where.removeprefix("."), problem)
 

@@ -30,6 +30,7 @@ class Call(NamedTuple):
     def from_line(cls, line: str) -> Self | None:
         """Parse a stored request line. Return None if it isn't one."""
         parts = line.split(" ")
+        # A sender's own body may have a member of this name, so the line is validated.
         if len(parts) != _PARTS_OF_A_LINE or not parts[1].startswith("/"):
             return None
         path, _, query = parts[1].partition("?")
@@ -73,6 +74,7 @@ def wrap(call: Call, body: bytes) -> bytes:
 def unwrap(envelope: Mapping[str, Any]) -> tuple[Call | None, Any]:
     """Separate a stored call from its body. A body that isn't a stored call is returned unchanged, with None."""
     line = envelope.get(_REQUEST)
+    # An envelope has no other members, so a body that has more is the sender's own.
     if not isinstance(line, str) or not envelope.keys() <= _FIELDS:
         return None, envelope
     call = Call.from_line(line)

@@ -59,10 +59,12 @@ def opened(event: Any) -> objects.Members:
         )
     for name in _REQUIRED:
         objects.required(members.get(name), name, "required in every event")
+    # Binary data is encoded this way in JSON. The mapping sees the decoded data, as in binary mode.
     if "data_base64" in members:
         kind = objects.scalar(members.get("datacontenttype"))
         members = {**members, "data": _content(_from_base64(members["data_base64"]), {}, _essence(kind))}
     started = {"starts_at": members["time"]} if "time" in members else {}
+    # The order is that of precedence: attributes, then members of the data, then the event's time.
     return {**started, **objects.optional(members.get("data")), **members}
 
 
@@ -71,6 +73,7 @@ def key(item: objects.Members) -> str:
     if "specversion" not in item:
         return ""
     source, subject = objects.scalar(item.get("source")), objects.scalar(item.get("subject"))
+    # The source alone is the monitoring system, so without a subject all its alerts would be one.
     return f"{source} {subject}" if source and subject else ""
 
 
@@ -78,6 +81,7 @@ def _binary(raw: bytes, headers: Mapping[bytes, bytes], kind: str) -> objects.Me
     event: objects.Members = {}
     for header, value in headers.items():
         match = _ATTRIBUTE.fullmatch(header)
+        # A header `ce-data` must not replace the body.
         if match and (name := match[1].decode()) not in _NO_ATTRIBUTES:
             event[name] = _value(value, header.decode())
     if kind:

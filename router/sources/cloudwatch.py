@@ -50,6 +50,7 @@ class CloudWatch:
         kind = objects.scalar(body.get("Type"))
         if kind in _TO_DO:
             raise _to_do(kind, body)
+        # With raw delivery, the body is the message itself, without SNS's envelope.
         if kind != "Notification":
             return self._message(delivery, body, "")
         text = objects.scalar(body.get("Message"))
@@ -80,6 +81,7 @@ def _to_do(kind: str, body: objects.Members) -> base.Unparsable:
     The message is quarantined and logged, because no alarm arrives until the operator acts.
     """
     url = objects.scalar(body.get("SubscribeURL"))
+    # Without `topics`, the message isn't verified. The router must not ask an operator to open a forged link.
     where = url if _SUBSCRIBE_URL.fullmatch(url) else "the URL in SubscribeURL, if it belongs to SNS"
     return base.Unparsable("Type", f"{_TO_DO[kind]}: open {where}")
 
@@ -94,6 +96,7 @@ def _alarm(delivery: reading.Reading, message: objects.Members, where: str) -> a
         account=objects.scalar(message.get("AWSAccountId")),
         region=objects.scalar(message.get("Region")),
         changed_at=delivery.moment(message.get("StateChangeTime"), f"{where}StateChangeTime"),
+        # An alarm on one metric has it in the trigger itself.
         metrics=several or ([_metric(trigger)] if trigger else []),
         annotations=objects.texts(
             {

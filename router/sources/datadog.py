@@ -70,6 +70,7 @@ class _Title:
         self.transition = ""
         self.scope = ""
         end = 0
+        # Datadog puts the priority and the transition before the name of the monitor, in any number of brackets.
         while prefix := _PREFIX.match(title, end):
             end = prefix.end()
             match = _TRANSITION.fullmatch(prefix[1].strip())
@@ -84,12 +85,14 @@ def _present(body: objects.Members) -> dict[str, str]:
     return {
         name: text
         for name, text in texts.items()
+        # The first character is checked first, because the pattern costs more and few values begin with a dollar sign.
         if text and text != "null" and not (text[0] == "$" and _UNREPLACED.fullmatch(text))
     }
 
 
 def _without_transition(body: objects.Members, texts: dict[str, str]) -> base.Parsed:
     unreplaced = [name for name in body if name not in texts and _UNREPLACED.fullmatch(objects.scalar(body[name]))]
+    # A test has no values at all. With a cycle key, the payload is that of an alert and has a mistake.
     if "alert_transition" in unreplaced and not texts.get("alert_cycle_key"):
         return objects.no_alert("a test: Datadog has not filled in values")
     raise base.Unparsable(
@@ -100,10 +103,13 @@ def _without_transition(body: objects.Members, texts: dict[str, str]) -> base.Pa
 
 
 def _fingerprint(texts: dict[str, str], title: _Title) -> str:
+    # The cycle key is the same from the trigger to the recovery, and differs for the next occurrence.
     if texts.get("alert_cycle_key"):
         return texts["alert_cycle_key"]
+    # A monitor with several groups has one alert for each, and the scope names the group.
     if texts.get("alert_id"):
         return f"{texts['alert_id']}/{texts.get('alert_scope', '')}"
+    # The rest of the title has no transition, so the recovery has the same fingerprint.
     if title.rest:
         return objects.digest(title.rest, title.scope)
     raise base.Unparsable("alert_cycle_key", "missing, and so are alert_id and title: paste the documented payload")
@@ -120,11 +126,13 @@ def _severity(texts: dict[str, str], transition: str) -> str:
     if "warn" in transition.casefold():
         return "warning"
     kind = texts.get("alert_type", "")
+    # A recovery has the type `success`, which isn't a severity.
     return "" if kind == "success" else kind
 
 
 def _labels(texts: dict[str, str]) -> dict[str, str]:
     pairs = []
+    # Equal tags are dropped first, so that joining doesn't repeat a value.
     for tag in dict.fromkeys(tag.strip() for tag in texts.get("tags", "").split(",") if tag.strip()):
         name, colon, value = tag.partition(":")
         pairs.append((name, value) if colon and name else (tag, "true"))

@@ -67,6 +67,7 @@ def decoder(codecs_of_paths: Mapping[str, Sequence[Codec]]) -> Decoder | None:
     parts = [(path, _steps(path), codecs) for path, codecs in codecs_of_paths.items()]
 
     def decode(body: Any, delivery: reading.Reading) -> Any:
+        # A later path may lead into a value that an earlier one has decoded.
         for path, steps, codecs in parts:
             # Paths begin at one alert, even if the body is a list of alerts.
             of_each = isinstance(body, list) and isinstance(steps[0], str)
@@ -116,6 +117,7 @@ def _opener(path: str, codecs: Sequence[Codec], delivery: reading.Reading) -> Ca
                 value = _json(value) if codec == "json" else _from_base64(value)
             except (ValueError, *Undecodable):
                 delivery.note("field_ignored", path, f"the text is not {codec}; it is used as it is")
+                # The mapping may still find something in the text. Refusing the body would lose the alert.
                 return text
         return value
 
@@ -125,10 +127,12 @@ def _opener(path: str, codecs: Sequence[Codec], delivery: reading.Reading) -> Ca
 def _json(text: str) -> Any:
     """Decode a text as JSON if it is an object or a list; return any other text unchanged."""
     value = _decode(text.encode())
+    # A text such as "42" or "null" is more likely meant as text.
     return value if isinstance(value, dict | list) else text
 
 
 def _from_base64(text: str) -> str:
     """Decode Base64 in either alphabet, with or without padding."""
+    # Some encoders break lines, omit the padding, or use the alphabet for URLs.
     plain = "".join(text.split()).rstrip("=").replace("-", "+").replace("_", "/")
     return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True).decode()

@@ -41,9 +41,11 @@ def alarm(delivery: reading.Reading, event: objects.Members) -> alarms.Alarm:
     return alarms.Alarm(
         name=objects.required(detail.get("alarmName"), "detail.alarmName"),
         state=objects.required(state.get("value"), "detail.state.value"),
+        # The event's only resource is the alarm.
         arn=objects.scalar(resources[0]) if isinstance(resources, list) and resources else "",
         account=objects.scalar(event.get("account")),
         region=objects.scalar(event.get("region")),
+        # The state has the time of the transition, so the event's own time is the second choice.
         changed_at=delivery.moment(state.get("timestamp"), "detail.state.timestamp")
         or delivery.moment(event.get("time"), "time"),
         metrics=[_metric(metric) for metric in alarms.metrics(configuration.get("metrics"))],

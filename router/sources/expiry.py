@@ -30,6 +30,7 @@ class Expiring:
     ) -> base.Parsed:
         """Parse with the wrapped source, then set the ends. Raises ``base.Unparsable`` if the wrapped source does."""
         parsed = self._parse(body, headers, now, max_alerts)
+        # The double negation rounds up: an alert must never end before the configured time.
         ends_at = Timestamp(-(-(now + self._resolve_after) // self._step) * self._step)
         return msgspec.structs.replace(parsed, alerts=[_ending(alert, ends_at) for alert in parsed.alerts])
 

@@ -36,12 +36,15 @@ class FetchLimits:
         """Take a fetch for a sender with this address. Return False if the limit is reached."""
         network = _network(client)
         bucket_of_network = self._networks.get(network) or _Bucket(*_OF_NETWORK)
+        # Also a refused sender counts as recent. Otherwise, its bucket could be dropped and would be full again.
         self._networks.set(network, bucket_of_network)
         if not bucket_of_network.has(now):
             return False
+        # A known network uses the reserve only if unknown networks have used up the common limit.
         shared = [self._all, self._reserve] if self._known.get(network) else [self._all]
         if (bucket := next((candidate for candidate in shared if candidate.has(now)), None)) is None:
             return False
+        # Tokens are taken only if both buckets have one, so a refused fetch costs nothing.
         bucket_of_network.take()
         bucket.take()
         return True
@@ -86,6 +89,7 @@ class _Recent(Generic[_Value]):
         """Set the value of a network, and forget the network that was not used for longest."""
         self._values[network] = value
         self._values.move_to_end(network)
+        # The number is limited, because a sender with many addresses could otherwise fill the memory.
         if len(self._values) > _MAX_NETWORKS:
             self._values.popitem(last=False)
 

@@ -42,6 +42,7 @@ def opened(texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _object_or_text(text: str) -> Any:
+    # Numbers and words stay texts, because the fields of a form have no types.
     if text.lstrip()[:1] not in {"{", "["}:
         return text
     try:
@@ -65,6 +66,7 @@ def urlencoded(raw: bytes) -> dict[str, str]:
     """Return the fields of an urlencoded form or of a URL's query; of several with the same name, the last."""
     try:
         return dict(
+            # An empty field is kept, so that a mapping can distinguish it from a missing one.
             urllib.parse.parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
         )
     except UnicodeDecodeError as error:
@@ -90,6 +92,7 @@ class _Parts:
         self._value += data[start:end]
 
     def on_header_end(self) -> None:
+        # The parser passes headers in pieces, so a header is complete only at its end.
         if self._header.lower() == b"content-disposition":
             self._name = multipart.parse_options_header(bytes(self._value))[1].get(b"name")
         self._header.clear()
@@ -99,10 +102,12 @@ class _Parts:
         self._data += data[start:end]
 
     def on_part_end(self) -> None:
+        # A part without a name has no place in a mapping.
         if self._name is not None:
             self.found[self._name] = bytes(self._data)
         self._name = None
         self._data.clear()
+        # The limit applies while parsing, so that a body of millions of parts uses no memory for them.
         if len(self.found) > MAX_FIELDS:
             raise base.Unparsable("", f"the form has more than {MAX_FIELDS} fields")
 

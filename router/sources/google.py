@@ -27,6 +27,7 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     incident = objects.members(
         body.get("incident"), "incident", "this is not a notification of Google Cloud Monitoring"
     )
+    # A test has an incident that looks real, so it is recognized by its version.
     if body.get("version") == "test":
         return objects.no_alert("a test of the notification channel")
     state = objects.scalar(incident.get("state"))
@@ -45,6 +46,7 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
         objects.scalar(incident.get("policy_name")) or objects.scalar(incident.get("condition_name")),
         _labels(incident),
         _annotations(incident),
+        # Google writes this text for a policy without a severity. It must not look like an unknown severity.
         "" if severity.casefold() == "no severity" else severity,
         objects.scalar(incident.get("url")),
     )

@@ -38,9 +38,11 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
         group,
         "alerts",
         lambda item, where: _alert(delivery, item, where, fallback),
+        # The remaining delivery has reported the truncated alerts. A replay must not report them again.
         lambda bad: {**body, "alerts": bad, "truncatedAlerts": 0},
     )
     left_out = body.get("truncatedAlerts")
+    # The count is only informative, so an invalid one isn't worth a refusal.
     truncated = max(left_out, 0) if isinstance(left_out, int) else 0
     return base.Parsed(read_alerts, truncated, _about(body), rejected)
 
@@ -57,6 +59,7 @@ def _alert(delivery: reading.Reading, item: Any, where: str, external_url: str) 
     fingerprint = fingerprint or alertmanager.fingerprint(labels)
     rule = objects.scalar(alert.get("ruleUID"))
     if rule:
+        # Titles and folders of rules change. The UID is the only name that a router's rule can rely on.
         labels.setdefault("rule_uid", rule)
     return alerts.Alert(
         delivery.source,
@@ -85,6 +88,7 @@ def _labels(delivery: reading.Reading, alert: objects.Members, where: str, *, ne
 def _annotations(alert: objects.Members) -> dict[str, str]:
     annotations = objects.texts(objects.optional(alert.get("annotations")))
     links = {name: objects.scalar(alert.get(key)) for name, key in _LINKS.items()}
+    # An annotation that a user has written takes precedence over a generated link of the same name.
     return {**{name: link for name, link in links.items() if link}, **annotations}
 
 
@@ -92,6 +96,7 @@ def _title(labels: dict[str, str], annotations: dict[str, str]) -> str:
     name = labels.get("rulename") or labels.get("alertname", "")
     title = annotations.get("summary") or annotations.get("title") or name or annotations.get("description", "")
     reason = annotations.get("grafana_state_reason", "")
+    # Without the reason, a rule without data would have the title of a real alert.
     return f"{title} ({reason})" if reason and labels.get("alertname", "").startswith("Datasource") else title
 
 
@@ -106,6 +111,7 @@ def _hold_version(body: objects.Members) -> None:
     version = objects.scalar(body.get("version"))
     if version == "1":
         return
+    # Alertmanager's body has nearly the same fields, and would be read without its labels of the route.
     if version == "4":
         raise base.Unparsable("version", "'4' is Alertmanager's webhook: use a source of kind alertmanager")
     if "ruleId" in body or "evalMatches" in body:

@@ -129,6 +129,7 @@ class Config(base.Config):
 
     @pydantic.model_validator(mode="after")
     def _signed_is_what_is_read(self) -> Self:
+        # A valid signature of an empty body would authenticate any query.
         if self.in_query and self.signature is not None:
             raise ValueError("a signature covers the body, not the query: use token, bearer, or basic")
         return self
@@ -175,6 +176,7 @@ class Json:
         self.name = name
         self._in_query = config.in_query
         self._open = decoding.decoder(config.decode)
+        # Getters are built once, because compiling an expression takes longer than evaluating it.
         self._ignored = [(condition, condition.getter()) for condition in config.ignore_when if condition.is_of_alert]
         self._ignored_whole = [
             (condition, condition.getter()) for condition in config.ignore_when if not condition.is_of_alert
@@ -205,6 +207,7 @@ class Json:
             events = not self._in_query and cloudevents.is_event(headers)
             document = cloudevents.read(body, headers) if events else self._decoded(body, headers)
             return self.read(document, headers, reading.Reading(self.name, now, max_alerts), raw=body, events=events)
+        # Evaluating an expression can also exceed Python's recursion limit, not only decoding.
         except RecursionError as error:
             raise base.Unparsable("", "the JSON is nested too deeply") from error
 
@@ -249,6 +252,7 @@ class Json:
             try:
                 yield self._items(cloudevents.opened(event), request, delivery, (f"[{position}]", position))
             except base.Unparsable as error:
+                # The error is kept as the item's content and raised later, with those of other unreadable items.
                 placed = base.Unparsable(f"[{position}].{error.where}".rstrip("."), error.problem)
                 yield [_Item("", _scope(request, None, placed), {}, position)]
 
@@ -322,6 +326,7 @@ class Json:
             raise base.Unparsable(item.place, f"expected an object, not {paths.kind_of(content)}")
         status = self._read_status(scope, place)
         title = mapping.any_text(self._title, scope, f"{place}title", delivery)
+        # An alert's own label is more specific than a label of the whole body.
         labels = {**item.shared, **self._labels(scope, f"{place}labels", delivery)}
         key = mapping.any_text(self._fingerprint, scope, f"{place}fingerprint", delivery) or cloudevents.key(content)
         fingerprint = key or _identify(title, labels, status, place)
@@ -376,6 +381,7 @@ class Json:
 
     def _read_severity(self, scope: mapping.Scope, place: str, delivery: reading.Reading) -> str:
         word = mapping.optional_text(self._severity, scope, f"{place}severity", delivery)
+        # An unmapped word is kept, because a rule may map it itself.
         return self._severities.get(word.strip().casefold(), word) or self._no_severity
 
 

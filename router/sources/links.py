@@ -17,4 +17,5 @@ def absolute(link: str, external_url: str = "") -> str:
         joined = urllib.parse.urljoin(external_url, link)
     except ValueError:
         return ""
+    # Any other scheme, such as `javascript:`, would run in the browser of a responder who follows the link.
     return joined if joined.lower().startswith(SCHEMES) else ""

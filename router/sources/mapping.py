@@ -57,6 +57,7 @@ class Fact(pydantic.BaseModel):
 
     @pydantic.model_validator(mode="after")
     def _in_one_place(self) -> Self:
+        # An empty setting counts, too: `path: ""` beside `header` is a contradiction.
         places = [name for name in _PLACES if name in self.model_fields_set]
         if len(places) > 1:
             raise ValueError(f"{places[0]} and {places[1]} exclude each other: a value has one place")
@@ -83,6 +84,7 @@ class Fact(pydantic.BaseModel):
         """Build the function that finds the value."""
         if self.header:
             name = self.header.lower().encode()
+            # Headers may have any bytes. Latin-1 decodes all of them.
             return lambda scope: scope.headers[name].decode("latin-1") if name in scope.headers else None
         if self.query:
             return lambda scope: scope.query.get(self.query)
@@ -115,11 +117,13 @@ class Time(Fact):
         for directive in _DIRECTIVE.finditer(value):
             if directive[1] not in _DIRECTIVES or not directive[1]:
                 raise ValueError(f"{directive[0]} at character {directive.start() + 1} is not a directive of strptime")
+        # `strptime` replaces a missing date by January 1, 1900, and times before 1970 count as absent.
         if not _has_a_day({match[1] for match in _DIRECTIVE.finditer(value)}):
             raise ValueError("the format needs the year, the month, and the day, for example %Y-%m-%d %H:%M:%S")
         try:
             dt.datetime.strptime("", value)  # noqa: DTZ007 - only to compile the pattern
         except ValueError as error:
+            # This error is expected, because the text is empty. It proves that the pattern itself can be compiled.
             if "does not match format" not in str(error):
                 raise ValueError(f"strptime can't read this format: {error}") from error
         except re.error as error:
@@ -266,6 +270,7 @@ def _micros(value: Any, pattern: str, zone: str) -> Timestamp:
         return Timestamp(0)
     if isinstance(value, str):
         return times.from_format(value, pattern, zone) if pattern else times.from_text(value, zone)
+    # In Python, True is an int.
     if isinstance(value, int | float) and not isinstance(value, bool):
         if not pattern:
             return times.from_number(value)

@@ -20,11 +20,13 @@ class Config(base.Config):
 
 def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     """Read the issue of a notification."""
+    # The old format describes incidents, whose end isn't the end of their issue.
     if "current_state" in body and "state" not in body:
         raise base.Unparsable(
             "state", "missing: this is the format of the old notification channels; use a workflow with its template"
         )
     state = objects.required(body.get("state"), "state", "use the template that New Relic offers for the payload")
+    # Every state but closed fires, so a state that New Relic adds later can't end an alert.
     firing = state.casefold() != _CLOSED
     alert = alerts.Alert(
         delivery.source,

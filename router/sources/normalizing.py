@@ -38,6 +38,7 @@ class Normalizing:
         parsed = self._parse(body, headers, now, max_alerts)
         for alert in parsed.alerts:
             title, link = alert.title, alert.link
+            # Nearly all alerts are normal already. One loop over them is cheaper than a copy of each.
             if not title.isascii() or not title.isprintable() or (link and not link.startswith(links.SCHEMES)):
                 return _normalized(parsed)
         return parsed
@@ -54,7 +55,9 @@ def cleaned(title: str) -> str:
     """Return the title on one line, without invisible characters."""
     if title.isascii() and title.isprintable():
         return title
+    # Line breaks become spaces first. Removed as control characters, they would join two words.
     visible = _INVISIBLE.sub("", _BLANKS.sub(" ", title))
+    # Removing characters may have left two spaces side by side.
     return _BLANKS.sub(" ", visible).strip()
 
 

@@ -78,15 +78,18 @@ def several(
             read_alerts.append(alert)
             delivery.settle(mark, alert.fingerprint)
         except base.Unparsable as error:
+            # The item is reported as a whole, so notices about its fields would be misleading.
             delivery.forget(mark)
             # Don't keep the exception: its traceback references every frame, about 2 KiB for each unreadable item.
             first = first if bad else (error.where, error.problem)
             bad.append(item)
+            # The body isn't in this format at all, and reading 20,000 bad items would only hold the server.
             if not read_alerts and len(bad) >= _MAX_REJECTED:
                 break
     delivery.now = received_at
     if not bad:
         return read_alerts, None
+    # Nothing can be accepted, so the whole body is quarantined as it arrived.
     if not read_alerts:
         raise base.Unparsable(*first)
     more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""

@@ -19,6 +19,7 @@ _ALERTS = ("v2", "alerts")
 _HEARTBEATS = ("v2", "heartbeats")
 _REQUESTS = "requests"
 _PING = "ping"
+# Opsgenie accepts pings by all of these methods.
 _PING_METHODS = {"GET", "POST", "PUT", "PATCH"}
 _MILLION = 1_000_000
 _DEFAULT_PRIORITY = "P3"  # Opsgenie's default for requests without a priority.
@@ -63,6 +64,7 @@ def _operation(call: calls.Call) -> _Operation:
     head, rest = segments[:2], segments[2:]
     if head == _HEARTBEATS and rest[1:] == (_PING,) and rest[0] and method in _PING_METHODS:
         return _Operation(_PING, rest[0])
+    # An empty segment, as in `/v2/alerts//close`, names no alert.
     if head == _ALERTS and all(rest):
         operation = _on_alerts(method, rest)
         if operation is not None:
@@ -78,8 +80,10 @@ def _on_alerts(method: str, rest: tuple[str, ...]) -> _Operation | None:
             return _Operation("request", request_id)
         case "POST", (identifier, "close"):
             return _Operation("close", identifier)
+        # A deleted alert no longer pages in Opsgenie. The router ends it, because it has no deletion.
         case "DELETE", (identifier,):
             return _Operation("close", identifier)
+        # Further segments may follow, as in `DELETE /v2/alerts/{id}/tags`.
         case _, (identifier, action, *_) if action in _WITHOUT_EFFECT.get(method, ()):
             return _Operation(action, identifier)
     return None
@@ -88,6 +92,7 @@ def _on_alerts(method: str, rest: tuple[str, ...]) -> _Operation | None:
 def reply(config: Config, call: calls.Call) -> calls.Reply | None:
     """Answer a call that delivers nothing. Return None if the call is a delivery."""
     operation = _operation(call)
+    # A ping is a firing alert. Without a rule with `heartbeat`, another rule might open an incident for it.
     if operation.name == _PING and not config.heartbeats:
         raise calls.UnknownCall(_NO_HEARTBEATS)
     return _status(operation.identifier) if operation.name == "request" else None
@@ -106,6 +111,7 @@ def read(delivery: reading.Reading, members: objects.Members) -> base.Parsed:
         return base.Parsed([alert], about={"action": "create", "alert": alert.fingerprint})
     if operation.name == _PING:
         return base.Parsed([_pinged(source, operation.identifier, now)], about={"action": _PING})
+    # Closing by an unknown number would succeed and leave the alert open.
     if call is not None and call.parameter("identifierType") == "tiny":
         raise base.Unparsable("request", "the router assigns no tiny IDs: use the alias, or the alert ID")
     details = {"action": operation.name, "alert": operation.identifier}
@@ -134,6 +140,7 @@ def _created(source: str, body: objects.Members, now: Timestamp) -> alerts.Alert
         title,
         objects.texts(
             {
+                # Tags and the fields of the request take precedence over details, which may have any names.
                 **details,
                 **tags.labels(body.get("tags")),
                 "entity": entity,
@@ -171,6 +178,7 @@ def answer(parsed: base.Parsed, delivery: str) -> dict[str, Any]:
 
 def _request_id(delivery: str, details: Mapping[str, str]) -> str:
     key = f"{details['action']}/{details.get('alert', '')}".encode()
+    # Clients put the ID into a URL, so the alphabet is that for URLs, without padding.
     return f"{delivery}.{base64.urlsafe_b64encode(key).decode().rstrip('=')}"
 
 
@@ -182,6 +190,7 @@ def _status(request_id: str) -> calls.Reply:
         key = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
     except (binascii.Error, UnicodeError, ValueError):
         key = ""
+    # The ID carries its own time and content, so that its status needs no storage. Any other ID is unknown.
     if not made_at or "/" not in key:
         return calls.Reply(404, {"message": "Request not found", "took": 0.0, "requestId": request_id})
     action, _, alert = key.partition("/")

@@ -30,8 +30,10 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     if kind == "pagey.ping":
         return objects.no_alert("a test of the subscription")
     incident = objects.members(event.get("data"), "event.data")
+    # Notes and changes of responders also begin with `incident.`, but their data isn't an incident.
     if not kind.startswith("incident.") or incident.get("type") != "incident":
         return objects.no_alert(f"{kind} is not about the state of an incident")
+    # Both are checked: an event about a resolved incident, such as a new priority, must not fire again.
     firing = kind != "incident.resolved" and objects.scalar(incident.get("status")) != "resolved"
     # Each event has its own time, which retries keep, so the order of arrival doesn't matter.
     at = delivery.moment(event.get("occurred_at"), "event.occurred_at") or delivery.now

@@ -32,7 +32,9 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     if action not in {"resolve", "acknowledge"}:
         problem = f"{action[:40]!r} is not one of" if action else "missing: send one of"
         raise base.Unparsable("event_action", f"{problem} trigger, acknowledge, and resolve")
+    # Only a trigger may omit the key. PagerDuty then generates one.
     key = objects.required(key, "dedup_key", f"{action} must name its subject")
+    # The sender gets a success, because some clients accept nothing else.
     if action == "acknowledge":
         return objects.no_alert("an acknowledgement changes nothing here", dedup_key=key)
     return base.Parsed(
@@ -64,6 +66,7 @@ def _triggered(delivery: reading.Reading, body: objects.Members, key: str) -> al
 
 def _annotations(payload: objects.Members) -> dict[str, str]:
     details = payload.get("custom_details")
+    # Senders put an object or a text here.
     texts = objects.texts(details if isinstance(details, dict) else {"details": details})
     return objects.texts({"timestamp": payload.get("timestamp")}) | texts
 
@@ -71,6 +74,7 @@ def _annotations(payload: objects.Members) -> dict[str, str]:
 def _link(body: objects.Members) -> str:
     links = body.get("links")
     first = objects.optional(links[0]) if isinstance(links, list) and links else {}
+    # A link that the sender chose for this event is more specific than the URL of the sending system.
     return objects.scalar(first.get("href")) or objects.scalar(body.get("client_url"))
 
 

@@ -61,10 +61,12 @@ def _pairs(tags: list[Any]) -> Iterator[tuple[str, str]]:
 
 def _of_text(tag: str) -> tuple[str, str]:
     """Split a tag into name and value at the first ``:`` or ``=``."""
+    # Only the first separator counts, because values such as URLs contain further ones.
     match = _SEPARATOR.search(tag)
     if match is None:
         return tag, ""
     name, value = tag[: match.start()], tag[match.end() :]
+    # A tag such as ":critical" has no name, so its text is the name.
     return (name, value) if name.strip() else (value, "")
 
 
@@ -72,6 +74,7 @@ def _of_object(pair: objects.Members) -> tuple[str, str]:
     name = next(filter(None, (objects.scalar(pair.get(key)) for key in _NAMES)), "")
     if name:
         return name, _text(next((pair[key] for key in _VALUES if key in pair), None))
+    # With several members and no known name, it is unclear which of them is the name.
     if len(pair) == 1:
         ((name, value),) = pair.items()
         return name, _text(value)
@@ -80,5 +83,6 @@ def _of_object(pair: objects.Members) -> tuple[str, str]:
 
 def _text(value: Any) -> str:
     if isinstance(value, dict):
+        # OpenTelemetry wraps each value in an object that names its type.
         value = next((value[kind] for kind in _TYPED if kind in value), value)
     return paths.text(value)

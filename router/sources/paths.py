@@ -28,6 +28,7 @@ def check(expression: str) -> str:
     """Return the expression. Raises ``ValueError`` with the problem if it isn't JMESPath."""
     try:
         parsed = jmespath.compile(expression).parsed
+        # JMESPath itself reports an unknown function only when it evaluates the expression.
         unknown = sorted(name for name in _functions(parsed) if name not in _KNOWN_FUNCTIONS)
     except RecursionError as error:
         raise ValueError(f"{_shown(expression)} is nested too deeply for a JMESPath expression") from error
@@ -48,6 +49,7 @@ def compile(expression: str) -> Getter:  # noqa: A001 - as in re.compile and jme
     interpreter: they are most of nearly every mapping, and are 20 times faster this way.
     """
     parts = [part.strip() for part in expression.split("||")]
+    # Any other expression, also one with `||` inside of a function or a text, is left to the interpreter.
     if not all(_PLAIN.fullmatch(patterns.encoded(part)) for part in parts):
         return _interpreted(expression)
     getters = [_plain(part) for part in parts]
@@ -97,6 +99,7 @@ def _interpreted(expression: str) -> Getter:
 
 def _plain(path: str) -> Getter:
     steps = [step[1] or int(step[2]) for step in _STEP.finditer(path)]
+    # A single name is the most frequent path, so it needs no loop.
     if steps == [path]:
         return lambda body: body.get(path) if type(body) is dict else None
 
@@ -105,6 +108,7 @@ def _plain(path: str) -> Getter:
             if isinstance(step, str):
                 body = body.get(step) if type(body) is dict else None
             else:
+                # JMESPath returns null for a position outside the list.
                 body = body[step] if type(body) is list and -len(body) <= step < len(body) else None
         return body
 

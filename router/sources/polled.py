@@ -42,6 +42,7 @@ class Config(pydantic.BaseModel):
     @pydantic.field_validator("url")
     @classmethod
     def _without_secrets(cls, url: str) -> str:
+        # URLs appear in logs and in the console, where credentials would be readable.
         if "@" in parse.urlsplit(url).netloc:
             raise ValueError("credentials are not allowed in the URL; use basic")
         return url
@@ -49,6 +50,7 @@ class Config(pydantic.BaseModel):
     @pydantic.field_validator("every")
     @classmethod
     def _not_all_the_time(cls, every: int) -> int:
+        # Each poll reads all alerts, so a shorter interval would burden the Alertmanager.
         if every < _MIN:
             raise ValueError("must be at least 1s")
         return every
@@ -72,6 +74,7 @@ class Config(pydantic.BaseModel):
     @pydantic.field_validator("filter")
     @classmethod
     def _are_matchers(cls, filters: tuple[str, ...]) -> tuple[str, ...]:
+        # An invalid matcher raises here, with the settings, and not at the first poll.
         for text in filters:
             silences.matcher(text)
         return filters
@@ -85,6 +88,7 @@ class Config(pydantic.BaseModel):
 
 def receives(config: Config) -> Callable[[str], bool]:
     """Build the test of whether a receiver of this name posts to this source."""
+    # The group keeps an alternative such as `a|b` within the anchors.
     pattern = patterns.compile(f"^(?:{config.receiver or '.*'})$")
     return lambda name: pattern.search(patterns.encoded(name)) is not None
 
@@ -95,6 +99,7 @@ def concerns(config: Config) -> Callable[[alertmanager.Listed], bool]:
     tests = [silences.test(silences.matcher(text)) for text in config.filter]
 
     def wanted(listed: alertmanager.Listed) -> bool:
+        # An alert that Alertmanager wouldn't post here must not open an incident because of a poll.
         if not any(map(addressed, listed.receivers)):
             return False
         subject = alerts.Alert("", listed.fingerprint, "firing", listed.starts_at, Timestamp(0), labels=listed.labels)
@@ -119,8 +124,10 @@ def ended(fingerprint: str, starts_at: Timestamp, ends_at: Timestamp) -> Mapping
     """Return a resolved alert, which responses no longer contain, in the format of a webhook; times in microseconds."""
     return {
         "status": "resolved",
+        # The response no longer contains the labels. The fingerprint is enough to resolve the alert.
         "labels": {},
         "startsAt": _written(starts_at),
+        # Clocks differ, and an end before the start would be invalid.
         "endsAt": _written(max(starts_at, ends_at)),
         "fingerprint": fingerprint,
     }

@@ -79,6 +79,7 @@ class Prometheus:
         try:
             wire_alerts = delivery.limited(_decode(body), "")
             read = [self._alert(_found(alert), "", delivery) for alert in wire_alerts]
+        # The second reading starts over with new notices and finds each unreadable alert.
         except (msgspec.MsgspecError, UnicodeDecodeError, base.Unparsable):
             return self._one_by_one(body, reading.Reading(self.name, now, max_alerts))
         return delivery.close(base.Parsed(read, is_verbatim=True))
@@ -96,21 +97,26 @@ class Prometheus:
         return delivery.close(base.Parsed(read, rejected=rejected))
 
     def _alert(self, wire_alert: _Found, where: str, delivery: reading.Reading) -> alerts.Alert:
+        # Prometheus treats an empty label as absent, so it must not change the fingerprint.
         labels = {name: value for name, value in wire_alert.labels.items() if value}
         if not labels:
             raise base.Unparsable(f"{where}.labels", "empty: labels identify an alert")
         fingerprint, now = alertmanager.fingerprint(labels), delivery.now
         starts_at, ends_at = wire_alert.starts_at or now, wire_alert.ends_at
+        # Without a usable end, the alert fires. A wrong resolution would hide an outage.
         if 0 < ends_at < wire_alert.starts_at:
             delivery.ignore(f"{where}.endsAt".lstrip("."), "the end is before the start")
             ends_at = Timestamp(0)
         over = 0 < ends_at + self._clock_skew <= now if ends_at else False
+        # An end that has moved belongs to a firing alert, whatever the time on the sender's clock.
         if over and (extended := self._ends.extended(fingerprint, starts_at, ends_at, now)):
+            # The notice is assigned to this alert, because others in the delivery may be on time.
             mark = delivery.mark()
             delivery.note("clock_behind", f"{where}.endsAt".lstrip("."), _BEHIND)
             delivery.settle(mark, fingerprint)
             over, ends_at = False, extended
         elif ends_at and not over:
+            # The end is by the sender's clock. By the router's clock, it is later by the skew.
             ends_at = Timestamp(ends_at + self._clock_skew)
         starts_at = Timestamp(starts_at + self._ends.shift(fingerprint, wire_alert.starts_at or now))
         return alerts.Alert(
@@ -154,12 +160,15 @@ class _Ends:
     def extended(self, fingerprint: str, starts_at: Timestamp, ends_at: Timestamp, now: Timestamp) -> Timestamp:
         """Return until when the alert fires by the router's clock; 0 if it is resolved, as far as can be determined."""
         key = (fingerprint, starts_at)
+        # Removing and adding the entry moves it to the end, so the first entry is the oldest.
         before, step = self._seen.pop(key, (ends_at, 0))
         if ends_at > before:
             step = ends_at - before if now - ends_at >= _YOUNG else 0
+        # An end that moves back is the resolution.
         elif ends_at < before:
             step = 0
         self._seen[key] = (ends_at, step)
+        # The sender chooses the labels, so the number of entries must be limited.
         if len(self._seen) > _MAX_CACHED_ALERTS:
             oldest = next(iter(self._seen))
             del self._seen[oldest]
@@ -167,6 +176,7 @@ class _Ends:
         if not step:
             return Timestamp(0)
         self._extended.add(key)
+        # Four steps, as Prometheus sets the end four intervals ahead. A lost repetition must not end the alert.
         return Timestamp(now + min(max(4 * step, _SHORTEST), _MAX_LENGTH))
 
     def shift(self, fingerprint: str, starts_at: Timestamp) -> int:

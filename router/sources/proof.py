@@ -26,6 +26,7 @@ def of(config: base.Config, body: bytes, now: Timestamp, identity: str) -> Prove
     """
     headers: dict[str, str] = {}
     query: dict[str, str] = {}
+    # One of both is enough, as for a real sender.
     if config.bearer:
         headers["authorization"] = f"Bearer {config.bearer[0].get_secret_value().strip()}"
     elif config.basic:
@@ -33,6 +34,7 @@ def of(config: base.Config, body: bytes, now: Timestamp, identity: str) -> Prove
         headers["authorization"] = f"Basic {base64.b64encode(pair).decode()}"
     if config.token is not None:
         secret = config.token.values[0].get_secret_value().strip()
+        # The token is added before the signature, which covers it.
         body = _with_token(body, config.token, secret)
         headers |= {config.token.header: secret} if config.token.header else {}
         query |= {config.token.query: secret} if config.token.query else {}

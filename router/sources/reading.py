@@ -34,6 +34,7 @@ class Reading:
 
     def note(self, code: notices.Code, where: str, detail: str, count: int = 1) -> None:
         """Report a change to the delivery. ``where`` is the place in the body, or the setting that refers to it."""
+        # A body of 20,000 bad alerts must not produce as many texts.
         if len(self._notices) < _MAX_NOTICES:
             self._notices.append(notices.Notice(code, where, detail, count=count))
         else:
@@ -61,6 +62,7 @@ class Reading:
         try:
             if isinstance(value, str):
                 return times.from_text(value)
+            # In Python, True is an int, but no time.
             if isinstance(value, int | float) and not isinstance(value, bool):
                 return times.from_number(value)
         except ValueError as error:
@@ -87,6 +89,7 @@ class Reading:
         """Return the result with the notices. If there is only one alert, all notices are assigned to it."""
         if not self._notices:
             return parsed
+        # Notices about the delivery as a whole then show up in the alert's incident, too.
         if len(parsed.alerts) == 1:
             self.settle(0, parsed.alerts[0].fingerprint)
         more = [notices.Notice(code, "alerts", "more changes of this kind", "", n) for code, n in self._more.items()]

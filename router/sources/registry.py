@@ -155,6 +155,7 @@ def build(name: str, config: base.Config, fetch: verifications.Fetch = verificat
     token = tokens.Token(config.token) if config.token is not None else None
     signature = signatures.Signature(config.signature) if config.signature is not None else None
     verifies = kind.verification(config, fetch) if kind.verification is not None else None
+    # Every source is wrapped, so that no kind can forget to clean its titles and links.
     source: base.Source = normalizing.Normalizing(kind.make(name, config))
     if config.resolve_after:
         source = expiry.Expiring(source, config.resolve_after)

@@ -32,6 +32,7 @@ class Repaired(NamedTuple):
 
 def repaired(body: bytes) -> Repaired | None:
     """Return the body as strict JSON in UTF-8; None if it already is, is over 1 MiB, or can't be repaired."""
+    # A valid body is never changed, not even in its spelling.
     if len(body) > _MAX_BYTES or _is_json(body):
         return None
     changes: dict[str, None] = {}
@@ -41,8 +42,10 @@ def repaired(body: bytes) -> Repaired | None:
     except (ValueError, RecursionError):
         return None
     fixed = _paired(text, changes)
+    # Without any other change, only the lenient mode of the parser has made the body readable.
     if not changes:
         changes["control characters in strings were accepted"] = None
+    # The sources decode with msgspec, which is stricter than Python's parser.
     return Repaired(fixed, tuple(changes)) if _is_json(fixed) else None
 
 
@@ -64,11 +67,13 @@ def _text(body: bytes, changes: dict[str, None]) -> str:
                 return body.decode(encoding).strip("\0 \t\r\n")
             body = body.removeprefix(mark)
             break
+    # This never fails, so valid UTF-8 around the bad bytes stays as it is.
     text = body.decode("utf-8", "surrogateescape")
     if not text.isascii() and text.translate(_WINDOWS_1252) != text:
         changes["bytes that are not UTF-8 were read as Windows-1252"] = None
         text = text.translate(_WINDOWS_1252)
     stripped = text.strip("\0 \t\r\n")
+    # Programs in C may send a buffer with its terminating zero.
     if "\0" in text[len(stripped) :]:
         changes["padding after the JSON was removed"] = None
     return stripped
@@ -90,6 +95,7 @@ def _number(read: Callable[[str], float], changes: dict[str, None]) -> Callable[
     """Build a parser of numbers. Numbers out of range become text."""
 
     def number(text: str) -> float | str:
+        # Converting very long numbers takes quadratic time, and Python refuses it above a limit.
         if len(text) <= _MAX_DIGITS:
             value = read(text)
             if abs(value) < float("inf"):

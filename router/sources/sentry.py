@@ -47,6 +47,7 @@ class Sentry:
         """Read the alert of a webhook; none if the webhook is about something else, such as a comment."""
         data = objects.members(body.get("data"), "data", "this is not a webhook of Sentry's integration platform")
         action = objects.scalar(body.get("action"))
+        # Only the creation is ignored. A resolution must still end an alert on an event of this issue.
         if self._ignores_new_issues and action == "created" and "issue" in data:
             return objects.no_alert("a new issue, which the source's settings ignore")
         for name, reader in _READERS.items():
@@ -68,6 +69,7 @@ def _metric_alert(delivery: reading.Reading, data: objects.Members, action: str)
     keys = {"description": "description_text", "title": "description_title"}
     alert = alerts.Alert(
         delivery.source,
+        # The prefix keeps apart metric alerts and issues, whose numbers are independent.
         "metric/" + objects.required(metric_alert.get("id"), "data.metric_alert.id"),
         status,
         Timestamp(
@@ -87,6 +89,7 @@ def _metric_alert(delivery: reading.Reading, data: objects.Members, action: str)
         ),
         objects.texts({name: data.get(key) for name, key in keys.items()})
         | objects.texts({name: rule.get(name) for name in ("aggregate", "query", "dataset")}),
+        # The actions critical and warning are the severity. The action open says nothing about it.
         action if status == "firing" and action != "open" else "",
         objects.scalar(data.get("web_url")),
     )

@@ -73,6 +73,7 @@ class Config(pydantic.BaseModel):
 
     @pydantic.model_validator(mode="after")
     def _keys_can_be_read(self) -> "Config":
+        # A secret that isn't base64 is reported with the settings, and not as a forgery of each delivery.
         for secret in self.secrets:
             _key(secret, SCHEMES[self.scheme])
         return self
@@ -124,6 +125,7 @@ class Signature:
         for key in self._keys:
             expected = self._encode(hmac.digest(key, signed, "sha256"))
             for candidate in offered:
+                # There is no early return, because the time would reveal which secret or signature matched.
                 right |= hmac.compare_digest(candidate, expected)
         if not right:
             return "the signature is not accepted"
@@ -146,6 +148,7 @@ class Signature:
         return {name.decode(): value.decode() for name, value in signed_headers.items()}
 
     def _signed(self, before: list[bytes], body: bytes) -> bytes:
+        # The joint is part of the signed content, so it must be exactly the sender's.
         return self._scheme.joint.encode().join([*before, body])
 
     def _offered(self, header: bytes) -> list[bytes]:
@@ -153,6 +156,7 @@ class Signature:
         parts = header.split(scheme.separator.encode()) if scheme.separator else [header]
         prefix = scheme.prefix.encode()
         entries = [part.strip() for part in parts]
+        # Other prefixes are those of other versions of the scheme, which this code can't verify.
         macs = [part[len(prefix) :] for part in entries if part.startswith(prefix)]
         # Senders write hex in either case. Base64 is case-sensitive.
         return [part.lower() for part in macs] if scheme.encoding == "hex" else macs

@@ -23,6 +23,7 @@ from router.sources import fetch_limits, objects, times, verifications
 
 _HOST = patterns.compile(r"sns\.([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\.com(?:\.cn)?")
 _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:([a-z0-9-]+):\d{12}:[A-Za-z0-9_.-]{1,256}")
+# SNS signs these fields in this order, and leaves out those that a message doesn't have.
 _SIGNED = {
     "Notification": ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
     "SubscriptionConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
@@ -89,6 +90,7 @@ class Topics:
         if kind != "SubscriptionConfirmation":
             return verifications.Verified(message.get("MessageId", ""))
         url = message.get("SubscribeURL", "")
+        # The message is authentic, but the router still calls no host other than SNS's.
         _of_sns(url, region, "SubscribeURL")
         await self._fetch(url)
         return verifications.Verified(message.get("MessageId", ""), message["TopicArn"])
@@ -97,8 +99,10 @@ class Topics:
         if kind not in _SIGNED:
             raise verifications.RejectedError("this is not a signed SNS message: turn off raw message delivery")
         arn = message.get("TopicArn", "")
+        # SNS signs the messages of every customer, so the signature alone doesn't prove that the message is ours.
         if arn not in self._topics:
             raise verifications.RejectedError("the message's topic is not among this source's topics")
+        # The region limits which hosts may serve the certificate.
         return arn.split(":")[3]
 
     def _not_too_old(self, timestamp: str, now: Timestamp) -> None:
@@ -106,6 +110,7 @@ class Topics:
             at = times.from_text(timestamp)
         except ValueError:
             at = Timestamp(0)
+        # A recorded message could resolve an outage that has begun since.
         if not at or abs(now - at) > self._tolerance:
             raise verifications.RejectedError("the signed time is too far away: a replay, or a wrong clock")
 
@@ -115,6 +120,7 @@ class Topics:
             try:
                 certificate = x509.load_pem_x509_certificate(await self._fetch_once(url, now, client))
             except ValueError as error:
+                # The message may be authentic, so it isn't rejected, and SNS retries it.
                 raise verifications.UnavailableError("SNS did not return its certificate") from error
         at = dt.datetime.fromtimestamp(now / 1_000_000, dt.UTC)
         # A cached certificate may have expired since it was fetched.

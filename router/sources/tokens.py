@@ -87,6 +87,7 @@ class Token:
     def accepts(self, headers: Mapping[bytes, bytes], query: bytes) -> bool:
         """Return whether a request with these headers and this query is authenticated; not for a token in the body."""
         if self._header:
+            # A missing header is compared like a wrong token. No accepted token is empty.
             return self._holds([headers.get(self._header, b"")])
         return self._holds(_of_pairs(query, self._config.query))
 
@@ -96,6 +97,7 @@ class Token:
             return self._holds(_of_pairs(body, self._config.form))
         try:
             return self._holds([self._decode(body).token.encode()])  # type: ignore[attr-defined]
+        # An unreadable body carries no token. The response must not reveal more.
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             return False
 
@@ -107,6 +109,7 @@ class Token:
         # Every token is compared, so that the response time doesn't reveal a partial match.
         for accepted in self._accepted:
             in_json = msgspec.json.encode(accepted.decode())[1:-1]
+            # These are the usual spellings. Unusual ones are found below, by decoding each value.
             for token in {accepted, in_json, parse.quote_plus(accepted).encode()}:
                 body = body.replace(token, _MASK)
         if self._config.form:
@@ -147,6 +150,7 @@ def _texts(body: bytes) -> Iterator[bytes]:
     while (start := body.find(b'"', at)) >= 0:
         yield body[at:start]
         end = body.find(b'"', start + 1)
+        # A quote after an escaped backslash ends the string, and a quote after a backslash doesn't.
         while end >= 0 and _is_escaped(body, end):
             end = body.find(b'"', end + 1)
         at = end + 1 if end >= 0 else len(body)
@@ -172,6 +176,7 @@ def _of_pairs(text: bytes, query_name: str) -> list[bytes]:
     return [
         parse.unquote_plus(value.decode("latin-1")).encode()
         for name, _, value in pairs
+        # The length is compared first, so that long names of a hostile request aren't decoded.
         if len(name) <= longest
         and len(value) <= _MAX_LENGTH
         and parse.unquote_plus(name.decode("latin-1")) == query_name

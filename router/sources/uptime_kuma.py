@@ -10,7 +10,9 @@ from router.domain import alerts
 from router.domain.times import Timestamp
 from router.sources import base, forms, objects, reading, repeated
 
+# 2 is pending, while Uptime Kuma repeats a failed check, and 3 is maintenance.
 _STATUSES: dict[str, alerts.Status | None] = {"0": "firing", "1": "resolved", "2": None, "3": None}
+# Monitors without a URL keep the form's prefilled text.
 _NO_ADDRESS = {"", "https://", "http://"}
 
 
@@ -27,6 +29,7 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
         raise base.Unparsable(
             "heartbeat", "missing: this is not Uptime Kuma's own body; set the preset application/json"
         )
+    # Uptime Kuma sends null for its test and for messages about certificates.
     if body["heartbeat"] is None:
         return objects.no_alert("a test, or a message without a heartbeat", message=message)
     heartbeat = objects.members(body["heartbeat"], "heartbeat")
