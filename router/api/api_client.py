@@ -33,6 +33,7 @@ class ApiClient:
 
     def __init__(self, url: str, token: str, now: Callable[[], Timestamp]) -> None:
         self._token = token
+        # The HTTP library would refuse a line break or a non-ASCII character with an error that shows the token.
         if not (token.isascii() and token.isprintable()):
             raise RequestRefused("INCIDENT_ROUTER_TOKEN contains characters that are not allowed in a token")
         self._client = client.Client(
@@ -41,6 +42,7 @@ class ApiClient:
             headers={"authorization": f"Bearer {token}"} if token else {},
             timeout_seconds=_TIMEOUT_SECONDS,
             now=now,
+            # The client masks the token in errors, where a response may repeat it.
             secrets=[token],
             read_error=self._refuse,
             most_bytes=_MAX_BYTES,
@@ -58,6 +60,7 @@ class ApiClient:
         """Return the resource at a path; None if there is none."""
         try:
             return await self.get(path, shape, query)
+        # A query for an absent object isn't an error. Only actions need the object to exist.
         except actions.SubjectNotFound:
             return None
 
@@ -94,6 +97,7 @@ class ApiClient:
     def _read(shape: type[_Shape], body: Any) -> _Shape:
         """Parse a response. Members that only a newer router knows are ignored."""
         try:
+            # The models forbid unknown members, but a newer router may add some.
             return shape.model_validate(body, extra="ignore")
         except pydantic.ValidationError as problem:
             raise RequestRefused("unexpected response: the router may be of another version") from problem
@@ -102,16 +106,21 @@ class ApiClient:
         """Raise the error that the router's problem document represents. The client handles other error responses."""
         problem = body if isinstance(body, dict) else {}
         detail = str(problem.get("detail", ""))
+        # The response can't say which variable of this machine has the token.
         if status == 401:
             raise RequestRefused(self._unauthorized_message())
+        # The response isn't a problem document, for example from a proxy, so the client reports the status.
         if not detail:
             return client.VendorMessage()
         match status:
             case 404:
                 raise actions.SubjectNotFound(detail)
+            # A name may be ambiguous, while rules that can't be used have the same status without candidates.
             case 409 if "candidates" in problem:
                 page = self._read(models.Page[models.IncidentRow], {"items": problem["candidates"]})
                 raise incident_names.Ambiguous(detail, page.items, more=bool(problem.get("more")))
+            # Only this status says that the caller acted on an earlier version, which commands report with a status of
+            # their own.
             case 412:
                 now = problem.get("now")
                 raise actions.SubjectChanged(
@@ -216,6 +225,7 @@ class Queries:
         self, *, since: Timestamp = Timestamp(0), cursor: str = "", limit: int = 50
     ) -> models.Page[resources.Recording]:
         """Return a page of deliveries since a time, for a replay elsewhere."""
+        # The API has times in RFC 3339, and 0 means all deliveries.
         moment = models.at(since)
         query = {"cursor": cursor, "limit": limit} | ({"since": moment.isoformat()} if moment is not None else {})
         return await self._line.get("/recordings", models.Page[resources.Recording], query)

@@ -18,12 +18,14 @@ from router.web import client_addresses, health, problems
 MAX_BODY_BYTES = 4 * 1024 * 1024
 
 _HEADERS: Mapping[str, str] = {
+    # Texts of senders appear in the console, so a script among them must neither run nor reach another host.
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
+    # Pages contain CSRF tokens and data of alerts, which must not stay in a shared cache.
     "cache-control": "no-store",
 }
 
@@ -72,6 +74,7 @@ def create_app(shared: Dependencies, pages: Sequence[routing.BaseRoute] = ()) ->
         routes=[*base_routes, *pages],
         exception_handlers={exceptions.HTTPException: _refused, Exception: _failed},
     )
+    # A redirect would contain the Host header of the request, which a client chooses freely.
     application.router.redirect_slashes = False
     return _Guarded(application)
 
@@ -88,6 +91,7 @@ class _Guarded:
         async def bounded() -> types.Message:
             nonlocal left
             message = await receive()
+            # The size is counted while the body arrives: the Content-Length may be absent or wrong.
             left -= len(message.get("body", b""))
             if left < 0:
                 raise exceptions.HTTPException(413)
@@ -97,6 +101,7 @@ class _Guarded:
             if message["type"] == "http.response.start":
                 headers = datastructures.MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
+                    # A response may have its own value, such as static files, which browsers may cache.
                     headers.setdefault(name, value)
             await send(message)
 

@@ -52,6 +52,7 @@ class Authenticator:
 
     async def person_of_token(self, text: str) -> access.Person | None:
         """Return the person of a token; None if the token is invalid or expired."""
+        # The token contains its ID, so the secret is compared with one hash instead of with all.
         identity, secret = access.split_token(text)
         token = await self._tokens.find(identity) if identity else None
         if token is None or not token.valid(secret, self._clock()):
@@ -91,6 +92,7 @@ class Authenticator:
             else:
                 detail = "send Authorization: Bearer with a token from `incident-router tokens create`"
             raise problems.Problem(401, "unauthorized", detail, headers=[(b"www-authenticate", b"Bearer")])
+        # The caller is known, so the refusal is recorded under its name.
         if principal.person.role < role:
             raise await self._refused(
                 request, principal, f"this needs the role {role.word}, and yours is {principal.person.role.word}"
@@ -99,6 +101,7 @@ class Authenticator:
 
     async def _refused(self, request: requests.HTTPConnection, principal: Principal, why: str) -> problems.Problem:
         """Write the refusal to the audit log, and return the problem to raise."""
+        # A path of any length would fill the audit log.
         person, endpoint = principal.person, f"{request.scope['method']} {request.url.path[:_MAX_PATH_LENGTH]}"
         await self._audit.append_refusal(
             access.AuditEntry(
@@ -109,8 +112,10 @@ class Authenticator:
 
     async def check_origin(self, request: requests.Request, principal: Principal, form: Mapping[str, object]) -> None:
         """Check the CSRF token of a change by a session. Raises ``problems.Problem`` (403)."""
+        # A request that changes nothing needs no protection. A token is sent by a script, never by another site's form.
         if request.method in _SAFE or not principal.csrf:
             return
         offered = request.headers.get(CSRF_HEADER) or str(form.get(CSRF_FIELD, ""))
+        # A comparison in constant time doesn't reveal how many characters of a guess are right.
         if not secrets.compare_digest(offered.encode(), principal.csrf.encode()):
             raise await self._refused(request, principal, "the form belongs to another session: reload the page")

@@ -30,14 +30,18 @@ def document() -> dict[str, Any]:
     """Return the whole document."""
     models = [endpoint.answer for endpoint in endpoints.ENDPOINTS if endpoint.answer is not None]
     inputs = [endpoint.body for endpoint in endpoints.ENDPOINTS if endpoint.body is not None]
+    # A model with defaults differs by direction: its members are optional in a request and always in a response.
     models_and_modes = [(model, "serialization") for model in models] + [(model, "validation") for model in inputs]
     schemas_of_models, shared = json_schema.models_json_schema(
+        # Several endpoints share a model, which pydantic would describe once for each occurrence.
         list(dict.fromkeys(models_and_modes)),  # type: ignore[arg-type]
         ref_template=_REFERENCE,
     )
     schemas = shared.get("$defs", {}) | {"Problem": _PROBLEM}
     paths: dict[str, Any] = {}
     for endpoint in endpoints.ENDPOINTS:
+        # One path has several methods. OpenAPI doesn't know Starlette's converters, such as `:path`, so they are
+        # removed.
         path = paths.setdefault(_PARAMETER.sub(r"{\1}", endpoints.PREFIX + endpoint.path), {})
         path[endpoint.method.lower()] = _operation(endpoint, schemas_of_models)
     return {

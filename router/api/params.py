@@ -22,6 +22,7 @@ _LARGEST_POSITION = 2**64 - 1
 
 def _stream_cursor(text: str) -> str:
     """Return the cursor of a stream's page if Redis accepts it: nothing comes before 0-0."""
+    # Redis would refuse any other position with an error, which would look like an outage.
     match = _POSITION.fullmatch(text)
     if text and (match is None or not 0 < max(map(int, match.groups())) <= _LARGEST_POSITION):
         raise pydantic_core.PydanticCustomError("cursor", "is not a cursor of this list")
@@ -51,6 +52,7 @@ class Incidents(NoParams):
     status: Literal["open", "pending", "closed", "all"] = "open"
     severity: Literal["", "info", "minor", "major", "critical"] = ""
     text: _Text = ""
+    # The cursor contains an incident key, so it may be much longer than that of a stream.
     cursor: Annotated[str, pydantic.Field(max_length=8000), pydantic.AfterValidator(_cursor)] = ""
     limit: int = pydantic.Field(default=50, ge=1, le=500)
 
@@ -58,6 +60,7 @@ class Incidents(NoParams):
 class Recordings(StreamPage):
     """One page of recorded deliveries: those that were processed since a moment, the oldest first."""
 
+    # A time without a zone would be ambiguous between the caller and the router.
     since: pydantic.AwareDatetime | None = None
 
 

@@ -30,6 +30,7 @@ async def parse_body(model: type[Shape] | None, request: requests.Request) -> py
         return None
     raw = await request.body()
     try:
+        # All members of some bodies are optional, so an empty body is valid for them.
         shape = model.model_validate_json(raw or b"{}")
     except pydantic.ValidationError as error:
         raise actions.InvalidRequest(describe_errors("the body", error), _field_errors(error)) from error
@@ -37,6 +38,7 @@ async def parse_body(model: type[Shape] | None, request: requests.Request) -> py
 
 
 def _with_if_match(decide: request_bodies.Decide, request: requests.Request) -> request_bodies.Decide:
+    # Without a version, a reviewer could approve a text that changed after it was shown.
     tag = request.headers.get("if-match", "").strip().strip('"')
     if not tag:
         raise problems.Problem(

@@ -27,6 +27,7 @@ _log = log.get("management")
 def routes(query_service: queries.Queries, slack: app.SlackApp | None) -> list[routing.BaseRoute]:
     """Return the routes; none without a Slack app, or if Slack sends nothing here because Socket Mode is used."""
     config = query_service.settings.slack_app
+    # Without a signing secret, requests can't be verified, so there must be no endpoint.
     if slack is None or config is None or config.signing_secret is None:
         return []
     addresses = client_addresses.ClientAddresses(query_service.settings.web.trusted_proxies)
@@ -66,6 +67,7 @@ class _Endpoints:
             answer = await self._slack.handle(kind, _payload(form) if kind == "interactive" else form)
         except problems.Problem as problem:
             return health.problem_response(problem, request.url.path)
+        # Slack expects an empty response if there is nothing to show. It would display any text.
         if answer is None:
             return responses.Response(status_code=200)
         return responses.Response(msgspec.json.encode(answer), media_type="application/json")
@@ -74,12 +76,15 @@ class _Endpoints:
         """Return the body. Raises ``problems.Problem`` if it is too large, or if Slack did not sign it."""
         body = bytearray()
         async for chunk in request.stream():
+            # The limit applies while the body arrives, since nothing is known about the sender before the signature is
+            # verified.
             body += chunk
             if len(body) > MAX_BODY_BYTES:
                 raise problems.Problem(413, "too-large", f"the body is larger than {MAX_BODY_BYTES >> 20} MiB")
         headers = dict(request.scope["headers"])
         if wrong := signatures.problem(self._secret, headers, bytes(body), self._clock()):
             address = self._addresses.address(request.scope, headers)
+            # The address shows whether a request is forged, or one of Slack's own that a wrong signing secret refuses.
             _log.warning("slack_request_refused", address=address, reason=wrong)
             raise problems.Problem(401, "unauthorized", wrong)
         return bytes(body)
@@ -87,6 +92,7 @@ class _Endpoints:
 
 def _form(body: bytes) -> dict[str, str]:
     try:
+        # The number of fields is limited, because many small ones would take time to decode.
         return dict(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS))
     except ValueError as error:
         raise problems.Problem(422, "unfit", "the body is not a form") from error
