@@ -145,6 +145,7 @@ def doubtful(settings: Settings, *, calls_vendors: bool = True) -> list[problems
     real = (
         destination.base_url for name, destination in settings.destinations.items() if name not in settings.simulated
     )
+    # Simulated vendors and those on this machine lose nothing, so a trial needs no name.
     if calls_vendors and not settings.installation and not all(map(loopback.is_loopback, real)):
         message = (
             '"installation" is not set: if Redis loses all data while no process is running, the router opens '
@@ -152,6 +153,7 @@ def doubtful(settings: Settings, *, calls_vendors: bool = True) -> list[problems
         )
         warnings.append(dataclasses.replace(document.problem(message, ("destinations",)), level="warning"))
     for path in inline_secrets.paths(vars(settings), data):
+        # The innermost name is that of the setting. A list has only positions.
         key = next(str(part) for part in reversed(path) if isinstance(part, str))
         hint = f"the file contains a secret; refer to it instead: {{env: {key.upper()}}}"
         warnings.append(dataclasses.replace(document.problem(f'"{key}": {hint}', path), level="warning"))
@@ -197,10 +199,12 @@ class _Reading:
             self.problems.append(self._document.problem("the configuration must be a mapping of settings"))
             return None
         data = self._with_secrets(data, ())
+        # An error in one section doesn't hide those of others: all problems are reported together.
         file = self._validated(sections.File, data, ())
         found_sources = self._sources(data)
         found_destinations = self._destinations(data)
         found_notifiers = self._notifiers(data)
+        # The names include entries with errors, so that a wrong notifier isn't also reported as unknown.
         self._check_subscriptions(file.notify if file is not None else sections.Notify(), _names(data, "notifiers"))
         for place, name in enumerate(file.self_report.destinations if file is not None else ()):
             self._reports_at(("self_report", "destinations", place), name, found_destinations)
@@ -214,6 +218,7 @@ class _Reading:
             self._maintained_at(("incident_io", name), name, ("incident-io", "incident.io"), found_destinations)
         if self.problems or file is None:
             return None
+        # Variables override the file last, so that a chart can set them for any file.
         return self._with_environment(
             Settings(
                 str(path),
@@ -261,6 +266,7 @@ class _Reading:
 
     def _said(self) -> _Environment:
         """Return the settings from the environment. An empty variable counts as unset, an invalid one is a problem."""
+        # Compose files and charts pass an empty variable for an unset value.
         variables = {name.lower(): value for name, value in self._environment.items() if value}
         try:
             return _Environment.model_validate(variables)
@@ -268,6 +274,7 @@ class _Reading:
             for detail in error.errors():
                 variable = str(detail["loc"][0])
                 self.problems.append(problems.LocatedProblem(variable.upper(), 0, 0, phrases.phrase(detail)))
+                # Without the invalid variables, the rest can still be checked.
                 del variables[variable]
             return _Environment.model_validate(variables)
 
@@ -307,6 +314,7 @@ class _Reading:
         """Check that the secrets of a vendor's webhook have the vendor's format."""
         if config.webhook is None:
             return
+        # The secrets must fit every scheme of the vendor, because any of them may sign a webhook.
         for scheme in router.destinations.registry.KINDS[config.kind].webhook_schemes:
             try:
                 signatures.Config.model_validate({"scheme": scheme, "secrets": config.webhook.secrets})
@@ -348,6 +356,7 @@ class _Reading:
         destinations = {}
         for name, entry in entries.items() if isinstance(entries, dict) else []:
             at = (part, str(name))
+            # The kind selects the model, so it is checked before all other settings of the entry.
             kind = entry.get("kind") if isinstance(entry, dict) else None
             if kind is None:
                 self.problems.append(self._document.problem(f'"{name}" needs a kind', at, key=True))
@@ -370,6 +379,8 @@ class _Reading:
     def _with_secrets(self, data: Any, at: tuple[str | int, ...]) -> Any:
         """Replace every ``{env: NAME}`` and ``{file: PATH}`` by its value, or by a stand-in if it is unset."""
         if isinstance(data, dict):
+            # Only a mapping with this single key is a reference. Labels and headers may have entries with these names,
+            # too.
             if set(data) == {"env"} or set(data) == {"file"}:
                 return self._secret(data, at)
             replaced = {key: self._with_secrets(value, (*at, key)) for key, value in data.items()}
@@ -391,11 +402,14 @@ class _Reading:
             value = self._environment.get(name, "")
             if value:
                 return value
+            # Another process has the secret, so it is absent here on purpose.
             if not needed:
                 return _unneeded(at)
+            # A simulated vendor sends no webhooks, and no sender can know this secret.
             if self._stand_in is not None and _of_a_webhook(at):
                 return _UNSIGNED
             if self._stand_in is not None and at[0] == "sources":
+                # The banner prints the generated value, so that the person can send alerts.
                 self._made_up[name] = self._stand_in.webhook_token
                 return self._stand_in.webhook_token
             if self._stand_in is not None and at[0] == "destinations" and at[-1] in _VENDOR_KEYS:
@@ -405,6 +419,7 @@ class _Reading:
             self.problems.append(self._document.problem(f"the environment variable {name} is not set", at))
             return _unneeded(at) if at[0] == "notifiers" else sections.MISSING
         try:
+            # Most editors end a file with a line break, which is no part of the secret.
             return Path(str(reference["file"])).read_text(encoding="utf-8").strip()
         except OSError as error:
             if not needed:
@@ -415,11 +430,13 @@ class _Reading:
 
     def _leave_out(self, at: tuple[str | int, ...]) -> str:
         """Return a placeholder for an unset secret, and record the secret if no simulator replaces it."""
+        # The simulated workspace replaces these secrets of Slack.
         if self._slack() and at[-1] in {"token", "app_token", "signing_secret"}:
             return simulated_slack.UNSET
         if at[0] == "notifiers":
             self._simulated.add(str(at[1]))
         else:
+            # Without a simulator, the app is left out: no request of Slack could be verified.
             self._has_no_slack_app = True
         return _unneeded(at)
 
@@ -438,6 +455,7 @@ class _Reading:
         if self._stand_in is None or not isinstance(entry.get("api_key"), _SimulatedKey):
             return entry
         kind = str(entry.get("kind", ""))
+        # Only a destination without its key is simulated. Others keep their real vendor, even in a trial.
         url = next((url for prefix, url in self._stand_in.vendors.items() if kind.startswith(prefix)), None)
         self._simulated.add(str(at[-1]))
         return {**entry, "base_url": url} if url else entry
@@ -455,6 +473,7 @@ def _unneeded(at: tuple[str | int, ...]) -> str:
         if "urls" in at:
             return "jsons://not-needed.invalid/"
         return "https://not-needed.invalid/" if at[-1] == "url" else _UNUSED_KEY
+    # The models check the format of credentials, so each placeholder has the right one.
     return _UNSIGNED if "signature" in at or _of_a_webhook(at) else "not-needed:by-this-process"
 
 

@@ -26,6 +26,7 @@ def problems(destinations: Mapping[str, base.Config], notifiers: Collection[str]
         if attach_to and attach_to not in destinations:
             message = f'unknown destination "{attach_to}"{suggestions.hint(attach_to, destinations)}'
             yield LinkProblem(name, ("attach_to",), message)
+        # Only incidents of this kind have alerts attached at the vendor.
         elif attach_to and destinations[attach_to].kind != "incident-io":
             message = (
                 f'"{attach_to}" is of kind {destinations[attach_to].kind}; alerts are attached to those of incident-io'
@@ -49,8 +50,10 @@ def _of_failover(
             yield LinkProblem(name, at, f'unknown destination "{other}"{suggestions.hint(other, destinations)}')
         elif other == name:
             yield LinkProblem(name, at, "a destination can't be its own failover")
+        # An announcement to operators has internal texts.
         elif registry.KINDS[destinations[other].kind].public:
             yield LinkProblem(name, at, f'"{other}" is public: customers would see it')
+        # The vendor that is down would also block the stand-in, and both would open once it is back.
         elif (destinations[other].kind, destinations[other].base_url) == (config.kind, config.base_url):
             message = f'"{other}" is of the same kind at the same vendor: the incident would be opened there twice'
             yield LinkProblem(name, at, message)

@@ -14,10 +14,12 @@ def paths(value: Any, entry: Any, at: Path = ()) -> Iterator[Path]:
     ``value`` is the setting that was built from the entry.
     """
     match value:
+        # A reference is a mapping in the file, so a secret that is a text there was written into it.
         case pydantic.SecretStr() if isinstance(entry, str) and entry:
             yield at
         case pydantic.BaseModel() if isinstance(entry, Mapping):
             for name, field in type(value).model_fields.items():
+                # The file has the alias, such as `from`, which can't be a name in Python.
                 key = field.alias or name
                 yield from paths(getattr(value, name), entry.get(key), (*at, key))
         case Mapping() if isinstance(entry, Mapping):

@@ -31,6 +31,7 @@ class Tls(Section):
 
     @pydantic.model_validator(mode="after")
     def _go_together(self) -> "Tls":
+        # A certificate can't be used without its key, and Redis would report only a failed handshake.
         if (self.cert is None) != (self.key is None):
             raise ValueError("set both cert and key, or neither")
         return self
@@ -45,6 +46,7 @@ def _host_and_port(value: Any) -> Any:
         host, port = parts.hostname, parts.port or SENTINEL_PORT
     except ValueError:
         host, port = None, 0
+    # The parser accepts a path and a user, which would be ignored.
     if not host or "/" in value or "@" in value:
         raise ValueError("must have the form host:port")
     return host, port
@@ -100,12 +102,14 @@ class Redis(Section):
     @classmethod
     def _with_scheme(cls, url: pydantic.SecretStr | None) -> pydantic.SecretStr | None:
         text = url.get_secret_value() if url is not None else ""
+        # A missing secret is reported already. A second error about its placeholder would confuse.
         if text and text != MISSING and not text.startswith(_REDIS_SCHEMES):
             raise ValueError("must begin with redis://, rediss:// (TLS), or unix://, such as redis://localhost:6379")
         return url
 
     @pydantic.model_validator(mode="after")
     def _one_or_the_other(self) -> "Redis":
+        # Both determine the primary, in different ways.
         if self.cluster and self.sentinel is not None:
             raise ValueError("a Redis Cluster doesn't use Sentinel: remove sentinel or cluster")
         return self
@@ -177,6 +181,7 @@ class Limit(Section):
 
 def _domain(text: str) -> str:
     """Check that the text is a domain. It is compared with hosts in texts, so a URL or port would allow nothing."""
+    # The suggestion in the error is the domain within the URL, which is most likely what was meant.
     host = text.partition("://")[2] or text
     host = host.partition("/")[0].partition(":")[0].removeprefix("*.")
     if host != text or not host:
@@ -254,12 +259,14 @@ class Oidc(Section):
     @pydantic.field_validator("scopes")
     @classmethod
     def _with_openid(cls, scopes: tuple[str, ...]) -> tuple[str, ...]:
+        # Without this scope, a provider returns no ID token.
         if "openid" not in scopes:
             raise ValueError('must contain "openid"')
         return scopes
 
     @pydantic.model_validator(mode="after")
     def _has_groups(self) -> "Oidc":
+        # Without a group, no person could sign in.
         if not self.viewers and not self.responders and not self.admins:
             raise ValueError("name at least one group in viewers, responders, or admins")
         return self
@@ -378,8 +385,10 @@ class SlackApp(Section):
 
     @pydantic.model_validator(mode="after")
     def _can_be_reached(self) -> "SlackApp":
+        # Requests arrive over HTTP with a signature, or over Socket Mode with an app token.
         if self.signing_secret is None and self.app_token is None:
             raise ValueError("set signing_secret, if Slack sends requests here, or app_token, for Socket Mode")
+        # Without a user, every click would be refused.
         if not self.viewers and not self.responders and not self.admins:
             raise ValueError("name at least one user or user group in viewers, responders, or admins")
         return self
@@ -394,6 +403,7 @@ class Archive(Section):
     @property
     def enabled(self) -> bool:
         """Return whether deliveries are archived."""
+        # Either limit can turn the archive off.
         return bool(self.retention and self.max_bytes)
 
 
@@ -446,6 +456,7 @@ class File(Section):
     slack_app: SlackApp | None = None
     rules: Path = Path("rules")
     data: Path = Path("data")
+    # The model of each kind validates these parts later, because it depends on `kind` in the entry.
     sources: dict[str, Any] = {}
     destinations: dict[str, Any] = {}
     notifiers: dict[str, Any] = {}
