@@ -59,6 +59,8 @@ class Signing:
                     problem=str(error),
                     cause=f"{type(cause).__name__}: {cause}"[:300] if cause is not None else None,
                 )
+                # The reason is written for the person. The log has the provider's own error, which may help an operator
+                # only.
                 return await self._show(request, str(error), error.status)
             except endpoints.EXPECTED_ERRORS as error:
                 wrong = endpoints.problem(error)
@@ -83,6 +85,7 @@ class Signing:
         async with request.form(max_files=0, max_part_size=4096) as form:
             text, to = str(form.get("token", "")), _own_path(str(form.get("to", "/")))
         person = await self._made.authenticator.person_of_token(text)
+        # One message for all invalid tokens: it must not reveal whether an ID exists.
         if person is None:
             _log.warning("sign_in_refused", address=address)
             return await self._show(request, "Invalid or expired token.", 401)
@@ -106,6 +109,7 @@ class Signing:
         _log.info("signed_in", person=person.name, by=person.by, role=person.role.word)
         answer = responses.RedirectResponse(to, 303)
         flags = self._flags(request)
+        # The cookie may outlive a provider's session: its prefix then sends the browser to the provider again.
         answer.set_cookie(auth.COOKIE, secret, max_age=SESSION_SECONDS, **flags)
         return answer
 
@@ -117,6 +121,7 @@ class Signing:
 
     async def _out(self, request: requests.Request) -> responses.Response:
         principal = await self._made.authenticator.identify(request)
+        # A foreign form must not sign a person out. Without a session, there is nothing to protect.
         if principal is not None:
             async with request.form(max_files=0, max_part_size=4096) as form:
                 await self._made.authenticator.check_origin(request, principal, form)
@@ -154,5 +159,6 @@ class Signing:
 
 def _own_path(to: str) -> str:
     """Return a path of the console to redirect to, never another site's address."""
+    # Browsers read `//host` and `/\host` as the address of another host.
     fine = to.startswith("/") and not to.startswith("//") and "\\" not in to
     return to if fine and to.isprintable() and len(to) <= _MAX_PATH_LENGTH else "/"

@@ -123,6 +123,7 @@ class Provider:
         # would act in the attacker's name.
         if attempt is None or attempt.browser != access.digest(browser):
             raise SignInRefusedError("this sign-in was not started in this browser, or has expired: try again")
+        # The state is checked first, so that a forged link can't show its own text on this page.
         if "error" in query:
             raise SignInRefusedError(f"the provider says: {(query.get('error_description') or query['error'])[:200]}")
         # The metadata may have changed since the sign-in began.
@@ -149,6 +150,7 @@ class Provider:
         userinfo = msgspec.json.decode(more.content, type=dict[str, Any])
         if userinfo.get("sub") != claims["sub"]:
             raise SignInRefusedError("the userinfo subject does not match the ID token")
+        # The ID token's claims are signed, so they come last and prevail.
         return userinfo | claims
 
     def _proven(self, token: str, keys: _Keys, issuer: str, nonce: str) -> dict[str, Any]:
@@ -156,6 +158,7 @@ class Provider:
         audience, client = id_token.claims.get("aud"), self._config.client_id
         registry = jwt.JWTClaimsRegistry(
             now=self._clock() // 1_000_000,
+            # The provider's clock may differ from this machine's.
             leeway=_LEEWAY_SECONDS,
             iss={"essential": True, "value": issuer},
             sub={"essential": True},
@@ -243,6 +246,7 @@ def _name(claims: Mapping[str, Any]) -> str:
 
 
 def _plain(text: Any) -> str:
+    # The name is shown in terminals, logs, and pages, and a person may choose it freely at the provider.
     return "".join(char for char in str(text) if char.isprintable())[:_MAX_NAME_LENGTH]
 
 

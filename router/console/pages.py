@@ -93,6 +93,7 @@ async def _delivery(query_service: queries.Queries, query: params.Identity) -> d
 
 async def _rules(query_service: queries.Queries, _: Any) -> dict[str, Any]:
     rules = await query_service.rules()
+    # Rules are in the order of files, so those of one file are adjacent.
     files = itertools.groupby(rules.items, lambda rule: rule.place.rpartition(":")[0])
     return {"rules": rules, "files": [(file, list(of_file)) for file, of_file in files]}
 

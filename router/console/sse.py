@@ -79,6 +79,7 @@ class Feed:
     async def _read(self) -> None:
         before = b""
         while True:
+            # An outage of Redis is no change. The next read after it compares with the last state.
             with contextlib.suppress(errors.Unavailable):
                 state = await self._state()
                 # The first read only sets the base.

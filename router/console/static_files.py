@@ -55,6 +55,7 @@ class Assets:
             "etag": f'"{asset.digest}{"-gzip" if packed else ""}"',
             "vary": "accept-encoding",
         }
+        # The header may list several tags.
         if headers["etag"] in request.headers.get("if-none-match", ""):
             return responses.Response(None, 304, headers)
         if packed:

@@ -28,7 +28,9 @@ class Console:
         self._feed = feed
         self._templates = jinja2.Environment(
             loader=jinja2.PackageLoader("router.console"),
+            # Texts of senders are on most pages, so no template decides about escaping by itself.
             autoescape=True,
+            # A missing value fails in the tests of the page, instead of showing an empty place to a reviewer.
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
@@ -107,6 +109,7 @@ class Console:
                 raise problems.unavailable("this token or session has too many event streams: close some pages", 30)
         except endpoints.EXPECTED_ERRORS as error:
             return await self._refused(request, error)
+        # Nginx would otherwise hold events back until its buffer is full.
         headers = {"x-accel-buffering": "no"}
         events = self._feed.events(principal.person.by, lambda: self._may_listen(request))
         return responses.StreamingResponse(events, 200, headers, "text/event-stream")
@@ -116,6 +119,7 @@ class Console:
         try:
             principal = await self._made.authenticator.identify(request)
         except errors.Unavailable:
+            # An outage of Redis must not end all streams: browsers would reconnect at once when it is over.
             return True
         return principal is not None and principal.person.role >= endpoints.VIEWER
 
@@ -152,6 +156,7 @@ class Console:
                 "/sign-in/oidc" if began and self._made.queries.settings.management.oidc is not None else "/sign-in"
             )
             return responses.RedirectResponse(f"{sign_in_path}?to={return_path}", 303)
+        # While Redis can't be reached, the caller can't be identified, and the page is shown without the menu.
         principal = await self._made.authenticator.identify(request) if problem.status != 503 else None
         title = _TITLES.get(problem.status, "Error")
         now = error.now if isinstance(error, actions.SubjectChanged) else None
@@ -196,6 +201,7 @@ _DONE = {
 
 
 async def _decide(act_on: actions.Actions, act: actions.ActionContext, form: Mapping[str, str]) -> str:
+    # Only fields that the reviewer changed override the rule's, so later changes of the rule still apply to the rest.
     changed = {
         name.removeprefix("field-"): value
         for name, value in form.items()
@@ -265,7 +271,9 @@ async def _release(act_on: actions.Actions, act: actions.ActionContext, form: Ma
 async def _silence(act_on: actions.Actions, act: actions.ActionContext, form: Mapping[str, str]) -> str:
     matchers = [line.strip() for line in form.get("matchers", "").splitlines() if line.strip()]
     during = [line.strip() for line in form.get("during", "").splitlines() if line.strip()]
+    # A silence with weekly windows usually lasts for long, so its default is a year.
     hours = form.get("hours", "").strip() or ("8760" if during else "1")
+    # An invalid number becomes 0, which the model refuses with a message about the field.
     seconds = round(float(hours) * 3600) if hours.replace(".", "", 1).isdigit() else 0
     body = request_bodies.AddSilence.model_validate(
         {"matchers": matchers, "comment": act.reason, "seconds": seconds, "during": during}
