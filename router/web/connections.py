@@ -81,6 +81,7 @@ class Protocol(httptools_impl.HttpToolsProtocol):
     def evict(self) -> None:
         """Close an idle connection in favor of a new one."""
         self._shared.idle.pop(self, None)
+        # The transport reports the closing later, but the new connection must find room now.
         self.connections.discard(self)
         self.transport.abort()  # close() would wait for a client that doesn't read its last response.
 

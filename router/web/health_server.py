@@ -111,6 +111,7 @@ class _Server:
         except Exception:  # noqa: BLE001 - logged; probes fail, and the supervisor restarts the process
             _log.exception("health_server_failed")
         finally:
+            # `stop` waits for this event, also if the server failed before it started.
             self._started.set()
 
     async def _serve(self) -> None:

@@ -23,6 +23,7 @@ def start(placements: ports.Placements, delivery: deliveries.Delivery, now: Time
         try:
             async with asyncio.timeout(PLACEMENT_SECONDS):
                 return await placements.find(routed, now, lookup)
+        # The delivery is stored already, so its sender must get the 202 without this part.
         except (TimeoutError, errors.StoreError):
             return ()
 

@@ -23,6 +23,8 @@ class Refusals:
     def log(self, source: str, now: Timestamp, *, is_warning: bool, **fields: Any) -> None:
         """Log one refusal at ``now`` (microseconds). ``source`` is a configured source, or empty."""
         window = self._windows.setdefault(source, _Window())
+        # A clock that was set back also begins a new window, or the source would log nothing until the old time
+        # returns.
         if window.began_at is None or not 0 <= now - window.began_at < _SECOND:
             window.began_at, window.lines = now, 0
         if window.lines >= MAX_LINES:

@@ -83,6 +83,7 @@ def read(
 
 def is_test(headers: Mapping[bytes, bytes]) -> bool:
     """Return whether the sender marks a delivery as a test."""
+    # An empty header or `false` comes from a sender whose configuration sets the header for all deliveries.
     return TEST in headers and headers[TEST].strip().lower() not in {b"", b"false"}
 
 

@@ -59,9 +59,11 @@ async def serve(
     try:
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True
+        # A cancellation must not abort the server itself: requests in flight still have their time to complete.
         await asyncio.shield(serving)
     except asyncio.CancelledError:
         server.should_exit = True
+        # The requests in flight complete before the cancellation continues.
         await serving
         raise
     finally:
@@ -99,6 +101,7 @@ def _config(app: types.ASGIApp, limits: connections.ConnectionLimits) -> uvicorn
         lifespan="off",
         log_config=None,
         access_log=False,
+        # The router reads X-Forwarded-For itself, because only trusted proxies may set it.
         proxy_headers=False,
         server_header=False,
         backlog=_BACKLOG,

@@ -35,6 +35,7 @@ class SourceMetrics:
             self._truncated.inc(truncated)
         for notice in delivery.notices:
             metrics.notices.labels(self._source, notice.code).inc(notice.count)
+        # A delivery without alerts is normal for some senders, so it must not hide that no alert arrives.
         if not delivery.rows:
             self.outcome("empty")
             return

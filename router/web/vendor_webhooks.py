@@ -92,6 +92,7 @@ class VendorWebhooks:
         if scope["method"] != "POST":
             raise problems.Problem(405, "method", "send webhooks with POST", headers=[(b"allow", b"POST")])
         headers = dict(scope["headers"])
+        # The signature covers the body, so the sender is unknown until the body has been read.
         with self._budget.share(is_proven=False) as share:
             body = await requests.read(receive, headers, _BODY_BYTES, share)
             wrong = receiver.problem(headers, body, self._clock())
@@ -110,6 +111,8 @@ class VendorWebhooks:
             return "unreadable", 0
         incidents = await self._recheck(receiver.destinations, incident_ids)
         if name:
+            # The webhook counts as handled only after the read is scheduled. If Redis fails before, the vendor's retry
+            # does it.
             await self._seen.remember(source, name, "looked-at")
         return "looked_at" if incidents else "unrelated", incidents
 

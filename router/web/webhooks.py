@@ -101,6 +101,7 @@ class WebhookHandler:
             if endpoint.kind.path:
                 self._endpoints[PREFIX + name + endpoint.kind.path] = self._endpoints[PREFIX + name]
         rulers = [name for name, endpoint in endpoints.items() if endpoint.kind.path == ALERTS_V2]
+        # With several sources, the path of Prometheus doesn't say which of them is meant.
         if len(rulers) == 1:
             self._endpoints[ALERTS_V2] = self._endpoints[PREFIX + rulers[0]]
         self._inbox = inbox
