@@ -55,7 +55,7 @@ class Authenticator:
         # The token contains its ID, so the secret is compared with one hash instead of with all.
         identity, secret = access.split_token(text)
         token = await self._tokens.find(identity) if identity else None
-        if token is None or not token.valid(secret, self._clock()):
+        if token is None or not token.is_valid(secret, self._clock()):
             return None
         return access.Person(token.name, token.role, f"token {token.id}")
 
@@ -80,7 +80,7 @@ class Authenticator:
         if not session.token:
             return True
         token = await self._tokens.find(session.token)
-        return token is not None and not token.over(self._clock())
+        return token is not None and not token.is_expired(self._clock())
 
     async def authorize(self, request: requests.HTTPConnection, role: access.Role) -> Principal:
         """Return the caller if it has at least this role. Raises ``problems.Problem`` (401, 403) otherwise."""

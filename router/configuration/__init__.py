@@ -387,7 +387,7 @@ class _Reading:
             return self._simulate(replaced, at)
         if isinstance(data, list):
             return [self._with_secrets(value, (*at, position)) for position, value in enumerate(data)]
-        if isinstance(data, str) and (variable := _VARIABLE.fullmatch(patterns.encoded(data))) is not None:
+        if isinstance(data, str) and (variable := _VARIABLE.fullmatch(patterns.encode(data))) is not None:
             name = variable.group(1).decode()
             message = f"${name} is not expanded; for an environment variable, write {{env: {name}}}"
             self.problems.append(self._document.problem(message, at))

@@ -69,5 +69,5 @@ def find_in_title(title: str) -> str:
 
 
 def _found(pattern: patterns.Pattern, text: str) -> str:
-    match = pattern.search(patterns.encoded(texts.canonical(text)))
+    match = pattern.search(patterns.encode(texts.canonical(text)))
     return (match.group(1) or match.group(2)).decode() if match else ""

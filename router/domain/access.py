@@ -55,11 +55,11 @@ class Token(msgspec.Struct, frozen=True, array_like=True):
     created_at: Timestamp
     expires_at: Timestamp = Timestamp(0)
 
-    def valid(self, secret: str, now: Timestamp) -> bool:
+    def is_valid(self, secret: str, now: Timestamp) -> bool:
         """Return whether the secret is that of the token and the token has not expired."""
-        return secrets.compare_digest(digest(secret), self.digest) and not self.over(now)
+        return secrets.compare_digest(digest(secret), self.digest) and not self.is_expired(now)
 
-    def over(self, now: Timestamp) -> bool:
+    def is_expired(self, now: Timestamp) -> bool:
         """Return whether the token has expired."""
         return bool(self.expires_at) and now >= self.expires_at
 

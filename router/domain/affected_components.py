@@ -47,7 +47,9 @@ def ever(incident: incidents.Incident) -> dict[tuple[str, str], severities.Sever
     return worst
 
 
-def shown(incident: incidents.Incident, target: decisions.Target, fixed: object, last: object) -> dict[str, str]:
+def build_statuses(
+    incident: incidents.Incident, target: decisions.Target, fixed: object, last: object
+) -> dict[str, str]:
     """Return the severity's name or the status to send to a page for each component.
 
     ``fixed`` are the components that the rule names for the whole incident, with or without statuses. ``last`` is what

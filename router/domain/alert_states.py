@@ -153,16 +153,16 @@ def _resolve(state: AlertState, message: AlertState, window: Duration) -> AlertS
         if state.learned_at > message.learned_at + window:
             # The resolution waited longer than the retry window, and the alert has fired since.
             return msgspec.structs.replace(state, ended_at=message.ends_at)
-        return _ended(state, message)
+        return _end(state, message)
     if state.expired or message.ends_at > state.ends_at:
-        return _ended(state, message)
+        return _end(state, message)
     # The same end again. An earlier receipt makes the retry window end earlier.
     if message.ends_at == state.ends_at and message.learned_at < state.learned_at:
         return msgspec.structs.replace(state, learned_at=message.learned_at)
     return state
 
 
-def _ended(state: AlertState, message: AlertState) -> AlertState:
+def _end(state: AlertState, message: AlertState) -> AlertState:
     return msgspec.structs.replace(
         message, first_at=min(state.first_at, message.first_at), ended_at=state.ended_at, others=state.others
     )
@@ -202,15 +202,15 @@ def _merge_instances(state: AlertState, message: AlertState, window: Duration) -
             if merged is instance:
                 return state
             instances[position] = merged
-            return _arranged(instances, window)
+            return _arrange(instances, window)
     newest = max(instances, key=_start)
     if message.start < newest.start and not _is_concurrent(message, newest, window):
         # The newer start has replaced this one.
         return state
-    return _arranged([*instances, message], window)
+    return _arrange([*instances, message], window)
 
 
-def _arranged(instances: list[AlertState], window: Duration) -> AlertState:
+def _arrange(instances: list[AlertState], window: Duration) -> AlertState:
     """Return the state of an alert with these instances, without the instances that no longer matter."""
     newest = max(instances, key=_start)
     states = [instance for instance in instances if instance is not newest and _is_concurrent(instance, newest, window)]
@@ -246,14 +246,14 @@ def expire(state: AlertState, now: Timestamp) -> AlertState:
     """
     if state.others:
         instances = [msgspec.structs.replace(state, others=()), *state.others]
-        ended = [_expired(instance, now) for instance in instances]
+        ended = [_expire_instance(instance, now) for instance in instances]
         if all(after is before for after, before in zip(ended, instances, strict=True)):
             return state
-        return _arranged(ended, Duration(0))
-    return _expired(state, now)
+        return _arrange(ended, Duration(0))
+    return _expire_instance(state, now)
 
 
-def _expired(state: AlertState, now: Timestamp) -> AlertState:
+def _expire_instance(state: AlertState, now: Timestamp) -> AlertState:
     if state.resolved or not 0 < state.ends_at <= now:
         return state
     return msgspec.structs.replace(state, resolved=True, expired=True, learned_at=now)

@@ -85,7 +85,7 @@ def learn(
                 known_alerts[fingerprint] = max(known_alert, known_alerts.get(fingerprint, known_alert), key=_weight)
         for identity, muted in incident.muted.items():
             owner, _, fingerprint = identity.rpartition("/")
-            if owner == source and not heartbeat.beats([muted.routed]):
+            if owner == source and not heartbeat.find_beats([muted.routed]):
                 known_alerts[fingerprint] = Known(incident.key, muted.routed.alert.starts_at, Timestamp(0), True, False)
 
 
@@ -141,12 +141,12 @@ def compare(
     resolved. An alert that is absent from two responses in a row has ended at the first of them. Only a response that
     is ``is_complete`` counts for absence, and any other response breaks the row.
     """
-    unheard, beginnings = _unheard(memory.unheard, known_alerts, held_alerts, asked_at, patience)
-    absent, ended = _absent(memory.absent, known_alerts, held_alerts, asked_at) if is_complete else ({}, {})
+    unheard, beginnings = _find_unreceived(memory.unheard, known_alerts, held_alerts, asked_at, patience)
+    absent, ended = _find_absent(memory.absent, known_alerts, held_alerts, asked_at) if is_complete else ({}, {})
     return Difference(beginnings, ended, Memory(unheard, absent))
 
 
-def _unheard(
+def _find_unreceived(
     before: Mapping[str, tuple[Timestamp, Timestamp]],
     known_alerts: Mapping[str, Known],
     held_alerts: Mapping[str, Held],
@@ -182,7 +182,7 @@ def _beginning(told: Timestamp, known_alert: Known | None) -> Timestamp:
     return known_alert.starts_at if known_alert is not None and told <= known_alert.starts_at <= last(told) else told
 
 
-def _absent(
+def _find_absent(
     before: Mapping[str, tuple[Timestamp, Timestamp, Timestamp]],
     known_alerts: Mapping[str, Known],
     listed_fingerprints: Collection[str],

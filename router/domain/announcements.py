@@ -114,7 +114,7 @@ def announce(before: Announced | None, observed: ObservedIncident, now: Timestam
         return Announcement()
     since = before if before is not None else _baseline(_state(observed, now), incident, now)
     is_same = since.episode == incident.episode
-    reminded = review_reminders.remind(since.reminders, _waiting(observed, now), about(incident), now)
+    reminded = review_reminders.remind(since.reminders, _waiting_reviews(observed, now), about(incident), now)
     pending = incident_reminders.remind(since.reminder if is_same else None, incident, about(incident), now)
     after = msgspec.structs.replace(_state(observed, now), reminders=dict(reminded.after), reminder=pending.after)
     new_events = [*_events(since, observed, now), *_unless_new(reminded.found, since)]
@@ -159,7 +159,7 @@ def recipients(before: Announced | None, incident: incidents.Incident, event: ev
     return tuple(dict.fromkeys((*response.notify, *added)))
 
 
-def _waiting(observed: ObservedIncident, now: Timestamp) -> Iterator[review_reminders.Waiting]:
+def _waiting_reviews(observed: ObservedIncident, now: Timestamp) -> Iterator[review_reminders.Waiting]:
     """Return the reviews that wait, each with its rule, since when it waits, and until when it is taken."""
     takes = _takes(observed, now)
     response = observed.incident.response
@@ -242,7 +242,7 @@ def _events(before: Announced, observed: ObservedIncident, now: Timestamp) -> It
         if before.status == "open":
             # The end of the previous episode was never seen. That episode ended when this one opened at the latest.
             yield _resolved_before(before, incident)
-        yield from _opened(incident)
+        yield from _opened_events(incident)
         before = Announced(
             incident.episode,
             "open",
@@ -252,18 +252,18 @@ def _events(before: Announced, observed: ObservedIncident, now: Timestamp) -> It
             retractions=before.retractions,
         )
     elif before.status != "open" and incident.status == "open":
-        yield from _opened(incident)
+        yield from _opened_events(incident)
     if incident.severity > before.severity:
         yield events.IncidentEscalated(about(incident), before.severity.word)
-    yield from _acknowledgement(before, incident)
-    yield from _publications(before, observed)
-    yield from _reviews(before, observed, now)
-    yield from _taken(before, observed, now)
+    yield from _acknowledgement_events(before, incident)
+    yield from _publication_events(before, observed)
+    yield from _review_events(before, observed, now)
+    yield from _take_events(before, observed, now)
     if before.status == "open" and incident.status != "open":
         yield events.IncidentResolved(about(incident), times.to_datetime(incident.closed_at or now))
 
 
-def _acknowledgement(before: Announced, incident: incidents.Incident) -> Iterator[events.Event]:
+def _acknowledgement_events(before: Announced, incident: incidents.Incident) -> Iterator[events.Event]:
     acknowledgement = incident.interventions.acknowledgement
     if acknowledgement is None:
         return
@@ -278,7 +278,7 @@ def _acknowledgement(before: Announced, incident: incidents.Incident) -> Iterato
         )
 
 
-def _taken(before: Announced, observed: ObservedIncident, now: Timestamp) -> Iterator[events.Event]:
+def _take_events(before: Announced, observed: ObservedIncident, now: Timestamp) -> Iterator[events.Event]:
     """Compare takes. A take that ends with its review is part of ``review.decided``."""
     incident, takes = observed.incident, _takes(observed, now)
     for destination, review in sorted(observed.reviews.items()):
@@ -301,7 +301,7 @@ def _released_by(observed: ObservedIncident, destination: str) -> str:
     return next((takes[name].released_by for name in names if name in takes), "")
 
 
-def _opened(incident: incidents.Incident) -> Iterator[events.Event]:
+def _opened_events(incident: incidents.Incident) -> Iterator[events.Event]:
     follows = identity.reference(incident.follows) if incident.follows else ""
     yield events.IncidentOpened(about(incident), follows)
     interval = timing.timing_of(incident).heartbeat
@@ -323,7 +323,7 @@ def _resolved_before(before: Announced, incident: incidents.Incident) -> events.
     return events.IncidentResolved(ended, times.to_datetime(incident.opened_at))
 
 
-def _publications(before: Announced, observed: ObservedIncident) -> Iterator[events.Event]:
+def _publication_events(before: Announced, observed: ObservedIncident) -> Iterator[events.Event]:
     """Compare publications. Those that end together with their incident are part of ``incident.resolved``."""
     published: list[events.Publication] = []
     updated: list[events.Publication] = []
@@ -342,7 +342,7 @@ def _publications(before: Announced, observed: ObservedIncident) -> Iterator[eve
             updated.append(changed_publication)
         if is_now.failed and is_now.failed != was.failed:
             yield events.OperationFailed(about(observed.incident), publication.destination, publication.refusal)
-        yield from _delays(was, publication, observed)
+        yield from _delay_events(was, publication, observed)
     lowered = before.severity.word if observed.incident.severity < before.severity else ""
     if published:
         yield events.IncidentPublished(about(observed.incident), tuple(published))
@@ -350,7 +350,7 @@ def _publications(before: Announced, observed: ObservedIncident) -> Iterator[eve
         yield events.IncidentUpdated(about(observed.incident), tuple(updated), lowered)
 
 
-def _delays(
+def _delay_events(
     was: AnnouncedPublication, publication: publications.Publication, observed: ObservedIncident
 ) -> Iterator[events.Event]:
     """Announce that an opening is delayed, and that it was made at last."""
@@ -387,11 +387,11 @@ def _is_update(was: AnnouncedPublication, publication: publications.Publication,
     return was.state == "open" and incident.status == "open" and publication.episode == incident.episode
 
 
-def _reviews(before: Announced, observed: ObservedIncident, now: Timestamp) -> Iterator[events.Event]:
+def _review_events(before: Announced, observed: ObservedIncident, now: Timestamp) -> Iterator[events.Event]:
     incident = observed.incident
     for destination in sorted({*before.reviews, *observed.reviews, *incident.interventions.verdicts}):
         waited, review = before.reviews.get(destination, ""), observed.reviews.get(destination)
-        decided = _decided(before, observed, destination, now)
+        decided = _decided_event(before, observed, destination, now)
         if decided is not None:
             yield decided
             waited = ""
@@ -401,7 +401,7 @@ def _reviews(before: Announced, observed: ObservedIncident, now: Timestamp) -> I
             yield events.ReviewChanged(about(incident), review, waited)
 
 
-def _decided(
+def _decided_event(
     before: Announced, observed: ObservedIncident, destination: str, now: Timestamp
 ) -> events.ReviewDecided | None:
     """Return how a review ended since the last announcement; None if it still waits, or if there was none."""
@@ -419,10 +419,10 @@ def _decided(
     # The decision on a retraction is stored with the retraction and not as a verdict.
     if retraction is not None and name in before.retractions and retraction.at != before.retractions[name]:
         return events.ReviewDecided(about(incident), destination, "approved", waited, retraction.who)
-    return events.ReviewDecided(about(incident), destination, _lapsed(observed, destination, now), waited)
+    return events.ReviewDecided(about(incident), destination, _lapsed_outcome(observed, destination, now), waited)
 
 
-def _lapsed(observed: ObservedIncident, destination: str, now: Timestamp) -> events.ReviewOutcome:
+def _lapsed_outcome(observed: ObservedIncident, destination: str, now: Timestamp) -> events.ReviewOutcome:
     """Return how a review ended that no reviewer decided."""
     response = observed.incident.response
     targets = response.targets if response is not None else ()

@@ -203,7 +203,7 @@ def with_texts_of(
     return tuple(updated)
 
 
-def joined(asks: Iterable[Ask], ids: Container[int]) -> tuple[Ask, ...]:
+def join(asks: Iterable[Ask], ids: Container[int]) -> tuple[Ask, ...]:
     """Return the asks after those with these IDs have joined."""
     return tuple(msgspec.structs.replace(ask, is_joined=True) if ask.id in ids else ask for ask in asks)
 
@@ -252,7 +252,7 @@ def by_precedence(first: Ask, asks: Iterable[Ask]) -> list[Ask]:
     return sorted((ask for ask in asks if ask.alert.is_test == first.alert.is_test), key=rank)
 
 
-def combined(first: Ask, asks: Iterable[Ask]) -> decisions.Response:
+def combine(first: Ask, asks: Iterable[Ask]) -> decisions.Response:
     """Return the lead's response with the destinations of all asks. The first target for a destination counts."""
     asks = list(asks)
     if len(asks) == 1:

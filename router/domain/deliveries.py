@@ -95,7 +95,7 @@ def pack(
     return Delivery(SCHEMA, delivery_id, source, received_at, responses, rows, trace, notices, retry_window)
 
 
-def routed(delivery: Delivery) -> list[decisions.Routed]:
+def unpack_all(delivery: Delivery) -> list[decisions.Routed]:
     """Return every alert of a delivery with its decision, in order."""
     at, window = delivery.received_at, delivery.retry_window
     return [decisions.Routed(row.alert, row.decision(delivery.responses), at, window) for row in delivery.rows]

@@ -5,9 +5,9 @@ entries seconds later. Meanwhile they fold later deliveries. Say that a delivery
 a later delivery resolves B, the only other alert. Without A no alert fires: the incident would be resolved everywhere,
 and opened again as soon as A is folded.
 
-So an incident that goes quiet in this way stays open (``postponed``) until no earlier delivery waits (``waits``), and
-its posts aren't monitored before that. Likewise, time alone ends no alert while a delivery waits that may prolong it
-(``ended_by_time_at``): after all workers were down for a while, the repeats of every alert are in the inbox.
+So an incident that goes quiet in this way stays open (``postpone``) until no earlier delivery waits (``is_waiting``),
+and its posts aren't monitored before that. Likewise, time alone ends no alert while a delivery waits that may prolong
+it (``find_end_by_time``): after all workers were down for a while, the repeats of every alert are in the inbox.
 """
 
 import msgspec
@@ -20,7 +20,7 @@ SHORTEST_PAUSE, LONGEST_PAUSE = Duration(100_000), Duration(2 * times.SECOND)  #
 MAX_WAIT = Duration(2 * times.MINUTE)
 
 
-def postponed(
+def postpone(
     before: incidents.Incident, after: incidents.Incident, overtaken_at: Timestamp, now: Timestamp
 ) -> incidents.Incident:
     """Return the incident's state if a fold resolves all its alerts while earlier deliveries wait.
@@ -48,7 +48,7 @@ def may_wait(incident: incidents.Incident) -> bool:
     return incident.status == "open" and incident.quiet is not None and incident.quiet.overtaken_at is not None
 
 
-def waits(incident: incidents.Incident, unfolded_at: Timestamp, now: Timestamp) -> bool:
+def is_waiting(incident: incidents.Incident, unfolded_at: Timestamp, now: Timestamp) -> bool:
     """Return whether the incident's end still waits.
 
     ``unfolded_at`` is when the oldest waiting delivery was accepted, in microseconds; 0 if none waits.
@@ -75,6 +75,6 @@ def pause(waited: Duration) -> Duration:
     return Duration(min(max(waited // 2, SHORTEST_PAUSE), LONGEST_PAUSE))
 
 
-def ended_by_time_at(before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> Timestamp:
+def find_end_by_time(before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> Timestamp:
     """Return when time alone ended alerts of the incident, in microseconds; 0 if it didn't."""
     return Timestamp(min(timing.due(before), now) if after.still_fires < before.still_fires else 0)

@@ -43,8 +43,8 @@ def fold(
     """
     arrived = [_with_receipt(routed, now) for routed in arrived]
     # A heartbeat that arrives opens nothing: it only postpones the time at which it is missed.
-    if beats := heartbeat.beats(arrived):
-        incident = heartbeat.heard(incident, beats, now, accepted_at or now)
+    if beats := heartbeat.find_beats(arrived):
+        incident = heartbeat.record_beats(incident, beats, now, accepted_at or now)
         arrived = [routed for routed in arrived if routed not in beats]
     # Also without mutes: a message about a muted alert replaces the one that was set aside.
     if muting is not None or incident.muted:
@@ -54,7 +54,7 @@ def fold(
         return incident
     # A closed incident starts without asks, because the asks of the previous episode have ended.
     book = Book(() if incident.status == "closed" else timing.asks_of(incident))
-    changed, unheld = _merged(incident, arrived, book, ignored)
+    changed, unheld = _merge(incident, arrived, book, ignored)
     # The count tells operators that the incident shows only a part of the storm.
     if unheld:
         incident = msgspec.structs.replace(incident, overflow_count=incident.overflow_count + unheld)
@@ -67,7 +67,7 @@ def fold(
     return _settle(with_held, changed, now, (episode, accepted_at or now, trace))
 
 
-def _merged(
+def _merge(
     incident: incidents.Incident,
     arrived: list[decisions.Routed],
     book: Book,
@@ -124,7 +124,7 @@ def _with_receipt(routed: decisions.Routed, now: Timestamp) -> decisions.Routed:
     return msgspec.structs.replace(routed, received_at=now)
 
 
-def ended(
+def end_unknown_episode(
     incident: incidents.Incident, routed: decisions.Routed, *, now: Timestamp, episode: str
 ) -> incidents.Incident:
     """Return a closed incident after an episode of which only the end is known.
@@ -152,7 +152,7 @@ def ended(
     )
 
 
-def fires_again(state: alert_states.AlertState, routed: decisions.Routed) -> bool:
+def is_firing_again(state: alert_states.AlertState, routed: decisions.Routed) -> bool:
     """Return whether a firing message makes a resolved alert fire again."""
     message = alert_states.message_of(routed, routed.received_at)
     window = alert_states.window_of(routed)
@@ -167,12 +167,12 @@ def apply_muting(
     Alerts whose mute has ended are folded in, unless they have expired since. Alerts whose
     hold ends now are set aside if they were muted while they were held.
     """
-    incident = _without_over(heartbeat.excused(incident, muting, now), now)
+    incident = _without_expired(heartbeat.excuse(incident, muting, now), now)
     incident = _mute_held(incident, muting, now)
     due = [muted.routed for muted in incident.muted.values() if muted.until <= now]
     # The silence may have hidden a missed heartbeat, so the interval starts again.
-    if beats := heartbeat.beats(due):
-        return heartbeat.resumed(incident, beats[0], muting, now)
+    if beats := heartbeat.find_beats(due):
+        return heartbeat.resume(incident, beats[0], muting, now)
     # The alerts whose mute has ended count as if their messages arrived now.
     return fold(incident, due, now=now, episode=episode, muting=muting) if due else incident
 
@@ -205,12 +205,12 @@ def _without_muted(
     incident = timing.without(incident, muted_alerts.keys())
     asks = with_texts_of(incident.asks, incident.alerts, incident.held_alerts)
     incident = msgspec.structs.replace(incident, muted={**incident.muted, **muted_alerts}, asks=asks, changed_at=now)
-    return timing.quiet(incident, now) if not incident.still_fires else timing.led(incident)
+    return timing.quiet(incident, now) if not incident.still_fires else timing.apply_lead(incident)
 
 
-def _without_over(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
+def _without_expired(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
     muted = {
-        name: alert for name, alert in incident.muted.items() if alert.until > now or not _is_over(alert.routed, now)
+        name: alert for name, alert in incident.muted.items() if alert.until > now or not _is_expired(alert.routed, now)
     }
     return incident if len(muted) == len(incident.muted) else msgspec.structs.replace(incident, muted=muted)
 
@@ -258,7 +258,7 @@ def _is_news(incident: incidents.Incident, routed: decisions.Routed) -> bool:
         return True
     if state.resolved:
         # A late delivery of a resolved alert opens nothing.
-        return fires_again(state, routed)
+        return is_firing_again(state, routed)
     # Its ask hasn't joined, so it may still open destinations.
     if _is_held(incident, routed.alert.identity):
         return True
@@ -286,9 +286,9 @@ def _is_newer(routed: decisions.Routed, before: decisions.Routed) -> bool:
     )
 
 
-def _is_over(routed: decisions.Routed, now: Timestamp) -> bool:
+def _is_expired(routed: decisions.Routed, now: Timestamp) -> bool:
     """Return whether an alert has expired. Heartbeats don't expire: their rule says when they are missed."""
-    return 0 < routed.alert.ends_at <= now and not heartbeat.beats([routed])
+    return 0 < routed.alert.ends_at <= now and not heartbeat.find_beats([routed])
 
 
 def _is_beyond(incident: incidents.Incident, state: alert_states.AlertState, further: int) -> bool:
@@ -385,14 +385,14 @@ def _settle(
         return _begin(incident, now, birth)
     if incident.status == "pending":
         # A new alert may open the incident earlier than the previous alerts would.
-        incident = timing.led(msgspec.structs.replace(incident, changed_at=now))
+        incident = timing.apply_lead(msgspec.structs.replace(incident, changed_at=now))
         incident = msgspec.structs.replace(incident, severity=timing.worst(incident))
-        return timing.opened(incident, now=now, episode=episode) if timing.opens_now(incident, now) else incident
+        return timing.open_episode(incident, now=now, episode=episode) if timing.is_opening(incident, now) else incident
     worst = max((state.severity for state in changed.values() if not state.resolved), default=incident.severity)
     # Firing again within the quiet period counts as a change of a flapping incident.
     if incident.quiet is not None:
-        incident = timing.changed(incident, now)
-    incident = timing.joined(incident, now)
+        incident = timing.record_change(incident, now)
+    incident = timing.join_asks(incident, now)
     # The episode goes on, and is no longer quiet.
     severity = timing.severity_of(incident, worst)
     interventions = incidents.after_severity(incident.interventions, severity, now)
@@ -406,7 +406,7 @@ def _begin(incident: incidents.Incident, now: Timestamp, birth: tuple[str, Times
     episode, accepted_at, trace = birth
     closed_at = incident.closed_at
     reopens = closed_at is not None and now - closed_at < timing.timing_of(incident).reopen_within
-    started = timing.led(incident)
+    started = timing.apply_lead(incident)
     started = msgspec.structs.replace(
         started,
         status="pending",
@@ -418,13 +418,13 @@ def _begin(incident: incidents.Incident, now: Timestamp, birth: tuple[str, Times
         follows=incident.episode if reopens else None,
     )
     # No hold has passed, so the incident waits for its timer.
-    if not reopens and not timing.opens_now(started, now):
+    if not reopens and not timing.is_opening(started, now):
         return started
     # Only an incident that was open before can flap.
     if incident.generation:
-        started = timing.changed(started, now)
+        started = timing.record_change(started, now)
     # The outage was held once already if the incident reopens.
-    return timing.opened(started, now=now, episode=episode, at_once=reopens)
+    return timing.open_episode(started, now=now, episode=episode, at_once=reopens)
 
 
 def has_old_tombstones(incident: incidents.Incident, now: Timestamp) -> bool:

@@ -11,7 +11,7 @@ from router.domain.times import Timestamp
 PARTS = 20
 
 
-def beats(arrived: Iterable[decisions.Routed]) -> list[decisions.Routed]:
+def find_beats(arrived: Iterable[decisions.Routed]) -> list[decisions.Routed]:
     """Return the alerts that are heartbeats."""
     return [
         routed
@@ -20,7 +20,7 @@ def beats(arrived: Iterable[decisions.Routed]) -> list[decisions.Routed]:
     ]
 
 
-def heard(
+def record_beats(
     incident: incidents.Incident, arrived: list[decisions.Routed], now: Timestamp, accepted_at: Timestamp
 ) -> incidents.Incident:
     """Return the incident after its heartbeat was received:
@@ -75,7 +75,7 @@ def due(incident: incidents.Incident) -> Timestamp:
     return Timestamp(incident.last_heartbeat_at + every + every // PARTS if every else 0)
 
 
-def excused(incident: incidents.Incident, muting: silences.Muting | None, now: Timestamp) -> incidents.Incident:
+def excuse(incident: incidents.Incident, muting: silences.Muting | None, now: Timestamp) -> incidents.Incident:
     """Set a heartbeat aside that is missed while it is silenced. When the silence ends, the interval starts again."""
     alert, response = incident.opening_alert, incident.response
     if muting is None or alert is None or response is None or not 0 < due(incident) <= now:
@@ -89,19 +89,19 @@ def excused(incident: incidents.Incident, muting: silences.Muting | None, now: T
     return msgspec.structs.replace(incident, last_heartbeat_at=None, muted=aside)
 
 
-def resumed(
+def resume(
     incident: incidents.Incident, routed: decisions.Routed, muting: silences.Muting | None, now: Timestamp
 ) -> incidents.Incident:
     """Return the incident of a heartbeat that was set aside: still silenced, or expected from now on."""
     mute = muting(routed, now) if muting is not None else None
     # The silence is over, so the next heartbeat is due in a whole interval.
     if mute is None:
-        return heard(incident, [routed], now, now)
+        return record_beats(incident, [routed], now, now)
     aside = {routed.alert.identity: incidents.Muted(routed, mute.until, mute.by, mute.kind)}
     return msgspec.structs.replace(incident, muted=aside)
 
 
-def forgotten(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
+def forget(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
     """Return the incident without its expected heartbeat."""
     closed_at = now if incident.status == "open" else incident.closed_at
     return msgspec.structs.replace(

@@ -51,7 +51,7 @@ def new_episode(installation: str, incident_key: str, randomness: Randomness) ->
 
 def owner_of(reference: str) -> str:
     """Return the owner that a reference names; empty for any other text, and for a reference of an earlier version."""
-    match = _OWNED.fullmatch(patterns.encoded(reference))
+    match = _OWNED.fullmatch(patterns.encode(reference))
     return (match.group(1) + match.group(2)).decode() if match else ""
 
 

@@ -39,7 +39,7 @@ class Notice(msgspec.Struct, frozen=True, array_like=True, gc=False):
     count: int = 1
 
 
-def bounded(notices: Iterable[Notice]) -> tuple[Notice, ...]:
+def limit(notices: Iterable[Notice]) -> tuple[Notice, ...]:
     """Keep the first ``MAX_PER_CODE`` notices of each code and count the rest in one notice about the delivery.
 
     A delivery of 20,000 alerts can cause as many notices. They are stored and shown, so their number is bounded.

@@ -11,7 +11,7 @@ import re2
 
 
 class Pattern(Protocol):
-    """A compiled pattern. It takes bytes; ``encoded`` makes them."""
+    """A compiled pattern. It takes bytes; ``encode`` makes them."""
 
     def search(self, text: bytes) -> Any:
         """Find the first match anywhere in the text; None if there is none."""
@@ -45,7 +45,7 @@ def compile(pattern: str, *, ignore_case: bool = False) -> Pattern:  # noqa: A00
     options.log_errors = False
     options.case_sensitive = not ignore_case
     try:
-        return cast("Pattern", re2.compile(encoded(pattern), options))
+        return cast("Pattern", re2.compile(encode(pattern), options))
     except re2.error as error:
         message = error.args[0] if error.args else ""
         raise InvalidPattern(
@@ -53,6 +53,6 @@ def compile(pattern: str, *, ignore_case: bool = False) -> Pattern:  # noqa: A00
         ) from error
 
 
-def encoded(text: str) -> bytes:
+def encode(text: str) -> bytes:
     """Encode a text for a pattern. Half a surrogate pair, which UTF-8 can't hold, becomes a question mark."""
     return text.encode("utf-8", "replace")

@@ -77,7 +77,7 @@ def _next_step(desired: publications.Desired, observed: publications.Publication
         return _frozen(desired, now) or Execute("correct", _correction_cause(desired.correction))
     # Resolved and dismissed posts are never touched again: a new episode has its own publication.
     if observed.settled:
-        return Wait(_finished(desired, observed))
+        return Wait(_finished_cause(desired, observed))
     # In an alert storm an incident is neither opened nor sent to reviewers before its turn.
     if desired.present and observed.held_since is not None and desired.retracted is None:
         return Wait(Cause(Reason.STORM_QUEUED), Timestamp(now + HELD_RECHECK_INTERVAL), WaitingOn.STORM_QUEUE)
@@ -103,7 +103,7 @@ def _correction_cause(content: publications.Content) -> Cause:
     return Cause(Reason.CORRECTION_REQUESTED, who=requested.who, detail=requested.reason)
 
 
-def _finished(desired: publications.Desired, observed: publications.Publication) -> Cause:
+def _finished_cause(desired: publications.Desired, observed: publications.Publication) -> Cause:
     # Readers want to know who took the post down.
     if desired.retracted is not None and observed.retracted:
         return Cause(Reason.FINISHED, detail=f"retracted by {desired.retracted.who}")
@@ -111,15 +111,15 @@ def _finished(desired: publications.Desired, observed: publications.Publication)
     return Cause(Reason.FINISHED, detail=observed.state)
 
 
-def republished(desired: publications.Desired, observed: publications.Publication) -> publications.Publication:
+def republish(desired: publications.Desired, observed: publications.Publication) -> publications.Publication:
     """Return the publication, or a new one if a retracted post is to be published again."""
     # A reviewer has withdrawn the retraction, and alerts still fire.
     if observed.settled and observed.retracted and desired.retracted is None and desired.present:
-        return publications.republished(observed)
+        return publications.republish(observed)
     return observed
 
 
-def lost_correction(desired: publications.Desired, observed: publications.Publication) -> Cause | None:
+def find_lost_correction(desired: publications.Desired, observed: publications.Publication) -> Cause | None:
     """Return why the pending correction of a posted update can no longer be made; None if it can, or none is pending.
 
     A retracted post keeps none of its updates, and neither does a post that is not at the vendor.
@@ -137,14 +137,14 @@ def lost_correction(desired: publications.Desired, observed: publications.Public
     return None
 
 
-def noted(desired: publications.Desired, observed: publications.Publication) -> publications.Publication:
+def note_ending(desired: publications.Desired, observed: publications.Publication) -> publications.Publication:
     """Return the publication with the fields that its end needs once its episode is no longer the newest one.
 
     If alerts fire again while the resolution waits for a reviewer, that review ends.
     """
     ends_by_review = observed.resolves_by_review or (desired.ends_by_review and not observed.settled)
     vendor_digest = observed.view.digest if observed.taken_over else ""
-    waits = observed.state == "open" and publications.awaits(
+    waits = observed.state == "open" and publications.is_awaiting(
         observed, reviews.digest_of(reviews.RESOLUTION, vendor_digest)
     )
     # An alert fires again, so the resolution is no longer due, and neither is its review.
@@ -267,7 +267,7 @@ def _towards_open(desired: publications.Desired, observed: publications.Publicat
         # The content has changed since it was sent.
         return _refusal(desired, observed, now) or _change(desired, observed)
     # Nothing is posted for a test alert, in shadow mode, or if no alert asks for the page any longer.
-    if (reason := _unpublished(desired)) is not None:
+    if (reason := _suppression_cause(desired)) is not None:
         return Wait(reason)
     # A draft exists, but customers don't see it yet.
     if observed.state == "draft":
@@ -286,7 +286,7 @@ def _towards_open(desired: publications.Desired, observed: publications.Publicat
     return _refusal(desired, observed, now) or Execute("open", reason)
 
 
-def _unpublished(desired: publications.Desired) -> Cause | None:
+def _suppression_cause(desired: publications.Desired) -> Cause | None:
     """Return why nothing may be posted at a public page; None if a post may be made."""
     # Destinations that customers don't see also show tests.
     if not desired.public:
@@ -351,7 +351,7 @@ def _towards_published(desired: publications.Desired, observed: publications.Pub
 def _towards_closed(desired: publications.Desired, observed: publications.Publication, now: Timestamp) -> Step:
     # Customers see an outage that has ended.
     if observed.state == "open":
-        return _unresolved(desired, observed, now) or Execute("resolve", Cause(Reason.INCIDENT_CLOSED))
+        return _resolution_wait(desired, observed, now) or Execute("resolve", Cause(Reason.INCIDENT_CLOSED))
     # Publishing the draft now would announce an outage that has ended.
     if observed.state == "draft":
         return Execute("dismiss", Cause(Reason.CLOSED_BEFORE_PUBLISHING))
@@ -365,7 +365,7 @@ def _towards_closed(desired: publications.Desired, observed: publications.Public
 def _towards_retrospective(desired: publications.Desired, observed: publications.Publication, now: Timestamp) -> Step:
     """Return the next step towards publishing an ended incident. It needs a separate approval."""
     # A test, and a rule in shadow mode, publishes nothing afterwards either.
-    if (reason := _unpublished(desired)) is not None:
+    if (reason := _suppression_cause(desired)) is not None:
         return Wait(reason)
     refusal = _refusal(desired, observed, now)
     # The post needs no approval, or a reviewer has approved it as a retrospective one.
@@ -383,21 +383,21 @@ def _towards_retracted(
         return Wait(Cause(Reason.RETRACTED_BEFORE_PUBLISHING, who=retraction.who))
     # The operator hasn't seen another person's later change of the post.
     if observed.taken_over and retraction.digest != review_digest(desired, observed):
-        return Wait(_edited(observed), waiting_on=WaitingOn.REVIEWER, subject=Subject.RETRACTION)
+        return Wait(_edit_cause(observed), waiting_on=WaitingOn.REVIEWER, subject=Subject.RETRACTION)
     # The operator retracted the post as it is now.
     return Execute("retract", Cause(Reason.RETRACTED, who=retraction.who, detail=retraction.reason))
 
 
-def _edited(observed: publications.Publication) -> Cause:
+def _edit_cause(observed: publications.Publication) -> Cause:
     return Cause(Reason.EDITED_AT_VENDOR, detail=observed.taken_over)
 
 
-def _unresolved(desired: publications.Desired, observed: publications.Publication, now: Timestamp) -> Wait | None:
+def _resolution_wait(desired: publications.Desired, observed: publications.Publication, now: Timestamp) -> Wait | None:
     """Return why a post isn't resolved although its incident is closed; None if it may be resolved."""
     # No person has edited the post, and the rule lets the router resolve it.
     if not observed.taken_over and not desired.ends_by_review:
         return None
-    reason = _edited(observed) if observed.taken_over else Cause(Reason.REVIEW_REQUIRED)
+    reason = _edit_cause(observed) if observed.taken_over else Cause(Reason.REVIEW_REQUIRED)
     digest = review_digest(desired, observed)
     verdict = desired.verdict
     # A reviewer has decided on this resolution. One who dismisses it resolves the post at the vendor.
@@ -428,7 +428,7 @@ def _refusal(desired: publications.Desired, observed: publications.Publication, 
     # A reviewer has decided on exactly this content.
     if verdict is not None and verdict.covers(digest) and not is_blind:
         return None if verdict.kind == "approved" else Wait(Cause(Reason.REVIEW_DISMISSED, who=verdict.who))
-    reason = _edited(observed) if observed.taken_over else desired.review_cause
+    reason = _edit_cause(observed) if observed.taken_over else desired.review_cause
     # The rule publishes automatically, and there is no objection. Taking back "monitoring" needs no approval either,
     # because the page shows a false status until then.
     if reason is None and (desired.publish == "auto" or is_monitoring_outdated(desired, observed)):

@@ -277,7 +277,7 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True, rename=_STORE
         return _after(self.unanswered_change_at, self.looked_at)
 
 
-def awaits(publication: Publication, digest: str) -> bool:
+def is_awaiting(publication: Publication, digest: str) -> bool:
     """Return whether a subject waits for a reviewer."""
     return publication.review is not None and publication.review.digest == digest
 
@@ -299,7 +299,7 @@ def with_uncertain(publication: Publication, content: Content) -> Publication:
     return msgspec.structs.replace(publication, uncertain=contents[-_MAX_UNCERTAIN_CONTENTS:])
 
 
-def republished(publication: Publication) -> Publication:
+def republish(publication: Publication) -> Publication:
     """Return a new publication for a retracted post that a reviewer has approved again.
 
     The operation number continues, so that the new post has a new idempotency key.

@@ -81,10 +81,10 @@ def occurrences(intervals: Sequence[Interval], now: Timestamp) -> tuple[Span, ..
     """
     base = now - now % HOUR
     horizon = Timestamp(base + AHEAD)
-    spans = _joined(_spans(intervals, Timestamp(base - DAY), horizon))
+    spans = _join(_spans(intervals, Timestamp(base - DAY), horizon))
     # An occurrence that extends beyond the horizon, such as a whole month, gets its true end.
     while spans and spans[-1][1] >= horizon < base + _FARTHEST:
-        following = _joined(_spans(intervals, horizon, Timestamp(horizon + AHEAD)))
+        following = _join(_spans(intervals, horizon, Timestamp(horizon + AHEAD)))
         horizon = Timestamp(horizon + AHEAD)
         if not following or following[0][0] > spans[-1][1]:
             break
@@ -99,7 +99,7 @@ def _spans(intervals: Sequence[Interval], start: Timestamp, end: Timestamp) -> I
             yield begins, ends
 
 
-def _joined(spans: Iterable[Span]) -> list[Span]:
+def _join(spans: Iterable[Span]) -> list[Span]:
     joined: list[Span] = []
     for start, end in spans:
         if joined and joined[-1][1] >= start:

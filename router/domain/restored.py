@@ -12,7 +12,7 @@ from router.domain import alert_states, incidents, timeline, timing
 from router.domain.times import Timestamp
 
 
-def heard(incident: incidents.Incident, names: Collection[str], lost_at: Timestamp) -> incidents.Incident:
+def record_received(incident: incidents.Incident, names: Collection[str], lost_at: Timestamp) -> incidents.Incident:
     """Record that these alerts were received after the loss, which a mere repeat would not record."""
     states = {name: incident.alerts[name] for name in names if name in incident.alerts}
     late = {
@@ -23,26 +23,28 @@ def heard(incident: incidents.Incident, names: Collection[str], lost_at: Timesta
     return msgspec.structs.replace(incident, alerts={**incident.alerts, **late}) if late else incident
 
 
-def ended(incident: incidents.Incident, *, lost_at: Timestamp, now: Timestamp, episode: str) -> incidents.Incident:
+def end_episode(
+    incident: incidents.Incident, *, lost_at: Timestamp, now: Timestamp, episode: str
+) -> incidents.Incident:
     """End the open episode, and open the next one if an alert has fired since the loss.
 
     An alert that ends here counts as expired: its next message makes it fire again, whatever its start.
     """
-    alerts = {name: _ended(state, lost_at, now) for name, state in incident.alerts.items()}
+    alerts = {name: _end_state(state, lost_at, now) for name, state in incident.alerts.items()}
     firing = {name for name, state in alerts.items() if not state.resolved}
-    over = timing.recounted(incident, alerts, alerts.values())
+    over = timing.recount(incident, alerts, alerts.values())
     held_alerts = {name: routed for name, routed in over.held_alerts.items() if name in firing}
     over = msgspec.structs.replace(over, held_alerts=held_alerts, follows=None, closed_at=now, ended_at=now)
     if firing:
-        return timing.opened(over, now=now, episode=episode, at_once=True)
-    over = _never_published_afterwards(over)
+        return timing.open_episode(over, now=now, episode=episode, at_once=True)
+    over = _without_retrospective(over)
     return msgspec.structs.replace(over, status="closed", quiet=None, changed_at=now)
 
 
-def ended_again(incident: incidents.Incident, *, now: Timestamp, episode: str) -> incidents.Incident:
+def add_ended_episode(incident: incidents.Incident, *, now: Timestamp, episode: str) -> incidents.Incident:
     """Add an episode that ends immediately to a closed incident, because another of its items is open at a vendor."""
     return msgspec.structs.replace(
-        _never_published_afterwards(incident),
+        _without_retrospective(incident),
         generation=incident.generation + 1,
         episode=episode,
         opened_at=now,
@@ -53,7 +55,7 @@ def ended_again(incident: incidents.Incident, *, now: Timestamp, episode: str) -
     )
 
 
-def told(destinations: Collection[str], after: incidents.Incident, now: Timestamp) -> list[timeline.Event]:
+def build_events(destinations: Collection[str], after: incidents.Incident, now: Timestamp) -> list[timeline.Event]:
     """Return the timeline events of an episode that was over and, if there is one, of the next episode's opening."""
     events = [
         timeline.Event(
@@ -71,7 +73,7 @@ def told(destinations: Collection[str], after: incidents.Incident, now: Timestam
     )
 
 
-def _ended(state: alert_states.AlertState, lost_at: Timestamp, now: Timestamp) -> alert_states.AlertState:
+def _end_state(state: alert_states.AlertState, lost_at: Timestamp, now: Timestamp) -> alert_states.AlertState:
     instances = (state, *state.others)
     if all(instance.resolved for instance in instances) or any(
         not instance.resolved and instance.learned_at >= lost_at for instance in instances
@@ -80,7 +82,7 @@ def _ended(state: alert_states.AlertState, lost_at: Timestamp, now: Timestamp) -
     return msgspec.structs.replace(state, resolved=True, expired=True, ends_at=now, others=())
 
 
-def _never_published_afterwards(incident: incidents.Incident) -> incidents.Incident:
+def _without_retrospective(incident: incidents.Incident) -> incidents.Incident:
     response = incident.response
     if response is None:
         return incident

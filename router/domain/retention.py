@@ -36,7 +36,7 @@ def is_at_rest(publication: publications.Publication) -> bool:
     return publication.state == "absent" and publication.review is None
 
 
-def retained(
+def retain(
     incident: incidents.Incident, all_publications: list[publications.Publication], now: Timestamp
 ) -> list[publications.Publication]:
     """Return the publications to keep at ``now`` (microseconds), in their order; the same list if all are kept."""
@@ -54,7 +54,9 @@ def retained(
     ]
     if not over:
         return all_publications
-    named_publications = {publication.name: _named(publication) for publication in over if _is_needed(publication, now)}
+    named_publications = {
+        publication.name: _without_texts(publication) for publication in over if _is_needed(publication, now)
+    }
     for name in list(named_publications)[:-MAX_NAMED_PUBLICATIONS]:
         del named_publications[name]
     dropped = {publication.name for publication in over} - named_publications.keys()
@@ -74,7 +76,7 @@ def _is_needed(publication: publications.Publication, now: Timestamp) -> bool:
     return bool(publication.vendor_id or rejection is not None) and now - moment < NAMED_FOR
 
 
-def _named(publication: publications.Publication) -> publications.Publication:
+def _without_texts(publication: publications.Publication) -> publications.Publication:
     """Return the publication without its texts."""
     texts = (publication.content, publication.told, publication.view.fields, publication.uncertain)
     if not any(texts):

@@ -32,7 +32,7 @@ class Matcher(msgspec.Struct, frozen=True, array_like=True):
 
     def __str__(self) -> str:
         """Return the matcher as it is written."""
-        plain = _PLAIN_NAME.fullmatch(patterns.encoded(self.name)) is not None and self.name.isprintable()
+        plain = _PLAIN_NAME.fullmatch(patterns.encode(self.name)) is not None and self.name.isprintable()
         name = self.name if plain else msgspec.json.encode(self.name).decode()
         return f"{name}{self.operator}{msgspec.json.encode(self.value).decode()}"
 
@@ -109,19 +109,19 @@ class Muting(Protocol):
 
 def matcher(text: str) -> Matcher:
     """Parse a matcher in Alertmanager's syntax: ``name="value"``, ``name=~"pattern"``. Raises ``InvalidMatcher``."""
-    match = _WRITTEN.fullmatch(patterns.encoded(text))
+    match = _WRITTEN.fullmatch(patterns.encode(text))
     if match is None:
         raise InvalidMatcher(f'"{text}" is not a matcher; write one as service="checkout" or service=~"check.*"')
-    name = _unquoted(match[1].decode(), "the name of the label")
+    name = _unquote(match[1].decode(), "the name of the label")
     if not name:
         raise InvalidMatcher(f'"{text}" names no label')
-    value = _unquoted(match[3].decode(), f"the value of {name}")
+    value = _unquote(match[3].decode(), f"the value of {name}")
     parsed = Matcher(name, cast("Operator", match[2].decode()), value)
     test(parsed)
     return parsed
 
 
-def _unquoted(text: str, noun: str) -> str:
+def _unquote(text: str, noun: str) -> str:
     if not text.startswith('"'):
         return text
     try:
@@ -145,7 +145,7 @@ def test(match: Matcher) -> Callable[[alerts.Alert], bool]:
     except patterns.InvalidPattern as error:
         raise InvalidMatcher(f"{match.name}{match.operator}{match.value}: not an RE2 pattern: {error}") from error
     is_equal = match.operator == "=~"
-    return lambda alert: (pattern.search(patterns.encoded(_label(alert, match.name))) is not None) == is_equal
+    return lambda alert: (pattern.search(patterns.encode(_label(alert, match.name))) is not None) == is_equal
 
 
 def _label(alert: alerts.Alert, name: str) -> str:

@@ -35,14 +35,14 @@ def events_for_change(
     if after is before:
         return []
     return [
-        *_life(before, after, now),
-        *alerts_changed(before, after, arrived, now),
-        *_unheld(before, after, now),
-        *_muted(before, after, now),
+        *_episode_events(before, after, now),
+        *alert_events(before, after, arrived, now),
+        *_overflow_events(before, after, now),
+        *_muted_events(before, after, now),
     ]
 
 
-def ignored(late: list[decisions.Routed], deliveries: list[str], now: Timestamp) -> Event:
+def ignored_event(late: list[decisions.Routed], deliveries: list[str], now: Timestamp) -> Event:
     """Return the event for messages that were ignored as late deliveries."""
     names = sorted({routed.alert.identity for routed in late})
     more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
@@ -51,7 +51,7 @@ def ignored(late: list[decisions.Routed], deliveries: list[str], now: Timestamp)
     return Event(now, "ignored", text, detail={"alerts": names[:MAX_NAMES], "deliveries": deliveries[:MAX_NAMES]})
 
 
-def found_over(after: incidents.Incident, now: Timestamp) -> Event:
+def unknown_end_event(after: incidents.Incident, now: Timestamp) -> Event:
     """Return the event for an end whose beginning is no longer known."""
     reference = identity.reference(after.episode)
     text = (
@@ -61,14 +61,14 @@ def found_over(after: incidents.Incident, now: Timestamp) -> Event:
     return Event(now, "closed", text, detail={"episode": after.episode, "reference": reference})
 
 
-def alerts_vanished(names: list[str], now: Timestamp) -> Event:
+def vanished_event(names: list[str], now: Timestamp) -> Event:
     """Return the event for alerts that ended without a message, because their Alertmanager no longer lists them."""
     more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
     text = f"Alertmanager no longer has {', '.join(names[:MAX_NAMES])}{more}."
     return Event(now, "alerts", text, detail={"alerts": names[:MAX_NAMES]})
 
 
-def noticed(notices: Iterable[Notice], now: Timestamp) -> list[Event]:
+def notice_events(notices: Iterable[Notice], now: Timestamp) -> list[Event]:
     """Return an event for each code of the notices: what was cut, replaced, or ignored in the received alerts."""
     by_code: dict[Code, dict[Notice, None]] = {}
     for notice in notices:  # A notice about a whole delivery occurs once for each of its alerts.
@@ -84,11 +84,11 @@ def noticed(notices: Iterable[Notice], now: Timestamp) -> list[Event]:
     return events
 
 
-def _life(before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> Iterator[Event]:
+def _episode_events(before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> Iterator[Event]:
     if after.episode != before.episode:
         if before.status == "open":
             yield Event(now, "closed", "All alerts are resolved.")
-        yield opened(after, now)
+        yield opened_event(after, now)
         before = msgspec.structs.replace(before, status="open", severity=after.severity, quiet=None)
     if after.status == "pending" and before.status != "pending":
         hold = timing.timing_of(after).open_after // 1_000_000
@@ -98,11 +98,11 @@ def _life(before: incidents.Incident, after: incidents.Incident, now: Timestamp)
         text = f"The severity is {way} from {before.severity.word} to {after.severity.word}."
         yield Event(now, "severity", text, detail={"from": before.severity.word, "to": after.severity.word})
     if after.status == "open":
-        yield from _acknowledgement_ended(before, after, now)
-    yield from _end(before, after, now)
+        yield from _acknowledgement_end_events(before, after, now)
+    yield from _end_events(before, after, now)
 
 
-def acknowledged(acknowledgement: acknowledgements.Acknowledgement) -> Event:
+def acknowledged_event(acknowledgement: acknowledgements.Acknowledgement) -> Event:
     """Return the event for an acknowledgement."""
     reason = f": {acknowledgement.reason}" if acknowledgement.reason else "."
     return Event(
@@ -114,14 +114,16 @@ def acknowledged(acknowledgement: acknowledgements.Acknowledgement) -> Event:
     )
 
 
-def unacknowledged(ended: acknowledgements.Acknowledgement) -> Event:
+def unacknowledged_event(ended: acknowledgements.Acknowledgement) -> Event:
     """Return the event for an acknowledgement that an operator has withdrawn."""
     reason = f": {ended.ended_reason}" if ended.ended_reason else "."
     text = f"{ended.ended_by} withdrew the acknowledgement by {ended.name}{reason}"
     return Event(ended.ended_at, "unacknowledged", text, who=ended.ended_by)
 
 
-def _acknowledgement_ended(before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> Iterator[Event]:
+def _acknowledgement_end_events(
+    before: incidents.Incident, after: incidents.Incident, now: Timestamp
+) -> Iterator[Event]:
     acknowledgement, ended = before.interventions.acknowledgement, after.interventions.acknowledgement
     if acknowledgement is None or acknowledgement.ended_at or ended is None or not ended.ended_at:
         return
@@ -129,7 +131,7 @@ def _acknowledgement_ended(before: incidents.Incident, after: incidents.Incident
     yield Event(now, "unacknowledged", text)
 
 
-def opened(after: incidents.Incident, now: Timestamp) -> Event:
+def opened_event(after: incidents.Incident, now: Timestamp) -> Event:
     """Return the event for the begin of an episode."""
     response, alert = after.response, after.opening_alert
     assert response is not None and alert is not None  # noqa: S101, PT018 - what opens was opened by an alert
@@ -154,7 +156,7 @@ def opened(after: incidents.Incident, now: Timestamp) -> Event:
     return Event(now, "opened", text, detail=detail)
 
 
-def _end(before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> Iterator[Event]:
+def _end_events(before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> Iterator[Event]:
     if before.status == "pending" and after.status == "closed":
         yield Event(now, "closed", "The alerts resolved during the hold period. No incident was opened.")
     elif before.status == "open" and after.status == "closed":
@@ -172,14 +174,14 @@ def _end(before: incidents.Incident, after: incidents.Incident, now: Timestamp) 
                 text = "All alerts are resolved. The incident ends unless earlier deliveries contradict that."
                 yield Event(now, "quiet", text)
                 return
-            flaps = " (it is flapping)" if timing.flaps(after) else ""
+            flaps = " (it is flapping)" if timing.is_flapping(after) else ""
             ends = "The incident is monitored before it ends" if timing.monitor_for(after) else "It ends"
             yield Event(now, "quiet", f"All alerts are resolved. {ends} if they stay resolved for {seconds} s{flaps}.")
         else:
             yield Event(now, "firing", "An alert fires again before the incident ends.")
 
 
-def alerts_changed(
+def alert_events(
     before: incidents.Incident, after: incidents.Incident, arrived: Iterable[decisions.Routed], now: Timestamp
 ) -> Iterator[Event]:
     """Yield the events for alerts that fire or have resolved: the first by name. Of a storm, yield only its size."""
@@ -208,7 +210,7 @@ def alerts_changed(
             yield Event(now, "alerts", text, detail={"alerts": names[:MAX_NAMES], "firing": fires})
 
 
-def _muted(before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> Iterator[Event]:
+def _muted_events(before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> Iterator[Event]:
     """Yield an event for each reason why alerts are newly muted."""
     if after.muted == before.muted:
         return
@@ -222,7 +224,7 @@ def _muted(before: incidents.Incident, after: incidents.Incident, now: Timestamp
         yield Event(now, "muted", f"Muted by {by}: {', '.join(names[:MAX_NAMES])}{more}.")
 
 
-def _unheld(before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> Iterator[Event]:
+def _overflow_events(before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> Iterator[Event]:
     """Yield an event for messages about alerts beyond those that an incident holds:
 
     for the first, and each power of ten.

@@ -114,25 +114,27 @@ def apply_timers(incident: incidents.Incident, *, now: Timestamp, episode: str) 
         return incident
     # The only timer of a closed incident is that of a missing heartbeat.
     if incident.status == "closed":
-        return opened(incident, now=now, episode=episode)
+        return open_episode(incident, now=now, episode=episode)
     incident = _without_expired(_without_stale(incident, now), now)
     # Alerts have expired, or the quiet period is over.
     if not incident.still_fires:
         return _quiet(incident, now)
     # The hold of a further rule may have ended, and the severity may follow the remaining alerts.
     if incident.status == "open":
-        incident = joined(incident, now)
+        incident = join_asks(incident, now)
         severity = severity_of(incident, incident.severity)
         interventions = incidents.after_severity(incident.interventions, severity, now)
         return msgspec.structs.replace(incident, severity=severity, interventions=interventions)
     # An alert has fired throughout the hold.
     if incident.status == "pending" and now >= _opens_at(incident):
-        return opened(incident, now=now, episode=episode)
+        return open_episode(incident, now=now, episode=episode)
     # Some alerts have ended, and the hold of the others isn't over.
     return incident
 
 
-def opened(incident: incidents.Incident, *, now: Timestamp, episode: str, at_once: bool = False) -> incidents.Incident:
+def open_episode(
+    incident: incidents.Incident, *, now: Timestamp, episode: str, at_once: bool = False
+) -> incidents.Incident:
     """Begin an episode with the asks of the incident. With ``at_once``, ignore holds."""
     firing = [state.severity for state in incident.alerts.values() if not state.resolved]
     ids = {ask.id for ask in incident.asks if ask.fires} if at_once else joining(incident, now)
@@ -147,9 +149,9 @@ def opened(incident: incidents.Incident, *, now: Timestamp, episode: str, at_onc
         hold=None,
         quiet=None,
         interventions=msgspec.structs.replace(incident.interventions, verdicts={}, acknowledgement=None),
-        asks=asks.joined(asks_of(incident), ids),
+        asks=asks.join(asks_of(incident), ids),
     )
-    return led(_without_joined(incident))
+    return apply_lead(_drop_joined(incident))
 
 
 def joining(incident: incidents.Incident, now: Timestamp) -> set[int]:
@@ -168,16 +170,16 @@ def _joins_at(incident: incidents.Incident, ask: asks.Ask) -> Timestamp:
     return joins_at
 
 
-def joined(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
+def join_asks(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
     """Let the asks whose hold has ended join. Return the same object if nothing changes."""
     ids = joining(incident, now)
     if ids:
-        incident = msgspec.structs.replace(incident, asks=asks.joined(asks_of(incident), ids), changed_at=now)
-        incident = _without_joined(incident)
-    return led(incident)
+        incident = msgspec.structs.replace(incident, asks=asks.join(asks_of(incident), ids), changed_at=now)
+        incident = _drop_joined(incident)
+    return apply_lead(incident)
 
 
-def _without_joined(incident: incidents.Incident) -> incidents.Incident:
+def _drop_joined(incident: incidents.Incident) -> incidents.Incident:
     """Remove held alerts whose ask has joined, because they can no longer be muted."""
     # No alert waits for its ask to join.
     if not incident.held_alerts:
@@ -192,14 +194,14 @@ def _without_joined(incident: incidents.Incident) -> incidents.Incident:
     return msgspec.structs.replace(incident, held_alerts=kept)
 
 
-def led(incident: incidents.Incident) -> incidents.Incident:
+def apply_lead(incident: incidents.Incident) -> incidents.Incident:
     """Return the incident with the response and the alert of its leading ask, and the destinations of all asks."""
     candidates = _candidates(incident)
     first = _lead(incident, candidates)
     # No alert fires and none has joined: keep the texts of the episode.
     if first is None:
         return incident
-    response = asks.combined(first, candidates)
+    response = asks.combine(first, candidates)
     # Comparing identities is cheap, and comparing contents below avoids a write after a reload of equal rules.
     if response is incident.response and first.alert is incident.opening_alert:  # The usual case.
         return incident
@@ -273,7 +275,7 @@ def _opens_at(incident: incidents.Incident) -> Timestamp:
     return Timestamp(min([joins_at for ask in asks_of(incident) if (joins_at := _joins_at(incident, ask))], default=0))
 
 
-def opens_now(incident: incidents.Incident, now: Timestamp) -> bool:
+def is_opening(incident: incidents.Incident, now: Timestamp) -> bool:
     """Return whether a held incident opens by ``now``."""
     return 0 < _opens_at(incident) <= now
 
@@ -282,7 +284,7 @@ def quiet_period(incident: incidents.Incident) -> Duration:
     """Return how long no alert may fire before the incident ends, in microseconds."""
     timing = timing_of(incident)
     # A flapping incident has to be quiet for longer, so that pages don't change with every flap.
-    return max(timing.resolve_after, timing.flap_quiet) if flaps(incident) else timing.resolve_after
+    return max(timing.resolve_after, timing.flap_quiet) if is_flapping(incident) else timing.resolve_after
 
 
 def monitor_for(incident: incidents.Incident) -> Duration:
@@ -304,7 +306,7 @@ def _next_of_quiet(incident: incidents.Incident, period: incidents.QuietPeriod) 
     return Timestamp(period.since + quiet_period(incident))
 
 
-def flaps(incident: incidents.Incident) -> bool:
+def is_flapping(incident: incidents.Incident) -> bool:
     """Return whether an incident flaps:
 
     it changed ``flap_changes`` times between firing and quiet within ``flap_window``.
@@ -318,7 +320,7 @@ def flaps(incident: incidents.Incident) -> bool:
     return changes[-1] - changes[-timing.flap_changes] <= timing.flap_window
 
 
-def changed(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
+def record_change(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
     """Record that all alerts of an incident have resolved, or that one fires again."""
     limit = timing_of(incident).flap_changes
     # Changes are recorded only for rules that use them.
@@ -357,7 +359,7 @@ def _quiet(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
     period = incident.quiet
     if period is None:
         period = incidents.QuietPeriod(now)
-        incident = msgspec.structs.replace(changed(incident, now), quiet=period)
+        incident = msgspec.structs.replace(record_change(incident, now), quiet=period)
     # Alerts that fire again within the quiet period belong to the same episode.
     if now < _next_of_quiet(incident, period):
         return incident
@@ -399,10 +401,10 @@ def _without_stale(incident: incidents.Incident, now: Timestamp) -> incidents.In
     states = {identity: state for identity, state in incident.alerts.items() if is_kept(state)}
     watched = (state for state in states.values() if state.ask in stale_after)
     # Alerts without the limit never become stale, so they set no timer.
-    return recounted(incident, states, watched)
+    return recount(incident, states, watched)
 
 
-def recounted(
+def recount(
     incident: incidents.Incident,
     alerts: dict[str, alert_states.AlertState],
     watched: Iterable[alert_states.AlertState],
@@ -424,7 +426,7 @@ def without(incident: incidents.Incident, names: Container[str]) -> incidents.In
     """Return the incident without these alerts, by identity, as if no message about them had been received."""
     alerts = {identity: state for identity, state in incident.alerts.items() if identity not in names}
     held_alerts = {identity: routed for identity, routed in incident.held_alerts.items() if identity not in names}
-    return msgspec.structs.replace(recounted(incident, alerts, alerts.values()), held_alerts=held_alerts)
+    return msgspec.structs.replace(recount(incident, alerts, alerts.values()), held_alerts=held_alerts)
 
 
 def _without_expired(incident: incidents.Incident, now: Timestamp) -> incidents.Incident:
@@ -434,7 +436,7 @@ def _without_expired(incident: incidents.Incident, now: Timestamp) -> incidents.
         return incident
     states = {identity: alert_states.expire(state, now) for identity, state in incident.alerts.items()}
     # An alert with several senders fires until all of them have expired.
-    return recounted(incident, states, states.values())
+    return recount(incident, states, states.values())
 
 
 def needs_refresh(

@@ -80,7 +80,7 @@ def _day(text: str) -> int:
 
 
 def _time(text: str, schedule: str) -> tuple[int, int]:
-    match = _TIMES.fullmatch(patterns.encoded(text))
+    match = _TIMES.fullmatch(patterns.encode(text))
     if match is None:
         raise InvalidWeeklyWindow(f'"{text}" in "{schedule}" is not a time of the day; {_EXAMPLE}')
     hour, minute, end_hour, end_minute = match.groups()

@@ -372,7 +372,7 @@ class Simulation:
             publication = publications_of_incident[position]
             place = self._places[publication.destination]
             desired = self._desires.build(incident, publication, publications_of_incident, place)
-            if (noted := plan.noted(desired, publication)) is not publication:
+            if (noted := plan.note_ending(desired, publication)) is not publication:
                 publications_of_incident[position] = noted
                 continue
             step = plan.plan(desired, publication, now=self.now)
@@ -390,7 +390,7 @@ class Simulation:
     ) -> publications.Publication:
         """Record the start of a review, which its deadline counts from. Return the same object if nothing changes."""
         digest = plan.pending_review_digest(desired, publication, step)
-        if digest and not publications.awaits(publication, digest):
+        if digest and not publications.is_awaiting(publication, digest):
             return msgspec.structs.replace(publication, review=publications.PendingReview(digest, self.now))
         return publication
 

@@ -113,7 +113,7 @@ def _check_cost(text: str) -> None:
         raise InvalidExpression("the expression contains an unpaired surrogate, which no text can contain")
     if len(text) > MAX_CHARACTERS:
         raise InvalidExpression(f"the expression has {len(text)} characters, and the limit is {MAX_CHARACTERS}")
-    bare = _LITERAL.sub(b"''", patterns.encoded(text))
+    bare = _LITERAL.sub(b"''", patterns.encode(text))
     macros, joins = len(_MACRO.findall(bare)), bare.count(b"+")
     if macros > MAX_MACROS:
         raise InvalidExpression(f"the expression goes through lists {macros} times, and the limit is {MAX_MACROS}")

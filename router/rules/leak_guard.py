@@ -82,7 +82,7 @@ def objections(text: str, allowed: Collection[str] = ()) -> list[str]:
     """Return what customers must not see in a text; hosts of the ``allowed`` domains may be named."""
     if len(text) > MAX_CHARACTERS:
         return [f"more than the {MAX_CHARACTERS} characters that the leak guard can examine"]
-    if _MARKS.search(patterns.encoded(text)):
+    if _MARKS.search(patterns.encode(text)):
         return ["a letter with more than 30 marks"]
     return list(dict.fromkeys(_objections(_plain(text), allowed)))
 
@@ -93,7 +93,7 @@ def in_value(text: str) -> list[str]:
     A value is a few words of plain characters, so the checks are stricter than for a sentence.
     """
     leaks = objections(text)
-    words = _WORDS.findall(patterns.encoded(text))
+    words = _WORDS.findall(patterns.encode(text))
     if any(word.lower().decode() in _MACHINERY for word in words):
         leaks.append("the name of a machine")
     if any(len(word) > _MAX_WORD_LENGTH for word in words):
@@ -113,7 +113,7 @@ def _objections(text: str, allowed: Collection[str]) -> Iterator[str]:
         yield "a part that could not be rendered"
     if any(letter != "\n" and letter != "\t" and ord(letter) < 32 for letter in text):
         yield "control characters"
-    content = patterns.encoded(text)
+    content = patterns.encode(text)
     if _has_address(content):
         yield "an IP address"
     if _EMAIL.search(content):

@@ -22,13 +22,13 @@ _PORT = patterns.compile(r":[0-9]{0,5}")
 
 def foreign(text: str, allowed: Collection[str]) -> list[str]:
     """Return the hosts in a text that are outside the allowed domains, in order and without duplicates."""
-    content = patterns.encoded(text)
+    content = patterns.encode(text)
     return list(dict.fromkeys(host for host in _hosts(content) if not is_allowed(host, allowed)))
 
 
 def is_active(text: str) -> bool:
     """Return whether a text has markup, or a URL that a browser would execute or whose scheme isn't a web scheme."""
-    content = patterns.encoded(text)
+    content = patterns.encode(text)
     if _ACTIVE.search(content) is not None:
         return True
     return any(not _SCHEME.fullmatch(match) for match in _OTHER.findall(content))
@@ -59,6 +59,6 @@ def _host(authority: str) -> str:
     folded = unicodedata.normalize("NFKC", parse.unquote(host)).lower().replace("\N{IDEOGRAPHIC FULL STOP}", ".")
     name, colon, port = folded.partition(":")
     name = name.rstrip(".,;:!…")
-    if at or (colon and _PORT.fullmatch(patterns.encoded(colon + port.rstrip(".,;:!"))) is None):
+    if at or (colon and _PORT.fullmatch(patterns.encode(colon + port.rstrip(".,;:!"))) is None):
         return f"[{authority[:80]}]"
-    return name if _HOST.fullmatch(patterns.encoded(name)) is not None else f"[{name[:80]}]"
+    return name if _HOST.fullmatch(patterns.encode(name)) is not None else f"[{name[:80]}]"

@@ -48,7 +48,7 @@ def permits(allowed: decisions.Allowed, text: str) -> bool:
         return text in allowed.values
     if len(text) > public_patterns.MAX_LENGTH or not public_patterns.PLAIN.issuperset(text):
         return False
-    return patterns.compile(allowed.pattern).fullmatch(patterns.encoded(text)) is not None
+    return patterns.compile(allowed.pattern).fullmatch(patterns.encode(text)) is not None
 
 
 def _objections(

@@ -131,7 +131,7 @@ def problems(text: str) -> tuple[str, ...]:
         return ()
     if len(text) > MAX_CHARACTERS:
         return (f"a text with variables has at most {MAX_CHARACTERS} characters, and this one has {len(text)}",)
-    if go := _GO.search(patterns.encoded(text)):
+    if go := _GO.search(patterns.encode(text)):
         return (_as_liquid(go.group(1).decode()),)
     if wrong := _malformed(text):
         return (f"the template is broken: {wrong}",)
@@ -218,12 +218,12 @@ def _variables(text: str) -> list[Variable]:
 
 def literals(text: str) -> list[str]:
     """Return the literal parts of a text, between variables and tags, in linear time."""
-    return [part.decode() for part in _MARKED.sub(b"\0", patterns.encoded(text)).split(b"\0")]
+    return [part.decode() for part in _MARKED.sub(b"\0", patterns.encode(text)).split(b"\0")]
 
 
 def _malformed(text: str) -> str:
     """Return the problem of a variable or tag that is not closed or has too many blanks, in linear time."""
-    content = patterns.encoded(text)
+    content = patterns.encode(text)
     marked = _MARKED.findall(content)
     if any(_BLANKS.search(tag) is not None for tag in marked):
         return "more than 100 spaces within a tag"

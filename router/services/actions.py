@@ -343,7 +343,7 @@ class Actions:
             def make(stored: incidents.StoredIncident) -> incidents.Change | None:
                 if not stored.incident.last_heartbeat_at:
                     return None
-                return incidents.Change(heartbeat.forgotten(stored.incident, self._clock()), stored.version, wake=True)
+                return incidents.Change(heartbeat.forget(stored.incident, self._clock()), stored.version, wake=True)
 
             # No change was made: the incident doesn't exist, or no heartbeat is expected from it.
             if not await self._store.incidents.update(act.subject, make):

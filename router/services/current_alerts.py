@@ -30,7 +30,7 @@ async def find(
     muting = factories.muting(settings, store)
     # Only workers refresh silences regularly. Without a refresh, none would apply here.
     await muting.refresh()
-    alert_placements = await placements.Placements(store, muting).find(deliveries.routed(delivery), now)
+    alert_placements = await placements.Placements(store, muting).find(deliveries.unpack_all(delivery), now)
     keys = {placement.incident_key for placement in alert_placements if placement.incident_key}
     stored = await store.incidents.read(keys)
     late: dict[str, set[str]] = {}

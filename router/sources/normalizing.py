@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import msgspec
 
 from router.domain import alerts
-from router.domain.notices import Notice, bounded
+from router.domain.notices import Notice, limit
 from router.domain.times import Timestamp
 from router.sources import base, links
 
@@ -47,7 +47,7 @@ class Normalizing:
 def _normalized(parsed: base.Parsed) -> base.Parsed:
     normal = [_normal(alert) for alert in parsed.alerts]
     lost = [before for before, after in zip(parsed.alerts, normal, strict=True) if before.link and not after.link]
-    notices = bounded((*parsed.notices, *map(_ignored, lost))) if lost else parsed.notices
+    notices = limit((*parsed.notices, *map(_ignored, lost))) if lost else parsed.notices
     return msgspec.structs.replace(parsed, alerts=normal, notices=notices)
 
 

@@ -50,7 +50,7 @@ def compile(expression: str) -> Getter:  # noqa: A001 - as in re.compile and jme
     """
     parts = [part.strip() for part in expression.split("||")]
     # Any other expression, also one with `||` inside of a function or a text, is left to the interpreter.
-    if not all(_PLAIN.fullmatch(patterns.encoded(part)) for part in parts):
+    if not all(_PLAIN.fullmatch(patterns.encode(part)) for part in parts):
         return _interpreted(expression)
     getters = [_plain(part) for part in parts]
     return getters[0] if len(getters) == 1 else _first_of(getters)

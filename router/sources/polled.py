@@ -90,7 +90,7 @@ def receives(config: Config) -> Callable[[str], bool]:
     """Build the test of whether a receiver of this name posts to this source."""
     # The group keeps an alternative such as `a|b` within the anchors.
     pattern = patterns.compile(f"^(?:{config.receiver or '.*'})$")
-    return lambda name: pattern.search(patterns.encoded(name)) is not None
+    return lambda name: pattern.search(patterns.encode(name)) is not None
 
 
 def concerns(config: Config) -> Callable[[alertmanager.Listed], bool]:

@@ -93,4 +93,4 @@ class Reading:
         if len(parsed.alerts) == 1:
             self.settle(0, parsed.alerts[0].fingerprint)
         more = [notices.Notice(code, "alerts", "more changes of this kind", "", n) for code, n in self._more.items()]
-        return msgspec.structs.replace(parsed, notices=notices.bounded((*parsed.notices, *self._notices, *more)))
+        return msgspec.structs.replace(parsed, notices=notices.limit((*parsed.notices, *self._notices, *more)))

@@ -159,7 +159,7 @@ def _check_certificate_url(url: str, region: str) -> None:
     """Check that a URL is one of SNS's certificates in this region, in its only spelling. Raises ``RejectedError``."""
     parts = _of_sns(url, region, "SigningCertURL")
     # A query or another spelling of the path would let a sender name one certificate in many ways.
-    path = _CERTIFICATE_PATH.fullmatch(patterns.encoded(parts.path))
+    path = _CERTIFICATE_PATH.fullmatch(patterns.encode(parts.path))
     if path is None or url != f"https://{parts.netloc}{parts.path}":
         raise verifications.RejectedError("SigningCertURL is not the URL of an SNS certificate")
 
@@ -171,7 +171,7 @@ def _of_sns(url: str, region: str, name: str) -> parse.SplitResult:
         port = parts.port
     except ValueError as error:
         raise verifications.RejectedError(f"{name} is not a URL") from error
-    host = _HOST.fullmatch(patterns.encoded(parts.netloc))
+    host = _HOST.fullmatch(patterns.encode(parts.netloc))
     if (
         parts.scheme != "https"
         or port is not None

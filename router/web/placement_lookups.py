@@ -16,7 +16,7 @@ Find = Callable[[], Awaitable[Sequence[ports.Placement]]]
 
 def start(placements: ports.Placements, delivery: deliveries.Delivery, now: Timestamp) -> Find:
     """Start looking up the incidents that hold the alerts, while the delivery is written."""
-    routed = deliveries.routed(delivery)
+    routed = deliveries.unpack_all(delivery)
     lookup = placements.look_up(routed)
 
     async def find() -> Sequence[ports.Placement]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import msgspec
 
 from router.domain import alerts
-from router.domain.notices import Code, Notice, bounded
+from router.domain.notices import Code, Notice, limit
 from router.domain.times import Timestamp
 from router.sources import base, registry, repairs
 from router.web import budget, problems
@@ -235,7 +235,7 @@ def within(
     fitting = [alert if _fits(alert, bounds, is_short=is_short) else cutting.cut(alert) for alert in fitting]
     if not notices:
         return parsed
-    return msgspec.structs.replace(parsed, alerts=fitting, notices=bounded(notices))
+    return msgspec.structs.replace(parsed, alerts=fitting, notices=limit(notices))
 
 
 def _has_only_short_texts(parsed: base.Parsed, body: bytes, limit: int) -> bool:

@@ -435,7 +435,7 @@ class WebhookHandler:
         routed = [(alert, decide(alert, request.now)) for alert in parsed.alerts]
         all_notices = grouping_notices.notices(routed)
         if all_notices:
-            parsed = msgspec.structs.replace(parsed, notices=notices.bounded([*parsed.notices, *all_notices]))
+            parsed = msgspec.structs.replace(parsed, notices=notices.limit([*parsed.notices, *all_notices]))
         return parsed, routed
 
     async def _store_quarantined(self, request: _Request, body: bytes, problem: str) -> str:

@@ -60,7 +60,7 @@ class Acknowledgements:
             if after is stored.incident:
                 return None
             assert after.interventions.acknowledgement is not None  # noqa: S101 - it was acknowledged above
-            events = [timeline.acknowledged(after.interventions.acknowledgement)]
+            events = [timeline.acknowledged_event(after.interventions.acknowledgement)]
             return Change(after, stored.version, wake=True, events=events)
 
         is_new = await self._store.incidents.update(key, make)
@@ -80,7 +80,7 @@ class Acknowledgements:
             if ended is None:
                 return None
             after = incidents.with_interventions(stored.incident, acknowledgement=ended)
-            return Change(after, stored.version, wake=True, events=[timeline.unacknowledged(ended)])
+            return Change(after, stored.version, wake=True, events=[timeline.unacknowledged_event(ended)])
 
         await self._store.incidents.update(key, make)
         return given[0] if given else None
@@ -101,7 +101,7 @@ async def read_back(
         after = with_vendors(stored.incident, all_publications)
         if after is stored.incident or after.interventions.acknowledgement is None:
             return None
-        events = [timeline.acknowledged(after.interventions.acknowledgement)]
+        events = [timeline.acknowledged_event(after.interventions.acknowledgement)]
         return Change(after, stored.version, wake=True, events=events)
 
     await store.incidents.update(incident.key, make)

@@ -235,7 +235,7 @@ class Aggregator:
         ignored: list[decisions.Routed] = []
         after = self._fold(stored, group, muting, ignored)
         overtaken_at = max(arrival.overtaken_at for arrival in group)
-        after = ending.postponed(stored.incident, after, overtaken_at, stored.read_at)
+        after = ending.postpone(stored.incident, after, overtaken_at, stored.read_at)
         after = ends.heard(stored.incident, after, group)
         found_over = key in ends.unknown and after.status == "closed" and after.episode == stored.incident.episode
         if found_over:
@@ -246,15 +246,15 @@ class Aggregator:
             stored.incident, after, [arrival.routed for arrival in group], stored.read_at
         )
         if found_over:
-            events = [timeline.found_over(after, stored.read_at)]
+            events = [timeline.unknown_end_event(after, stored.read_at)]
         # A sender may repeat a late message for hours, so the timeline gets one entry per pause.
         if ignored and (after.ignored_at is None or stored.read_at - after.ignored_at >= IGNORED_PAUSE):
             after = msgspec.structs.replace(after, ignored_at=stored.read_at)
-            events.append(timeline.ignored(ignored, _deliveries(group, ignored), stored.read_at))
+            events.append(timeline.ignored_event(ignored, _deliveries(group, ignored), stored.read_at))
         # A repeated message changes nothing, so it causes no write and no call.
         if after is stored.incident:
             return None
-        events += timeline.noticed((notice for arrival in group for notice in arrival.notices), stored.read_at)
+        events += timeline.notice_events((notice for arrival in group for notice in arrival.notices), stored.read_at)
         if inhibition.is_key(key):
             events = []  # No destination shows this incident.
         return Change(after, stored.version, visible(stored.incident, after), events)
@@ -276,14 +276,14 @@ class Aggregator:
             return None
         if stored.version:
             after = new_alerts.joined_by(before, arrived, now=now)
-            events = list(timeline.alerts_changed(before, after, arrived, now)) if after is not None else []
+            events = list(timeline.alert_events(before, after, arrived, now)) if after is not None else []
         # Several alerts of a new incident have to be merged, which only the general case does.
         elif len(group) == 1:
             first, episode = group[0], self._new_episode(before.key)
             after = new_alerts.opened_by(
                 before.key, arrived[0], now=now, episode=episode, accepted_at=first.received_at, trace=first.trace
             )
-            events = [timeline.opened(after, now)] if after is not None else []
+            events = [timeline.opened_event(after, now)] if after is not None else []
         else:
             after = None
         return None if after is None else Change(after, stored.version, visible(before, after), events)

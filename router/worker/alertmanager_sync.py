@@ -280,7 +280,7 @@ def _noted(
             to[name] = held_alert
     if not to:
         return None
-    event = timeline.alerts_vanished([f"{source}/{name}" for name in to], stored.read_at)
+    event = timeline.vanished_event([f"{source}/{name}" for name in to], stored.read_at)
     return Change(stored.incident, stored.version, wake=False, events=[event])
 
 
@@ -310,7 +310,7 @@ def _is_wanted(row: Routed, full: set[str]) -> bool:
     # The alert would be ignored, or its incident has no room for it.
     if decision.response is None or decision.incident_key in full:
         return False
-    return not heartbeat.beats([decisions.Routed(alert, decision)])
+    return not heartbeat.find_beats([decisions.Routed(alert, decision)])
 
 
 def _chunks(items: Sequence[Any], size: int = _HANDED_IN) -> Iterator[Any]:

@@ -21,8 +21,8 @@ class Backlog:
         """Return whether the incident stays as it was ``before``, instead of becoming ``after`` by time alone."""
         # A fold has postponed this end already, so only the deliveries before that fold count.
         if ending.may_wait(before):
-            return ending.waits(before, Timestamp(await self._oldest_unfolded()), now)
-        moment = ending.ended_by_time_at(before, after, now)
+            return ending.is_waiting(before, Timestamp(await self._oldest_unfolded()), now)
+        moment = ending.find_end_by_time(before, after, now)
         if moment:
             held_moment, since = self._held.get(before.key, (moment, now))
             # Another moment is another end, which may wait for the full time again.

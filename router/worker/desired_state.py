@@ -218,7 +218,7 @@ class DesiredStateBuilder:
             fields, note, leaks = _marked(self.render(target.fields, incident), incident), None, None
         if target.parts:
             last = last_content.fields.get(_COMPONENTS) if last_content is not None else None
-            fields[_COMPONENTS] = affected_components.shown(incident, target, fields.get(_COMPONENTS), last)
+            fields[_COMPONENTS] = affected_components.build_statuses(incident, target, fields.get(_COMPONENTS), last)
         if drafted := kept_drafts.kept_fields(fields, publication):
             fields |= drafted
             # No rule has declared a draft's texts, so they are checked like free text.

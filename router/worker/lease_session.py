@@ -34,7 +34,7 @@ class LeaseSession:
         self.lease = lease
         self.announced = lease.announced  # The announced state of the incident, packed.
         self.desires = desires
-        kept_publications = retention.retained(lease.incident, lease.publications, lease.claimed_at)
+        kept_publications = retention.retain(lease.incident, lease.publications, lease.claimed_at)
         self.publications = desired_state.ensure_publications(lease.incident, kept_publications)
         self._store = store
         self._ticks = ticks

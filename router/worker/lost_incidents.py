@@ -35,7 +35,7 @@ class Found(NamedTuple):
             and (state := after.alerts.get(arrival.identity)) is not None
             and state.resolved == (arrival.routed.alert.status == "resolved")
         }
-        return restored.heard(after, names, self.restored_at)
+        return restored.record_received(after, names, self.restored_at)
 
 
 NONE = Found()
@@ -89,7 +89,7 @@ class Ends:
         assert self._randomness is not None  # noqa: S101 - asked only of what ``find`` has found
         last = [arrival.routed for arrival in group if _may_end(arrival)][-1]
         episode = identity.new_episode(self._installation, incident.key, self._randomness)
-        return fold.ended(incident, last, now=now, episode=episode)
+        return fold.end_unknown_episode(incident, last, now=now, episode=episode)
 
 
 def _may_end(arrival: routing.Arrival) -> bool:

@@ -272,10 +272,10 @@ class Reconciler:
 
         A correction that can no longer be made is given up, and the timeline says so.
         """
-        if (after := plan.noted(desired, plan.republished(desired, publication))) is not publication:
+        if (after := plan.note_ending(desired, plan.republish(desired, publication))) is not publication:
             await session.record(after)
             return after
-        cause = plan.lost_correction(desired, publication)
+        cause = plan.find_lost_correction(desired, publication)
         if cause is None or desired.correction is None:
             return publication
         correction = corrections.from_content(desired.correction)
@@ -447,7 +447,7 @@ class Reconciler:
             return frozen
         shadow = desired.present and desired.public and desired.publish == "shadow" and publication.state == "absent"
         digest = desired.content.digest if shadow else plan.pending_review_digest(desired, publication, step)
-        if digest and not publications.awaits(publication, digest):
+        if digest and not publications.is_awaiting(publication, digest):
             after = msgspec.structs.replace(publication, review=publications.PendingReview(digest, now))
             await session.record(after, timeline_messages.waits(publication.destination, step, desired.content, now))
             if shadow:

@@ -127,8 +127,8 @@ class Restored:
         if not destinations & {publication.destination for publication in own_publications} & places.keys():
             return 0
         now = session.now()
-        after = restored.ended_again(incident, now=now, episode=self._new_episode(incident.key))
-        await self._write(session, after, [timeline.found_over(after, now)])
+        after = restored.add_ended_episode(incident, now=now, episode=self._new_episode(incident.key))
+        await self._write(session, after, [timeline.unknown_end_event(after, now)])
         return _AT_ONCE
 
     async def _ask(
@@ -180,9 +180,9 @@ class Restored:
         if incident.status != "open" or not current:
             return True
         now = session.now()
-        after = restored.ended(incident, lost_at=lost_at, now=now, episode=self._new_episode(incident.key))
+        after = restored.end_episode(incident, lost_at=lost_at, now=now, episode=self._new_episode(incident.key))
         return await self._write(
-            session, after, restored.told([publication.destination for publication in current], after, now)
+            session, after, restored.build_events([publication.destination for publication in current], after, now)
         )
 
     async def _write(

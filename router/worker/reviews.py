@@ -387,7 +387,7 @@ def republishable(
             name: other for name, other in incident.interventions.retractions.items() if name != publication.name
         }
         without = incidents.with_interventions(incident, retractions=retractions)
-        reopened = publications.republished(publication) if publication.settled else publication
+        reopened = publications.republish(publication) if publication.settled else publication
         desired = saying[0].build(without, reopened, all_publications, place)
         if desired.present and desired.suppressed is None and desired.publish != "shadow":
             digest = plan.review_digest(desired, reopened)

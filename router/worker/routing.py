@@ -242,4 +242,4 @@ def stays(incident: incidents.Incident, routed: decisions.Routed, claimed_at: Ti
     # The home is recent. Two ``web`` processes with different rules must not move the alert back and forth.
     if claimed_at and (state is None or state.learned_at <= claimed_at):
         return True
-    return state is not None and not fold.fires_again(state, routed)
+    return state is not None and not fold.is_firing_again(state, routed)

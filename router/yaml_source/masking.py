@@ -51,10 +51,10 @@ class Lines:
 
     def _masked(self, index: int) -> str:
         if self._holds_secrets:
-            return _keys_alone(patterns.encoded(self._lines[index])).decode()
+            return _keys_alone(patterns.encode(self._lines[index])).decode()
         if self._hidden is None:
             self._hidden = list(_below_secrets(self._lines))
-        line = patterns.encoded(self._lines[index])
+        line = patterns.encode(self._lines[index])
         if self._hidden[index]:
             return _ITEM.sub(rb"\1" + HIDDEN.encode(), line, 1).decode()
         return _USERINFO.sub(rb"\1" + HIDDEN.encode() + b"@", _without_value(line)).decode()
@@ -100,7 +100,7 @@ def _below_secrets(lines: Sequence[str]) -> Iterator[bool]:
         while above and (above[-1][0] > depth or (above[-1][0] == depth and (above[-1][1] or not is_item))):
             above.pop()
         is_hidden = bool(above) and above[-1][2]
-        block = _BLOCK.fullmatch(patterns.encoded(line))
+        block = _BLOCK.fullmatch(patterns.encode(line))
         above.append((depth, is_item, is_hidden or (block is not None and _is_secret(block[1]))))
         yield is_hidden
 

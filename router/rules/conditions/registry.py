@@ -71,7 +71,7 @@ def _check_literal(value: Any, *path: int) -> None:
     if operator is None:
         return
     rest, word = value.removeprefix(operator).strip(), _OPERATORS[operator]
-    if word in _COMPARISONS and _NUMBER.fullmatch(patterns.encoded(rest)) is None:
+    if word in _COMPARISONS and _NUMBER.fullmatch(patterns.encode(rest)) is None:
         return  # For example, "<none>".
     correction = f'{{matches: "^(?:{rest})$"}}' if operator.endswith("~") else rest
     instead = correction if operator == "=~" else f"{{{word}: {correction}}}"

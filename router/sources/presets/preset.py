@@ -159,7 +159,7 @@ class Source:
     def _unfilled(self, value: Any) -> bool:
         if self._placeholder is None or not isinstance(value, str) or value[:1] != self._mark:
             return False
-        return bool(self._placeholder.fullmatch(patterns.encoded(value)))
+        return bool(self._placeholder.fullmatch(patterns.encode(value)))
 
 
 def _first_problem(error: pydantic.ValidationError) -> str:

@@ -31,7 +31,7 @@ def test_token_text_contains_its_id_and_secret():
     token, text = made()
     identity, secret = access.split_token(text)
     assert identity == token.id
-    assert token.valid(secret, NOW)
+    assert token.is_valid(secret, NOW)
 
 
 def test_white_space_around_a_pasted_token_is_ignored():
@@ -51,19 +51,19 @@ def test_wrong_or_empty_secret_is_invalid():
     token, text = made()
     _, secret = access.split_token(text)
     for wrong in ("", secret[:-1], f"{secret}x", secret.swapcase(), token.digest):
-        assert not token.valid(wrong, NOW)
+        assert not token.is_valid(wrong, NOW)
 
 
 def test_token_is_invalid_from_its_expiry_time():
     token, text = made(NOW + DAY)
     _, secret = access.split_token(text)
-    assert token.valid(secret, NOW + DAY - 1)
-    assert not token.valid(secret, NOW + DAY)
+    assert token.is_valid(secret, NOW + DAY - 1)
+    assert not token.is_valid(secret, NOW + DAY)
 
 
 def test_token_without_expiry_time_never_expires():
     token, text = made()
-    assert token.valid(access.split_token(text)[1], NOW + 10_000 * DAY)
+    assert token.is_valid(access.split_token(text)[1], NOW + 10_000 * DAY)
 
 
 @pytest.mark.parametrize("random", ["-_-_-_-_", "________", "a_b-c_d-"])
@@ -71,7 +71,7 @@ def test_id_has_no_separator_characters(random):
     token, text = access.new_token("ann", access.Role.VIEWER, NOW, 0, lambda _: random)
     identity, secret = access.split_token(text)
     assert (identity, secret) == (token.id, random)
-    assert token.valid(secret, NOW)
+    assert token.is_valid(secret, NOW)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_malformed_token_has_neither_id_nor_secret(text):
 def test_any_text_can_be_parsed_as_a_token(text):
     identity, secret = access.split_token(text)
     assert bool(identity) == bool(secret)
-    assert not made()[0].valid(text.encode("utf-8", "replace").decode(), NOW)
+    assert not made()[0].is_valid(text.encode("utf-8", "replace").decode(), NOW)
 
 
 def test_new_tokens_have_distinct_ids_and_digests():

@@ -24,7 +24,7 @@ def folded(*arrived: decisions.Routed, start: incidents.Incident | None = None, 
 
 
 def shown(one: incidents.Incident, fixed=None, last=None) -> dict[str, str]:
-    return affected_components.shown(one, PAGE, fixed, last)
+    return affected_components.build_statuses(one, PAGE, fixed, last)
 
 
 def test_field_value_selects_the_affected_component():
@@ -91,7 +91,7 @@ def test_components_without_alerts_are_omitted():
 def test_component_is_shown_only_on_its_page():
     other = decisions.Target("other", parts={"labels.service": {"pay": "Payments"}})
     one = folded(routed("pay", of=response(PAGE, other)))
-    assert affected_components.shown(one, other, None, None) == {"Payments": "minor"}
+    assert affected_components.build_statuses(one, other, None, None) == {"Payments": "minor"}
     assert shown(one) == {"Checkout": "minor"}
 
 

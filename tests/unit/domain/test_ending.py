@@ -19,13 +19,13 @@ def quiet_after_fold(resolve_after: int = 0, **fields) -> tuple[incidents.Incide
 
 
 def postponed(resolve_after: int = 0, **fields) -> incidents.Incident:
-    return ending.postponed(*quiet_after_fold(resolve_after, **fields), OVERTAKEN_AT, NOW)
+    return ending.postpone(*quiet_after_fold(resolve_after, **fields), OVERTAKEN_AT, NOW)
 
 
 def test_incident_without_earlier_deliveries_closes():
     before, after = quiet_after_fold()
     assert after.status == "closed"
-    assert ending.postponed(before, after, 0, NOW) is after
+    assert ending.postpone(before, after, 0, NOW) is after
 
 
 def test_incident_with_an_earlier_delivery_becomes_quiet():
@@ -41,27 +41,27 @@ def test_quiet_incident_waits_for_earlier_deliveries():
 
 def test_later_fold_does_not_close_a_waiting_incident():
     before = postponed()
-    later = ending.postponed(before, timing.quiet(before, NOW + SECOND), OVERTAKEN_AT, NOW + SECOND)
+    later = ending.postpone(before, timing.quiet(before, NOW + SECOND), OVERTAKEN_AT, NOW + SECOND)
     assert (later.status, later.quiet) == ("open", incidents.QuietPeriod(NOW, overtaken_at=OVERTAKEN_AT))
 
 
 def test_fold_without_earlier_pending_deliveries_ends_waiting_incidents():
     before = postponed()
-    assert ending.postponed(before, timing.quiet(before, NOW + SECOND), 0, NOW + SECOND).status == "closed"
+    assert ending.postpone(before, timing.quiet(before, NOW + SECOND), 0, NOW + SECOND).status == "closed"
 
 
 def test_heartbeat_ends_the_incident_despite_pending_deliveries():
     before, after = quiet_after_fold()
     beats = msgspec.structs.replace(before.response, timing=decisions.Timing(heartbeat=SECOND))
     before = msgspec.structs.replace(before, response=beats)
-    assert ending.postponed(before, after, OVERTAKEN_AT, NOW) is after
+    assert ending.postpone(before, after, OVERTAKEN_AT, NOW) is after
 
 
 @pytest.mark.parametrize("status", ["closed", "pending"])
 def test_only_open_incidents_wait_for_earlier_deliveries(status):
     before = incidents.Incident("key", status=status)
     after = incidents.Incident("key")
-    assert ending.postponed(before, after, OVERTAKEN_AT, NOW) is after
+    assert ending.postpone(before, after, OVERTAKEN_AT, NOW) is after
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_only_open_incidents_wait_for_earlier_deliveries(status):
     ],
 )
 def test_end_waits_for_earlier_deliveries_for_limited_time(unfolded_at, later, expected):
-    assert ending.waits(postponed(), unfolded_at, NOW + later) is expected
+    assert ending.is_waiting(postponed(), unfolded_at, NOW + later) is expected
 
 
 @pytest.mark.parametrize(

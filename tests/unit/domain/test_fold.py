@@ -215,7 +215,7 @@ def test_end_of_lost_incident_is_an_ended_episode():
         "r", "", "v1", (decisions.Target("page", retrospective=True),), decisions.Timing(open_after=60)
     )
     message = routed(status="resolved", ends_at=200, response=later)
-    ended = fold.ended(folded(message), message, now=NOW, episode="e9")
+    ended = fold.end_unknown_episode(folded(message), message, now=NOW, episode="e9")
     assert (ended.status, ended.episode, ended.generation, ended.closed_at) == ("closed", "e9", 1, NOW)
     assert ended.response.targets == (decisions.Target("page"),)
-    assert timeline.found_over(ended, NOW).what == "closed"
+    assert timeline.unknown_end_event(ended, NOW).what == "closed"

@@ -94,18 +94,18 @@ def test_changed_interval_applies_from_the_next_heartbeat():
 
 def test_forgotten_heartbeat_is_not_missed_until_received_again():
     life = Life().beats()
-    life.incident = heartbeat.forgotten(life.incident, life.now)
+    life.incident = heartbeat.forget(life.incident, life.now)
     assert life.after(10 * EVERY).status == "closed"
     assert life.beats().after(LATE).status == "open"
-    life.incident = heartbeat.forgotten(life.incident, life.now)
+    life.incident = heartbeat.forget(life.incident, life.now)
     assert (life.status, life.after(10 * EVERY).incident.generation) == ("closed", 1)
 
 
 def test_ordinary_alert_is_not_a_heartbeat():
     response = decisions.Response("r", "f:1", "v")
     routed = decisions.Routed(alerts.Alert("am", "a", "firing", 1, 0), decisions.Decision("k", response=response))
-    assert heartbeat.beats([routed]) == []
-    assert heartbeat.beats([decisions.Routed(routed.alert, decisions.Decision(ignored="no rule"))]) == []
+    assert heartbeat.find_beats([routed]) == []
+    assert heartbeat.find_beats([decisions.Routed(routed.alert, decisions.Decision(ignored="no rule"))]) == []
 
 
 @given(st.lists(st.floats(0.1, 900), max_size=15))

@@ -96,17 +96,17 @@ def test_incident_without_monitored_posts_closes_immediately():
 def test_end_waiting_for_earlier_deliveries_keeps_monitoring():
     before = quiet()
     after = settled(before, 960)
-    kept = ending.postponed(before, after, NOW, NOW + 960 * SECOND)
+    kept = ending.postpone(before, after, NOW, NOW + 960 * SECOND)
     assert (kept.status, kept.monitored_since) == ("open", before.monitored_since)
 
 
 def test_monitoring_waits_for_earlier_deliveries():
     opened = folded(incidents.Incident("key"), "firing", 0)
     now = NOW + 60 * SECOND
-    waits = ending.postponed(opened, folded(opened, "resolved", 60), now - SECOND, now)
+    waits = ending.postpone(opened, folded(opened, "resolved", 60), now - SECOND, now)
     assert (waits.status, waits.quiet) == ("open", incidents.QuietPeriod(now, overtaken_at=now - SECOND))
-    assert ending.waits(waits, now - 2 * SECOND, now)
-    again = ending.postponed(waits, timing.quiet(waits, now + 1), now, now + 1)
+    assert ending.is_waiting(waits, now - 2 * SECOND, now)
+    again = ending.postpone(waits, timing.quiet(waits, now + 1), now, now + 1)
     assert again.quiet == incidents.QuietPeriod(now, overtaken_at=now)
     assert ending.due(waits, now) > now
     assert settled(waits, 61).monitored_since == now + SECOND

@@ -58,7 +58,7 @@ def test_opening_by_new_alert_equals_the_fold(message, trace):
     after = new_alerts.opened_by("key", message, now=now, episode="e1", accepted_at=7, trace=trace)
     if after is not None:
         assert after == fold.fold(before, [message], now=now, episode="e1", accepted_at=7, trace=trace)
-        assert [timeline.opened(after, now)] == timeline.events_for_change(before, after, [message], now)
+        assert [timeline.opened_event(after, now)] == timeline.events_for_change(before, after, [message], now)
     event(f"opens: {after is not None}")
 
 
@@ -70,7 +70,7 @@ def test_joining_by_new_alerts_equals_the_fold(history, batch):
         expected = fold.fold(before, batch, now=now, episode="e9")
         assert after == expected
         assert aggregator.visible(before, after) == aggregator.visible(before, expected)
-        assert list(timeline.alerts_changed(before, after, batch, now)) == timeline.events_for_change(
+        assert list(timeline.alert_events(before, after, batch, now)) == timeline.events_for_change(
             before, expected, batch, now
         )
     event(f"joins: {after is not None}")

@@ -7,11 +7,11 @@ ALERTS = notices.Notice("alerts_truncated", "alerts", "1001 arrived, and the fir
 
 
 def test_few_notices_are_unchanged():
-    assert notices.bounded([LABELS, ALERTS]) == (LABELS, ALERTS)
+    assert notices.limit([LABELS, ALERTS]) == (LABELS, ALERTS)
 
 
 def test_repeated_notices_are_counted_and_others_kept():
-    found = notices.bounded([*[LABELS] * 1000, ALERTS])
+    found = notices.limit([*[LABELS] * 1000, ALERTS])
     assert found[-2:] == (
         ALERTS,
         notices.Notice("labels_truncated", "alerts", "980 more changes of this kind", count=980),
@@ -28,7 +28,7 @@ def test_alert_has_its_own_and_its_delivery_s_notices():
 def test_each_notice_code_is_recorded_once():
     """Each alert of a delivery carries the notices of the delivery, so folding must deduplicate them."""
     other = notices.Notice("labels_truncated", "labels", "70 arrived, and 64 are kept", "g", 6)
-    cut, labels = timeline.noticed([ALERTS, LABELS, ALERTS, other, ALERTS], 7)
+    cut, labels = timeline.notice_events([ALERTS, LABELS, ALERTS, other, ALERTS], 7)
     assert (cut.at, cut.what, cut.text) == (
         7,
         "notice",
@@ -39,4 +39,4 @@ def test_each_notice_code_is_recorded_once():
 
 
 def test_no_event_is_recorded_without_notices():
-    assert timeline.noticed([], 7) == []
+    assert timeline.notice_events([], 7) == []

@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.domain import messages, plan, reasons, reviews, severities, steps
-from router.domain.publications import Content, Desired, Intent, PendingReview, Publication, Rejection, View, awaits
+from router.domain.publications import (
+    Content,
+    Desired,
+    Intent,
+    PendingReview,
+    Publication,
+    Rejection,
+    View,
+    is_awaiting,
+)
 from router.domain.reasons import Cause, Reason
 
 NOW = 1_700_000_000_000_000
@@ -246,7 +255,7 @@ def test_only_permitted_content_is_published(desired, observed):
         verdict = desired.verdict
         approved = verdict is not None and verdict.kind == "approved" and verdict.digest in {"", digest}
         automatic = desired.publish == "auto" and not desired.review_cause and not observed.taken_over
-        lapsed = desired.at_deadline == "publish" and awaits(observed, digest) and desired.deadline
+        lapsed = desired.at_deadline == "publish" and is_awaiting(observed, digest) and desired.deadline
         assert approved or ((automatic or lapsed) and not (verdict is not None and verdict.covers(digest)))
         assert not desired.frozen
         assert not (desired.suppressed and observed.state != "open")
@@ -419,7 +428,7 @@ class TestRetraction:
 
     def test_ended_retraction_resets_the_publication(self):
         observed = known("dismissed", retracted=True, number=3)
-        assert plan.republished(wanted(public=True, retracted=retraction()), observed) is observed
-        assert plan.republished(wanted(False, public=True), observed) is observed
-        again = plan.republished(wanted(public=True), observed)
+        assert plan.republish(wanted(public=True, retracted=retraction()), observed) is observed
+        assert plan.republish(wanted(False, public=True), observed) is observed
+        again = plan.republish(wanted(public=True), observed)
         assert (again.state, again.vendor_id, again.number, again.retracted_ids) == ("absent", "", 3, ("v1",))

@@ -31,7 +31,7 @@ def lives(episodes: int, pause: int) -> list[int]:
     for number in range(episodes):
         now += pause
         held = incident_of(f"e{number:03}", f"e{number - 1:03}" if number else "")
-        known = retention.retained(held, known, now)
+        known = retention.retain(held, known, now)
         known += [made(held.episode, name, opened_at=now, acted_at=now) for name in DESTINATIONS]
         sizes.append(len(codec.pack_publications(known)))
     return sizes
@@ -46,7 +46,7 @@ def test_document_stops_growing_after_one_hundred_episodes(pause):
 
 def test_large_document_of_an_earlier_version_shrinks():
     known = [made(f"e{number}", name, acted_at=NOW) for number in range(500) for name in DESTINATIONS]
-    kept = retention.retained(incident_of("e499", "e498"), known, NOW)
+    kept = retention.retain(incident_of("e499", "e498"), known, NOW)
     assert len(codec.pack_publications(known)) > 500_000
     assert len(codec.pack_publications(kept)) < 25_000
     assert [one for one in kept if one.content is not None] == known[-2 * len(DESTINATIONS) :]
@@ -54,7 +54,7 @@ def test_large_document_of_an_earlier_version_shrinks():
 
 def test_texts_of_an_earlier_episode_are_removed():
     known = [made("e0", acted_at=NOW, uncertain=(CONTENT,)), made("e1", acted_at=NOW)]
-    first, second = retention.retained(incident_of("e1"), known, NOW + SECOND)
+    first, second = retention.retain(incident_of("e1"), known, NOW + SECOND)
     assert (first.vendor_id, first.content, first.uncertain) == (known[0].vendor_id, None, ())
     assert second == known[1]
 
@@ -77,33 +77,33 @@ HANDLED = {
 def test_publication_that_needs_handling_is_kept_unchanged(kind):
     needed = made("e0", **HANDLED[kind])
     known = [needed, *(made(f"e{number}") for number in range(1, 500))]
-    kept = retention.retained(incident_of("e499"), known, NOW + 300 * SECOND)
+    kept = retention.retain(incident_of("e499"), known, NOW + 300 * SECOND)
     assert kept[0] == needed
     assert len(kept) <= retention.MAX_NAMED_PUBLICATIONS + 2
 
 
 def test_content_used_by_the_current_episode_is_kept():
     known = [made(f"e{number}", name) for number in range(3) for name in DESTINATIONS]
-    kept = retention.retained(incident_of("e2", "e0"), known, NOW + 30 * HOUR)
+    kept = retention.retain(incident_of("e2", "e0"), known, NOW + 30 * HOUR)
     assert kept == [one for one in known if one.episode != "e1"]
 
 
 def test_earlier_post_is_recognized_for_two_hours():
     known = [made("e0"), made("e1")]
-    (named, current) = retention.retained(incident_of("e1"), known, NOW + 2 * HOUR - 1)
+    (named, current) = retention.retain(incident_of("e1"), known, NOW + 2 * HOUR - 1)
     assert (named.vendor_id, named.content, named.view) == ("v-e0", None, publications.View())
     assert current == known[1]
-    assert retention.retained(incident_of("e1"), known, NOW + 2 * HOUR) == [current]
+    assert retention.retain(incident_of("e1"), known, NOW + 2 * HOUR) == [current]
 
 
 def test_unpublished_publication_is_removed():
     known = [made("e0", state="absent", vendor_id=""), made("e1")]
-    assert retention.retained(incident_of("e1"), known, NOW) == known[1:]
+    assert retention.retain(incident_of("e1"), known, NOW) == known[1:]
 
 
 def test_unknown_incident_keeps_all_its_publications():
     known = [made("e0"), made("e1")]
-    assert retention.retained(incidents.Incident("down"), known, NOW + 30 * HOUR) is known
+    assert retention.retain(incidents.Incident("down"), known, NOW + 30 * HOUR) is known
 
 
 def test_document_with_all_defaults_is_read():

@@ -191,7 +191,7 @@ def test_flapping_incident_stays_open_until_quiet():
     life = flapping(resolve_after=5).fires()
     for _ in range(2):
         life.resolves().after(4).fires()
-    assert timing.flaps(life.incident)
+    assert timing.is_flapping(life.incident)
     life.resolves().after(299)
     assert life.status == "open"
     life.fires().resolves().after(299)
@@ -212,7 +212,7 @@ def test_infrequent_changes_are_not_flapping():
     life = flapping(resolve_after=5).fires()
     for _ in range(10):
         life.after(700).resolves().after(4).fires()
-    assert not timing.flaps(life.incident)
+    assert not timing.is_flapping(life.incident)
     assert life.resolves().after(5).status == "closed"
 
 

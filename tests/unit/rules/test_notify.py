@@ -75,7 +75,7 @@ def test_notifiers_of_all_joined_asks_are_combined():
         asks.Ask(0, first, ALERT, severity=severities.Severity.MAJOR, is_joined=True),
         asks.Ask(1, second, ALERT, severity=severities.Severity.MINOR, is_joined=True),
     ]
-    assert set(asks.combined(both[0], both).notify) == {"team-a", "team-b"}
+    assert set(asks.combine(both[0], both).notify) == {"team-a", "team-b"}
 
 
 def review_of(review: str):
