@@ -336,7 +336,7 @@ def checks(store: Store, in_force: reload.Rules | None = None) -> dict[str, Chec
         return CheckResult(True, "alive")
 
     async def data_set_is_known() -> CheckResult:
-        state = await store.data_set.look(clock())
+        state = await store.data_set.read_state(clock())
         # A lost data set delays openings only, so the process stays ready.
         return CheckResult(True, state.describe(), degraded=bool(state.since))
 

@@ -90,7 +90,7 @@ async def _run(config: Path, at: At, simulator_port: int | None, ending: failure
         simulated = configuration.StandIn("not-made-yet", {}) if simulator_port is not None else None
         settings = processes.listening(startup.settings(config, simulated, ending=ending), *at)
         if simulated is not None or processes.uses_data_folder(settings):
-            lock = stack.enter_context(private_folder.locked(settings.data))
+            lock = stack.enter_context(private_folder.hold_lock(settings.data))
         # Ports are opened before anything is started, so a port in use is reported immediately.
         sockets = stack.enter_context(listeners.opened(settings))
         if simulator_port is not None:

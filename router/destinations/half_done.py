@@ -12,10 +12,10 @@ from router.outbound import errors
 
 
 @contextlib.contextmanager
-def leaving(seen: operations.VendorState | None) -> Iterator[None]:
-    """Record ``seen``, the vendor's state before the block, on a failure in the block. None: nothing was changed."""
+def record_on_failure(state: operations.VendorState | None) -> Iterator[None]:
+    """Record ``state``, the vendor's state before the block, on a failure in the block. None: nothing was changed."""
     try:
         yield
     except errors.Failure as problem:
-        problem.left = seen
+        problem.partial_state = state
         raise

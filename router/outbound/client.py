@@ -197,14 +197,14 @@ class Client:
         # The request may have arrived, so the call may have had an effect.
         except TimeoutError as problem:
             failure: errors.Failure = errors.Unanswered(f"{description}: no answer within {self._timeout_seconds:g} s")
-            raise _settled(failure, method) from problem
+            raise _map_get_failure(failure, method) from problem
         except errors.Throttled as problem:
             # All processes of the account stop calling, not only the one that was throttled.
             if self.quota is not None and problem.retry_after:
                 await self.quota.pause(problem.retry_after, "" if problem.is_account_wide else endpoint_name)
             raise
         except errors.Unanswered as problem:
-            raise _settled(problem, method) from problem.__cause__
+            raise _map_get_failure(problem, method) from problem.__cause__
 
     async def read(self, path: str, shape: type[Shape], *, query: Mapping[str, Any] | None = None) -> Shape:
         """GET ``path`` and decode the response.
@@ -217,7 +217,7 @@ class Client:
             try:
                 return answer.read(shape)
             except errors.Unanswered as problem:
-                raise _settled(problem, "GET") from problem
+                raise _map_get_failure(problem, "GET") from problem
 
         return await call_policy.retry_read(once, self.budget.ends_at)
 
@@ -319,7 +319,7 @@ class Client:
         return text
 
 
-def _settled(failure: errors.Failure, method: str) -> errors.Failure:
+def _map_get_failure(failure: errors.Failure, method: str) -> errors.Failure:
     """Map an unknown outcome of a GET to ``Temporary``: a GET has no effect."""
     if method == "GET" and isinstance(failure, errors.Unanswered):
         return errors.Temporary(failure.message, failure.retry_after)

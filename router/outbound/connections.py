@@ -83,7 +83,7 @@ class Transport(httpx.AsyncBaseTransport):
         address = _address(str(request.url))
         _check_headers(headers)
         try:
-            async with self._opened().request(
+            async with self._get_session().request(
                 request.method,
                 address,
                 data=request.content if "content-length" in request.headers else None,
@@ -106,7 +106,7 @@ class Transport(httpx.AsyncBaseTransport):
         if self._session is not None:
             await self._session.close()
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def _get_session(self) -> aiohttp.ClientSession:
         """Return the session, created on the first call, because it belongs to the running event loop."""
         if self._session is None:
             self._session = aiohttp.ClientSession(

@@ -17,13 +17,14 @@ Failure
 class Failure(Exception):
     """A failed call. ``message`` is for people and contains no secret.
 
-    ``left`` is what earlier calls of the same operation have changed at the vendor, as the destination describes it.
+    ``partial_state`` is what earlier calls of the same operation have changed at the vendor, as the destination
+    describes it.
     """
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
-        self.left: object = None
+        self.partial_state: object = None
 
 
 class Temporary(Failure):

@@ -24,7 +24,7 @@ async def send_test(settings: configuration.Settings, name: str, by: str, clock:
 
 async def announce_now(store: Store, incident: str) -> None:
     """Have changes of an incident announced now that would wait for the spacing of announcements."""
-    packed = await store.notifications.announced(incident)
+    packed = await store.notifications.read_announced(incident)
     before = unpack_announced(packed)
     # Announcements are spaced from the time of the last one. Without a time, the next one isn't delayed.
     if before is not None and before.at:

@@ -42,7 +42,7 @@ async def resolve(
     """
     # An incident may have adopted or opened the item since the orphans were listed. Resolving it would end a live item.
     if await _is_held(settings, store, orphan):
-        await store.data_set.settle(orphan)
+        await store.data_set.remove_orphan(orphan)
         return False
     key = incident_key(orphan)
     owner = identity.owner(settings.installation, key)
@@ -68,7 +68,7 @@ async def resolve(
 
     # The owner comes first: the worker adopts only orphans whose owner is the incident, and the update wakes it. After
     # a crash in between, the orphan is still listed, and resolving it again finds the same key.
-    await store.data_set.give(orphan, owner)
+    await store.data_set.change_owner(orphan, owner)
     await store.incidents.update(key, make)
     return True
 

@@ -422,7 +422,7 @@ class Queries:
             self.store.health.latest_heartbeat(),
             self.records.publishing(),
             self.records.storm(),
-            self.store.data_set.look(self.clock()),
+            self.store.data_set.read_state(self.clock()),
         )
         seen = await self._sight.get()
         incidents = [incident.incident for incident in seen.incidents.values()]

@@ -49,7 +49,7 @@ class Tokens:
         """Return all tokens, oldest first."""
         async with client.translate_errors():
             stored = await self._redis.hgetall(keys.TOKENS)
-        return sorted(_readable(stored), key=lambda token: (token.created_at, token.id))
+        return sorted(_decode_tokens(stored), key=lambda token: (token.created_at, token.id))
 
     async def has_any(self) -> bool:
         """Return whether at least one token exists."""
@@ -62,7 +62,7 @@ class Tokens:
             return bool(await self._writer.run("HDEL", keys.TOKENS, identity))
 
 
-def _readable(stored: Mapping[bytes, bytes]) -> Iterator[access.Token]:
+def _decode_tokens(stored: Mapping[bytes, bytes]) -> Iterator[access.Token]:
     # A damaged token must not hide the others: the list is where an operator finds the tokens to revoke.
     for identity, data in stored.items():
         try:
@@ -143,11 +143,11 @@ class Audit:
         async with client.translate_errors():
             rows = await self._redis.xrevrange(keys.AUDIT, max=f"({before}" if before else "+", count=limit)
         # The cursor is the last row, readable or not, so a damaged entry doesn't end the list.
-        lines = [line for place, fields in rows if (line := _line(place, fields)) is not None]
+        lines = [line for place, fields in rows if (line := _decode_entry(place, fields)) is not None]
         return lines, rows[-1][0].decode() if len(rows) == limit else ""
 
 
-def _line(place: bytes, fields: Mapping[bytes, bytes]) -> access.AuditEntry | None:
+def _decode_entry(place: bytes, fields: Mapping[bytes, bytes]) -> access.AuditEntry | None:
     try:
         return _action(fields.get(b"a", b""))
     except Undecodable as error:

@@ -34,18 +34,18 @@ class Archive:
     def __init__(self, connection: Connection, *, retention: int, max_bytes: int) -> None:
         self._redis = connection.redis
         self._scripts = connection.scripts
-        self._keep_ms = retention // 1000
-        self._most = max_bytes
+        self._retention_ms = retention // 1000
+        self._max_bytes = max_bytes
 
     async def trim(self, fullness: float) -> Size:
         """Delete entries beyond the limits, and half of all entries if the server is short of memory."""
         async with client.translate_errors():
             # Only `explain` and `replay` need the archive, so it is evicted first. The caller repeats this until memory
             # suffices.
-            max_bytes = self._most
+            max_bytes = self._max_bytes
             if fullness > SHORT_OF_MEMORY:
                 max_bytes = min(max_bytes, int(await self._redis.memory_usage(keys.ARCHIVE) or 0) // 2)
-            entries, size = await self._scripts.run("trim_archive", [keys.ARCHIVE], [self._keep_ms, max_bytes])
+            entries, size = await self._scripts.run("trim_archive", [keys.ARCHIVE], [self._retention_ms, max_bytes])
         return Size(int(entries), int(size))
 
     async def find(self, delivery_id: str) -> ArchivedDelivery | None:
@@ -69,7 +69,7 @@ class Archive:
             async with client.translate_errors():
                 page = await self._read("XREVRANGE", last, "-", count=count)
             # Unreadable entries count as well, so that damaged data can't make this call read the whole archive.
-            newest += _all_recorded(page)
+            newest += _decode_entries(page)
             count -= len(page.entries)
             if not page.more:
                 break
@@ -84,7 +84,7 @@ class Archive:
         last = f"({before}" if before else "+"
         async with client.translate_errors():
             page = await self._read("XREVRANGE", last, "-", count=count)
-        return _all_recorded(page), page.end
+        return _decode_entries(page), page.end
 
     async def page_since(self, moment: Timestamp, after: str, count: int) -> tuple[list[ArchivedDelivery], str]:
         """Return deliveries since a time (microseconds), oldest first, and the cursor of the next page (empty: none).
@@ -94,7 +94,7 @@ class Archive:
         first = f"({after}" if after else str(max(0, moment // 1000))
         async with client.translate_errors():
             page = await self._read("XRANGE", first, "+", count=count)
-        return _all_recorded(page), page.end
+        return _decode_entries(page), page.end
 
     async def size(self) -> int:
         """Return the number of deliveries and their size."""
@@ -110,21 +110,21 @@ class Archive:
         # Usually, the decompressed entries then have about as many bytes as a page may have.
         limit = stream_pages.MAX_COMPRESSED_BYTES
         page = await stream_pages.read(self._scripts, keys.ARCHIVE, order, begin, end, count=count, max_bytes=limit)
-        return _within(page)
+        return _limit_page(page)
 
     async def _range(self, first: str, last: str) -> AsyncIterator[ArchivedDelivery]:
         begin = first
         while True:
             async with client.translate_errors():
                 page = await self._read("XRANGE", begin, last, count=_CHUNK)
-            for archived in _all_recorded(page):
+            for archived in _decode_entries(page):
                 yield archived
             if not page.more:
                 return
             begin = f"({page.end}"
 
 
-def _within(page: stream_pages.StreamPage) -> stream_pages.StreamPage:
+def _limit_page(page: stream_pages.StreamPage) -> stream_pages.StreamPage:
     """Return the beginning of a page that fits into memory after decompression: a body of blanks grows 255 times."""
     size = 0
     for position, (_, fields) in enumerate(page.entries):
@@ -136,11 +136,11 @@ def _within(page: stream_pages.StreamPage) -> stream_pages.StreamPage:
     return page
 
 
-def _all_recorded(page: stream_pages.StreamPage) -> list[ArchivedDelivery]:
-    return [archived for _, fields in page.entries if (archived := _recorded(fields)) is not None]
+def _decode_entries(page: stream_pages.StreamPage) -> list[ArchivedDelivery]:
+    return [archived for _, fields in page.entries if (archived := _decode_entry(fields)) is not None]
 
 
-def _recorded(fields: dict[bytes, bytes]) -> ArchivedDelivery | None:
+def _decode_entry(fields: dict[bytes, bytes]) -> ArchivedDelivery | None:
     """Decode an entry. Entries that are damaged, or that another version wrote, are skipped."""
     try:
         return ArchivedDelivery(codec.unpack_delivery(fields[b"h"]), codec.unpack_body(fields))

@@ -31,7 +31,7 @@ _BATCH_COMMANDS = 1000
 _WITH_BODIES = {name.encode() for name in (keys.INBOX, keys.ARCHIVE, keys.DEAD, keys.QUARANTINE)}
 _LEASE = (b"until", b"wake")
 _OF_AN_INCIDENT = re.compile(rb"ir:\{s(\d+)\}:(incident|publications|timeline):(.*)", re.DOTALL)
-_LEFT_OUT = re.compile(
+_EXCLUDED = re.compile(
     rb"ir:(\{(schema|dataset|quotas|polls)\}:.*"
     rb"|\{access\}:(session|sign-in|sign-ins|refusals):.*"
     rb"|\{inbox\}:(workers|suspects|mark|seen:.*)"
@@ -52,9 +52,9 @@ class RestoreResult(NamedTuple):
     expired: int
 
 
-def is_left_out(name: bytes) -> bool:
+def is_excluded(name: bytes) -> bool:
     """Return whether backups leave out a key."""
-    return _LEFT_OUT.fullmatch(name) is not None
+    return _EXCLUDED.fullmatch(name) is not None
 
 
 class Backup:
@@ -78,7 +78,7 @@ class Backup:
             # A scan may return a key twice. When the first key of an incident appears, copy all its keys.
             incident = _OF_AN_INCIDENT.fullmatch(name)
             unit = b"%s:%s" % (incident[1], incident[3]) if incident else name
-            if unit in written_keys or is_left_out(name):
+            if unit in written_keys or is_excluded(name):
                 continue
             written_keys.add(unit)
             async for record in copy.incident(incident[3].decode()) if incident else copy.key(name):
@@ -224,7 +224,7 @@ class _Copy:
             async with client.translate_errors(SECONDS):
                 cursor, members = await scan(name, cursor=cursor, count=_SCANNED)
             # A scan may return a member twice. Writing it twice changes nothing.
-            items = list(_flat(members.items() if isinstance(members, dict) else members, kind))
+            items = list(_flatten(members.items() if isinstance(members, dict) else members, kind))
             if items:
                 yield items
             if int(cursor) == 0:
@@ -237,7 +237,7 @@ class _Copy:
 _GONE = -2  # PTTL returns this for a key that doesn't exist.
 
 
-def _flat(members: Iterable[Any], kind: str) -> Iterator[bytes]:
+def _flatten(members: Iterable[Any], kind: str) -> Iterator[bytes]:
     for member in members:
         if kind == "set":
             yield member
@@ -291,7 +291,7 @@ class _Load:
         self._before = b""
         self.keys = 0
         self.expired = 0
-        self._lasting = 0
+        self._without_expiry = 0
 
     async def add(self, record: backup_file.Record) -> None:
         """Add a record to the batch, unless it has expired."""
@@ -302,7 +302,7 @@ class _Load:
             return
         self.keys += is_new
         # Only keys without an expiry are counted for `check`: others may expire during the restore.
-        self._lasting += is_new and not record.expires_at
+        self._without_expiry += is_new and not record.expires_at
         for command in _commands(record):
             self._commands.append(command)
             self._bytes += sum(len(part) if isinstance(part, bytes) else 8 for part in command)
@@ -328,8 +328,8 @@ class _Load:
         """Compare the number of keys in the store with the number of keys written."""
         count = 0
         async for name in _names(self._connection):
-            count += not is_left_out(name)
-        if count < self._lasting:
+            count += not is_excluded(name)
+        if count < self._without_expiry:
             raise BackupError(f"{self.keys} keys were written, and the store holds {count} of them")
 
 
@@ -360,15 +360,15 @@ def _commands(record: backup_file.Record) -> Iterator[tuple[Any, ...]]:
                 yield ("XSETID", record.name, record.last_id)
     if record.expires_at:
         yield ("PEXPIREAT", record.name, record.expires_at)
-    yield from _rebuilt(record)
+    yield from _index_commands(record)
 
 
-def _rebuilt(record: backup_file.Record) -> Iterator[tuple[Any, ...]]:
+def _index_commands(record: backup_file.Record) -> Iterator[tuple[Any, ...]]:
     """Return the commands that add an incident to the indexes and make it due for reconciliation."""
     incident = _OF_AN_INCIDENT.fullmatch(record.name)
     if incident is None or incident[2] == b"timeline":
         return
     number = int(incident[1])
-    index = keys.incidents(number) if incident[2] == b"incident" else keys.published(number)
+    index = keys.incidents(number) if incident[2] == b"incident" else keys.published_incidents(number)
     yield ("ZADD", index, record.expires_at or "inf", incident[3])
     yield ("ZADD", keys.timers(number), 0, incident[3])

@@ -107,7 +107,7 @@ class Reader:
         letter, content = self._frame()
         if letter != b"H":
             raise CorruptBackupError("it is not a backup of incident-router")
-        self.header = _decoded(content, Header)
+        self.header = _decode(content, Header)
         if self.header.format > FORMAT:
             raise CorruptBackupError(
                 f"it has format {self.header.format}, and this version of incident-router reads {FORMAT}"
@@ -126,12 +126,12 @@ class Reader:
                 break
             if letter != b"R":
                 raise CorruptBackupError("it has an unknown frame")
-            record = _decoded(content, Record)
+            record = _decode(content, Record)
             records += 1
             keys += record.name != before
             before = record.name
             yield record
-        trailer = _decoded(content, Trailer)
+        trailer = _decode(content, Trailer)
         if (trailer.keys, trailer.records) != (keys, records):
             raise CorruptBackupError(
                 f"it should hold {trailer.keys} keys in {trailer.records} records, not {keys} in {records}"
@@ -172,7 +172,7 @@ class Reader:
             raise CorruptBackupError(f"it is damaged or was not finished: {error}") from error
 
 
-def _decoded(content: bytes, shape: type[Any]) -> Any:
+def _decode(content: bytes, shape: type[Any]) -> Any:
     try:
         return msgspec.msgpack.decode(content, type=shape)
     except msgspec.MsgspecError as error:

@@ -27,7 +27,7 @@ def connect(where: connection_settings.Server | str) -> "redis.asyncio.Redis":
     """
     server = connection_settings.Server(where) if isinstance(where, str) else where
     try:
-        return _made(server, {**_OPTIONS, **_tls(server)})
+        return _create_client(server, {**_OPTIONS, **_tls(server)})
     except (ValueError, exceptions.RedisClusterException) as error:
         raise errors.Unavailable(f"the Redis URL is invalid: {error}") from error
 
@@ -41,7 +41,7 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
-def _made(server: connection_settings.Server, options: dict[str, Any]) -> "redis.asyncio.Redis":
+def _create_client(server: connection_settings.Server, options: dict[str, Any]) -> "redis.asyncio.Redis":
     if server.sentinel is not None:
         return sentinel.connect(server, options)
     if server.cluster:

@@ -139,7 +139,7 @@ def _unpack_flat_incident(data: bytes, refusal: Exception) -> incidents.Incident
     A worker of the previous version may write such documents until its next heartbeat.
     """
     try:
-        return _decode_flat_incident(data).nested()
+        return _decode_flat_incident(data).nest()
     except Undecodable:
         raise errors.UnreadableDocument(f"the document is not an incident: {refusal}") from refusal
 
@@ -165,6 +165,6 @@ def unpack_publications(data: bytes) -> list[publications.Publication]:
 def _unpack_flat_publications(data: bytes, refusal: Exception) -> list[publications.Publication]:
     """Decode publications of version 4, after reading them as of this version failed with ``refusal``."""
     try:
-        return [document.nested() for document in _decode_flat_publications(data)]
+        return [document.nest() for document in _decode_flat_publications(data)]
     except Undecodable:
         raise errors.UnreadableDocument(f"the document is not a list of publications: {refusal}") from refusal

@@ -17,13 +17,13 @@ from router.telemetry import log, metrics
 
 _log = log.get("store")
 # These can't be rebuilt: a new incident document would open the incident twice, and a freeze would be lost.
-_KEPT = re.compile(
+_NOT_REBUILT = re.compile(
     r"ir:\{(?:s\d+\}:(?:incident|publications):.*|pages\}:gate|access\}:tokens|inbox\}:stream|schema\}:version)",
     re.DOTALL,
 )
-_TOLD_EVERY_SECONDS = 60.0
+_REPORT_INTERVAL_SECONDS = 60.0
 _MAX_REPORTED_KEYS = 1000
-_told: dict[str, float] = {}
+_reported_at: dict[str, float] = {}
 
 _REPAIR = "repair it, or delete it after you have checked the open items at the vendors"
 
@@ -39,7 +39,7 @@ def wrong_type(error: Exception) -> tuple[str, str] | None:
 
 def aside_key(key: str) -> str:
     """Return the name for a key moved aside, in the same hash slot; empty if the key must stay."""
-    if _KEPT.fullmatch(key):
+    if _NOT_REBUILT.fullmatch(key):
         return ""
     # RENAME in a Redis Cluster needs both names in one slot, so the hash tag stays.
     head, _, rest = key.partition("}:")
@@ -54,12 +54,12 @@ def kind_of(key: str) -> str:
 def report(key: str, problem: str, todo: str = _REPAIR) -> None:
     """Log and count damaged data, for each key at most once a minute."""
     now = time.monotonic()
-    if now - _told.get(key, -_TOLD_EVERY_SECONDS) < _TOLD_EVERY_SECONDS:
+    if now - _reported_at.get(key, -_REPORT_INTERVAL_SECONDS) < _REPORT_INTERVAL_SECONDS:
         return
     # Forgetting all keys bounds the memory, and at worst repeats a log line.
-    if len(_told) >= _MAX_REPORTED_KEYS:
-        _told.clear()
-    _told[key] = now
+    if len(_reported_at) >= _MAX_REPORTED_KEYS:
+        _reported_at.clear()
+    _reported_at[key] = now
     metrics.damaged.labels(kind_of(key)).inc()
     _log.error("data_damaged", key=key, problem=problem, todo=todo)
 

@@ -173,21 +173,21 @@ class DataSet:
             except Undecodable as error:  # An unreadable orphan doesn't affect the others.
                 _log.error("orphan_unreadable", orphan=name.decode(errors="replace"), reason=str(error))
 
-    async def settle(self, orphan: Orphan) -> None:
+    async def remove_orphan(self, orphan: Orphan) -> None:
         """Delete an orphan whose incident is known or that has ended at the vendor."""
         async with client.translate_errors():
             await self._redis.hdel(keys.ORPHANS, orphan.name)
 
-    async def give(self, orphan: Orphan, owner: str) -> None:
+    async def change_owner(self, orphan: Orphan, owner: str) -> None:
         """Change the owner of an orphan."""
-        settled_orphan = msgspec.structs.replace(orphan, owner=owner)
+        changed_orphan = msgspec.structs.replace(orphan, owner=owner)
         async with client.translate_errors():
             # Write first, then delete: a crash in between leaves two entries of one item, not none.
-            await self._redis.hset(keys.ORPHANS, settled_orphan.name, msgspec.msgpack.encode(settled_orphan))
-            if settled_orphan.name != orphan.name:
+            await self._redis.hset(keys.ORPHANS, changed_orphan.name, msgspec.msgpack.encode(changed_orphan))
+            if changed_orphan.name != orphan.name:
                 await self._redis.hdel(keys.ORPHANS, orphan.name)
 
-    async def look(self, now: Timestamp) -> DataSetState:
+    async def read_state(self, now: Timestamp) -> DataSetState:
         """Return the state of the data set for display, without comparing or writing anything."""
         async with client.translate_errors():
             pipeline: Any = self._redis.pipeline(transaction=False)

@@ -32,4 +32,4 @@ class DeliveryIds:
 
 def _key(source: str, name: str) -> str:
     # The sender's ID may have any length.
-    return keys.seen(hashlib.blake2b(f"{source}\0{name}".encode(), digest_size=16).hexdigest())
+    return keys.delivery_id(hashlib.blake2b(f"{source}\0{name}".encode(), digest_size=16).hexdigest())

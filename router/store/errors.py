@@ -44,7 +44,7 @@ class SchemaTooNew(StoreError):
             f"and this version of incident-router supports {known_version}: "
             "start the version that wrote it, or a later one"
         )
-        self.held = stored_version
+        self.stored_version = stored_version
 
 
 class UnreadableDocument(StoreError):

@@ -74,7 +74,7 @@ class FlatIncident(msgspec.Struct, frozen=True, gc=False, rename=_STORED_NAMES):
     acknowledgement: acknowledgements.Acknowledgement | None = None
     takes: dict[str, reviews.Take] = {}
 
-    def nested(self) -> incidents.Incident:
+    def nest(self) -> incidents.Incident:
         """Return the incident with nested parts."""
         return incidents.Incident(
             self.key,
@@ -203,7 +203,7 @@ class FlatPublication(msgspec.Struct, frozen=True, rename=_STORED_PUBLICATION_NA
     acknowledged_at: Timestamp = Timestamp(0)
     uncertain: tuple[publications.Content, ...] = ()
 
-    def nested(self) -> publications.Publication:
+    def nest(self) -> publications.Publication:
         """Return the publication with nested parts."""
         # Both versions have these fields with the same meaning. The fields below are nested, or have None for 0.
         unchanged = {

@@ -56,7 +56,7 @@ class Inbox:
         if len(self._waiting) >= MAX_IN_FLIGHT:
             raise errors.Unavailable("too many deliveries wait for Redis", 1)
         is_slow = len(body) > SLOW_BYTES
-        entry = await asyncio.to_thread(_packed, delivery, body) if is_slow else _packed(delivery, body)
+        entry = await asyncio.to_thread(_pack, delivery, body) if is_slow else _pack(delivery, body)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((entry, future))
         if self._committing < COMMITS_AT_ONCE:
@@ -153,7 +153,7 @@ class Inbox:
 _MARK: tuple[Any, ...] = ("XADD", keys.LARGE, "MAXLEN", 1, "*", "m", 1)
 
 
-def _packed(delivery: deliveries.Delivery, body: bytes) -> _Entry:
+def _pack(delivery: deliveries.Delivery, body: bytes) -> _Entry:
     packed = codec.pack_delivery(delivery)
     field, stored = codec.pack_body(body)
     is_large = max(codec.delivery_size(packed), len(stored)) >= MARKED_BYTES

@@ -15,8 +15,8 @@ from router.store.connection import Connection
 from router.store.incidents import Incidents
 from router.store.publications import Publications
 
-_FRESH = times.SECOND
-_LEFT = times.MINUTE
+_SNAPSHOT_INTERVAL = times.SECOND
+_LEFTOVERS_INTERVAL = times.MINUTE
 
 
 class Snapshot(NamedTuple):
@@ -33,7 +33,7 @@ class Snapshot(NamedTuple):
 class _CachedIncident(NamedTuple):
     """A decoded incident, its publications, and the bytes that they were decoded from."""
 
-    held: incidents.StoredIncident | None
+    stored: incidents.StoredIncident | None
     packed: bytes
     publications: list[publications.Publication]
     problem: str = ""
@@ -54,38 +54,38 @@ class SnapshotCache:
         self._publications = publications
         self._clock = clock
         self._reading = asyncio.Lock()
-        self._known: dict[str, _CachedIncident] = {}
-        self._seen = Snapshot({}, {})
-        self._seen_at = 0
-        self._acts = 0
-        self._left: set[str] = set()
-        self._left_at = 0
+        self._cached: dict[str, _CachedIncident] = {}
+        self._snapshot = Snapshot({}, {})
+        self._snapshot_at = 0
+        self._invalidations = 0
+        self._leftover_names: set[str] = set()
+        self._leftovers_read_at = 0
 
     async def get(self) -> Snapshot:
         """Return a snapshot that is at most one second old. Damaged documents are logged."""
         # Concurrent readers wait for one read and share its result.
         async with self._reading:
             now = self._clock()
-            if now - self._seen_at > _FRESH:
+            if now - self._snapshot_at > _SNAPSHOT_INTERVAL:
                 # An action during the read may be missing from its result, so that snapshot isn't reused.
-                acts = self._acts
-                self._seen = await self._read(await self._names(now))
-                self._seen_at = now if acts == self._acts else 0
-            return self._seen
+                invalidations = self._invalidations
+                self._snapshot = await self._read(await self._names(now))
+                self._snapshot_at = now if invalidations == self._invalidations else 0
+            return self._snapshot
 
     def invalidate(self) -> None:
         """Read a new snapshot on the next call, so that an operator sees the effect of an action."""
-        self._acts += 1
-        self._seen_at = 0
+        self._invalidations += 1
+        self._snapshot_at = 0
 
     async def _names(self, now: Timestamp) -> list[str]:
         """Return the keys of all incidents, and of incidents of which only publications remain."""
         names = set(await self._incidents.names())
         # Few publications outlive their incident, so the second index is read only once a minute.
-        if now - self._left_at > _LEFT:
-            self._left = {name for name in await self._publications.names() if not inhibition.is_key(name)}
-            self._left_at = now
-        return sorted(names | self._left)
+        if now - self._leftovers_read_at > _LEFTOVERS_INTERVAL:
+            self._leftover_names = {name for name in await self._publications.names() if not inhibition.is_key(name)}
+            self._leftovers_read_at = now
+        return sorted(names | self._leftover_names)
 
     async def _read(self, names: list[str]) -> Snapshot:
         shards = keys.by_shard(names).values()
@@ -96,14 +96,14 @@ class SnapshotCache:
         for of_shard, answer in zip(shards, answers, strict=True):
             answers_of_names = zip(of_shard, answer[1::3], answer[2::3], answer[3::3], strict=True)
             for name, version, data, packed in answers_of_names:
-                fresh[name] = self._one(name, Timestamp(int(answer[0])), (version, data, packed))
+                fresh[name] = self._decode(name, Timestamp(int(answer[0])), (version, data, packed))
         # Incidents that have expired leave the cache with this assignment.
-        self._known = fresh
-        _cached_incidents = {name: fresh[name] for name in names}
+        self._cached = fresh
+        cached_incidents = {name: fresh[name] for name in names}
         return Snapshot(
-            {name: cached.held for name, cached in _cached_incidents.items() if cached.held is not None},
-            {name: cached.publications for name, cached in _cached_incidents.items() if cached.publications},
-            {name: cached.problem for name, cached in _cached_incidents.items() if cached.problem},
+            {name: cached.stored for name, cached in cached_incidents.items() if cached.stored is not None},
+            {name: cached.publications for name, cached in cached_incidents.items() if cached.publications},
+            {name: cached.problem for name, cached in cached_incidents.items() if cached.problem},
         )
 
     def _call(self, names: list[str]) -> tuple[list[str], list[Any]]:
@@ -111,13 +111,13 @@ class SnapshotCache:
         return names_of_keys, [self._version(name) for name in names]
 
     def _version(self, name: str) -> int:
-        cached = self._known.get(name)
-        return cached.held.version if cached is not None and cached.held is not None else 0
+        cached = self._cached.get(name)
+        return cached.stored.version if cached is not None and cached.stored is not None else 0
 
-    def _one(self, name: str, now: Timestamp, answers: tuple[Any, Any, Any]) -> _CachedIncident:
+    def _decode(self, name: str, now: Timestamp, answers: tuple[Any, Any, Any]) -> _CachedIncident:
         version, data, packed = answers
-        cached = self._known.get(name, _NOTHING)
-        stored, documents, problem = cached.held, cached.publications, ""
+        cached = self._cached.get(name, _ABSENT)
+        stored, documents, problem = cached.stored, cached.publications, ""
         # The key has a wrong type: show the problem instead of the last readable document.
         if version == incidents.NOT_A_HASH:
             stored, problem = None, damage.report_and_describe(keys.incident(name), "it is not a hash")
@@ -143,4 +143,4 @@ class SnapshotCache:
         return _CachedIncident(stored, packed or b"", documents, problem)
 
 
-_NOTHING = _CachedIncident(None, b"", [])
+_ABSENT = _CachedIncident(None, b"", [])

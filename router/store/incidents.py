@@ -55,7 +55,7 @@ class Incidents:
         self._writer = connection.writer
         self._redis = connection.redis
         self._scripts = connection.scripts
-        self._known = incident_cache.IncidentCache(cached_alerts)
+        self._cache = incident_cache.IncidentCache(cached_alerts)
         self.owners = alert_owners.AlertOwners(connection)
 
     async def read(self, names: Iterable[str], problems: dict[str, str] | None = None) -> dict[str, StoredIncident]:
@@ -64,7 +64,7 @@ class Incidents:
         Incidents that can't be decoded are omitted and added to ``problems`` with the reason. Without ``problems``
         they raise ``UnreadableDocument``.
         """
-        cached = {name: self._known.get(name) for name in names}
+        cached = {name: self._cache.get(name) for name in names}
         if not cached:
             return {}
         read_items: dict[str, StoredIncident] = {}
@@ -81,7 +81,7 @@ class Incidents:
             for number, version, data in zip(answer[::3], answer[1::3], answer[2::3], strict=True):
                 name = names[number]
                 try:
-                    read_items[name] = self._known_or(cached[name], now, (version, data))
+                    read_items[name] = self._decode_or_cached(cached[name], now, (version, data))
                 except errors.UnreadableDocument as error:
                     damage.report(keys.incident(name), error.problem)
                     if problems is None:
@@ -90,7 +90,7 @@ class Incidents:
                     del read_items[name]
         return read_items
 
-    def _known_or(
+    def _decode_or_cached(
         self, seen: incident_cache.CachedIncident | None, now: Timestamp, answer: tuple[bytes, bytes | None]
     ) -> StoredIncident:
         """Decode a response, or return the cached incident if it is current. Raises ``UnreadableDocument``."""
@@ -101,7 +101,7 @@ class Incidents:
         # The document is new to this worker, or has changed since it was cached.
         if data:
             incident, number = codec.unpack_incident(data), codec.parse_integer(version)
-            self._known.put(incident, number)
+            self._cache.put(incident, number)
             return StoredIncident(incident, number, now)
         # Only a damaged hash has a version without a document.
         if seen is None:
@@ -148,13 +148,13 @@ class Incidents:
                 if name in refused_names:
                     write_call[name] = None
                     # The cached document is outdated. Without it, the next read fetches the current one.
-                    self._known.evict(name)
+                    self._cache.evict(name)
                 elif stays:
                     write_call[name] = before
                 else:
                     # The script computes the same version.
                     write_call[name] = version = max(before + 1, now)
-                    self._known.put(incident, version)
+                    self._cache.put(incident, version)
         return write_call
 
     def _commit_call(self, number: int, changes: list[Change]) -> Call:
@@ -165,7 +165,7 @@ class Incidents:
             incident = change.incident
             packed = b"" if change.stays else codec.pack_incident(incident)
             packed_events = codec.pack_events(change.events)
-            before = self._known.get(incident.key)
+            before = self._cache.get(incident.key)
             before = before if before is not None and before.version == change.version else None
             # Names and the expiry are written only if they can have changed: each costs Redis a command.
             is_renamed = before is None or before.incident.episode != incident.episode

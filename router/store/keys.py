@@ -160,7 +160,7 @@ def publications(key: str) -> str:
     return f"ir:{{s{shard(key)}}}:publications:{key}"
 
 
-def seen(digest: str) -> str:
+def delivery_id(digest: str) -> str:
     """Return the key of a sender's delivery ID."""
     return f"ir:{{inbox}}:seen:{digest}"
 
@@ -205,7 +205,7 @@ def names(number: int) -> str:
     return f"ir:{{s{number}}}:names"
 
 
-def published(number: int) -> str:
+def published_incidents(number: int) -> str:
     """Return the key of the index of a shard's incidents that have publications."""
     return f"ir:{{s{number}}}:published"
 

@@ -15,7 +15,10 @@ async def list_incidents_and_gather_homes(connection: Connection) -> None:
 
     Version 1 had one key per alert, ``ir:{sN}:home:IDENTITY``, which expires within 30 days.
     """
-    for pattern, list_key in (("ir:{s*}:incident:*", keys.incidents), ("ir:{s*}:publications:*", keys.published)):
+    for pattern, list_key in (
+        ("ir:{s*}:incident:*", keys.incidents),
+        ("ir:{s*}:publications:*", keys.published_incidents),
+    ):
         async for names in _chunks(connection, pattern):
             await _list(connection, names, list_key)
     owners = alert_owners.AlertOwners(connection)

@@ -20,7 +20,7 @@ _decode_announced = msgspec.msgpack.Decoder(announcements.Announced).decode
 _decode_router_state = msgspec.msgpack.Decoder(router_state.RouterState).decode
 _decode_event = msgspec.msgpack.Decoder(events.Recorded).decode
 _decode_progress = msgspec.msgpack.Decoder(dict[str, notification.Progress]).decode
-_KEPT = 1000  # Events that are kept of one subject.
+_MAX_EVENTS = 1000  # Events that are kept of one subject.
 
 
 class SubjectLease(NamedTuple):
@@ -44,7 +44,7 @@ class Notifications:
         self._scripts = connection.scripts
         self._lease = times.from_seconds(lease_seconds)
 
-    async def announced(self, subject: str) -> bytes:
+    async def read_announced(self, subject: str) -> bytes:
         """Read the announced state of a subject, packed; empty if there is none."""
         async with client.translate_errors():
             answer: Any = self._redis.hget(keys.notifications(subject), "s")
@@ -65,7 +65,7 @@ class Notifications:
             sequence = int(await self._scripts.run_confirmed("append_events", names, arguments))
         return None if sequence < 0 else packed
 
-    async def events(self, subject: str, after: int = -1, count: int = _KEPT) -> list[events.Recorded]:
+    async def events(self, subject: str, after: int = -1, count: int = _MAX_EVENTS) -> list[events.Recorded]:
         """Read the events of a subject with sequence numbers above ``after``, in order."""
         async with client.translate_errors():
             # An entry's ID is `SEQUENCE-0`. The largest second part makes Redis begin with the next sequence number.
@@ -93,13 +93,13 @@ class Notifications:
 
     async def record(self, lease: SubjectLease, progress: Mapping[str, notification.Progress]) -> bool:
         """Store the progress and keep the lease; False if another worker holds the lease by now."""
-        return await self._delivered(lease, progress, self._lease, 0)
+        return await self._record_delivery(lease, progress, self._lease, 0)
 
     async def release(self, lease: SubjectLease, progress: Mapping[str, notification.Progress], due: int) -> bool:
         """Store the progress and give the lease back; deliver next at ``due``, 0 for when there are new events."""
-        return await self._delivered(lease, progress, 0, due)
+        return await self._record_delivery(lease, progress, 0, due)
 
-    async def _delivered(
+    async def _record_delivery(
         self, lease: SubjectLease, progress: Mapping[str, notification.Progress], seconds: int, due: int
     ) -> bool:
         names = [keys.notifications(lease.subject), keys.notify(lease.subject)]

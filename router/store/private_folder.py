@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _FILE = "lock"
-_KEPT = ("appendonlydir", "appendonlydir/*", "*.rdb", "*.log", "*.aof", "*-token", "*.state", "valkey.address")
+_PRIVATE_FILES = ("appendonlydir", "appendonlydir/*", "*.rdb", "*.log", "*.aof", "*-token", "*.state", "valkey.address")
 _ENDING_SECONDS = 20.0
 _POLL_SECONDS = 0.05
 _UNSUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -35,7 +35,7 @@ class FolderLock:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[FolderLock]:
+def hold_lock(folder: Path) -> Iterator[FolderLock]:
     """Create, lock, and restrict the folder for the duration of a ``with`` block. Raises ``InUseError``.
 
     If the process that locked the folder was killed, wait up to 20 seconds for its server to exit.
@@ -48,7 +48,7 @@ def locked(folder: Path) -> Iterator[FolderLock]:
 
 
 def acquire(folder: Path) -> FolderLock:
-    """Lock a folder until ``release``; see ``locked``."""
+    """Lock a folder until ``release``; see ``hold_lock``."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Only the server inherits the descriptor, by `pass_fds`. Other child processes must not keep the lock.
     descriptor = os.open(folder / _FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -104,7 +104,7 @@ _ELSEWHERE = "Choose another folder with `data` in the configuration or INCIDENT
 
 def _in_use(folder: Path, descriptor: int) -> str:
     """Describe the process that holds the lock: the one that acquired it, or a child of it that still runs."""
-    recorded_pid, host = _recorded(descriptor)
+    recorded_pid, host = _read_owner(descriptor)
     holders = _holders(folder / _FILE)
     # The recorded process holds the lock, or /proc doesn't show who does, as for processes of another user or host.
     if recorded_pid in holders or not holders:
@@ -119,7 +119,7 @@ def _in_use(folder: Path, descriptor: int) -> str:
     )
 
 
-def _recorded(descriptor: int) -> tuple[int, str]:
+def _read_owner(descriptor: int) -> tuple[int, str]:
     """Return the process that acquired the lock last and its host; 0 if the file doesn't say."""
     pid, _, host = os.pread(descriptor, 300, 0).decode(errors="replace").strip().partition(" ")
     return (int(pid), host) if pid.isdecimal() else (0, "")
@@ -127,7 +127,7 @@ def _recorded(descriptor: int) -> tuple[int, str]:
 
 def _is_running(descriptor: int) -> bool:
     """Return whether the process that acquired the lock still runs. A process on another host can't be checked."""
-    pid, host = _recorded(descriptor)
+    pid, host = _read_owner(descriptor)
     if host != socket.gethostname():
         # A process that has locked the file and not yet written its name has none for a moment.
         return bool(host)
@@ -159,7 +159,7 @@ def _make_private(folder: Path) -> None:
 
     A mounted folder may belong to another user; then only the modes of the files protect them.
     """
-    for path in [folder, *(path for pattern in _KEPT for path in folder.glob(pattern))]:
+    for path in [folder, *(path for pattern in _PRIVATE_FILES for path in folder.glob(pattern))]:
         with contextlib.suppress(OSError):
             mode = path.stat().st_mode & 0o7777
             if mode & 0o077:

@@ -54,7 +54,7 @@ _RESTS = 2
 _DAMAGED = 2  # Length of a script's response that names a damaged document.
 
 
-def _readable(name: str, packed: Any) -> list[publications.Publication]:
+def _decode_or_report(name: str, packed: Any) -> list[publications.Publication]:
     """Decode the publications of an incident. If they can't be decoded, log it and return none."""
     if isinstance(packed, exceptions.ResponseError) and "WRONGTYPE" in str(packed):
         damage.report(keys.publications(name), "it is not a hash")
@@ -118,7 +118,7 @@ class Publications:
         Raises ``Unavailable`` if too few replicas acknowledge: after a failover, another worker would get the same
         numbers.
         """
-        names = [keys.timers(shard), keys.published(shard)]
+        names = [keys.timers(shard), keys.published_incidents(shard)]
         async with client.translate_errors():
             arguments = [keys.prefix(shard), self._lease, count, self._seen_at.get(shard, 0)]
             now, *members = await self._scripts.run_confirmed("claim_leases", names, arguments)
@@ -135,7 +135,7 @@ class Publications:
             elif not _is_text(member[0]):
                 async with client.translate_errors():
                     await self._redis.zrem(keys.timers(shard), member[0])
-                    await self._redis.zrem(keys.published(shard), member[0])
+                    await self._redis.zrem(keys.published_incidents(shard), member[0])
         return leases
 
     def _note_time(self, shard: int, now: Timestamp) -> None:
@@ -171,7 +171,7 @@ class Publications:
             for name in names:
                 pipeline.hget(keys.publications(name), "d")
             answers = await pipeline.execute(raise_on_error=False)
-            return [_readable(name, packed) for name, packed in zip(names, answers, strict=True)]
+            return [_decode_or_report(name, packed) for name, packed in zip(names, answers, strict=True)]
 
     async def vendor_ids(self, destinations: Collection[str]) -> set[str]:
         """Return the vendor's IDs of all publications at these destinations. Reads every publication."""
@@ -194,7 +194,7 @@ class Publications:
 
     async def names(self) -> list[str]:
         """Return the keys of all incidents that have publications, sorted."""
-        return await incident_lists.read_names(self._scripts, keys.published)
+        return await incident_lists.read_names(self._scripts, keys.published_incidents)
 
     async def record(
         self, lease: Lease, documents: list[publications.Publication], events: Sequence[timeline.Event] = ()
@@ -212,7 +212,7 @@ class Publications:
 
     async def sweep(self, shard: int, first: int, count: int, *, with_resting: bool = False) -> Swept:
         """Sweep one page of a shard's indexes, from the member at position ``first`` on; see ``sweep.lua``."""
-        names = [keys.incidents(shard), keys.published(shard), keys.timers(shard), keys.names(shard)]
+        names = [keys.incidents(shard), keys.published_incidents(shard), keys.timers(shard), keys.names(shard)]
         async with client.translate_errors():
             arguments = [keys.prefix(shard), first, count, int(with_resting)]
             more, *members = await self._scripts.run("sweep", names, arguments)
@@ -251,7 +251,7 @@ class Publications:
             keys.incident(lease.key),
             keys.publications(lease.key),
             keys.timers(keys.shard(lease.key)),
-            keys.published(keys.shard(lease.key)),
+            keys.published_incidents(keys.shard(lease.key)),
         ]
         life = keys.CLOSED_LIFE_MS if finished else 0
         async with client.translate_errors():

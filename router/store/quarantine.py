@@ -65,9 +65,9 @@ class Quarantine:
             # A flood of small bodies exceeds this limit before it exceeds the limit in bytes.
             if length > MAX_BODIES:
                 dropped: Any = await self._redis.xtrim(keys.QUARANTINE, maxlen=MAX_BODIES, approximate=False)
-                _dropped(int(dropped), most=MAX_BODIES)
+                _report_dropped(int(dropped), most=MAX_BODIES)
             removed, _ = await self._scripts.run("evict_entries", [keys.QUARANTINE], [self._most_bytes])
-            _dropped(int(removed), most_bytes=self._most_bytes)
+            _report_dropped(int(removed), most_bytes=self._most_bytes)
         return str(identity.decode())
 
     async def evict(self, fullness: float) -> bool:
@@ -79,7 +79,7 @@ class Quarantine:
             # magnitude.
             size = int(await self._redis.memory_usage(keys.QUARANTINE, samples=0) or 0)
             removed, _ = await self._scripts.run("evict_entries", [keys.QUARANTINE], [size // 2])
-        _dropped(int(removed), fullness=fullness)
+        _report_dropped(int(removed), fullness=fullness)
         return bool(removed)
 
     async def find(self, identity: str) -> Quarantined | None:
@@ -117,7 +117,7 @@ class Quarantine:
         return [entry for entry in read if entry is not None], page.end
 
 
-def _dropped(number: int, **why: float) -> None:
+def _report_dropped(number: int, **why: float) -> None:
     if number:
         metrics.quarantine_dropped.inc(number)
         _log.error("quarantine_full", dropped=number, **why)

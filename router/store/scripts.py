@@ -109,8 +109,8 @@ class Scripts:
 
     async def run(self, name: str, keys: list[str], arguments: list[Any]) -> Any:
         """Run a script. Raises ``ValueError`` if the number of keys is wrong."""
-        _check(name, keys)
-        return await self._mended(lambda: self._run(name, keys, arguments))
+        _check_keys(name, keys)
+        return await self._run_and_repair(lambda: self._run(name, keys, arguments))
 
     async def _run(self, name: str, keys: list[str], arguments: list[Any]) -> Any:
         try:
@@ -119,7 +119,7 @@ class Scripts:
         except exceptions.NoScriptError:
             return await self._client.eval(self._texts[name], len(keys), *keys, *arguments)
 
-    async def _mended(self, run: Callable[[], Awaitable[_Answer]]) -> _Answer:
+    async def _run_and_repair(self, run: Callable[[], Awaitable[_Answer]]) -> _Answer:
         """Run a call; if a key has a wrong type, move it aside and repeat the call, or raise ``DamagedKey``.
 
         A script checks the types of its keys before it writes.
@@ -150,7 +150,7 @@ class Scripts:
         script = self._scripts[name]
         pipeline = self._client.pipeline(transaction=False)
         for keys, arguments in calls:
-            _check(name, keys)
+            _check_keys(name, keys)
             pipeline.evalsha(script.sha, len(keys), *keys, *arguments)
         answers = await pipeline.execute(raise_on_error=False)
         for position, answer in enumerate(answers):
@@ -163,7 +163,7 @@ class Scripts:
 
     async def _run_each(self, name: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
         """Run the calls concurrently, each on the server that holds its keys, following redirects."""
-        return await _all(self.run(name, *call) for call in calls)
+        return await _gather(self.run(name, *call) for call in calls)
 
     async def run_all_confirmed(self, name: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
         """Run a script once for each call. Raises ``Unavailable`` if too few replicas acknowledge the writes.
@@ -173,24 +173,24 @@ class Scripts:
         if not self._writer.is_required:
             return await self.run_all(name, calls)
         if self._topology.is_cluster:
-            return await _all(self.run_confirmed(name, *call) for call in calls)
-        return await self._at_one(name, calls)
+            return await _gather(self.run_confirmed(name, *call) for call in calls)
+        return await self._run_on_one_server(name, calls)
 
     async def run_confirmed(self, name: str, keys: list[str], arguments: list[Any]) -> Any:
         """Run a script. Raises ``Unavailable`` if too few replicas acknowledge its writes."""
         if not self._writer.is_required:
             return await self.run(name, keys, arguments)
-        return (await self._at_one(name, [(keys, arguments)]))[0]
+        return (await self._run_on_one_server(name, [(keys, arguments)]))[0]
 
-    async def _at_one(self, name: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
+    async def _run_on_one_server(self, name: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
         """Run calls on one server in one round trip, followed by one WAIT."""
         commands = []
         for keys, arguments in calls:
-            _check(name, keys)
+            _check_keys(name, keys)
             commands.append((len(keys), *keys, *arguments))
-        return await self._mended(lambda: self._written(name, calls[0][0][0], commands))
+        return await self._run_and_repair(lambda: self._write(name, calls[0][0][0], commands))
 
-    async def _written(self, name: str, first: str, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+    async def _write(self, name: str, first: str, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         sha = self._scripts[name].sha
         try:
             return await self._writer.write(first, [("EVALSHA", sha, *command) for command in commands])
@@ -202,7 +202,7 @@ def _is_wrong_type(answer: Any) -> bool:
     return isinstance(answer, exceptions.ResponseError) and damage.wrong_type(answer) is not None
 
 
-async def _all(runs: Iterable[Awaitable[Any]]) -> list[Any]:
+async def _gather(runs: Iterable[Awaitable[Any]]) -> list[Any]:
     """Wait for all calls, then return their responses or raise the first error."""
     # Wait for all calls even if one fails: a call must not write after its caller has given up.
     answers = await asyncio.gather(*runs, return_exceptions=True)
@@ -227,7 +227,7 @@ def _with_prologue(name: str, text: str) -> str:
     return f"local kinds = {{{kinds}}}\n{_CHECKS}{first}{text}"
 
 
-def _check(name: str, keys: list[str]) -> None:
+def _check_keys(name: str, keys: list[str]) -> None:
     min_keys, max_keys = _KEYS[name]
     if len(keys) < min_keys or (max_keys is not None and len(keys) > max_keys):
         raise ValueError(f"{name}.lua takes {min_keys} to {max_keys} keys, not {len(keys)}")

@@ -12,7 +12,7 @@ from router.store import client, keys
 from router.store.connection import Connection
 
 LIFE_SECONDS = 30 * 24 * 60 * 60
-_SHOWN = frozenset({"open", "draft"})
+_INDEXED_STATES = frozenset({"open", "draft"})
 
 
 class VendorIds:
@@ -40,7 +40,7 @@ class VendorIds:
         current_keys = {
             _key(publication.destination, publication.vendor_id)
             for publication in listed_publications
-            if publication.state in _SHOWN
+            if publication.state in _INDEXED_STATES
         }
         over = {
             _key(publication.destination, publication.vendor_id) for publication in listed_publications

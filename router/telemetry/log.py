@@ -27,8 +27,8 @@ def configure(format: Format = "json", level: str = "info", stream: TextIO | Non
     if threshold is None:
         raise ValueError(f"log level {level!r} is not one of debug, info, warning, error")
     target = stream or sys.stderr
-    shared = _shared()
-    renderer = _json() if format == "json" else _console(target)
+    shared = _make_processors()
+    renderer = _make_json_renderer() if format == "json" else _make_console_renderer(target)
     structlog.configure(
         processors=[*shared, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
@@ -44,12 +44,12 @@ def catch_uncaught() -> None:
     """Log Python's warnings and unhandled exceptions for the rest of the process."""
     # All lines of the process have one format, so that a log collector can parse each of them.
     logging.captureWarnings(True)
-    sys.excepthook = _uncaught
-    sys.unraisablehook = lambda raised: _uncaught(raised.exc_type, raised.exc_value, raised.exc_traceback)
-    threading.excepthook = lambda raised: _uncaught(raised.exc_type, raised.exc_value, raised.exc_traceback)
+    sys.excepthook = _log_uncaught
+    sys.unraisablehook = lambda raised: _log_uncaught(raised.exc_type, raised.exc_value, raised.exc_traceback)
+    threading.excepthook = lambda raised: _log_uncaught(raised.exc_type, raised.exc_value, raised.exc_traceback)
 
 
-def _uncaught(kind: type[BaseException], error: BaseException | None, trace: types.TracebackType | None) -> None:
+def _log_uncaught(kind: type[BaseException], error: BaseException | None, trace: types.TracebackType | None) -> None:
     # Ctrl-C isn't a failure of the router.
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error or kind(), trace)
@@ -66,7 +66,7 @@ def get(name: str) -> structlog_typing.FilteringBoundLogger:
     return logger
 
 
-def _shared() -> list[structlog_typing.Processor]:
+def _make_processors() -> list[structlog_typing.Processor]:
     return [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -74,20 +74,20 @@ def _shared() -> list[structlog_typing.Processor]:
     ]
 
 
-def _json() -> list[structlog_typing.Processor]:
+def _make_json_renderer() -> list[structlog_typing.Processor]:
     # Stack traces omit local variables, which contain bodies and secrets.
     traceback = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    return [structlog.processors.ExceptionRenderer(traceback), structlog.processors.JSONRenderer(default=_shown)]
+    return [structlog.processors.ExceptionRenderer(traceback), structlog.processors.JSONRenderer(default=_to_text)]
 
 
-def _console(target: TextIO) -> list[structlog_typing.Processor]:
+def _make_console_renderer(target: TextIO) -> list[structlog_typing.Processor]:
     return [
         _show_all,
         structlog.dev.ConsoleRenderer(colors=target.isatty(), exception_formatter=structlog.dev.plain_traceback),
     ]
 
 
-def _shown(value: object) -> str:
+def _to_text(value: object) -> str:
     """Return a value as text, unless its type contains texts of senders or customers: bodies, alerts, posts."""
     if isinstance(value, bytes | bytearray | memoryview | msgspec.Struct):
         return f"({type(value).__name__}, not shown)"
@@ -97,23 +97,23 @@ def _shown(value: object) -> str:
 def _show_all(
     _logger: structlog_typing.WrappedLogger, _name: str, event: structlog_typing.EventDict
 ) -> structlog_typing.EventDict:
-    """Apply ``_shown`` to each field for the readable format, whose renderer would show any value.
+    """Apply ``_to_text`` to each field for the readable format, whose renderer would show any value.
 
-    The JSON renderer calls ``_shown`` for unknown types.
+    The JSON renderer calls ``_to_text`` for unknown types.
     """
-    return {name: value if name == "exc_info" else _readable(value) for name, value in event.items()}
+    return {name: value if name == "exc_info" else _to_readable(value) for name, value in event.items()}
 
 
-def _readable(value: object) -> object:
+def _to_readable(value: object) -> object:
     # The renderer writes these values as they are. Everything else is converted, because an item may be a body or an
     # alert.
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, Mapping):
-        return {name: _readable(item) for name, item in value.items()}
+        return {name: _to_readable(item) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_readable(item) for item in value]
-    return _shown(value)
+        return [_to_readable(item) for item in value]
+    return _to_text(value)
 
 
 def _adopt_library_logs(

@@ -8,7 +8,7 @@ import prometheus_client
 import router
 from router.telemetry import instruments, registries, tracing
 
-REGISTRY = registries.of(registries.ROLES)
+REGISTRY = registries.combine(registries.ROLES)
 """All metrics of the router, as a process that is both a web and a worker exports them. A new one is registered by its
 role: in ``registries.WEB``, ``WORKER``, or ``SHARED``."""
 
@@ -388,7 +388,7 @@ build_info = prometheus_client.Gauge(
 build_info.labels(router.__version__).set(1)
 
 
-def opened(destination: str, seconds: float, reference: str, trace: str = "") -> None:
+def observe_opening(destination: str, seconds: float, reference: str, trace: str = "") -> None:
     """Count an opened incident and the seconds since its alert was accepted.
 
     ``reference`` and the trace ID (``trace`` is a ``traceparent``, or empty) are the exemplar. With them, an operator

@@ -39,7 +39,7 @@ def exporting(endpoint: str, service: str, share: float) -> tracing.Traces:
 class OtelTraces:
     """The traces of one OpenTelemetry provider."""
 
-    on = True
+    is_on = True
 
     def __init__(self, provider: sdk.TracerProvider) -> None:
         self._provider = provider
@@ -59,7 +59,7 @@ class OtelTraces:
             links=[trace.Link(before)] if before.is_valid else [],
         )
         span = OtelSpan(begun)
-        span.tell(**attributes)
+        span.set_attributes(**attributes)
         return span
 
     def close(self) -> None:
@@ -81,12 +81,12 @@ class OtelSpan:
         _format.inject(carrier, trace.set_span_in_context(self._span, context.Context()))
         return carrier.get("traceparent", "")
 
-    def tell(self, **attributes: tracing.Attribute) -> None:
+    def set_attributes(self, **attributes: tracing.Attribute) -> None:
         """Add attributes to the span."""
         # The prefix keeps these names apart from OpenTelemetry's conventions.
         self._span.set_attributes({f"incident_router.{name}": value for name, value in attributes.items()})
 
-    def failed(self, result: str, /) -> None:
+    def set_failed(self, result: str, /) -> None:
         """Mark the span as failed, with one fixed word as the reason."""
         self._span.set_status(trace.Status(trace.StatusCode.ERROR, result))
 
@@ -98,7 +98,7 @@ class OtelSpan:
     ) -> None:
         # Record only the type of an exception: its message may contain text from a body.
         if kind is not None:
-            self.failed(kind.__name__)
+            self.set_failed(kind.__name__)
         self._span.end()
 
 

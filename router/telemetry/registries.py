@@ -32,7 +32,7 @@ _OF_ROLE: dict[Role, prometheus_client.CollectorRegistry] = {"web": WEB, "worker
 
 
 @functools.cache
-def of(roles: frozenset[Role]) -> prometheus_client.CollectorRegistry:
+def combine(roles: frozenset[Role]) -> prometheus_client.CollectorRegistry:
     """Return a registry of the router's metrics in a process with these roles."""
     registry = prometheus_client.CollectorRegistry()
     registry.register(SHARED)
@@ -43,9 +43,9 @@ def of(roles: frozenset[Role]) -> prometheus_client.CollectorRegistry:
 
 
 @functools.cache
-def _exported(roles: frozenset[Role]) -> prometheus_client.CollectorRegistry:
+def _combine_with_process(roles: frozenset[Role]) -> prometheus_client.CollectorRegistry:
     registry = prometheus_client.CollectorRegistry()
-    registry.register(of(roles))
+    registry.register(combine(roles))
     registry.register(PROCESS)
     return registry
 
@@ -57,4 +57,4 @@ def render(accept: str = "", roles: Collection[Role] = ROLES) -> tuple[bytes, st
     otherwise.
     """
     encoder, content_type = exposition.choose_encoder(accept)
-    return encoder(_exported(frozenset(roles))), content_type
+    return encoder(_combine_with_process(frozenset(roles))), content_type

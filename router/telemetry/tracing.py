@@ -23,11 +23,11 @@ class Span(Protocol):
         """Return the W3C trace context for the next process; empty if tracing is off."""
         ...
 
-    def tell(self, **attributes: Attribute) -> None:
+    def set_attributes(self, **attributes: Attribute) -> None:
         """Add attributes to the span."""
         ...
 
-    def failed(self, result: str, /) -> None:
+    def set_failed(self, result: str, /) -> None:
         """Mark the span as failed, with one fixed word as the reason."""
         ...
 
@@ -35,7 +35,7 @@ class Span(Protocol):
 class Traces(Protocol):
     """Creates spans."""
 
-    on: bool
+    is_on: bool
 
     def span(
         self, name: str, kind: Kind, *, parent: str = "", follows: str = "", **attributes: Attribute
@@ -55,17 +55,17 @@ class Traces(Protocol):
 class _Off:
     """Traces that are off, and their only span."""
 
-    on = False
+    is_on = False
     traceparent = ""
 
     def span(self, *_: object, **__: object) -> Self:
         """Return the span that does nothing."""
         return self
 
-    def tell(self, **_: object) -> None:
+    def set_attributes(self, **_: object) -> None:
         """Do nothing: tracing is off."""
 
-    def failed(self, _: str) -> None:
+    def set_failed(self, _: str) -> None:
         """Do nothing: tracing is off."""
 
     def close(self) -> None:

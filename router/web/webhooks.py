@@ -340,7 +340,7 @@ class WebhookHandler:
             notices=parsed.notices,
             retry_window=endpoint.retry_window,
         )
-        span.tell(delivery=delivery_id, alerts=len(routed))
+        span.set_attributes(delivery=delivery_id, alerts=len(routed))
         if request.is_dry_run:
             await self._answer_dry_run(request, delivery, parsed, send)
             return

@@ -130,7 +130,7 @@ class Reclaimer:
         held_ids = await self._held(session, place, owner, orphans)
         for orphan in sorted(orphans, key=lambda orphan: (orphan.item.opened_at, orphan.item.vendor_id)):
             if orphan.item.vendor_id in held_ids:  # It was adopted or opened since the destination was read.
-                await self.data.settle(orphan)
+                await self.data.remove_orphan(orphan)
             # Two incidents may post the same texts. The claim keeps them from adopting one item.
             elif await self.data.claim(orphan, key):
                 yield orphan
@@ -172,7 +172,7 @@ class Reclaimer:
             cause = Cause(Reason.OPEN_ITEM_UNREADABLE, detail=str(after))
             return steps.Wait(cause, Timestamp(session.now() + _AGAIN), steps.WaitingOn.TIME)
         # The publication is recorded by now. In the other order, a crash in between would lose the item.
-        await self.data.settle(orphan)
+        await self.data.remove_orphan(orphan)
         return after
 
 

@@ -131,7 +131,7 @@ class Aggregator:
             readable.append(entry)
             await self._contradicted.check(delivery)
             trace = delivery.trace
-            if self._traces.on:
+            if self._traces.is_on:
                 span = self._traces.span("fold", "consumer", parent=trace, delivery=delivery.id, source=delivery.source)
                 trace = spans.enter_context(span).traceparent
             noticed = by_fingerprint(delivery.notices)

@@ -37,7 +37,7 @@ class Announcer:
         due = await self._announce(session)
         if due is None:
             # A worker that lost the lease has announced an older state, so compare again with that.
-            session.announced = await self._store.notifications.announced(session.incident.key)
+            session.announced = await self._store.notifications.read_announced(session.incident.key)
             due = await self._announce(session)
         return due or 0
 
@@ -104,7 +104,7 @@ class RouterAnnouncer:
 
     async def turn(self) -> None:
         """Append the events since the last turn of any worker."""
-        packed = await self._store.notifications.announced(events.ROUTER)
+        packed = await self._store.notifications.read_announced(events.ROUTER)
         before = notifications.unpack_router_state(packed)
         observed, now = await self._observe(), self._clock()
         if before == observed.state:

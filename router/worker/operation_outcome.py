@@ -296,8 +296,8 @@ def half_done(publication: publications.Publication, problem: errors.Failure) ->
 def _left(problem: BaseException | None) -> operations.VendorState | None:
     """Return the vendor's state after the successful earlier calls of a failed operation, if any."""
     while isinstance(problem, errors.Failure):
-        if isinstance(problem.left, operations.VendorState):
-            return problem.left
+        if isinstance(problem.partial_state, operations.VendorState):
+            return problem.partial_state
         problem = problem.__cause__
     return None
 

@@ -473,7 +473,9 @@ class Reconciler:
         incident = session.lease.incident
         if before.state == "absent" and publication.state == "open" and publication.episode == incident.episode:
             seconds = (session.now() - (incident.accepted_at or incident.opened_at)) / 1_000_000
-            metrics.opened(publication.destination, seconds, identity.reference(incident.episode), incident.trace)
+            metrics.observe_opening(
+                publication.destination, seconds, identity.reference(incident.episode), incident.trace
+            )
 
 
 def _shows(desired: publications.Desired, step: Step) -> bool:

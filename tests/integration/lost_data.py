@@ -110,7 +110,7 @@ class LostDataHarness:
 
     async def state(self) -> dataset.DataSetState:
         """Return the state of the data set."""
-        return await self.store.data_set.look(factories.clock())
+        return await self.store.data_set.read_state(factories.clock())
 
     async def until_noticed(self, reason: str) -> dataset.DataSetState:
         """Wait until the router has noticed the loss and read every destination."""

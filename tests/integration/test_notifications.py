@@ -295,7 +295,7 @@ class TestCrashes:
 
     def test_two_workers_announce_a_change_once(self, with_redis):
         async def body(harness, _at, _page):
-            store, before = harness.on.notifications, await harness.on.notifications.announced("down")
+            store, before = harness.on.notifications, await harness.on.notifications.read_announced("down")
             event = events.Recorded(0, 1, "down", "IR-1", events.FreezeEnded("ann"))
             after = announcements.Announced("e1")
             assert await store.announce("down", before, after, [event])

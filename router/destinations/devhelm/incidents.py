@@ -139,7 +139,7 @@ class Incidents:
         update = wire.AddUpdate(opening.notify, text, opening.update_status)
         # If posting fails, the view must have the new title and severity, or they would look like a person's edit.
         left = None if incident is detail.incident else _left(incident, operation)
-        with half_done.leaving(left):
+        with half_done.record_on_failure(left):
             answer = await self._http.call("POST", f"{_path(operation.vendor_id)}/updates", json=update)
         return msgspec.structs.replace(_detailed(answer.read(wire.DetailAnswer).data, operation), omitted=omitted)
 

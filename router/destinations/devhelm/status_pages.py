@@ -391,7 +391,7 @@ class StatusPages:
             update = wire.PostUpdate(status, text, opening.notify and operation.worsens)
             path = f"{posts.PostLocation(post.status_page_id, post.id).path}/updates"
             left = None if answer is post else posts.left(answer, operation, sent)
-            with half_done.leaving(left):
+            with half_done.record_on_failure(left):
                 said = await reduced_calls.ReducibleCall(self._http).call("POST", path, update)
                 answer = said.read(wire.PostAnswer).data
             sent = sent._replace(read=[entry.id for entry in timeline])

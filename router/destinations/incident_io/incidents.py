@@ -201,7 +201,7 @@ class Incidents:
         )
         view = details.base_view(incident, operation, seen.view, edit)
         state = msgspec.structs.replace(seen, view=view, omitted=tuple(omitted))
-        with half_done.leaving(None if edit == wire.Edit() else state):
+        with half_done.record_on_failure(None if edit == wire.Edit() else state):
             return await self._escalations.page(operation, opening, state)
 
     async def publish(self, operation: operations.Operation) -> operations.VendorState:

@@ -195,7 +195,7 @@ class StatusPages:
             if len(post.updates or ()) < wire.LAST_UPDATE:
                 renamed = None if texts.alike(title, post.name) else posts.left(post, operation, title)
                 # If posting fails, the view must have the new title, or it would look like a person's edit.
-                with half_done.leaving(renamed):
+                with half_done.record_on_failure(renamed):
                     entry = await _posted(calls, update)
         seen = await self._read_back(operation, post, _Sent(_asked(wanted_statuses, calls), title, entry))
         return msgspec.structs.replace(seen, note=note, omitted=tuple(calls.omitted))

@@ -198,7 +198,7 @@ def test_orphan_is_listed_and_resolved_by_a_worker(play):
     async def body(at):
         client = await at.as_("responder", name="ann")
         orphan = dataset.Orphan("on-call", operations.OpenItem("v1", "IR-4R3YMT7A-A1B4T9", "Down", url="https://v/1"))
-        await at.store.data_set.give(orphan, "")
+        await at.store.data_set.change_owner(orphan, "")
         (listed,) = await items(client, "/orphans")
         assert (listed["id"], listed["title"], listed["url"]) == (orphan.id, "Down", "https://v/1")
         assert "1 open item of no known incident" in (await client.get(f"{API}/overview")).json()["data_set"]

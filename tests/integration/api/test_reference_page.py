@@ -96,7 +96,7 @@ async def furnish(at, client):
     letter = (await client.get(f"{endpoints.PREFIX}/dead-letters")).json()["items"][0]["id"]
     beat = (await client.get(f"{endpoints.PREFIX}/heartbeats")).json()["items"][0]["incident"]
     orphan = dataset.Orphan("on-call", operations.OpenItem("v1", "", "Down"))
-    await at.store.data_set.give(orphan, "")
+    await at.store.data_set.change_owner(orphan, "")
     await at.store.redis.hset("ir:{pages}:gate", "breaker", b"\x93\xa1b\x00\xa1w")
     return {
         "GET /incidents/{name}": ({"name": consoles.key()}, {}, None),

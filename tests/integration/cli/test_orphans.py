@@ -33,7 +33,7 @@ class Scene:
 
     async def fill(self, store):
         for orphan in self.orphans.values():
-            await store.data_set.give(orphan, "")
+            await store.data_set.change_owner(orphan, "")
 
     def __call__(self, *words):
         surroundings = {**harness.SECRETS, "REDIS_URL": self.url}

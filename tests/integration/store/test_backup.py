@@ -78,7 +78,7 @@ def test_every_kind_of_key_is_restored_or_excluded(with_redis):
         expected = {
             name: await content(store, name, kind)
             for name, kind in kinds.items()
-            if not backup.is_left_out(name.encode())
+            if not backup.is_excluded(name.encode())
         }
         assert len(expected) > 20
         await store.redis.set("another:program's", 1)

@@ -22,7 +22,7 @@ KINDS = {
     "timeline": keys.timeline(HURT),
     "timers": keys.timers(SHARD),
     "incidents": keys.incidents(SHARD),
-    "published": keys.published(SHARD),
+    "published": keys.published_incidents(SHARD),
     "names": keys.names(SHARD),
     "mark": keys.mark(SHARD),
     "homes": keys.homes(ALERTS),
@@ -57,7 +57,7 @@ SWEPT_FIRST = {"large"}
 @pytest.fixture(autouse=True)
 def all_is_told(monkeypatch):
     """Reset the log's deduplication of recent messages."""
-    monkeypatch.setattr(damage, "_told", {})
+    monkeypatch.setattr(damage, "_reported_at", {})
 
 
 async def found(store, kind: str) -> str:
@@ -190,7 +190,7 @@ def test_unreadable_incident_is_skipped_by_scans(with_redis):
     run_scene(with_redis, play)
 
 
-@pytest.mark.parametrize("kind", ["timers", "published", "incidents"])
+@pytest.mark.parametrize("kind", ["timers", "published_incidents", "incidents"])
 @pytest.mark.parametrize("harm", ["deleted", "wrong_type"])
 def test_lists_and_timers_are_rebuilt_from_the_documents(with_redis, kind, harm):
     """Operations are pending: no incident was open when its timer was lost."""
@@ -250,11 +250,11 @@ def test_expired_members_are_removed_without_being_listed(with_redis):
         on = workers.WorkerHarness(store)
         gone = {f"gone{number}": 1 for number in range(500)}
         await store.redis.zadd(keys.incidents(3), gone)
-        await store.redis.zadd(keys.published(3), gone)
+        await store.redis.zadd(keys.published_incidents(3), gone)
         await store.redis.zadd(keys.names(3), {f"k:{name}\0IR-1": 0 for name in gone} | {"k:other\0IR-2": 0})
         for _ in range(3):
             await on.reconciler.sweep()
-        assert await store.redis.zcard(keys.incidents(3)) == await store.redis.zcard(keys.published(3)) == 0
+        assert await store.redis.zcard(keys.incidents(3)) == await store.redis.zcard(keys.published_incidents(3)) == 0
         assert await store.redis.zcard(keys.names(3)) == 1
 
     with_redis(body)

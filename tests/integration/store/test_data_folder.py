@@ -77,18 +77,18 @@ class TestLock:
         held, _ = process(HOLDER)
         held.kill()
         held.wait()
-        with private_folder.locked(data_folder) as lock:
+        with private_folder.hold_lock(data_folder) as lock:
             assert lock.folder == data_folder
 
     def test_released_folder_can_be_locked_again(self, data_folder):
         for _ in range(2):
-            with private_folder.locked(data_folder):
+            with private_folder.hold_lock(data_folder):
                 pass
 
     def test_stale_lock_file_is_ignored(self, data_folder):
         data_folder.mkdir()
         (data_folder / "lock").write_text(f"{os.getppid()} {socket.gethostname()}\n")
-        with private_folder.locked(data_folder):
+        with private_folder.hold_lock(data_folder):
             pass
 
     def test_server_of_killed_router_keeps_folder_locked(self, process, data_folder):

@@ -180,7 +180,7 @@ def test_second_reading_drops_resolved_and_skips_claimed_items(with_redis):
         await data.end_reading("page", 1, orphans[:2], ["v0", "v1"])
         assert [one async for one in data.orphans("OTHER")] == []
         await data.claim(orphans[1], "k")
-        await data.settle(orphans[1])
+        await data.remove_orphan(orphans[1])
         await data.end_reading("page", 2, orphans[1:], ["v1", "v2"])
         assert {one.name async for one in data.orphans("OWNER")} == {orphans[2].name, other.name}
         assert await data.has_orphans(["OTHER", "OWNER"])
@@ -196,10 +196,10 @@ def test_destination_is_read_by_one_process(with_redis):
         assert not await data.begin_reading("page")
         assert await data.begin_reading("other")
         await data.reading_failed("page", "refused")
-        assert (await store.data_set.look(1)).problems == {"page": "refused"}
+        assert (await store.data_set.read_state(1)).problems == {"page": "refused"}
         await data.end_reading("page", 1, [], [])
         assert await data.begin_reading("page")
-        assert (await store.data_set.look(1)).problems == {}
+        assert (await store.data_set.read_state(1)).problems == {}
 
     with_redis(body)
 
@@ -217,7 +217,7 @@ def test_state_description_names_pending_destinations_and_orphans():
 def test_unreadable_orphan_affects_no_other(with_redis):
     async def body(store):
         orphan = dataset.Orphan("page", ITEM, "OWNER")
-        await store.data_set.give(orphan, "OWNER")
+        await store.data_set.change_owner(orphan, "OWNER")
         await store.redis.hset(keys.ORPHANS, "OWNER/page/odd", b"\xc1")
         assert [one async for one in store.data_set.orphans()] == [orphan]
 

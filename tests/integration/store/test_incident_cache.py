@@ -122,12 +122,12 @@ def test_incident_cache_is_bounded(with_redis):
         await write(cached, *(opened(str(number)) for number in range(9)))
         alerts = {str(number): alert_states.AlertState(1, False, 0, severities.Severity.MAJOR) for number in range(50)}
         await write(cached, opened("large", alerts=alerts))
-        kept = [name for name in [*map(str, range(9)), "large"] if cached._known.get(name)]
+        kept = [name for name in [*map(str, range(9)), "large"] if cached._cache.get(name)]
         assert kept == [], "the large one alone is more than fits"
         await write(cached, *(opened(f"again {number}") for number in range(9)))
         await cached.read(["again 6"])
         await write(cached, opened("last"))
-        assert [name for name in ("again 6", "again 7", "again 8", "last") if cached._known.get(name)] == [
+        assert [name for name in ("again 6", "again 7", "again 8", "last") if cached._cache.get(name)] == [
             "again 6",
             "again 8",
             "last",

@@ -159,7 +159,7 @@ def test_publications_of_an_expired_incident_remain_visible(with_redis):
 
 @pytest.mark.parametrize("of", [keys.incident, keys.publications])
 def test_damaged_document_is_reported_and_hides_only_itself(with_redis, of, capsys, monkeypatch):
-    monkeypatch.setattr(damage, "_told", {})
+    monkeypatch.setattr(damage, "_reported_at", {})
 
     async def play(on, looking, _clock, _at):
         await opened(on, "a", "b")

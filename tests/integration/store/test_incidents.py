@@ -275,7 +275,7 @@ def test_released_incident_is_due_at_its_time(with_redis):
         assert 0 < await store.redis.pttl(keys.publications(KEY)) <= keys.CLOSED_LIFE_MS
         assert await documents.names() == [KEY]
         expires_at = await store.redis.pexpiretime(keys.publications(KEY))
-        assert abs(await store.redis.zscore(keys.published(keys.shard(KEY)), KEY) - expires_at) < 1000
+        assert abs(await store.redis.zscore(keys.published_incidents(keys.shard(KEY)), KEY) - expires_at) < 1000
 
     with_redis(body)
 

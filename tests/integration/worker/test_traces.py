@@ -235,11 +235,11 @@ def test_empty_trace_costs_one_byte():
 
 def test_disabled_tracing_does_nothing():
     with tracing.OFF.span("webhook", "server", parent=SENDER, source="any") as span:
-        span.tell(delivery="d1")
-        span.failed("Permanent")
+        span.set_attributes(delivery="d1")
+        span.set_failed("Permanent")
         assert span.traceparent == ""
     tracing.OFF.close()
-    assert not tracing.OFF.on
+    assert not tracing.OFF.is_on
 
 
 @pytest.mark.parametrize(("traceparent", "found"), [(SENDER, TRACE), ("", ""), ("nonsense", "")])

@@ -124,8 +124,8 @@ def exemplars(destination: str) -> list[dict[str, str]]:
 
 
 def test_openmetrics_has_incident_and_trace_as_exemplar():
-    metrics.opened("exemplary", 0.4, "IR-7F3K2QXM", TRACE)
-    metrics.opened("exemplary", 4.0, "IR-7F3K2QXN")
+    metrics.observe_opening("exemplary", 0.4, "IR-7F3K2QXM", TRACE)
+    metrics.observe_opening("exemplary", 4.0, "IR-7F3K2QXN")
     assert exemplars("exemplary") == [
         {"reference": "IR-7F3K2QXM", "trace_id": "0af7651916cd43dd8448eb211c80319c"},
         {"reference": "IR-7F3K2QXN"},
@@ -134,11 +134,11 @@ def test_openmetrics_has_incident_and_trace_as_exemplar():
 
 def test_negative_open_latency_is_recorded_as_zero():
     """The clocks of two machines may differ."""
-    metrics.opened("early", -3.0, "IR-7F3K2QXP")
+    metrics.observe_opening("early", -3.0, "IR-7F3K2QXP")
     rendered = metrics.render()[0].decode()
     assert 'incident_router_accepted_to_opened_seconds_sum{destination="early"} 0.0' in rendered
 
 
 def test_text_format_has_no_exemplars():
-    metrics.opened("plain", 0.4, "IR-7F3K2QXQ")
+    metrics.observe_opening("plain", 0.4, "IR-7F3K2QXQ")
     assert b"IR-7F3K2QXQ" not in metrics.render()[0]
