@@ -379,8 +379,7 @@ class _Reading:
     def _with_secrets(self, data: Any, at: tuple[str | int, ...]) -> Any:
         """Replace every ``{env: NAME}`` and ``{file: PATH}`` by its value, or by a stand-in if it is unset."""
         if isinstance(data, dict):
-            # Only a mapping with this single key is a reference. Labels and headers may have entries with these names,
-            # too.
+            # A mapping with further keys, such as one of labels, is no reference.
             if set(data) == {"env"} or set(data) == {"file"}:
                 return self._secret(data, at)
             replaced = {key: self._with_secrets(value, (*at, key)) for key, value in data.items()}

@@ -59,8 +59,7 @@ class Signing:
                     problem=str(error),
                     cause=f"{type(cause).__name__}: {cause}"[:300] if cause is not None else None,
                 )
-                # The reason is written for the person. The log has the provider's own error, which may help an operator
-                # only.
+                # The person sees the reason. The log also has the provider's own error, for an operator.
                 return await self._show(request, str(error), error.status)
             except endpoints.EXPECTED_ERRORS as error:
                 wrong = endpoints.problem(error)

@@ -28,7 +28,7 @@ class Console:
         self._feed = feed
         self._templates = jinja2.Environment(
             loader=jinja2.PackageLoader("router.console"),
-            # Texts of senders are on most pages, so no template decides about escaping by itself.
+            # Texts of senders are on most pages, so escaping is not left to each template.
             autoescape=True,
             # A missing value fails in the tests of the page, instead of showing an empty place to a reviewer.
             undefined=jinja2.StrictUndefined,
