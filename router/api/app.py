@@ -59,7 +59,7 @@ def dependencies(
 def create_app(shared: Dependencies, pages: Sequence[routing.BaseRoute] = ()) -> types.ASGIApp:
     """Return the application. ``pages`` are the routes of the console."""
 
-    async def described(request: requests.Request) -> responses.Response:
+    async def serve_document(request: requests.Request) -> responses.Response:
         try:
             await shared.authenticator.authorize(request, endpoints.VIEWER)
         except endpoints.EXPECTED_ERRORS as error:
@@ -67,12 +67,12 @@ def create_app(shared: Dependencies, pages: Sequence[routing.BaseRoute] = ()) ->
         return responses.JSONResponse(openapi.document())
 
     base_routes = [
-        routing.Route(f"{endpoints.PREFIX}/openapi.json", described),
+        routing.Route(f"{endpoints.PREFIX}/openapi.json", serve_document),
         *endpoints.routes(shared.queries, shared.actions, shared.authenticator),
     ]
     application = applications.Starlette(
         routes=[*base_routes, *pages],
-        exception_handlers={exceptions.HTTPException: _refused, Exception: _failed},
+        exception_handlers={exceptions.HTTPException: _render_http_error, Exception: _render_failure},
     )
     # A redirect would contain the Host header of the request, which a client chooses freely.
     application.router.redirect_slashes = False
@@ -88,7 +88,7 @@ class _Guarded:
     async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
         left = MAX_BODY_BYTES
 
-        async def bounded() -> types.Message:
+        async def receive_bounded() -> types.Message:
             nonlocal left
             message = await receive()
             # The size is counted while the body arrives: the Content-Length may be absent or wrong.
@@ -97,7 +97,7 @@ class _Guarded:
                 raise exceptions.HTTPException(413)
             return message
 
-        async def guarded(message: types.Message) -> None:
+        async def send_with_headers(message: types.Message) -> None:
             if message["type"] == "http.response.start":
                 headers = datastructures.MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
@@ -105,10 +105,10 @@ class _Guarded:
                     headers.setdefault(name, value)
             await send(message)
 
-        await self._app(scope, bounded, guarded)
+        await self._app(scope, receive_bounded, send_with_headers)
 
 
-async def _refused(request: requests.Request, error: Exception) -> responses.Response:
+async def _render_http_error(request: requests.Request, error: Exception) -> responses.Response:
     status = error.status_code if isinstance(error, exceptions.HTTPException) else 500
     name, title = {
         404: ("not-found", "this path does not exist"),
@@ -118,6 +118,6 @@ async def _refused(request: requests.Request, error: Exception) -> responses.Res
     return health.problem_response(problems.Problem(status, name, title), request.url.path)
 
 
-async def _failed(request: requests.Request, _error: Exception) -> responses.Response:
+async def _render_failure(request: requests.Request, _error: Exception) -> responses.Response:
     problem = problems.Problem(500, "internal", "the router failed; see its log")
     return health.problem_response(problem, request.url.path)

@@ -94,12 +94,12 @@ class Authenticator:
             raise problems.Problem(401, "unauthorized", detail, headers=[(b"www-authenticate", b"Bearer")])
         # The caller is known, so the refusal is recorded under its name.
         if principal.person.role < role:
-            raise await self._refused(
+            raise await self._refuse(
                 request, principal, f"this needs the role {role.word}, and yours is {principal.person.role.word}"
             )
         return principal
 
-    async def _refused(self, request: requests.HTTPConnection, principal: Principal, why: str) -> problems.Problem:
+    async def _refuse(self, request: requests.HTTPConnection, principal: Principal, why: str) -> problems.Problem:
         """Write the refusal to the audit log, and return the problem to raise."""
         # A path of any length would fill the audit log.
         person, endpoint = principal.person, f"{request.scope['method']} {request.url.path[:_MAX_PATH_LENGTH]}"
@@ -118,4 +118,4 @@ class Authenticator:
         offered = request.headers.get(CSRF_HEADER) or str(form.get(CSRF_FIELD, ""))
         # A comparison in constant time doesn't reveal how many characters of a guess are right.
         if not secrets.compare_digest(offered.encode(), principal.csrf.encode()):
-            raise await self._refused(request, principal, "the form belongs to another session: reload the page")
+            raise await self._refuse(request, principal, "the form belongs to another session: reload the page")

@@ -94,15 +94,15 @@ async def _incidents(call: ApiRequest[params.Incidents, None]) -> models.Page[mo
 
 
 async def _incident(call: _Plain) -> models.Incident:
-    return _found(await call.queries.incident(call.path["name"]), _NO_INCIDENT)
+    return _require(await call.queries.incident(call.path["name"]), _NO_INCIDENT)
 
 
 async def _story(call: _Plain) -> models.Story:
-    return _found(await call.queries.story(call.path["name"]), _NO_INCIDENT)
+    return _require(await call.queries.story(call.path["name"]), _NO_INCIDENT)
 
 
-async def _quarantined(call: _Plain) -> resources.Quarantined:
-    return _found(await call.queries.records.quarantined(call.path["id"]), "no quarantined body has this ID")
+async def _quarantined_body(call: _Plain) -> resources.Quarantined:
+    return _require(await call.queries.records.quarantined(call.path["id"]), "no quarantined body has this ID")
 
 
 async def _reviews(call: _Plain) -> models.Page[models.Review]:
@@ -110,7 +110,7 @@ async def _reviews(call: _Plain) -> models.Page[models.Review]:
 
 
 async def _review(call: ApiRequest[params.Review, None]) -> models.Review:
-    return _found(
+    return _require(
         await call.queries.review(call.query.incident, call.query.destination),
         "no review of this incident is pending there",
     )
@@ -157,7 +157,7 @@ async def _deliveries(call: ApiRequest[params.StreamPage, None]) -> models.Page[
 
 
 async def _delivery(call: _Plain) -> models.Delivery:
-    return _found(await call.queries.delivery(call.path["id"]), "the delivery is not kept")
+    return _require(await call.queries.delivery(call.path["id"]), "the delivery is not kept")
 
 
 async def _recordings(call: ApiRequest[params.Recordings, None]) -> models.Page[resources.Recording]:
@@ -224,7 +224,7 @@ async def _make_token(call: ApiRequest[params.NoParams, request_bodies.NewToken]
     return await call.actions.make_token(call.act(call.body.name), call.body)
 
 
-def _listed(
+def _as_page(
     read: Callable[[ApiRequest[_Query, _Body]], Awaitable[list[_Item]]],
 ) -> Callable[[ApiRequest[_Query, _Body]], Awaitable[models.Page[_Item]]]:
     async def handle(call: ApiRequest[_Query, _Body]) -> models.Page[_Item]:
@@ -253,7 +253,7 @@ async def _sources(call: _Plain) -> list[resources.Source]:
     return call.queries.records.sources()
 
 
-def _found(item: _Item | None, otherwise: str) -> _Item:
+def _require(item: _Item | None, otherwise: str) -> _Item:
     if item is None:
         raise actions.SubjectNotFound(otherwise)
     return item
@@ -362,14 +362,14 @@ ENDPOINTS = (
     _get("/rules", "The active rules", lambda call: call.queries.rules(), resources.Rules),
     _get("/outcomes", "The outcomes of reviews", lambda call: call.queries.outcomes(), resources.Outcomes),
     _post("/explain", "Explain a payload", _explain, models.Explained, request_bodies.Explain, role=VIEWER),
-    _search("/silences", "Silences", _listed(_silences), models.Page[resources.Silence], params.Silences),
+    _search("/silences", "Silences", _as_page(_silences), models.Page[resources.Silence], params.Silences),
     _post("/silences", "Silence alerts", _add_silence, resources.Silence, request_bodies.AddSilence, status=201),
     _delete("/silences/{id}", "End a silence", lambda call: call.actions.expire_silence(call.act(call.path["id"]))),
-    _get("/muted", "Muted alerts", _listed(lambda call: call.queries.records.muted()), models.Page[resources.Muted]),
+    _get("/muted", "Muted alerts", _as_page(lambda call: call.queries.records.muted()), models.Page[resources.Muted]),
     _get(
         "/heartbeats",
         "Heartbeats",
-        _listed(lambda call: call.queries.records.heartbeats()),
+        _as_page(lambda call: call.queries.records.heartbeats()),
         models.Page[resources.Heartbeat],
     ),
     _delete(
@@ -397,16 +397,16 @@ ENDPOINTS = (
     _get(
         "/pauses",
         "Rate limits, open circuit breakers, and used-up quotas",
-        _listed(_pauses),
+        _as_page(_pauses),
         models.Page[resources.Pause],
     ),
     _end("/pauses/{destination}", "Lift a destination's pauses", _lift, resources.Lifted),
-    _get("/orphans", "Orphans: open items without a known incident", _listed(_orphans), models.Page[resources.Orphan]),
+    _get("/orphans", "Orphans: open items without a known incident", _as_page(_orphans), models.Page[resources.Orphan]),
     _act("/orphans/{id}/resolve", "Resolve an orphan at its vendor", _resolve_orphan, resources.Orphan),
     Endpoint("POST", "/dead-letters/{id}/redrive", RESPONDER, "Redrive one", _redrive, query=params.Why, status=204),
     _delete("/dead-letters/{id}", "Discard a dead letter", _discard),
     _search("/quarantine", "The quarantine", _quarantine, models.Page[resources.Quarantined], params.StreamPage),
-    _get("/quarantine/{id}", "One quarantined body", _quarantined, resources.Quarantined),
+    _get("/quarantine/{id}", "One quarantined body", _quarantined_body, resources.Quarantined),
     _act("/quarantine/{id}/retry", "Process a body again", _retry_quarantined, resources.Reprocessed),
     _delete(
         "/quarantine/{id}", "Discard a body", lambda call: call.actions.discard_quarantined(call.act(call.path["id"]))
@@ -414,12 +414,12 @@ ENDPOINTS = (
     _get(
         "/destinations",
         "Destinations",
-        _listed(lambda call: call.queries.destinations()),
+        _as_page(lambda call: call.queries.destinations()),
         models.Page[models.Destination],
     ),
-    _get("/sources", "Sources", _listed(_sources), models.Page[resources.Source]),
+    _get("/sources", "Sources", _as_page(_sources), models.Page[resources.Source]),
     _search("/audit", "Audit log", _audit, models.Page[resources.Action], params.StreamPage, role=ADMIN),
-    _get("/tokens", "Tokens", _listed(lambda call: call.queries.records.tokens()), _TOKENS, ADMIN),
+    _get("/tokens", "Tokens", _as_page(lambda call: call.queries.records.tokens()), _TOKENS, ADMIN),
     _post(
         "/tokens",
         "Create a token",
@@ -451,14 +451,14 @@ def _handler(
             query = request_parsing.parse_query(endpoint.query, dict(request.query_params))
             body = await request_parsing.parse_body(endpoint.body, request)
             call = ApiRequest(reader, writer, principal, request.path_params, query, body)
-            return _answered(endpoint, await endpoint.handle(call))
+            return _make_response(endpoint, await endpoint.handle(call))
         except EXPECTED_ERRORS as error:
             return health.problem_response(problem(error), request.url.path)
 
     return handle
 
 
-def _answered(endpoint: Endpoint, result: Any) -> responses.Response:
+def _make_response(endpoint: Endpoint, result: Any) -> responses.Response:
     if endpoint.answer is None:
         return responses.Response(status_code=204)
     headers = {"etag": endpoint.etag(result)} if endpoint.etag is not None else {}

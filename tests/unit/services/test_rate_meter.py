@@ -36,4 +36,4 @@ def test_history_is_limited_to_a_minute():
     pace = rate_meter.Rates()
     for number in range(10_000):
         pace.a_minute(100 * SECOND + number * SECOND // 10, number + 1)
-    assert len(pace._counted) <= 62
+    assert len(pace._readings) <= 62
