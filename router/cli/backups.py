@@ -37,7 +37,7 @@ def back_up(
         raise startup.usage("a backup is binary: name a file, or send stdout to one")
 
     async def main() -> None:
-        async with _connected(config, serves_empty=False) as store:
+        async with _connect(config, serves_empty=False) as store:
             version = await store.schema.read_version()
             # An empty backup would look like a success, although the command may have connected to the wrong Redis.
             if not version:
@@ -76,7 +76,7 @@ def restore(
     async def main() -> None:
         # Standard input can be read only once, so a restore checks it while it writes the data.
         if file != files.STDIO or verify:
-            header, trailer = _verified(file)
+            header, trailer = _verify(file)
             created_at = datetime.fromtimestamp(header.created_at / 1_000_000, UTC)
             print(
                 f"{file}: {trailer.keys} keys of {tables.moment(created_at)}, data version {header.schema}, made by "
@@ -84,10 +84,10 @@ def restore(
             )
         if verify:
             return
-        async with _connected(config, serves_empty=True) as store:
+        async with _connect(config, serves_empty=True) as store:
             if not force:
-                await _must_be_idle(store)
-            with _opened(file) as stream:
+                await _check_idle(store)
+            with _open(file) as stream:
                 restored = await store.backup.restore(backup_file.Reader(stream), replace=replace)
             # The restore has replaced the audit log, so a line from before it would be lost.
             await audit.record(store, audit.Operator(by, reason), "restore", file)
@@ -100,7 +100,7 @@ def restore(
 def _run(main: Callable[[], Awaitable[None]], file: str) -> None:
     """Run the command. If the backup or the store refuses, print one sentence and exit with status 1."""
 
-    async def guarded() -> None:
+    async def run_guarded() -> None:
         try:
             await main()
         except backup.BackupError as refused:
@@ -111,11 +111,11 @@ def _run(main: Callable[[], Awaitable[None]], file: str) -> None:
             return
         raise typer.Exit(1)
 
-    startup.until_stopped(guarded())
+    startup.until_stopped(run_guarded())
 
 
 @contextlib.asynccontextmanager
-async def _connected(config: Path, *, serves_empty: bool) -> AsyncIterator[Store]:
+async def _connect(config: Path, *, serves_empty: bool) -> AsyncIterator[Store]:
     """Connect to the store, regardless of the version of its data."""
     settings = startup.settings(config, configuration.StandIn("not-used", {}))
     with processes.any_redis(settings, serves_empty=serves_empty) as server:
@@ -136,7 +136,7 @@ async def _write(store: Store, file: str) -> backup_file.Trailer:
 
 
 @contextlib.contextmanager
-def _opened(file: str) -> Iterator[IO[bytes]]:
+def _open(file: str) -> Iterator[IO[bytes]]:
     if file == files.STDIO:
         yield sys.stdin.buffer
         return
@@ -148,21 +148,21 @@ def _opened(file: str) -> Iterator[IO[bytes]]:
         yield stream
 
 
-def _verified(file: str) -> tuple[backup_file.Header, backup_file.Trailer]:
+def _verify(file: str) -> tuple[backup_file.Header, backup_file.Trailer]:
     """Read a backup to its end. Raises ``Damaged``."""
-    with _opened(file) as stream:
+    with _open(file) as stream:
         reader = backup_file.Reader(stream)
         return reader.header, reader.check()
 
 
-async def _must_be_idle(store: Store) -> None:
+async def _check_idle(store: Store) -> None:
     """Refuse a restore while a process of the router uses the data. Each process writes a mark there every second.
 
     The mark of a killed process stays. So the marks are watched for a time, and only a new mark counts.
     """
     before = await store.data_set.marks()
     waited = 0.0
-    while recent := await _recent(store):
+    while recent := await _read_recent_marks(store):
         if any(mark > before.get(name, 0) for name, mark in recent.items()):
             raise backup.BackupError("a web or worker is running: stop every web and worker first, or add --force")
         # Only a recent mark makes the command wait, so the notice is printed once, and not for an idle Redis.
@@ -175,7 +175,7 @@ async def _must_be_idle(store: Store) -> None:
         await asyncio.sleep(_PAUSE_SECONDS)
 
 
-async def _recent(store: Store) -> dict[str, int]:
+async def _read_recent_marks(store: Store) -> dict[str, int]:
     """Return the processes that used the data within the last ``BEAT_LATE_SECONDS``, with their last marks."""
     marks = await store.data_set.marks()
     async with client.translate_errors():

@@ -43,7 +43,7 @@ def started(role: str, router: processes.Running, console_url: str, trial: Trial
         rules_version=router.rules.version,
     )
     # A log collector has the addresses from the event above. The table would be unreadable lines of its log.
-    if trial is None and not _is_read(router.settings.log.format):
+    if trial is None and not _has_reader(router.settings.log.format):
         return
     out = terminal.console()
     grid = table.Table.grid(padding=(0, 2))
@@ -60,15 +60,15 @@ def started(role: str, router: processes.Running, console_url: str, trial: Trial
     out.print(grid)
     # Not with real API keys: the command contains the webhook token, which must not appear in a log.
     if trial is not None:
-        _try(out, router, trial.token)
+        _print_trial(out, router, trial.token)
 
 
-def _is_read(format_: str) -> bool:
+def _has_reader(format_: str) -> bool:
     """Return whether a person reads standard output. A log collector parses a container's output as log lines."""
     return format_ == "console" or sys.stdout.isatty()
 
 
-def _try(out: consoles.Console, router: processes.Running, token: str) -> None:
+def _print_trial(out: consoles.Console, router: processes.Running, token: str) -> None:
     for name, secret in router.settings.made_up.items():
         out.print(f"{name} is not set; made up for it: {secret}", soft_wrap=True, highlight=False, markup=False)
     # The lines below aren't wrapped by Rich, so that a command or a token can be copied as one line.
@@ -89,12 +89,16 @@ def example(router: processes.Running) -> str:
         return ""
     # The first secret is the current one. Others are still accepted during a rotation.
     bearer = router.settings.sources[name].bearer
-    auth = f" -H {_quoted(f'Authorization: Bearer {_shown(router, bearer[0].get_secret_value())}')}" if bearer else ""
+    auth = (
+        f" -H {_quote(f'Authorization: Bearer {_format_secret(router, bearer[0].get_secret_value())}')}"
+        if bearer
+        else ""
+    )
     body = json.dumps(_EXAMPLE, separators=(",", ":"))
     return f"curl -sS{auth} {router.address.url}/v1/webhooks/{name} -d '{body}'"
 
 
-def _shown(router: processes.Running, secret: str) -> str:
+def _format_secret(router: processes.Running, secret: str) -> str:
     """Return a secret that was generated for this run, or the environment variable that holds a configured one."""
     if secret in router.settings.made_up.values():
         return secret
@@ -103,7 +107,7 @@ def _shown(router: processes.Running, secret: str) -> str:
     return "$" + next((name for name, value in sorted(os.environ.items()) if value == secret), "TOKEN")
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     """Quote a text for a shell, which expands variables in it."""
     return f'"{text}"' if "$" in text else f"'{text}'"
 
@@ -117,5 +121,5 @@ def working(settings: configuration.Settings, address: processes.Address) -> Non
     """Log and print the address of a worker's probes."""
     readiness, metrics = f"{address.url}/readyz", f"{address.url}/metrics"
     log.get("process").info("started", role="worker", version=__version__, readiness=readiness, metrics=metrics)
-    if _is_read(settings.log.format):
+    if _has_reader(settings.log.format):
         terminal.console().print(f"worker started; health at {readiness}, metrics at {metrics}", soft_wrap=True)

@@ -60,8 +60,8 @@ def check(
         all_problems.append(problems.LocatedProblem(settings.file, 0, 0, message))
     # Rules that don't load name nothing that could be looked up.
     if online and report.rules is not None:
-        all_problems += _asked(settings, folder, report)
-    _tell(all_problems, report, format_)
+        all_problems += _ask_vendors(settings, folder, report)
+    _print_report(all_problems, report, format_)
     if any(problem.level == "error" or strict for problem in all_problems):
         raise typer.Exit(1)
 
@@ -90,7 +90,7 @@ def _labels(settings: configuration.Settings, recordings: Path | None, *, record
     return labels
 
 
-def _asked(settings: configuration.Settings, folder: Path, report: CheckReport) -> list[problems.LocatedProblem]:
+def _ask_vendors(settings: configuration.Settings, folder: Path, report: CheckReport) -> list[problems.LocatedProblem]:
     """Return the names that the vendors don't know, as errors at the rules that use them, or at the configuration."""
     sentences: list[problems.LocatedProblem] = []
 
@@ -100,7 +100,7 @@ def _asked(settings: configuration.Settings, folder: Path, report: CheckReport) 
             if answer.rule is None:
                 sentences.append(problems.LocatedProblem(settings.file, 0, 0, answer.text, level=answer.level))
             else:
-                sentences.extend(_placed(lint_warnings.LintWarning(answer.rule, answer.text, ("open",)), folder))
+                sentences.extend(_locate(lint_warnings.LintWarning(answer.rule, answer.text, ("open",)), folder))
 
     # The vendors' errors are among the problems; the log would repeat them as JSON.
     log.configure("console", "critical")
@@ -108,7 +108,7 @@ def _asked(settings: configuration.Settings, folder: Path, report: CheckReport) 
     return sentences
 
 
-def _placed(doubt: lint_warnings.LintWarning, folder: Path) -> list[problems.LocatedProblem]:
+def _locate(doubt: lint_warnings.LintWarning, folder: Path) -> list[problems.LocatedProblem]:
     # The positions of lint warnings come from the documents, which are read again because the report doesn't keep them.
     placed = warnings_of([doubt], load.files(folder, []))
     return [
@@ -117,7 +117,7 @@ def _placed(doubt: lint_warnings.LintWarning, folder: Path) -> list[problems.Loc
     ]
 
 
-def _tell(file_problems: list[problems.LocatedProblem], report: CheckReport, format_: Format) -> None:
+def _print_report(file_problems: list[problems.LocatedProblem], report: CheckReport, format_: Format) -> None:
     errors = sum(problem.level == "error" for problem in file_problems)
     warnings = len(file_problems) - errors
     if format_ == "json":
@@ -166,12 +166,12 @@ def _plain(problem: problems.LocatedProblem) -> dict[str, Any]:
 
 def _github(problem: problems.LocatedProblem) -> str:
     """Return a workflow command, with which GitHub shows the problem at its line. Only GitHub's escapes apply."""
-    place = f"file={_escaped(problem.file)}" + (f",line={problem.line},col={problem.column}" if problem.line else "")
+    place = f"file={_escape(problem.file)}" + (f",line={problem.line},col={problem.column}" if problem.line else "")
     message = problem.message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     return f"::{problem.level} {place}::{message}"
 
 
-def _escaped(value: str) -> str:
+def _escape(value: str) -> str:
     # A property of a workflow command ends at a comma or a colon, so both are escaped as well.
     escapes = {"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"}
     return "".join(escapes.get(letter, letter) for letter in value)

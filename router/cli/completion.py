@@ -36,32 +36,32 @@ def incidents(context: typer.Context, incomplete: str) -> Found:
         # One page is enough: more candidates than this aren't readable in a terminal.
         incident_rows = (await router.incidents(limit=_MAX_CANDIDATES)).items
         return [
-            (incident_row.reference, _harmless(incident_row.title))
+            (incident_row.reference, _remove_special_characters(incident_row.title))
             for incident_row in incident_rows
             # A pending incident has no reference, and its key contains characters that shells interpret.
             if incident_row.reference
         ]
 
-    return _beginning(_asked(context, ask), incomplete)
+    return _filter_by_prefix(_query_router(context, ask), incomplete)
 
 
 def sources(context: typer.Context, incomplete: str) -> Found:
     """Complete the names of configured sources."""
     settings = _settings(context)
-    return _beginning(
+    return _filter_by_prefix(
         [(name, source.kind) for name, source in settings.sources.items()] if settings else [], incomplete
     )
 
 
 def kinds(incomplete: str) -> Found:
     """Complete the kinds of sources."""
-    return _beginning([(name, kind.summary) for name, kind in registry.KINDS.items()], incomplete)
+    return _filter_by_prefix([(name, kind.summary) for name, kind in registry.KINDS.items()], incomplete)
 
 
 def destinations(context: typer.Context, incomplete: str) -> Found:
     """Complete the names of configured destinations."""
     settings = _settings(context)
-    return _beginning(
+    return _filter_by_prefix(
         [(name, destination.kind) for name, destination in settings.destinations.items()] if settings else [],
         incomplete,
     )
@@ -70,12 +70,12 @@ def destinations(context: typer.Context, incomplete: str) -> Found:
 def notifiers(context: typer.Context, incomplete: str) -> Found:
     """Complete the names of configured notifiers."""
     settings = _settings(context)
-    return _beginning(
+    return _filter_by_prefix(
         [(name, notifier.kind) for name, notifier in settings.notifiers.items()] if settings else [], incomplete
     )
 
 
-def _harmless(title: str) -> str:
+def _remove_special_characters(title: str) -> str:
     """Return a title without characters that a shell interprets.
 
     Shells evaluate the result, and senders wrote the title.
@@ -83,11 +83,13 @@ def _harmless(title: str) -> str:
     return " ".join(_NO_WORDS.sub(" ", title).split())[:_MAX_LENGTH]
 
 
-def _beginning(names: Iterable[tuple[str, str]], incomplete: str) -> Found:
+def _filter_by_prefix(names: Iterable[tuple[str, str]], incomplete: str) -> Found:
     return [(name, description) for name, description in dict(names).items() if name.startswith(incomplete)]
 
 
-def _asked(context: typer.Context, query: Callable[[queries.Queries | api_client.Queries], Awaitable[Found]]) -> Found:
+def _query_router(
+    context: typer.Context, query: Callable[[queries.Queries | api_client.Queries], Awaitable[Found]]
+) -> Found:
     # Candidates come from the router that the completed command would use.
     server = context.params.get("server") or os.environ.get("INCIDENT_ROUTER_SERVER", "")
     settings = None if server else _settings(context)

@@ -53,7 +53,7 @@ def show(
     """Show one dead letter in full: an operation's content, or a delivery's body as it was received."""
 
     async def body(router: router_access.Reached) -> None:
-        dead_letter = await _found(router, identity)
+        dead_letter = await _find_dead_letter(router, identity)
         if as_json:
             startup.print_json(dead_letter)
             return
@@ -97,7 +97,7 @@ def redrive(
 
     async def body(router: router_access.Reached) -> None:
         act = router.act(identity, by, reason)
-        dead_letter = await _found(router, identity)
+        dead_letter = await _find_dead_letter(router, identity)
         await router.actions.redrive(act)
         print(f"{dead_letter.id} is tried again")
 
@@ -117,7 +117,7 @@ def discard(
 
     async def body(router: router_access.Reached) -> None:
         act = router.act(identity, by, reason)
-        dead_letter = await _found(router, identity)
+        dead_letter = await _find_dead_letter(router, identity)
         await router.actions.discard_dead_letter(act)
         print(f"discarded {dead_letter.id}")
 
@@ -128,7 +128,7 @@ def _all(router: router_access.Reached) -> AsyncIterator[resources.DeadLetter]:
     return router_access.rows(router.queries.records.dead_letters, _PAGE)
 
 
-async def _found(router: router_access.Reached, identity: str) -> resources.DeadLetter:
+async def _find_dead_letter(router: router_access.Reached, identity: str) -> resources.DeadLetter:
     # The API has no resource for a single dead letter, and there are rarely many.
     async for dead_letter in _all(router):
         if dead_letter.id == identity:

@@ -88,8 +88,8 @@ def show(
             labels = " ".join(f"{key}={value}" for key, value in sorted(decision.labels.items()))
             out.print(f"\n[bold]{terminal.markup(decision.title or decision.fingerprint)}[/]  {decision.status}")
             out.print(f"  {terminal.markup(labels)}")
-            out.print(f"  {terminal.markup(_decided(decision))}")
-            for line in _now(decision):
+            out.print(f"  {terminal.markup(_format_decision(decision))}")
+            for line in _format_state(decision):
                 out.print(f"  {terminal.markup(line)}")
 
     router_access.reach(config, server, body)
@@ -113,7 +113,10 @@ def export(
         count = 0
         out = terminal.console(stderr=True)
         # A progress bar is drawn only on a terminal. In the log of a pipeline, each step would be a line.
-        with _opened(file) as write, progress.Progress(transient=True, console=out, disable=not out.is_terminal) as bar:
+        with (
+            _open_output(file) as write,
+            progress.Progress(transient=True, console=out, disable=not out.is_terminal) as bar,
+        ):
             task = bar.add_task("deliveries", total=None)
             async for row in router_access.rows(functools.partial(router.queries.recordings, since=begin), _WHOLE):
                 write(row.model_dump_json().encode())
@@ -130,7 +133,7 @@ def _row(delivery_row: models.DeliveryRow) -> tuple[str, ...]:
     return delivery_row.id, tables.age(delivery_row.received_at), delivery_row.source, str(delivery_row.alerts), rules
 
 
-def _now(decision: models.Decision) -> Iterator[str]:
+def _format_state(decision: models.Decision) -> Iterator[str]:
     # An alert stays in the incident in which it fires, even if edited rules name another one.
     if decision.held_by and decision.held_by != decision.incident_key:
         yield f"kept by incident {decision.held_by}, in which it fires"
@@ -140,7 +143,7 @@ def _now(decision: models.Decision) -> Iterator[str]:
         yield "ignored as a late delivery: a newer message was received before"
 
 
-def _decided(decision: models.Decision) -> str:
+def _format_decision(decision: models.Decision) -> str:
     if not decision.rule:
         return f"ignored: {decision.ignored}"
     at = ", ".join(decision.destinations) or "nowhere"
@@ -148,7 +151,7 @@ def _decided(decision: models.Decision) -> str:
 
 
 @contextlib.contextmanager
-def _opened(file: Path) -> Iterator[Callable[[bytes], object]]:
+def _open_output(file: Path) -> Iterator[Callable[[bytes], object]]:
     """Write lines of JSON to a file, or to standard output."""
     # Standard output gets JSON's own escapes, because it may be a terminal.
     if str(file) == files.STDIO:

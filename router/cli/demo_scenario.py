@@ -69,7 +69,7 @@ class DemoPlayer:
     async def _escalate(self) -> None:
         self.chapter = "2  It gets worse: the alerts turn critical, and the incident is raised"
         await self._send("firing", "critical", self.clock())
-        await self._until("the incident is critical", lambda: self._called("/actions/edit"))
+        await self._until("the incident is critical", lambda: self._has_call("/actions/edit"))
         await self._rest(12)
 
     async def _approve(self) -> None:
@@ -131,7 +131,7 @@ class DemoPlayer:
     def _states(self) -> set[str]:
         return {publication.state for publication in self.known}
 
-    def _called(self, part: str) -> bool:
+    def _has_call(self, part: str) -> bool:
         return any(part in call["path"] for call in self.calls)
 
     @property

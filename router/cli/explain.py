@@ -45,9 +45,9 @@ def explain(
 ) -> None:
     """Explain what the rules decide for a payload. Nothing is sent."""
     if server:
-        explanations = _elsewhere(config, server, _asked(payload, source, delivery, folder))
+        explanations = _explain_remotely(config, server, _make_request(payload, source, delivery, folder))
     else:
-        explanations = _here(config, payload, (source, delivery, folder))
+        explanations = _explain_locally(config, payload, (source, delivery, folder))
     if format_ == "json":
         terminal.write_json(msgspec.json.format(msgspec.json.encode(explanations)))
         return
@@ -56,18 +56,20 @@ def explain(
         out.print(_tree(explanation, every=every))
 
 
-def _here(config: Path, payload: str, source_arguments: tuple[str, str, Path | None]) -> list[dict[str, Any]]:
+def _explain_locally(
+    config: Path, payload: str, source_arguments: tuple[str, str, Path | None]
+) -> list[dict[str, Any]]:
     """Return the decisions of the rules on this machine, for a payload in the format of a source or for a delivery."""
     source, delivery, folder = source_arguments
     settings = startup.settings(config, configuration.StandIn("not-used", {}))
     now = factories.clock()
     places: list[current_alerts.Whereabouts] = []
     if delivery:
-        archived, places = _kept(settings, delivery)
+        archived, places = _read_delivery(settings, delivery)
         # The alerts are explained as of their receipt, so rules with schedules decide as they would have then.
         read, now = [row.alert for row in archived.rows], archived.received_at
     else:
-        read = _parsed(settings, source, payload, now)
+        read = _parse(settings, source, payload, now)
     rules = startup.rules(settings, folder)
     public = {name for name, place in public_pages.kinds(settings).items() if place.kind.public}
     explanations = [presenters.explanation(explain_alert(rules, alert, now, public)) for alert in read]
@@ -81,7 +83,7 @@ def _here(config: Path, payload: str, source_arguments: tuple[str, str, Path | N
     )
 
 
-def _asked(payload: str, source: str, delivery: str, folder: Path | None) -> request_bodies.Explain:
+def _make_request(payload: str, source: str, delivery: str, folder: Path | None) -> request_bodies.Explain:
     """Return the request to another router, which uses its own rules and doesn't guess the source."""
     if folder is not None:
         raise startup.usage("--rules can't be combined with --server: the running router uses its own rules")
@@ -96,7 +98,7 @@ def _asked(payload: str, source: str, delivery: str, folder: Path | None) -> req
         raise startup.usage(f"{payload} can't be sent: it must be UTF-8 and at most 1 MiB") from error
 
 
-def _elsewhere(config: Path, server: str, request: request_bodies.Explain) -> list[dict[str, Any]]:
+def _explain_remotely(config: Path, server: str, request: request_bodies.Explain) -> list[dict[str, Any]]:
     """Return the decisions of another router."""
     elsewhere: list[dict[str, Any]] = []
 
@@ -112,7 +114,7 @@ def _elsewhere(config: Path, server: str, request: request_bodies.Explain) -> li
     return elsewhere
 
 
-def _kept(
+def _read_delivery(
     settings: configuration.Settings, delivery: str
 ) -> tuple[deliveries.Delivery, list[current_alerts.Whereabouts]]:
     """Return a delivery, and the current state of its alerts."""
@@ -128,11 +130,11 @@ def _kept(
             deliveries_with_places.append((explanation, places))
 
     startup.until_stopped(main())
-    _say(deliveries_with_places[0][0].notices)
+    _print_notices(deliveries_with_places[0][0].notices)
     return deliveries_with_places[0]
 
 
-def _parsed(settings: configuration.Settings, source: str, payload: str, now: Timestamp) -> list[alerts.Alert]:
+def _parse(settings: configuration.Settings, source: str, payload: str, now: Timestamp) -> list[alerts.Alert]:
     endpoints = factories.endpoints(settings)
     if source and source not in endpoints:
         raise startup.usage(f'there is no source "{source}"{suggestions.hint(source, endpoints)}')
@@ -155,23 +157,23 @@ def _parsed(settings: configuration.Settings, source: str, payload: str, now: Ti
             print(f"incident-router: source {name} can't read the payload: {terminal.plain(refusal)}", file=sys.stderr)
         raise typer.Exit(1)
     (parsed,) = read.values()
-    _say(parsed.notices)
+    _print_notices(parsed.notices)
     return parsed.alerts
 
 
-def _say(notices: Iterable[Notice]) -> None:
+def _print_notices(notices: Iterable[Notice]) -> None:
     """Print what was cut, replaced, or ignored before the rules decided."""
     for notice in notices:
-        suffix = f" of {_shown(notice.fingerprint)}" if notice.fingerprint else ""
-        print(f"{notice.code}: {_shown(notice.where)}{suffix}: {_shown(notice.detail)}", file=sys.stderr)
+        suffix = f" of {_escape(notice.fingerprint)}" if notice.fingerprint else ""
+        print(f"{notice.code}: {_escape(notice.where)}{suffix}: {_escape(notice.detail)}", file=sys.stderr)
 
 
 def _tree(explanation: Mapping[str, Any], *, every: bool) -> tree.Tree:
     """Return the tree of an explanation from ``presenters.explanation`` or from the API."""
     alert = explanation["alert"]
     looked_at = msgspec.convert(explanation["looked_at"], list[RuleResult])
-    title = _shown(alert["title"] or alert["fingerprint"])
-    root = tree.Tree(f"[bold]{title}[/]  {_shown(alert['status'])}, from {_shown(alert['source'])}")
+    title = _escape(alert["title"] or alert["fingerprint"])
+    root = tree.Tree(f"[bold]{title}[/]  {_escape(alert['status'])}, from {_escape(alert['source'])}")
     hidden = 0
     for result in looked_at:
         # Most rules fail at their first condition. Listing them would hide those that nearly matched.
@@ -195,8 +197,8 @@ def _nearly(result: RuleResult) -> bool:
 
 def _branch(root: tree.Tree, result: RuleResult) -> None:
     mark = "[green]✓[/]" if result.matches else "[red]✗[/]"
-    owner = f", {_shown(result.owner)}" if result.owner else ""
-    branch = root.add(f"{mark} rule [bold]{_shown(result.rule)}[/] {result.result}  [dim]{result.place}{owner}[/]")
+    owner = f", {_escape(result.owner)}" if result.owner else ""
+    branch = root.add(f"{mark} rule [bold]{_escape(result.rule)}[/] {result.result}  [dim]{result.place}{owner}[/]")
     if not result.conditions:
         branch.add("[dim]matches every alert[/]")
     for condition in result.conditions:
@@ -205,16 +207,16 @@ def _branch(root: tree.Tree, result: RuleResult) -> None:
 
 def _leaf(branch: tree.Tree, result: ConditionResult) -> None:
     mark = "[green]✓[/]" if result.holds else "[red]✗[/]"
-    name = f"{_shown(result.field)} " if result.field else ""
+    name = f"{_escape(result.field)} " if result.field else ""
     value = ""
     # A field without a value is absent from the alert. A condition without a field has no value to show.
     if result.value is not None:
         value = (
-            f'  [dim]it is "{_shown(result.value)}"[/]'
+            f'  [dim]it is "{_escape(result.value)}"[/]'
             if result.value or not result.field
             else "  [dim]it is absent[/]"
         )
-    leaf = branch.add(f"{mark} {name}{_shown(result.asks)}{value}")
+    leaf = branch.add(f"{mark} {name}{_escape(result.asks)}{value}")
     for inside in result.inside:
         _leaf(leaf, inside)
 
@@ -222,23 +224,23 @@ def _leaf(branch: tree.Tree, result: ConditionResult) -> None:
 def _outcome(root: tree.Tree, explanation: Mapping[str, Any]) -> None:
     # An ignored alert has no incident, but it may still be muted or inhibit others.
     if explanation.get("ignored"):
-        ignored = root.add(f"[yellow]ignored:[/] {_shown(explanation['ignored'])}")
+        ignored = root.add(f"[yellow]ignored:[/] {_escape(explanation['ignored'])}")
         _muting(ignored, explanation)
         return
     outcome = root.add(
-        f"[bold]{_shown(explanation.get('severity', ''))}[/] incident {_shown(explanation.get('incident_key', ''))}"
+        f"[bold]{_escape(explanation.get('severity', ''))}[/] incident {_escape(explanation.get('incident_key', ''))}"
     )
     # An alert stays in the incident in which it fires, even if edited rules name another one.
     if explanation.get("held_by") and explanation["held_by"] != explanation.get("incident_key"):
-        outcome.add(f"[yellow]held by incident {_shown(explanation['held_by'])}, in which it fires[/]")
+        outcome.add(f"[yellow]held by incident {_escape(explanation['held_by'])}, in which it fires[/]")
     if explanation.get("muted_by"):
-        outcome.add(f"[yellow]muted now by {_shown(explanation['muted_by'])}[/]")
+        outcome.add(f"[yellow]muted now by {_escape(explanation['muted_by'])}[/]")
     if explanation.get("is_late"):
         outcome.add("[yellow]ignored as a late delivery: a newer message was received before[/]")
     if explanation["timing"]:
         outcome.add(", ".join(f"{key} {value}" for key, value in explanation["timing"].items()))
     if explanation.get("why"):
-        outcome.add(f"[yellow]warning:[/] {_shown(explanation['why'])}")
+        outcome.add(f"[yellow]warning:[/] {_escape(explanation['why'])}")
     _muting(outcome, explanation)
     posts = msgspec.convert(explanation.get("posts", []), list[Post])
     # A rule may match without opening anything.
@@ -247,10 +249,10 @@ def _outcome(root: tree.Tree, explanation: Mapping[str, Any]) -> None:
     for post in posts:
         words = {"review": "awaits approval at", "auto": "is posted at", "shadow": "is only recorded for"}
         deadline = f"; after {post.timeout} it is {_AT_DEADLINE[post.on_timeout]}" if post.on_timeout else ""
-        branch = outcome.add(f"{words.get(post.publish, 'opens at')} [bold]{_shown(post.destination)}[/]{deadline}")
+        branch = outcome.add(f"{words.get(post.publish, 'opens at')} [bold]{_escape(post.destination)}[/]{deadline}")
         for name, value in post.fields.items():
             branch.add(
-                f"{_shown(name)}: {_shown(value if isinstance(value, str) else msgspec.json.encode(value).decode())}"
+                f"{_escape(name)}: {_escape(value if isinstance(value, str) else msgspec.json.encode(value).decode())}"
             )
         _ending(branch, post)
 
@@ -258,7 +260,7 @@ def _outcome(root: tree.Tree, explanation: Mapping[str, Any]) -> None:
 def _ending(branch: tree.Tree, post: Post) -> None:
     """Add how the post ends once no alert fires, if not immediately."""
     if post.monitor_for:
-        branch.add(f"monitored for {post.monitor_for} before it is resolved: {_shown(post.monitor_message)}")
+        branch.add(f"monitored for {post.monitor_for} before it is resolved: {_escape(post.monitor_message)}")
     if post.resolve:
         branch.add("its resolution waits for a reviewer")
     if post.retrospective:
@@ -268,14 +270,14 @@ def _ending(branch: tree.Tree, post: Post) -> None:
 def _muting(outcome: tree.Tree, explanation: Mapping[str, Any]) -> None:
     """Add what mutes the alert, now or later, and what the alert mutes."""
     for key in explanation.get("muted_while", ()):
-        outcome.add(f"muted while {_shown(key)} fires")
+        outcome.add(f"muted while {_escape(key)} fires")
     for start, end, name in explanation.get("mute_windows", ()):
         times = " to ".join(tables.moment(models.at(moment)) for moment in (start, end))
-        outcome.add(f"muted during {_shown(name)}: {times}")
+        outcome.add(f"muted during {_escape(name)}: {times}")
     for key in explanation.get("inhibits", ()):
-        outcome.add(f"while it fires, it supports {_shown(key)}")
+        outcome.add(f"while it fires, it supports {_escape(key)}")
 
 
-def _shown(text: str) -> str:
+def _escape(text: str) -> str:
     """Return external text without control characters, escaped for markup."""
     return terminal.markup(text if len(text) <= _MAX_LENGTH else text[:_MAX_LENGTH] + "…")

@@ -264,7 +264,7 @@ def correct(
     """
 
     async def act(router: router_access.Reached) -> None:
-        key, posted_update = await _posted(router, incident, destination, update)
+        key, posted_update = await _find_update(router, incident, destination, update)
         selection = {
             "incident": key,
             "destination": destination,
@@ -288,7 +288,7 @@ def correct(
     router_access.reach(config, server, act)
 
 
-async def _posted(
+async def _find_update(
     router: router_access.Reached, incident: str, destination: str, update: str
 ) -> tuple[str, models.PostedUpdate]:
     """Return the incident's key, and the current state of the selected update."""

@@ -26,12 +26,12 @@ class LazyCommands(Mapping[str, Any]):
 
     def __init__(self, entries: Mapping[str, CommandEntry]) -> None:
         self._entries = entries
-        self._loaded: dict[str, Any] = {}
+        self._cache: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
-        if name not in self._loaded:
-            self._loaded[name] = _load(name, self._entries[name])
-        return self._loaded[name]
+        if name not in self._cache:
+            self._cache[name] = _load(name, self._entries[name])
+        return self._cache[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
@@ -55,7 +55,7 @@ def _load(name: str, entry: CommandEntry) -> Any:
     return typer_main.get_group(app).commands[name]
 
 
-def _in_plain_words(error: typer.BadParameter) -> str:
+def _describe_error(error: typer.BadParameter) -> str:
     """Return the problem of an option's value. Typer uses pydantic, whose messages refer to Python."""
     import pydantic
 
@@ -86,7 +86,7 @@ def group(entries: Mapping[str, CommandEntry]) -> type[core.TyperGroup]:
                 return super().invoke(ctx)
             except typer.BadParameter as error:
                 # Typer prints the error after it adds the name of the option.
-                error.message = _in_plain_words(error)
+                error.message = _describe_error(error)
                 raise
 
         def get_command(self, ctx: Any, cmd_name: str) -> Any:

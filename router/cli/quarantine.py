@@ -55,7 +55,7 @@ def show(
         raise startup.usage("--body and --json can't be combined")
 
     async def body(router: router_access.Reached) -> None:
-        quarantined = await _found(router, identity)
+        quarantined = await _find_body(router, identity)
         if as_json:
             startup.print_json(quarantined)
             return
@@ -87,7 +87,7 @@ def retry(
 
     async def body(router: router_access.Reached) -> None:
         act = router.act(identity, by, reason)
-        await _found(router, identity)
+        await _find_body(router, identity)
         reprocessed = await router.actions.retry_quarantined(act)
         print(f"processed as delivery {reprocessed.delivery} with {reprocessed.alerts} alerts")
 
@@ -107,14 +107,14 @@ def discard(
 
     async def body(router: router_access.Reached) -> None:
         act = router.act(identity, by, reason)
-        quarantined = await _found(router, identity)
+        quarantined = await _find_body(router, identity)
         await router.actions.discard_quarantined(act)
         print(f"discarded {quarantined.id}")
 
     router_access.reach(config, server, body)
 
 
-async def _found(router: router_access.Reached, identity: str) -> resources.Quarantined:
+async def _find_body(router: router_access.Reached, identity: str) -> resources.Quarantined:
     quarantined = await router.queries.records.quarantined(identity)
     if quarantined is None:
         print(f"incident-router: the quarantine has no body {identity}", file=sys.stderr)

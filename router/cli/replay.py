@@ -51,7 +51,7 @@ def replay(
         startup.rules(settings, folder)
     with tempfile.TemporaryDirectory() as scratch:
         # Both replays read one file, so new deliveries in Redis can't make a difference between them.
-        recordings = file or _fetched(settings, Path(scratch) / "recordings.jsonl", startup.duration("--since", since))
+        recordings = file or _fetch(settings, Path(scratch) / "recordings.jsonl", startup.duration("--since", since))
         works = [
             replay_processes.Work(settings, folder, recordings, startup.duration("--tail", tail))
             for folder in (before, after)
@@ -76,7 +76,7 @@ def replay(
         raise typer.Exit(_DIFFERS)
 
 
-def _fetched(settings: configuration.Settings, file: Path, within: Duration) -> Path:
+def _fetch(settings: configuration.Settings, file: Path, within: Duration) -> Path:
     """Write the deliveries that Redis has to a file that both processes can read."""
 
     async def main() -> None:
@@ -91,11 +91,11 @@ def _fetched(settings: configuration.Settings, file: Path, within: Duration) -> 
 
 def _summary(difference: ReplayDifference) -> list[tuple[str, int, int]]:
     """Return the counts of both replays, by name."""
-    before, after = _counted(difference.before), _counted(difference.after)
+    before, after = _count(difference.before), _count(difference.after)
     return [(name, before[name], after[name]) for name in before]
 
 
-def _counted(played: Played) -> dict[str, int]:
+def _count(played: Played) -> dict[str, int]:
     return {
         "alerts ignored": played.ignored,
         "incidents": len(played.lives),
@@ -136,7 +136,11 @@ def _lines(difference: ReplayDifference, max_rows: int | None) -> list[tuple[str
     for sign, lives in (("-", difference.vanish), ("+", difference.appear)):
         for life in lives[:max_rows]:
             lines.append((sign, f"{sign} {_life(life)}"))
-            lines += [(sign, f"{sign}     {_shown(call)}") for call in life.calls if call.kind in {"open", "publish"}]
+            lines += [
+                (sign, f"{sign}     {_format_operation(call)}")
+                for call in life.calls
+                if call.kind in {"open", "publish"}
+            ]
         lines += _more(len(lives), max_rows)
     for change in difference.change[:max_rows]:
         lines.append(("~", f"~ {_life(change.after)}"))
@@ -158,7 +162,7 @@ def _life(life: Life) -> str:
     return f"{began}  {life.severity:<8} {life.key}  by rule {life.rule}"
 
 
-def _shown(call: ReplayedOperation) -> str:
+def _format_operation(call: ReplayedOperation) -> str:
     how = {"auto": ", posted", "review": ", after review", "shadow": ", in the shadow"}.get(call.publish, "")
     return f"{call.kind} at {call.destination} after {quantities.shown(call.after)}{how}: {told(call)}"
 

@@ -82,7 +82,7 @@ def show(
     """Show one review in full."""
 
     async def body(router: router_access.Reached) -> None:
-        review = await _found(router, incident, page)
+        review = await _find_review(router, incident, page)
         if as_json:
             startup.print_json(review)
             return
@@ -107,7 +107,7 @@ def approve(
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Approve the post that waits for one page."""
-    router_access.reach(config, server, _deciding((incident, page, seen), "approve", (by, reason)))
+    router_access.reach(config, server, _make_decision((incident, page, seen), "approve", (by, reason)))
 
 
 @app.command("edit")
@@ -135,7 +135,7 @@ def edit(
     # Without a change, the command would be an approval, which the reviewer may not have intended.
     if not fields:
         raise startup.usage("name a change: --title, --message, or --set")
-    router_access.reach(config, server, _deciding((incident, page, seen), "approve", (by, reason), fields))
+    router_access.reach(config, server, _make_decision((incident, page, seen), "approve", (by, reason), fields))
 
 
 @app.command("dismiss")
@@ -150,7 +150,7 @@ def dismiss(
     config: startup.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Dismiss the post or change that waits for one page. A published post stays unchanged."""
-    router_access.reach(config, server, _deciding((incident, page, seen), "dismiss", (by, reason)))
+    router_access.reach(config, server, _make_decision((incident, page, seen), "dismiss", (by, reason)))
 
 
 @app.command("take")
@@ -216,7 +216,7 @@ def plain_value(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _deciding(
+def _make_decision(
     where: tuple[str, str, str],
     decision: Literal["approve", "dismiss"],
     messages: tuple[str, str],
@@ -229,11 +229,11 @@ def _deciding(
     incident, page, seen = where
 
     async def body(router: router_access.Reached) -> None:
-        review = await _found(router, incident, page)
+        review = await _find_review(router, incident, page)
         act = router.act(f"{review.incident} at {page}", *messages)
         # The reviewer has seen another version, so this one is shown instead of decided.
         if seen and not review.digest.startswith(seen):
-            raise _changed(review)
+            raise _report_change(review)
         decision_arguments = {
             "incident": review.incident,
             "destination": page,
@@ -249,7 +249,7 @@ def _deciding(
         except actions.InvalidRequest as error:
             raise startup.usage(str(error)) from None
         except actions.SubjectChanged as error:
-            raise _changed(error.now, error.by) from None
+            raise _report_change(error.now, error.by) from None
         title = terminal.plain(visible.visible(str((fields or {}).get("title", review.title))))
         subject = _WHAT[review.what]
         print(f'{claim.kind} by {claim.who}: {subject}"{terminal.plain(title)}" at "{page}"')
@@ -261,7 +261,7 @@ def _deciding(
     return body
 
 
-async def _found(router: router_access.Reached, incident: str, page: str) -> models.Review:
+async def _find_review(router: router_access.Reached, incident: str, page: str) -> models.Review:
     review = await router.queries.review(incident, page)
     if review is None:
         # A mistyped name and a review that has ended need different corrections by the operator.
@@ -271,7 +271,7 @@ async def _found(router: router_access.Reached, incident: str, page: str) -> mod
     return review
 
 
-def _changed(now: models.Review | None, by: str = "") -> typer.Exit:
+def _report_change(now: models.Review | None, by: str = "") -> typer.Exit:
     """Print the pending review, and return the exit to raise. ``by`` is the reviewer who decided first, if any."""
     first = f"{terminal.plain(by)} decided first; your decision was not recorded."
     print(first if by else "The post has changed since you looked at it. No decision was recorded.", file=sys.stderr)

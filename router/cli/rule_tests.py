@@ -34,7 +34,7 @@ def run(
         raise startup.usage(f'no test\'s name contains "{only}"' if only else f"there are no tests in {suite.folder}")
     out = terminal.console(soft_wrap=True)
     # Each result is printed as soon as its test has run, so a slow suite shows its progress.
-    results = list(_told(out, (suite.run(case) for case in rule_tests), verbose=verbose))
+    results = list(_print_results(out, (suite.run(case) for case in rule_tests), verbose=verbose))
     failed = [result for result in results if not result.passed]
     for result in failed:
         _show_failure(out, result)
@@ -51,7 +51,7 @@ def run(
         raise typer.Exit(1)
 
 
-def _told(
+def _print_results(
     out: console.Console, results: Iterator[rule_test_runner.Result], *, verbose: bool
 ) -> Iterator[rule_test_runner.Result]:
     """Print the result of each test as soon as it has run: one line per file, or per test."""

@@ -73,7 +73,9 @@ def declare(
     rule_set = startup.unless_refused(lambda: declaration_drafts.load_undeclared(settings, rules or settings.rules))
     try:
         recorded_alerts = (
-            _kept(settings, startup.duration("--since", since)) if recordings is None else _read(recordings)
+            _read_archive(settings, startup.duration("--since", since))
+            if recordings is None
+            else _read_file(recordings)
         )
     except replay_processes.Broken as error:
         raise startup.usage(str(error)) from error
@@ -84,11 +86,11 @@ def declare(
         print("every variable in a public text is declared")
 
 
-def _read(file: Path) -> list[Recording]:
+def _read_file(file: Path) -> list[Recording]:
     return list(replay_processes.read(file, lambda _: None))
 
 
-def _kept(settings: configuration.Settings, within: Duration) -> list[Recording]:
+def _read_archive(settings: configuration.Settings, within: Duration) -> list[Recording]:
     recordings: list[Recording] = []
 
     async def main() -> None:

@@ -62,7 +62,7 @@ def show(
     """Show one silence, also an expired one, and how many firing alerts match it now."""
 
     async def body(router: router_access.Reached) -> None:
-        silence = await _named(router, identity)
+        silence = await _find_silence(router, identity)
         if silence is None:
             raise startup.not_there(f'there is no silence "{identity}"')
         if as_json:
@@ -87,7 +87,7 @@ def show(
     router_access.reach(config, server, body)
 
 
-async def _named(router: router_access.Reached, identity: str) -> resources.Silence | None:
+async def _find_silence(router: router_access.Reached, identity: str) -> resources.Silence | None:
     """Return the silence with an ID or its prefix; None if there is none."""
     silences = [
         silence for silence in await router.queries.records.silences(over=True) if silence.id.startswith(identity)
@@ -203,7 +203,7 @@ def expire(
 
     async def body(router: router_access.Reached) -> None:
         try:
-            silence = await _named(router, identity)
+            silence = await _find_silence(router, identity)
             # Even an unknown ID is sent to the router, which refuses it and writes the refusal to the audit log.
             silence_id = silence.id if silence is not None else identity
             await router.actions.expire_silence(router.act(silence_id, by, reason))

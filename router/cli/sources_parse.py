@@ -63,18 +63,18 @@ def parse(
             endpoint, body, headers, now, bounds=factories.limits(settings), labels_named=labels_named
         )
     except base.Unparsable as error:
-        message = f"{error}{_looked_at(paths, error.where)}"
+        message = f"{error}{_describe_path(paths, error.where)}"
         print(f"incident-router: source {source} can't read the payload: {terminal.plain(message)}", file=sys.stderr)
         raise typer.Exit(1) from None
     if as_json:
         rows = [_plain(paths, alert, now) for alert in parsed.alerts]
-        report = {**msgspec.structs.asdict(parsed), "alerts": rows, "rejected": _rejected(parsed)}
+        report = {**msgspec.structs.asdict(parsed), "alerts": rows, "rejected": _describe_rejection(parsed)}
         terminal.write_json(msgspec.json.format(msgspec.json.encode(report)))
     else:
         _show(paths, parsed, now)
     # The alerts that could be read are printed first. The status tells a script that others were not.
     if parsed.rejected is not None:
-        print(f"incident-router: a part of the payload can't be parsed: {_rejected(parsed)}", file=sys.stderr)
+        print(f"incident-router: a part of the payload can't be parsed: {_describe_rejection(parsed)}", file=sys.stderr)
         raise typer.Exit(1)
 
 
@@ -91,7 +91,7 @@ def _header(text: str) -> tuple[bytes, bytes]:
     return name.strip().lower().encode(), value.strip().encode()
 
 
-def _looked_at(config: base.Config, where: str) -> str:
+def _describe_path(config: base.Config, where: str) -> str:
     """Return the path of the setting with an error, as text; empty if the setting has no path."""
     path = _path(config, where.rpartition(".")[2])
     return f" (it looks at `{path}`)" if path else ""
@@ -105,15 +105,15 @@ def _path(config: base.Config, field: str) -> str:
     return str(setting) if isinstance(setting, str | mapping.Fact) else ""
 
 
-def _rejected(parsed: base.Parsed) -> str:
+def _describe_rejection(parsed: base.Parsed) -> str:
     return f"{parsed.rejected.where}: {parsed.rejected.problem}" if parsed.rejected is not None else ""
 
 
 def _plain(config: base.Config, alert: alerts.Alert, now: Timestamp) -> dict[str, Any]:
-    return {**msgspec.structs.asdict(alert), "nothing_found": _nothing_found(config, alert, now)}
+    return {**msgspec.structs.asdict(alert), "nothing_found": _find_missing(config, alert, now)}
 
 
-def _nothing_found(config: base.Config, alert: alerts.Alert, now: Timestamp) -> dict[str, str]:
+def _find_missing(config: base.Config, alert: alerts.Alert, now: Timestamp) -> dict[str, str]:
     """Return the fields, and the labels configured by name, for which nothing was found, with their paths if set."""
     nothing_found: dict[str, str] = {}
     for field in _FIELDS:
@@ -153,17 +153,19 @@ def _show(config: base.Config, parsed: base.Parsed, now: Timestamp) -> None:
 
 
 def _grid(config: base.Config, alert: alerts.Alert, now: Timestamp) -> table.Table:
-    absent = _nothing_found(config, alert, now)
+    absent = _find_missing(config, alert, now)
     grid = table.Table("field", "value", title=alert.status, title_justify="left", box=None, header_style="bold")
     for field in dict.fromkeys([*_FIELDS, *absent]):
         if field in absent:
-            grid.add_row(terminal.markup(field), f"[yellow]{terminal.markup(_missing(field, absent[field]))}[/]")
+            grid.add_row(
+                terminal.markup(field), f"[yellow]{terminal.markup(_describe_missing(field, absent[field]))}[/]"
+            )
         else:
             grid.add_row(field, terminal.markup(_value(alert, field)))
     return grid
 
 
-def _missing(field: str, path: str) -> str:
+def _describe_missing(field: str, path: str) -> str:
     text = f"nothing found at {path}" if path else "nothing found"
     return f"{text}; the time of receipt is used" if field.endswith("_at") else text
 

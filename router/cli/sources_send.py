@@ -51,7 +51,7 @@ def send(
     status: alerts.Status = "resolved" if resolved else "firing"
     now, identity = factories.clock(), factories.new_id()
     body = samples.body(kind, status, now, identity)
-    source_config = _given(kind, secret_env, bearer_env)
+    source_config = _make_config(kind, secret_env, bearer_env)
     proven = proof.of(source_config, body, now, identity) if source_config is not None else proof.Proven(body, {}, {})
     # Nothing was added, so the kind's signature needs a key that only the sender has.
     if source_config is not None and proven == (body, {}, {}):
@@ -63,17 +63,17 @@ def send(
     startup.until_stopped(_post(address, marked, kind, as_json=as_json))
 
 
-def _given(kind: str, secret_env: str, bearer_env: str) -> base.Config | None:
+def _make_config(kind: str, secret_env: str, bearer_env: str) -> base.Config | None:
     """Return the settings of a source that expects the given credential; None if none is given."""
     if secret_env and bearer_env:
         raise startup.usage("--secret-env and --bearer-env can't be combined")
     if bearer_env:
         # A bearer token works at every kind, also if the snippet of the kind configures another authentication.
         return registry.KINDS[kind].config(kind=kind, bearer=(pydantic.SecretStr(_secret(bearer_env)),))
-    return _as_pasted(kind, secret_env) if secret_env else None
+    return _load_snippet(kind, secret_env) if secret_env else None
 
 
-def _as_pasted(kind: str, secret_env: str) -> base.Config:
+def _load_snippet(kind: str, secret_env: str) -> base.Config:
     """Return the source as its snippet configures it, with this secret."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / configuration.DEFAULT_FILE
@@ -114,7 +114,7 @@ async def _post(address: parse.SplitResult, proven: proof.Proven, kind: str, *, 
     if as_json:
         terminal.write_json(msgspec.json.format(msgspec.json.encode(answer.body)))
     else:
-        print("\n".join(map(terminal.plain, _told(problem))))
+        print("\n".join(map(terminal.plain, _describe_effects(problem))))
     # The router returns 202 for some unreadable bodies as well, so the status alone doesn't show success.
     if "quarantined" in problem:
         print(
@@ -130,7 +130,7 @@ async def _post(address: parse.SplitResult, proven: proof.Proven, kind: str, *, 
         raise typer.Exit(1)
 
 
-def _told(answer: Mapping[str, Any]) -> Iterator[str]:
+def _describe_effects(answer: Mapping[str, Any]) -> Iterator[str]:
     """Yield the effects of a sample, from the router's response."""
     if answer.get("dry_run"):
         yield "dry run: the router stored nothing"
@@ -141,12 +141,12 @@ def _told(answer: Mapping[str, Any]) -> Iterator[str]:
     for alert in answer.get("alerts", ()):
         yield ""
         yield f"{alert.get('title') or alert['fingerprint']}  {alert['status']}"
-        yield from _followed(alert)
+        yield from _describe_alert(alert)
     for notice in answer.get("notices", ()):
         yield f"  {notice['code']}: {notice['where']}: {notice['detail']}"
 
 
-def _followed(alert: Mapping[str, Any]) -> Iterator[str]:
+def _describe_alert(alert: Mapping[str, Any]) -> Iterator[str]:
     # No rule opens anything for an ignored alert, so it has no incident and no destinations.
     if "ignored" in alert:
         yield f"  ignored:   {alert['ignored']}"

@@ -94,7 +94,7 @@ def _write_for_terminal(columns: list[Column], table: list[list[str]], room: int
         if columns[number].wide and _total([widths[each] for each in keep]) > room:
             keep.remove(number)
     visible_columns = [columns[number] for number in keep]
-    widths = _fitted(visible_columns, [widths[number] for number in keep], room)
+    widths = _fit(visible_columns, [widths[number] for number in keep], room)
     out = terminal.console(soft_wrap=True)
     out.print(_line([column.name.upper() for column in visible_columns], widths), style="bold", markup=False)
     for row in table:
@@ -108,7 +108,7 @@ def _write_for_terminal(columns: list[Column], table: list[list[str]], room: int
         out.print(line)
 
 
-def _fitted(columns: list[Column], widths: list[int], room: int) -> list[int]:
+def _fit(columns: list[Column], widths: list[int], room: int) -> list[int]:
     """Return the column widths with which a table fits the available width, as far as its texts can be truncated."""
     fitted = list(widths)
     while (over := _total(fitted) - room) > 0:
