@@ -186,7 +186,7 @@ class _Reading:
         self._document = document
         self._environment = environment
         self._stand_in = stand_in
-        self._simulated: set[str] = set()
+        self._simulated_names: set[str] = set()
         self._made_up: dict[str, str] = {}
         self._has_no_slack_app = False  # A first try without its secrets.
         self.problems = list(document.problems)
@@ -200,22 +200,26 @@ class _Reading:
             return None
         data = self._with_secrets(data, ())
         # An error in one section doesn't hide those of others: all problems are reported together.
-        file = self._validated(sections.File, data, ())
+        file = self._validate(sections.File, data, ())
         found_sources = self._sources(data)
         found_destinations = self._destinations(data)
         found_notifiers = self._notifiers(data)
         # The names include entries with errors, so that a wrong notifier isn't also reported as unknown.
         self._check_subscriptions(file.notify if file is not None else sections.Notify(), _names(data, "notifiers"))
         for place, name in enumerate(file.self_report.destinations if file is not None else ()):
-            self._reports_at(("self_report", "destinations", place), name, found_destinations)
+            self._check_report_destination(("self_report", "destinations", place), name, found_destinations)
         for place, name in enumerate(file.self_report.unreadable.destinations if file is not None else ()):
-            self._reports_at(("self_report", "unreadable", "destinations", place), name, found_destinations)
+            self._check_report_destination(
+                ("self_report", "unreadable", "destinations", place), name, found_destinations
+            )
         for place, name in enumerate(file.storm.destinations if file is not None else ()):
-            self._reports_at(("storm", "destinations", place), name, found_destinations)
+            self._check_report_destination(("storm", "destinations", place), name, found_destinations)
         for place, name in enumerate(file.silences.devhelm if file is not None else ()):
-            self._maintained_at(("devhelm", place), name, ("devhelm", "DevHelm"), found_destinations)
+            self._check_maintenance_destination(("devhelm", place), name, ("devhelm", "DevHelm"), found_destinations)
         for name in file.silences.incident_io if file is not None else ():
-            self._maintained_at(("incident_io", name), name, ("incident-io", "incident.io"), found_destinations)
+            self._check_maintenance_destination(
+                ("incident_io", name), name, ("incident-io", "incident.io"), found_destinations
+            )
         if self.problems or file is None:
             return None
         # Variables override the file last, so that a chart can set them for any file.
@@ -239,7 +243,7 @@ class _Reading:
                 found_sources,
                 found_destinations,
                 file.installation,
-                frozenset(self._simulated),
+                frozenset(self._simulated_names),
                 dict(self._made_up),
                 found_notifiers,
                 file.notify,
@@ -248,7 +252,7 @@ class _Reading:
         )
 
     def _with_environment(self, settings: Settings) -> Settings:
-        environment = self._said()
+        environment = self._read_environment()
         redis = (
             settings.redis.model_copy(update={"url": environment.redis_url})
             if environment.redis_url
@@ -264,7 +268,7 @@ class _Reading:
             data=environment.incident_router_data or settings.data,
         )
 
-    def _said(self) -> _Environment:
+    def _read_environment(self) -> _Environment:
         """Return the settings from the environment. An empty variable counts as unset, an invalid one is a problem."""
         # Compose files and charts pass an empty variable for an unset value.
         variables = {name.lower(): value for name, value in self._environment.items() if value}
@@ -287,7 +291,7 @@ class _Reading:
         for name, setting, message in destination_links.problems(destinations, _names(data, "notifiers")):
             self.problems.append(self._document.problem(message, ("destinations", name, *setting)))
         for name, config in destinations.items():
-            self._signed(name, config)
+            self._check_webhook_secrets(name, config)
         return destinations
 
     def _notifiers(self, data: dict[str, Any]) -> dict[str, router.notifiers.base.Config]:
@@ -310,7 +314,7 @@ class _Reading:
                     message = f'unknown notifier "{name}"{suggestions.hint(name, names)}'
                     self.problems.append(self._document.problem(message, ("notify", *path, place)))
 
-    def _signed(self, name: str, config: router.destinations.base.Config) -> None:
+    def _check_webhook_secrets(self, name: str, config: router.destinations.base.Config) -> None:
         """Check that the secrets of a vendor's webhook have the vendor's format."""
         if config.webhook is None:
             return
@@ -322,7 +326,7 @@ class _Reading:
                 self.problems += validation.problems_of(error, self._document, at=("destinations", name, "webhook"))
                 return
 
-    def _reports_at(
+    def _check_report_destination(
         self, at: tuple[str | int, ...], name: str, destinations: Mapping[str, router.destinations.base.Config]
     ) -> None:
         """Check that self-reports go to a configured internal destination."""
@@ -333,7 +337,7 @@ class _Reading:
         elif router.destinations.registry.KINDS[destinations[name].kind].public:
             self.problems.append(self._document.problem(f'"{name}" is public: customers would see it', at))
 
-    def _maintained_at(
+    def _check_maintenance_destination(
         self,
         place: tuple[str | int, ...],
         name: str,
@@ -365,11 +369,11 @@ class _Reading:
             elif kind not in kinds:
                 message = f'unknown kind "{kind}"{suggestions.hint(str(kind), kinds)}'
                 self.problems.append(self._document.problem(message, (*at, "kind")))
-            elif (config := self._validated(kinds[kind].config, entry, at)) is not None:
+            elif (config := self._validate(kinds[kind].config, entry, at)) is not None:
                 destinations[str(name)] = config
         return destinations
 
-    def _validated(self, model: Any, data: Any, at: tuple[str, ...]) -> Any:
+    def _validate(self, model: Any, data: Any, at: tuple[str, ...]) -> Any:
         try:
             return model.model_validate(data)
         except pydantic.ValidationError as error:
@@ -403,7 +407,7 @@ class _Reading:
                 return value
             # Another process has the secret, so it is absent here on purpose.
             if not needed:
-                return _unneeded(at)
+                return _placeholder(at)
             # A simulated vendor sends no webhooks, and no sender can know this secret.
             if self._stand_in is not None and _of_a_webhook(at):
                 return _UNSIGNED
@@ -416,16 +420,16 @@ class _Reading:
             if self._stand_in is not None and at[0] in {"notifiers", "slack_app"}:
                 return self._leave_out(at)
             self.problems.append(self._document.problem(f"the environment variable {name} is not set", at))
-            return _unneeded(at) if at[0] == "notifiers" else sections.MISSING
+            return _placeholder(at) if at[0] == "notifiers" else sections.MISSING
         try:
             # Most editors end a file with a line break, which is no part of the secret.
             return Path(str(reference["file"])).read_text(encoding="utf-8").strip()
         except OSError as error:
             if not needed:
-                return _unneeded(at)
+                return _placeholder(at)
             message = f"the secret file {reference['file']} can't be read: {error.strerror}"
             self.problems.append(self._document.problem(message, at))
-            return _unneeded(at) if at[0] == "notifiers" else sections.MISSING
+            return _placeholder(at) if at[0] == "notifiers" else sections.MISSING
 
     def _leave_out(self, at: tuple[str | int, ...]) -> str:
         """Return a placeholder for an unset secret, and record the secret if no simulator replaces it."""
@@ -433,11 +437,11 @@ class _Reading:
         if self._slack() and at[-1] in {"token", "app_token", "signing_secret"}:
             return simulated_slack.UNSET
         if at[0] == "notifiers":
-            self._simulated.add(str(at[1]))
+            self._simulated_names.add(str(at[1]))
         else:
             # Without a simulator, the app is left out: no request of Slack could be verified.
             self._has_no_slack_app = True
-        return _unneeded(at)
+        return _placeholder(at)
 
     def _slack(self) -> str:
         """Return the URL of the simulated Slack's Web API; empty if there is none."""
@@ -450,13 +454,13 @@ class _Reading:
                 return simulated_slack.app(entry, self._slack())
             if entry.get("kind") == "slack":
                 return simulated_slack.notifier(entry, self._slack())
-            self._simulated.add(str(at[1]))
+            self._simulated_names.add(str(at[1]))
         if self._stand_in is None or not isinstance(entry.get("api_key"), _SimulatedKey):
             return entry
         kind = str(entry.get("kind", ""))
         # Only a destination without its key is simulated. Others keep their real vendor, even in a trial.
         url = next((url for prefix, url in self._stand_in.vendors.items() if kind.startswith(prefix)), None)
-        self._simulated.add(str(at[-1]))
+        self._simulated_names.add(str(at[-1]))
         return {**entry, "base_url": url} if url else entry
 
 
@@ -466,7 +470,7 @@ def _names(data: Mapping[str, Any], part: str) -> set[str]:
     return {str(name) for name in entries} if isinstance(entries, dict) else set()
 
 
-def _unneeded(at: tuple[str | int, ...]) -> str:
+def _placeholder(at: tuple[str | int, ...]) -> str:
     """Return a placeholder for a secret that this process doesn't need, in the format of the credential."""
     if at[0] == "notifiers":
         if "urls" in at:

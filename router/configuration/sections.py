@@ -242,7 +242,7 @@ class Oidc(Section):
 
     @pydantic.field_validator("session_lifetime")
     @classmethod
-    def _bounded(cls, lifetime: int) -> int:
+    def _check_lifetime(cls, lifetime: int) -> int:
         """Require 5 minutes to 12 hours. A session that begins with a token lasts 12 hours, too."""
         if not quantities.duration("5m") <= lifetime <= quantities.duration("12h"):
             raise ValueError("must be from 5m to 12h")
@@ -250,7 +250,7 @@ class Oidc(Section):
 
     @pydantic.field_validator("issuer")
     @classmethod
-    def _encrypted(cls, issuer: str) -> str:
+    def _check_tls(cls, issuer: str) -> str:
         """Require TLS, so that codes and keys can't be read or changed in transit."""
         if not issuer.startswith("https://") and not loopback.is_loopback(issuer):
             raise ValueError("must start with https://")
