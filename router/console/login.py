@@ -28,7 +28,7 @@ class Signing:
     """The pages for signing in and out."""
 
     def __init__(self, dependencies: app.Dependencies, render: Render, new_text: access.RandomText) -> None:
-        self._made = dependencies
+        self._dependencies = dependencies
         self._render = render
         self._new_text = new_text
         self._provider = oidc.provider(
@@ -38,14 +38,14 @@ class Signing:
     def routes(self) -> list[routing.BaseRoute]:
         """Return the routes of these pages."""
         return [
-            routing.Route("/sign-in", self._answering(self._show), methods=["GET"]),
-            routing.Route("/sign-in", self._answering(self._by_token), methods=["POST"]),
-            routing.Route("/sign-out", self._answering(self._out), methods=["POST"]),
-            routing.Route("/sign-in/oidc", self._answering(self._leave), methods=["GET"]),
-            routing.Route(BACK, self._answering(self._come_back), methods=["GET"]),
+            routing.Route("/sign-in", self._with_error_page(self._show), methods=["GET"]),
+            routing.Route("/sign-in", self._with_error_page(self._by_token), methods=["POST"]),
+            routing.Route("/sign-out", self._with_error_page(self._out), methods=["POST"]),
+            routing.Route("/sign-in/oidc", self._with_error_page(self._leave), methods=["GET"]),
+            routing.Route(BACK, self._with_error_page(self._come_back), methods=["GET"]),
         ]
 
-    def _answering(self, handle: Handle) -> Handle:
+    def _with_error_page(self, handle: Handle) -> Handle:
         """Report errors on a page of the console, also if Redis can't be reached."""
 
         async def answer(request: requests.Request) -> responses.Response:
@@ -55,7 +55,7 @@ class Signing:
                 cause = error.__cause__
                 _log.warning(
                     "sign_in_refused",
-                    address=self._made.authenticator.address(request),
+                    address=self._dependencies.authenticator.address(request),
                     problem=str(error),
                     cause=f"{type(cause).__name__}: {cause}"[:300] if cause is not None else None,
                 )
@@ -71,40 +71,40 @@ class Signing:
     async def _show(self, request: requests.Request, problem: str = "", status: int = 200) -> responses.Response:
         to = _own_path(request.query_params.get("to", "/"))
         # Without a token or a provider, the page says how to create the first token.
-        has_none = not await self._made.tokens.has_any() and self._provider is None
+        has_none = not await self._dependencies.tokens.has_any() and self._provider is None
         return await self._render(
             request, None, "sign-in.html", status, title="Sign in", problem=problem, to=to, has_no_credential=has_none
         )
 
     async def _by_token(self, request: requests.Request) -> responses.Response:
-        address = self._made.authenticator.address(request)
+        address = self._dependencies.authenticator.address(request)
         # Before the token is read, so that guesses are limited however the form looks.
-        if not await self._made.sessions.count_attempt(address or "unknown"):
+        if not await self._dependencies.sessions.count_attempt(address or "unknown"):
             return await self._show(request, "Too many attempts. Try again in a minute.", 429)
         async with request.form(max_files=0, max_part_size=4096) as form:
             text, to = str(form.get("token", "")), _own_path(str(form.get("to", "/")))
-        person = await self._made.authenticator.person_of_token(text)
+        person = await self._dependencies.authenticator.person_of_token(text)
         # One message for all invalid tokens: it must not reveal whether an ID exists.
         if person is None:
             _log.warning("sign_in_refused", address=address)
             return await self._show(request, "Invalid or expired token.", 401)
-        return await self._signed_in(request, person, to, access.split_token(text)[0])
+        return await self._start_session(request, person, to, access.split_token(text)[0])
 
-    async def _signed_in(
+    async def _start_session(
         self, request: requests.Request, person: access.Person, to: str, token: str = ""
     ) -> responses.Response:
         """Start a session, and end the previous session of the browser."""
         secret, csrf = self._new_text(32), self._new_text(24)
-        session = access.Session(person.name, person.role, person.by, csrf, self._made.queries.clock(), token)
-        provider, lasts = self._made.queries.settings.management.oidc, SESSION_SECONDS
+        session = access.Session(person.name, person.role, person.by, csrf, self._dependencies.queries.clock(), token)
+        provider, lasts = self._dependencies.queries.settings.management.oidc, SESSION_SECONDS
         # The role comes from the provider's groups, which may change, so such a session is shorter.
         if provider is not None and not token:
             secret, lasts = auth.OF_PROVIDER + secret, provider.session_lifetime // 1_000_000
-        await self._made.sessions.save(secret, session, lasts)
+        await self._dependencies.sessions.save(secret, session, lasts)
         # A new session for each sign-in, so that a planted cookie never becomes a signed-in one.
-        await self._made.sessions.delete(request.cookies.get(auth.COOKIE, ""))
-        actor = actions.Caller(person, self._made.authenticator.address(request))
-        await self._made.actions.record(actions.ActionContext(actor, person.role.word), "sign in")
+        await self._dependencies.sessions.delete(request.cookies.get(auth.COOKIE, ""))
+        actor = actions.Caller(person, self._dependencies.authenticator.address(request))
+        await self._dependencies.actions.record(actions.ActionContext(actor, person.role.word), "sign in")
         _log.info("signed_in", person=person.name, by=person.by, role=person.role.word)
         answer = responses.RedirectResponse(to, 303)
         flags = self._flags(request)
@@ -114,17 +114,17 @@ class Signing:
 
     def _flags(self, request: requests.Request) -> dict[str, Any]:
         """Return the cookie flags against scripts, other sites' forms and, if browsers use TLS, plain HTTP."""
-        public = self._made.queries.settings.management.public_url
+        public = self._dependencies.queries.settings.management.public_url
         secure = public.startswith("https:") or request.url.scheme == "https"
         return {"secure": secure, "httponly": True, "samesite": "lax"}
 
     async def _out(self, request: requests.Request) -> responses.Response:
-        principal = await self._made.authenticator.identify(request)
+        principal = await self._dependencies.authenticator.identify(request)
         # A foreign form must not sign a person out. Without a session, there is nothing to protect.
         if principal is not None:
             async with request.form(max_files=0, max_part_size=4096) as form:
-                await self._made.authenticator.check_origin(request, principal, form)
-            await self._made.sessions.delete(request.cookies.get(auth.COOKIE, ""))
+                await self._dependencies.authenticator.check_origin(request, principal, form)
+            await self._dependencies.sessions.delete(request.cookies.get(auth.COOKIE, ""))
         answer = responses.RedirectResponse("/sign-in", 303)
         answer.delete_cookie(auth.COOKIE)
         return answer
@@ -132,8 +132,8 @@ class Signing:
     async def _leave(self, request: requests.Request) -> responses.Response:
         if self._provider is None:
             return await self._show(request, "Sign-in with an identity provider is not configured.", 404)
-        if not await self._made.sessions.count_attempt(
-            f"oidc {self._made.authenticator.address(request)}", _DEPARTURES
+        if not await self._dependencies.sessions.count_attempt(
+            f"oidc {self._dependencies.authenticator.address(request)}", _DEPARTURES
         ):
             return await self._show(request, "Too many attempts. Try again in a minute.", 429)
         # All tabs of a browser share this secret, so that several tabs can sign in at the same time.
@@ -149,11 +149,11 @@ class Signing:
             return await self._show(request, "Sign-in with an identity provider is not configured.", 404)
         browser = request.cookies.get(BEGUN, "")
         person, to = await self._provider.end(request.query_params, self._back(), browser)
-        return await self._signed_in(request, person, to)
+        return await self._start_session(request, person, to)
 
     def _back(self) -> str:
         """Return the address to which the provider redirects the browser."""
-        return f"{self._made.queries.settings.management.public_url}{BACK}"
+        return f"{self._dependencies.queries.settings.management.public_url}{BACK}"
 
 
 def _own_path(to: str) -> str:

@@ -97,7 +97,7 @@ class Provider:
         The provider redirects the browser to ``redirect_uri``. ``browser`` is the secret that identifies the browser on
         return.
         """
-        metadata = await self._found()
+        metadata = await self._get_metadata()
         state, verifier, nonce = self._new_text(24), self._new_text(48), self._new_text(24)
         # Only a digest of the browser's secret is stored, so that Redis doesn't hold a usable one.
         sign_in = msgspec.msgpack.encode(_Begun(verifier, nonce, to, access.digest(browser)))
@@ -127,8 +127,8 @@ class Provider:
         if "error" in query:
             raise SignInRefusedError(f"the provider says: {(query.get('error_description') or query['error'])[:200]}")
         # The metadata may have changed since the sign-in began.
-        metadata = await self._found()
-        with _answering():
+        metadata = await self._get_metadata()
+        with _translate_errors():
             async with asyncio.timeout(_TIMEOUT_SECONDS), self._client(redirect_uri, metadata) as client:
                 claims = await self._claims(client, metadata, query.get("code", ""), attempt)
         return self._person(claims), attempt.to
@@ -140,7 +140,9 @@ class Provider:
         token = msgspec.convert(dict(answer), _Tokens).id_token
         keys = await client.request("GET", metadata.jwks_uri, withhold_token=True)
         keys.raise_for_status()
-        claims = self._proven(token, msgspec.json.decode(keys.content, type=_Keys), metadata.issuer, attempt.nonce)
+        claims = self._verify_token(
+            token, msgspec.json.decode(keys.content, type=_Keys), metadata.issuer, attempt.nonce
+        )
         # The ID token suffices, which saves a request.
         if self._config.groups_claim in claims or not metadata.userinfo_endpoint:
             return claims
@@ -153,7 +155,7 @@ class Provider:
         # The ID token's claims are signed, so they come last and prevail.
         return userinfo | claims
 
-    def _proven(self, token: str, keys: _Keys, issuer: str, nonce: str) -> dict[str, Any]:
+    def _verify_token(self, token: str, keys: _Keys, issuer: str, nonce: str) -> dict[str, Any]:
         id_token = jwt.decode(token, jwk.KeySet.import_key_set({"keys": keys.keys}), ALGORITHMS)
         audience, client = id_token.claims.get("aud"), self._config.client_id
         registry = jwt.JWTClaimsRegistry(
@@ -187,12 +189,12 @@ class Provider:
                 return access.Person(name, role, f"oidc {_plain(claims['sub'])}")
         raise SignInRefusedError(f"{name} is not in a group that has access")
 
-    async def _found(self) -> _Metadata:
+    async def _get_metadata(self) -> _Metadata:
         """Return the provider's metadata, which is fetched again after ``_METADATA_LIFE``."""
         # Keys and endpoints may move, so the metadata isn't kept forever.
         if self._metadata is None or self._clock() >= self._metadata_until:
             base = self._config.issuer.rstrip("/")
-            with _answering():
+            with _translate_errors():
                 http = httpx2.AsyncClient(verify=self._tls, trust_env=self._proxied)
                 async with asyncio.timeout(_TIMEOUT_SECONDS), http as client:
                     answer = await client.get(f"{base}/.well-known/openid-configuration")
@@ -224,7 +226,7 @@ class Provider:
 
 
 @contextlib.contextmanager
-def _answering() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     """Translate errors of the provider into the console's own messages. The log has the cause."""
     try:
         yield

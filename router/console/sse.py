@@ -25,13 +25,13 @@ class Feed:
         self._every = every_seconds
         self._listeners: dict[asyncio.Event, str] = {}
         self._reading: asyncio.Task[None] | None = None
-        self._closed = False
+        self._is_closed = False
         self.reads = 0
 
     @property
     def full(self) -> bool:
         """Whether no further browser can listen."""
-        return len(self._listeners) >= MAX_LISTENERS or self._closed
+        return len(self._listeners) >= MAX_LISTENERS or self._is_closed
 
     def is_full_for(self, person: str) -> bool:
         """Return whether this token or session has reached its limit of connections."""
@@ -52,7 +52,7 @@ class Feed:
         try:
             yield b"retry: 3000\n\n"
             asked_at = loop.time()
-            while not self._closed and loop.time() < ends_at:
+            while not self._is_closed and loop.time() < ends_at:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(COMMENT_SECONDS):
                         await news.wait()
@@ -61,7 +61,7 @@ class Feed:
                     if not await may_listen():
                         return
                     asked_at = loop.time()
-                yield b"event: changed\ndata: now\n\n" if news.is_set() and not self._closed else b": still here\n\n"
+                yield b"event: changed\ndata: now\n\n" if news.is_set() and not self._is_closed else b": still here\n\n"
                 news.clear()
         finally:
             self._listeners.pop(news, None)
@@ -72,7 +72,7 @@ class Feed:
 
     def close(self) -> None:
         """End all connections before the server stops."""
-        self._closed = True
+        self._is_closed = True
         for news in self._listeners:
             news.set()
 

@@ -30,13 +30,13 @@ class Assets:
 
     def __init__(self) -> None:
         folder = resources.files("router.console") / "static"
-        self._known: Mapping[str, _Asset] = {
+        self._assets: Mapping[str, _Asset] = {
             traversable.name: _read(traversable.read_bytes()) for traversable in folder.iterdir()
         }
 
     def address(self, name: str) -> str:
         """Return the path of the file with this name. Raises ``KeyError`` if there is none."""
-        return f"/static/{name}?v={self._known[name].digest}"
+        return f"/static/{name}?v={self._assets[name].digest}"
 
     def route(self) -> routing.Route:
         """Return the route that serves the files without authentication: they contain no secrets."""
@@ -44,7 +44,7 @@ class Assets:
 
     async def _serve(self, request: requests.Request) -> responses.Response:
         name = request.path_params["name"]
-        asset = self._known.get(name)
+        asset = self._assets.get(name)
         if asset is None:
             raise exceptions.HTTPException(404)
         packed = _takes_gzip(request.headers.get("accept-encoding", ""))

@@ -24,7 +24,7 @@ class Console:
     """The pages of the console. ``new_text`` generates the secrets of sessions."""
 
     def __init__(self, dependencies: app.Dependencies, feed: sse.Feed) -> None:
-        self._made = dependencies
+        self._dependencies = dependencies
         self._feed = feed
         self._templates = jinja2.Environment(
             loader=jinja2.PackageLoader("router.console"),
@@ -54,61 +54,61 @@ class Console:
     def _page(self, page: pages.ConsolePage) -> Callable[[requests.Request], Awaitable[responses.Response]]:
         async def show(request: requests.Request) -> responses.Response:
             try:
-                principal = await self._made.authenticator.authorize(request, page.role)
+                principal = await self._dependencies.authenticator.authorize(request, page.role)
                 query = _read(page.query, request.query_params)
-                context = await page.gather(self._made.queries, query)
+                context = await page.gather(self._dependencies.queries, query)
                 return await self.render(request, principal, page.template, query=query, title=page.title, **context)
             except endpoints.EXPECTED_ERRORS as error:
-                return await self._refused(request, error)
+                return await self._render_error(request, error)
 
         return show
 
     def _form(self, role: access.Role, act_on: "Do") -> Callable[[requests.Request], Awaitable[responses.Response]]:
         async def handle(request: requests.Request) -> responses.Response:
             try:
-                principal, form = await self._posted(request, role)
+                principal, form = await self._read_form(request, role)
                 reason = request_bodies.ReasonBody(reason=form.get("reason", "")).reason
                 act = actions.ActionContext(
                     actions.Caller(principal.person, principal.address), form.get("subject", ""), reason
                 )
-                return responses.RedirectResponse(await act_on(self._made.actions, act, form), 303)
+                return responses.RedirectResponse(await act_on(self._dependencies.actions, act, form), 303)
             except pydantic.ValidationError as error:
-                return await self._refused(
+                return await self._render_error(
                     request, actions.InvalidRequest(request_parsing.describe_errors("the form", error))
                 )
             except endpoints.EXPECTED_ERRORS as error:
-                return await self._refused(request, error)
+                return await self._render_error(request, error)
 
         return handle
 
-    async def _posted(self, request: requests.Request, role: access.Role) -> tuple[auth.Principal, dict[str, str]]:
+    async def _read_form(self, request: requests.Request, role: access.Role) -> tuple[auth.Principal, dict[str, str]]:
         """Return the caller and the form. Raises ``problems.Problem`` for a missing role or a form of another site."""
-        principal = await self._made.authenticator.authorize(request, role)
+        principal = await self._dependencies.authenticator.authorize(request, role)
         async with request.form(max_files=0, max_part_size=2 * 1024 * 1024) as form_data:
             form = {name: str(value) for name, value in form_data.items()}
-        await self._made.authenticator.check_origin(request, principal, form)
+        await self._dependencies.authenticator.check_origin(request, principal, form)
         return principal, form
 
     async def _playground(self, request: requests.Request) -> responses.Response:
         try:
-            principal, form = await self._posted(request, endpoints.VIEWER)
+            principal, form = await self._read_form(request, endpoints.VIEWER)
             if form.get("rules", "").strip():  # Rules from the form are a program that runs here.
-                await self._made.authenticator.authorize(request, endpoints.RESPONDER)
-            context = await pages.played(self._made.queries, form)
+                await self._dependencies.authenticator.authorize(request, endpoints.RESPONDER)
+            context = await pages.played(self._dependencies.queries, form)
             query = params.Playground()
             return await self.render(request, principal, "playground.html", query=query, title="Playground", **context)
         except endpoints.EXPECTED_ERRORS as error:
-            return await self._refused(request, error)
+            return await self._render_error(request, error)
 
     async def _events(self, request: requests.Request) -> responses.Response:
         try:
-            principal = await self._made.authenticator.authorize(request, endpoints.VIEWER)
+            principal = await self._dependencies.authenticator.authorize(request, endpoints.VIEWER)
             if self._feed.full:
                 raise problems.unavailable("too many open event streams", 30)
             if self._feed.is_full_for(principal.person.by):
                 raise problems.unavailable("this token or session has too many event streams: close some pages", 30)
         except endpoints.EXPECTED_ERRORS as error:
-            return await self._refused(request, error)
+            return await self._render_error(request, error)
         # Nginx would otherwise hold events back until its buffer is full.
         headers = {"x-accel-buffering": "no"}
         events = self._feed.events(principal.person.by, lambda: self._may_listen(request))
@@ -117,7 +117,7 @@ class Console:
     async def _may_listen(self, request: requests.Request) -> bool:
         """Return whether the caller of an event stream is still authorized; True while Redis can't be reached."""
         try:
-            principal = await self._made.authenticator.identify(request)
+            principal = await self._dependencies.authenticator.identify(request)
         except errors.Unavailable:
             # An outage of Redis must not end all streams: browsers would reconnect at once when it is over.
             return True
@@ -132,7 +132,7 @@ class Console:
         **context: Any,
     ) -> responses.Response:
         """Render one page, with the data that all pages show."""
-        waiting = len(await self._made.queries.reviews()) if principal is not None else 0
+        waiting = len(await self._dependencies.queries.reviews()) if principal is not None else 0
         body = self._templates.get_template(template).render(
             asked=principal,
             acts=principal is not None and principal.person.role >= endpoints.RESPONDER,
@@ -142,22 +142,24 @@ class Console:
             waiting=waiting,
             done=_DONE.get(request.query_params.get("done", ""), ""),
             sections=pages.SECTIONS,
-            oidc=self._made.queries.settings.management.oidc is not None,
+            oidc=self._dependencies.queries.settings.management.oidc is not None,
             **context,
         )
         return responses.HTMLResponse(body, status)
 
-    async def _refused(self, request: requests.Request, error: Exception) -> responses.Response:
+    async def _render_error(self, request: requests.Request, error: Exception) -> responses.Response:
         problem = endpoints.problem(error)
         if problem.status == 401 and request.method == "GET" and not _is_part(request):
             return_path = urllib.parse.quote(_here(request), safe="")
             began = request.cookies.get(auth.COOKIE, "").startswith(auth.OF_PROVIDER)
             sign_in_path = (
-                "/sign-in/oidc" if began and self._made.queries.settings.management.oidc is not None else "/sign-in"
+                "/sign-in/oidc"
+                if began and self._dependencies.queries.settings.management.oidc is not None
+                else "/sign-in"
             )
             return responses.RedirectResponse(f"{sign_in_path}?to={return_path}", 303)
         # While Redis can't be reached, the caller can't be identified, and the page is shown without the menu.
-        principal = await self._made.authenticator.identify(request) if problem.status != 503 else None
+        principal = await self._dependencies.authenticator.identify(request) if problem.status != 503 else None
         title = _TITLES.get(problem.status, "Error")
         now = error.now if isinstance(error, actions.SubjectChanged) else None
         candidates = error.candidates if isinstance(error, incident_names.Ambiguous) else []
