@@ -109,7 +109,7 @@ class Actions:
         await self._audit.append_refusal(line)
 
     @contextlib.asynccontextmanager
-    async def _logged(self, act: ActionContext, action: str) -> AsyncIterator[dict[str, str]]:
+    async def _audit_action(self, act: ActionContext, action: str) -> AsyncIterator[dict[str, str]]:
         """Write the action to the audit log, even if it fails. The block may add to the ``detail`` of the line."""
         outcome, detail = "done", dict[str, str]()
         try:
@@ -131,7 +131,7 @@ class Actions:
         if (key := await self._queries.find_key(body.incident)) is not None and key != body.incident:
             body = body.model_copy(update={"incident": key})
             act = act._replace(subject=f"{key} at {body.destination}")
-        async with self._logged(act, "review"):
+        async with self._audit_action(act, "review"):
             reviews = self._queries.pending_reviews()
             waits = [item for item in await reviews.of(body.incident) if item.destination == body.destination]
             waits.sort(key=lambda item: item.digest != body.seen)  # Posts of two episodes may be pending.
@@ -170,7 +170,7 @@ class Actions:
         if (key := await self._queries.find_key(body.incident)) is not None and key != body.incident:
             body = body.model_copy(update={"incident": key})
             act = act._replace(subject=f"{key} at {body.destination}" if body.destination else key)
-        async with self._logged(act, "retract"):
+        async with self._audit_action(act, "retract"):
             self._check_retraction(body)
             word = RetractionRequest(act.actor.person.name, body.reason, body.message)
             retractions = public_pages.retractions(self._settings, self._store, self._clock)
@@ -209,7 +209,7 @@ class Actions:
         if (key := await self._queries.find_key(body.incident)) is not None and key != body.incident:
             body = body.model_copy(update={"incident": key})
             act = act._replace(subject=f"{key} at {body.destination}")
-        async with self._logged(act, "correct") as detail:
+        async with self._audit_action(act, "correct") as detail:
             detail |= {"update": body.update, "body": body.body, "status": body.status}
             config = self._settings.destinations.get(body.destination)
             if config is None:
@@ -238,8 +238,8 @@ class Actions:
     async def acknowledge(self, act: ActionContext, body: request_bodies.Acknowledge) -> models.Acknowledged:
         """Acknowledge an open incident, unless it is already acknowledged. Raises ``incident_names.Ambiguous``."""
         known_key, key, act = await self._of_incident(act, body.incident)
-        async with self._logged(act, "acknowledge") as detail:
-            _check_found(known_key, body.incident)
+        async with self._audit_action(act, "acknowledge") as detail:
+            _check_exists(known_key, body.incident)
             try:
                 given = await self._acknowledgements().acknowledge(key, _operator_request(act))
             except acknowledgements.NotOpenError as error:
@@ -255,8 +255,8 @@ class Actions:
     async def unacknowledge(self, act: ActionContext, body: request_bodies.Acknowledge) -> models.Acknowledgement:
         """Withdraw the acknowledgement of an incident and return it. Raises ``incident_names.Ambiguous``."""
         known_key, key, act = await self._of_incident(act, body.incident)
-        async with self._logged(act, "unacknowledge") as detail:
-            _check_found(known_key, body.incident)
+        async with self._audit_action(act, "unacknowledge") as detail:
+            _check_exists(known_key, body.incident)
             ended = await self._acknowledgements().withdraw(key, _operator_request(act))
             if ended is None:
                 raise InvalidRequest("the incident is not acknowledged")
@@ -266,9 +266,9 @@ class Actions:
     async def take_review(self, act: ActionContext, body: request_bodies.TakeReview) -> models.Taken:
         """Take a pending review for a limited time, unless another person has taken it."""
         known_key, key, act = await self._of_incident(act, body.incident, body.destination)
-        async with self._logged(act, "take review") as detail:
-            _check_found(known_key, body.incident)
-            review = await self._pending(key, body.destination)
+        async with self._audit_action(act, "take review") as detail:
+            _check_exists(known_key, body.incident)
+            review = await self._find_pending(key, body.destination)
             take = await self._takes().take(key, review.publication, act.actor.person.name, body.seconds)
             if not take.is_new:
                 detail["taken_by"] = take.take.who
@@ -277,9 +277,9 @@ class Actions:
     async def release_review(self, act: ActionContext, body: request_bodies.ReleaseReview) -> models.Released:
         """End the take of a pending review, whether own or not. Raises ``InvalidRequest`` if the review isn't taken."""
         known_key, key, act = await self._of_incident(act, body.incident, body.destination)
-        async with self._logged(act, "release review") as detail:
-            _check_found(known_key, body.incident)
-            review = await self._pending(key, body.destination)
+        async with self._audit_action(act, "release review") as detail:
+            _check_exists(known_key, body.incident)
+            review = await self._find_pending(key, body.destination)
             released = await self._takes().release(key, review.publication, act.actor.person.name)
             if released is None:
                 raise InvalidRequest("the review is not taken")
@@ -300,7 +300,7 @@ class Actions:
         key = known_key or name
         return known_key, key, act._replace(subject=f"{key} at {destination}" if destination else key)
 
-    async def _pending(self, key: str, destination: str) -> Review:
+    async def _find_pending(self, key: str, destination: str) -> Review:
         """Return the pending review of an incident at a destination."""
         waits = [item for item in await self._queries.pending_reviews().of(key) if item.destination == destination]
         # A retracted post isn't pending, although an approval could publish it again.
@@ -311,7 +311,7 @@ class Actions:
 
     async def add_silence(self, act: ActionContext, body: request_bodies.AddSilence) -> resources.Silence:
         """Create a silence. Raises ``InvalidRequest`` if a matcher is invalid or the silence matches every alert."""
-        async with self._logged(act, "silence"):
+        async with self._audit_action(act, "silence"):
             try:
                 matchers = tuple(matcher(text) for text in body.matchers)
             except InvalidMatcher as error:
@@ -331,14 +331,14 @@ class Actions:
 
     async def expire_silence(self, act: ActionContext) -> None:
         """Expire a silence."""
-        async with self._logged(act, "expire silence"):
+        async with self._audit_action(act, "expire silence"):
             if await self._store.silences.expire(act.subject, self._clock()) is None:
                 raise SubjectNotFound("no silence has this ID")
 
     async def forget_heartbeat(self, act: ActionContext) -> None:
         """Stop expecting a heartbeat until it is received again. Raises ``incident_names.Ambiguous``."""
         act = act._replace(subject=await self._queries.find_key(act.subject) or act.subject)
-        async with self._logged(act, "forget heartbeat"):
+        async with self._audit_action(act, "forget heartbeat"):
 
             def make(stored: incidents.StoredIncident) -> incidents.Change | None:
                 if not stored.incident.last_heartbeat_at:
@@ -351,20 +351,20 @@ class Actions:
 
     async def freeze(self, act: ActionContext) -> None:
         """Freeze publishing. The router posts nothing on any public page."""
-        async with self._logged(act, "freeze"):
+        async with self._audit_action(act, "freeze"):
             if not await self._store.publishing_controls.freeze(*self._by(act)):
                 raise InvalidRequest("publishing is already frozen")
 
     async def unfreeze(self, act: ActionContext) -> resources.Requeued:
         """Unfreeze publishing. Pending updates are posted."""
-        async with self._logged(act, "unfreeze"):
+        async with self._audit_action(act, "unfreeze"):
             if not await self._store.publishing_controls.unfreeze(*self._by(act)):
                 raise InvalidRequest("publishing is not frozen")
             return await self._wake_all()
 
     async def reset_guard(self, act: ActionContext) -> resources.Requeued:
         """Reset the publishing guard. Rules publish automatically again."""
-        async with self._logged(act, "reset publishing guard"):
+        async with self._audit_action(act, "reset publishing guard"):
             if not await self._store.publishing_controls.reset(*self._by(act)):
                 raise InvalidRequest("the publishing guard has not tripped")
             return await self._wake_all()
@@ -378,22 +378,22 @@ class Actions:
 
     async def redrive(self, act: ActionContext) -> None:
         """Retry a dead letter."""
-        async with self._logged(act, "redrive"):
+        async with self._audit_action(act, "redrive"):
             letters = dead_letters.DeadLetters(self._store)
             letter = await _letter(letters, act.subject)
-            with _translated_conflicts():
+            with _translate_conflicts():
                 await letters.redrive(letter, act.actor.person.name, self._clock())
 
     async def redrive_all(self, act: ActionContext, body: request_bodies.Redrive) -> resources.Redriven:
         """Retry all dead letters that match."""
-        async with self._logged(act, "redrive all"):
+        async with self._audit_action(act, "redrive all"):
             letters = dead_letters.DeadLetters(self._store)
             chosen = dead_letters.Filter(body.destination, body.operation, body.problem)
             return resources.Redriven(redriven=await letters.redrive_all(chosen, act.actor.person.name, self._clock()))
 
     async def lift_pauses(self, act: ActionContext) -> resources.Lifted:
         """End the pauses of a destination's account, close its circuit breakers, and retry the operations that wait."""
-        async with self._logged(act, "lift pauses"):
+        async with self._audit_action(act, "lift pauses"):
             if act.subject not in self._settings.destinations:
                 raise SubjectNotFound(f'there is no destination "{act.subject}"')
             lifted = await pauses.Pauses(self._settings, self._store).lift(act.subject, self._clock())
@@ -401,7 +401,7 @@ class Actions:
 
     async def resolve_orphan(self, act: ActionContext) -> resources.Orphan:
         """Resolve an open item that belongs to no known incident at its vendor."""
-        async with self._logged(act, "resolve orphan"):
+        async with self._audit_action(act, "resolve orphan"):
             listed = await orphans.listed(self._store)
             orphan = next((entry for entry in listed if entry.id == act.subject), None)
             if orphan is None:
@@ -413,16 +413,16 @@ class Actions:
 
     async def discard_dead_letter(self, act: ActionContext) -> None:
         """Discard a dead letter."""
-        async with self._logged(act, "discard dead letter"):
+        async with self._audit_action(act, "discard dead letter"):
             letters = dead_letters.DeadLetters(self._store)
             letter = await _letter(letters, act.subject)
-            with _translated_conflicts():
+            with _translate_conflicts():
                 await letters.discard(letter, act.actor.person.name, act.reason, self._clock())
 
     async def retry_quarantined(self, act: ActionContext) -> resources.Reprocessed:
         """Process a quarantined body again."""
-        async with self._logged(act, "retry quarantined"):
-            entry = await self._quarantined(act.subject)
+        async with self._audit_action(act, "retry quarantined"):
+            entry = await self._find_quarantined_body(act.subject)
             try:
                 delivery = await reprocessing.of_quarantine(
                     self._settings, self._store, entry, self._clock(), randomness=factories.randomness()
@@ -435,7 +435,7 @@ class Actions:
 
     async def reprocess_delivery(self, act: ActionContext) -> resources.Reprocessed:
         """Process the alerts of a stored delivery again, by the current rules."""
-        async with self._logged(act, "reprocess delivery"):
+        async with self._audit_action(act, "reprocess delivery"):
             archived = await self._store.archive.find(act.subject)
             if archived is None:
                 raise SubjectNotFound("the delivery is not kept")
@@ -446,10 +446,10 @@ class Actions:
 
     async def discard_quarantined(self, act: ActionContext) -> None:
         """Discard a quarantined body."""
-        async with self._logged(act, "discard quarantined"):
-            await self._store.quarantine.discard((await self._quarantined(act.subject)).id)
+        async with self._audit_action(act, "discard quarantined"):
+            await self._store.quarantine.discard((await self._find_quarantined_body(act.subject)).id)
 
-    async def _quarantined(self, identity: str) -> quarantine.Quarantined:
+    async def _find_quarantined_body(self, identity: str) -> quarantine.Quarantined:
         entry = await self._store.quarantine.find(identity)
         if entry is None:
             raise SubjectNotFound("no quarantined body has this ID")
@@ -457,7 +457,7 @@ class Actions:
 
     async def make_token(self, act: ActionContext, body: request_bodies.NewToken) -> resources.MadeToken:
         """Create a token. Its secret is returned only here."""
-        async with self._logged(act, "make token"):
+        async with self._audit_action(act, "make token"):
             now = self._clock()
             expires_at = Timestamp(now + times.from_seconds(body.seconds) if body.seconds else 0)
             token, text = access.new_token(body.name, access.ROLES[body.role], now, expires_at, self._new_text)
@@ -466,7 +466,7 @@ class Actions:
 
     async def revoke_token(self, act: ActionContext) -> None:
         """Revoke a token."""
-        async with self._logged(act, "revoke token"):
+        async with self._audit_action(act, "revoke token"):
             if not await self._store.tokens.revoke(act.subject):
                 raise SubjectNotFound("no token has this ID")
 
@@ -475,13 +475,13 @@ def _operator_request(act: ActionContext) -> acknowledgements.OperatorRequest:
     return acknowledgements.OperatorRequest(act.actor.person.name, act.reason)
 
 
-def _check_found(key: str | None, name: str) -> None:
+def _check_exists(key: str | None, name: str) -> None:
     if key is None:
         raise SubjectNotFound(f'there is no incident "{name}"')
 
 
 @contextlib.contextmanager
-def _translated_conflicts() -> Iterator[None]:
+def _translate_conflicts() -> Iterator[None]:
     try:
         yield
     except dead_letters.AlreadyDecidedError as error:

@@ -70,7 +70,7 @@ class DeadLetters:
     def __init__(self, store: Store) -> None:
         self._publications = store.publications
         self._incidents = store.incidents
-        self._buried = store.dead_deliveries
+        self._dead_deliveries = store.dead_deliveries
 
     async def read(self) -> list[DeadLetter]:
         """Return the current dead letters that no operator has discarded, the oldest first."""
@@ -87,7 +87,7 @@ class DeadLetters:
             await self._incidents.read(names_with_dead_letters, {}),
             publications_of_incidents,
         )
-        return _merged(await self._buried.read(), _operations(seen))
+        return _merge(await self._dead_deliveries.read(), _operations(seen))
 
     async def page(self, seen: incident_snapshot.Snapshot, after: Place, limit: int) -> list[DeadLetter]:
         """Return at most ``limit`` dead letters after a position, the oldest first.
@@ -99,20 +99,20 @@ class DeadLetters:
         # with the next millisecond: deliveries of the operation's own millisecond come before the operation.
         begin = f"({identity}" if identity[:1].isdigit() else f"{since // 1000 + 1}-0" if since else "-"
         dead_letters = [operation for operation in _operations(seen) if (operation.since, operation.id) > after]
-        return _merged(await self._buried.read(begin, limit), dead_letters)[:limit]
+        return _merge(await self._dead_deliveries.read(begin, limit), dead_letters)[:limit]
 
     async def count(self, seen: incident_snapshot.Snapshot) -> int:
         """Return the number of dead letters."""
-        return await self._buried.size() + len(_operations(seen))
+        return await self._dead_deliveries.size() + len(_operations(seen))
 
     async def redrive(self, dead_letter: DeadLetter, person: str, now: Timestamp) -> None:
         """Retry a dead letter. Raises ``AlreadyDecidedError`` if another operator has decided since it was read."""
         # A dead delivery is absent if another operator has redriven or discarded it.
         if dead_letter.publication is None:
-            if not await self._buried.redrive(dead_letter.id):
+            if not await self._dead_deliveries.redrive(dead_letter.id):
                 raise AlreadyDecidedError
             return
-        await self._say(
+        await self._record_decision(
             dead_letter, timeline.Event(now, "redrive", f"{person} has {dead_letter.what} tried again.", who=person)
         )
 
@@ -133,13 +133,13 @@ class DeadLetters:
     async def discard(self, dead_letter: DeadLetter, person: str, why: str, now: Timestamp) -> None:
         """Discard a dead letter. Raises ``AlreadyDecidedError`` if another operator has decided since it was read."""
         if dead_letter.publication is None:
-            if not await self._buried.discard(dead_letter.id):
+            if not await self._dead_deliveries.discard(dead_letter.id):
                 raise AlreadyDecidedError
             return
         text = f"{person} has given {dead_letter.what} up" + (f": {why}" if why else ".")
-        await self._say(dead_letter, timeline.Event(now, "discard", text, who=person))
+        await self._record_decision(dead_letter, timeline.Event(now, "discard", text, who=person))
 
-    async def _say(self, dead_letter: DeadLetter, event: timeline.Event) -> None:
+    async def _record_decision(self, dead_letter: DeadLetter, event: timeline.Event) -> None:
         """Store an operator's decision on an operation. A worker applies the decision."""
         assert dead_letter.publication is not None  # noqa: S101 - it is an operation's
         name = dead_letter.publication.name
@@ -167,10 +167,11 @@ class DeadLetters:
             raise AlreadyDecidedError(next((e.who for e in reversed(events) if e.what in {"redrive", "discard"}), ""))
 
 
-def _merged(graves: list[dead_deliveries.DeadDelivery], operations: list[DeadLetter]) -> list[DeadLetter]:
+def _merge(deliveries: list[dead_deliveries.DeadDelivery], operations: list[DeadLetter]) -> list[DeadLetter]:
     """Return both kinds in one order. At the same time, deliveries come first, in the order of their receipt."""
     merged = [
-        DeadLetter(letter.id, "a delivery", letter.reason, letter.dead_lettered_at, letter.body) for letter in graves
+        DeadLetter(letter.id, "a delivery", letter.reason, letter.dead_lettered_at, letter.body)
+        for letter in deliveries
     ]
     # Sorting by time below is stable, so this order decides between operations of the same microsecond.
     merged += sorted(operations, key=lambda dead_letter: dead_letter.id)
@@ -183,11 +184,11 @@ def _operations(seen: incident_snapshot.Snapshot) -> list[DeadLetter]:
         _operation(name, document, seen.incidents.get(name))
         for name, documents in seen.publications.items()
         for document in documents
-        if _is_dead(document) and not _let_go(seen.incidents.get(name), document)
+        if _is_dead(document) and not _is_discarded(seen.incidents.get(name), document)
     ]
 
 
-def _let_go(stored: StoredIncident | None, publication: publications.Publication) -> bool:
+def _is_discarded(stored: StoredIncident | None, publication: publications.Publication) -> bool:
     # Without a readable incident, decisions are unknown. Listing a discarded operation is safer than hiding one.
     if stored is None or publication.rejection is None:
         return False

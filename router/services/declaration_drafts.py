@@ -42,7 +42,7 @@ def drafts(
     destinations = factories.known_destinations(settings)
     new_drafts = {}
     for rule in rule_set.rules:
-        names = _undeclared(rule, {name for name, destination in destinations.items() if destination.public})
+        names = _find_undeclared(rule, {name for name, destination in destinations.items() if destination.public})
         if names:
             new_drafts[rule.name] = DeclarationDraft(rule, {variable: Counter() for variable in names})
     for recording in recorded_labels:
@@ -65,12 +65,12 @@ def written(draft: DeclarationDraft) -> Iterator[str]:
         elif len(fit) > _MAX_DRAFTS:
             yield f"      # {name}: {len(fit)} different texts; write a pattern or a list, or do without the variable"
         elif fit:
-            yield f"      {name}: {{values: [{', '.join(map(_quoted, fit))}]}}"
+            yield f"      {name}: {{values: [{', '.join(map(_quote, fit))}]}}"
         if left := len(texts) - len(fit):
             yield f"      # {name}: {left} texts are omitted: customers should not see them"
 
 
-def _undeclared(rule: model.Rule, pages: set[str]) -> list[templates.Variable]:
+def _find_undeclared(rule: model.Rule, pages: set[str]) -> list[templates.Variable]:
     targets = [target for target in rule.targets if target.destination in pages]
     texts = [
         text
@@ -123,6 +123,6 @@ def _name(variable: templates.Variable) -> str:
     return ".".join(variable) if plain else f"\"{'.'.join(variable[:-1])}['{variable[-1]}']\""
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     """Return a text as a YAML scalar that YAML parsers read as the same text."""
     return "'" + text.replace("'", "''") + "'"

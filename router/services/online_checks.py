@@ -49,15 +49,17 @@ async def ask_vendors(settings: configuration.Settings, rules: ruleset.RuleSet) 
         for name, place in at.items():
             # Without fields, the vendor checks only the destination. These problems are reported once, not for each
             # rule.
-            own_problems = await _asked(place, {})
+            own_problems = await _find_problems(place, {})
             answers += [VendorProblem(None, f"{name}: {problem}") for problem in own_problems]
             seen: dict[bytes, list[str]] = {}
-            for rule, fields in _naming(rules, name):
+            for rule, fields in _find_names(rules, name):
                 # Many rules name the same things. Each combination is looked up once, which spares the vendor's rate
                 # limit.
                 key = msgspec.json.encode(fields, order="sorted")
                 if key not in seen:
-                    seen[key] = [problem for problem in await _asked(place, fields) if problem not in own_problems]
+                    seen[key] = [
+                        problem for problem in await _find_problems(place, fields) if problem not in own_problems
+                    ]
                 answers += [VendorProblem(rule, f"{name}: {problem}") for problem in seen[key]]
         answers += [VendorProblem(None, problem) for problem in await alertmanager_polls.problems(settings)]
         return answers + [
@@ -75,7 +77,7 @@ def _pages(rules: ruleset.RuleSet) -> set[str]:
     return {page for page in pages if isinstance(page, str)}
 
 
-async def _asked(place: configured_destinations.ConfiguredDestination, fields: Mapping[str, Any]) -> list[str]:
+async def _find_problems(place: configured_destinations.ConfiguredDestination, fields: Mapping[str, Any]) -> list[str]:
     try:
         return await place.destination.check(fields)
     # A vendor that can't be reached is a problem like any other: the other destinations are still checked.
@@ -83,7 +85,7 @@ async def _asked(place: configured_destinations.ConfiguredDestination, fields: M
         return [failure.message]
 
 
-def _naming(rules: ruleset.RuleSet, destination: str) -> Iterator[tuple[model.Rule, dict[str, Any]]]:
+def _find_names(rules: ruleset.RuleSet, destination: str) -> Iterator[tuple[model.Rule, dict[str, Any]]]:
     """Return the rules that name something at the destination. Names from templates can't be checked in advance."""
     for rule in rules.rules:
         for target in rule.targets:

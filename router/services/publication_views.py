@@ -53,7 +53,7 @@ def publication(
         next=next_text,
         next_reason=next_reason,
         next_at=models.at(next_at),
-        posted=_posted(record) if place is not None and place.kind.corrects else [],
+        posted=_posted_updates(record) if place is not None and place.kind.corrects else [],
         correcting=pending(story.incident.interventions.corrections, record) is not None,
         delayed_at=models.at(record.delay.announced_at if record.delay is not None else None),
         stands_in_for=record.stands_in_for,
@@ -95,7 +95,7 @@ def _next_at(step: steps.Step) -> Timestamp:
     return step.until or Timestamp(0)
 
 
-def _posted(record: publications.Publication) -> list[models.PostedUpdate]:
+def _posted_updates(record: publications.Publication) -> list[models.PostedUpdate]:
     return [
         models.PostedUpdate(id=update.id, status=update.status, text=update.text, seen=update.seen)
         for update in corrections.posted(record)

@@ -78,7 +78,7 @@ def both(works: tuple[Work, Work], report_progress: Callable[[float], None]) -> 
         pipes.append(parent_end)
         processes.append(process)
     try:
-        results = _collected(pipes, report_progress)
+        results = _collect(pipes, report_progress)
     finally:
         for process in processes:
             # If one replay fails, the result of the other one is of no use.
@@ -87,7 +87,7 @@ def both(works: tuple[Work, Work], report_progress: Callable[[float], None]) -> 
     return results[0], results[1]
 
 
-def _collected(pipes: list[Any], report_progress: Callable[[float], None]) -> list[replay.Played]:
+def _collect(pipes: list[Any], report_progress: Callable[[float], None]) -> list[replay.Played]:
     shares = dict.fromkeys(range(len(pipes)), 0.0)
     results: dict[int, replay.Played] = {}
     while len(results) < len(pipes):

@@ -37,7 +37,7 @@ async def of_quarantine(
     if parsed.rejected is not None:
         problem = f"{parsed.rejected.where}: {parsed.rejected.problem}"
         await store.quarantine.add(entry.source, parsed.rejected.body, entry.headers, problem, entry.kept_at)
-    await _hand_in(store, delivery, entry.body)
+    await _accept(store, delivery, entry.body)
     await store.quarantine.discard(entry.id)
     return delivery
 
@@ -64,11 +64,11 @@ async def of_archive(
         routed,
         notices=delivery.notices,
     )
-    await _hand_in(store, packed, archived.body)
+    await _accept(store, packed, archived.body)
     return packed
 
 
-async def _hand_in(store: Store, delivery: deliveries.Delivery, body: bytes) -> None:
+async def _accept(store: Store, delivery: deliveries.Delivery, body: bytes) -> None:
     # An empty delivery would occupy the inbox for nothing.
     if delivery.rows:
         await store.inbox.accept(delivery, body)

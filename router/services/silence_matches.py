@@ -43,21 +43,21 @@ class SilenceMatches:
         clock: Callable[[], Timestamp],
     ) -> None:
         self._store = store
-        self._named = labels_named
+        self._labels_named = labels_named
         self._clock = clock
-        self._found = FiringAlerts([], 0, frozenset())
-        self._found_at = 0
+        self._firing = FiringAlerts([], 0, frozenset())
+        self._read_at = 0
 
     async def firing(self, seen: incident_snapshot.Snapshot) -> FiringAlerts:
         """Return the alerts that fire now. They are read again after 10 seconds at the earliest."""
         now = self._clock()
-        if now - self._found_at > _FRESH:
-            self._found, self._found_at = await self._read(seen), now
-        return self._found
+        if now - self._read_at > _FRESH:
+            self._firing, self._read_at = await self._read(seen), now
+        return self._firing
 
     def invalidate(self) -> None:
         """Clear the cache after an operator's action, so that the next query shows the result."""
-        self._found_at = 0
+        self._read_at = 0
 
     async def count(self, silence: silences.Silence, firing: FiringAlerts) -> int:
         """Return how many of the alerts match a silence; 0 if one of its matchers can't be parsed."""
@@ -78,7 +78,7 @@ class SilenceMatches:
         cached = {alert.identity: alert for alert in _firing_alerts(seen)}
         fires.update(identity for incident in seen.incidents.values() for identity in incident.incident.muted)
         # A label that a rule names is valid, even if no alert has had it yet.
-        labels = set(self._named()) | {name for alert in cached.values() for name in alert.labels}
+        labels = set(self._labels_named()) | {name for alert in cached.values() for name in alert.labels}
         before = ""
         for _ in range(_DELIVERIES // _AT_ONCE):
             page, before = await self._store.archive.page(before, _AT_ONCE)
