@@ -18,7 +18,7 @@ class App(applications.Starlette):
     def __init__(self, handler: webhooks.WebhookHandler, routes: Sequence[routing.BaseRoute]) -> None:
         super().__init__(
             routes=routes,
-            exception_handlers={exceptions.HTTPException: _refused, Exception: _failed},
+            exception_handlers={exceptions.HTTPException: _render_http_error, Exception: _render_failure},
         )
         self.router.redirect_slashes = False  # A redirect would repeat the sender's Host header back to it.
         self.handler = handler
@@ -44,14 +44,14 @@ def create_app(
 
     ``checks`` decide ``/readyz``. Load balancers probe the port that they send requests to; metrics are elsewhere.
     """
-    own_routes = [routing.Route("/openapi.json", _described), routing.Route("/-/healthy", _healthy)]
+    own_routes = [routing.Route("/openapi.json", _serve_document), routing.Route("/-/healthy", _healthy)]
     if vendors is not None:
         own_routes.append(routing.Route(vendor_webhooks.PREFIX + "{destination}", vendors))
     probes = health.probes(functools.partial(health.states, checks))
     return App(handler, [*probes, *own_routes, *routes])
 
 
-async def _described(_request: starlette_requests.Request) -> responses.Response:
+async def _serve_document(_request: starlette_requests.Request) -> responses.Response:
     return responses.JSONResponse(openapi.document())
 
 
@@ -60,7 +60,7 @@ async def _healthy(_request: starlette_requests.Request) -> responses.Response:
     return responses.PlainTextResponse("OK")
 
 
-async def _refused(request: starlette_requests.Request, error: Exception) -> responses.Response:
+async def _render_http_error(request: starlette_requests.Request, error: Exception) -> responses.Response:
     """Render Starlette's own errors, such as 404 for an unknown path, as problem details."""
     if not isinstance(error, exceptions.HTTPException):
         raise error
@@ -74,7 +74,7 @@ async def _refused(request: starlette_requests.Request, error: Exception) -> res
     return health.problem_response(problem, request.url.path)
 
 
-async def _failed(request: starlette_requests.Request, _error: Exception) -> responses.Response:
+async def _render_failure(request: starlette_requests.Request, _error: Exception) -> responses.Response:
     """Render an unexpected exception; Starlette raises it again afterwards, so that the server logs it."""
     problem = problems.Problem(500, "internal", "the router failed; see its log")
     return health.problem_response(problem, request.url.path)

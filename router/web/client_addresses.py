@@ -11,10 +11,10 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 class ClientAddresses:
     """Determines senders' addresses; ``trusted`` are the networks of proxies whose ``X-Forwarded-For`` is trusted."""
 
-    __slots__ = ("_trusted",)
+    __slots__ = ("_trusted_networks",)
 
     def __init__(self, trusted: Iterable[Network] = ()) -> None:
-        self._trusted = tuple(trusted)
+        self._trusted_networks = tuple(trusted)
 
     def address(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> str:
         """Return the sender's address as text; empty if it is unknown.
@@ -26,10 +26,10 @@ class ClientAddresses:
         peer = _read(client[0]) if client else None
         if peer is None:
             return ""
-        if self._trusted:
+        if self._trusted_networks:
             for entry in reversed(headers.get(b"x-forwarded-for", b"").split(b",")):
                 # The header is trusted only as far as a trusted proxy has appended to it.
-                if not within(peer, self._trusted):
+                if not within(peer, self._trusted_networks):
                     break
                 further = _read(entry.decode("latin-1").strip())
                 # A proxy appended a text that is no address, so the last known address is the client.

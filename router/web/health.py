@@ -40,12 +40,12 @@ class Startup:
     def __init__(self, check: Check) -> None:
         """Wrap a check."""
         self._check = check
-        self._passed = False
+        self._has_passed = False
 
     @property
     def passed(self) -> bool:
         """Return whether the check has passed once."""
-        return self._passed
+        return self._has_passed
 
     async def __call__(self) -> CheckResult:
         """Run the check."""
@@ -54,8 +54,8 @@ class Startup:
     def judged(self, state: CheckResult) -> CheckResult:
         """Return the state for a result, given the results before it."""
         # One success proves the configuration, so later failures are outages, which every process has.
-        self._passed = self._passed or state.ready
-        return state if state.ready or not self._passed else CheckResult(True, state.detail, degraded=True)
+        self._has_passed = self._has_passed or state.ready
+        return state if state.ready or not self._has_passed else CheckResult(True, state.detail, degraded=True)
 
 
 def probes(read_states: Ask, problem: Callable[[], str] = lambda: "") -> list[routing.BaseRoute]:

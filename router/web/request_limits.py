@@ -75,7 +75,7 @@ def read(
     # Typed decoders have a fixed depth. Others recurse as deep as the body is nested.
     if not endpoint.kind.typed:
         not_too_deep(body, bounds.depth)
-    parsed = _parsed(endpoint, body, headers, now, bounds)
+    parsed = _parse(endpoint, body, headers, now, bounds)
     if is_test(headers):
         parsed = msgspec.structs.replace(parsed, alerts=[_as_test(alert) for alert in parsed.alerts])
     return within(parsed, body, bounds, labels_named)
@@ -93,7 +93,7 @@ def _as_test(alert: alerts.Alert) -> alerts.Alert:
     return msgspec.structs.replace(alert, labels=labels, fingerprint=f"{alert.fingerprint} (test)")
 
 
-def _parsed(
+def _parse(
     endpoint: registry.ConfiguredSource,
     body: bytes,
     headers: Mapping[bytes, bytes],
@@ -295,7 +295,7 @@ class _Cutting:
     ) -> None:
         self._bounds = bounds
         self._most = bounds.value_bytes
-        self._named = labels_named
+        self._labels_named = labels_named
         self._notices = notices
         self._long: list[tuple[str, int]] = []
 
@@ -303,15 +303,15 @@ class _Cutting:
         """Return the alert within the limits."""
         self._long = []
         fingerprint = self._distinct("fingerprint", alert.fingerprint)
-        labels = self._texts("labels", self._kept("labels", alert.labels, fingerprint), self._distinct)
-        annotations = self._kept("annotations", alert.annotations, fingerprint)
+        labels = self._texts("labels", self._select("labels", alert.labels, fingerprint), self._distinct)
+        annotations = self._select("annotations", alert.annotations, fingerprint)
         fitted = msgspec.structs.replace(
             alert,
             fingerprint=fingerprint,
             labels=labels,
-            annotations=self._texts("annotations", annotations, self._shortened),
-            title=self._shortened("title", alert.title),
-            severity=self._shortened("severity", alert.severity),
+            annotations=self._texts("annotations", annotations, self._shorten),
+            title=self._shorten("title", alert.title),
+            severity=self._shorten("severity", alert.severity),
             link=self._link(alert.link),
         )
         if self._long:
@@ -321,12 +321,12 @@ class _Cutting:
             self._note("value_truncated", where, detail, fingerprint, len(self._long))
         return fitted
 
-    def _kept(self, part: str, texts: Mapping[str, str], fingerprint: str) -> Mapping[str, str]:
+    def _select(self, part: str, texts: Mapping[str, str], fingerprint: str) -> Mapping[str, str]:
         """Return the labels or annotations to keep: first those that the router or rules read, then by name."""
         limit = self._bounds.labels
         if len(texts) <= limit:
             return texts
-        named_labels = self._named()
+        named_labels = self._labels_named()
         # The order is stable, so the same alert always loses the same labels and keeps its incident.
         names = sorted(texts, key=lambda name: (name not in _FIRST, name not in named_labels, name))
         left_out = [repr(name[:_SHOWN]) for name in names[limit : limit + _NAMED]]
@@ -351,7 +351,7 @@ class _Cutting:
         digest = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()
         return f"{_beginning(text, self._most - len(digest) - len(_CUT.encode()))}{_CUT}{digest}"
 
-    def _shortened(self, where: str, text: str) -> str:
+    def _shorten(self, where: str, text: str) -> str:
         size = _size(text)
         if size <= self._most:
             return text

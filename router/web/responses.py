@@ -58,10 +58,10 @@ async def accepted(
     A dry run gets 200 without a delivery ID, since nothing is stored. ``quarantine_id`` is the quarantine ID of the
     unreadable alerts. ``placements`` have the incident that holds each alert, and what mutes the alert.
     """
-    rejections = _rejected(parsed, quarantine_id)
+    rejections = _format_rejection(parsed, quarantine_id)
     if explain is not None:
         places: Sequence[ports.Placement | None] = placements or [None] * len(delivery.rows)
-        response = _explained(delivery, parsed, places, explain.public) | rejections
+        response = _explain(delivery, parsed, places, explain.public) | rejections
         if explain.is_dry_run:
             response |= {"delivery": "", "dry_run": True}
         await _send(send, _encode(response), _TRIED if explain.is_dry_run else STATUS)
@@ -116,7 +116,7 @@ async def _send(send: problems.Send, body: bytes, status: int = STATUS) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def _rejected(parsed: base.Parsed, quarantine_id: str) -> dict[str, str]:
+def _format_rejection(parsed: base.Parsed, quarantine_id: str) -> dict[str, str]:
     rejected = parsed.rejected
     return (
         {} if rejected is None else {"quarantined": quarantine_id, "where": rejected.where, "problem": rejected.problem}
@@ -131,7 +131,7 @@ def _muted_by(place: ports.Placement | None) -> str:
     return place.mute.by if place is not None and place.mute is not None else ""
 
 
-def _explained(
+def _explain(
     delivery: deliveries.Delivery,
     parsed: base.Parsed,
     places: Sequence[ports.Placement | None],
@@ -141,7 +141,7 @@ def _explained(
         "delivery": delivery.id,
         "source": delivery.source,
         "alerts": [
-            _explained_row(delivery, row, place, public) for row, place in zip(delivery.rows, places, strict=True)
+            _explain_row(delivery, row, place, public) for row, place in zip(delivery.rows, places, strict=True)
         ],
         "truncated": parsed.truncated,
         "about": parsed.about,
@@ -153,7 +153,7 @@ def _notices(parsed: base.Parsed) -> tuple[dict[str, Any], ...]:
     return tuple(msgspec.structs.asdict(notice) for notice in parsed.notices)
 
 
-def _explained_row(
+def _explain_row(
     delivery: deliveries.Delivery, row: deliveries.Row, place: ports.Placement | None, public: frozenset[str]
 ) -> dict[str, Any]:
     alert = row.alert

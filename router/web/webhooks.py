@@ -229,7 +229,7 @@ class WebhookHandler:
         """Verify a delivery that its vendor signed, and check whether it was accepted before."""
         endpoint, headers, body, _, delivery_id, *_ = request
         if endpoint.verification is not None:
-            verified = await _verified(endpoint.verification, request)
+            verified = await _verify_by_vendor(endpoint.verification, request)
             if verified.subscription:
                 _log.warning("subscription_confirmed", source=endpoint.name, topic=verified.subscription)
                 await responses.confirmed(send, verified.subscription)
@@ -362,7 +362,7 @@ class WebhookHandler:
             await self._seen.remember(endpoint.name, request.called, delivery.id)
         self._log_accepted(request, delivery, tracing.trace_id(delivery.trace))
         if endpoint.kind.answer is None or request.explain:
-            explanation = self._explained(request)
+            explanation = self._explanation_level(request)
             await responses.accepted(
                 send, delivery, parsed, explain=explanation, quarantine_id=quarantine_id, placements=placements
             )
@@ -377,7 +377,7 @@ class WebhookHandler:
         request.endpoint.counts.outcome("quarantined")
         await responses.unparsable(send, request.endpoint.kind, error, quarantine_id)
 
-    def _explained(self, request: _Request) -> responses.Explained | None:
+    def _explanation_level(self, request: _Request) -> responses.Explained | None:
         return responses.Explained(self._public, is_dry_run=request.is_dry_run) if request.explain else None
 
     async def _answer_dry_run(
@@ -387,7 +387,9 @@ class WebhookHandler:
         request.endpoint.counts.outcome("dry_run")
         _log.info("delivery_tried", source=request.endpoint.name, alerts=len(delivery.rows))
         placements = await self._start_lookup(request, delivery)()
-        await responses.accepted(send, delivery, parsed, explain=self._explained(request), placements=placements)
+        await responses.accepted(
+            send, delivery, parsed, explain=self._explanation_level(request), placements=placements
+        )
 
     def _start_lookup(self, request: _Request, delivery: deliveries.Delivery) -> placement_lookups.Find:
         # Monitoring systems discard the response, and a look-up takes longer than deciding.
@@ -469,7 +471,7 @@ class WebhookHandler:
         source_metrics.unknown_source("unknown_source", problem.status, began)
 
 
-async def _verified(verifies: verifications.Verification, request: _Request) -> verifications.Verified:
+async def _verify_by_vendor(verifies: verifications.Verification, request: _Request) -> verifications.Verified:
     """Verify a delivery.
 
     Raises ``problems.Problem``: 403, after which the vendor gives up, or 503, after which the vendor retries.
