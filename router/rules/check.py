@@ -33,6 +33,7 @@ def check_folder(
         rules = load.load(folder, destinations)
     except load.RulesRefused as refused:
         all_problems += refused.problems
+    # Loading keeps no documents, and the tests of refused rules are checked, too. So the files are read again.
     read = load.files(folder, [])
     tests = sum(1 for document in read for _ in rule_tests.read(document, destinations, all_problems))
     if rules is not None:
@@ -45,6 +46,7 @@ def warnings_of(
     warnings: Iterable[lint_warnings.LintWarning], read: Iterable[documents.Document]
 ) -> list[problems.LocatedProblem]:
     """Convert lint warnings into problems with positions in the files."""
+    # Rules don't know their position in a file, and warnings must point to lines.
     places = {
         data["name"]: (document, ("rules", index))
         for document in read

@@ -13,6 +13,7 @@ def read(
     """Parse the common fields of ``data``. ``shape`` is the validated data, or None if ``data`` is invalid."""
     if not isinstance(data, dict):
         return model.CommonFields()
+    # These parts are parsed even if the shape is invalid, so that all problems are reported together.
     labels = dict(_labels(context, data.get("labels")))
     group_by = tuple(_group_by(context, data.get("group_by")))
     public = dict(parse_public.read(context.child("public"), data.get("public"), lists))
@@ -21,6 +22,7 @@ def read(
         return model.CommonFields(labels=labels, public=public)
     return model.CommonFields(
         severity,
+        # An empty list differs from an absent one: it overrides the `group_by` of the defaults.
         None if shape.group_by is None else group_by,
         shape.timing.durations() if shape.timing is not None else {},
         labels,
@@ -66,6 +68,7 @@ def _group_by(context: parse_context.Context, names: Any) -> Iterator[fields.Fie
 
 def _labels(context: parse_context.Context, labels: Any) -> Iterator[tuple[str, str | fields.Field]]:
     for name, value in labels.items() if isinstance(labels, dict) else ():
+        # A label that a rule sets must have a name that other rules can use in conditions.
         if parse_when.field(context, f"labels.{name}", "labels", name, key=True) is None:
             continue
         if isinstance(value, str):

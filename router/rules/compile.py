@@ -93,6 +93,7 @@ def compile_rules(rules: Sequence[model.Rule], version: str) -> decide.Node:
 
 def _candidate(number: int, rule: model.Rule, version: str, by_name: Mapping[str, model.Rule]) -> decide.Candidate:
     key, group = incident_keys.incident_key(rule)
+    # A mapped severity depends on the alert, so it belongs to the exceptional settings.
     severity = rule.common.severity if isinstance(rule.common.severity, severities.Severity) else None
     response = _response(rule, version)
     return decide.Candidate(
@@ -254,7 +255,9 @@ def _choose_options(entries: list[_Entry], level: int) -> list[_IndexOption | No
     )
 
     def cost(way: _IndexOption) -> tuple[int, int, str, int]:
+        # The most frequent text decides, because its alerts pay for every rule under it.
         crowd = max(common[way.place, text] for text in way.texts)
+        # The name and the length only make the choice independent of the order of the rules.
         return (0 if crowd <= _MAX_CHAIN else crowd, -coverage[way.place], way.place.field.name, -way.place.length)
 
     return [min(ways, key=cost, default=None) for ways in offered]
@@ -273,6 +276,7 @@ def _index_option(requirement: groups.Asked, level: int) -> _IndexOption | None:
             else None
         )
     values = condition.values
+    # An absent label reads as the empty text, so an entry for it would be a hit for nearly every alert.
     if values is None or "" in values or not _is_listable(values, level):
         return None
     return _IndexOption(_TableKey(field, 0), values, requirement, True)

@@ -111,12 +111,14 @@ class Node:
     def search(self, alert: alerts.Alert, now: Timestamp, best: Candidate | None, matches: Matches) -> Candidate | None:
         """Return the first rule that matches and ends the search; ``best`` is the earliest one so far."""
         for read, table in self.tables:
+            # Readers return the empty text for an absent label, and no table has it as a key.
             hit = table.get(read(alert))
             if isinstance(hit, Node):
                 best = hit.search(alert, now, best, matches)
             elif hit is not None:
                 best = walk(hit, alert, now, best, matches)
         if self.label_tables is not None:
+            # There are more tables than an alert usually has labels, so the loop goes over the labels.
             for label, text in alert.labels.items():
                 table_of_label = self.label_tables.get(label)
                 hit = table_of_label.get(text) if table_of_label is not None else None
@@ -170,6 +172,7 @@ class PatternSet:
             return best
         for index in self._patterns.found(self._read(alert)):
             ended = walk(self.candidates[index], alert, now, best, matches)
+            # The patterns are in the order of the rules, so the first match ends the search of this set.
             if ended is not best:
                 return ended
         return best
@@ -238,8 +241,10 @@ def decision(
             return last.ignored
         # An earlier rule with `continue` already opens an incident. The ignoring rule only ends the search.
         chain = chain[:-1]
+    # The first rule names the incident, so an added rule never moves alerts to another incident.
     first = chain[0]
     key = test_key(first.key if first.group is None else first.group(first.key, alert), alert)
+    # Only the first rule's incident opens, so only its inhibitions count. Mute windows of all rules apply.
     muting = first.exceptional.while_open if first.exceptional is not None else ()
     return decisions.Decision(
         key,
@@ -254,6 +259,7 @@ def decision(
 
 def test_key(key: str, alert: alerts.Alert) -> str:
     """Return the incident key of an alert. Test alerts get separate keys, so that they never join a real incident."""
+    # A real key ends with a name or a brace, so no real incident has such a key.
     return f"{key} (test)" if alert.is_test else key
 
 

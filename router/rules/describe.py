@@ -47,6 +47,7 @@ def describe_condition(test: condition.Condition) -> str:
             return f"cidr {', '.join(map(str, test.networks))}"
         case equality.Not():
             return f"not ({' and '.join(map(describe_condition, test.inside))})"
+    # The remaining conditions have either texts or a number.
     operand: Any = getattr(test, "wanted", None) or getattr(test, "limit", "")
     value = _listed(operand) if isinstance(operand, tuple) else f"{operand:g}"
     return f"{_WORDS[type(test)]} {value}"

@@ -43,4 +43,5 @@ class Configured(dict[str, DestinationInfo]):
 
 def notifiers_of(destinations: Destinations) -> frozenset[str] | None:
     """Return the notifiers that rules may name; None if the notifiers aren't known and any name is accepted."""
+    # Some callers, such as tests, know only destinations. They must not see every notifier refused.
     return destinations.notifiers if isinstance(destinations, Configured) else None

@@ -92,7 +92,9 @@ def explain_alert(
     rules: ruleset.RuleSet, alert: alerts.Alert, now: Timestamp, public: Iterable[str] = ()
 ) -> Explanation:
     """Explain the decision about an alert at a time (microseconds). ``public`` are the public destinations."""
+    # Checking rule by rule is slow, but shows why each earlier rule didn't match.
     results = tuple(_look(rules.rules, alert, now))
+    # The decision itself comes from the index, so an explanation can't differ from what the router does.
     decision = rules.decide(alert, now)
     response = decision.response
     if response is None:
@@ -139,6 +141,7 @@ def _look(rules: Iterable[model.Rule], alert: alerts.Alert, now: Timestamp) -> I
         matches = all(member_result.holds for member_result in results)
         result = "does not match" if not matches else "adds" if rule.should_continue else "decides"
         yield RuleResult(rule.name, rule.place, matches, result, results, rule.common.owner, rule.common.runbook)
+        # Later rules have no effect on this alert, so they are only counted.
         if matches and not rule.should_continue:
             return
 
@@ -186,6 +189,7 @@ def _posts(
     for target in response.targets:
         publish = target.publish if target.destination in public else ""
         mapped = {"components_from": target.parts} if target.parts else {}
+        # A deadline has a meaning only while a post awaits a review.
         timed = publish == "review" and target.deadline
         ending = target.ending
         message = templates.render(parse_resolve.texts(target), context).get("message", "")

@@ -68,6 +68,7 @@ class Expression:
         except RuntimeError as error:  # The library raises no more specific error.
             raise _unreadable(str(error), text) from error
         kind = self._compiled.return_type()
+        # Any other result would be neither true nor false for every alert.
         if kind.name() != "BOOL":
             raise InvalidExpression(f"the expression is a {kind.name().lower()}; it must be true or false")
 
@@ -95,6 +96,7 @@ class Expression:
                     "alert.annotations": alert.annotations,
                 }
             )
+        # The process must survive: other rules still decide the alert.
         except MemoryError:
             return "it needs more memory than is available"
         except (RuntimeError, UnicodeError) as error:  # A text that UTF-8 can't encode can't be passed.
@@ -113,10 +115,12 @@ def _check_cost(text: str) -> None:
         raise InvalidExpression("the expression contains an unpaired surrogate, which no text can contain")
     if len(text) > MAX_CHARACTERS:
         raise InvalidExpression(f"the expression has {len(text)} characters, and the limit is {MAX_CHARACTERS}")
+    # A plus sign or a word such as `map(` within a text has no cost.
     bare = _LITERAL.sub(b"''", patterns.encode(text))
     macros, joins = len(_MACRO.findall(bare)), bare.count(b"+")
     if macros > MAX_MACROS:
         raise InvalidExpression(f"the expression goes through lists {macros} times, and the limit is {MAX_MACROS}")
+    # The worst case distributes the joins evenly over the nested macros.
     if macros and (joins // macros + 1) ** macros > MAX_GROWTH:
         raise InvalidExpression("the expression joins texts within lists too often, which could exhaust the memory")
 

@@ -26,6 +26,7 @@ def read(
     """Return the settings that the rules of the file inherit. The file's settings override those of its folder."""
     if not isinstance(data, dict):
         return outer
+    # Lists and intervals come first, because inhibitions and defaults may name them.
     lists = _lists(context.child("lists"), data.get("lists"))
     named_intervals = parse_schedules.names(context.child("time_intervals"), data.get("time_intervals"))
     known_lists = {**outer.lists, **lists}
@@ -34,6 +35,7 @@ def read(
         outer,
         lists=known_lists,
         times={**outer.times, **named_intervals},
+        # Inhibitions add to those of the folder. Lists and times replace those of the same name.
         label_inhibitions=(*outer.label_inhibitions, *read),
     )
     return _defaults(context.child("defaults").with_prefix("defaults: "), data.get("defaults"), destinations, outer)
@@ -91,6 +93,7 @@ def _lists(context: parse_context.Context, data: Any) -> dict[str, frozenset[str
     if not isinstance(data, dict):
         context.report('"lists": expected a mapping of names to lists of texts')
         return {}
+    # Texts are compared as written: 007 in a list is not the number 7.
     data_text = context.raw_text()
     return {
         name: frozenset(_texts(context.child(name).with_prefix(f'list "{name}": '), value))

@@ -26,8 +26,10 @@ def bounded(name: str, function: Filter) -> Filter:
 
     @functools.wraps(function)
     def filtered(value: Any, *arguments: Any, **keywords: Any) -> Any:
+        # Inputs are checked, too: the time of a filter may grow faster than the length of its input.
         for operand in (value, *arguments):
             _check(name, operand)
+        # These filters can build a huge result from small values, so the size is estimated before they run.
         if expected is not None and expected(value, *arguments) > MAX_CHARACTERS:
             raise exceptions.LiquidValueError(f"{name} would return more than {MAX_CHARACTERS} characters", token=None)
         result = function(value, *arguments, **keywords)
@@ -47,6 +49,7 @@ def strip_html(value: object) -> str:
     at = 0
     while (start := text.find("<", at)) >= 0:
         following = text[start + 1 : start + 2]
+        # In "a < b", the sign is no tag.
         if not following.isalpha() and following not in {"/", "!", "?"}:
             pieces.append(text[at : start + 1])
             at = start + 1
@@ -66,6 +69,7 @@ def _behind(lower: str, start: int, missing: set[str]) -> int:
         if lower.startswith(opening, start) and closing not in missing:
             end = lower.find(closing, start)
             if end < 0:
+                # Without this set, each of many unclosed tags would search the rest of the text again.
                 missing.add(closing)
             else:
                 begin = end
@@ -83,6 +87,7 @@ def _check(name: str, value: Any) -> None:
 
 def _replaced(value: Any, old: Any, new: Any = "", *_: Any) -> int:
     text, old = str(value), str(old)
+    # Replacing the empty text inserts the new text between all characters.
     return len(text) + (text.count(old) if old else len(text) + 1) * len(str(new))
 
 

@@ -87,6 +87,7 @@ def fingerprint(top: Path) -> str:
         try:
             hashed.update(f"{path.relative_to(top)}\0".encode() + documents.content(path) + b"\0")
         except OSError as error:
+            # A file that becomes unreadable, or readable again, is a change, too.
             hashed.update(f"{path.relative_to(top)}\0{error.errno}\0".encode())
     return hashed.hexdigest()
 
@@ -117,10 +118,13 @@ def _read(
             all_problems.append(problems.LocatedProblem(str(entry), 0, 0, "would not be read; name it .yaml"))
         elif entry.suffix == ".yaml":
             files.append(_document(entry, top))
+    # An unreadable `folder.yaml` doesn't say that it isolates the folder. Its last valid version did.
     if name and (_stands_apart(heading) or (name in apart and heading is not None and heading.problems)):
+        # A folder within an isolated folder belongs to that folder, even if it is isolated itself.
         unit = unit or name
     yield Folder(name, "" if below.parent == Path() else below.parent.as_posix(), unit, heading, tuple(files))
     for entry in entries:
+        # A folder named like a rule file was already reported as an unreadable file.
         if entry.is_dir() and entry.suffix != ".yaml":
             yield from _read(top, below / entry.name, unit, all_problems, apart)
 

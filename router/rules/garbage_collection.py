@@ -17,6 +17,7 @@ _NEVER = 1_000_000_000
 def limited() -> Iterator[None]:
     """Collect only the youngest objects during the block, each object once."""
     before = gc.get_threshold()
+    # A threshold of 0 means that collection is off, and must stay off.
     gc.set_threshold(max(_OBJECTS, before[0]) if before[0] else 0, _NEVER, _NEVER)
     try:
         yield

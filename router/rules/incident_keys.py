@@ -27,6 +27,7 @@ def incident_key(rule: model.Rule) -> tuple[str, Group | None]:
     settled = _settled(rule)
     values = [settled.get(field, field) for field in group_by]
     texts = [value for value in values if isinstance(value, str)]
+    # All alerts of the rule have the same values, so the key is computed once.
     if len(texts) == len(values):
         pairs = ",".join(f"{field.name}={quoted(text)}" for field, text in zip(group_by, texts, strict=True))
         return f"{rule.name}{{{pairs}}}", None
@@ -50,6 +51,7 @@ def _settled(rule: model.Rule) -> dict[fields.Field, str | fields.Field]:
     grouped = rule.common.group_by or ()
     settled: dict[fields.Field, str | fields.Field] = {}
     for field, condition in rule.conditions:
+        # A fingerprint isn't settled by its condition alone, because the source's name is part of it in a key.
         if field in grouped and field.name != "fingerprint" and (values := condition.values) and len(values) == 1:
             settled[field] = next(iter(values))
     # Labels that a rule sets override the sender's.
@@ -61,6 +63,7 @@ def is_ungrouped(key: str) -> bool:
 
     The name of the source alone doesn't distinguish alerts.
     """
+    # This quick check answers for nearly all alerts.
     if '=""' not in key:
         return False
     # Quotes within values are escaped, so =" occurs only between a field and its value.

@@ -48,6 +48,7 @@ class Inhibitor:
         by_name = {rule.name: rule for rule in rules}
         # All rules of a file or a folder share the same inhibition objects.
         by_id = {id(inhibition): inhibition for rule in rules for inhibition in rule.label_inhibitions}
+        # Small numbers are cheaper to hash and to sort than the inhibitions themselves.
         numbers = {identity: number for number, identity in enumerate(by_id)}
         every = dict(enumerate(by_id.values()))
         self._by_labels = {number: _labels(inhibition, factory) for number, inhibition in every.items()}
@@ -86,12 +87,14 @@ class Inhibitor:
     def applied(self, decision: decisions.Decision, alert: alerts.Alert, now: Timestamp) -> decisions.Decision:
         """Return the decision with the alert's inhibition keys, or the same object if there are none."""
         response = decision.response or _NO_LABELS
+        # An alert that no rule matched can still inhibit as a source, but is no target.
         names = [reason.rule for reason in response.because]
         targets = {
             number for name in names for number in self._targets[name] if self._by_labels[number].target(alert, now)
         }
         inhibits: list[str] = []
         muted_by: list[str] = []
+        # Sorting makes the keys of equal alerts equal, whatever the order of the sets.
         for number in sorted(self._near(alert) | targets):
             predicates_by_number = self._by_labels[number]
             is_target = number in targets

@@ -19,6 +19,7 @@ from router.yaml_source import suggestions
 
 _MINUTE = 60_000_000
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])|24:00")
+# An offset is the usual mistake for a zone, and would be wrong for half of the year.
 _OFFSET = re.compile(r"(?:UTC|GMT|utc|gmt)?[+-][0-9]{1,2}(?::?[0-9]{2})?")
 WEEKDAYS = [name.lower() for name in calendar.day_name]
 MONTHS = [name.lower() for name in calendar.month_name]  # The first name is empty, so that months count from 1.
@@ -68,6 +69,7 @@ def _years(value: Any) -> recurrence.Range:
 
 def _days_of_month(value: Any) -> recurrence.Range:
     first, last = (_number(end, "day of the month") for end in _ends(str(value)))
+    # A range from a positive to a negative day has another length in each month, and may be empty.
     if 0 in {first, last} or (first > 0) != (last > 0):
         raise ValueError("days of the month are 1:31, counted from the start, or -31:-1, counted from the end")
     return _in_order(first, last, -31, 31)
@@ -112,6 +114,7 @@ class TimeShape(pydantic.BaseModel):
 
     @pydantic.model_validator(mode="after")
     def _not_nothing(self) -> "TimeShape":
+        # It is unclear whether equal times mean no time or a whole day.
         if self.start_time == self.end_time:
             raise ValueError("the range is empty; a whole day is 00:00 to 24:00")
         return self
@@ -181,6 +184,7 @@ class Schedule:
     def __call__(self, now: Timestamp) -> bool:
         """Return whether the schedule holds at a time, in microseconds since the epoch."""
         minute = now // _MINUTE
+        # Intervals begin and end at whole minutes, so the result holds for all alerts of a minute.
         if minute != self._minute:
             self._holds = any(interval.holds(now) for interval in self.intervals) != self.outside
             self._minute = minute

@@ -80,6 +80,7 @@ HOST_NAME = "a host name or an address that is not allowed"
 
 def objections(text: str, allowed: Collection[str] = ()) -> list[str]:
     """Return what customers must not see in a text; hosts of the ``allowed`` domains may be named."""
+    # The length is checked first, because the other checks take time that grows with it.
     if len(text) > MAX_CHARACTERS:
         return [f"more than the {MAX_CHARACTERS} characters that the leak guard can examine"]
     if _MARKS.search(patterns.encode(text)):
@@ -103,8 +104,10 @@ def in_value(text: str) -> list[str]:
 
 def _plain(text: str) -> str:
     """Return the text without invisible characters, and with full-width and similar letters replaced by plain ones."""
+    # Letters that look alike, such as full-width ones, must not hide a name from the patterns.
     folded = unicodedata.normalize("NFKC", text)
     seen = "".join(letter for letter in folded if letter.isascii() or not visible.is_hidden(letter))
+    # Browsers accept this character as a dot in a host name.
     return seen.replace("\N{IDEOGRAPHIC FULL STOP}", ".")
 
 
@@ -132,6 +135,7 @@ def _objections(text: str, allowed: Collection[str]) -> Iterator[str]:
     if (
         _KEY.search(content)
         or _SECRET.search(content)
+        # Allowed links may have long paths. Their hosts are checked separately.
         or any(_looks_random(word.decode()) for word in _LONG.findall(_URL.sub(b" ", content)))
     ):
         yield "what looks like a secret"
@@ -145,6 +149,7 @@ def _hosts(content: bytes) -> Iterator[str]:
     for word in _DOTTED.findall(_URL.sub(b" ", content)):
         name = word.rpartition(b"@")[2].strip(b".-")
         *before, last = name.lower().split(b".")
+        # "e.g. this" and a missing space after a full stop aren't host names.
         if before and all(before) and last.decode() in _DOMAINS:
             yield name.decode().lower()
 
@@ -158,6 +163,7 @@ def _holds_ipv4(numbers: bytes) -> bool:
     parts = numbers.strip(b".").split(b".")
     small = 0
     for part in parts:
+        # A version such as 1.2.3 has only three numbers, so it is no address.
         small = small + 1 if 0 < len(part) <= 3 and int(part) <= 255 else 0
         if small == _QUADS:
             return True
@@ -170,6 +176,7 @@ def _is_ipv6(run: bytes) -> bool:
         return True
     for candidate in (text, text.strip(":")):
         try:
+            # Two colons alone are the address ::, and occur in ordinary text.
             return bool(ipaddress.IPv6Address(candidate).packed.strip(b"\0"))
         except ValueError:
             continue
@@ -178,4 +185,5 @@ def _is_ipv6(run: bytes) -> bool:
 
 def _looks_random(word: str) -> bool:
     kinds = sum(any(test(letter) for letter in word) for test in (str.isdigit, str.islower, str.isupper))
+    # Long words and drawn lines lack digits or variety. Secrets have both.
     return kinds > 1 and len(set(word)) >= _VARIETY and any(letter.isdigit() for letter in word)

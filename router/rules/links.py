@@ -36,6 +36,7 @@ def is_active(text: str) -> bool:
 
 def is_allowed(host: str, allowed: Collection[str]) -> bool:
     """Return whether a host, as ``foreign`` returns it, is one of the allowed domains or a subdomain."""
+    # The dot keeps evil-example.com from counting as a subdomain of example.com.
     return any(host == domain.lower() or host.endswith(f".{domain.lower()}") for domain in allowed)
 
 
@@ -47,8 +48,10 @@ def _hosts(content: bytes) -> Iterator[str]:
         start = end = match.end()
         while end < len(content) and content[end] not in _AUTHORITY_ENDS:
             end += 1
+        # A browser ignores the line break and continues with the next line, which this module doesn't read.
         if end < len(content) and content[end] in b"\t\r\n" and end == start:
             yield "an address over several lines"
+        # A bare "//" without a host is a comment or a typo, and leads nowhere.
         elif end > start or match[0][:1].isalpha():
             yield _host(content[start:end].decode("utf-8", "replace"))
 
@@ -58,7 +61,9 @@ def _host(authority: str) -> str:
     _, at, host = authority.rpartition("@")
     folded = unicodedata.normalize("NFKC", parse.unquote(host)).lower().replace("\N{IDEOGRAPHIC FULL STOP}", ".")
     name, colon, port = folded.partition(":")
+    # These characters end the sentence, not the URL.
     name = name.rstrip(".,;:!…")
+    # The text before the @ may look like an allowed host. No public text needs user information.
     if at or (colon and _PORT.fullmatch(patterns.encode(colon + port.rstrip(".,;:!"))) is None):
         return f"[{authority[:80]}]"
     return name if _HOST.fullmatch(patterns.encode(name)) is not None else f"[{name[:80]}]"

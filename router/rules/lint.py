@@ -45,6 +45,7 @@ def _apart(rule: model.Rule, earlier: model.Rule) -> bool:
 def _breadth(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
     """Warn of a rule that matches nearly every alert and doesn't group: all alerts join one incident."""
     narrow = [field for field, _ in rule.conditions if field.name not in _BROAD]
+    # A group, a schedule, or an expression may be narrow. The linter can't tell, so it doesn't warn.
     if rule.targets and not narrow and not rule.common.group_by and rule.other_conditions == groups.NO_OTHER_CONDITIONS:
         yield lint_warnings.LintWarning(
             rule,
@@ -73,6 +74,7 @@ def _several(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
 def _empty_groups(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
     """Warn of a broad rule if all alerts without any of its ``group_by`` fields would join one incident."""
     narrow = [field for field, _ in rule.conditions if field.name not in _BROAD]
+    # The source's name is the same for all alerts of a sender, so it doesn't separate them.
     told_apart = [field for field in rule.common.group_by or () if field.name != "source"]
     if not rule.targets or narrow or rule.other_conditions != groups.NO_OTHER_CONDITIONS or not told_apart:
         return
@@ -114,6 +116,7 @@ def _sources(rule: model.Rule, configured: Collection[str]) -> Iterator[lint_war
 
 
 def _labels(rule: model.Rule, seen: Collection[str]) -> Iterator[lint_warnings.LintWarning]:
+    # Without recorded alerts, every label would be unknown.
     if not seen:
         return
     for field, path in _asked(rule).items():

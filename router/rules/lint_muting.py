@@ -27,6 +27,7 @@ def _windows(
     rule: model.Rule, later: Sequence[model.Rule], world: lint_warnings.LintContext
 ) -> Iterator[lint_warnings.LintWarning]:
     """Warn of a window outside which an alert that is sent once is lost, since no later rule handles it."""
+    # A sender that repeats its alerts sends them again after the window, so nothing is lost.
     if not rule.other_conditions.schedules or _repeats(rule, world):
         return
     if rule.ignore_reason:
@@ -49,6 +50,7 @@ def _windows(
 
 def _always_muted(rule: model.Rule, results: dict[int, bool]) -> Iterator[lint_warnings.LintWarning]:
     """Warn of windows that together always mute the rule. ``results`` caches the result for each set of windows."""
+    # Rules of one file share their windows, and computing a year of occurrences takes long.
     identity = hash(tuple(map(id, rule.mute_during)))
     if rule.mute_during and identity not in results:
         every = [interval for window in rule.mute_during for interval in window.intervals]
@@ -72,6 +74,7 @@ def _in_a_circle(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterato
                 ("inhibited_by",),
             )
             return
+        # Each rule is visited once, because a circle would otherwise never end.
         if name in by_name and name not in seen:
             seen.add(name)
             paths += [[*path, further] for further in _inhibitors(by_name[name])]
@@ -194,6 +197,7 @@ def _by_alert(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterator[l
 def _pinned(field: fields.Field, rule: model.Rule) -> frozenset[str] | None:
     """Return the values that a field can have in a rule's alerts; None if it may have any."""
     settled = rule.common.labels.get(field.key) if field.part == "labels" else None
+    # A label that the rule sets replaces the sender's, whatever the conditions say about it.
     if settled is not None:
         return frozenset({settled}) if isinstance(settled, str) else None
     return groups.texts_of(field, rule.conditions)

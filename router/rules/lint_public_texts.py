@@ -36,6 +36,7 @@ def lint_public_texts(
 
 def problems(text: str, hosts: Sequence[str], allow_text: Sequence[str] = ()) -> Iterator[str]:
     """Yield the parts of a text that customers should probably not read, described for its author."""
+    # Replaced by a space, an allowed text can't join its neighbors into a new word.
     for allowed in filter(str.strip, allow_text):
         text = text.replace(allowed, " ")
     parts = templates.literals(text)
@@ -61,6 +62,7 @@ def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
             yield path, value
         case Mapping():
             for key, inner in value.items():
+                # Keys of the target itself are field names, which customers don't see.
                 if path and path != ("fallback",) and isinstance(key, str):
                     yield (*path, key), key
                 yield from _texts(inner, (*path, key))

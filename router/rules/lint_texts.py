@@ -77,6 +77,7 @@ def _pattern(rule: model.Rule, texts: frozenset[str], field: str) -> Iterator[li
     for text in sorted(texts)[:_LISTED]:
         if ".*" in text or ".+" in text:
             correction = f'{{matches: "{text}"}}'
+        # A single asterisk at one end is the syntax of shells and of some monitoring systems.
         elif len(text) > 1 and text.endswith("*") and "*" not in text[:-1]:
             correction = f'{{starts_with: "{text[:-1]}"}}'
         elif len(text) > 1 and text.startswith("*") and "*" not in text[1:]:
@@ -93,6 +94,7 @@ def _pattern(rule: model.Rule, texts: frozenset[str], field: str) -> Iterator[li
 def _wrong_case(rule: model.Rule, texts: frozenset[str], field: str) -> Iterator[lint_warnings.LintWarning]:
     for text in sorted(texts)[:_LISTED]:
         plain = text.lower()
+        # A rule that lists both spellings already expects both.
         if text != plain and plain in severity_aliases.WORDS and plain not in texts:
             yield lint_warnings.LintWarning(
                 rule,

@@ -18,6 +18,7 @@ def mute_windows(schedules: Sequence[intervals.NamedIntervals], now: Timestamp) 
     """
     if not schedules:
         return ()
+    # Rounding down lets all alerts of an hour use one cached computation.
     hour = now - now % recurrence.HOUR
     windows = [
         (start, end, schedule.name)
@@ -27,6 +28,7 @@ def mute_windows(schedules: Sequence[intervals.NamedIntervals], now: Timestamp) 
     ]
     merged: list[decisions.MuteWindow] = []
     for start, end, name in sorted(windows):
+        # Without merging, the end of a window would look like the end of muting, although the next window has begun.
         if merged and merged[-1][1] >= start:
             begins, ends, names = merged[-1]
             all_names = names if name in names.split(", ") else f"{names}, {name}"

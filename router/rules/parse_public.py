@@ -37,6 +37,7 @@ def _allowed(
     if not isinstance(value, dict):
         return None  # Already reported with the rule's shape.
     words = [word for word in _WORDS if word in value]
+    # With two of them, it would be unclear whether both must hold or either.
     if len(words) != 1:
         context.report(f"set exactly one of in, values, and pattern: {_EXAMPLE}")
         return None

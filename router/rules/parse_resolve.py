@@ -27,6 +27,7 @@ def read(
     """
     if data is None:
         return AT_ONCE
+    # Monitoring and reviews are about what customers read. Other destinations resolve with the incident.
     if not destination.public:
         context.report(
             f'customers don\'t see what is at "{name}" (kind {destination.kind}), which is resolved with its incident: '

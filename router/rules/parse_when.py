@@ -95,6 +95,7 @@ def _joined(word: str, members: tuple[groups.When, ...]) -> groups.When:
     """Simplify a group that consists of conditions on fields: return these, since they can be indexed."""
     if word == "none":
         return groups.When(groups=(groups.ConditionGroup("none", members),))
+    # The conditions move up into the enclosing `when`, where the index can use them.
     if word == "all" or len(members) == 1:
         return groups.When(
             tuple(requirement for member in members for requirement in member.asked),
@@ -117,4 +118,5 @@ def _listed(members: Iterable[groups.When]) -> groups.Asked | None:
             return None
         listed_fields.add(member.asked[0][0])
         texts |= member.asked[0][1].values or set()
+    # Texts of two fields are no list: the index has one field for each table.
     return (listed_fields.pop(), equality.OneOf(frozenset(texts))) if len(listed_fields) == 1 else None

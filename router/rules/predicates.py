@@ -21,6 +21,7 @@ class PredicateFactory:
     def predicate(self, conditions: Iterable[groups.Asked], beside: groups.OtherConditions) -> Predicate | None:
         """Return one function for all conditions, the fast ones first; None if there are none."""
         ordered = tuple(
+            # Comparing listed texts is fast and often fails, so patterns are rarely reached.
             sorted(conditions, key=lambda requirement: (requirement[1].values is None, requirement[0].name))
         )
         key = (ordered, beside)
@@ -29,6 +30,7 @@ class PredicateFactory:
                 *(_check(*requirement) for requirement in ordered),
                 *(_timed(schedule) for schedule in beside.schedules),
                 *(self._group(group) for group in beside.grouped),
+                # Expressions come last, because they cost more than all other conditions.
                 *(_told(expression) for expression in beside.cel_expressions),
             ]
             self._known[key] = functools.reduce(_both, checks) if checks else None

@@ -40,6 +40,7 @@ def check(pattern: str) -> None:
         compiled = patterns.compile(pattern)
     except patterns.InvalidPattern as error:
         raise PatternRefused(f"not an RE2 pattern: {error}") from error
+    # The syntax alone can't exclude every wide pattern, so typical private texts are tried, too.
     fitting = [probe for probe in PROBES if compiled.fullmatch(probe.encode()) is not None]
     if fitting:
         raise PatternRefused(
@@ -52,6 +53,7 @@ class _Reader:
 
     def __init__(self, pattern: str) -> None:
         self._text = pattern
+        # The first character is the anchor.
         self._at = 1
 
     def read(self) -> None:
@@ -61,6 +63,7 @@ class _Reader:
             )
         if len(self._text) > 500:
             raise PatternRefused("the pattern is longer than 500 characters; list the texts with values")
+        # In `^a|b$`, each alternative would be anchored at one end only and let any text through.
         if self._alternatives() > 1 and self._text[self._at :] == "$":
             raise PatternRefused(
                 "^ and $ apply only to the first and the last alternative: put all alternatives into ( )"
@@ -114,6 +117,7 @@ class _Reader:
             raise PatternRefused(
                 r"a full stop matches every character; write \. for the full stop itself, or a class such as [a-z]"
             )
+        # A plus sign here repeats nothing, so it is a mistake.
         if letter not in PLAIN or letter == "+":
             raise PatternRefused(
                 f"{letter!r} is not allowed there: patterns of public variables contain only plain characters"

@@ -46,6 +46,7 @@ def permits(allowed: decisions.Allowed, text: str) -> bool:
     """Return whether a variable may have this value."""
     if allowed.values:
         return text in allowed.values
+    # These limits hold whatever the pattern allows.
     if len(text) > public_patterns.MAX_LENGTH or not public_patterns.PLAIN.issuperset(text):
         return False
     return patterns.compile(allowed.pattern).fullmatch(patterns.encode(text)) is not None
@@ -56,6 +57,7 @@ def _objections(
 ) -> Iterator[str]:
     name = ".".join(variable)
     text = value(variable, context)
+    # An absent value reveals nothing.
     if variable in MADE_HERE or text == "":
         return
     declaration = allowed.get(name)
@@ -63,6 +65,7 @@ def _objections(
         yield f"{name}, which the rule does not declare as public"
     elif not permits(declaration, text):
         yield f"{name}, which the rule does not allow"
+    # Listed values were chosen by the author. A pattern may match values that the author didn't foresee.
     elif declaration.pattern:
         yield from (f"{objection} in {name}" for objection in leak_guard.in_value(text))
 
@@ -95,6 +98,7 @@ def _of_text(text: str, literal: str, hosts: Collection[str]) -> Iterator[str]:
     """Yield the problems of a text that contains variables, except problems of the variables themselves."""
     if leak_guard.BROKEN in text:
         yield "a part that could not be rendered"
+    # A host that the author wrote in the template itself is intended. One that a variable brings isn't.
     if any(host not in literal for host in links.foreign(text, hosts)):
         yield "a link to a host that is not allowed"
 

@@ -43,6 +43,7 @@ def covers(rule: model.Rule, other: model.Rule) -> bool:
     return (
         set(beside.grouped) <= set(wider.grouped)
         and set(beside.cel_expressions) <= set(wider.cel_expressions)
+        # Only equal schedules are compared. Whether one contains another isn't decided here.
         and {_times(schedule) for schedule in beside.schedules} <= {_times(schedule) for schedule in wider.schedules}
         and all(_asked_by(requirement, other.conditions) for requirement in rule.conditions)
     )
@@ -73,6 +74,7 @@ def excludes(requirement: groups.Asked, other: groups.Asked) -> bool:
     # An alert may have any pair of texts in two fields.
     if field != other_field:
         return False
+    # Either condition may be the one with listed texts.
     for text_list, needed in ((first, second), (second, first)):
         if text_list.values is not None and len(text_list.values) <= _MAX_TEXTS:
             return not any(needed.holds(text) for text in text_list.values)
@@ -97,6 +99,7 @@ def _implied_text(narrow: condition.Condition, broad: condition.Condition) -> bo
         case substring.EndsWith(), substring.EndsWith():
             return all(text.endswith(broad.wanted) for text in narrow.wanted)
         case _, equality.Exists():
+            # An absent label is the empty text, for which these conditions never hold.
             return broad.wanted and isinstance(narrow, _OF_TEXTS)
     return False
 

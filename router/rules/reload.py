@@ -40,6 +40,7 @@ class Rules:
         self.folder = folder
         self._destinations = destinations
         self._changed = changed
+        # The fingerprint is taken before loading, so that a change during the loading causes another reload.
         self._seen = folders.fingerprint(folder)
         self.problems: list[problems.LocatedProblem] = []
         self.accepted: rule_files.RuleFiles | None = None
@@ -153,6 +154,7 @@ class Rules:
         self.problems = [problem for all_problems in loaded.refused.values() for problem in all_problems]
         metrics.rules_last_reload_successful.set(0 if loaded.refused else 1)
         metrics.rules.set(len(loaded.rules.rules))
+        # The version is a label, so the series of the previous version must go.
         metrics.rules_info.clear()
         metrics.rules_info.labels(loaded.rules.version).set(1)
         metrics.rules_folder_refused.clear()

@@ -82,6 +82,7 @@ class RuleFileParser:
 
     def check_names(self) -> None:
         """Report references to rules that don't exist, after all files are parsed."""
+        # Inhibitions share the names with rules, but can't inhibit by name.
         rules = {name for name, place in self.places.items() if place[1][:1] == ("rules",)}
         for context, path, name in self._named:
             if name not in rules:
@@ -155,6 +156,7 @@ class _RuleParser:
             shape.continue_,
             tuple(name for name in shape.inhibited_by if isinstance(name, str)),
             over,
+            # An ignored alert opens nothing, so there is nothing to mute.
             () if shape.ignore else self._inherits.label_inhibitions,
             mutes,
         )

@@ -20,6 +20,7 @@ class RuleSet:
         self.rules = tuple(rules)
         self._root = compile_rules(self.rules, version)
         self._combined = decide.ResponseCache()
+        # Most rule sets have no inhibitions, and then no decision pays for them.
         inhibits = any(rule.label_inhibitions or rule.rule_inhibitions for rule in self.rules)
         self._inhibitor = inhibitor.Inhibitor(self.rules) if inhibits else None
         self._labels_named: frozenset[str] | None = None

@@ -102,6 +102,7 @@ def _fields(name: str, destination: destination_info.DestinationInfo, definition
     inner: dict[str, Schema] = {}
     shape: Schema = _or_template(_of(destination.opening, f"{name}.", inner))
     definitions |= {definition_name: _or_template(definition) for definition_name, definition in inner.items()}
+    # Defaults may set a required field, so an editor must not demand it in each rule.
     shape.pop("required", None)
     return shape
 
@@ -112,6 +113,7 @@ def _or_template(part: Any) -> Any:
         return [_or_template(member) for member in part]
     if not isinstance(part, dict):
         return part
+    # A text without constraints accepts a template anyway.
     if part.get("type") != "boolean" and not part.keys() & {"enum", "pattern", "format", "maxLength"}:
         return {name: _or_template(inner) for name, inner in part.items()}
     described = {name: part[name] for name in ("title", "description", "default") if name in part}

@@ -26,6 +26,7 @@ WORDS: dict[str, severities.Severity] = {
 def severity(alert: alerts.Alert) -> severities.Severity:
     """Return the sender's severity: that of the alert, or else its label ``severity``. An unknown word is ``minor``."""
     word = alert.severity or alert.labels.get("severity", "")
+    # Most senders write a known word in lower case, so the text is changed only if it isn't found.
     known = WORDS.get(word)
     if known is None:
         return WORDS.get(word.strip().lower(), DEFAULT)

@@ -93,6 +93,7 @@ def _date(value: object, shape: str) -> str:
 
 
 def _make_environment() -> liquid.Environment:
+    # In strict mode, a typing error is reported with the rules and doesn't render as an empty text.
     environment = _Environment(tolerance=liquid.Mode.STRICT, strict_filters=True)
     for name in ("include", "render"):  # There are no other templates to include.
         del environment.tags[name]
@@ -131,6 +132,7 @@ def problems(text: str) -> tuple[str, ...]:
         return ()
     if len(text) > MAX_CHARACTERS:
         return (f"a text with variables has at most {MAX_CHARACTERS} characters, and this one has {len(text)}",)
+    # Liquid's own error for a Go template doesn't say what is wrong.
     if go := _GO.search(patterns.encode(text)):
         return (_as_liquid(go.group(1).decode()),)
     if wrong := _malformed(text):
@@ -181,6 +183,7 @@ def variable(name: str) -> Variable:
         parsed = _variables("{{ " + name + " }}")
     except liquid_errors.LiquidError:
         parsed = []
+    # The name was put into a template, so it must not end that template or add a filter.
     if len(parsed) != 1 or "}}" in name or "|" in name:
         raise UnknownVariable(f'"{name}" is not the name of a variable; write one as alert.labels.region')
     problem = _unknown(list(parsed[0]))
@@ -227,6 +230,7 @@ def _malformed(text: str) -> str:
     marked = _MARKED.findall(content)
     if any(_BLANKS.search(tag) is not None for tag in marked):
         return "more than 100 spaces within a tag"
+    # Whatever remains is literal text, so an opening mark there has no end.
     rest = _MARKED.sub(b"", content)
     for opening, closing in ((b"{{", "}}"), (b"{%", "%}")):
         if opening in rest:
@@ -345,6 +349,7 @@ def render(fields: Mapping[str, Any], context: Mapping[str, Any], instead: str =
     A text that fails for this alert (for example, because of a value that a filter doesn't accept) becomes ``instead``,
     or else the alert's title.
     """
+    # The title is never empty, and an incident with a poor text is better than none.
     otherwise = instead or str(context["alert"]["title"])
     return {
         name: _each_text(value, lambda text: _render_text(text, context, otherwise)) for name, value in fields.items()
