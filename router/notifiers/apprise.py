@@ -33,6 +33,7 @@ _PACKAGE = "apprise"
 _FIRST = "first"  # Key in the state: the sequence number of the first event that some URL hasn't received.
 _SCHEME = re.compile(r"([a-z0-9]+)://", re.IGNORECASE)
 _STATUS = re.compile(r"error=([1-5][0-9]{2})\b")
+# Apprise URLs have secrets in any part: as a user, a host, a path, or a parameter.
 _BETWEEN = re.compile(r"[/:@?&=,;+#]")
 _MIN_MASKED_LENGTH = 4  # Shorter parts aren't secrets. Masking them would make messages unreadable.
 _MAX_CHARACTERS = 200
@@ -89,6 +90,7 @@ def _check(url: str) -> None:
     if match is None:
         raise ValueError("expected an Apprise URL, such as mailtos://user:password@smtp.example.com")
     scheme = match.group(1).lower()
+    # Only listed schemes are accepted, so that a later version of Apprise can't add one that acts on this machine.
     if scheme not in SCHEMES:
         raise ValueError(f'the scheme "{scheme}" is not accepted{suggestions.hint(scheme, SCHEMES)}')
     try:
@@ -129,6 +131,7 @@ class Apprise:
         recorded_events = _of_one_episode(batch.events)
         newest = recorded_events[-1].sequence
         state = self._known(batch.state, recorded_events[0].sequence)
+        # A URL that has received the newest event is omitted, so a retry sends no message twice.
         pending = [receiver for receiver in self._services if _received(state, receiver) < newest]
         outcomes = await asyncio.gather(
             *(self._send(receiver, _after(recorded_events, _received(state, receiver))) for receiver in pending)
@@ -137,10 +140,14 @@ class Apprise:
         for receiver, failure in zip(pending, outcomes, strict=True):
             if failure is None:
                 state[receiver.key] = str(newest)
+        # The state is needed only between a partial failure and its retry.
         if not failures:
             return base.Delivered(newest, {})
+        # No further URL has accepted the message, so the recorded state stays as it is.
         if len(failures) == len(pending):
             raise failures[0]
+        # The sequence number before the first event says that the events are still undelivered, although the state has
+        # changed.
         return base.Delivered(recorded_events[0].sequence - 1, {**state, _FIRST: str(recorded_events[0].sequence)})
 
     def _known(self, state: Mapping[str, str], first: int) -> dict[str, str]:
@@ -160,6 +167,7 @@ class Apprise:
         """Send one message to one URL. Return the failure, or None if the message was delivered."""
         message = plain_text.render(recorded_events, self._console)
         try:
+            # Each URL is a call of its own, so each takes its own place in the quota.
             if self._quota is not None:
                 await call_policy.wait_for_quota(self._quota, call_policy.Turn(0.0), service.label)
             if not self._is_loaded:
@@ -175,6 +183,7 @@ class Apprise:
 def _service(name: str, url: str, place: int) -> _Service:
     match = _SCHEME.match(url)
     scheme = match.group(1).lower() if match is not None else ""
+    # The state is stored in Redis, so it contains a hash instead of the URL.
     key = hashlib.blake2b(url.encode(), digest_size=4).hexdigest()
     return _Service(url, key, f"{name}: URL {place} ({scheme}://)", tuple(_secrets(url)))
 
@@ -250,6 +259,7 @@ def _notify(service: _Service, message: plain_text.PlainMessage) -> errors.Failu
     service_sender = apprise.Apprise.instantiate(service.url, asset=asset)
     if service_sender is None:
         return errors.Permanent(f"{service.label}: Apprise does not accept the URL, or lacks a package for it")
+    # Splitting would send several messages, each of which could fail on its own.
     service_sender.overflow_mode = apprise.OverflowMode.TRUNCATE
     sender = apprise.Apprise(asset=asset)
     sender.add(service_sender)
@@ -266,6 +276,7 @@ def _notify(service: _Service, message: plain_text.PlainMessage) -> errors.Failu
 def _failure(service: _Service, lines: Sequence[str]) -> errors.Failure:
     """Map a failed call to a failure, by the HTTP status in Apprise's warnings."""
     text = " ".join(" ".join(lines).split()) or "not delivered"
+    # The status is read before masking, which could hide it.
     match = _STATUS.search(text)
     for secret in service.masked:
         text = text.replace(secret, "***")
@@ -274,6 +285,7 @@ def _failure(service: _Service, lines: Sequence[str]) -> errors.Failure:
     # The service is healthy and asks for a pause, so the circuit breaker must stay closed.
     if status in {425, 429}:
         return errors.Throttled(message)
+    # An operator can correct the credentials, so the events wait for that.
     if status in {401, 403}:
         return errors.Denied(message, status=status)
     if status in {404, 410}:
@@ -304,6 +316,7 @@ class _Threads:
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + seconds
         try:
+            # The other half of the time is left for the call itself.
             async with asyncio.timeout(seconds / 2):
                 await self._slots.acquire()
         except TimeoutError:
@@ -311,6 +324,7 @@ class _Threads:
         result: asyncio.Future[T] = loop.create_future()
 
         def end(outcome: Callable[[], None]) -> None:
+            # The slot becomes free only when the thread ends, even if the caller has stopped waiting.
             self._slots.release()
             if not result.done():
                 outcome()

@@ -89,6 +89,7 @@ def _posts(recorded_events: Sequence[events.Recorded]) -> Iterator[str]:
     """Yield the lines that customers will see, for each review that is still pending after these events."""
     reviews: dict[str, events.Review] = {}
     for entry in recorded_events:
+        # A later version of a review replaces the earlier one, so only the newest content is shown.
         if isinstance(entry.event, _WAITING):
             reviews[entry.event.review.destination] = entry.event.review
         elif isinstance(entry.event, events.ReviewDecided):

@@ -29,6 +29,7 @@ class QuietWindow(pydantic.BaseModel):
     def _is_window(self) -> "QuietWindow":
         if bool(self.begins) != bool(self.ends):
             raise ValueError('"from" and "to" must be set together')
+        # The zone doesn't matter here: parsing only checks the days and the times.
         self.parsed("UTC")
         return self
 
@@ -80,9 +81,11 @@ class QuietHoursConfig(pydantic.BaseModel):
 
     @pydantic.model_validator(mode="after")
     def _ends_sometimes(self) -> "QuietHoursConfig":
+        # An empty setting would hold nothing, without a message.
         if not self._windows():
             raise ValueError('set "from" and "to", or "windows"')
         built = self.built()
+        # Windows can overlap so that together they cover the week. Events would then be held forever.
         if (end := built.until(_MONDAY)) and end - _MONDAY >= _WEEK:
             raise ValueError("the quiet hours never end")
         return self

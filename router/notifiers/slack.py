@@ -72,6 +72,8 @@ class Slack:
         # The events stay undelivered until no call is left.
         if len(pending) > 1:
             return base.Delivered(recorded_events[0].sequence - 1, state)
+        # The view is stored only with the last call. Before that, the same events are applied to the earlier view
+        # again.
         state["view"] = msgspec.json.encode(view).decode()
         return base.Delivered(recorded_events[-1].sequence, _kept(state, view))
 
@@ -96,6 +98,7 @@ class Slack:
             if f"ts:{message.thread}" in state:
                 thread = {"thread_ts": state[f"ts:{message.thread}"], "reply_broadcast": message.is_broadcast}
             answer = await self._api.call(_POST, {**body, **thread, "channel": state.get("channel", self._channel)})
+            # Updates need the channel's ID, which only the response has. The settings may name the channel.
             state[ts_of], state["channel"] = str(answer.get("ts", "")), str(answer.get("channel", self._channel))
         state[message.key] = message.digest
 
@@ -103,6 +106,7 @@ class Slack:
 def _view(state: Mapping[str, str]) -> slack_messages.SubjectView:
     try:
         return msgspec.json.decode(state.get("view", "{}"), type=slack_messages.SubjectView)
+    # Another version of the router may have written the view. An empty view costs a message its earlier facts.
     except Undecodable:
         return slack_messages.SubjectView()
 

@@ -77,12 +77,16 @@ class WebApi:
 
 
 def _failure(message: str, error: str) -> errors.Failure:
+    # The message was deleted in Slack, so a retry can't succeed, and the caller posts it again.
     if error == "message_not_found":
         return MessageGoneError(message)
+    # A response with status 200 has no `Retry-After`, so the delay is fixed.
     if error in _LIMITED:
         return errors.Throttled(message, _RETRY_SECONDS)
     if error in _DENIED:
+        # An operator has to act, so the call is repeated later and not given up.
         return errors.Denied(message)
     if error in _MOMENTARY:
+        # Slack may have posted the message before its internal error.
         return errors.Unanswered(message)
     return errors.Permanent(message)

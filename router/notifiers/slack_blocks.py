@@ -33,6 +33,7 @@ def escaped(text: str) -> str:
 def link(url: str) -> str:
     """Return a link to an untrusted URL, or the escaped text if the text isn't a URL that Slack accepts in brackets."""
     label = escaped(url)
+    # A vertical bar would separate the URL from a text, with which a sender could disguise the target.
     is_url = label.startswith(("https://", "http://")) and not {" ", "|"} & set(label)
     return f"<{label}>" if is_url and len(label) <= _URL else label
 
@@ -106,8 +107,10 @@ def cut_markup(text: str, max_length: int) -> str:
         return text
     head = text[: max_length - 1]
     opening, entity = head.rfind("<"), head.rfind("&")
+    # A link that is cut has no closing bracket, and Slack would show its raw markup.
     if opening > head.rfind(">"):
         head = head[:opening]
+    # Only a short rest can be the beginning of an entity. Any other ampersand is an earlier, complete one.
     elif entity > head.rfind(";") and len(head) - entity < _MAX_ENTITY_LENGTH:
         head = head[:entity]
     return f"{head}…"

@@ -85,6 +85,7 @@ def _applied(view: SubjectView, event: events.Event, at: dt.datetime) -> Subject
     if isinstance(event, events.IncidentOpened):
         view = SubjectView()  # Another episode: its messages are new ones.
     if incident is not None:
+        # A notifier that receives only reviews must not post a message that it never updates.
         is_shown = view.is_incident_shown or events.topic_of(event) != "reviews"
         view = msgspec.structs.replace(view, incident=incident, is_incident_shown=is_shown)
     match event:
@@ -94,6 +95,7 @@ def _applied(view: SubjectView, event: events.Event, at: dt.datetime) -> Subject
         case events.ReviewWaiting() | events.ReviewChanged() | events.ReviewReminded() | events.ReviewEscalated():
             decisions = {
                 name: texts_of_decisions
+                # A waiting review has no decision, so the decision on its previous version is dropped.
                 for name, texts_of_decisions in view.decisions.items()
                 if name != event.review.destination
             }
@@ -121,6 +123,7 @@ class MessageRenderer:
     def messages(self, view: SubjectView, recorded_events: Sequence[events.Recorded]) -> Iterator[SlackMessage]:
         """Return the messages of the channel: the incident, its reviews, and a reply about the newest events."""
         incident = view.incident
+        # Events such as a freeze belong to no incident, so they get a message of their own.
         if incident is None:
             yield self._plain(recorded_events)
             return
@@ -133,6 +136,7 @@ class MessageRenderer:
         if view.is_incident_shown and not any(
             isinstance(entry.event, events.IncidentOpened) for entry in recorded_events
         ):
+            # Broadcast events have replies of their own.
             lines_of = [entry for entry in recorded_events if not isinstance(entry.event, _BROADCAST)]
             lines = "\n".join(f"• {line(entry.event)}" for entry in lines_of)
             if lines:

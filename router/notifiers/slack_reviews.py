@@ -92,6 +92,7 @@ class ReviewRenderer:
         buttons = []
         if is_complete(review):
             buttons.append(slack_blocks.button("Approve", APPROVE, value, "primary"))
+        # A retraction has no text that a reviewer may change.
         if is_complete(review) and review.work != "retraction":
             buttons.append(slack_blocks.button("Edit", EDIT, value))
         buttons.append(slack_blocks.button("Dismiss", DISMISS, value, "danger", _confirmation(review)))

@@ -70,6 +70,7 @@ class Webhook:
         self._headers = {key: value.get_secret_value() for key, value in config.headers.items()}
         self._clock = connection.clock
         self._source = source(connection.installation)
+        # Receivers often have a token in the path or the query. A path of "/" alone would mask every slash.
         masked = [*self._headers.values(), self._path if len(self._path) > 1 else ""]
         self._client = client.Client(
             name=name,
@@ -83,11 +84,13 @@ class Webhook:
 
     async def deliver(self, batch: base.Batch) -> base.Delivered:
         """Post the first event of the batch."""
+        # One event is one request, so a failure repeats only that event.
         event = batch.events[0]
         body = msgspec.json.encode(cloud_event(event, self._source))
         headers = {
             **self._headers,
             "content-type": CONTENT_TYPE,
+            # The signature comes last, so that a configured header can't replace it.
             **signed(event.id, self._clock() // 1_000_000, body, self._keys),
         }
         content = client.RawBody(body, headers, is_answer_ignored=True)

@@ -67,8 +67,10 @@ class SlackApp:
         Slack waits 3 seconds for the acknowledgement. A slower action continues after this method returns. A repeated
         payload has no second effect.
         """
+        # The router reacts to no events. Acknowledging them keeps Slack from repeating them.
         if kind == "events":
             return None
+        # The action runs in a task, because it must not be canceled halfway when the time is up.
         task: asyncio.Task[Mapping[str, Any] | None] = self._start(self._once(kind, payload))
         finished, _ = await asyncio.wait({task}, timeout=self._ack_seconds)
         if finished:
@@ -80,6 +82,7 @@ class SlackApp:
 
     async def finish(self) -> None:
         """Wait for actions and replies in progress."""
+        # A finished action may have started a reply, so wait until nothing is left.
         while self._running:
             await asyncio.wait(set(self._running))
 
@@ -97,6 +100,7 @@ class SlackApp:
     async def _once(self, kind: Kind, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Handle a new payload. For a repeated payload, return the earlier response."""
         try:
+            # Slack may send a payload again, also to another process, so payloads are recorded in Redis.
             is_new, before = await self._requests.begin(kind, payload)
             if not is_new:
                 _log.info("slack_request_repeated", kind=kind)
@@ -142,6 +146,7 @@ class SlackApp:
 
     async def _command(self, command: payloads.Command) -> replies.Reply:
         name = commands.name_of(command)
+        # The command is checked before the user, so that a typing error causes no entry in the audit log.
         if name not in commands.ROLES:
             return replies.failed(f"The router has no command {command.name}.")
         try:
@@ -155,6 +160,7 @@ class SlackApp:
     async def _click(self, click: payloads.Click) -> replies.Reply | None:
         subject = slack_reviews.read_subject(click.value)
         try:
+            # Messages of an earlier version may have other buttons.
             if click.action not in reviews.ROLES or subject is None:
                 _log.warning("slack_request_refused", kind="interactive", reason=f"unknown button {click.action!r}")
                 return None

@@ -40,6 +40,7 @@ class SlashCommands:
         if name == "unfreeze":
             await self._actions.unfreeze(act)
             return replies.Reply(":white_check_mark: Publishing is active. Pending updates are posted.")
+        # A reason of invisible characters would leave the timeline without one.
         if not visible.visible(reason).strip():
             return replies.failed("A reason is required: /freeze REASON. Nothing was frozen.")
         await self._actions.freeze(act)

@@ -20,6 +20,7 @@ _REASON = "reason"
 
 def fields_of(review: models.Review) -> dict[str, str]:
     """Return the current texts that a reviewer may change, by field."""
+    # Each kind of work posts another field of the rule.
     match review.what:
         case "retraction":
             return {}
@@ -41,6 +42,7 @@ def edit(review: models.Review, own_texts: Mapping[str, str] | None = None, reas
     """Build the form for a review. ``own_texts`` has the reviewer's texts for an earlier version, by field."""
     where = slack_blocks.escaped(review.destination)
     blocks: list[slack_blocks.Block] = []
+    # The reviewer's text was written for an earlier version, so the new version is shown above it.
     if own_texts is not None:
         notice = "The post has changed since the form was opened. Nothing was recorded. This waits now:"
         blocks += [slack_blocks.section(f":warning: {notice}"), *slack_reviews.content(replies.shown(review).review)]
@@ -79,6 +81,7 @@ def changes(submission: payloads.Submission, review: models.Review) -> dict[str,
     submitted_texts = texts(submission)
     changed_fields = {}
     for name, text in fields_of(review).items():
+        # Slack trims and rewrites white space. An unchanged text must not count as the reviewer's own.
         if name in submitted_texts and submitted_texts[name].strip() != _line_breaks(text).strip():
             changed_fields[name] = submitted_texts[name]
     return changed_fields
@@ -95,6 +98,7 @@ def at_fields(submission: payloads.Submission, wrong: Mapping[str, str]) -> dict
     first = next(iter(blocks.values()), "")
     texts_by_field: dict[str, str] = {}
     for name, text in wrong.items():
+        # Slack rejects errors for blocks that the form doesn't have.
         block = blocks.get(name, first)
         line = text if name in blocks else f"{name}: {text}"
         texts_by_field[block] = f"{texts_by_field[block]}; {line}" if block in texts_by_field else line

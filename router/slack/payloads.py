@@ -135,6 +135,7 @@ def read_interaction(payload: Mapping[str, Any]) -> Click | Submission | None:
         submitted = _read(payload, _ViewSubmission)
         view = submitted.view
         values = {
+            # Each of the form's blocks has one input.
             block: next((field.value or "" for field in inputs.values()), "")
             for block, inputs in view.state.values.items()
         }

@@ -65,11 +65,14 @@ def shown(review: models.Review) -> slack_reviews.ReviewView:
 
 def conflict(error: actions.SubjectChanged, person: str, renderer: slack_reviews.ReviewRenderer) -> RepliedError:
     """Explain why a user's decision was not recorded. Include the version that is pending now, if any."""
+    # A repeated click is no conflict for the user, so the reply doesn't sound like one.
     if error.by == person:
         text = "You have already decided on this review."
+    # Another reviewer was faster. The review is decided, whatever its content.
     elif error.by:
         by = slack_blocks.escaped(error.by)
         text = f"{by} decided first. Your decision was not recorded."
+    # The review ended without a decision, for example because the incident resolved.
     elif error.now is None:
         text = "No review is pending there any longer. Your decision was not recorded."
     else:

@@ -25,6 +25,7 @@ class ResponseUrls:
     async def send(self, url: str, body: Mapping[str, Any]) -> None:
         """Send a reply without retries. Only log a failure, because the action is already done or rejected."""
         origin, path = _origin(url), urllib.parse.urlsplit(url).path
+        # A forged payload must not make the router send requests to a host of the sender's choice.
         if origin not in self._origins:
             _log.warning("slack_reply_failed", reason="the response URL isn't Slack's")
             return

@@ -80,6 +80,7 @@ class SlackReviews:
             # The action compares the form's digest, because the review may change after this read.
             reply = await self._decide(condition, "approve", changed, forms.reason(submission))
         except replies.RepliedError as error:
+            # The user's text isn't lost: the form opens again with the new version and the text.
             if error.now is not None and forms.is_editable(error.now):
                 return replies.update(forms.edit(error.now, forms.texts(submission), forms.reason(submission)))
             raise
@@ -121,6 +122,7 @@ class SlackReviews:
     async def _open(self, condition: ReviewRequest, trigger: str) -> None:
         """Open the form for the version that the message shows. A trigger works once, within 3 seconds."""
         review = await self._review(condition)
+        # The user must not edit a version that the message doesn't show.
         if review is None or review.digest != condition.subject.digest:
             await self._actions.record(condition.act(), "edit review", "refused: it has changed")
             if review is not None:

@@ -46,17 +46,21 @@ class Roles:
 
     async def authorize(self, user: payloads.User, needed: access.Role) -> access.Person:
         """Return the user as a person with at least the role ``needed``. Raises ``MissingRoleError``."""
+        # In a shared channel, users of other workspaces can click, too.
         if self._config.team and user.team != self._config.team:
             raise MissingRoleError(f"only users of the workspace {self._config.team} may do this")
         direct = max((role for role, names in self._listed.items() if user.id in names), default=None)
+        # Listed users need no call, so they can act while Slack's API is down.
         if direct is not None and direct >= needed:
             return self.person(user, direct)
+        # Groups of lower roles can't grant the needed one, so they aren't read.
         groups = [(role, name) for role, names in self._listed.items() if role >= needed for name in _groups(names)]
         members = await asyncio.gather(*(self._members(name) for _, name in groups))
         both = list(zip(groups, members, strict=True))
         role = max((role for (role, _), users in both if users and user.id in users), default=None)
         if role is not None:
             return self.person(user, role)
+        # The user may be a member of the unreadable group, so the message doesn't say that the role is missing.
         if None in members:
             unread = ", ".join(sorted(name for (_, name), users in both if users is None))
             raise MissingRoleError(f"this needs the role {needed.word}, and the user group {unread} can't be read now")
@@ -71,6 +75,7 @@ class Roles:
     async def _members(self, group: str) -> frozenset[str] | None:
         """Return the members of a user group, cached for ``groups_for``. Return None if Slack doesn't return them."""
         cached, now = self._groups.get(group), self._clock()
+        # After the clock was set back, an entry from the future would be valid for too long.
         if cached is not None and 0 <= now - cached.read_at < self._config.groups_for:
             return cached.users
         try:

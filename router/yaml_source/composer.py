@@ -153,6 +153,7 @@ class _Builder:
 
     def _document(self, event: Any) -> None:
         self._documents += 1
+        # Rules in a second document would be ignored without a message.
         if self._documents > 1:
             self._stop(event, "a file contains one YAML document; this begins a second one")
 
@@ -182,6 +183,7 @@ class _Builder:
         self._outer.append((self._parent, self._key, event.anchor, self._count))
         self._count += 1
         self._parent, self._key = node, None
+        # Other code walks the data recursively, so the depth is limited here.
         if len(self._outer) > MAX_DEPTH:
             self._stop(event, f"nested deeper than {MAX_DEPTH} levels")
 
@@ -198,6 +200,8 @@ class _Builder:
         if node is None or any(anchor == event.anchor for _, _, anchor, _ in self._outer):
             self._say(event, f'the alias "{event.anchor}" refers to no complete earlier value')
             node = nodes.Scalar("", None, mark.line + 1, mark.column + 1)
+        # Counting an alias at full size limits what plain data of the document can take: a few lines can expand to
+        # billions.
         self._count += size
         # Without aliases, a document of 1 MiB has no more than half as many nodes.
         if self._count > MAX_NODES:

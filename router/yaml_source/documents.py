@@ -98,6 +98,7 @@ class Document:
         if self._composed.root is None:
             return 0, 0
         at, node, complete = _walk(self._composed.root, path)
+        # A missing value is reported at its parent's key, where the author has to add it.
         node_at = at if at is not None and (key or not complete) else node
         return node_at.line, node_at.column
 
@@ -142,6 +143,7 @@ def content(path: Path) -> bytes:
     with open(descriptor, "rb") as opened:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file")
+        # One byte more than the limit is enough to see that the file is too large.
         return opened.read(MAX_BYTES + 1)
 
 
@@ -150,6 +152,7 @@ def parse(content: bytes, file: str, *, holds_secrets: bool = False) -> Document
     if len(content) > MAX_BYTES:
         return Document.unreadable(file, "is larger than 1 MiB; split it into several files")
     try:
+        # Windows editors write a byte order mark, which isn't part of the text.
         document = Document(file, content.decode("utf-8-sig"), holds_secrets=holds_secrets)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
@@ -183,6 +186,7 @@ def _as_text(data: Any) -> Any:
             return {key: _as_text(value) for key, value in data.items()}
         case list() | tuple():
             return [_as_text(value) for value in data]
+        # This case precedes int, because True is an int in Python.
         case bool():
             return "true" if data else "false"
         case int() | float():

@@ -55,6 +55,7 @@ class Lines:
         if self._hidden is None:
             self._hidden = list(_below_secrets(self._lines))
         line = patterns.encode(self._lines[index])
+        # The secret may be a list item or a line of a block, whose own text gives no hint.
         if self._hidden[index]:
             return _ITEM.sub(rb"\1" + HIDDEN.encode(), line, 1).decode()
         return _USERINFO.sub(rb"\1" + HIDDEN.encode() + b"@", _without_value(line)).decode()

@@ -27,6 +27,7 @@ def duration(value: Any) -> times.Duration:
     if text == "0":
         return times.Duration(0)
     parts = _TIME.findall(text)
+    # Joining the parts again finds any text between or around them.
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError("expected a duration, such as 90s, 5m, 1h30m, or 2d")
     return times.Duration(sum(int(number) * _TIMES[unit] for number, unit in parts))

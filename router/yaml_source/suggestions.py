@@ -16,6 +16,7 @@ def nearest(name: str, valid: Collection[str], likeness: float = 0.6) -> str | N
     if len(valid) > _COMPARED:
         alike = (candidate for candidate in valid if candidate[:1].casefold() == name[:1].casefold())
         valid = list(itertools.islice(alike, _COMPARED))
+    # Sorting makes the suggestion independent of the order of a set.
     folded = {candidate.casefold(): candidate for candidate in sorted(valid)}
     matches = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=likeness)
     return folded[matches[0]] if matches else None

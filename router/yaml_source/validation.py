@@ -53,6 +53,7 @@ def _problem(
     if kind == "extra_forbidden":
         hint = _elsewhere(model, where[:-1], str(last)) or suggestions.hint(str(last), _names(model, where[:-1]))
         return document.problem(f'{prefix}unknown key "{last}"{hint}', path, key=True)
+    # The position is that of the mapping, because the key doesn't exist.
     if kind == "missing":
         return document.problem(f'{prefix}"{last}" is missing', path)
     message = phrases.phrase(detail)
@@ -74,6 +75,7 @@ def _path(
         data = data[step]
     steps: list[str | int] = []
     for step in where:
+        # A text has no members, but Python would index its characters.
         if data is None or isinstance(data, str | int | float):
             break
         try:
