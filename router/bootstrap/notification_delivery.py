@@ -79,5 +79,5 @@ def _channels(settings: configuration.Settings, store: Store, clock: base.Clock)
         )
         notifiers[name] = registry.KINDS[config.kind].make(name, config, connected)
     longest = max((config.timeout_seconds for config in settings.notifiers.values()), default=0.0)
-    quiet = {name: config.quiet_hours.built() for name, config in settings.notifiers.items() if config.quiet_hours}
+    quiet = {name: config.quiet_hours.build() for name, config in settings.notifiers.items() if config.quiet_hours}
     return notifications.Channels(notifiers, subscribed(settings), longest, quiet)

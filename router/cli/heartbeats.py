@@ -33,7 +33,7 @@ def show_all(
 
 def _row(heartbeat: resources.Heartbeat) -> tuple[str, ...]:
     # The API has seconds, and quantities are in microseconds. Rounding removes the error of the floating-point number.
-    every = quantities.shown(round(heartbeat.every_seconds * 1_000_000))
+    every = quantities.format_duration(round(heartbeat.every_seconds * 1_000_000))
     return heartbeat.incident, every, tables.age(heartbeat.last_heard_at), "silent" if heartbeat.silent else "alive"
 
 

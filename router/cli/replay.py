@@ -164,7 +164,7 @@ def _life(life: Life) -> str:
 
 def _format_operation(call: ReplayedOperation) -> str:
     how = {"auto": ", posted", "review": ", after review", "shadow": ", in the shadow"}.get(call.publish, "")
-    return f"{call.kind} at {call.destination} after {quantities.shown(call.after)}{how}: {told(call)}"
+    return f"{call.kind} at {call.destination} after {quantities.format_duration(call.after)}{how}: {told(call)}"
 
 
 def _markdown(difference: ReplayDifference, max_rows: int | None) -> list[str]:

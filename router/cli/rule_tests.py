@@ -73,7 +73,7 @@ def _show_result(out: console.Console, result: rule_test_runner.Result) -> None:
     word = "[green]PASSED[/]" if result.passed else "[red]FAILED[/]"
     out.print(f"{terminal.markup(result.case.place)} {terminal.markup(result.case.shape.name)} {word}")
     for call in result.calls:
-        after = quantities.shown(call.at - result.started_at)
+        after = quantities.format_duration(call.at - result.started_at)
         out.print(f"    {after:>8}  {call.kind} at {terminal.markup(call.destination)}", style="dim")
 
 

@@ -22,13 +22,16 @@ def check(
         # Each notification meets one expectation, so that a repeated event is not overlooked.
         left.remove(notification)
         if expected.at is not None and notification.at - start != expected.at:
-            expected_at, actual_at = quantities.shown(expected.at), quantities.shown(notification.at - start)
+            expected_at, actual_at = (
+                quantities.format_duration(expected.at),
+                quantities.format_duration(notification.at - start),
+            )
             yield case.problem(
                 f"expected {_named(expected)} after {expected_at}, got it after {actual_at}", *path, "at"
             )
     # An expected list is complete: every further notification is a difference.
     for candidate in left:
-        after = quantities.shown(candidate.at - start)
+        after = quantities.format_duration(candidate.at - start)
         place = f" ({candidate.destination})" if candidate.destination else ""
         message = f"{candidate.type}{place} to {candidate.notifier} after {after} was not expected"
         yield case.problem(message, "expect", "notifications")
@@ -38,7 +41,7 @@ def lines(notified: Iterable[simulated_events.Notified], start: int) -> Iterator
     """Yield the notifications in the form that a test expects, for authors of tests."""
     for notification in notified:
         fields = {
-            "at": quantities.shown(notification.at - start),
+            "at": quantities.format_duration(notification.at - start),
             "to": notification.notifier,
             "event": notification.type,
         }

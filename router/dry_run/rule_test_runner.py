@@ -195,7 +195,10 @@ def _check_operations(
         # Each operation meets one expectation, so that a repeated call is not overlooked.
         left.remove(match)
         if operation.at is not None and match.at - start != operation.at:
-            expected_at, actual_at = quantities.shown(operation.at), quantities.shown(match.at - start)
+            expected_at, actual_at = (
+                quantities.format_duration(operation.at),
+                quantities.format_duration(match.at - start),
+            )
             yield case.problem(f"expected {kind} at {name} after {expected_at}, got it after {actual_at}", *path, "at")
         for field, value in (operation.model_extra or {}).items():
             text = rule_tests.as_text(match.shown.get(field))
@@ -203,7 +206,7 @@ def _check_operations(
                 yield case.problem(f"{kind} at {name}: expected {field} {value!r}, got {text!r}", *path, field)
     # An expected list is complete: every further operation is a difference.
     for call in left:
-        after = quantities.shown(call.at - start)
+        after = quantities.format_duration(call.at - start)
         yield case.problem(f"{call.kind} at {call.destination} after {after} was not expected", "expect", "operations")
 
 
@@ -219,5 +222,5 @@ def _names(names: Iterable[str]) -> str:
 def told(calls: Iterable[simulation.Called], start: int) -> Iterator[str]:
     """Yield the operations in the form that a test expects, for authors of tests."""
     for call in calls:
-        fields = {"at": quantities.shown(call.at - start), call.kind: call.destination, **call.shown}
+        fields = {"at": quantities.format_duration(call.at - start), call.kind: call.destination, **call.shown}
         yield "{" + ", ".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items()) + "}"

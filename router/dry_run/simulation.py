@@ -456,4 +456,4 @@ def _review(desired: publications.Desired) -> str:
     """Describe the deadline of a review: ``publish after 15m``."""
     if not (desired.public and desired.publish == "review" and desired.deadline):
         return ""
-    return f"{desired.at_deadline} after {quantities.shown(desired.deadline)}"
+    return f"{desired.at_deadline} after {quantities.format_duration(desired.deadline)}"

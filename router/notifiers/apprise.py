@@ -130,11 +130,11 @@ class Apprise:
         """
         recorded_events = _of_one_episode(batch.events)
         newest = recorded_events[-1].sequence
-        state = self._known(batch.state, recorded_events[0].sequence)
+        state = self._recorded_deliveries(batch.state, recorded_events[0].sequence)
         # A URL that has received the newest event is omitted, so a retry sends no message twice.
-        pending = [receiver for receiver in self._services if _received(state, receiver) < newest]
+        pending = [receiver for receiver in self._services if _last_received(state, receiver) < newest]
         outcomes = await asyncio.gather(
-            *(self._send(receiver, _after(recorded_events, _received(state, receiver))) for receiver in pending)
+            *(self._send(receiver, _after(recorded_events, _last_received(state, receiver))) for receiver in pending)
         )
         failures = [failure for failure in outcomes if failure is not None]
         for receiver, failure in zip(pending, outcomes, strict=True):
@@ -150,7 +150,7 @@ class Apprise:
         # changed.
         return base.Delivered(recorded_events[0].sequence - 1, {**state, _FIRST: str(recorded_events[0].sequence)})
 
-    def _known(self, state: Mapping[str, str], first: int) -> dict[str, str]:
+    def _recorded_deliveries(self, state: Mapping[str, str], first: int) -> dict[str, str]:
         """Return the recorded deliveries of the configured URLs.
 
         If the events begin before the recorded ones, an operator has requested a redelivery. Then return nothing, so
@@ -195,7 +195,7 @@ def _secrets(url: str) -> list[str]:
     return sorted((form for form in forms if len(form) >= _MIN_MASKED_LENGTH), key=len, reverse=True)
 
 
-def _received(state: Mapping[str, str], service: _Service) -> int:
+def _last_received(state: Mapping[str, str], service: _Service) -> int:
     """Return the sequence number of the last event that the URL has received while others failed; 0 if none."""
     return _number(state.get(service.key, ""))
 

@@ -46,8 +46,10 @@ def render(recorded_events: Sequence[events.Recorded], console: str) -> PlainMes
         lines = [f"({left_out} earlier events)", *lines[left_out:]]
     parts = ["\n".join(lines), *_posts(recorded_events)]
     if incident is None:
-        return PlainMessage(_cut(lines[-1], TITLE), _bounded(parts, []), _tone(newest))
-    return PlainMessage(_title(newest, incident), _bounded(parts, [*_facts(incident, console)]), _tone(newest))
+        return PlainMessage(_cut(lines[-1], TITLE), _join_within_limit(parts, []), _tone(newest))
+    return PlainMessage(
+        _title(newest, incident), _join_within_limit(parts, [*_facts(incident, console)]), _tone(newest)
+    )
 
 
 def line(event: events.Event) -> str:
@@ -99,7 +101,7 @@ def _posts(recorded_events: Sequence[events.Recorded]) -> Iterator[str]:
         yield "\n".join(
             [
                 f"Customers will see at {plain(review.destination)} ({review.work}):",
-                *_quoted(f"{review.title}\n{review.message}"),
+                *_quote_lines(f"{review.title}\n{review.message}"),
                 *([_cut(", ".join(components), LINE)] if components else []),
                 *_later(review),
                 *_deadline(review),
@@ -107,7 +109,7 @@ def _posts(recorded_events: Sequence[events.Recorded]) -> Iterator[str]:
         )
 
 
-def _quoted(text: str) -> list[str]:
+def _quote_lines(text: str) -> list[str]:
     lines = [f"> {text_line}" for text_line in map(plain, text.splitlines()) if text_line]
     return [_cut("\n".join(lines), POST)] if lines else []
 
@@ -117,7 +119,7 @@ def _later(review: events.Review) -> Iterator[str]:
         yield f"It lasted from {_moment(review.began_at)} to {_moment(review.ended_at)}."
     for name, text in review.later.items():
         yield f"Later, as {plain(name)}:"
-        yield from _quoted(text)
+        yield from _quote_lines(text)
 
 
 def _deadline(review: events.Review) -> Iterator[str]:
@@ -139,7 +141,7 @@ def _facts(incident: events.Incident, console: str) -> Iterator[str]:
         yield f"{console.rstrip('/')}/incident?{urllib.parse.urlencode({'key': incident.key})}"
 
 
-def _bounded(parts: Sequence[str], facts: Sequence[str]) -> str:
+def _join_within_limit(parts: Sequence[str], facts: Sequence[str]) -> str:
     """Join the message within its limit. Always keep the facts, because they have the reference and the link."""
     ending = "\n".join(facts)
     body = _cut("\n\n".join(parts), BODY - len(ending) - 2)

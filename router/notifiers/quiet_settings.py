@@ -30,10 +30,10 @@ class QuietWindow(pydantic.BaseModel):
         if bool(self.begins) != bool(self.ends):
             raise ValueError('"from" and "to" must be set together')
         # The zone doesn't matter here: parsing only checks the days and the times.
-        self.parsed("UTC")
+        self.parse("UTC")
         return self
 
-    def parsed(self, zone: str) -> weekly.WeeklyWindow:
+    def parse(self, zone: str) -> weekly.WeeklyWindow:
         """Parse the window in the time zone ``zone``. Raise ``ValueError`` if it is invalid."""
         times = f"{self.begins}-{self.ends}" if self.begins else ""
         return weekly.parse(" ".join(part for part in (self.days, times, zone) if part))
@@ -84,7 +84,7 @@ class QuietHoursConfig(pydantic.BaseModel):
         # An empty setting would hold nothing, without a message.
         if not self._windows():
             raise ValueError('set "from" and "to", or "windows"')
-        built = self.built()
+        built = self.build()
         # Windows can overlap so that together they cover the week. Events would then be held forever.
         if (end := built.until(_MONDAY)) and end - _MONDAY >= _WEEK:
             raise ValueError("the quiet hours never end")
@@ -94,10 +94,10 @@ class QuietHoursConfig(pydantic.BaseModel):
         fields: dict[str, Any] = {"days": self.days, "from": self.begins, "to": self.ends}
         return (*((QuietWindow(**fields),) if any(fields.values()) else ()), *self.windows)
 
-    def built(self) -> quiet_hours.QuietHours:
+    def build(self) -> quiet_hours.QuietHours:
         """Build the quiet hours. The settings are valid here, because validation has parsed the windows."""
         return quiet_hours.QuietHours(
-            tuple(window.parsed(self.time_zone).interval() for window in self._windows()),
+            tuple(window.parse(self.time_zone).interval() for window in self._windows()),
             frozenset(self.exceptions.severities),
             frozenset(self.exceptions.topics),
             frozenset(self.exceptions.events),

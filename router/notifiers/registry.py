@@ -11,10 +11,10 @@ ENTRY_POINTS = "incident_router.notifiers"
 _OWN = (webhook.KIND, slack.KIND, apprise.KIND)
 
 
-def found() -> Mapping[str, base.Kind]:
+def load_kinds() -> Mapping[str, base.Kind]:
     """Return all kinds by name; a third party can't replace one of ours."""
     added = [point.load() for point in metadata.entry_points(group=ENTRY_POINTS)]
     return {kind.name: kind for kind in (*added, *_OWN)}
 
 
-KINDS: Mapping[str, base.Kind] = found()
+KINDS: Mapping[str, base.Kind] = load_kinds()

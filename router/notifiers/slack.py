@@ -75,7 +75,7 @@ class Slack:
         # The view is stored only with the last call. Before that, the same events are applied to the earlier view
         # again.
         state["view"] = msgspec.json.encode(view).decode()
-        return base.Delivered(recorded_events[-1].sequence, _kept(state, view))
+        return base.Delivered(recorded_events[-1].sequence, _prune_state(state, view))
 
     async def aclose(self) -> None:
         """Close the connections to Slack."""
@@ -117,7 +117,7 @@ def _of_one_episode(recorded_events: Sequence[events.Recorded]) -> Sequence[even
     return recorded_events[: next(openings, len(recorded_events))]
 
 
-def _kept(state: Mapping[str, str], view: slack_messages.SubjectView) -> dict[str, str]:
+def _prune_state(state: Mapping[str, str], view: slack_messages.SubjectView) -> dict[str, str]:
     """Return the state without the entries of messages that are never updated again."""
     current = {"view", "channel"}
     # Without an open incident, no message is updated again.

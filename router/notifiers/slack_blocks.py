@@ -20,7 +20,7 @@ _URL = 3000
 _MAX_ENTITY_LENGTH = len("&amp;")
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """Put untrusted text on one line, without invisible characters, and escape the characters of Slack markup.
 
     With line breaks, a reason could look like further events. With controls of the writing direction, Slack could show
@@ -32,7 +32,7 @@ def escaped(text: str) -> str:
 
 def link(url: str) -> str:
     """Return a link to an untrusted URL, or the escaped text if the text isn't a URL that Slack accepts in brackets."""
-    label = escaped(url)
+    label = escape(url)
     # A vertical bar would separate the URL from a text, with which a sender could disguise the target.
     is_url = label.startswith(("https://", "http://")) and not {" ", "|"} & set(label)
     return f"<{label}>" if is_url and len(label) <= _URL else label

@@ -76,11 +76,11 @@ class SlackMessage(NamedTuple):
 def apply(view: SubjectView, recorded_events: Sequence[events.Recorded]) -> SubjectView:
     """Return the view after further events."""
     for entry in recorded_events:
-        view = _applied(view, entry.event, entry.time)
+        view = _apply_event(view, entry.event, entry.time)
     return view
 
 
-def _applied(view: SubjectView, event: events.Event, at: dt.datetime) -> SubjectView:
+def _apply_event(view: SubjectView, event: events.Event, at: dt.datetime) -> SubjectView:
     incident = getattr(event, "incident", None)
     if isinstance(event, events.IncidentOpened):
         view = SubjectView()  # Another episode: its messages are new ones.
@@ -104,7 +104,7 @@ def _applied(view: SubjectView, event: events.Event, at: dt.datetime) -> Subject
         case events.ReviewDecided():
             texts_of_decisions = {
                 **view.decisions,
-                event.destination: event_texts.decision(event, slack_blocks.escaped),
+                event.destination: event_texts.decision(event, slack_blocks.escape),
             }
             times = {**view.decided_at, event.destination: at}
             return msgspec.structs.replace(view, decisions=texts_of_decisions, decided_at=times)
@@ -150,15 +150,15 @@ class MessageRenderer:
         over = incident.status == "closed"
         mark = ":white_check_mark:" if over else _COLORS.get(incident.severity, ":large_blue_circle:")
         state = "Resolved" if over else f"Open, {incident.severity}"
-        text = f"{state}: {slack_blocks.escaped(incident.title)} ({incident.reference})"
+        text = f"{state}: {slack_blocks.escape(incident.title)} ({incident.reference})"
         facts = [f"*Severity:* {incident.severity}", f"*Started:* {slack_blocks.moment(incident.opened_at)}"]
-        facts += _acknowledged(incident)
-        facts += [f"*Rule:* {slack_blocks.escaped(incident.rule)}"] if incident.rule else []
-        facts += [f"*Owner:* {slack_blocks.escaped(incident.owner)}"] if incident.owner else []
+        facts += _acknowledgement_facts(incident)
+        facts += [f"*Rule:* {slack_blocks.escape(incident.rule)}"] if incident.rule else []
+        facts += [f"*Owner:* {slack_blocks.escape(incident.owner)}"] if incident.owner else []
         facts += [f"*Runbook:* {slack_blocks.link(incident.runbook)}"] if incident.runbook else []
         facts += [self._publication(publication) for publication in view.publications.values()]
         blocks = [
-            slack_blocks.section(f"{mark} *{state}:* {slack_blocks.escaped(incident.title)}"),
+            slack_blocks.section(f"{mark} *{state}:* {slack_blocks.escape(incident.title)}"),
             *slack_blocks.fields(facts[: slack_blocks.FIELDS]),
             slack_blocks.context(f"{incident.reference} · {self._link('/incident', {'key': incident.key})}"),
         ]
@@ -166,19 +166,19 @@ class MessageRenderer:
 
     def _publication(self, publication: events.Publication) -> str:
         state = (
-            f"<{slack_blocks.escaped(publication.url)}|{publication.state}>" if publication.url else publication.state
+            f"<{slack_blocks.escape(publication.url)}|{publication.state}>" if publication.url else publication.state
         )
         edited = " (edited by a person)" if publication.edited else ""
-        return f"*{slack_blocks.escaped(publication.destination)}:* {state}{edited}"
+        return f"*{slack_blocks.escape(publication.destination)}:* {state}{edited}"
 
     def _review(self, incident: events.Incident, view: SubjectView, destination: str) -> SlackMessage:
         review, decision = view.reviews[destination], view.decisions.get(destination, "")
         review_view = slack_reviews.ReviewView(incident, review, decision)
-        title = slack_blocks.escaped(review.title or incident.title)
-        text = f"{slack_reviews.head(review_view)}: {title} at {slack_blocks.escaped(destination)}"
+        title = slack_blocks.escape(review.title or incident.title)
+        text = f"{slack_reviews.head(review_view)}: {title} at {slack_blocks.escape(destination)}"
         blocks = self._reviews.blocks(review_view)
         if not decision and review.taken_by and review.taken_until is not None:
-            reviewer, deadline = slack_blocks.escaped(review.taken_by), slack_blocks.moment(review.taken_until)
+            reviewer, deadline = slack_blocks.escape(review.taken_by), slack_blocks.moment(review.taken_until)
             blocks.append(slack_blocks.context(f"{reviewer} works on this review until {deadline}."))
         if decision and destination in view.decided_at:
             blocks.append(slack_blocks.context(f"Decided at {slack_blocks.moment(view.decided_at[destination])}"))
@@ -204,7 +204,7 @@ def _reminders(recorded_events: Sequence[events.Recorded], name: str) -> Iterato
 
 def line(event: events.Event) -> str:
     """Return one line about an event."""
-    text = _short_line(event) or event_texts.describe(event, slack_blocks.escaped)
+    text = _short_line(event) or event_texts.describe(event, slack_blocks.escape)
     emoji = _EMOJI.get(type(event))
     return f"{emoji} {text}" if emoji else text
 
@@ -214,21 +214,21 @@ def _short_line(event: events.Event) -> str:
     match event:
         case events.IncidentOpened() | events.HeartbeatMissed():
             word = "Opened" if isinstance(event, events.IncidentOpened) else "Heartbeat missed"
-            return f"{word}: {slack_blocks.escaped(event.incident.title)}"
+            return f"{word}: {slack_blocks.escape(event.incident.title)}"
         case events.ReviewWaiting():
-            return f"Waits for review at {slack_blocks.escaped(event.review.destination)}"
+            return f"Waits for review at {slack_blocks.escape(event.review.destination)}"
         case events.ReviewReminded() | events.ReviewEscalated():
             word = "Still waits" if isinstance(event, events.ReviewReminded) else "Escalated"
             minutes = event.waiting_seconds // 60
-            return f"{word} at {slack_blocks.escaped(event.review.destination)}, for {minutes} minutes"
+            return f"{word} at {slack_blocks.escape(event.review.destination)}, for {minutes} minutes"
         case events.IncidentReminded():
             why = "not acknowledged" if event.cause == "unacknowledged" else "its acknowledgement is stale"
             return f"Still open, for {event.open_seconds // 60} minutes, and {why}"
     return ""
 
 
-def _acknowledged(incident: events.Incident) -> list[str]:
+def _acknowledgement_facts(incident: events.Incident) -> list[str]:
     if incident.acknowledged_at is None or not incident.acknowledged_by:
         return []
     at = slack_blocks.moment(incident.acknowledged_at)
-    return [f"*Acknowledged* by {slack_blocks.escaped(incident.acknowledged_by)} at {at}"]
+    return [f"*Acknowledged* by {slack_blocks.escape(incident.acknowledged_by)} at {at}"]

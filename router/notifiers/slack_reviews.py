@@ -71,7 +71,7 @@ class ReviewRenderer:
         incident, review, decision = view
         icon = ":ballot_box_with_check:" if decision else ":eyes:"
         blocks = [
-            slack_blocks.section(f"{icon} *{head(view)}* at *{slack_blocks.escaped(review.destination)}*"),
+            slack_blocks.section(f"{icon} *{head(view)}* at *{slack_blocks.escape(review.destination)}*"),
             slack_blocks.context("This was shown for review:" if decision else "Customers will see:"),
             *content(review),
         ]
@@ -118,13 +118,13 @@ def content(review: events.Review) -> list[slack_blocks.Block]:
     block_content += slack_blocks.verbatim(review.message)[:_PARTS]
     pairs = list(review.components.items())[:_COMPONENTS]
     block_content += slack_blocks.fields(
-        f"*{slack_blocks.escaped(name)}:* {slack_blocks.escaped(status)}" for name, status in pairs
+        f"*{slack_blocks.escape(name)}:* {slack_blocks.escape(status)}" for name, status in pairs
     )
     if review.began_at is not None and review.ended_at is not None:
         began, ended = slack_blocks.moment(review.began_at), slack_blocks.moment(review.ended_at)
         block_content.append(slack_blocks.context(f"The incident began at {began} and ended at {ended}."))
     for name, text in review.later.items():
-        block_content.append(slack_blocks.context(_LATER.get(name, f"Later ({slack_blocks.escaped(name)}):")))
+        block_content.append(slack_blocks.context(_LATER.get(name, f"Later ({slack_blocks.escape(name)}):")))
         block_content += slack_blocks.verbatim(text)[:_LATER_PARTS]
     return block_content
 
@@ -132,7 +132,7 @@ def content(review: events.Review) -> list[slack_blocks.Block]:
 def is_complete(review: events.Review) -> bool:
     """Return whether ``content`` shows everything that an approval publishes."""
     max_length = slack_blocks.TEXT
-    cells = (f"*{slack_blocks.escaped(name)}:* {status}" for name, status in review.components.items())
+    cells = (f"*{slack_blocks.escape(name)}:* {status}" for name, status in review.components.items())
     return (
         len(review.title) <= max_length
         and len(review.message) <= _PARTS * max_length

@@ -91,7 +91,7 @@ class Webhook:
             **self._headers,
             "content-type": CONTENT_TYPE,
             # The signature comes last, so that a configured header can't replace it.
-            **signed(event.id, self._clock() // 1_000_000, body, self._keys),
+            **sign(event.id, self._clock() // 1_000_000, body, self._keys),
         }
         content = client.RawBody(body, headers, is_answer_ignored=True)
         await self._client.call("POST", self._path, content=content)
@@ -125,7 +125,7 @@ def cloud_event(event: events.Recorded, source: str) -> dict[str, Any]:
     return {**event_fields, "subject": event.subject} if event.subject else event_fields
 
 
-def signed(message_id: str, timestamp: int, body: bytes, keys: Sequence[bytes]) -> Mapping[str, str]:
+def sign(message_id: str, timestamp: int, body: bytes, keys: Sequence[bytes]) -> Mapping[str, str]:
     """Return the headers of Standard Webhooks, with one signature for each key; ``timestamp`` is in seconds."""
     content = f"{message_id}.{timestamp}.".encode() + body
     signatures = [base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode() for key in keys]

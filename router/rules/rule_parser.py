@@ -200,7 +200,7 @@ class _RuleParser:
         """Report a hold that never takes effect, since an incident opens at the earlier of both times."""
         hold, max_hold = timing.get("open_after", 0), timing.get("max_hold", 0)
         if max_hold and max_hold < hold:
-            texts = quantities.shown(max_hold), quantities.shown(hold)
+            texts = quantities.format_duration(max_hold), quantities.format_duration(hold)
             self._at.report(
                 f'"max_hold" ({texts[0]}) is shorter than "open_after" ({texts[1]}), so that incidents would open '
                 f"after {texts[0]}; make it longer, or remove it",

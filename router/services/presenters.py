@@ -182,7 +182,9 @@ def retraction(result: retractions.Retracted) -> models.Retraction:
 def explanation(result: explain.Explanation) -> dict[str, Any]:
     """Return an explanation as JSON data."""
     alert = msgspec.structs.asdict(result.alert)
-    timed = {key: quantities.shown(value) for key, value in msgspec.structs.asdict(result.timing).items() if value}
+    timed = {
+        key: quantities.format_duration(value) for key, value in msgspec.structs.asdict(result.timing).items() if value
+    }
     return {**msgspec.to_builtins(result), "alert": alert, "timing": timed}
 
 
@@ -314,7 +316,7 @@ def alert_rows(incident: incidents.Incident) -> list[models.AlertRow]:
 def timing_text(name: str, value: int) -> str:
     """Return one of a rule's times as text."""
     # `flap_changes` is a count. All other values are durations in microseconds.
-    return str(value) if name == "flap_changes" else quantities.shown(value)
+    return str(value) if name == "flap_changes" else quantities.format_duration(value)
 
 
 def delivery_row(delivery: deliveries.Delivery) -> models.DeliveryRow:

@@ -121,9 +121,9 @@ class SlackApp:
         # If this fails, too, a repeated payload is rejected for some minutes, but a new click is accepted.
         with contextlib.suppress(Unavailable):
             await self._requests.forget(kind, payload)
-        return self._told(kind, payload, replies.failed(reason))
+        return self._deliver_reply(kind, payload, replies.failure(reason))
 
-    def _told(self, kind: Kind, payload: Mapping[str, Any], reply: replies.Reply) -> Mapping[str, Any] | None:
+    def _deliver_reply(self, kind: Kind, payload: Mapping[str, Any], reply: replies.Reply) -> Mapping[str, Any] | None:
         """Return the response that shows a reply. If a response can't show it, send it to the response URL instead."""
         if kind == "slash_commands":
             return reply.message()
@@ -148,14 +148,14 @@ class SlackApp:
         name = commands.name_of(command)
         # The command is checked before the user, so that a typing error causes no entry in the audit log.
         if name not in commands.ROLES:
-            return replies.failed(f"The router has no command {command.name}.")
+            return replies.failure(f"The router has no command {command.name}.")
         try:
             person = await self._authorize(command.user, commands.ROLES[name], f"command {name}")
             return await self._commands.run(name, command.text, actions.Caller(person, reviews.ADDRESS))
         except replies.RepliedError as error:
             return error.reply
         except actions.InvalidRequest as error:
-            return replies.failed(f"{str(error).capitalize()}.")
+            return replies.failure(f"{str(error).capitalize()}.")
 
     async def _click(self, click: payloads.Click) -> replies.Reply | None:
         subject = slack_reviews.read_subject(click.value)
@@ -170,7 +170,7 @@ class SlackApp:
         except replies.RepliedError as error:
             return error.reply
         except (actions.InvalidRequest, actions.SubjectNotFound, incident_names.Ambiguous) as error:
-            return replies.failed(f"{error}. Nothing was changed.")
+            return replies.failure(f"{error}. Nothing was changed.")
 
     async def _submit(self, submission: payloads.Submission) -> Mapping[str, Any]:
         subject = slack_reviews.read_subject(submission.metadata)
@@ -183,7 +183,7 @@ class SlackApp:
         except replies.RepliedError as error:
             return replies.update(error.reply.view())
         except (actions.InvalidRequest, actions.SubjectNotFound, incident_names.Ambiguous) as error:
-            return replies.update(replies.failed(f"{error}. Nothing was changed.").view())
+            return replies.update(replies.failure(f"{error}. Nothing was changed.").view())
 
     async def _authorize(self, user: payloads.User, needed: access.Role, action: str) -> access.Person:
         """Return the user with the needed role. Otherwise, audit the refusal and raise ``replies.RepliedError``."""
@@ -193,7 +193,7 @@ class SlackApp:
             caller = actions.Caller(self._roles.person(user, access.Role.VIEWER), reviews.ADDRESS)
             await self._actions.record_refusal(actions.ActionContext(caller, action), "slack", str(refused))
             text = f"You may not do this: {refused}. An operator grants roles under `slack_app` in the configuration."
-            raise replies.RepliedError(replies.failed(text)) from refused
+            raise replies.RepliedError(replies.failure(text)) from refused
 
     def _send_late(self, task: asyncio.Task[Any], url: str) -> None:
         answer = task.result() if not task.cancelled() else None

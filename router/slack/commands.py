@@ -42,7 +42,7 @@ class SlashCommands:
             return replies.Reply(":white_check_mark: Publishing is active. Pending updates are posted.")
         # A reason of invisible characters would leave the timeline without one.
         if not visible.visible(reason).strip():
-            return replies.failed("A reason is required: /freeze REASON. Nothing was frozen.")
+            return replies.failure("A reason is required: /freeze REASON. Nothing was frozen.")
         await self._actions.freeze(act)
         return replies.Reply(":snowflake: Publishing is frozen. Nothing is posted on public pages.")
 
@@ -70,7 +70,7 @@ def _list(title: str, lines: Iterable[str], more: str) -> list[slack_blocks.Bloc
 
 
 def _incident(incident_row: models.IncidentRow) -> str:
-    title = slack_blocks.escaped(slack_blocks.cut(incident_row.title or incident_row.key, _MAX_TITLE_LENGTH))
+    title = slack_blocks.escape(slack_blocks.cut(incident_row.title or incident_row.key, _MAX_TITLE_LENGTH))
     since = f", since {slack_blocks.moment(incident_row.opened_at)}" if incident_row.opened_at is not None else ""
     problems = (
         f" ({', '.join(problem.replace('_', ' ') for problem in incident_row.problems)})"
@@ -84,6 +84,6 @@ def _incident(incident_row: models.IncidentRow) -> str:
 
 
 def _review(review: models.Review) -> str:
-    title = slack_blocks.escaped(slack_blocks.cut(review.title, _MAX_TITLE_LENGTH))
+    title = slack_blocks.escape(slack_blocks.cut(review.title, _MAX_TITLE_LENGTH))
     since = f", since {slack_blocks.moment(review.since)}" if review.since is not None else ""
-    return f"• {title} at {slack_blocks.escaped(review.destination)} ({review.what}){since} · {review.reference}"
+    return f"• {title} at {slack_blocks.escape(review.destination)} ({review.what}){since} · {review.reference}"

@@ -35,17 +35,20 @@ def is_editable(review: models.Review) -> bool:
     """Return whether a form can hold the texts and a message can show the whole review."""
     texts = fields_of(review)
     fits = all(len(text) <= _MAX_LENGTH for text in texts.values())
-    return bool(texts) and fits and slack_reviews.is_complete(replies.shown(review).review)
+    return bool(texts) and fits and slack_reviews.is_complete(replies.to_review_view(review).review)
 
 
 def edit(review: models.Review, own_texts: Mapping[str, str] | None = None, reason: str = "") -> dict[str, Any]:
     """Build the form for a review. ``own_texts`` has the reviewer's texts for an earlier version, by field."""
-    where = slack_blocks.escaped(review.destination)
+    where = slack_blocks.escape(review.destination)
     blocks: list[slack_blocks.Block] = []
     # The reviewer's text was written for an earlier version, so the new version is shown above it.
     if own_texts is not None:
         notice = "The post has changed since the form was opened. Nothing was recorded. This waits now:"
-        blocks += [slack_blocks.section(f":warning: {notice}"), *slack_reviews.content(replies.shown(review).review)]
+        blocks += [
+            slack_blocks.section(f":warning: {notice}"),
+            *slack_reviews.content(replies.to_review_view(review).review),
+        ]
         blocks.append(slack_blocks.context("Your text is below. Approve it only if it still fits."))
     blocks.append(slack_blocks.context(f"Customers will see this at *{where}*, as it is written here."))
     for name, text in fields_of(review).items():

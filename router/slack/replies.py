@@ -39,7 +39,7 @@ class RepliedError(Exception):
         self.now = now
 
 
-def shown(review: models.Review) -> slack_reviews.ReviewView:
+def to_review_view(review: models.Review) -> slack_reviews.ReviewView:
     """Convert a review of the services to the form that the Slack notifier renders."""
     at = review.since or times.to_datetime(Timestamp(0))
     incident = events.Incident(review.incident, review.reference, review.title, review.severity, "open", at)
@@ -70,28 +70,28 @@ def conflict(error: actions.SubjectChanged, person: str, renderer: slack_reviews
         text = "You have already decided on this review."
     # Another reviewer was faster. The review is decided, whatever its content.
     elif error.by:
-        by = slack_blocks.escaped(error.by)
+        by = slack_blocks.escape(error.by)
         text = f"{by} decided first. Your decision was not recorded."
     # The review ended without a decision, for example because the incident resolved.
     elif error.now is None:
         text = "No review is pending there any longer. Your decision was not recorded."
     else:
         text = "The post has changed since it was shown to you. Your decision was not recorded. This waits now:"
-    blocks = renderer.blocks(shown(error.now)) if error.now is not None else []
+    blocks = renderer.blocks(to_review_view(error.now)) if error.now is not None else []
     return RepliedError(Reply(f":warning: {text}", blocks), error.now)
 
 
-def warned(text: str, warnings: Sequence[str]) -> Reply:
+def with_warnings(text: str, warnings: Sequence[str]) -> Reply:
     """Return a reply that lists the parts of a reviewer's text that may not be fit for customers."""
     if not warnings:
         return Reply(text)
-    lines = "\n".join(f"• {slack_blocks.escaped(warning)}" for warning in warnings[:_WARNINGS])
+    lines = "\n".join(f"• {slack_blocks.escape(warning)}" for warning in warnings[:_WARNINGS])
     return Reply(f"{text} Check your text:\n{lines}")
 
 
-def failed(reason: str) -> Reply:
+def failure(reason: str) -> Reply:
     """Return a reply with the reason why the action was rejected."""
-    return Reply(f":warning: {slack_blocks.escaped(reason)}")
+    return Reply(f":warning: {slack_blocks.escape(reason)}")
 
 
 def errors(fields: Mapping[str, str]) -> dict[str, Any]:

@@ -112,12 +112,12 @@ class SlackReviews:
             )
             decided = await self._actions.decide(condition.act(reason), body)
         except pydantic.ValidationError as error:
-            raise replies.RepliedError(replies.failed("This button or form can't be read.")) from error
+            raise replies.RepliedError(replies.failure("This button or form can't be read.")) from error
         except actions.SubjectChanged as error:
             if error.now is not None:
                 await self._hasten(error.now.incident)
             raise replies.conflict(error, condition.person.name, self._renderer) from error
-        return replies.warned(_DONE[decision], decided.warnings)
+        return replies.with_warnings(_DONE[decision], decided.warnings)
 
     async def _open(self, condition: ReviewRequest, trigger: str) -> None:
         """Open the form for the version that the message shows. A trigger works once, within 3 seconds."""
@@ -129,13 +129,15 @@ class SlackReviews:
                 await self._hasten(review.incident)
             raise replies.conflict(actions.SubjectChanged(review, ""), condition.person.name, self._renderer)
         if not forms.is_editable(review):
-            raise replies.RepliedError(replies.failed("This review can't be edited in Slack. Use the console."))
+            raise replies.RepliedError(replies.failure("This review can't be edited in Slack. Use the console."))
         await self._actions.record(condition.act(), "edit review", "form opened")
         try:
             await self._api.call("views.open", {"trigger_id": trigger, "view": forms.edit(review)})
         except errors.Failure as failure:
             _log.warning("slack_form_not_opened", reason=failure.message)
-            raise replies.RepliedError(replies.failed("Slack did not open the form in time. Click again.")) from failure
+            raise replies.RepliedError(
+                replies.failure("Slack did not open the form in time. Click again.")
+            ) from failure
 
     async def _review(self, condition: ReviewRequest) -> models.Review | None:
         subject = condition.subject

@@ -78,7 +78,7 @@ class _Connection:
         try:
             async with self._limit:
                 async for message in self.socket.messages():
-                    receive(self, _decoded(message))
+                    receive(self, _decode_message(message))
         except TimeoutError:
             pass  # The connection was replaced, and Slack hasn't closed it.
         finally:
@@ -173,7 +173,7 @@ class SocketMode:
             await self._open_url(), timeout_seconds=timing.hello, ping_seconds=timing.ping
         )
         try:
-            message = _hello(_decoded(await socket.receive(timing.hello)))
+            message = _hello(_decode_message(await socket.receive(timing.hello)))
         except BaseException:
             await socket.close()
             raise
@@ -237,7 +237,7 @@ class SocketMode:
         answer = self._answers.get(envelope.identity)
         # A repeated envelope gets the same answer, so that the action happens once.
         if answer is None:
-            answer = asyncio.ensure_future(self._handled(envelope.kind, envelope.payload))
+            answer = asyncio.ensure_future(self._handle_safely(envelope.kind, envelope.payload))
             self._answers[envelope.identity] = answer
             while len(self._answers) > _ANSWERS:
                 self._answers.popitem(last=False)
@@ -245,7 +245,7 @@ class SocketMode:
         finished, _ = await asyncio.wait({answer}, timeout=self._timing.answer)
         return answer.result() if finished else _apology(envelope.kind)
 
-    async def _handled(self, kind: Kind, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    async def _handle_safely(self, kind: Kind, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
         try:
             return await self._handle(kind, payload)
         except Exception:  # noqa: BLE001 - without an acknowledgement, Slack would send the failing payload again
@@ -257,7 +257,7 @@ class SocketMode:
         return asyncio.get_running_loop().time()
 
 
-def _decoded(message: str | bytes) -> Mapping[str, Any]:
+def _decode_message(message: str | bytes) -> Mapping[str, Any]:
     """Decode a message. Return an empty mapping and log a warning if it isn't a JSON object."""
     try:
         decoded = msgspec.json.decode(message)

@@ -168,7 +168,7 @@ class Signature:
             return f"the header {self._time.decode()} is not a time in seconds"
         # A recorded delivery could resolve an outage that has begun since.
         if abs(now - at) > self._tolerance:
-            tolerance = quantities.shown(self._tolerance)
+            tolerance = quantities.format_duration(self._tolerance)
             return f"the signed time is more than {tolerance} away: a replay, or a wrong clock"
         return ""
 

@@ -211,7 +211,7 @@ def over(publication: publications.Publication, now: Timestamp) -> timeline.Even
 
 def held(max_incidents: int, within: Duration, now: Timestamp) -> timeline.Event:
     """Return the event for a queued episode: at most ``max_incidents`` incidents open per ``within`` microseconds."""
-    limit = f"{max_incidents} incidents have opened within {quantities.shown(within)}"
+    limit = f"{max_incidents} incidents have opened within {quantities.format_duration(within)}"
     text = f"Queued in an alert storm: {limit}. The most severe incidents open first."
     return timeline.Event(now, "storm", text)
 

@@ -60,7 +60,7 @@ def compose(text: str, report: Report) -> nodes.Node | None:
         return None
     finally:
         parser.dispose()
-    return None if builder.stopped else builder.root
+    return None if builder.is_stopped else builder.root
 
 
 def _position(text: str, index: int) -> tuple[int, int]:
@@ -118,7 +118,7 @@ class _Builder:
 
     def __init__(self, report: Report, substitutes: dict[int, int]) -> None:
         self.root: nodes.Node | None = None
-        self.stopped = False
+        self.is_stopped = False
         """Whether the rest of the document was skipped, because its problems would be misleading."""
         self._report = report
         self._substitutes = substitutes
@@ -237,7 +237,7 @@ class _Builder:
         self._say(event, f"tags such as {event.tag} are not allowed; put a text that looks like a number in quotes")
 
     def _stop(self, event: Any, message: str) -> None:
-        self.stopped = True
+        self.is_stopped = True
         self._say(event, message)
         raise _Stopped
 

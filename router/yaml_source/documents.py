@@ -106,7 +106,7 @@ class Document:
         """Return the data below ``path``, with numbers and Booleans as text in their original form."""
         if self._composed.root is not None:
             _, node, complete = _walk(self._composed.root, path)
-            return nodes.written(node) if complete else None
+            return nodes.to_raw_text(node) if complete else None
         data = self.data
         for step in path:
             data = data[step]
@@ -114,7 +114,7 @@ class Document:
 
     def _problem(self, line: int, column: int, message: str) -> Problem:
         lines = self._lines
-        text = lines.shown(line - 1) if 0 < line <= len(lines) else ""
+        text = lines.masked_line(line - 1) if 0 < line <= len(lines) else ""
         return Problem(self.file, line, column, message, text)
 
     @functools.cached_property

@@ -36,27 +36,27 @@ class Lines:
         """Store all lines of the text. They are scanned when the first one is shown."""
         self._lines = lines
         self._holds_secrets = holds_secrets
-        self._hidden: list[bool] | None = None
-        self._shown: dict[int, str] = {}
+        self._hidden_lines: list[bool] | None = None
+        self._masked_lines: dict[int, str] = {}
 
     def __len__(self) -> int:
         return len(self._lines)
 
-    def shown(self, index: int) -> str:
+    def masked_line(self, index: int) -> str:
         """Return line ``index`` (from 0) without the values of keys that hold secrets, or passwords in URLs."""
         # One line can be long and have many problems, so it is masked once.
-        if index not in self._shown:
-            self._shown[index] = self._masked(index)
-        return self._shown[index]
+        if index not in self._masked_lines:
+            self._masked_lines[index] = self._mask(index)
+        return self._masked_lines[index]
 
-    def _masked(self, index: int) -> str:
+    def _mask(self, index: int) -> str:
         if self._holds_secrets:
             return _keys_alone(patterns.encode(self._lines[index])).decode()
-        if self._hidden is None:
-            self._hidden = list(_below_secrets(self._lines))
+        if self._hidden_lines is None:
+            self._hidden_lines = list(_below_secrets(self._lines))
         line = patterns.encode(self._lines[index])
         # The secret may be a list item or a line of a block, whose own text gives no hint.
-        if self._hidden[index]:
+        if self._hidden_lines[index]:
             return _ITEM.sub(rb"\1" + HIDDEN.encode(), line, 1).decode()
         return _USERINFO.sub(rb"\1" + HIDDEN.encode() + b"@", _without_value(line)).decode()
 

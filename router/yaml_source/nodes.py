@@ -49,13 +49,13 @@ def plain(node: Node | None) -> Any:
     return None
 
 
-def written(node: Node | None) -> Any:
+def to_raw_text(node: Node | None) -> Any:
     """Return the document with every number and Boolean as text in its original form: ``007`` stays ``"007"``."""
     match node:
         case Scalar():
             return None if node.value is None else node.text
         case Mapping():
-            return {key: written(child) for key, (_, child) in node.entries.items()}
+            return {key: to_raw_text(child) for key, (_, child) in node.entries.items()}
         case Sequence():
-            return [written(child) for child in node.items]
+            return [to_raw_text(child) for child in node.items]
     return None

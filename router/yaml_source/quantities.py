@@ -44,7 +44,7 @@ def size(value: Any) -> int:
     return int(match[1]) * _BYTES[match[2]]
 
 
-def shown(duration: int) -> str:
+def format_duration(duration: int) -> str:
     """Return a duration in microseconds as a text with units; ``0s`` for zero."""
     left = duration
     parts = []

@@ -152,4 +152,4 @@ def test_third_party_kind_is_found_by_entry_point(monkeypatch):
             return base.Kind("pager", base.Config, registry.KINDS["webhook"].make, "a pager")
 
     monkeypatch.setattr(registry.metadata, "entry_points", lambda group: [Point()] if "notifiers" in group else [])
-    assert set(registry.found()) == {"pager", *registry.KINDS}
+    assert set(registry.load_kinds()) == {"pager", *registry.KINDS}

@@ -22,7 +22,7 @@ def at(text: str, zone: str = "UTC", fold: int = 0) -> int:
 
 
 def quiet(**given) -> quiet_hours.QuietHours:
-    return quiet_settings.QuietHoursConfig(**{"time_zone": "UTC", **given}).built()
+    return quiet_settings.QuietHoursConfig(**{"time_zone": "UTC", **given}).build()
 
 
 NIGHT = quiet(**{"from": "22:00", "to": "07:00"})

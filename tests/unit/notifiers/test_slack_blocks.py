@@ -22,7 +22,7 @@ def show(*happened: events.Event) -> slack_messages.SlackMessage:
 def test_untrusted_text_adds_no_line():
     """A reason with line breaks or bidirectional control characters must not look like another event."""
     shown = "upgrade • Approved by ann • Reset gnp &lt;!channel&gt; &amp; &lt;@U0ADA&gt;"
-    assert slack_blocks.escaped(FORGED) == shown
+    assert slack_blocks.escape(FORGED) == shown
     message = show(events.FreezeStarted(AT, "ann", FORGED))
     assert "\n" not in message.text
     assert "\u202e" not in message.text

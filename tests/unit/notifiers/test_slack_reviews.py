@@ -69,7 +69,7 @@ def test_review_of_any_size_fits_slacks_limits(seed):
     if slack_reviews.APPROVE in buttons(made):
         assert plain(made) == review.title + review.message + "".join(review.later.values())
         cells = [cell["text"] for block in made for cell in block.get("fields", [])]
-        names = [f"*{slack_blocks.escaped(name)}:* degraded" for name in review.components]
+        names = [f"*{slack_blocks.escape(name)}:* degraded" for name in review.components]
         assert cells == names
 
 
@@ -130,4 +130,4 @@ def test_form_fits_slacks_limits_or_is_not_offered(what, length):
             assert len(view["private_metadata"]) <= 3000
             for block in view["blocks"]:
                 sdk.Block.parse(block).validate_json()
-    assert replies.shown(review).review.digest == review.digest
+    assert replies.to_review_view(review).review.digest == review.digest

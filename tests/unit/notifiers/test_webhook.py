@@ -65,7 +65,7 @@ def test_changed_body_fails_verification(monkeypatch):
 
 
 def test_old_request_fails_verification():
-    headers = webhook.signed("id", 1_700_000_000, b"{}", [b"k" * 24])
+    headers = webhook.sign("id", 1_700_000_000, b"{}", [b"k" * 24])
     with pytest.raises(standardwebhooks.WebhookVerificationError):
         standardwebhooks.Webhook(b"k" * 24).verify(b"{}", dict(headers))
 

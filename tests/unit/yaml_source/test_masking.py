@@ -6,7 +6,7 @@ from router.yaml_source import documents, masking
 
 
 def shown(text, line):
-    return masking.Lines(text.split("\n")).shown(line)
+    return masking.Lines(text.split("\n")).masked_line(line)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_value_of_a_secret_key_is_hidden(line):
 )
 def test_content_below_a_secret_key_is_hidden(text):
     lines = text.split("\n")
-    assert "hunter2" not in masking.Lines(lines).shown(len(lines) - 1)
+    assert "hunter2" not in masking.Lines(lines).masked_line(len(lines) - 1)
 
 
 @pytest.mark.parametrize(
@@ -88,14 +88,14 @@ def test_broken_configuration_does_not_show_secrets():
 )
 def test_masking_a_line_takes_linear_time(text):
     started = time.thread_time()
-    masking.Lines([text]).shown(0)
+    masking.Lines([text]).masked_line(0)
     assert time.thread_time() - started < 2
 
 
 def test_showing_every_line_takes_linear_time():
     lines = masking.Lines(["tokens:", *[f"{' ' * (number % 9)}- key: {number}" for number in range(40_000)]])
     started = time.thread_time()
-    shown = [lines.shown(number) for number in range(40_001)]
+    shown = [lines.masked_line(number) for number in range(40_001)]
     assert time.thread_time() - started < 4
     assert shown[2] == " - ***"
 
@@ -103,5 +103,5 @@ def test_showing_every_line_takes_linear_time():
 def test_long_line_with_many_problems_is_masked_once():
     lines = masking.Lines(["{" + "a: b, " * 5_000 + "}"])
     started = time.thread_time()
-    assert len({lines.shown(0) for _ in range(1_000)}) == 1
+    assert len({lines.masked_line(0) for _ in range(1_000)}) == 1
     assert time.thread_time() - started < 2

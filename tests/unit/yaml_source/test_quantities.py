@@ -48,7 +48,7 @@ def test_invalid_size_is_refused(text):
 
 @hypothesis.given(milliseconds=st.integers(min_value=0, max_value=10**9))
 def test_displayed_duration_parses_to_the_same_duration(milliseconds):
-    shown = quantities.shown(milliseconds * 1000)
+    shown = quantities.format_duration(milliseconds * 1000)
     assert quantities.duration(shown) == milliseconds * 1000
 
 
