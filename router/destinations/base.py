@@ -68,7 +68,7 @@ TEXT_FIELDS = ("summary", "body", "description", "message")
 """The names that kinds have for its text."""
 
 
-def titled(opening: type[Opening], title: str, text: str) -> dict[str, str]:
+def map_title_and_text(opening: type[Opening], title: str, text: str) -> dict[str, str]:
     """Return the fields of an opening for a title and a text, by the names that this kind has for them."""
     fields = {}
     for names, value in ((TITLE_FIELDS, title), (TEXT_FIELDS, text)):

@@ -147,7 +147,7 @@ def edited_components(operation: operations.Operation, current: Mapping[str, str
     )
 
 
-def mismatched(requested: Mapping[str, str], current: Mapping[str, str], well: str) -> str:
+def describe_mismatches(requested: Mapping[str, str], current: Mapping[str, str], well: str) -> str:
     """Return the components whose status differs from what we sent; ``well`` is the status of unlisted components."""
     return ", ".join(
         f"component {component} is {current.get(component, well)}, not {status}"

@@ -55,25 +55,23 @@ class ReducibleCall:
                 if less is None:
                     raise
                 # Vendors refuse a repeated key with another body, so the smaller body gets its own key.
-                body = rekeyed(less)
+                body = rekey(less)
         raise AssertionError("the last repeat answers or raises")
 
     def _without(self, body: Any, problem: errors.Permanent) -> Any | None:
         """Return the body without what the vendor refuses; None if nothing can be omitted."""
         path = _path(problem.field)
         # Omitting only the field that the vendor names keeps the most detail.
-        less = self._dropped(body, path) if path else None
+        less = self._drop(body, path) if path else None
         # Without this field, the call would have another meaning, so the refusal is final.
         if less is None and self._needs(body, path):
             return None
         # Plans without subscribers refuse the flag and name it only in the message.
         if less is None and "subscriber" in problem.message.lower():
-            less = self._dropped(body, [_NOTIFY])
+            less = self._drop(body, [_NOTIFY])
         # A 404 may mean that an ID in the body doesn't exist, which the vendor doesn't name.
         if less is None and isinstance(problem, errors.NotFound):
-            less = next(
-                (reduced for name in self.suspects if (reduced := self._dropped(body, [name])) is not None), None
-            )
+            less = next((reduced for name in self.suspects if (reduced := self._drop(body, [name])) is not None), None)
             # The object itself doesn't exist, so no field is at fault.
             if less is None:
                 return None
@@ -82,20 +80,20 @@ class ReducibleCall:
             less = self._minimal(body)
         if less is None:
             return None
-        for name in _differing(body, less):
+        for name in _list_differing(body, less):
             self.omitted.append(
                 operations.Omission(name, "refused", f"omitted, because the vendor refused it: {problem}")
             )
         return less
 
-    def _dropped(self, body: Any, path: list[str]) -> Any | None:
+    def _drop(self, body: Any, path: list[str]) -> Any | None:
         """Return the body without a field, or without one entry of a list; None if the field isn't set or is needed."""
         if not path or not isinstance(body, msgspec.Struct) or path[0] not in body.__struct_fields__:
             return None
         name, *rest = path
         value = getattr(body, name)
         if isinstance(value, msgspec.Struct):
-            inner = self._dropped(value, rest)
+            inner = self._drop(value, rest)
             return None if inner is None else msgspec.structs.replace(body, **{name: inner})
         # One bad entry doesn't cost the whole list.
         if isinstance(value, list) and rest and rest[0].isdigit() and int(rest[0]) < len(value) and len(value) > 1:
@@ -128,9 +126,7 @@ class ReducibleCall:
         }
 
 
-async def known_or_omitted(
-    lookup: Awaitable[Found], field_name: str, omitted: list[operations.Omission]
-) -> Found | None:
+async def find_or_omit(lookup: Awaitable[Found], field_name: str, omitted: list[operations.Omission]) -> Found | None:
     """Look up an optional name. If the vendor doesn't know it, return None and add it to ``omitted``."""
     try:
         return await lookup
@@ -147,17 +143,17 @@ def _path(dotted: str) -> list[str]:
     return [_CAMEL.sub("_", part).lower() for part in parts]
 
 
-def _differing(before: Any, after: Any) -> list[str]:
+def _list_differing(before: Any, after: Any) -> list[str]:
     """Return the fields that differ, by their own names if they are nested."""
     names: list[str] = []
     for name in before.__struct_fields__:
         first, second = getattr(before, name), getattr(after, name)
         if first != second:
-            names += _differing(first, second) if isinstance(first, msgspec.Struct) else [name]
+            names += _list_differing(first, second) if isinstance(first, msgspec.Struct) else [name]
     return names
 
 
-def rekeyed(body: Any) -> Any:
+def rekey(body: Any) -> Any:
     """Return the body with another idempotency key, which is a function of the body.
 
     Vendors refuse a known key with another body, and some repeat their first refusal. Nothing was created under the

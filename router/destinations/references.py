@@ -60,14 +60,14 @@ def check_reference(actual: str, reference: str) -> None:
 
 def find_in_text(text: str) -> str:
     """Return the reference at the beginning or end of a text; empty if there is none."""
-    return _found(_IN_TEXT, text)
+    return _find(_IN_TEXT, text)
 
 
 def find_in_title(title: str) -> str:
     """Return the reference at the beginning or end of a title; empty if there is none."""
-    return _found(_IN_TITLE, title)
+    return _find(_IN_TITLE, title)
 
 
-def _found(pattern: patterns.Pattern, text: str) -> str:
+def _find(pattern: patterns.Pattern, text: str) -> str:
     match = pattern.search(patterns.encode(texts.canonical(text)))
     return (match.group(1) or match.group(2)).decode() if match else ""

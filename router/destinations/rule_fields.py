@@ -41,10 +41,10 @@ def parse_fitted(
     shape: type[Shape], config: base.Config, operation: operations.Operation
 ) -> tuple[Shape, tuple[operations.Omission, ...]]:
     """Parse an operation's fields as ``parse_current`` does, and return what was cut or omitted."""
-    return _fitted(shape, config, operation.content.fields, operation.destination)
+    return _fit(shape, config, operation.content.fields, operation.destination)
 
 
-def _fitted(
+def _fit(
     shape: type[Shape], config: base.Config, values: Mapping[str, Any], destination: str
 ) -> tuple[Shape, tuple[operations.Omission, ...]]:
     fields, omitted = shape.without_empty({**config.defaults, **values})
@@ -52,21 +52,21 @@ def _fitted(
         try:
             return shape.model_validate(fields, context={"config": config}), tuple(omitted)
         except pydantic.ValidationError as problem:
-            further = [_made_to_fit(shape, fields, error) for error in _located(problem, fields)]
+            further = [_fit_field(shape, fields, error) for error in _select_errors(problem, fields)]
             # One field that can't be adapted makes the call impossible.
             if None in further:
-                raise _refused(destination, problem) from problem
+                raise _make_refusal(destination, problem) from problem
             omitted += [omission for omission in further if omission is not None]
     raise errors.Permanent(f"{destination}: the fields can't be adapted to the destination")
 
 
-def _refused(destination: str, problem: pydantic.ValidationError) -> errors.Permanent:
-    problems_of_fields = _listed(problem)
+def _make_refusal(destination: str, problem: pydantic.ValidationError) -> errors.Permanent:
+    problems_of_fields = _list_problems(problem)
     message = f"{destination}: " + "; ".join(f"{field}: {text}" for field, text in problems_of_fields)
     return errors.Permanent(message, field=problems_of_fields[0][0])
 
 
-def _place(error: Any) -> list[Any]:
+def _get_location(error: Any) -> list[Any]:
     """Return the location of an error, without pydantic's internal parts."""
     return [part for part in error["loc"] if part not in components.TAGS]
 
@@ -76,19 +76,19 @@ def _is_of_entry(place: Sequence[Any], fields: Mapping[str, Any]) -> bool:
     return len(place) > 1 and isinstance(fields.get(str(place[0])), list | tuple | Mapping)
 
 
-def _located(problem: pydantic.ValidationError, fields: Mapping[str, Any]) -> list[Any]:
+def _select_errors(problem: pydantic.ValidationError, fields: Mapping[str, Any]) -> list[Any]:
     """Return at most one error per entry, the last entry of a list first, so that locations stay valid."""
     by_place: dict[tuple[Any, ...], Any] = {}
     for error in problem.errors(include_url=False, include_input=False):
-        place = _place(error)
+        place = _get_location(error)
         by_place.setdefault(tuple(place[:2] if _is_of_entry(place, fields) else place[:1]), error)
     entries = sorted(by_place, key=lambda key: key[1] if len(key) > 1 and isinstance(key[1], int) else -1, reverse=True)
     return [by_place[key] for key in entries]
 
 
-def _made_to_fit(shape: type[base.Opening], fields: dict[str, Any], error: Any) -> operations.Omission | None:
+def _fit_field(shape: type[base.Opening], fields: dict[str, Any], error: Any) -> operations.Omission | None:
     """Cut or remove the field of one error; None if the field is required and can't be cut."""
-    place = _place(error)
+    place = _get_location(error)
     name = str(place[0]) if place else ""
     value = fields.get(name)
     # A URL that is cut leads nowhere.
@@ -128,7 +128,7 @@ def parse_previous(shape: type[Shape], config: base.Config, operation: operation
     if operation.before is None:
         return None
     try:
-        return _fitted(shape, config, operation.before.fields, operation.destination)[0]
+        return _fit(shape, config, operation.before.fields, operation.destination)[0]
     except errors.Permanent:
         return None
 
@@ -156,7 +156,7 @@ def check_defaults(shape: type[base.Opening], config: base.Config) -> None:
     try:
         parse(shape, config, {})
     except pydantic.ValidationError as problem:
-        wrong = _listed(problem, ignored=("missing",))
+        wrong = _list_problems(problem, ignored=("missing",))
         if wrong:
             raise ValueError("; ".join(f"defaults.{field}: {text}" for field, text in wrong)) from problem
 
@@ -170,7 +170,7 @@ def _texts(value: Any) -> Iterator[str]:
         yield from (text for inner in value for text in _texts(inner))
 
 
-def _listed(problem: pydantic.ValidationError, ignored: Iterable[str] = ()) -> list[tuple[str, str]]:
+def _list_problems(problem: pydantic.ValidationError, ignored: Iterable[str] = ()) -> list[tuple[str, str]]:
     return [
         (".".join(str(part) for part in error["loc"] if part not in components.TAGS), phrases.phrase(error))
         for error in problem.errors(include_url=False, include_input=False)

@@ -147,7 +147,7 @@ class SelfMonitor:
         for name in destinations_by_kind.get(report.kind, self._wanted.destinations):
             place = self._places[name]
             if place.account != failing:
-                fields = base.titled(place.kind.opening, report.title, report.text)
+                fields = base.map_title_and_text(place.kind.opening, report.title, report.text)
                 targets.append(decisions.Target(name, fields))
         return tuple(targets)
 

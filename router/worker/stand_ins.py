@@ -17,7 +17,7 @@ def content_for(
     alert = incident.opening_alert
     name = alert.title or alert.identity if alert is not None else incident.key
     title, text = _first(content.fields, base.TITLE_FIELDS) or name, _first(content.fields, base.TEXT_FIELDS)
-    fields = {name: value for name, value in base.titled(opening, title, text).items() if value}
+    fields = {name: value for name, value in base.map_title_and_text(opening, title, text).items() if value}
     return publications.Content(content.severity, fields)
 
 

@@ -20,7 +20,7 @@ async def correct(http: client.Client, at: posts.Posts, operation: operations.Op
     update = next((candidate for candidate in post.updates or () if candidate.id == correction.update), None)
     if update is None:
         raise errors.Permanent("the update is no longer in the post's timeline")
-    body = _signed(correction.body, update.body, operation.reference)
+    body = _sign(correction.body, update.body, operation.reference)
     if not corrections.is_status_allowed(update.status, correction.status):
         raise errors.Permanent(corrections.STATUS_REFUSED)
     status = correction.status if correction.status != update.status else ""
@@ -31,20 +31,20 @@ async def correct(http: client.Client, at: posts.Posts, operation: operations.Op
         change = wire.PatchUpdate(body, status or None)
         await http.call("PATCH", f"{place.path}/updates/{client.segment(correction.update)}", json=change)
         post = await at.observe(place)
-    return _seen(post, operation, correction.update, body)
+    return _make_state(post, operation, correction.update, body)
 
 
-def _signed(body: str, before: str, reference: str) -> str:
+def _sign(body: str, before: str, reference: str) -> str:
     is_needed = references.has_footer(before, reference) and not references.has_footer(body, reference)
     return references.add_footer(body, reference) if is_needed else body
 
 
-def _seen(post: wire.Post, operation: operations.Operation, update: str, body: str) -> operations.VendorState:
+def _make_state(post: wire.Post, operation: operations.Operation, update: str, body: str) -> operations.VendorState:
     """Return the state after a correction. The text is ours; other changes are left to the next observation."""
     updates = {shown_update.id: shown_update for shown_update in post.updates or ()}
     stored = updates[update].body if update in updates else body
     fields = dict(operation.view.fields)
-    fields["posted"] = posts.posted(post, operation, {update})
+    fields["posted"] = posts.list_posted_updates(post, operation, {update})
     # The first update is the post's message, which later reads are compared with.
     if operation.view.entries[:1] == (update,):
         fields["message"] = stored

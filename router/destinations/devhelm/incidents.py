@@ -49,21 +49,21 @@ class Incidents:
 
         An incident that was to be reopened comes first if it is open.
         """
-        if operation.vendor_id and (reopened := await self._still_open(operation)):
+        if operation.vendor_id and (reopened := await self._find_open(operation)):
             return reopened
-        incidents = await self._signed(operation)
+        incidents = await self._find_signed(operation)
         # A lost response made the router repeat the open. Open incidents are first in the list, so one of them is kept.
         for further in incidents[1:]:
-            if not _over(further):
+            if not _is_over(further):
                 await self._resolve(further.id, _duplicate(operation))
-        return _seen(incidents[0]) if incidents else None
+        return _make_state(incidents[0]) if incidents else None
 
     async def end_duplicates(self, operation: operations.Operation) -> tuple[str, ...]:
         """Resolve every other open incident that carries our reference."""
         further = [
             incident
-            for incident in await self._signed(operation)
-            if incident.id != operation.vendor_id and not _over(incident)
+            for incident in await self._find_signed(operation)
+            if incident.id != operation.vendor_id and not _is_over(incident)
         ]
         for incident in further:
             await self._resolve(incident.id, _duplicate(operation))
@@ -78,7 +78,7 @@ class Incidents:
                 items += [
                     _item(incident)
                     for incident in page
-                    if not _over(incident) and references.find_in_title(incident.title or "")
+                    if not _is_over(incident) and references.find_in_title(incident.title or "")
                 ]
         return items
 
@@ -86,7 +86,7 @@ class Incidents:
         """Return False: every incident carries its reference."""
         return False
 
-    async def _signed(self, operation: operations.Operation) -> list[wire.Incident]:
+    async def _find_signed(self, operation: operations.Operation) -> list[wire.Incident]:
         """Return the incidents that carry our reference: open ones first, then the oldest."""
         query = {
             "search": operation.reference,
@@ -100,13 +100,13 @@ class Incidents:
         signed = [
             incident async for page in pages for incident in page if references.has_tag(incident.title or "", reference)
         ]
-        return sorted(signed, key=lambda incident: (_over(incident), incident.created_at))
+        return sorted(signed, key=lambda incident: (_is_over(incident), incident.created_at))
 
     async def open(self, operation: operations.Operation) -> operations.VendorState:
         """Create the incident, or reopen the previous one. If the vendor doesn't reopen it, create a new one."""
         opening, omitted = rule_fields.parse_fitted(IncidentOpening, self._config, operation)
         calls = reduced_calls.ReducibleCall(self._http, suspects=("monitor_id",), omitted=list(omitted))
-        if operation.vendor_id and (reopened := await self._opened_again(operation, opening)):
+        if operation.vendor_id and (reopened := await self._reopen(operation, opening)):
             return reopened
         note = "the vendor did not reopen the previous incident" if operation.vendor_id else ""
         body = wire.CreateIncident(
@@ -119,7 +119,7 @@ class Incidents:
         detail = answer.read(wire.DetailAnswer).data
         # A broken proxy may swap two responses. The other incident would then be resolved together with this one.
         references.check_reference(references.find_in_title(detail.incident.title or ""), operation.reference)
-        seen = _detailed(detail, operation)
+        seen = _make_detailed_state(detail, operation)
         return msgspec.structs.replace(seen, note=note, omitted=tuple(calls.omitted))
 
     async def update(self, operation: operations.Operation) -> operations.VendorState:
@@ -127,21 +127,23 @@ class Incidents:
         opening = rule_fields.parse_current(IncidentOpening, self._config, operation)
         detail = await self._show(operation.vendor_id)
         # A person or the vendor has resolved it, and an update would reopen it.
-        if _over(detail.incident):
-            return _detailed(detail, operation)
+        if _is_over(detail.incident):
+            return _make_detailed_state(detail, operation)
         timeline = _timeline(detail)
         observations.check_fresh(operation, timeline, observations.moment(detail.incident.updated_at))
-        incident, omitted = await self._patched(detail.incident, operation, opening)
+        incident, omitted = await self._patch(detail.incident, operation, opening)
         text = self._update_text(incident, opening, operation)
         # Only the newest update says anything about the present.
         if observations.is_posted(operation, timeline, text) or observations.is_newest_text(operation, timeline, text):
-            return msgspec.structs.replace(_detailed(detail, operation), omitted=omitted)
+            return msgspec.structs.replace(_make_detailed_state(detail, operation), omitted=omitted)
         update = wire.AddUpdate(opening.notify, text, opening.update_status)
         # If posting fails, the view must have the new title and severity, or they would look like a person's edit.
-        left = None if incident is detail.incident else _left(incident, operation)
+        left = None if incident is detail.incident else _make_partial_state(incident, operation)
         with half_done.record_on_failure(left):
             answer = await self._http.call("POST", f"{_path(operation.vendor_id)}/updates", json=update)
-        return msgspec.structs.replace(_detailed(answer.read(wire.DetailAnswer).data, operation), omitted=omitted)
+        return msgspec.structs.replace(
+            _make_detailed_state(answer.read(wire.DetailAnswer).data, operation), omitted=omitted
+        )
 
     async def publish(self, operation: operations.Operation) -> operations.VendorState:
         """Update the incident, because there are no drafts."""
@@ -151,11 +153,11 @@ class Incidents:
         """Resolve the incident, unless it is resolved already."""
         opening = rule_fields.parse_current(IncidentOpening, self._config, operation)
         detail = await self._show(operation.vendor_id)
-        if not _over(detail.incident):
+        if not _is_over(detail.incident):
             text = self._config.resolve_message if opening.resolve_message is None else opening.resolve_message
             detail = (await self._resolve(operation.vendor_id, text)).read(wire.DetailAnswer).data
-            return msgspec.structs.replace(_detailed(detail, operation), state="resolved", ended=True)
-        return _detailed(detail, operation)
+            return msgspec.structs.replace(_make_detailed_state(detail, operation), state="resolved", ended=True)
+        return _make_detailed_state(detail, operation)
 
     async def dismiss(self, operation: operations.Operation) -> operations.VendorState:
         """Resolve the incident, because there are no drafts."""
@@ -174,12 +176,12 @@ class Incidents:
         detail = await self._show(operation.vendor_id)
         stamp = observations.moment(detail.incident.updated_at)
         # A stale read would report our own change as a person's edit.
-        if not _over(detail.incident) and observations.is_stale(operation, _timeline(detail), stamp):
-            return msgspec.structs.replace(_seen(detail.incident), is_stale=True)
-        seen = _detailed(detail, operation)
+        if not _is_over(detail.incident) and observations.is_stale(operation, _timeline(detail), stamp):
+            return msgspec.structs.replace(_make_state(detail.incident), is_stale=True)
+        seen = _make_detailed_state(detail, operation)
         if seen.state != "open":
             return seen
-        return msgspec.structs.replace(seen, differs=self._left_by_uncertain(detail.incident, operation))
+        return msgspec.structs.replace(seen, differs=self._describe_leftovers(detail.incident, operation))
 
     async def probe(self) -> None:
         """Read the account's newest incident."""
@@ -217,7 +219,7 @@ class Incidents:
         """Close the connections."""
         await self._http.aclose()
 
-    async def _still_open(self, operation: operations.Operation) -> operations.VendorState | None:
+    async def _find_open(self, operation: operations.Operation) -> operations.VendorState | None:
         """Return the incident to reopen, if it is open already."""
         try:
             seen = await self.observe(operation)
@@ -226,14 +228,12 @@ class Incidents:
             return None
         return seen if seen.state == "open" else None
 
-    async def _opened_again(
-        self, operation: operations.Operation, opening: IncidentOpening
-    ) -> operations.VendorState | None:
+    async def _reopen(self, operation: operations.Operation, opening: IncidentOpening) -> operations.VendorState | None:
         """Reopen a resolved incident; an open one stays. Return None if it is gone or the vendor refuses."""
         try:
             incident = (await self._show(operation.vendor_id)).incident
             # A repeated operation finds the incident open already.
-            if _over(incident):
+            if _is_over(incident):
                 text = f"An alert fires again.\n\nReference: {operation.reference}"
                 update = wire.AddUpdate(opening.notify, text, opening.update_status or _FIRES)
                 await self._http.call("POST", f"{_path(operation.vendor_id)}/updates", json=update)
@@ -254,7 +254,7 @@ class Incidents:
             return opening.severity
         return severity_mapping.map_severity(self._config.severities, level)
 
-    async def _patched(
+    async def _patch(
         self, incident: wire.Incident, operation: operations.Operation, opening: IncidentOpening
     ) -> tuple[wire.Incident, tuple[operations.Omission, ...]]:
         """Update severity and title to the content, unless a person has changed them."""
@@ -310,7 +310,7 @@ class Incidents:
         )
         return title if is_ours and not texts.alike(vendor_title, title) else None
 
-    def _left_by_uncertain(self, incident: wire.Incident, operation: operations.Operation) -> str:
+    def _describe_leftovers(self, incident: wire.Incident, operation: operations.Operation) -> str:
         """Return what an uncertain update has left instead of the wanted severity and title; empty if nothing."""
         opening = rule_fields.parse_current(IncidentOpening, self._config, operation)
         severity, differences = self._severity(opening, operation), set()
@@ -350,12 +350,12 @@ def _duplicate(operation: operations.Operation) -> str:
     return f"A duplicate of another incident with the reference {operation.reference}."
 
 
-def _over(incident: wire.Incident) -> bool:
+def _is_over(incident: wire.Incident) -> bool:
     return incident.status == "RESOLVED"
 
 
-def _seen(incident: wire.Incident) -> operations.VendorState:
-    return operations.VendorState(incident.id, "resolved" if _over(incident) else "open", incident.shortlink or "")
+def _make_state(incident: wire.Incident) -> operations.VendorState:
+    return operations.VendorState(incident.id, "resolved" if _is_over(incident) else "open", incident.shortlink or "")
 
 
 def _item(incident: wire.Incident) -> operations.OpenItem:
@@ -376,20 +376,20 @@ def _timeline(detail: wire.Detail) -> list[observations.Entry]:
     return observations.sort_entries(entries)
 
 
-def _detailed(detail: wire.Detail, operation: operations.Operation) -> operations.VendorState:
+def _make_detailed_state(detail: wire.Detail, operation: operations.Operation) -> operations.VendorState:
     """Return the state of an incident and what it shows, the base of later comparisons."""
     incident, timeline = detail.incident, _timeline(detail)
     fields = {"title": incident.title or "", "status": incident.status, "severity": incident.severity}
     stamp = observations.moment(incident.updated_at)
     view = observations.view(operation, fields, timeline, stamp=stamp)
-    return msgspec.structs.replace(_seen(incident), view=view, told=observations.marks(operation, timeline))
+    return msgspec.structs.replace(_make_state(incident), view=view, told=observations.marks(operation, timeline))
 
 
-def _left(incident: wire.Incident, operation: operations.Operation) -> operations.VendorState:
+def _make_partial_state(incident: wire.Incident, operation: operations.Operation) -> operations.VendorState:
     """Return the state between the two calls of an update: title and severity are changed, no text is posted yet."""
     fields = {"title": incident.title or "", "status": incident.status, "severity": incident.severity}
     stamp = observations.moment(incident.updated_at)
-    return msgspec.structs.replace(_seen(incident), view=observations.view(operation, fields, (), stamp=stamp))
+    return msgspec.structs.replace(_make_state(incident), view=observations.view(operation, fields, (), stamp=stamp))
 
 
 def _iso(moment: dt.datetime) -> str:

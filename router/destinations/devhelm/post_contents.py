@@ -65,7 +65,7 @@ class PostContents:
             change.impact = None if is_certain and is_derived else impact
         return change
 
-    def left_by_uncertain(self, post: wire.Post, operation: operations.Operation, opening: PostOpening) -> list[str]:
+    def describe_leftovers(self, post: wire.Post, operation: operations.Operation, opening: PostOpening) -> list[str]:
         """Return what an uncertain update has left in the post instead of the wanted title, impact, and status."""
         impact, status = self.impact(opening, operation.content.severity), opening.update_status
         differences = set()
@@ -78,9 +78,9 @@ class PostContents:
                 differences.add(f"the status is {post.status}, not {status}")
         return sorted(differences)
 
-    def ours(self, operation: operations.Operation, opening: PostOpening) -> set[str]:
+    def list_our_texts(self, operation: operations.Operation, opening: PostOpening) -> set[str]:
         """Return every text that the router may have posted by this operation, the previous one, or uncertain ones."""
-        openings = self._known(operation, opening)
+        openings = self._list_openings(operation, opening)
         our_texts = {sign(uncertain_opening, operation) for uncertain_opening in openings} | {
             self.update_text(uncertain_opening) for uncertain_opening in openings
         }
@@ -89,7 +89,7 @@ class PostContents:
             our_texts.add(self.resolve_text(opening))
         return {text for text in our_texts if text}
 
-    def edited(self, post: wire.Post, operation: operations.Operation, opening: PostOpening) -> Edit | None:
+    def find_edit(self, post: wire.Post, operation: operations.Operation, opening: PostOpening) -> Edit | None:
         """Return a person's changes: they differ from the vendor's response and from the desired state."""
         last, view = operation.before, operation.view
         before = rule_fields.parse_previous(PostOpening, self._config, operation)
@@ -98,7 +98,9 @@ class PostContents:
         if is_ended or (before is None and not view.fields):
             return None
         if observations.edited_title(
-            operation, post.title, {uncertain_opening.title for uncertain_opening in self._known(operation, opening)}
+            operation,
+            post.title,
+            {uncertain_opening.title for uncertain_opening in self._list_openings(operation, opening)},
         ):
             return Edit.TITLE_CHANGED
         impacts = {self.impact(opening, operation.content.severity), view.fields.get("impact")}
@@ -109,14 +111,14 @@ class PostContents:
         }
         if post.impact not in impacts:
             return Edit.IMPACT_CHANGED
-        our_texts = self.ours(operation, opening) | posts.is_published_automatically(post)
+        our_texts = self.list_our_texts(operation, opening) | posts.list_automatic_texts(post)
         return observations.edited_timeline(operation, posts.timeline(post), our_texts)
 
     def has_message(self, post: wire.Post, operation: operations.Operation, opening: PostOpening) -> bool:
         """Return whether the timeline has the rule's message, as normalized by the vendor."""
         if posts.is_signed(post, operation.reference):
             return True
-        our_texts = self.ours(operation, opening)
+        our_texts = self.list_our_texts(operation, opening)
         return any(
             texts.is_cut(entry.text, text)
             for entry in posts.timeline(post)
@@ -125,7 +127,7 @@ class PostContents:
             if "Reference" in text
         )
 
-    def is_said(
+    def has_newest_text(
         self, post: wire.Post, operation: operations.Operation, opening: PostOpening, text: str, status: str
     ) -> bool:
         """Return whether the post's newest update already has the text and the status.
@@ -139,7 +141,7 @@ class PostContents:
     def _uncertain(self, operation: operations.Operation) -> list[tuple[PostOpening, severities.Severity]]:
         return rule_fields.parse_uncertain(PostOpening, self._config, operation)
 
-    def _known(self, operation: operations.Operation, opening: PostOpening) -> list[PostOpening]:
+    def _list_openings(self, operation: operations.Operation, opening: PostOpening) -> list[PostOpening]:
         """Return the contents of which the post may show a part."""
         before = rule_fields.parse_previous(PostOpening, self._config, operation)
         return [

@@ -48,8 +48,8 @@ class Sent(NamedTuple):
     ``read`` holds the IDs of the updates that the post had before; None if nothing was posted.
     """
 
-    asked: Mapping[str, str]
-    ours: Collection[str]
+    requested: Mapping[str, str]
+    our_texts: Collection[str]
     read: Collection[str] | None = None
 
 
@@ -68,7 +68,7 @@ class Posts:
         """Read the account's first status page."""
         await self._http.call("GET", names.PAGES, query={"page": 0, "size": 1})
 
-    async def linked(self, page_id: str, operation: operations.Operation) -> linked_posts.LinkedPost | None:
+    async def find_linked(self, page_id: str, operation: operations.Operation) -> linked_posts.LinkedPost | None:
         """Find the post linked to the incident ``operation.linked_id``, with its timeline.
 
         Of several, prefer an unresolved published post, then a draft of the page, then one of a person.
@@ -76,7 +76,7 @@ class Posts:
         incident_id = operation.linked_id
         if not incident_id:
             return None
-        recent = await self._recent(page_id, operation.opened_at)
+        recent = await self._list_recent(page_id, operation.opened_at)
         linked_to_incident = [post for post in recent if post.incident_id == incident_id]
         # Without a linked post, the modes aren't needed, which saves a call.
         if not linked_to_incident:
@@ -84,7 +84,7 @@ class Posts:
         modes = await linked_posts.modes(self._http, incident_id)
         linked_to_incident.sort(key=lambda post: (*_rank(post), linked_posts.is_by_hand(post, modes), post.created_at))
         # A list may leave out the timeline, in which our reference is.
-        post = await self._listed(PostLocation(page_id, linked_to_incident[0].id))
+        post = await self._read_listed(PostLocation(page_id, linked_to_incident[0].id))
         return linked_posts.LinkedPost(post, self._is_linked_by_person(post, operation, modes))
 
     async def is_linked_by_person(self, post: wire.Post, operation: operations.Operation) -> bool:
@@ -103,17 +103,17 @@ class Posts:
         Posts linked to another incident than ``linked_id`` aren't ours and aren't read one by one.
         """
         signed_posts = []
-        for post in await self._recent(page_id, opened_at):
+        for post in await self._list_recent(page_id, opened_at):
             # A post that is linked to another incident was opened for that one.
             if linked_id and post.incident_id not in {None, linked_id}:
                 continue
             # A list may leave the timelines out.
-            full = post if post.updates else await self._listed(PostLocation(page_id, post.id))
+            full = post if post.updates else await self._read_listed(PostLocation(page_id, post.id))
             if is_signed(full, reference):
                 signed_posts.append(full)
         return sorted(signed_posts, key=lambda post: (post.status == "RESOLVED", post.created_at))
 
-    async def _listed(self, place: PostLocation) -> wire.Post:
+    async def _read_listed(self, place: PostLocation) -> wire.Post:
         """Read a post that a list contained. If it isn't found, one of the two responses is old."""
         try:
             return await self.observe(place)
@@ -123,9 +123,9 @@ class Posts:
     async def find_unresolved(self, page_id: str) -> list[operations.OpenItem]:
         """Return the page's unresolved posts that carry a reference."""
         items = []
-        for post in await self._unresolved(page_id):
+        for post in await self._list_unresolved(page_id):
             # A list may leave the timelines out, in which the references are.
-            full = post if post.updates else await self._listed(PostLocation(page_id, post.id))
+            full = post if post.updates else await self._read_listed(PostLocation(page_id, post.id))
             reference = next(filter(None, (references.find_in_text(update.body) for update in full.updates or ())), "")
             # The post may have been resolved between the list and this read.
             if reference and full.status != "RESOLVED":
@@ -135,9 +135,9 @@ class Posts:
 
     async def find_ongoing(self, page_id: str) -> list[wire.Post]:
         """Return the page's unresolved published posts, including scheduled ones."""
-        return [post for post in await self._unresolved(page_id) if state(post) == "open"]
+        return [post for post in await self._list_unresolved(page_id) if state(post) == "open"]
 
-    async def _unresolved(self, page_id: str) -> list[wire.Post]:
+    async def _list_unresolved(self, page_id: str) -> list[wire.Post]:
         path = f"{names.PAGES}/{client.segment(page_id)}/incidents"
         query = {"status": ["INVESTIGATING", "IDENTIFIED", "MONITORING"]}
         pages = account.read_pages(self._http, path, wire.Post, query, noun="post")
@@ -158,8 +158,8 @@ class Posts:
 
         If the read fails or is old, use the response to the change instead.
         """
-        answered = observed(answer, operation, sent, is_answer=True)
-        assert answered.view is not None  # noqa: S101 - ``seen`` always has one
+        answered = make_state(answer, operation, sent, is_answer=True)
+        assert answered.view is not None  # noqa: S101 - ``make_state`` always gives one
         after = msgspec.structs.replace(operation, view=answered.view, told=answered.told, lags=True)
         try:
             fresh = await self.observe(PostLocation(answer.status_page_id, answer.id))
@@ -167,19 +167,19 @@ class Posts:
             return answered
         # Reads may lag behind the change. The response to the change is newer then.
         is_older = is_stale(fresh, after) or (state(fresh) == "draft" and state(answer) != "draft")
-        return answered if is_older else observed(fresh, after, sent)
+        return answered if is_older else make_state(fresh, after, sent)
 
     async def aclose(self) -> None:
         """Cancel pending reads."""
         await self._recent_posts.aclose()
 
-    async def _recent(self, page_id: str, opened_at: Timestamp) -> list[wire.Post]:
+    async def _list_recent(self, page_id: str, opened_at: Timestamp) -> list[wire.Post]:
         """Return the posts created since shortly before the episode opened."""
         return await self._recent_posts.posts(
-            page_id, dt.datetime.fromtimestamp(opened_at / 1_000_000, dt.UTC) - _SKEW, self._since
+            page_id, dt.datetime.fromtimestamp(opened_at / 1_000_000, dt.UTC) - _SKEW, self._list_since
         )
 
-    async def _since(self, page_id: str, since: dt.datetime) -> list[wire.Post]:
+    async def _list_since(self, page_id: str, since: dt.datetime) -> list[wire.Post]:
         collected: list[wire.Post] = []
         path = f"{names.PAGES}/{client.segment(page_id)}/incidents"
         query = {"sort": "createdAt,desc"}
@@ -217,7 +217,7 @@ def timeline(post: wire.Post) -> list[observations.Entry]:
     return observations.sort_entries(entries)
 
 
-def is_published_automatically(post: wire.Post) -> set[str]:
+def list_automatic_texts(post: wire.Post) -> set[str]:
     """Return the texts that the page posted automatically."""
     return {update.body for update in post.updates or () if update.created_by == "SYSTEM" and update.body}
 
@@ -236,7 +236,7 @@ def is_stale(post: wire.Post, operation: operations.Operation) -> bool:
     return observations.is_stale(operation, entries, observations.moment(post.updated_at))
 
 
-def observed(
+def make_state(
     post: wire.Post,
     operation: operations.Operation,
     sent: Sent | None = None,
@@ -259,11 +259,11 @@ def observed(
     # The next observation reports updates that a person has posted since.
     if sent is not None:
         read = [entry.id for entry in entries] if sent.read is None else sent.read
-        entries = observations.without_news(operation, entries, sent.ours, read)
-        updates = _posted_now(operation, entries, sent.ours, read)
-    if own_updates := posted(post, operation, updates):
+        entries = observations.without_news(operation, entries, sent.our_texts, read)
+        updates = _find_new_updates(operation, entries, sent.our_texts, read)
+    if own_updates := list_posted_updates(post, operation, updates):
         fields["posted"] = own_updates
-    requested = operation.view.asked if sent is None else sent.asked
+    requested = operation.view.asked if sent is None else sent.requested
     stamp = observations.moment(post.updated_at)
     # After an edit, differences are the person's decision.
     is_open = state(post) == "open" and not edited
@@ -273,21 +273,25 @@ def observed(
         edited=edited,
         told=observations.marks(operation, entries),
         view=observations.view(operation, fields, entries, requested=requested, stamp=stamp, is_unconfirmed=is_answer),
-        differs=observations.mismatched(requested, affected_components(post), "OPERATIONAL") if is_open else "",
+        differs=observations.describe_mismatches(requested, affected_components(post), "OPERATIONAL")
+        if is_open
+        else "",
     )
 
 
-def left(post: wire.Post, operation: operations.Operation, sent: Sent) -> operations.VendorState:
+def make_partial_state(post: wire.Post, operation: operations.Operation, sent: Sent) -> operations.VendorState:
     """Return a post's state between the two calls of an update: its fields are changed, its text isn't posted yet."""
-    seen = observed(post, operation, sent, is_answer=True)
-    assert seen.view is not None  # noqa: S101 - ``observed`` always has one
+    seen = make_state(post, operation, sent, is_answer=True)
+    assert seen.view is not None  # noqa: S101 - ``make_state`` always gives one
     before = operation.view
     # The text isn't posted yet, so the texts and updates are those of the earlier view.
     fields = {**seen.view.fields, **{name: before.fields[name] for name in _OF_TEXTS if name in before.fields}}
     return msgspec.structs.replace(seen, view=msgspec.structs.replace(seen.view, fields=fields, entries=before.entries))
 
 
-def posted(post: wire.Post, operation: operations.Operation, new_ids: Collection[str] = ()) -> list[list[str]]:
+def list_posted_updates(
+    post: wire.Post, operation: operations.Operation, new_ids: Collection[str] = ()
+) -> list[list[str]]:
     """Return the newest updates that the router has posted, oldest first: ID, status, and text as the vendor shows it.
 
     ``new_ids`` are the IDs of updates that this operation has posted.
@@ -297,7 +301,7 @@ def posted(post: wire.Post, operation: operations.Operation, new_ids: Collection
     return posted_rows[-_MAX_POSTED_UPDATES:]
 
 
-def _posted_now(
+def _find_new_updates(
     operation: operations.Operation,
     entries: list[observations.Entry],
     our_texts: Collection[str],

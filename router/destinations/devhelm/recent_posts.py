@@ -41,7 +41,7 @@ class RecentPosts:
             reading = self._next[page_id] = _Reading(since)
             reading.task = asyncio.create_task(self._begin(page_id, reading, read))
             self._tasks.add(reading.task)
-            reading.task.add_done_callback(self._ended)
+            reading.task.add_done_callback(self._on_end)
         # All callers that wait for this read share its result, so it has to begin at their earliest time.
         reading.since = min(reading.since, since)
         # A cancelled caller leaves the read to the others.
@@ -58,7 +58,7 @@ class RecentPosts:
             del self._next[page_id]  # Later callers need another read.
             return await read(page_id, reading.since)
 
-    def _ended(self, task: "asyncio.Task[list[wire.Post]]") -> None:
+    def _on_end(self, task: "asyncio.Task[list[wire.Post]]") -> None:
         self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # All callers may have been cancelled.

@@ -58,8 +58,8 @@ class StatusPages:
         """
         opening = rule_fields.parse_current(PostOpening, self._config, operation)
         page_id = await self._page_id(opening)
-        linked = await self._posts.linked(page_id, operation)
-        return _linked(linked, operation) if linked else None
+        linked = await self._posts.find_linked(page_id, operation)
+        return _make_linked_state(linked, operation) if linked else None
 
     async def find(self, operation: operations.Operation) -> operations.VendorState | None:
         """Search for our reference, then for the link. Keep the oldest post with the reference and end the others."""
@@ -72,12 +72,12 @@ class StatusPages:
         for further in signed_posts[1:]:
             await self._posts.end(further, _duplicate(operation))
         if signed_posts:
-            return self._found(signed_posts[0], operation, opening)
-        linked = await self._posts.linked(page_id, operation)
+            return self._make_found_state(signed_posts[0], operation, opening)
+        linked = await self._posts.find_linked(page_id, operation)
         # The reviewer decides about a person's post, so it isn't changed here.
         if linked is None or linked.is_linked_by_person:
-            return _linked(linked, operation) if linked else None
-        return self._found(linked.post, operation, opening)
+            return _make_linked_state(linked, operation) if linked else None
+        return self._make_found_state(linked.post, operation, opening)
 
     async def end_duplicates(self, operation: operations.Operation) -> tuple[str, ...]:
         """Delete or resolve every other post with our reference on the page that the rule names."""
@@ -106,12 +106,12 @@ class StatusPages:
         opening, omitted = rule_fields.parse_fitted(PostOpening, self._config, operation)
         calls = reduced_calls.ReducibleCall(self._http, suspects=_SUSPECTS, omitted=list(omitted))
         page_id = await self._page_id(opening)
-        linked = await self._posts.linked(page_id, operation)
+        linked = await self._posts.find_linked(page_id, operation)
         # A person has posted about this incident already, so a second post would be a duplicate.
         if linked is not None and linked.is_linked_by_person:
-            return _linked(linked, operation)
+            return _make_linked_state(linked, operation)
         if linked is not None and opening.keep_draft and posts.state(linked.post) == "draft":
-            return posts.observed(linked.post, operation)  # The approved text isn't the text that it would have.
+            return posts.make_state(linked.post, operation)  # The approved text isn't the text that it would have.
         # The page has drafted or published a post automatically. Publishing that post keeps the page at one post.
         if linked is not None:
             return await self._publish(linked.post, operation, opening)
@@ -125,7 +125,7 @@ class StatusPages:
             monitoring_incident_id=operation.linked_id or None,
         )
         answer = await calls.call("POST", f"{names.PAGES}/{client.segment(page_id)}/incidents", body)
-        sent = self._sent(operation, opening, _kept(body.affected_components, calls))._replace(read=())
+        sent = self._make_sent(operation, opening, _list_sent(body.affected_components, calls))._replace(read=())
         seen = await self._posts.read_back(answer.read(wire.PostAnswer).data, operation, sent)
         return msgspec.structs.replace(seen, omitted=tuple(calls.omitted))
 
@@ -141,7 +141,7 @@ class StatusPages:
             return await self._posts.read_back(answer, operation, sent)
         if posts.state(post) == "open":
             return await self._change(post, operation, opening, self._contents.update_text(opening))
-        return posts.observed(post, operation)
+        return posts.make_state(post, operation)
 
     async def publish(self, operation: operations.Operation) -> operations.VendorState:
         """Publish the draft with the rule's texts, unless it is published already."""
@@ -156,7 +156,7 @@ class StatusPages:
         opening = rule_fields.parse_current(PostOpening, self._config, operation)
         post = await self._posts.observe(posts.PostLocation.parse(operation.vendor_id))
         if posts.state(post) == "draft":
-            return posts.observed(post, operation)
+            return posts.make_state(post, operation)
         if (edited := await self._refusal(post, operation, opening)) is not None:
             return edited
         text = self._contents.resolve_text(opening)
@@ -171,7 +171,7 @@ class StatusPages:
             )
         omitted = await self._put_postmortem(post, opening) if post_is_ours else ()
         sent = posts.Sent({}, {text} if post_is_ours else (), read)
-        seen = posts.observed(post, operation, sent, is_answer=True)
+        seen = posts.make_state(post, operation, sent, is_answer=True)
         return msgspec.structs.replace(seen, state="resolved", note=note, omitted=omitted, differs="")
 
     async def dismiss(self, operation: operations.Operation) -> operations.VendorState:
@@ -180,7 +180,7 @@ class StatusPages:
         post = await self._posts.observe(place)
         # A published post can't be dismissed. The caller decides what to do with it.
         if posts.state(post) != "draft":
-            return posts.observed(post, operation)
+            return posts.make_state(post, operation)
         # A person's draft isn't ours to delete.
         if await self._posts.is_linked_by_person(post, operation):
             return operations.VendorState(
@@ -195,7 +195,7 @@ class StatusPages:
         place = posts.PostLocation.parse(operation.vendor_id)
         post = await self._posts.observe(place)
         if posts.state(post) == "resolved":
-            return msgspec.structs.replace(posts.observed(post, operation), note="it was resolved already")
+            return msgspec.structs.replace(posts.make_state(post, operation), note="it was resolved already")
         note = ""
         if posts.state(post) == "open":
             if (edited := await self._refusal(post, operation, opening)) is not None:
@@ -225,14 +225,14 @@ class StatusPages:
         post = await self._posts.observe(posts.PostLocation.parse(operation.vendor_id))
         # A stale read would report our own change as a person's edit.
         if posts.state(post) != "resolved" and posts.is_stale(post, operation):
-            return msgspec.structs.replace(posts.observed(post, operation), view=None, is_stale=True)
-        edited = self._contents.edited(post, operation, opening)
+            return msgspec.structs.replace(posts.make_state(post, operation), view=None, is_stale=True)
+        edited = self._contents.find_edit(post, operation, opening)
         if not edited and posts.state(post) == "open" and await self._has_edited_components(post, operation):
             edited = Edit.COMPONENT_CHANGED
-        seen = posts.observed(post, operation, edited=edited)
+        seen = posts.make_state(post, operation, edited=edited)
         if edited or posts.state(post) != "open":
             return seen
-        differs = filter(None, (seen.differs, *self._contents.left_by_uncertain(post, operation, opening)))
+        differs = filter(None, (seen.differs, *self._contents.describe_leftovers(post, operation, opening)))
         return msgspec.structs.replace(seen, differs=", ".join(differs))
 
     def touches(self, operation: operations.Operation) -> Mapping[str, components.Status]:
@@ -274,14 +274,14 @@ class StatusPages:
         self, page_id: str, operation: operations.Operation, omitted: list[operations.Omission]
     ) -> list[wire.AffectedComponent]:
         statuses = components.merge_statuses(self.touches(operation), operation.others)
-        return await self._affected(page_id, statuses, omitted)
+        return await self._look_up_components(page_id, statuses, omitted)
 
-    async def _affected(
+    async def _look_up_components(
         self, page_id: str, statuses: Mapping[str, components.Status], omitted: list[operations.Omission]
     ) -> list[wire.AffectedComponent]:
         linked = []
         for name, status in statuses.items():
-            component_id = await reduced_calls.known_or_omitted(
+            component_id = await reduced_calls.find_or_omit(
                 self._names.component_id(page_id, name), "components", omitted
             )
             if component_id is not None:
@@ -292,7 +292,7 @@ class StatusPages:
         self, post: wire.Post, operation: operations.Operation, opening: PostOpening
     ) -> operations.VendorState:
         if posts.state(post) == "resolved":
-            return posts.observed(post, operation)
+            return posts.make_state(post, operation)
         if posts.state(post) == "open":
             return await self._change(post, operation, opening, "")
         calls = reduced_calls.ReducibleCall(self._http, suspects=_SUSPECTS)
@@ -309,7 +309,7 @@ class StatusPages:
         # The outcome is unknown. The next observation shows whether the post is public.
         if published.published_at is None:
             raise errors.Unanswered(f"{self.name}: the vendor answered the publication with a draft")
-        sent = self._sent(operation, opening, _kept(body.affected_components, calls))
+        sent = self._make_sent(operation, opening, _list_sent(body.affected_components, calls))
         sent = sent._replace(read=[entry.id for entry in posts.timeline(post)])
         seen = await self._posts.read_back(published, operation, sent)
         return msgspec.structs.replace(seen, omitted=tuple(calls.omitted))
@@ -321,13 +321,13 @@ class StatusPages:
         affected = await self._components(post.status_page_id, operation, [])
         change = self._contents.difference(post, operation, opening, status)
         change.affected_components = post_contents.changed_components(post, affected)
-        sent = self._sent(operation, opening, affected)
+        sent = self._make_sent(operation, opening, affected)
         if change == wire.PutPost():
             return post, sent
         answer = await self._http.call("PUT", posts.PostLocation(post.status_page_id, post.id).path, json=change)
         return answer.read(wire.PostAnswer).data, sent
 
-    def _sent(
+    def _make_sent(
         self,
         operation: operations.Operation,
         opening: PostOpening,
@@ -336,11 +336,15 @@ class StatusPages:
         requested = {
             affected_component.component_id: affected_component.status for affected_component in affected or ()
         }
-        return posts.Sent(requested, self._contents.ours(operation, opening))
+        return posts.Sent(requested, self._contents.list_our_texts(operation, opening))
 
-    def _found(self, post: wire.Post, operation: operations.Operation, opening: PostOpening) -> operations.VendorState:
+    def _make_found_state(
+        self, post: wire.Post, operation: operations.Operation, opening: PostOpening
+    ) -> operations.VendorState:
         """Return the state after an unanswered open. It is unknown whether the post shows what was sent."""
-        return posts.observed(post, operation, posts.Sent({}, self._contents.ours(operation, opening)), is_answer=True)
+        return posts.make_state(
+            post, operation, posts.Sent({}, self._contents.list_our_texts(operation, opening)), is_answer=True
+        )
 
     async def _refusal(
         self, post: wire.Post, operation: operations.Operation, opening: PostOpening
@@ -348,13 +352,13 @@ class StatusPages:
         """Return what a person has changed, which is kept. Raises ``Stale`` if the read predates our last change."""
         if posts.state(post) != "resolved" and posts.is_stale(post, operation):
             raise errors.Stale(f"{self.name}: a read doesn't show the last change yet")
-        edited = self._contents.edited(post, operation, opening)
+        edited = self._contents.find_edit(post, operation, opening)
         # A component that a person has changed must not keep the post open.
         if not edited and operation.kind not in {"resolve", "retract"}:
             affected = await self._components(post.status_page_id, operation, [])
             if await self._has_edited_components(post, operation, affected):
                 edited = Edit.COMPONENT_CHANGED
-        return posts.observed(post, operation, edited=edited) if edited else None
+        return posts.make_state(post, operation, edited=edited) if edited else None
 
     async def _has_edited_components(
         self,
@@ -366,7 +370,7 @@ class StatusPages:
         uncertain = self._contents.uncertain_statuses(operation)
         candidates = [
             affected_components,
-            *[await self._affected(post.status_page_id, statuses, []) for statuses in uncertain],
+            *[await self._look_up_components(post.status_page_id, statuses, []) for statuses in uncertain],
         ]
         our_statuses = [
             {affected_component.component_id: affected_component.status for affected_component in affected}
@@ -385,12 +389,12 @@ class StatusPages:
             text = post_contents.sign(opening, operation)
         timeline = posts.timeline(post)
         status = opening.update_status or post.status
-        is_said = self._contents.is_said(post, operation, opening, text, status)
+        is_said = self._contents.has_newest_text(post, operation, opening, text, status)
         if text and not (is_said and not is_worse) and not observations.is_posted(operation, timeline, text, status):
             # Subscribers are notified of an update only if the incident got worse.
             update = wire.PostUpdate(status, text, opening.notify and operation.worsens)
             path = f"{posts.PostLocation(post.status_page_id, post.id).path}/updates"
-            left = None if answer is post else posts.left(answer, operation, sent)
+            left = None if answer is post else posts.make_partial_state(answer, operation, sent)
             with half_done.record_on_failure(left):
                 said = await reduced_calls.ReducibleCall(self._http).call("POST", path, update)
                 answer = said.read(wire.PostAnswer).data
@@ -418,7 +422,7 @@ class StatusPages:
             for name in followed
         }
         component_ids = [component_id.status_page_component_id for component_id in post.affected_components or ()]
-        maintained = await self._maintained(post, operation) if component_ids else {}
+        maintained = await self._find_maintained(post, operation) if component_ids else {}
         statuses = {component_id: others.get(component_id, _WELL) for component_id in component_ids}
         maintained_ids = [
             component_id for component_id, status in statuses.items() if status == _WELL and component_id in maintained
@@ -432,7 +436,7 @@ class StatusPages:
             else "",
         )
 
-    async def _maintained(self, post: wire.Post, operation: operations.Operation) -> dict[str, str]:
+    async def _find_maintained(self, post: wire.Post, operation: operations.Operation) -> dict[str, str]:
         """Return the components that a person has put under maintenance, with their names by ID.
 
         The vendor may show this in this post, if the router didn't set it, in another post, or in the component.
@@ -479,16 +483,16 @@ class StatusPages:
         return ()
 
 
-def _linked(linked: linked_posts.LinkedPost, operation: operations.Operation) -> operations.VendorState:
+def _make_linked_state(linked: linked_posts.LinkedPost, operation: operations.Operation) -> operations.VendorState:
     """Return the state of a linked post before any call. The router changes nothing in a person's post."""
-    return posts.observed(linked.post, operation, edited=Edit.POST_LINKED if linked.is_linked_by_person else None)
+    return posts.make_state(linked.post, operation, edited=Edit.POST_LINKED if linked.is_linked_by_person else None)
 
 
 def _duplicate(operation: operations.Operation) -> str:
     return references.add_footer("A duplicate of another post.", operation.reference)
 
 
-def _kept(
+def _list_sent(
     affected: list[wire.AffectedComponent] | None, calls: reduced_calls.ReducibleCall
 ) -> list[wire.AffectedComponent] | None:
     """Return the components that were sent; none if the vendor refused them."""

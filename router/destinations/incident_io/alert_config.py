@@ -49,14 +49,14 @@ class AlertOpening(base.Opening):
         """Remove texts that are empty because a label is missing, also from ``metadata``. Return the omissions, too."""
         filled_fields, omitted = super().without_empty(fields)
         metadata = filled_fields.get("metadata")
-        if isinstance(metadata, Mapping) and len(filled := _filled(metadata)) < len(metadata):
+        if isinstance(metadata, Mapping) and len(filled := _remove_blank(metadata)) < len(metadata):
             detail = f"{len(metadata) - len(filled)} omitted: empty, because a label is missing"
             omitted.append(operations.Omission("metadata", "left_out", detail))
             filled_fields["metadata"] = filled
         return filled_fields, omitted
 
 
-def _filled(metadata: Mapping[str, Any]) -> dict[str, Any]:
+def _remove_blank(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in metadata.items() if not base.is_blank(value)}
 
 

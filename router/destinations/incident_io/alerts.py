@@ -57,7 +57,7 @@ def connect(name: str, config: alert_config.AlertConfig, now: base.Clock) -> Ale
     token = config.api_key.get_secret_value()
     account_key = config.account_key.get_secret_value() if config.account_key is not None else ""
 
-    def made(key: str, kind: type[client.Client]) -> client.Client:
+    def make_client(key: str, kind: type[client.Client]) -> client.Client:
         return kind(
             name=name,
             base_url=config.base_url,
@@ -69,9 +69,9 @@ def connect(name: str, config: alert_config.AlertConfig, now: base.Clock) -> Ale
             read_error=account.read_error,
         )
 
-    connection = made(token, AlertClient)
+    connection = make_client(token, AlertClient)
     assert isinstance(connection, AlertClient)  # noqa: S101 - made of that class
-    connection.reads = made(account_key, client.Client) if account_key else None
+    connection.reads = make_client(account_key, client.Client) if account_key else None
     return connection
 
 
@@ -96,8 +96,8 @@ class Alerts:
 
     async def find(self, operation: operations.Operation) -> operations.VendorState | None:
         """Read the alert with the operation's deduplication key. Return None without ``account_key``."""
-        alert = await self._alert(_key_of(operation)) if self._reads is not None else None
-        return _seen(alert, operation) if alert is not None else None
+        alert = await self._read_alert(_key_of(operation)) if self._reads is not None else None
+        return _make_state(alert, operation) if alert is not None else None
 
     async def end_duplicates(self, _operation: operations.Operation) -> tuple[str, ...]:
         """Do nothing, because the vendor creates only one alert for a deduplication key."""
@@ -126,26 +126,26 @@ class Alerts:
             _, omitted = await self._send(operation, "resolved", _key_of(operation))
             return operations.VendorState(_key_of(operation), "resolved", ended=True, omitted=omitted)
         accepted, omitted = await self._send(operation, "firing", _key_of(operation))
-        seen = _accepted(accepted.deduplication_key, operation)
-        return msgspec.structs.replace(seen, omitted=omitted, differs=self._to_attach(operation, seen))
+        seen = _make_accepted_state(accepted.deduplication_key, operation)
+        return msgspec.structs.replace(seen, omitted=omitted, differs=self._describe_attachment(operation, seen))
 
     async def update(self, operation: operations.Operation) -> operations.VendorState:
         """Send a firing event with the current texts, and attach the alert to its incident."""
-        alert = await self._alert(operation.vendor_id) if self._reads is not None else None
+        alert = await self._read_alert(operation.vendor_id) if self._reads is not None else None
         # A person has resolved the alert, and a firing event might reopen it.
         if alert is not None and alert.status != "firing":
-            return _seen(alert, operation)
+            return _make_state(alert, operation)
         omitted: tuple[operations.Omission, ...] = ()
         # Only attaching is pending: the alert fires, and the vendor has already accepted these texts.
         if alert is not None and operation.before == operation.content:
-            seen = _seen(alert, operation)
+            seen = _make_state(alert, operation)
         else:
             accepted, omitted = await self._send(operation, "firing", operation.vendor_id)
-            seen = _accepted(accepted.deduplication_key, operation)
+            seen = _make_accepted_state(accepted.deduplication_key, operation)
         if alert is not None:
             seen = await self._attach(alert, operation, seen)
         return msgspec.structs.replace(
-            seen, omitted=(*omitted, *seen.omitted), differs=self._to_attach(operation, seen)
+            seen, omitted=(*omitted, *seen.omitted), differs=self._describe_attachment(operation, seen)
         )
 
     async def publish(self, operation: operations.Operation) -> operations.VendorState:
@@ -173,15 +173,15 @@ class Alerts:
         """Read whether the alert fires. Without ``account_key``, read nothing and report it as firing."""
         if self._reads is None:
             return operations.VendorState(operation.vendor_id, "open")
-        alert = await self._alert(operation.vendor_id)
+        alert = await self._read_alert(operation.vendor_id)
         # The vendor may have accepted the event without having processed it yet.
         if alert is None and operation.lags:
             return operations.VendorState(operation.vendor_id, "open", is_stale=True)
         # The key may lack access to private alerts. Count a missing alert as firing, so that its end is sent anyway.
         if alert is None:
             return operations.VendorState(operation.vendor_id, "open", differs=_DROPPED)
-        seen = _seen(alert, operation)
-        return msgspec.structs.replace(seen, differs=self._to_attach(operation, seen))
+        seen = _make_state(alert, operation)
+        return msgspec.structs.replace(seen, differs=self._describe_attachment(operation, seen))
 
     async def probe(self) -> None:
         """Read one alert to test the account's key. Do nothing without ``account_key``."""
@@ -239,7 +239,7 @@ class Alerts:
         answer = (await calls.call("POST", path, event)).read(wire.EventAnswer)
         return answer, tuple(calls.omitted)
 
-    async def _alert(self, key: str) -> wire.Alert | None:
+    async def _read_alert(self, key: str) -> wire.Alert | None:
         """Read the source's alert with a deduplication key. Prefer a firing alert if there are several."""
         assert self._reads is not None  # noqa: S101 - callers check it
         query = {"page_size": names.PAGE_SIZE, "deduplication_key[is]": key, **self._of_source()}
@@ -256,7 +256,7 @@ class Alerts:
         A rejection is final: a person has detached the alert, or the key lacks the permission. The alert still fires.
         """
         incident = operation.linked_id
-        if not self._to_attach(operation, seen) or self._reads is None:
+        if not self._describe_attachment(operation, seen) or self._reads is None:
             return seen
         omitted: tuple[operations.Omission, ...] = ()
         try:
@@ -268,7 +268,7 @@ class Alerts:
         view = observations.view(operation, {**operation.view.fields, _ATTACHED: incident}, ())
         return msgspec.structs.replace(seen, view=view, omitted=omitted)
 
-    def _to_attach(self, operation: operations.Operation, seen: operations.VendorState) -> str:
+    def _describe_attachment(self, operation: operations.Operation, seen: operations.VendorState) -> str:
         """Return the difference to report while the alert isn't attached to its incident; empty otherwise."""
         if not self._config.attach_to or not operation.linked_id or seen.state != "open":
             return ""
@@ -306,12 +306,12 @@ def _item(alert: wire.Alert) -> operations.OpenItem:
     )
 
 
-def _accepted(key: str, operation: operations.Operation) -> operations.VendorState:
+def _make_accepted_state(key: str, operation: operations.Operation) -> operations.VendorState:
     view = observations.view(operation, operation.view.fields, (), is_unconfirmed=True)
     return operations.VendorState(key, "open", told=(texts.mark(key),), view=view)
 
 
-def _seen(alert: wire.Alert, operation: operations.Operation) -> operations.VendorState:
+def _make_state(alert: wire.Alert, operation: operations.Operation) -> operations.VendorState:
     key = alert.deduplication_key
     stamp = observations.moment(alert.updated_at)
     view = observations.view(operation, {**operation.view.fields, "title": alert.title}, (), stamp=stamp)

@@ -27,7 +27,7 @@ class ApiVersion:
     def __init__(self, name: str, config: IncidentConfig) -> None:
         self._name = name
         self._is_auto = config.api == "auto"
-        self._sent: dict[str, Version] = {}
+        self._version_by_key: dict[str, Version] = {}
         self._log = log.get("worker")
         self.current: Version = "v2" if config.api == "v2" else "v1"
 
@@ -38,11 +38,11 @@ class ApiVersion:
         created an incident.
         """
         if is_repeated and self._is_auto:
-            return self._sent.get(key, "v1")
+            return self._version_by_key.get(key, "v1")
         # Forget the oldest open. If it is repeated after all, it uses v1, as after a restart.
-        if len(self._sent) >= _MAX_CACHED_VERSIONS:
-            self._sent.pop(next(iter(self._sent)))
-        self._sent[key] = self.current
+        if len(self._version_by_key) >= _MAX_CACHED_VERSIONS:
+            self._version_by_key.pop(next(iter(self._version_by_key)))
+        self._version_by_key[key] = self.current
         return self.current
 
     async def is_gone(self, http: client.Client) -> bool:

@@ -123,7 +123,7 @@ class Assignee(_Part):
     slack_user_id: str | None = pydantic.Field(default=None, description="the person's ID in Slack")
 
     @pydantic.model_validator(mode="after")
-    def _somebody(self) -> Self:
+    def _identifies_person(self) -> Self:
         # If a label is missing, the text is empty, and the assignment is omitted.
         if self.id is None and self.email is None and self.slack_user_id is None:
             raise ValueError("set one of id, email, and slack_user_id")
@@ -212,13 +212,13 @@ class IncidentOpening(base.Opening):
             entries = filled_fields.get(name)
             if not isinstance(entries, list | tuple):
                 continue
-            filled_entries = [stripped for entry in entries if (stripped := _stripped(entry, inner)) is not None]
+            filled_entries = [stripped for entry in entries if (stripped := _strip_entry(entry, inner)) is not None]
             if len(filled_entries) < len(entries):
                 detail = f"{len(entries) - len(filled_entries)} omitted: empty, because a label is missing"
                 omitted.append(operations.Omission(name, "left_out", detail))
             filled_fields[name] = filled_entries
         moments = filled_fields.get("incident_timestamps")
-        if isinstance(moments, Mapping) and len(filled := _filled(moments)) < len(moments):
+        if isinstance(moments, Mapping) and len(filled := _remove_blank(moments)) < len(moments):
             detail = f"{len(moments) - len(filled)} omitted: empty, because a label is missing"
             omitted.append(operations.Omission("incident_timestamps", "left_out", detail))
             filled_fields["incident_timestamps"] = filled
@@ -320,7 +320,7 @@ class PostConfig(base.Config):
         return self
 
 
-def _stripped(entry: Any, inner: str) -> Any | None:
+def _strip_entry(entry: Any, inner: str) -> Any | None:
     """Return an entry without empty texts; None if it has no value left, or if its ID is empty.
 
     An entry with an empty list of values in the rule clears the custom field, and is kept.
@@ -331,15 +331,15 @@ def _stripped(entry: Any, inner: str) -> Any | None:
     if any(base.is_blank(value) for value in entry.values()):
         return None
     if isinstance(inner_values, Mapping):
-        full: Any = _filled(inner_values)
+        full: Any = _remove_blank(inner_values)
         return {**entry, inner: full} if full else None
     if isinstance(inner_values, list | tuple) and inner_values:
-        full = [filled for value in inner_values if (filled := _filled(value))]
+        full = [filled for value in inner_values if (filled := _remove_blank(value))]
         return {**entry, inner: full} if full else None
     return entry
 
 
-def _filled(part: Any) -> Any:
+def _remove_blank(part: Any) -> Any:
     if not isinstance(part, Mapping):
         return part
     return {key: value for key, value in part.items() if not base.is_blank(value)}

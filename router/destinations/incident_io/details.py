@@ -61,9 +61,9 @@ def change(
         if last_field not in wanted_fields
     }
     followed = {**wanted_fields, **cleared}
-    fields = _changed(followed, last_fields, _base(operation, FIELDS), shown_fields(incident), _said)
+    fields = _select_changed(followed, last_fields, _base(operation, FIELDS), shown_fields(incident), _list_values)
     # If the rule no longer assigns a role, its person keeps it.
-    roles = _changed(_roles(opening), _roles(before), _base(operation, ROLES), shown_roles(incident), _person)
+    roles = _select_changed(_roles(opening), _roles(before), _base(operation, ROLES), shown_roles(incident), _person)
     return DetailChange(fields or None, roles or None)
 
 
@@ -88,7 +88,7 @@ def shown_roles(incident: wire.Incident | wire.Created) -> Shown:
     return texts_of_roles
 
 
-def left(
+def collect_bases(
     incident: wire.Incident | wire.Created, operation: operations.Operation, sent: DetailChange
 ) -> dict[str, dict[str, list[str]]]:
     """Return the base of each field and role that was ever sent, by kind."""
@@ -101,7 +101,7 @@ def left(
     }
 
 
-def unchangeable(
+def report_unchangeable(
     opening: config.IncidentOpening, before: config.IncidentOpening | None
 ) -> tuple[operations.Omission, ...]:
     """Report a changed incident type: the vendor's API can't change the type of an open incident."""
@@ -188,7 +188,7 @@ def changed_summary(
     return summary if is_ours or references.has_footer(incident.summary, operation.reference) else None
 
 
-def left_by_uncertain(
+def describe_leftovers(
     incident: wire.Incident,
     operation: operations.Operation,
     opening: config.IncidentOpening,
@@ -199,16 +199,16 @@ def left_by_uncertain(
     for uncertain_opening in uncertain:
         if texts.alike(incident.name, uncertain_opening.name) and not texts.alike(incident.name, opening.name):
             differences.add(f'the name is "{incident.name}", not "{opening.name}"')
-        left, summary = (
+        leftover, summary = (
             references.add_footer(incident_opening.summary, operation.reference)
             for incident_opening in (uncertain_opening, opening)
         )
-        if texts.alike(incident.summary, left) and not texts.alike(incident.summary, summary):
+        if texts.alike(incident.summary, leftover) and not texts.alike(incident.summary, summary):
             differences.add("the summary is an earlier one")
     return differences
 
 
-def _changed(
+def _select_changed(
     entries_by_id: Mapping[str, dict[str, Any]],
     before: Mapping[str, dict[str, Any]],
     base: Mapping[str, list[str]],
@@ -242,7 +242,7 @@ def _base(operation: operations.Operation, kind: str) -> dict[str, list[str]]:
     return dict(previous) if isinstance(previous, Mapping) else {}
 
 
-def _said(entry: dict[str, Any]) -> list[str]:
+def _list_values(entry: dict[str, Any]) -> list[str]:
     return sorted(text for value in entry["values"] for kind, text in value.items() if kind != "id")
 
 

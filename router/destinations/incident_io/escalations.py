@@ -34,14 +34,14 @@ Paged = Mapping[str, str]
 _NONE: Paged = {}
 
 
-def opened(operation: operations.Operation, state: operations.VendorState) -> operations.VendorState:
+def add_record(operation: operations.Operation, state: operations.VendorState) -> operations.VendorState:
     """Add the record of pages to the state of an incident that this episode has opened."""
     assert state.view is not None  # noqa: S101 - callers pass the observed state
-    fields = {**state.view.fields, PAGED: _paged(operation) or {}}
+    fields = {**state.view.fields, PAGED: _read_record(operation) or {}}
     return msgspec.structs.replace(state, view=msgspec.structs.replace(state.view, fields=fields))
 
 
-def pending(operation: operations.Operation, opening: IncidentOpening, paged: Paged | None) -> str:
+def describe_pending(operation: operations.Operation, opening: IncidentOpening, paged: Paged | None) -> str:
     """Return why a page is pending, as text for the timeline; empty if none is pending."""
     escalation, severity = opening.escalation, operation.content.severity
     # The rule pages no one, the router didn't open the incident, or its severity is too low.
@@ -67,7 +67,7 @@ class Escalations:
         self, operation: operations.Operation, opening: IncidentOpening, state: operations.VendorState
     ) -> operations.VendorState:
         """Page for a newly opened incident. If the page fails, return the state with the difference to report."""
-        before = opened(operation, state)
+        before = add_record(operation, state)
         # The incident ended while each attempt to open it failed, so no page was made, and none is needed. Without a
         # recorded failure, a killed worker may have paged: repeating the page returns its ID, to cancel it.
         if operation.is_over and operation.failures:
@@ -85,7 +85,7 @@ class Escalations:
         Raise ``Permanent`` if the vendor rejects it: an unknown path or user, or a key without permission.
         """
         paged = state.view.fields.get(PAGED) if state.view is not None else None
-        if state.view is None or state.state != "open" or not pending(operation, opening, paged):
+        if state.view is None or state.state != "open" or not describe_pending(operation, opening, paged):
             return state
         escalation_id = await self._create(operation, opening, state.vendor_id, len(paged or _NONE))
         fields = {**state.view.fields, PAGED: {**(paged or _NONE), operation.content.severity.word: escalation_id}}
@@ -101,7 +101,7 @@ class Escalations:
         if opening is not None and opening.escalation is not None and not opening.escalation.cancel:
             return ""
         notes = []
-        for escalation_id in (_paged(operation) or _NONE).values():
+        for escalation_id in (_read_record(operation) or _NONE).values():
             path = f"/v2/escalations/{client.segment(escalation_id)}/actions/cancel"
             try:
                 await self._http.call("POST", path)
@@ -140,7 +140,7 @@ class Escalations:
         return answer.read(wire.EscalationAnswer).escalation.id
 
 
-def _paged(operation: operations.Operation) -> Paged | None:
+def _read_record(operation: operations.Operation) -> Paged | None:
     """Return the recorded pages. Return None if the router didn't open the incident."""
     previous = operation.view.fields.get(PAGED)
     return dict(previous) if isinstance(previous, Mapping) else None

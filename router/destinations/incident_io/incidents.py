@@ -67,7 +67,9 @@ class Incidents:
         async for page in account.list_pages(self._http, "/v2/incidents", wire.Incidents, query):
             for found in list_rows.parse_rows(page.incidents, wire.Incident, "incident", vendor_id=operation.reference):
                 if references.has_footer(found.summary, operation.reference):
-                    return self._with_pending(operation, escalations.opened(operation, _seen(found, operation)))
+                    return self._with_pending(
+                        operation, escalations.add_record(operation, _make_state(found, operation))
+                    )
         return None
 
     async def list_open(self, _others: Collection[str] = ()) -> list[operations.OpenItem]:
@@ -112,14 +114,14 @@ class Incidents:
         # A broken proxy may swap two responses. The other incident would then be resolved together with this one.
         references.check_reference(references.find_in_text(created.summary), operation.reference)
         if version == "v1" and moments:
-            created = await self._dated(created, moments, calls.omitted)
+            created = await self._set_timestamps(created, moments, calls.omitted)
         sent = details.DetailChange(body.custom_field_entries, body.incident_role_assignments)
         fields = {
             "title": created.name,
             "summary": created.summary,
             **({"severity": created.severity.id} if created.severity is not None else {}),
             **({"category": categories.TRIAGE} if categories.is_in_triage(created) else {}),
-            **details.left(created, operation, sent),
+            **details.collect_bases(created, operation, sent),
         }
         view = observations.view(
             operation, fields, (), stamp=observations.moment(created.updated_at), is_unconfirmed=True
@@ -157,7 +159,7 @@ class Incidents:
                 timestamps.append(wire.TimestampValue(timestamp_id, dt.datetime.fromisoformat(value).isoformat()))
         return timestamps
 
-    async def _dated(
+    async def _set_timestamps(
         self, created: wire.Created, moments: list[wire.TimestampValue], omitted: list[operations.Omission]
     ) -> wire.Created:
         """Set the times of an incident that version 1 has created: version 1 accepts them only in an edit.
@@ -182,7 +184,7 @@ class Incidents:
         opening = rule_fields.parse_current(IncidentOpening, self._config, operation)
         incident = await self._show(operation.vendor_id)
         if incident.incident_status.category in categories.OVER:
-            return _seen(incident, operation)
+            return _make_state(incident, operation)
         observations.check_fresh(operation, None, observations.moment(incident.updated_at))
         before = rule_fields.parse_previous(IncidentOpening, self._config, operation)
         uncertain = [earlier for earlier, _ in self._uncertain(operation)]
@@ -193,10 +195,10 @@ class Incidents:
         )
         change = details.change(incident, operation, opening, before)
         edit.custom_field_entries, edit.incident_role_assignments = change
-        omitted = list(details.unchangeable(opening, before))
+        omitted = list(details.report_unchangeable(opening, before))
         if edit != wire.Edit():
-            incident = await self._edited(incident, edit, omitted)
-        seen = _seen(
+            incident = await self._edit_with_fallback(incident, edit, omitted)
+        seen = _make_state(
             incident, operation, details.DetailChange(edit.custom_field_entries, edit.incident_role_assignments)
         )
         view = details.base_view(incident, operation, seen.view, edit)
@@ -219,7 +221,7 @@ class Incidents:
     async def _close(self, operation: operations.Operation) -> operations.VendorState:
         incident = await self._show(operation.vendor_id)
         if incident.incident_status.category in categories.OVER:
-            return _seen(incident, operation)
+            return _make_state(incident, operation)
         if incident.incident_status.category == categories.PAUSED:
             # The vendor doesn't allow closing it. The router retries, because the person may resume or close it.
             raise errors.Conflict(f"{self.name}: a person has paused it, so it is not closed", _PAUSED_SECONDS)
@@ -246,10 +248,10 @@ class Incidents:
     async def observe(self, operation: operations.Operation) -> operations.VendorState:
         """Read the incident's state."""
         incident = await self._show(operation.vendor_id)
-        seen = _seen(incident, operation)
+        seen = _make_state(incident, operation)
         if observations.is_stale(operation, None, observations.moment(incident.updated_at)):
             return msgspec.structs.replace(seen, view=None, is_stale=seen.state == "open")
-        differs = "" if seen.state != "open" else await self._left_by_uncertain(incident, operation)
+        differs = "" if seen.state != "open" else await self._describe_leftovers(incident, operation)
         view = details.base_view(incident, operation, seen.view)
         return self._with_pending(operation, msgspec.structs.replace(seen, view=view, differs=differs))
 
@@ -262,7 +264,7 @@ class Incidents:
             opening = rule_fields.parse_current(IncidentOpening, self._config, operation)
         except errors.Permanent:  # The next update reports it.
             return seen
-        differs = filter(None, (seen.differs, escalations.pending(operation, opening, paged)))
+        differs = filter(None, (seen.differs, escalations.describe_pending(operation, opening, paged)))
         return msgspec.structs.replace(seen, differs=", ".join(differs))
 
     async def probe(self) -> None:
@@ -280,12 +282,14 @@ class Incidents:
         if not fields:
             with contextlib.suppress(errors.Failure):  # The other requests report the account's problems.
                 await self._shared.versions.detect(self._http)
-        severities_named = {*self._config.severities.values(), *_named(defaults, "severity")}
+        severities_named = {*self._config.severities.values(), *_list_names(defaults, "severity")}
         lookups: list[Awaitable[object]] = [self._closed_status_id()]
         lookups += [self._names.severities.find(name, field="severity") for name in sorted(severities_named)]
-        lookups += [self._names.types.find(name, field="incident_type") for name in _named(defaults, "incident_type")]
+        lookups += [
+            self._names.types.find(name, field="incident_type") for name in _list_names(defaults, "incident_type")
+        ]
         if self._shared.versions.current == "v2":
-            lookups += [self._names.statuses.find(name, field="status") for name in _named(defaults, "status")]
+            lookups += [self._names.statuses.find(name, field="status") for name in _list_names(defaults, "status")]
         problems += [problem for lookup in lookups for problem in await name_lookup.list_problems(lookup)]
         problems += await online_checks.check_custom_fields(self._names, defaults.get("custom_field_entries"))
         problems += await online_checks.check_escalation(self._names, defaults.get("escalation"))
@@ -316,7 +320,7 @@ class Incidents:
         type_id = None
         if opening.incident_type:
             lookup = self._names.types.id_of(opening.incident_type, field="incident_type")
-            type_id = await reduced_calls.known_or_omitted(lookup, "incident_type", omitted)
+            type_id = await reduced_calls.find_or_omit(lookup, "incident_type", omitted)
         return wire.CreateV1(
             idempotency_key=operation.key,
             visibility=opening.visibility,
@@ -336,7 +340,7 @@ class Incidents:
     async def _in_v2(self, body: wire.CreateV1, omitted: list[operations.Omission]) -> wire.CreateV2:
         status_id = None
         if body.status:
-            status_id = await reduced_calls.known_or_omitted(
+            status_id = await reduced_calls.find_or_omit(
                 self._names.statuses.id_of(body.status, field="status"), "status", omitted
             )
         return wire.CreateV2(
@@ -360,7 +364,7 @@ class Incidents:
         for name in dict.fromkeys(
             filter(None, (opening.severity, severity_mapping.map_severity(self._config.severities, severity)))
         ):
-            severity_id = await reduced_calls.known_or_omitted(
+            severity_id = await reduced_calls.find_or_omit(
                 self._names.severities.id_of(name, field="severity"), "severity", omitted
             )
             if severity_id is not None:
@@ -403,13 +407,13 @@ class Incidents:
     def _uncertain(self, operation: operations.Operation) -> list[tuple[IncidentOpening, severities.Severity]]:
         return rule_fields.parse_uncertain(IncidentOpening, self._config, operation)
 
-    async def _left_by_uncertain(self, incident: wire.Incident, operation: operations.Operation) -> str:
+    async def _describe_leftovers(self, incident: wire.Incident, operation: operations.Operation) -> str:
         """Return what an uncertain update has left instead of the wanted values; empty if nothing."""
         uncertain = self._uncertain(operation)
         if not uncertain:
             return ""
         opening = rule_fields.parse_current(IncidentOpening, self._config, operation)
-        differences = details.left_by_uncertain(
+        differences = details.describe_leftovers(
             incident, operation, opening, [uncertain_opening for uncertain_opening, _ in uncertain]
         )
         severity = await self._severity_id(opening, operation.content.severity, [])
@@ -432,7 +436,7 @@ class Incidents:
     async def _show(self, vendor_id: str) -> wire.Incident:
         return (await self._http.read(f"/v2/incidents/{client.segment(vendor_id)}", wire.IncidentAnswer)).incident
 
-    async def _edited(
+    async def _edit_with_fallback(
         self, incident: wire.Incident, edit: wire.Edit, omitted: list[operations.Omission]
     ) -> wire.Incident:
         """Edit the incident, without custom fields and roles if the vendor refuses the edit with them."""
@@ -471,11 +475,11 @@ def _item(incident: wire.Incident) -> operations.OpenItem:
     )
 
 
-def _named(defaults: Mapping[str, Any], field: str) -> list[str]:
+def _list_names(defaults: Mapping[str, Any], field: str) -> list[str]:
     return [defaults[field]] if defaults.get(field) else []
 
 
-def _seen(
+def _make_state(
     incident: wire.Incident, operation: operations.Operation, sent: details.DetailChange = _NOTHING_SENT
 ) -> operations.VendorState:
     over = incident.incident_status.category in categories.OVER
@@ -487,7 +491,7 @@ def _seen(
     }
     if incident.severity is not None:
         fields["severity"] = incident.severity.id
-    fields |= details.left(incident, operation, sent)
+    fields |= details.collect_bases(incident, operation, sent)
     view = observations.view(operation, fields, (), stamp=observations.moment(incident.updated_at))
     state: publications.State = "resolved" if over else "open"
     accepted = categories.is_accepted(incident, operation)

@@ -156,10 +156,10 @@ def _any_of(condition: WindowCondition) -> str:
     texts = dict.fromkeys(text for value in values for text in (value.label, value.literal) if text)
     if not texts:
         raise InvalidWindow(f'the condition on "{condition.subject.label}" has no values')
-    return "|".join(_escaped(text) for text in texts)
+    return "|".join(_escape(text) for text in texts)
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     """Return a pattern that matches only this text."""
     return "".join(f"\\{letter}" if letter.isascii() and not letter.isalnum() else letter for letter in text)
 

@@ -13,7 +13,7 @@ PAGE_SIZE = 250  # The vendor's maximum.
 _PATHS = 25  # The vendor's maximum for escalation paths, which have many parts.
 
 
-class Placed(msgspec.Struct, frozen=True):
+class PlacedComponent(msgspec.Struct, frozen=True):
     """A component and the name of its group or sub-page, which distinguishes components with the same name."""
 
     id: str
@@ -55,15 +55,15 @@ class Names:
         """Return the ID of a page's component by its name, by ``group / name``, or by its ID."""
         return await self._directory_of(page_id).id_of(component, field="components")
 
-    def _directory_of(self, page_id: str) -> name_lookup.NameLookup[Placed]:
-        async def fetch() -> Sequence[Placed]:
+    def _directory_of(self, page_id: str) -> name_lookup.NameLookup[PlacedComponent]:
+        async def fetch() -> Sequence[PlacedComponent]:
             answer = await self._http.read(
                 f"/v2/status_page_structures/{client.segment(page_id)}", wire.StructureAnswer
             )
-            return list(_placed(answer.current_structure.items))
+            return list(_list_components(answer.current_structure.items))
 
         return name_lookup.NameLookup(
-            "component", fetch, ids=wire.IDS, also_called=_qualified, cache=self._caches.of(f"component of {page_id}")
+            "component", fetch, ids=wire.IDS, also_called=_qualify, cache=self._caches.of(f"component of {page_id}")
         )
 
     async def options(self, custom_field_id: str) -> Sequence[wire.Option]:
@@ -117,18 +117,18 @@ class Names:
         ]
 
 
-def _qualified(component: Placed) -> list[str]:
+def _qualify(component: PlacedComponent) -> list[str]:
     return [f"{component.within} / {component.name}"] if component.within else []
 
 
-def _placed(items: Iterable[Any], within: str = "") -> Iterable[Placed]:
+def _list_components(items: Iterable[Any], within: str = "") -> Iterable[PlacedComponent]:
     for item in list_rows.parse_rows(items, wire.Item, "component"):
         if item.component is not None:
-            yield Placed(item.component.id, item.component.name, within)
+            yield PlacedComponent(item.component.id, item.component.name, within)
         if item.group is not None:
             yield from (
-                Placed(part.id, part.name, item.group.name)
+                PlacedComponent(part.id, part.name, item.group.name)
                 for part in list_rows.parse_rows(item.group.components, wire.Component, "component")
             )
         if item.sub_page is not None:
-            yield from _placed(item.sub_page.items, item.sub_page.name)
+            yield from _list_components(item.sub_page.items, item.sub_page.name)

@@ -19,7 +19,7 @@ def state(post: wire.Post) -> publications.State:
     return "resolved" if post.incident_status == "resolved" else "open"
 
 
-def affected(post: wire.Post) -> dict[str, str]:
+def component_statuses(post: wire.Post) -> dict[str, str]:
     """Return the current status of each affected component, by ID. All other components are operational."""
     if post.component_impacts is not None:
         return {
@@ -37,9 +37,9 @@ def affected(post: wire.Post) -> dict[str, str]:
     return statuses
 
 
-def differs(post: wire.Post, requested: Mapping[str, str]) -> str:
+def describe_differences(post: wire.Post, requested: Mapping[str, str]) -> str:
     """Describe the components whose status differs from ``requested``. Return an empty text if none differs."""
-    return observations.mismatched(requested, affected(post), WELL)
+    return observations.describe_mismatches(requested, component_statuses(post), WELL)
 
 
 def is_opened_by(post: wire.Post, opening: PostOpening, since: dt.datetime) -> bool:
@@ -57,19 +57,19 @@ def item(post: wire.Post, page: wire.Page) -> operations.OpenItem:
     return operations.OpenItem(post.id, "", post.name, first, page.public_url, observations.moment(post.published_at))
 
 
-def resolved(post: wire.Post, operation: operations.Operation, note: str = "") -> operations.VendorState:
+def make_resolved_state(post: wire.Post, operation: operations.Operation, note: str = "") -> operations.VendorState:
     """Return the state of a post that an earlier attempt or a person has resolved, as the base of later comparisons."""
     posted_marks = observations.marks(operation, timeline(post))
     return operations.VendorState(post.id, "resolved", told=posted_marks, view=view(post, operation), note=note)
 
 
-def taken_over(post: wire.Post, operation: operations.Operation, edited: Edit) -> operations.VendorState:
+def make_edited_state(post: wire.Post, operation: operations.Operation, edited: Edit) -> operations.VendorState:
     """Return the state of a post that a person has changed, as the base of later comparisons. Nothing is sent."""
     posted_marks = observations.marks(operation, timeline(post))
     return operations.VendorState(post.id, state(post), edited=edited, told=posted_marks, view=view(post, operation))
 
 
-def left(post: wire.Post, operation: operations.Operation, title: str) -> operations.VendorState:
+def make_partial_state(post: wire.Post, operation: operations.Operation, title: str) -> operations.VendorState:
     """Return the state between the two calls of an update: the title is changed, and the text isn't posted yet."""
     vendor_state = view(post, operation, entries=[], title=title)
     return operations.VendorState(post.id, state(post), view=msgspec.structs.replace(vendor_state, is_unconfirmed=True))
@@ -101,6 +101,6 @@ def view(
         "title": post.name if title is None else title,
         "message": vendor_state[0].text if vendor_state else "",
         "status": post.incident_status,
-        "components": affected(post),
+        "components": component_statuses(post),
     }
     return observations.view(operation, fields, vendor_state if entries is None else entries, requested=requested)

@@ -36,7 +36,7 @@ _STATUS = ("incident_status",)  # Without it, an update would leave a resolved o
 class _Sent(NamedTuple):
     """The changes that an operation has sent: component statuses by ID, and the stored title and update."""
 
-    asked: Mapping[str, str]
+    requested: Mapping[str, str]
     title: str
     entry: observations.Entry | None = None
 
@@ -91,7 +91,7 @@ class StatusPages:
     async def list_open(self, others: Collection[str] = ()) -> list[operations.OpenItem]:
         """Read the unresolved posts on every page that may be this destination's. Posts don't name it."""
         items = []
-        pages = await self._listed_pages()
+        pages = await self._list_pages()
         for page in name_lookup.own_pages(pages, self._names.pages, base.page_of(self._config), others):
             query: dict[str, str | int | list[str]] = {"status_page_id": page.id, "page_size": names.PAGE_SIZE}
             async for answer in account.list_pages(self._http, "/v2/status_page_incidents", wire.Posts, query):
@@ -130,7 +130,7 @@ class StatusPages:
         # The response to a repeated key may be about a post that has been resolved since.
         if posts.state(post) == "resolved":
             return operations.VendorState(post.id, "resolved", page.public_url, omitted=tuple(calls.omitted))
-        seen = await self._read_back(operation, post, _Sent(_asked(body.component_statuses, calls), post.name))
+        seen = await self._read_back(operation, post, _Sent(_map_sent(body.component_statuses, calls), post.name))
         return msgspec.structs.replace(seen, url=page.public_url, omitted=tuple(calls.omitted))
 
     async def _open_retrospective(
@@ -157,7 +157,7 @@ class StatusPages:
             detail = f"omitted, because the vendor refused it: {problem}"
             omitted.append(operations.Omission("component_statuses", "refused", detail))
             plain = [msgspec.structs.replace(update, component_statuses=None) for update in updates]
-            less = reduced_calls.rekeyed(msgspec.structs.replace(body, updates=plain))
+            less = reduced_calls.rekey(msgspec.structs.replace(body, updates=plain))
             answer = await self._http.call("POST", _RETROSPECTIVE, json=less)
         post = answer.read(wire.PostAnswer).status_page_incident
         # The vendor may still process it. The operation is unanswered until the post is resolved.
@@ -172,32 +172,32 @@ class StatusPages:
         opening = rule_fields.parse_current(PostOpening, self._config, operation)
         post = await self._show(operation.vendor_id)
         if posts.state(post) == "resolved":
-            return posts.resolved(post, operation)
+            return posts.make_resolved_state(post, operation)
         # A read without our last update would make the next comparison find an edit.
         observations.check_fresh(operation, posts.timeline(post))
         # A person's edit wins: nothing is sent before a reviewer has decided.
-        if edited := self._edited(post, operation, opening):
-            return posts.taken_over(post, operation, edited)
+        if edited := self._find_edit(post, operation, opening):
+            return posts.make_edited_state(post, operation, edited)
         calls = reduced_calls.ReducibleCall(self._http, needed=_STATUS)
         wanted_statuses = await self._components(post.status_page_id, operation, calls.omitted)
         uncertain_components = await self._uncertain_components(post.status_page_id, operation)
         if observations.edited_components(
-            operation, posts.affected(post), _asked(wanted_statuses, calls), *uncertain_components
+            operation, posts.component_statuses(post), _map_sent(wanted_statuses, calls), *uncertain_components
         ):
-            return posts.taken_over(post, operation, Edit.COMPONENT_CHANGED)
+            return posts.make_edited_state(post, operation, Edit.COMPONENT_CHANGED)
         # Set the title first: if the response is lost, this call can be repeated, and an update can't.
-        title = await self._renamed(post, operation, opening)
+        title = await self._rename(post, operation, opening)
         update = self._update_body(post, operation, opening, wanted_statuses)
         note, entry = "", None
         if update is not None:
-            note = _of_room(len(post.updates or ()) + 1)
+            note = _describe_room(len(post.updates or ()) + 1)
             # The vendor limits the updates of a post, and the resolution must not fail for want of room.
             if len(post.updates or ()) < wire.LAST_UPDATE:
-                renamed = None if texts.alike(title, post.name) else posts.left(post, operation, title)
+                renamed = None if texts.alike(title, post.name) else posts.make_partial_state(post, operation, title)
                 # If posting fails, the view must have the new title, or it would look like a person's edit.
                 with half_done.record_on_failure(renamed):
-                    entry = await _posted(calls, update)
-        seen = await self._read_back(operation, post, _Sent(_asked(wanted_statuses, calls), title, entry))
+                    entry = await _post_update(calls, update)
+        seen = await self._read_back(operation, post, _Sent(_map_sent(wanted_statuses, calls), title, entry))
         return msgspec.structs.replace(seen, note=note, omitted=tuple(calls.omitted))
 
     async def publish(self, operation: operations.Operation) -> operations.VendorState:
@@ -217,10 +217,12 @@ class StatusPages:
     async def _end(self, operation: operations.Operation, opening: PostOpening, text: str) -> operations.VendorState:
         post = await self._show(operation.vendor_id)
         if posts.state(post) == "resolved":
-            return posts.resolved(post, operation, "it was resolved already" if operation.kind == "retract" else "")
+            return posts.make_resolved_state(
+                post, operation, "it was resolved already" if operation.kind == "retract" else ""
+            )
         observations.check_fresh(operation, posts.timeline(post))
-        if edited := self._edited(post, operation, opening):
-            return posts.taken_over(post, operation, edited)
+        if edited := self._find_edit(post, operation, opening):
+            return posts.make_edited_state(post, operation, edited)
         calls = reduced_calls.ReducibleCall(self._http, needed=_STATUS)
         update = wire.CreateUpdate(
             status_page_incident_id=post.id,
@@ -228,7 +230,7 @@ class StatusPages:
             notify_subscribers=opening.notify,
             incident_status="resolved",
         )
-        entry = await _posted(calls, update)
+        entry = await _post_update(calls, update)
         # Customers would still see the incident as ongoing.
         if entry is not None and entry.status not in {"", "resolved"}:
             raise errors.Unanswered(f"{self.name}: the vendor answered the resolution with the status {entry.status}")
@@ -258,14 +260,17 @@ class StatusPages:
         # A stale read would report our own change as a person's edit.
         if posts.state(post) == "open" and observations.is_stale(operation, posts.timeline(post)):
             return operations.VendorState(post.id, "open", is_stale=True)
-        edited = self._edited(post, operation, opening)
+        edited = self._find_edit(post, operation, opening)
         if not edited and posts.state(post) == "open":
             uncertain_components = await self._uncertain_components(post.status_page_id, operation)
-            if observations.edited_components(operation, posts.affected(post), *uncertain_components):
+            if observations.edited_components(operation, posts.component_statuses(post), *uncertain_components):
                 edited = Edit.COMPONENT_CHANGED
         differs = ""
         if posts.state(post) == "open" and not edited:
-            differences = (posts.differs(post, operation.view.asked), self._left_by_uncertain(post, operation, opening))
+            differences = (
+                posts.describe_differences(post, operation.view.asked),
+                self._describe_leftovers(post, operation, opening),
+            )
             differs = ", ".join(filter(None, differences))
         seen = operations.VendorState(
             post.id, posts.state(post), edited=edited, view=posts.view(post, operation), differs=differs
@@ -304,7 +309,7 @@ class StatusPages:
             raise errors.Permanent(f"{self.name}: neither the rule nor the configuration names a page", field="page")
         return await self._names.page(name)
 
-    async def _listed_pages(self) -> Sequence[wire.Page]:
+    async def _list_pages(self) -> Sequence[wire.Page]:
         """Return all pages of the account, or only the configured one if the key can't list pages."""
         try:
             return await self._names.pages.entries()
@@ -335,14 +340,14 @@ class StatusPages:
     ) -> list[wire.ComponentStatus]:
         statuses_of_components = []
         for name, status in statuses.items():
-            identity_of = await reduced_calls.known_or_omitted(
+            identity_of = await reduced_calls.find_or_omit(
                 self._names.component_id(page_id, name), "components", omitted
             )
             if identity_of is not None:
                 statuses_of_components.append(wire.ComponentStatus(identity_of, STATUS_WORDS.get(status, status)))
         return statuses_of_components
 
-    def _edited(self, post: wire.Post, operation: operations.Operation, opening: PostOpening) -> Edit | None:
+    def _find_edit(self, post: wire.Post, operation: operations.Operation, opening: PostOpening) -> Edit | None:
         """Return what a person has changed in an open post: it is neither the last nor the desired content."""
         before = rule_fields.parse_previous(PostOpening, self._config, operation)
         if before is None or posts.state(post) == "resolved":
@@ -360,7 +365,7 @@ class StatusPages:
     def _uncertain(self, operation: operations.Operation) -> list[tuple[PostOpening, severities.Severity]]:
         return rule_fields.parse_uncertain(PostOpening, self._config, operation)
 
-    def _left_by_uncertain(self, post: wire.Post, operation: operations.Operation, opening: PostOpening) -> str:
+    def _describe_leftovers(self, post: wire.Post, operation: operations.Operation, opening: PostOpening) -> str:
         """Return that the title is one of an uncertain update; empty if it isn't."""
         is_left = any(
             texts.alike(post.name, uncertain_opening.title) for uncertain_opening, _ in self._uncertain(operation)
@@ -381,7 +386,7 @@ class StatusPages:
     def _update_text(self, opening: PostOpening) -> str:
         return self._config.update_message if opening.update_message is None else opening.update_message
 
-    async def _renamed(self, post: wire.Post, operation: operations.Operation, opening: PostOpening) -> str:
+    async def _rename(self, post: wire.Post, operation: operations.Operation, opening: PostOpening) -> str:
         """Rename the post if its desired title differs. Return the title that the vendor has stored."""
         before = rule_fields.parse_previous(PostOpening, self._config, operation)
         is_as_left = before is not None and before.title == opening.title and post.name in operation.view.titles[-1:]
@@ -401,7 +406,7 @@ class StatusPages:
     ) -> wire.CreateUpdate | None:
         """Return the update to post; None if there is nothing to report, or an earlier attempt has posted it."""
         message = self._update_text(opening)
-        current, last = posts.affected(post), operation.view.asked
+        current, last = posts.component_statuses(post), operation.view.asked
         is_shown = all(
             current.get(requested_status.component_id, posts.WELL) == requested_status.component_status
             for requested_status in requested
@@ -443,7 +448,7 @@ class StatusPages:
         """Read the post again, for what customers see now. The result is the base for comparing later reads."""
         entries = posts.timeline(post) + ([sent.entry] if sent.entry is not None else [])
         posted_marks = observations.marks(operation, entries)
-        after = posts.view(post, operation, requested=sent.asked, entries=entries, title=sent.title)
+        after = posts.view(post, operation, requested=sent.requested, entries=entries, title=sent.title)
         unconfirmed = msgspec.structs.replace(after, is_unconfirmed=True)
         operation = msgspec.structs.replace(operation, view=unconfirmed, told=posted_marks, lags=True)
         try:
@@ -459,7 +464,7 @@ class StatusPages:
             posts.state(fresh),
             told=observations.marks(operation, posts.timeline(fresh)),
             view=posts.view(fresh, operation),
-            differs=posts.differs(fresh, sent.asked) if posts.state(fresh) == "open" else "",
+            differs=posts.describe_differences(fresh, sent.requested) if posts.state(fresh) == "open" else "",
         )
 
     async def _show(self, vendor_id: str) -> wire.Post:
@@ -467,7 +472,7 @@ class StatusPages:
         return (await self._http.read(path, wire.PostAnswer)).status_page_incident
 
 
-def _of_room(number: int) -> str:
+def _describe_room(number: int) -> str:
     """Return the note for the update with this number, near the vendor's limit on updates."""
     if number < wire.LAST_UPDATE:
         return ""
@@ -479,14 +484,14 @@ def _iso(micros: Timestamp) -> str:
     return times.to_datetime(micros).isoformat()
 
 
-async def _posted(calls: reduced_calls.ReducibleCall, update: wire.CreateUpdate) -> observations.Entry | None:
+async def _post_update(calls: reduced_calls.ReducibleCall, update: wire.CreateUpdate) -> observations.Entry | None:
     """Post an update. Return it as the vendor has stored it, None if the response doesn't contain it."""
     answer = await calls.call("POST", "/v2/status_page_incident_updates", update)
     stored = answer.read(wire.UpdateAnswer).status_page_incident_update
     return posts.entry(stored) if stored is not None else None
 
 
-def _asked(statuses: list[wire.ComponentStatus] | None, calls: reduced_calls.ReducibleCall) -> dict[str, str]:
+def _map_sent(statuses: list[wire.ComponentStatus] | None, calls: reduced_calls.ReducibleCall) -> dict[str, str]:
     """Return the statuses that were sent, by component; none if the vendor refused them."""
     if any(omission.field == "component_statuses" for omission in calls.omitted):
         return {}

@@ -284,5 +284,5 @@ def test_unknown_or_public_report_destination_is_refused(tmp_path):
 def test_every_private_kind_has_fields_for_reports():
     """Each kind has its own fields for the title and the text of a report."""
     for kind in registry.KINDS.values():
-        fields = base.titled(kind.opening, "incident-router can't reach on-call", "The log says why.")
+        fields = base.map_title_and_text(kind.opening, "incident-router can't reach on-call", "The log says why.")
         assert kind.public or (len(fields) == 2 and fields.keys() <= kind.opening.model_fields.keys())

@@ -27,7 +27,7 @@ def problems_of(shape, config, fields):
     try:
         rule_fields.parse(shape, config, fields)
     except pydantic.ValidationError as problem:
-        return rule_fields._listed(problem)
+        return rule_fields._list_problems(problem)
     return []
 
 
