@@ -147,7 +147,7 @@ class Records:
         """Return silences, and expired silences if the caller asks for them."""
         return await self._line.get_items("/silences", resources.Silence, {"over": over})
 
-    async def muted(self) -> list[resources.Muted]:
+    async def muted_alerts(self) -> list[resources.Muted]:
         """Return all muted alerts."""
         return await self._line.get_items("/muted", resources.Muted)
 
@@ -177,7 +177,7 @@ class Records:
         query = {"cursor": cursor, "limit": limit}
         return await self._line.get("/quarantine", models.Page[resources.Quarantined], query)
 
-    async def quarantined(self, identity: str) -> resources.Quarantined | None:
+    async def quarantined_body(self, identity: str) -> resources.Quarantined | None:
         """Return a quarantined body; None if it is not stored."""
         return await self._line.find(f"/quarantine/{client.segment(identity)}", resources.Quarantined)
 

@@ -102,7 +102,7 @@ async def _story(call: _Plain) -> models.Story:
 
 
 async def _quarantined_body(call: _Plain) -> resources.Quarantined:
-    return _require(await call.queries.records.quarantined(call.path["id"]), "no quarantined body has this ID")
+    return _require(await call.queries.records.quarantined_body(call.path["id"]), "no quarantined body has this ID")
 
 
 async def _reviews(call: _Plain) -> models.Page[models.Review]:
@@ -330,7 +330,7 @@ def _end_one(
 
 
 _PUBLISHING = models.Publishing
-_PAUSES = models.Page[resources.Pause]
+_MUTED = models.Page[resources.Muted]
 _TOKENS = models.Page[resources.TokenRow]
 _LETTERS = models.Page[resources.DeadLetter]
 ENDPOINTS = (
@@ -365,7 +365,7 @@ ENDPOINTS = (
     _search("/silences", "Silences", _as_page(_silences), models.Page[resources.Silence], params.Silences),
     _post("/silences", "Silence alerts", _add_silence, resources.Silence, request_bodies.AddSilence, status=201),
     _delete("/silences/{id}", "End a silence", lambda call: call.actions.expire_silence(call.act(call.path["id"]))),
-    _get("/muted", "Muted alerts", _as_page(lambda call: call.queries.records.muted()), models.Page[resources.Muted]),
+    _get("/muted", "Muted alerts", _as_page(lambda call: call.queries.records.muted_alerts()), _MUTED),
     _get(
         "/heartbeats",
         "Heartbeats",

@@ -111,7 +111,7 @@ def _run(main: Callable[[], Awaitable[None]], file: str) -> None:
             return
         raise typer.Exit(1)
 
-    startup.until_stopped(run_guarded())
+    startup.run_until_stopped(run_guarded())
 
 
 @contextlib.asynccontextmanager
@@ -128,7 +128,7 @@ async def _connect(config: Path, *, serves_empty: bool) -> AsyncIterator[Store]:
 
 async def _write(store: Store, file: str) -> backup_file.Trailer:
     header = backup_file.Header(backup_file.FORMAT, schema.VERSION, factories.clock(), __version__)
-    with terminal.binary() if file == files.STDIO else files.created(file) as stream:
+    with terminal.binary() if file == files.STDIO else files.create(file) as stream:
         writer = backup_file.Writer(stream, header)
         async for record in store.backup.records():
             writer.write(record)

@@ -29,7 +29,7 @@ class Trial(NamedTuple):
     token: str
 
 
-def started(role: str, router: processes.Running, console_url: str, trial: Trial | None = None) -> None:
+def print_started(role: str, router: processes.Running, console_url: str, trial: Trial | None = None) -> None:
     """Print the addresses of webhooks and console, and the active rules; in a first try, a command to try, too."""
     log.get("process").info(
         "started",
@@ -112,12 +112,12 @@ def _quote(text: str) -> str:
     return f'"{text}"' if "$" in text else f"'{text}'"
 
 
-def stopping(number: signal.Signals) -> None:
+def log_stopping(number: signal.Signals) -> None:
     """Log that the process has received a signal to stop, and finishes its work."""
     log.get("process").info("stopping", signal=number.name)
 
 
-def working(settings: configuration.Settings, address: processes.Address) -> None:
+def print_worker_started(settings: configuration.Settings, address: processes.Address) -> None:
     """Log and print the address of a worker's probes."""
     readiness, metrics = f"{address.url}/readyz", f"{address.url}/metrics"
     log.get("process").info("started", role="worker", version=__version__, readiness=readiness, metrics=metrics)

@@ -86,7 +86,7 @@ def _labels(settings: configuration.Settings, recordings: Path | None, *, record
             async with processes.connected(settings) as store:
                 labels.update(await online_checks.labels_of(store.archive, _NEWEST))
 
-        startup.until_stopped(main())
+        startup.run_until_stopped(main())
     return labels
 
 
@@ -104,7 +104,7 @@ def _ask_vendors(settings: configuration.Settings, folder: Path, report: CheckRe
 
     # The vendors' errors are among the problems; the log would repeat them as JSON.
     log.configure("console", "critical")
-    startup.until_stopped(main())
+    startup.run_until_stopped(main())
     return sentences
 
 

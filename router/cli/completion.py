@@ -97,7 +97,7 @@ def _query_router(
     async def main() -> Found:
         async with asyncio.timeout(_SECONDS):
             if server:
-                async with router_access.elsewhere(server) as router:
+                async with router_access.connect_remotely(server) as router:
                     return await query(router.queries)
             assert settings is not None  # noqa: S101 - the settings are read if no server is named
             async with processes.connected(settings) as store:

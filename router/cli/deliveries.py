@@ -70,7 +70,7 @@ def show(
     async def body(router: router_access.Reached) -> None:
         row = await router.queries.delivery(delivery)
         if row is None:
-            raise startup.not_kept(delivery)
+            raise startup.delivery_not_found(delivery)
         if as_json:
             startup.print_json(row)
             return
@@ -157,7 +157,7 @@ def _open_output(file: Path) -> Iterator[Callable[[bytes], object]]:
     if str(file) == files.STDIO:
         yield terminal.write_json
         return
-    with files.created(str(file)) as stream:
+    with files.create(str(file)) as stream:
         if file.suffix == ".gz":
             # The name inside the archive is without `.gz`, as with the program gzip.
             with gzip.GzipFile(file.stem, "wb", fileobj=stream) as packed:

@@ -25,7 +25,7 @@ def demo(
     """Run a demo: an alert storm becomes one incident, escalates, is published, and resolves."""
     # Log lines would break the live table.
     log.configure("console", "error")
-    startup.until_stopped(_demo(wait))
+    startup.run_until_stopped(_demo(wait))
 
 
 async def _demo(wait: bool) -> None:
@@ -43,7 +43,7 @@ async def _demo(wait: bool) -> None:
                     processes.working(settings, store, group),
                     processes.webhook_server(settings, store, group, sockets) as router,
                 ):
-                    teller = demo_scenario.DemoPlayer(
+                    player = demo_scenario.DemoPlayer(
                         sender=_caller("demo", router.address.url, {"authorization": f"Bearer {_TOKEN}"}),
                         vendors=_caller("simulator", simulator, {}),
                         store=store,
@@ -51,16 +51,16 @@ async def _demo(wait: bool) -> None:
                         clock=factories.clock,
                         pace=1.0 if wait else 0.0,
                     )
-                    await _tell(teller, out, simulator)
+                    await _show(player, out, simulator)
 
 
-async def _tell(teller: demo_scenario.DemoPlayer, out: console.Console, simulator: str) -> None:
+async def _show(player: demo_scenario.DemoPlayer, out: console.Console, simulator: str) -> None:
     """Show the scenario as a live table, and its summary at the end."""
     out.print(f"\nThe simulated status pages: [bold]{simulator}/[/]\n")
-    with live.Live(teller, console=out, refresh_per_second=8):
-        await teller.tell()
+    with live.Live(player, console=out, refresh_per_second=8):
+        await player.play()
     out.print()
-    out.print(teller.summary())
+    out.print(player.summary())
 
 
 def _caller(name: str, url: str, headers: dict[str, str]) -> client.Client:

@@ -19,7 +19,7 @@ _ROUNDS, _SHOPS = 25, 20  # The alert storm: the number of deliveries, and of sh
 _COLOURS = {"open": "red", "resolved": "green", "draft": "yellow", "absent": "dim", "dismissed": "dim"}
 
 
-class ToldOtherwiseError(Exception):
+class DemoFailedError(Exception):
     """The demo failed: an expected event did not happen."""
 
 
@@ -37,11 +37,11 @@ class DemoPlayer:
     alerts_in: int = 0
     calls: list[dict[str, Any]] = field(default_factory=list)
     incident: incidents.Incident = field(default_factory=lambda: incidents.Incident(key=KEY))
-    known: list[publications.Publication] = field(default_factory=list)
+    publications_of_incident: list[publications.Publication] = field(default_factory=list)
     waiting: int = 0
 
-    async def tell(self) -> None:
-        """Play all chapters. Raises ``ToldOtherwiseError`` if an expected event doesn't happen."""
+    async def play(self) -> None:
+        """Play all chapters. Raises ``DemoFailedError`` if an expected event doesn't happen."""
         # The table shows intermediate states as well, so the state is also read while a chapter rests.
         watching = asyncio.create_task(self._watch())
         try:
@@ -115,7 +115,7 @@ class DemoPlayer:
                     await asyncio.sleep(0.02)
                     await self._look()
         except TimeoutError:
-            raise ToldOtherwiseError(f"not true within {PATIENCE_SECONDS:g} s: {description}") from None
+            raise DemoFailedError(f"not true within {PATIENCE_SECONDS:g} s: {description}") from None
 
     async def _watch(self) -> None:
         while True:
@@ -124,12 +124,12 @@ class DemoPlayer:
 
     async def _look(self) -> None:
         self.incident = (await self.store.incidents.read([KEY]))[KEY].incident
-        self.known = await self.store.publications.look(KEY)
+        self.publications_of_incident = await self.store.publications.look(KEY)
         self.waiting = len(await self.reviews.waiting())
         self.calls = (await self.vendors.call("GET", "/calls")).body["calls"]
 
     def _states(self) -> set[str]:
-        return {publication.state for publication in self.known}
+        return {publication.state for publication in self.publications_of_incident}
 
     def _has_call(self, part: str) -> bool:
         return any(part in call["path"] for call in self.calls)
@@ -145,7 +145,7 @@ class DemoPlayer:
         grid.add_row("alerts in", str(self.alerts_in))
         grid.add_row("incidents out", str(self.incident.generation))
         grid.add_row("vendor calls", f"{len(self.calls)}, of which {self.changes} changed something")
-        for publication in self.known:
+        for publication in self.publications_of_incident:
             grid.add_row(publication.destination, f"{publication.state}  {publication.url}")
         return panel.Panel(grid, title="Summary", title_align="left")
 
@@ -157,7 +157,7 @@ class DemoPlayer:
         facts.add_row("vendor calls", str(len(self.calls)), "waiting for a person", str(self.waiting))
         yield facts
         rows = table.Table("destination", "state", "operations", "where", expand=True)
-        for publication in self.known:
+        for publication in self.publications_of_incident:
             rows.add_row(
                 publication.destination,
                 text.Text(publication.state, style=_COLOURS[publication.state]),

@@ -107,7 +107,7 @@ def _explain_remotely(config: Path, server: str, request: request_bodies.Explain
             elsewhere.extend((await router.queries.explain(request)).alerts)
         except actions.SubjectNotFound:
             if request.delivery:
-                raise startup.not_kept(request.delivery) from None
+                raise startup.delivery_not_found(request.delivery) from None
             raise
 
     router_access.reach(config, server, body)
@@ -124,12 +124,12 @@ def _read_delivery(
         async with processes.connected(settings) as store:
             archived = await store.archive.find(delivery)
             if archived is None:
-                raise startup.not_kept(delivery)
+                raise startup.delivery_not_found(delivery)
             explanation = archived.delivery
             places = await current_alerts.find(settings, store, explanation, factories.clock())
             deliveries_with_places.append((explanation, places))
 
-    startup.until_stopped(main())
+    startup.run_until_stopped(main())
     _print_notices(deliveries_with_places[0][0].notices)
     return deliveries_with_places[0]
 

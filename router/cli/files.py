@@ -16,7 +16,7 @@ STDIO = "-"
 
 
 @contextlib.contextmanager
-def created(name: str) -> Iterator[IO[bytes]]:
+def create(name: str) -> Iterator[IO[bytes]]:
     """Open a file with mode 0600 that replaces an existing one once it is complete.
 
     A device or a pipe is written to directly. If the file can't be written, the command ends with a message.

@@ -52,7 +52,7 @@ def forget(
         try:
             await router.actions.forget_heartbeat(router.act(incident, by, reason))
         except actions.SubjectNotFound:
-            raise startup.not_there(f'there is no heartbeat "{incident}"') from None
+            raise startup.not_found(f'there is no heartbeat "{incident}"') from None
         print(f"{incident} is no longer expected")
 
     router_access.reach(config, server, body)

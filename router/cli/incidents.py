@@ -105,7 +105,7 @@ def show(
     async def body(router: router_access.Reached) -> None:
         incident_key = await router.queries.incident(incident)
         if incident_key is None:
-            raise startup.not_there(f'there is no incident "{incident}"')
+            raise startup.not_found(f'there is no incident "{incident}"')
         if as_json:
             startup.print_json(incident_key)
         else:
@@ -294,7 +294,7 @@ async def _find_update(
     """Return the incident's key, and the current state of the selected update."""
     row = await router.queries.incident(incident)
     if row is None:
-        raise startup.not_there(f'there is no incident "{incident}"')
+        raise startup.not_found(f'there is no incident "{incident}"')
     at = [publication for publication in row.publications if publication.destination == destination]
     posted_updates = [posted for publication in at for posted in publication.posted if posted.id.startswith(update)]
     if not posted_updates:
@@ -308,7 +308,7 @@ async def _find_update(
 
 
 async def _list_muted(router: router_access.Reached, *, as_json: bool) -> None:
-    muteds = await router.queries.records.muted()
+    muteds = await router.queries.records.muted_alerts()
     if as_json:
         startup.print_items(muteds)
         return

@@ -46,7 +46,7 @@ def send_test(name: Name, *, by: startup.By = "", config: startup.Config = confi
     """Send one test event to a notifier, and print whether it was delivered."""
     # The test calls only the notifier, so it works without the secrets of sources and destinations.
     settings = startup.settings(config, needs={"notifiers"})
-    startup.must_be_known("notifier", name, settings.notifiers)
+    startup.check_known("notifier", name, settings.notifiers)
 
     async def main() -> None:
         try:
@@ -56,7 +56,7 @@ def send_test(name: Name, *, by: startup.By = "", config: startup.Config = confi
             raise typer.Exit(1) from failure
         print(f"{name}: delivered")
 
-    startup.until_stopped(main())
+    startup.run_until_stopped(main())
 
 
 @app.command("redeliver")
@@ -75,11 +75,11 @@ def redeliver(
     """Deliver the events of an incident to a notifier again, with the same IDs."""
 
     async def body(settings: configuration.Settings, store: Store) -> None:
-        startup.must_be_known("notifier", name, settings.notifiers)
+        startup.check_known("notifier", name, settings.notifiers)
         count = await notifier_events.redeliver(store, name, incident, after)
         # Events are stored for a limited time, so an old sequence number finds none.
         if not count:
-            raise startup.not_there(f"no events of {incident or 'the router'} are kept after number {after}")
+            raise startup.not_found(f"no events of {incident or 'the router'} are kept after number {after}")
         subject = f"{incident or 'the router'} to {name}, after {after}"
         await audit.record(store, audit.Operator(by, reason), "redeliver", subject)
         print(f"{count} {'event is' if count == 1 else 'events are'} delivered again, unless {name} filters them out")

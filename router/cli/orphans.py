@@ -60,7 +60,7 @@ def resolve(
         try:
             orphan = await router.actions.resolve_orphan(router.act(identity, by, reason))
         except actions.SubjectNotFound:
-            raise startup.not_there(f'there is no orphan "{identity}"') from None
+            raise startup.not_found(f'there is no orphan "{identity}"') from None
         print(f"{orphan.id} at {orphan.destination} will be resolved")
         # The command succeeds although the item stays open, so it says what the worker waits for.
         if (await router.queries.records.publishing()).freeze == "frozen":

@@ -115,7 +115,7 @@ def discard(
 
 
 async def _find_body(router: router_access.Reached, identity: str) -> resources.Quarantined:
-    quarantined = await router.queries.records.quarantined(identity)
+    quarantined = await router.queries.records.quarantined_body(identity)
     if quarantined is None:
         print(f"incident-router: the quarantine has no body {identity}", file=sys.stderr)
         raise typer.Exit(1)

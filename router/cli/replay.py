@@ -85,7 +85,7 @@ def _fetch(settings: configuration.Settings, file: Path, within: Duration) -> Pa
                 async for archived in store.archive.since(Timestamp(factories.clock() - within)):
                     output.write(encode(from_delivery(archived.delivery)) + b"\n")
 
-    startup.until_stopped(main())
+    startup.run_until_stopped(main())
     return file
 
 

@@ -266,8 +266,8 @@ async def _find_review(router: router_access.Reached, incident: str, page: str) 
     if review is None:
         # A mistyped name and a review that has ended need different corrections by the operator.
         if await router.queries.incident(incident) is None:
-            raise startup.not_there(f'there is no incident "{incident}"')
-        raise startup.not_there(f'nothing of incident "{incident}" waits for review at "{page}"')
+            raise startup.not_found(f'there is no incident "{incident}"')
+        raise startup.not_found(f'nothing of incident "{incident}" waits for review at "{page}"')
     return review
 
 

@@ -52,7 +52,7 @@ def reach(config: Path, server: str, body: Callable[[Reached], Awaitable[None]])
 
     async def main() -> None:
         try:
-            async with elsewhere(server) if server else _here(config) as reached:
+            async with connect_remotely(server) if server else _connect_locally(config) as reached:
                 await body(reached)
         except (
             actions.SubjectNotFound,
@@ -66,7 +66,7 @@ def reach(config: Path, server: str, body: Callable[[Reached], Awaitable[None]])
         except incident_names.Ambiguous as error:
             raise _ambiguous(error) from None
 
-    startup.until_stopped(main())
+    startup.run_until_stopped(main())
 
 
 def _ambiguous(error: incident_names.Ambiguous) -> typer.Exit:
@@ -107,7 +107,7 @@ async def rows(read: Reads[Row], at_once: int, max_rows: int = sys.maxsize) -> A
 
 
 @contextlib.asynccontextmanager
-async def _here(config: Path) -> AsyncIterator[Reached]:
+async def _connect_locally(config: Path) -> AsyncIterator[Reached]:
     settings = startup.settings(config, configuration.StandIn("not-used", {}))
     async with processes.connected(settings) as store:
         dependencies = app.dependencies(settings, store, factories.clock, secrets.token_urlsafe)
@@ -115,7 +115,7 @@ async def _here(config: Path) -> AsyncIterator[Reached]:
 
 
 @contextlib.asynccontextmanager
-async def elsewhere(server: str) -> AsyncIterator[Reached]:
+async def connect_remotely(server: str) -> AsyncIterator[Reached]:
     """Connect to the router whose console is at this URL. An invalid URL is a usage error."""
     if not _address(server):
         raise startup.usage(f'--server: "{server}" is not a URL such as http://127.0.0.1:8082')

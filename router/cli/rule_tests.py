@@ -28,7 +28,7 @@ def run(
     settings = startup.settings(config, configuration.StandIn("not-used", {}))
     began = time.perf_counter()
     suite = startup.unless_refused(lambda: rule_test_runs.suite(settings, rules))
-    rule_tests = [case for case in suite.listed if only in case.shape.name]
+    rule_tests = [case for case in suite.tests if only in case.shape.name]
     # A run without tests must not look like success, for example after a mistyped -k.
     if not rule_tests:
         raise startup.usage(f'no test\'s name contains "{only}"' if only else f"there are no tests in {suite.folder}")
@@ -43,7 +43,7 @@ def run(
         _write_junit(junit, results, seconds)
     passed = len(results) - len(failed)
     counts = [f"{len(failed)} failed"] * bool(failed) + [f"{passed} passed"] * bool(passed)
-    deselected = len(suite.listed) - len(rule_tests)
+    deselected = len(suite.tests) - len(rule_tests)
     counts += [f"{deselected} deselected"] * bool(deselected)
     line = f"{', '.join(counts)} in {seconds:.2f}s"
     out.print(text.Text(f" {line} ".center(min(out.width, 80), "="), style="bold red" if failed else "bold green"))

@@ -81,7 +81,7 @@ def declare(
         raise startup.usage(str(error)) from error
     drafts = declaration_drafts.drafts(settings, rule_set, recorded_alerts)
     for draft in drafts:
-        print("\n".join(declaration_drafts.written(draft)))
+        print("\n".join(declaration_drafts.render(draft)))
     if not drafts:
         print("every variable in a public text is declared")
 
@@ -98,5 +98,5 @@ def _read_archive(settings: configuration.Settings, within: Duration) -> list[Re
             archived = store.archive.since(Timestamp(factories.clock() - within))
             recordings.extend([from_delivery(recording.delivery) async for recording in archived])
 
-    startup.until_stopped(main())
+    startup.run_until_stopped(main())
     return recordings

@@ -55,7 +55,7 @@ def run(
     # A trial is started by a person, who reads errors as text.
     ending = failures.TEXT if simulate else failures.of_process(config)
     main = _run(config, (host, port, console_port, health_port), simulator_port if simulate else None, ending)
-    startup.until_stopped(main, ending)
+    startup.run_until_stopped(main, ending)
 
 
 def web(
@@ -68,7 +68,7 @@ def web(
 ) -> None:
     """Run the webhook server and the console, without a worker."""
     ending = failures.of_process(config)
-    startup.until_stopped(_web(config, (host, port, console_port, health_port), ending), ending)
+    startup.run_until_stopped(_web(config, (host, port, console_port, health_port), ending), ending)
 
 
 def worker(
@@ -80,7 +80,7 @@ def worker(
 ) -> None:
     """Run a worker."""
     ending = failures.of_process(config)
-    startup.until_stopped(_worker(config, name, (health_host, health_port), ending), ending)
+    startup.run_until_stopped(_worker(config, name, (health_host, health_port), ending), ending)
 
 
 async def _run(config: Path, at: At, simulator_port: int | None, ending: failures.FailureOutput) -> None:
@@ -108,8 +108,8 @@ async def _run(config: Path, at: At, simulator_port: int | None, ending: failure
             console_server.serving(router, store, group, sockets.console, stop) as console,
         ):
             token = await console_server.first_token(router, store, settings.data) if simulator else ""
-            banner.started("run", router, console, banner.Trial(simulator, token) if simulator else None)
-            banner.stopping(await startup.stopped())
+            banner.print_started("run", router, console, banner.Trial(simulator, token) if simulator else None)
+            banner.log_stopping(await startup.wait_for_stop())
             stop.set()  # All parts stop at the same time. One after the other would exceed a pod's grace period.
 
 
@@ -128,8 +128,8 @@ async def _serve(settings: configuration.Settings, sockets: listeners.Listeners)
         processes.webhook_server(settings, store, group, sockets, stop=stop) as router,
         console_server.serving(router, store, group, sockets.console, stop) as console,
     ):
-        banner.started("web", router, console)
-        banner.stopping(await startup.stopped())
+        banner.print_started("web", router, console)
+        banner.log_stopping(await startup.wait_for_stop())
         stop.set()
 
 
@@ -146,8 +146,8 @@ async def _worker(config: Path, name: str, at: tuple[str | None, int | None], en
             processes.working(settings, store, group),
             processes.probed(store, listener) as health_port,
         ):
-            banner.working(settings, processes.Address(host, health_port))
-            banner.stopping(await startup.stopped())
+            banner.print_worker_started(settings, processes.Address(host, health_port))
+            banner.log_stopping(await startup.wait_for_stop())
 
 
 def _stand_in(folder: Path, simulator: str) -> configuration.StandIn:

@@ -64,7 +64,7 @@ def show(
     async def body(router: router_access.Reached) -> None:
         silence = await _find_silence(router, identity)
         if silence is None:
-            raise startup.not_there(f'there is no silence "{identity}"')
+            raise startup.not_found(f'there is no silence "{identity}"')
         if as_json:
             startup.print_json(silence)
             return
@@ -208,7 +208,7 @@ def expire(
             silence_id = silence.id if silence is not None else identity
             await router.actions.expire_silence(router.act(silence_id, by, reason))
         except actions.SubjectNotFound:
-            raise startup.not_there(f'there is no active or pending silence "{identity}"') from None
+            raise startup.not_found(f'there is no active or pending silence "{identity}"') from None
         print(f"ended {silence_id}")
 
     router_access.reach(config, server, body)

@@ -16,7 +16,7 @@ def simulate(
     ] = 8090,
 ) -> None:
     """Run only the simulated vendors, to try settings against them."""
-    startup.until_stopped(_simulate(host, port))
+    startup.run_until_stopped(_simulate(host, port))
 
 
 async def _simulate(host: str, port: int) -> None:
@@ -26,4 +26,4 @@ async def _simulate(host: str, port: int) -> None:
         out.print(f"incident.io   {url}/incident-io   as base_url, with any api_key")
         out.print(f"DevHelm       {url}/devhelm   as base_url, with any api_key")
         out.print(f"faults        POST {url}/faults   calls GET {url}/calls")
-        await startup.stopped()
+        await startup.wait_for_stop()

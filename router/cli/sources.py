@@ -70,7 +70,7 @@ def snippet(
     ] = "https://incident-router.example.com",
 ) -> None:
     """Print the settings for the router's configuration and for the monitoring system."""
-    startup.must_be_known("kind", kind, registry.KINDS)
+    startup.check_known("kind", kind, registry.KINDS)
     name = name or kind
     # The name becomes a part of a URL and of a YAML document, and both are pasted without a check.
     if not samples.can_be_named(name):

@@ -48,7 +48,7 @@ def parse(
     # Parsing needs no secret: authentication comes before it, and nothing is authenticated here.
     settings = startup.settings(config, needs=())
     configured = settings.sources
-    startup.must_be_known("source", source, configured)
+    startup.check_known("source", source, configured)
     endpoint = registry.build(source, configured[source])
     paths = _paths(configured[source])
     headers = dict(_header(text) for text in header or ())

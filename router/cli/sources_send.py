@@ -44,7 +44,7 @@ def send(
 
     A test never reaches a public page. It does open incidents elsewhere: --dry-run shows where, --resolved ends them.
     """
-    startup.must_be_known("kind", kind, registry.KINDS)
+    startup.check_known("kind", kind, registry.KINDS)
     address = parse.urlsplit(to)
     if address.scheme not in {"http", "https"} or not address.netloc:
         raise startup.usage(f'"{to}" is not the URL of a webhook, such as https://HOST/v1/webhooks/NAME')
@@ -60,7 +60,7 @@ def send(
         )
     # The header of the test comes last: without it, the sample would be a real alert.
     marked = proven._replace(headers={**proven.headers, _TEST: "dry-run" if dry_run else "true"})
-    startup.until_stopped(_post(address, marked, kind, as_json=as_json))
+    startup.run_until_stopped(_post(address, marked, kind, as_json=as_json))
 
 
 def _make_config(kind: str, secret_env: str, bearer_env: str) -> base.Config | None:

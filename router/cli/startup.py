@@ -152,13 +152,13 @@ def usage(problem: str) -> typer.Exit:
     return typer.Exit(2)
 
 
-def must_be_known(noun: str, name: str, names: Collection[str]) -> None:
+def check_known(noun: str, name: str, names: Collection[str]) -> None:
     """Check that a name is known. An unknown name is a usage error."""
     if name not in names:
         raise usage(f'there is no {noun} "{name}"{suggestions.hint(name, names)}')
 
 
-def not_kept(delivery: str) -> typer.Exit:
+def delivery_not_found(delivery: str) -> typer.Exit:
     """Print that the archive has no such delivery, and return the exit to raise: status 1."""
     print(f"incident-router: delivery {delivery} is not kept", file=sys.stderr)
     return typer.Exit(1)
@@ -172,10 +172,10 @@ def with_store(config: Path, body: Body) -> None:
         async with processes.connected(loaded) as store:
             await body(loaded, store)
 
-    until_stopped(main())
+    run_until_stopped(main())
 
 
-def not_there(problem: str) -> typer.Exit:
+def not_found(problem: str) -> typer.Exit:
     """Print that the named object doesn't exist, and return the exit to raise: status 1."""
     print(f"incident-router: {problem}", file=sys.stderr)
     return typer.Exit(1)
@@ -202,7 +202,7 @@ _FORESEEN = (
 )
 
 
-def until_stopped(main: Coroutine[Any, Any, None], ending: failures.FailureOutput = failures.TEXT) -> None:
+def run_until_stopped(main: Coroutine[Any, Any, None], ending: failures.FailureOutput = failures.TEXT) -> None:
     """Run a command's coroutine. If an expected error occurs, print one sentence and exit with status 1."""
     leaving: typer.Exit | terminal.OutputError | None = None
     try:
@@ -234,7 +234,7 @@ def _leaves(group: BaseExceptionGroup[Any]) -> list[Any]:
     ]
 
 
-async def stopped() -> signal.Signals:
+async def wait_for_stop() -> signal.Signals:
     """Return the signal that tells the process to stop: SIGTERM, or SIGINT for Ctrl-C."""
     loop = asyncio.get_running_loop()
     received: asyncio.Future[signal.Signals] = loop.create_future()

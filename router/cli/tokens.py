@@ -84,7 +84,7 @@ def revoke(
         try:
             await dependencies.actions.revoke_token(actions.ActionContext(_actor(by), identity, reason))
         except actions.SubjectNotFound as error:
-            raise startup.not_there(str(error)) from None
+            raise startup.not_found(str(error)) from None
         print(f"revoked {identity}")
 
     startup.with_store(config, body)

@@ -100,11 +100,11 @@ async def _rules(query_service: queries.Queries, _: Any) -> dict[str, Any]:
 
 async def _playground(query_service: queries.Queries, query: params.Playground) -> dict[str, Any]:
     if query.delivery:
-        return await played(query_service, {"delivery": query.delivery})
+        return await play(query_service, {"delivery": query.delivery})
     return _board(query_service, {})
 
 
-async def played(query_service: queries.Queries, form: Mapping[str, str]) -> dict[str, Any]:
+async def play(query_service: queries.Queries, form: Mapping[str, str]) -> dict[str, Any]:
     """Return the decisions of the active rules for a payload, and those of other rules if the form has any."""
     try:
         request_query = request_bodies.Explain.model_validate(
@@ -140,7 +140,7 @@ def _board(query_service: queries.Queries, form: Mapping[str, str]) -> dict[str,
 async def _silences(query_service: queries.Queries, query: params.Silences) -> dict[str, Any]:
     return {
         "silences": await query_service.records.silences(over=query.over),
-        "muted": await query_service.records.muted(),
+        "muted": await query_service.records.muted_alerts(),
     }
 
 

@@ -94,7 +94,7 @@ class Console:
             principal, form = await self._read_form(request, endpoints.VIEWER)
             if form.get("rules", "").strip():  # Rules from the form are a program that runs here.
                 await self._dependencies.authenticator.authorize(request, endpoints.RESPONDER)
-            context = await pages.played(self._dependencies.queries, form)
+            context = await pages.play(self._dependencies.queries, form)
             query = params.Playground()
             return await self.render(request, principal, "playground.html", query=query, title="Playground", **context)
         except endpoints.EXPECTED_ERRORS as error:

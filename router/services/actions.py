@@ -272,7 +272,7 @@ class Actions:
             take = await self._takes().take(key, review.publication, act.actor.person.name, body.seconds)
             if not take.is_new:
                 detail["taken_by"] = take.take.who
-            return presenters.taken(key, body.destination, take)
+            return presenters.take(key, body.destination, take)
 
     async def release_review(self, act: ActionContext, body: request_bodies.ReleaseReview) -> models.Released:
         """End the take of a pending review, whether own or not. Raises ``InvalidRequest`` if the review isn't taken."""
@@ -402,7 +402,7 @@ class Actions:
     async def resolve_orphan(self, act: ActionContext) -> resources.Orphan:
         """Resolve an open item that belongs to no known incident at its vendor."""
         async with self._audit_action(act, "resolve orphan"):
-            listed = await orphans.listed(self._store)
+            listed = await orphans.read_all(self._store)
             orphan = next((entry for entry in listed if entry.id == act.subject), None)
             if orphan is None:
                 raise SubjectNotFound(f'there is no orphan "{act.subject}"')

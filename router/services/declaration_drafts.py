@@ -51,7 +51,7 @@ def drafts(
     return list(new_drafts.values())
 
 
-def written(draft: DeclarationDraft) -> Iterator[str]:
+def render(draft: DeclarationDraft) -> Iterator[str]:
     """Return the lines to paste into the rule, with comments on omitted values."""
     yield f"# {draft.rule.place}: rule {draft.rule.name}"
     yield "    public:"

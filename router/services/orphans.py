@@ -16,7 +16,7 @@ from router.store.store import Store
 _RULE = "incident-router"
 
 
-async def listed(store: Store) -> list[dataset.Orphan]:
+async def read_all(store: Store) -> list[dataset.Orphan]:
     """Return all orphans, the oldest first. Raises ``Unavailable``."""
     orphans = [orphan async for orphan in store.data_set.orphans()]
     return sorted(orphans, key=lambda orphan: (orphan.item.opened_at, orphan.id))

@@ -160,7 +160,7 @@ def verdict(decision: Verdict, warnings: Sequence[str]) -> models.Decided:
     )
 
 
-def taken(key: str, destination: str, result: review_takes.Taken) -> models.Taken:
+def take(key: str, destination: str, result: review_takes.Taken) -> models.Taken:
     """Return the model of the active take of an incident's review at a destination."""
     return models.Taken(
         incident=key,
@@ -376,7 +376,7 @@ def whereabouts_of(place: current_alerts.Whereabouts) -> dict[str, Any]:
     return {"held_by": place.incident_key, "muted_by": place.muted_by, "is_late": place.is_late}
 
 
-def quarantined(entry: quarantine.Quarantined) -> resources.Quarantined:
+def quarantined_body(entry: quarantine.Quarantined) -> resources.Quarantined:
     """Return the model of a quarantined body."""
     return resources.Quarantined(
         id=entry.id,

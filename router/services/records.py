@@ -68,7 +68,7 @@ class Records:
             unknown_labels=silence_matches.unknown_labels(silence, firing.labels),
         )
 
-    async def muted(self) -> list[resources.Muted]:
+    async def muted_alerts(self) -> list[resources.Muted]:
         """Return all muted alerts, the worst severity first, then the oldest."""
         muted_alerts = [
             (incident.incident.key, muted)
@@ -134,7 +134,7 @@ class Records:
 
     async def orphans(self) -> list[resources.Orphan]:
         """Return the open items at vendors that belong to no known incident, the oldest first."""
-        return [presenters.orphan(orphan) for orphan in await orphans.listed(self.store)]
+        return [presenters.orphan(orphan) for orphan in await orphans.read_all(self.store)]
 
     async def dead_letter_count(self) -> int:
         """Return the number of dead letters that no operator has discarded."""
@@ -143,12 +143,12 @@ class Records:
     async def quarantine(self, *, cursor: str = "", limit: int = 50) -> models.Page[resources.Quarantined]:
         """Return the quarantined bodies, the newest first."""
         entries, more = await self.store.quarantine.page(limit, cursor)
-        return models.Page(items=[presenters.quarantined(entry) for entry in entries], next=more)
+        return models.Page(items=[presenters.quarantined_body(entry) for entry in entries], next=more)
 
-    async def quarantined(self, identity: str) -> resources.Quarantined | None:
+    async def quarantined_body(self, identity: str) -> resources.Quarantined | None:
         """Return a quarantined body; None if it is not stored."""
         entry = await self.store.quarantine.find(identity)
-        return presenters.quarantined(entry) if entry is not None else None
+        return presenters.quarantined_body(entry) if entry is not None else None
 
     def sources(self) -> list[resources.Source]:
         """Return the configured sources."""

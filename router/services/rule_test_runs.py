@@ -18,7 +18,7 @@ class Suite:
     """The tests of a rule folder, and the rules that they are run against."""
 
     folder: Path
-    listed: list[rule_tests.RuleTest]
+    tests: list[rule_tests.RuleTest]
     rules: ruleset.RuleSet
     places: dict[str, public_pages.ConfiguredPage]
     hosts: tuple[str, ...] = ()

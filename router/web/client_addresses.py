@@ -38,7 +38,7 @@ class ClientAddresses:
                 peer = further
         return str(peer)
 
-    def allowed(self, address: str, networks: Iterable[Network]) -> bool:
+    def is_allowed(self, address: str, networks: Iterable[Network]) -> bool:
         """Return whether an address is in one of the networks. An unknown address is in none."""
         read = _read(address)
         return read is not None and within(read, networks)

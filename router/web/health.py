@@ -43,7 +43,7 @@ class Startup:
         self._has_passed = False
 
     @property
-    def passed(self) -> bool:
+    def has_passed(self) -> bool:
         """Return whether the check has passed once."""
         return self._has_passed
 
@@ -51,7 +51,7 @@ class Startup:
         """Run the check."""
         return await self._check()
 
-    def judged(self, state: CheckResult) -> CheckResult:
+    def judge(self, state: CheckResult) -> CheckResult:
         """Return the state for a result, given the results before it."""
         # One success proves the configuration, so later failures are outages, which every process has.
         self._has_passed = self._has_passed or state.ready
@@ -107,7 +107,7 @@ def problem_response(problem: problems.Problem, path: str) -> responses.Response
 async def await_start(checks: Mapping[str, Check], pause_seconds: float = 1.0) -> None:
     """Run each ``Startup`` check until it has passed once, whether or not a client requests ``/readyz``."""
     waiting = [check for check in checks.values() if isinstance(check, Startup)]
-    while waiting := [check for check in waiting if not check.passed]:
+    while waiting := [check for check in waiting if not check.has_passed]:
         for check in waiting:
             await _ask(check, TIMEOUT_SECONDS)
         await asyncio.sleep(pause_seconds)
@@ -124,7 +124,7 @@ async def states(checks: Mapping[str, Check], timeout_seconds: float = TIMEOUT_S
 
 async def _ask(check: Check, timeout_seconds: float) -> CheckResult:
     state = await _answer(check, timeout_seconds)
-    return check.judged(state) if isinstance(check, Startup) else state
+    return check.judge(state) if isinstance(check, Startup) else state
 
 
 async def _answer(check: Check, timeout_seconds: float) -> CheckResult:

@@ -28,11 +28,11 @@ class Refusals:
         if window.began_at is None or not 0 <= now - window.began_at < _SECOND:
             window.began_at, window.lines = now, 0
         if window.lines >= MAX_LINES:
-            window.suppressed += 1
+            window.suppressed_lines += 1
             return
         window.lines += 1
-        suppressed = {"suppressed": window.suppressed} if window.suppressed else {}
-        window.suppressed = 0
+        suppressed = {"suppressed": window.suppressed_lines} if window.suppressed_lines else {}
+        window.suppressed_lines = 0
         level = _log.warning if is_warning else _log.info
         level("delivery_refused", source=source, **fields, **suppressed)
 
@@ -40,9 +40,9 @@ class Refusals:
 class _Window:
     """One second of one source: its start, and the numbers of lines that were written and left out."""
 
-    __slots__ = ("began_at", "lines", "suppressed")
+    __slots__ = ("began_at", "lines", "suppressed_lines")
 
     def __init__(self) -> None:
         self.began_at: Timestamp | None = None
         self.lines = 0
-        self.suppressed = 0
+        self.suppressed_lines = 0

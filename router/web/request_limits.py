@@ -119,7 +119,7 @@ def _parse(
     return msgspec.structs.replace(parsed, notices=(notice, *parsed.notices))
 
 
-def inflated(body: bytes, encoding: bytes, limit: int) -> bytes:
+def inflate(body: bytes, encoding: bytes, limit: int) -> bytes:
     """Undo ``Content-Encoding``. Raises ``problems.Problem`` (400, 413, or 415) if that fails.
 
     At most ``limit`` bytes are inflated. A gzip body may consist of several members.
@@ -130,13 +130,13 @@ def inflated(body: bytes, encoding: bytes, limit: int) -> bytes:
         raise problems.Problem(415, "encoding", "this content encoding is not supported: send gzip, deflate, or none")
     parts: list[bytes] = []
     try:
-        _inflate(body, limit, parts)
+        _inflate_members(body, limit, parts)
         return b"".join(parts)
     finally:
         parts.clear()  # A traceback that is kept would keep them, too.
 
 
-def _inflate(body: bytes, limit: int, parts: list[bytes]) -> None:
+def _inflate_members(body: bytes, limit: int, parts: list[bytes]) -> None:
     """Inflate the members of a body into ``parts``. Raises ``problems.Problem`` (400 or 413)."""
     size = 0
     while body:

@@ -44,7 +44,7 @@ class Explained(NamedTuple):
     is_dry_run: bool = False
 
 
-async def accepted(
+async def send_accepted(
     send: problems.Send,
     delivery: deliveries.Delivery,
     parsed: base.Parsed,
@@ -77,12 +77,12 @@ async def accepted(
     await _send(send, body)
 
 
-async def as_the_kind_has_it(send: problems.Send, body: Mapping[str, Any], status: int = STATUS) -> None:
+async def send_reply(send: problems.Send, body: Mapping[str, Any], status: int = STATUS) -> None:
     """Send the response that clients of this kind of source expect."""
     await _send(send, _encode(body), status)
 
 
-async def unparsable(send: problems.Send, kind: base.Kind, error: base.Unparsable, quarantine_id: str) -> None:
+async def send_unparsable(send: problems.Send, kind: base.Kind, error: base.Unparsable, quarantine_id: str) -> None:
     """Respond to a body that is quarantined as unreadable. Raises ``problems.Problem`` if the status isn't 202."""
     # After a 4xx, some senders drop the alert, disable the webhook, or repeat the delivery forever.
     if kind.unparsable_status == STATUS:
@@ -100,12 +100,12 @@ async def unparsable(send: problems.Send, kind: base.Kind, error: base.Unparsabl
     )
 
 
-async def duplicate(send: problems.Send, earlier: str) -> None:
+async def send_duplicate(send: problems.Send, earlier: str) -> None:
     """Send 202 for a repeated delivery, with the ID of the first one."""
     await _send(send, _encode({"delivery": earlier, "duplicate": True, "alerts": []}))
 
 
-async def confirmed(send: problems.Send, topic: str) -> None:
+async def send_confirmation(send: problems.Send, topic: str) -> None:
     """Send 202 after confirming a subscription."""
     await _send(send, _encode({"alerts": [], "about": {"no_alert": "the subscription is confirmed", "topic": topic}}))
 

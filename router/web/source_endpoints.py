@@ -70,7 +70,7 @@ class SourceEndpoint:
 
     def authenticate(self, scope: Mapping[str, Any], headers: Headers) -> None:
         """Authenticate a request by its headers and address. Raises ``problems.Problem`` (401, 403)."""
-        if self._source.allow_from and not self._addresses.allowed(
+        if self._source.allow_from and not self._addresses.is_allowed(
             self._addresses.address(scope, headers), self._source.allow_from
         ):
             raise problems.Problem(

@@ -29,7 +29,7 @@ class SourceMetrics:
         self._quarantined = metrics.quarantined.labels(source)
         self._durations = {int(code[0]): metrics.webhook_duration_seconds.labels(source, code) for code in _CODES}
 
-    def accepted(self, delivery: deliveries.Delivery, truncated: int) -> None:
+    def count_accepted(self, delivery: deliveries.Delivery, truncated: int) -> None:
         """Count a delivery that got 202, and its alerts."""
         if truncated:
             self._truncated.inc(truncated)
@@ -37,7 +37,7 @@ class SourceMetrics:
             metrics.notices.labels(self._source, notice.code).inc(notice.count)
         # A delivery without alerts is normal for some senders, so it must not hide that no alert arrives.
         if not delivery.rows:
-            self.outcome("empty")
+            self.count_outcome("empty")
             return
         self._accepted.inc()
         self._count_rows(delivery)
@@ -62,15 +62,15 @@ class SourceMetrics:
         if ignored:
             self._ignored.inc(ignored)
 
-    def quarantined(self) -> None:
+    def count_quarantined(self) -> None:
         """Count a quarantined body: a whole delivery, or its unreadable alerts."""
         self._quarantined.inc()
 
-    def outcome(self, name: str) -> None:
+    def count_outcome(self, name: str) -> None:
         """Count a delivery with another outcome."""
         metrics.deliveries.labels(self._source, name).inc()
 
-    def took(self, status: int, began: float) -> None:
+    def observe_duration(self, status: int, began: float) -> None:
         """Measure the response to a request that started at ``began``. ``status`` is 0 if nothing was sent."""
         series = self._durations.get(status // 100)
         if series is not None:

@@ -132,7 +132,7 @@ class WebhookHandler:
             await self._reject_unknown(scope, send, began)
             return
         status = await self._respond(endpoint, call, scope, receive, send)
-        endpoint.counts.took(status, began)
+        endpoint.counts.observe_duration(status, began)
 
     async def _respond(
         self,
@@ -155,7 +155,7 @@ class WebhookHandler:
                 endpoint, problems.unavailable(error.reason, error.retry_after_seconds), scope, send
             )
         except requests.Disconnected:
-            endpoint.counts.outcome("disconnected")
+            endpoint.counts.count_outcome("disconnected")
             _log.info("delivery_broken_off", source=endpoint.name)
             return 0
         except Exception:  # noqa: BLE001 - logged; the response tells the sender only to retry
@@ -201,7 +201,7 @@ class WebhookHandler:
             await cloudevents_handshake.permit(send, origin)
             return
         if call is not None and (reply := endpoint.reply(call)) is not None:
-            await responses.as_the_kind_has_it(send, reply.body, reply.status)
+            await responses.send_reply(send, reply.body, reply.status)
             return
         # Unauthenticated requests may use only half of the budget, so that they can't keep authenticated senders out.
         with self._budget.share(is_proven=endpoint.proof == "headers" and not endpoint.is_open) as share:
@@ -232,7 +232,7 @@ class WebhookHandler:
             verified = await _verify_by_vendor(endpoint.verification, request)
             if verified.subscription:
                 _log.warning("subscription_confirmed", source=endpoint.name, topic=verified.subscription)
-                await responses.confirmed(send, verified.subscription)
+                await responses.send_confirmation(send, verified.subscription)
                 return
             delivery_id = verified.delivery_id
         # The signature is verified, so the body no longer counts as unauthenticated.
@@ -240,9 +240,9 @@ class WebhookHandler:
             share.prove()
         # The sender has missed an earlier 202. Storing the delivery again would only repeat the work.
         if delivery_id and self._seen is not None and (earlier := await self._seen.find(endpoint.name, delivery_id)):
-            endpoint.counts.outcome("duplicate")
+            endpoint.counts.count_outcome("duplicate")
             _log.info("delivery_repeated", source=endpoint.name, delivery=earlier)
-            await responses.duplicate(send, earlier)
+            await responses.send_duplicate(send, earlier)
             return
         if delivery_id != request.called:
             request = request._replace(called=delivery_id)
@@ -308,9 +308,9 @@ class WebhookHandler:
             try:
                 if is_slow:
                     loop = asyncio.get_running_loop()
-                    inflated = await loop.run_in_executor(self._helper, request_limits.inflated, *arguments)
+                    inflated = await loop.run_in_executor(self._helper, request_limits.inflate, *arguments)
                 else:
-                    inflated = request_limits.inflated(*arguments)
+                    inflated = request_limits.inflate(*arguments)
             except problems.Problem as problem:
                 # The body may be small enough for the settings, and only the budget is used up: the sender should
                 # retry.
@@ -349,7 +349,7 @@ class WebhookHandler:
             finding = self._start_lookup(request, delivery)
             await self._inbox.accept(delivery, request.body)
             placements = await finding()
-        endpoint.counts.accepted(delivery, parsed.truncated)
+        endpoint.counts.count_accepted(delivery, parsed.truncated)
         if parsed.truncated:
             _log.warning("alerts_left_out", source=endpoint.name, delivery=delivery.id, truncated=parsed.truncated)
         quarantine_id = ""
@@ -363,19 +363,19 @@ class WebhookHandler:
         self._log_accepted(request, delivery, tracing.trace_id(delivery.trace))
         if endpoint.kind.answer is None or request.explain:
             explanation = self._explanation_level(request)
-            await responses.accepted(
+            await responses.send_accepted(
                 send, delivery, parsed, explain=explanation, quarantine_id=quarantine_id, placements=placements
             )
         else:
-            await responses.as_the_kind_has_it(send, endpoint.kind.answer(parsed, delivery.id))
+            await responses.send_reply(send, endpoint.kind.answer(parsed, delivery.id))
 
     async def _handle_unreadable(self, request: _Request, error: base.Unparsable, send: problems.Send) -> None:
         """Quarantine an unreadable body and respond. A dry run stores nothing."""
         if request.is_dry_run:
             raise problems.Problem(422, "unparsable", str(error), where=error.where, problem=error.problem) from error
         quarantine_id = await self._store_quarantined(request, request.body, str(error))
-        request.endpoint.counts.outcome("quarantined")
-        await responses.unparsable(send, request.endpoint.kind, error, quarantine_id)
+        request.endpoint.counts.count_outcome("quarantined")
+        await responses.send_unparsable(send, request.endpoint.kind, error, quarantine_id)
 
     def _explanation_level(self, request: _Request) -> responses.Explained | None:
         return responses.Explained(self._public, is_dry_run=request.is_dry_run) if request.explain else None
@@ -384,10 +384,10 @@ class WebhookHandler:
         self, request: _Request, delivery: deliveries.Delivery, parsed: base.Parsed, send: problems.Send
     ) -> None:
         """Respond to a dry run with the decisions, and store nothing."""
-        request.endpoint.counts.outcome("dry_run")
+        request.endpoint.counts.count_outcome("dry_run")
         _log.info("delivery_tried", source=request.endpoint.name, alerts=len(delivery.rows))
         placements = await self._start_lookup(request, delivery)()
-        await responses.accepted(
+        await responses.send_accepted(
             send, delivery, parsed, explain=self._explanation_level(request), placements=placements
         )
 
@@ -426,7 +426,7 @@ class WebhookHandler:
             _log.exception("delivery_undecided", source=request.endpoint.name)
             problem = f"the router failed: {type(error).__name__}"
             quarantine_id = await self._store_quarantined(request, request.body, problem)
-            request.endpoint.counts.outcome("quarantined")
+            request.endpoint.counts.count_outcome("quarantined")
             detail = f"the router failed on this delivery and quarantined it as {quarantine_id}"
             raise problems.Problem(500, "internal", detail, quarantined=quarantine_id) from error
 
@@ -446,7 +446,7 @@ class WebhookHandler:
         quarantine_id = await self._quarantine.add(
             name, body, request.endpoint.loggable_headers(request.headers), problem, request.now
         )
-        request.endpoint.counts.quarantined()
+        request.endpoint.counts.count_quarantined()
         # The problem may quote the body, so it is stored with the body and not logged.
         _log.warning("delivery_quarantined", source=name, quarantined=quarantine_id)
         return quarantine_id
@@ -457,7 +457,7 @@ class WebhookHandler:
         # The detail of a quarantined delivery may quote its body, so the log has only the ID.
         quotes = "quarantined" in problem.extras
         if not quotes:
-            endpoint.counts.outcome(problem.name.replace("-", "_"))
+            endpoint.counts.count_outcome(problem.name.replace("-", "_"))
         reason = {"quarantined": problem.extras["quarantined"]} if quotes else {"problem": problem.detail}
         is_warning = problem.status == _UNAVAILABLE
         self._refusals.log(endpoint.name, self._clock(), is_warning=is_warning, status=problem.status, **reason)

@@ -46,12 +46,12 @@ def soak(
         fault_seconds=startup.duration("--fault-every", fault_every) / trial.MICROS,
         spares=() if kill_redis else ("valkey",),
     )
-    startup.until_stopped(_soak(plan, seed, as_json))
+    startup.run_until_stopped(_soak(plan, seed, as_json))
 
 
 async def _soak(plan: trial.Plan, seed: int, as_json: bool) -> None:
     stop = asyncio.Event()
-    stopping = asyncio.create_task(startup.stopped())
+    stopping = asyncio.create_task(startup.wait_for_stop())
     stopping.add_done_callback(lambda _: stop.set())
     await asyncio.sleep(0)  # Install the signal handlers before any process exists that a signal could leave behind.
     with tempfile.TemporaryDirectory(prefix="incident-router-soak-") as folder:

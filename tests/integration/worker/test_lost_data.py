@@ -52,7 +52,7 @@ def test_operator_resolves_an_orphan(with_redis, tmp_path):
             await scene.until_shown("open", "open")
             await scene.store.redis.flushall()
             await scene.until_noticed("vanished")
-            found = await orphans.listed(scene.store)
+            found = await orphans.read_all(scene.store)
             assert sorted(one.destination for one in found) == sorted([*lost_data.PLACES, *lost_data.PLACES])
             await scene.store.publishing_controls.freeze("ann", 1, "all hands")
             for destination in lost_data.PLACES:

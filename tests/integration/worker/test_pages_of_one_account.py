@@ -76,7 +76,7 @@ def test_post_of_another_destination_is_no_orphan(with_redis, tmp_path, monkeypa
             state = await scene.state()
             monkeypatch.setattr(recovery, "SETTLED", max(state.read.values()) + 1 - state.since)
             await until_read_again(scene)
-            assert await orphans.listed(scene.store) == []
+            assert await orphans.read_all(scene.store) == []
             await say(scene, 3, "a", "firing", place, OWN[place])
             await until_open(scene, "a", place, OWN[place])
             known = await scene.known("a")
@@ -104,13 +104,13 @@ def test_orphan_adopted_meanwhile_is_not_resolved(with_redis, tmp_path, place):
             await say(scene, 2, "a", "firing", place, OWN[place])
             await until_open(scene, "a", place, OWN[place])
             assert (await scene.known("a"))[OWN[place]].vendor_id != post.vendor_id
-            assert await orphans.listed(scene.store) == []
+            assert await orphans.read_all(scene.store) == []
             await data.end_reading(OWN[place], 1, [kept], [item.vendor_id])
-            (found,) = await orphans.listed(scene.store)
+            (found,) = await orphans.read_all(scene.store)
             assert not await orphans.resolve(
                 scene.settings, scene.store, found, "ann", factories.clock(), randomness=factories.randomness()
             )
-            assert await orphans.listed(scene.store) == []
+            assert await orphans.read_all(scene.store) == []
             assert await scene.known(orphans.incident_key(found)) == {}
 
     lost_data.run(with_redis, tmp_path, play, INSTALLATION)
@@ -126,7 +126,7 @@ def test_lost_post_returns_to_its_page(with_redis, tmp_path):
             await say(scene, 2, "a", "firing", OTHER)
             await until_open(scene, "a", OTHER)
             assert (await scene.known("a"))[OTHER].vendor_id == before[OTHER]
-            found = await orphans.listed(scene.store)
+            found = await orphans.read_all(scene.store)
             assert [(one.destination, one.item.vendor_id) for one in found] == [(PAGE, before[PAGE])]
 
     lost_data.run(with_redis, tmp_path, play, INSTALLATION)

@@ -86,6 +86,6 @@ def test_measuring_is_cheaper_than_the_client_library_s_histogram():
     measured = source_metrics.SourceMetrics("measured")
 
     def respond() -> None:
-        measured.took(202, instruments.clock())
+        measured.observe_duration(202, instruments.clock())
 
     assert cpu_seconds(respond) < cpu_seconds(lambda: library.observe(0.03))

@@ -43,8 +43,8 @@ def test_forwarded_header_is_ignored_without_trusted_proxies():
 
 def test_unknown_address_is_in_no_network():
     everywhere = [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
-    assert client_addresses.ClientAddresses().allowed("192.0.2.1", everywhere)
-    assert not client_addresses.ClientAddresses().allowed("", everywhere)
+    assert client_addresses.ClientAddresses().is_allowed("192.0.2.1", everywhere)
+    assert not client_addresses.ClientAddresses().is_allowed("", everywhere)
 
 
 def status(peer: str, forwarded: str = "", **settings: object) -> int:

@@ -57,7 +57,7 @@ def large_values(error: BaseException) -> list[str]:
 )
 def test_refused_compressed_body_is_released(body):
     with pytest.raises(problems.Problem) as refused:
-        request_limits.inflated(body, b"gzip", 16 * MIB)
+        request_limits.inflate(body, b"gzip", 16 * MIB)
     assert large_values(refused.value) == []
 
 
