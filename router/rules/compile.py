@@ -196,7 +196,9 @@ class _Compiler:
         return chain
 
     def _candidate(self, entry: _Entry, after: decide.Candidate | None) -> decide.Candidate:
-        return entry.candidate.linked(self._checks.predicate((*entry.remaining, *entry.verified), entry.beside), after)
+        return entry.candidate.with_next(
+            self._checks.predicate((*entry.remaining, *entry.verified), entry.beside), after
+        )
 
     def _sets(self, loose: list[_Entry]) -> tuple[tuple[decide.PatternSet, ...], list[_Entry]]:
         """Combine the rules with patterns on the same field. Return the sets, and the entries that are in no set."""

@@ -54,7 +54,7 @@ class Candidate:
     response: decisions.Response
     exceptional: Exceptional | None = None
 
-    def linked(self, check: predicates.Predicate | None, after: "Candidate | None") -> "Candidate":
+    def with_next(self, check: predicates.Predicate | None, after: "Candidate | None") -> "Candidate":
         """Return a copy of this candidate with another predicate, in front of another candidate."""
         return Candidate(
             self.number,
@@ -170,7 +170,7 @@ class PatternSet:
         # Every rule of the set comes after the rule found so far, so the text isn't searched.
         if best is not None and best.number < self._first:
             return best
-        for index in self._patterns.found(self._read(alert)):
+        for index in self._patterns.find_matches(self._read(alert)):
             ended = walk(self.candidates[index], alert, now, best, matches)
             # The patterns are in the order of the rules, so the first match ends the search of this set.
             if ended is not best:
@@ -184,19 +184,19 @@ class ResponseCache:
     _MAX_CACHED = 10_000
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, ...], decisions.Response] = {}
+        self._cache: dict[tuple[int, ...], decisions.Response] = {}
 
     def response(self, chain: list[Candidate]) -> decisions.Response:
         """Return the combined response of several rules. For each destination, the first rule wins."""
         numbers = tuple(candidate.number for candidate in chain)
-        cached = self._known.get(numbers)
+        cached = self._cache.get(numbers)
         # Alerts of one kind mostly match the same rules.
         if cached is not None:
             return cached
         # Clearing everything is rare and cheap. The combinations in use come back with the next alerts.
-        if len(self._known) >= self._MAX_CACHED:
-            self._known.clear()
-        self._known[numbers] = combined = _combine([candidate.response for candidate in chain])
+        if len(self._cache) >= self._MAX_CACHED:
+            self._cache.clear()
+        self._cache[numbers] = combined = _combine([candidate.response for candidate in chain])
         return combined
 
 

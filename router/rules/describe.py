@@ -36,7 +36,7 @@ def describe_condition(test: condition.Condition) -> str:
         case equality.Equal():
             return f"= {_text(test.wanted)}"
         case equality.OneOf():
-            return f"one of {_listed(sorted(test.wanted))}"
+            return f"one of {_format_list(sorted(test.wanted))}"
         case equality.InList():
             return f"in {', '.join(test.names)}"
         case equality.Exists():
@@ -49,7 +49,7 @@ def describe_condition(test: condition.Condition) -> str:
             return f"not ({' and '.join(map(describe_condition, test.inside))})"
     # The remaining conditions have either texts or a number.
     operand: Any = getattr(test, "wanted", None) or getattr(test, "limit", "")
-    value = _listed(operand) if isinstance(operand, tuple) else f"{operand:g}"
+    value = _format_list(operand) if isinstance(operand, tuple) else f"{operand:g}"
     return f"{_WORDS[type(test)]} {value}"
 
 
@@ -94,6 +94,6 @@ def _text(text: str) -> str:
     return f'"{text}"'
 
 
-def _listed(texts: list[str] | tuple[str, ...]) -> str:
+def _format_list(texts: list[str] | tuple[str, ...]) -> str:
     head = ", ".join(map(_text, texts[:_LISTED]))
     return f"{head} and {len(texts) - _LISTED} more" if len(texts) > _LISTED else head

@@ -55,19 +55,19 @@ class InvalidExpression(Exception):
 class Expression:
     """One compiled expression. Two expressions are equal if their texts are."""
 
-    __slots__ = ("_compiled", "text")
+    __slots__ = ("_program", "text")
 
     def __init__(self, text: str) -> None:
         """Compile and check the expression. Raises ``InvalidExpression`` if it is invalid."""
         self.text = text
         _check_cost(text)
         try:
-            self._compiled = _environment().compile(text)
+            self._program = _environment().compile(text)
         except (MemoryError, RecursionError) as error:
             raise InvalidExpression("the expression is nested too deeply") from error
         except RuntimeError as error:  # The library raises no more specific error.
-            raise _unreadable(str(error), text) from error
-        kind = self._compiled.return_type()
+            raise _to_invalid_expression(str(error), text) from error
+        kind = self._program.return_type()
         # Any other result would be neither true nor false for every alert.
         if kind.name() != "BOOL":
             raise InvalidExpression(f"the expression is a {kind.name().lower()}; it must be true or false")
@@ -87,7 +87,7 @@ class Expression:
     def explain(self, alert: alerts.Alert) -> bool | str:
         """Return the expression's result for an alert, or the error message if it fails."""
         try:
-            outcome = self._compiled.eval(
+            outcome = self._program.eval(
                 data={
                     "alert.title": alert.title,
                     "alert.source": alert.source,
@@ -125,7 +125,7 @@ def _check_cost(text: str) -> None:
         raise InvalidExpression("the expression joins texts within lists too often, which could exhaust the memory")
 
 
-def _unreadable(complaint: str, text: str) -> InvalidExpression:
+def _to_invalid_expression(complaint: str, text: str) -> InvalidExpression:
     match = _COMPLAINT.search(complaint)
     if match is None:
         return InvalidExpression(complaint.partition("\n")[0])

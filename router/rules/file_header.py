@@ -126,8 +126,8 @@ def _defaults(
     parse_context.check_notifiers(context, data, "notify", destination_info.notifiers_of(destinations))
     opens = parse_targets.parse_defaults(context, data.get("open"), destinations, shared.public)
     publish = (shape.publish if shape is not None else None) or outer.publish
-    return dataclasses.replace(outer, shared=shared, publish=publish, fields=_merged(outer.fields, opens))
+    return dataclasses.replace(outer, shared=shared, publish=publish, fields=_merge(outer.fields, opens))
 
 
-def _merged(outer: Mapping[str, Mapping[str, Any]], inner: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _merge(outer: Mapping[str, Mapping[str, Any]], inner: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return {name: {**outer.get(name, {}), **inner.get(name, {})} for name in outer.keys() | inner.keys()}

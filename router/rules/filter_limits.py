@@ -20,7 +20,7 @@ _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 Filter = Callable[..., Any]
 
 
-def bounded(name: str, function: Filter) -> Filter:
+def limit(name: str, function: Filter) -> Filter:
     """Wrap a filter so that it raises ``LiquidError`` if its input or output is too large."""
     expected = _EXPECTED.get(name)
 
@@ -85,23 +85,23 @@ def _check(name: str, value: Any) -> None:
         raise exceptions.LiquidValueError(f"{name}: a number has more than {_MAX_DIGITS} digits", token=None)
 
 
-def _replaced(value: Any, old: Any, new: Any = "", *_: Any) -> int:
+def _replace_length(value: Any, old: Any, new: Any = "", *_: Any) -> int:
     text, old = str(value), str(old)
     # Replacing the empty text inserts the new text between all characters.
     return len(text) + (text.count(old) if old else len(text) + 1) * len(str(new))
 
 
-def _joined(value: Any, separator: Any = " ", *_: Any) -> int:
+def _join_length(value: Any, separator: Any = " ", *_: Any) -> int:
     items = value if isinstance(value, list | tuple | range) else [value]
     return sum(len(str(item)) + len(str(separator)) for item in items)
 
 
-def _rounded(_: Any, digits: Any = 0, *__: Any) -> int:
+def _round_length(_: Any, digits: Any = 0, *__: Any) -> int:
     try:
         return 0 if abs(int(digits or 0)) <= _MAX_DIGITS else MAX_CHARACTERS + 1
     except (ValueError, OverflowError, TypeError):
         return 0  # The filter reports it.
 
 
-_EXPECTED: dict[str, Callable[..., int]] = {"replace": _replaced, "join": _joined, "round": _rounded}
+_EXPECTED: dict[str, Callable[..., int]] = {"replace": _replace_length, "join": _join_length, "round": _round_length}
 """How much a filter would give, where that is far more than it takes."""

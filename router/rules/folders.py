@@ -75,7 +75,7 @@ def version(folders: list[Folder]) -> str:
     return hashed.hexdigest()
 
 
-def joined(versions: list[str]) -> str:
+def join_versions(versions: list[str]) -> str:
     """Return one version for several versions."""
     return hashlib.blake2b("\0".join(versions).encode(), digest_size=_VERSION_BYTES).hexdigest()
 
@@ -119,7 +119,7 @@ def _read(
         elif entry.suffix == ".yaml":
             files.append(_document(entry, top))
     # An unreadable `folder.yaml` doesn't say that it isolates the folder. Its last valid version did.
-    if name and (_stands_apart(heading) or (name in apart and heading is not None and heading.problems)):
+    if name and (_is_isolated(heading) or (name in apart and heading is not None and heading.problems)):
         # A folder within an isolated folder belongs to that folder, even if it is isolated itself.
         unit = unit or name
     yield Folder(name, "" if below.parent == Path() else below.parent.as_posix(), unit, heading, tuple(files))
@@ -140,14 +140,14 @@ def _from_files(files: Mapping[str, bytes], name: str, parent: str, unit: str) -
             heading = document
         else:
             documents_here.append(document)
-    if name and _stands_apart(heading):
+    if name and _is_isolated(heading):
         unit = unit or name
     yield Folder(name, parent, unit, heading, tuple(documents_here))
     for folder in sorted({path.partition("/")[0] for path in below if "/" in path}):
         yield from _from_files(files, prefix + folder, name, unit)
 
 
-def _stands_apart(heading: documents.Document | None) -> bool:
+def _is_isolated(heading: documents.Document | None) -> bool:
     return heading is not None and isinstance(heading.data, dict) and heading.data.get("isolate") is True
 
 

@@ -14,7 +14,7 @@ _NEVER = 1_000_000_000
 
 
 @contextlib.contextmanager
-def limited() -> Iterator[None]:
+def limit_collection() -> Iterator[None]:
     """Collect only the youngest objects during the block, each object once."""
     before = gc.get_threshold()
     # A threshold of 0 means that collection is off, and must stay off.

@@ -16,7 +16,7 @@ from router.rules import fields, model
 Group = Callable[[str, alerts.Alert], str]
 
 # The function that json.dumps uses, without the overhead of json.dumps: an alert's key takes 100 ns.
-quoted: Callable[[str], str] = encoder.encode_basestring
+quote: Callable[[str], str] = encoder.encode_basestring
 
 
 def incident_key(rule: model.Rule) -> tuple[str, Group | None]:
@@ -24,12 +24,12 @@ def incident_key(rule: model.Rule) -> tuple[str, Group | None]:
     group_by = rule.common.group_by
     if not group_by:
         return rule.name, None
-    settled = _settled(rule)
+    settled = _constant_values(rule)
     values = [settled.get(field, field) for field in group_by]
     texts = [value for value in values if isinstance(value, str)]
     # All alerts of the rule have the same values, so the key is computed once.
     if len(texts) == len(values):
-        pairs = ",".join(f"{field.name}={quoted(text)}" for field, text in zip(group_by, texts, strict=True))
+        pairs = ",".join(f"{field.name}={quote(text)}" for field, text in zip(group_by, texts, strict=True))
         return f"{rule.name}{{{pairs}}}", None
     readers = [_reader(value) for value in values]
     return f"{rule.name}{{{group_by[0].name}=", _group(group_by, readers)
@@ -46,7 +46,7 @@ def key_reader(rule: model.Rule) -> Callable[[alerts.Alert], str]:
     return lambda alert: complete(beginning, alert)
 
 
-def _settled(rule: model.Rule) -> dict[fields.Field, str | fields.Field]:
+def _constant_values(rule: model.Rule) -> dict[fields.Field, str | fields.Field]:
     """Return the values that are equal in every alert of the rule, by its conditions or the labels that it sets."""
     grouped = rule.common.group_by or ()
     settled: dict[fields.Field, str | fields.Field] = {}
@@ -82,11 +82,11 @@ def _reader(value: str | fields.Field) -> fields.Reader:
 def _group(group_by: tuple[fields.Field, ...], readers: list[fields.Reader]) -> Group:
     read, *others = readers
     if not others:
-        return lambda beginning, alert: f"{beginning}{quoted(read(alert))}}}"
+        return lambda beginning, alert: f"{beginning}{quote(read(alert))}}}"
     rest = [(f",{field.name}=", reader) for field, reader in zip(group_by[1:], others, strict=True)]
 
     def group(beginning: str, alert: alerts.Alert) -> str:
-        pairs = "".join([name + quoted(read_one(alert)) for name, read_one in rest])
-        return f"{beginning}{quoted(read(alert))}{pairs}}}"
+        pairs = "".join([name + quote(read_one(alert)) for name, read_one in rest])
+        return f"{beginning}{quote(read(alert))}{pairs}}}"
 
     return group

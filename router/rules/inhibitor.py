@@ -75,7 +75,7 @@ class Inhibitor:
         self._over_targets: Mapping[str, tuple[Make, ...]] = {
             rule.name: tuple(overs[over] for over in rule.rule_inhibitions if over in overs) for rule in rules
         }
-        self._tables, self._loose = _indexed(every)
+        self._tables, self._loose = _build_index(every)
 
     def _near(self, alert: alerts.Alert) -> set[int]:
         """Return the inhibitions whose source the alert may match."""
@@ -84,7 +84,7 @@ class Inhibitor:
             candidates.update(table.get(read(alert), ()))
         return candidates
 
-    def applied(self, decision: decisions.Decision, alert: alerts.Alert, now: Timestamp) -> decisions.Decision:
+    def apply(self, decision: decisions.Decision, alert: alerts.Alert, now: Timestamp) -> decisions.Decision:
         """Return the decision with the alert's inhibition keys, or the same object if there are none."""
         response = decision.response or _NO_LABELS
         # An alert that no rule matched can still inhibit as a source, but is no target.
@@ -118,7 +118,7 @@ class Inhibitor:
         return _with(decision, inhibits, muted_by)
 
 
-def _indexed(
+def _build_index(
     every: Mapping[int, inhibitions.Inhibition],
 ) -> tuple[list[tuple[fields.Reader, dict[str, list[int]]]], tuple[int, ...]]:
     """Return the inhibitions by a text that their source requires in a field, and those without such a text."""
@@ -163,7 +163,7 @@ def _key(name: str, equal: tuple[fields.Field, ...]) -> Make:
     readers = [(field.name, _reader(field)) for field in equal]
 
     def make(alert: alerts.Alert, response: decisions.Response, mark: str) -> str:
-        pairs = ",".join(f"{field}={incident_keys.quoted(read(alert, response))}" for field, read in readers)
+        pairs = ",".join(f"{field}={incident_keys.quote(read(alert, response))}" for field, read in readers)
         key = f"{decisions.INHIBITION}{name}{mark}" + (f"{{{pairs}}}" if pairs else "")
         return decide.test_key(key, alert)  # Test alerts inhibit only test alerts.
 

@@ -37,7 +37,7 @@ def _minutes(value: Any) -> int:
     return int(text[:2]) * 60 + int(text[3:])
 
 
-def _named(text: str, names: Sequence[str], unit_name: str) -> int:
+def _parse_name(text: str, names: Sequence[str], unit_name: str) -> int:
     """Return the position of a name. Its first three letters are enough."""
     word = text.strip().lower()
     for position, name in enumerate(names):
@@ -52,13 +52,13 @@ def _ends(text: str) -> tuple[str, str]:
 
 
 def _weekdays(value: Any) -> recurrence.Range:
-    first, last = (_named(end, WEEKDAYS, "day of the week") for end in _ends(str(value)))
+    first, last = (_parse_name(end, WEEKDAYS, "day of the week") for end in _ends(str(value)))
     return first, last
 
 
 def _months(value: Any) -> recurrence.Range:
     ends = _ends(str(value))
-    first, last = (int(end) if end.isdigit() else _named(end, MONTHS, "month") for end in ends)
+    first, last = (int(end) if end.isdigit() else _parse_name(end, MONTHS, "month") for end in ends)
     return _in_order(first, last, 1, 12)
 
 

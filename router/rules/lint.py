@@ -119,14 +119,14 @@ def _labels(rule: model.Rule, seen: Collection[str]) -> Iterator[lint_warnings.L
     # Without recorded alerts, every label would be unknown.
     if not seen:
         return
-    for field, path in _asked(rule).items():
+    for field, path in _used_fields(rule).items():
         if field.part == "labels" and field.key not in seen and field.key not in rule.common.labels:
             close = suggestions.nearest(field.key, seen)
             hint = f'; did you mean "labels.{close}"?' if close else ""
             yield lint_warnings.LintWarning(rule, f"no recorded alert carries the label {field.key}{hint}", path)
 
 
-def _asked(rule: model.Rule) -> Mapping[fields.Field, tuple[str | int, ...]]:
+def _used_fields(rule: model.Rule) -> Mapping[fields.Field, tuple[str | int, ...]]:
     """Return the fields that a rule names, with the path of each."""
     values_of_fields: dict[fields.Field, tuple[str | int, ...]] = {
         field: ("group_by", index) for index, field in enumerate(rule.common.group_by or ())

@@ -132,13 +132,13 @@ def _by_incident(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterato
                 ("inhibited_by",),
             )
             continue
-        yield from _grouped(rule, name, source)
+        yield from _check_group_by(rule, name, source)
 
 
-def _grouped(rule: model.Rule, name: str, source: model.Rule) -> Iterator[lint_warnings.LintWarning]:
+def _check_group_by(rule: model.Rule, name: str, source: model.Rule) -> Iterator[lint_warnings.LintWarning]:
     """Warn if the rule's alerts can't have the values of the source's incidents."""
     group_by = source.common.group_by or ()
-    never = {field: reason for field in group_by if (reason := _differs(field, source, rule))}
+    never = {field: reason for field in group_by if (reason := _find_difference(field, source, rule))}
     if never:
         common = ", ".join(field.name for field in group_by if field not in never)
         reason = next(iter(never.values()))
@@ -150,7 +150,7 @@ def _grouped(rule: model.Rule, name: str, source: model.Rule) -> Iterator[lint_w
         )
         return
     for field in group_by:
-        if _pinned(field, rule) is None and rule.conditions and field not in _named(rule):
+        if _possible_values(field, rule) is None and rule.conditions and field not in _used_fields(rule):
             yield lint_warnings.LintWarning(
                 rule,
                 f'"{name}" groups by {field.name}, and this rule\'s alerts may lack it: alerts without it are '
@@ -161,13 +161,13 @@ def _grouped(rule: model.Rule, name: str, source: model.Rule) -> Iterator[lint_w
             return
 
 
-def _differs(field: fields.Field, source: model.Rule, target: model.Rule) -> str:
+def _find_difference(field: fields.Field, source: model.Rule, target: model.Rule) -> str:
     """Return why an alert of the target never has the source incident's value in a field; empty if it may."""
     if field.name == "fingerprint":
         return "fingerprint, and no two alerts have the same"
-    source_texts, target_texts = _pinned(field, source), _pinned(field, target)
+    source_texts, target_texts = _possible_values(field, source), _possible_values(field, target)
     if source_texts is not None and target_texts is not None and not source_texts & target_texts:
-        return f"{field.name}: it is {_listed(source_texts)} there and {_listed(target_texts)} here"
+        return f"{field.name}: it is {_format_texts(source_texts)} there and {_format_texts(target_texts)} here"
     return ""
 
 
@@ -182,7 +182,7 @@ def _by_alert(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterator[l
                 rule, f'never inhibited by "{over.rule}": its alerts are ignored; use inhibit_rules', ("inhibited_by",)
             )
         for field in over.equal:
-            source_texts, target_texts = _pinned(field, source), _pinned(field, rule)
+            source_texts, target_texts = _possible_values(field, source), _possible_values(field, rule)
             if field.name == "fingerprint" or (
                 source_texts is not None and target_texts is not None and not source_texts & target_texts
             ):
@@ -194,7 +194,7 @@ def _by_alert(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterator[l
                 )
 
 
-def _pinned(field: fields.Field, rule: model.Rule) -> frozenset[str] | None:
+def _possible_values(field: fields.Field, rule: model.Rule) -> frozenset[str] | None:
     """Return the values that a field can have in a rule's alerts; None if it may have any."""
     settled = rule.common.labels.get(field.key) if field.part == "labels" else None
     # A label that the rule sets replaces the sender's, whatever the conditions say about it.
@@ -203,7 +203,7 @@ def _pinned(field: fields.Field, rule: model.Rule) -> frozenset[str] | None:
     return groups.texts_of(field, rule.conditions)
 
 
-def _named(rule: model.Rule) -> set[fields.Field]:
+def _used_fields(rule: model.Rule) -> set[fields.Field]:
     """Return the fields that a rule names in conditions, groups, labels, and texts, which its alerts therefore have."""
     used_fields = {field for field, _ in rule.conditions} | set(rule.common.group_by or ())
     used_fields |= {fields.parse(f"labels.{name}") for name in rule.common.labels}
@@ -217,5 +217,5 @@ def _named(rule: model.Rule) -> set[fields.Field]:
     return used_fields
 
 
-def _listed(texts: frozenset[str]) -> str:
+def _format_texts(texts: frozenset[str]) -> str:
     return " or ".join(f'"{text}"' for text in sorted(texts)[:3])

@@ -31,7 +31,7 @@ def lint_public_texts(
             for path, text in [*_texts(seen, ()), *_texts(target.fallback, ("fallback",)), *ending]:
                 for message in problems(text, destination.hosts, rule.common.allow_text):
                     yield lint_warnings.LintWarning(rule, message, ("open", index, *path))
-        yield from _unused(rule)
+        yield from _check_empty(rule)
 
 
 def problems(text: str, hosts: Sequence[str], allow_text: Sequence[str] = ()) -> Iterator[str]:
@@ -49,7 +49,7 @@ def problems(text: str, hosts: Sequence[str], allow_text: Sequence[str] = ()) ->
             yield f'customers will read {objection} in "{quote}"; if this is intended, add it to allow_text{advice}'
 
 
-def _unused(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
+def _check_empty(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
     """Warn of an empty text in ``allow_text``, which would occur in every text."""
     if any(not text.strip() for text in rule.common.allow_text):
         yield lint_warnings.LintWarning(rule, "an empty text in allow_text allows nothing", ("allow_text",))

@@ -26,16 +26,16 @@ def lint_texts(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
     for field, test in _all(rule.conditions, rule.other_conditions.grouped):
         path = ("when", field)
         for text in _texts(test):
-            yield from _quoted(rule, text, path)
+            yield from _check_quotes(rule, text, path)
         if isinstance(test, _TEXTS):
             yield from _pattern(rule, test.values or frozenset(), field)
             if field in {"severity", "labels.severity"}:
                 yield from _wrong_case(rule, test.values or frozenset(), field)
     for index, target in enumerate(rule.targets):
-        for name, text in _shown(target.fields):
-            yield from _quoted(rule, text, ("open", index, name))
+        for name, text in _text_fields(target.fields):
+            yield from _check_quotes(rule, text, ("open", index, name))
         for name, text in parse_resolve.texts(target).items():
-            yield from _quoted(rule, text, ("open", index, "resolve", name))
+            yield from _check_quotes(rule, text, ("open", index, "resolve", name))
 
 
 def _all(
@@ -58,13 +58,13 @@ def _texts(test: condition.Condition) -> list[str]:
     return []
 
 
-def _shown(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _text_fields(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in fields.items():
         if isinstance(value, str):
             yield name, value
 
 
-def _quoted(rule: model.Rule, text: str, path: tuple[str | int, ...]) -> Iterator[lint_warnings.LintWarning]:
+def _check_quotes(rule: model.Rule, text: str, path: tuple[str | int, ...]) -> Iterator[lint_warnings.LintWarning]:
     if len(text) > 1 and text[0] in _QUOTES and text[-1] in _QUOTES:
         yield lint_warnings.LintWarning(
             rule,

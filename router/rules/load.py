@@ -71,19 +71,19 @@ def load_apart(
     An invalid isolated folder keeps its rules from ``last``, or is omitted if ``last`` has none.
     """
     all_problems: list[problems.LocatedProblem] = []
-    with garbage_collection.limited():
-        return _loaded(
+    with garbage_collection.limit_collection():
+        return _assemble(
             folders.read(folder, all_problems, frozenset(last or {})), all_problems, destinations, last or {}
         )
 
 
 def load_files(files: Mapping[str, bytes], destinations: destination_info.Destinations) -> Loaded:
     """Load rule files from memory, as ``load_apart`` does from a folder. Raises ``RulesRefused``."""
-    with garbage_collection.limited():
-        return _loaded(folders.from_files(files), [], destinations, {})
+    with garbage_collection.limit_collection():
+        return _assemble(folders.from_files(files), [], destinations, {})
 
 
-def _loaded(
+def _assemble(
     read: list[folders.Folder],
     all_problems: list[problems.LocatedProblem],
     destinations: destination_info.Destinations,
@@ -107,7 +107,9 @@ def _loaded(
     by_file = {name: rules for last_good in good.values() for name, rules in last_good.rules.items()}
     rules = [rule for name in sorted(by_file, key=folders.order) for rule in by_file[name]]
     # Without isolated folders, there is only one version to report.
-    version = good[""].version if len(good) == 1 else folders.joined([good[name].version for name in sorted(good)])
+    version = (
+        good[""].version if len(good) == 1 else folders.join_versions([good[name].version for name in sorted(good)])
+    )
     apart = {name: last_good for name, last_good in good.items() if name}
     return Loaded(ruleset.RuleSet(rules, version), refused_units, apart, folders.contents(read))
 
@@ -123,7 +125,7 @@ def from_document(
     document: documents.Document, destinations: destination_info.Destinations, version: str = "built"
 ) -> ruleset.RuleSet:
     """Make a rule set from one rule file. Raises ``RulesRefused``."""
-    with garbage_collection.limited():
+    with garbage_collection.limit_collection():
         reader = rule_parser.RuleFileParser(destinations)
         rules = reader.read(document)
         reader.check_names()

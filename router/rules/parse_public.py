@@ -28,10 +28,10 @@ def read(
             context.report(str(error), name, key=True)
             continue
         # An invalid declaration is reported once, here, and not for each text that uses it.
-        yield variable, _allowed(context.child(name), value, lists) or decisions.Allowed()
+        yield variable, _parse_allowed(context.child(name), value, lists) or decisions.Allowed()
 
 
-def _allowed(
+def _parse_allowed(
     context: parse_context.Context, value: Any, lists: Mapping[str, frozenset[str]]
 ) -> decisions.Allowed | None:
     if not isinstance(value, dict):

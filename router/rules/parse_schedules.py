@@ -15,7 +15,7 @@ def read(context: parse_context.Context, data: dict[str, Any], named_intervals: 
     """Parse the times at which a rule is active, and report problems."""
     for key in ("during", "except_during"):
         if data.get(key) is not None:
-            parsed_intervals = tuple(_listed(context.child(key), data[key], named_intervals))
+            parsed_intervals = tuple(_parse_list(context.child(key), data[key], named_intervals))
             yield intervals.Schedule(parsed_intervals, outside=key == "except_during")
 
 
@@ -31,7 +31,7 @@ def mutes(
     several = isinstance(entries, list)
     for index, value in enumerate(entries if several else [entries]):
         inside = context.child("mute_during", *((index,) if several else ()))
-        parsed_intervals = tuple(_one(inside, value, named_intervals))
+        parsed_intervals = tuple(_parse_one(inside, value, named_intervals))
         if any(interval.is_always for interval in parsed_intervals):
             inside.report("applies at all times, so its alerts would always be muted; to drop them, use ignore")
         elif parsed_intervals:
@@ -47,20 +47,20 @@ def names(context: parse_context.Context, data: Any) -> dict[str, tuple[recurren
     if not isinstance(data, dict):
         context.report('"time_intervals": expected a mapping of names to intervals')
         return {}
-    return {name: tuple(_listed(context.child(name), value, {})) for name, value in data.items()}
+    return {name: tuple(_parse_list(context.child(name), value, {})) for name, value in data.items()}
 
 
-def _listed(context: parse_context.Context, value: Any, named_intervals: Named) -> Iterator[recurrence.Interval]:
+def _parse_list(context: parse_context.Context, value: Any, named_intervals: Named) -> Iterator[recurrence.Interval]:
     if not isinstance(value, list):
-        yield from _one(context, value, named_intervals)
+        yield from _parse_one(context, value, named_intervals)
         return
     if not value:
         context.report("an empty list never applies; remove it")
     for index, inner in enumerate(value):
-        yield from _one(context.child(index), inner, named_intervals)
+        yield from _parse_one(context.child(index), inner, named_intervals)
 
 
-def _one(context: parse_context.Context, value: Any, named_intervals: Named) -> Iterator[recurrence.Interval]:
+def _parse_one(context: parse_context.Context, value: Any, named_intervals: Named) -> Iterator[recurrence.Interval]:
     if isinstance(value, str):
         if value not in named_intervals:
             context.report(f'there is no time interval "{value}"{suggestions.hint(value, named_intervals)}')

@@ -85,7 +85,9 @@ class TargetParser:
         own_fields = {key: value for key, value in merged.items() if key != _PARTS}
         review = _review(entry.get("review"))
         allowed_values = (
-            self._declared({**own_fields, "resolve": ending.monitoring}) if self._destinations[name].public else {}
+            self._used_allowed_values({**own_fields, "resolve": ending.monitoring})
+            if self._destinations[name].public
+            else {}
         )
         return decisions.Target(
             name,
@@ -103,7 +105,7 @@ class TargetParser:
             escalate_to=tuple(review.escalate_to),
         )
 
-    def _declared(self, fields: Mapping[str, Any]) -> dict[str, decisions.Allowed]:
+    def _used_allowed_values(self, fields: Mapping[str, Any]) -> dict[str, decisions.Allowed]:
         """Return the permitted values of the variables in these texts. Unused variables aren't sent with alerts."""
         used_variables = dict.fromkeys(variable for text in _texts(fields) for variable in templates.variables(text))
         return {".".join(variable): self._public[variable] for variable in used_variables if variable in self._public}

@@ -23,7 +23,7 @@ Lists = Mapping[str, frozenset[str]]
 def when(context: parse_context.Context, lists: Lists) -> groups.When:
     """Parse a mapping of conditions. Invalid conditions are reported and left out."""
     data = context.raw_text()
-    return _Asking(lists).when(context, data, 0) if isinstance(data, dict) else groups.When()
+    return _WhenParser(lists).when(context, data, 0) if isinstance(data, dict) else groups.When()
 
 
 def unless(context: parse_context.Context, lists: Lists) -> groups.ConditionGroup | None:
@@ -33,7 +33,7 @@ def unless(context: parse_context.Context, lists: Lists) -> groups.ConditionGrou
         return None
     if not data:
         context.report('"unless" without conditions excludes every alert; remove it')
-    return groups.ConditionGroup("none", (_Asking(lists).when(context, data, 0),))
+    return groups.ConditionGroup("none", (_WhenParser(lists).when(context, data, 0),))
 
 
 def field(context: parse_context.Context, name: str, *path: str | int, key: bool = False) -> fields.Field | None:
@@ -45,7 +45,7 @@ def field(context: parse_context.Context, name: str, *path: str | int, key: bool
         return None
 
 
-class _Asking:
+class _WhenParser:
     def __init__(self, lists: Lists) -> None:
         self._lists = lists
 
@@ -55,13 +55,13 @@ class _Asking:
         for name, value in data.items():
             if name in GROUPS:
                 members = tuple(self._members(context, name, value, depth))
-                inner = _joined(name, members)
+                inner = _simplify(name, members)
                 conditions += inner.asked
                 nested_groups += inner.groups
             elif name in _BESIDE:
                 context.report(f'"{name}" belongs beside "when", not inside it', name, key=True)
             else:
-                conditions += self._asked(context, name, value)
+                conditions += self._parse_conditions(context, name, value)
         return groups.When(tuple(conditions), tuple(nested_groups))
 
     def _members(self, context: parse_context.Context, name: str, value: Any, depth: int) -> Iterator[groups.When]:
@@ -78,7 +78,7 @@ class _Asking:
                 else:
                     context.report(f'"{name}": expected a mapping with conditions as under "when"', name, index)
 
-    def _asked(self, context: parse_context.Context, name: str, value: Any) -> Iterator[groups.Asked]:
+    def _parse_conditions(self, context: parse_context.Context, name: str, value: Any) -> Iterator[groups.Asked]:
         parsed = field(context, name, name, key=True)
         # Parse the conditions one by one, so that a mistake in one condition doesn't hide mistakes in the next.
         several = isinstance(value, dict) and len(value) > 1
@@ -91,7 +91,7 @@ class _Asking:
                 context.report(f'"{name}": {error.problem}', name, *error.path, key=error.at_key)
 
 
-def _joined(word: str, members: tuple[groups.When, ...]) -> groups.When:
+def _simplify(word: str, members: tuple[groups.When, ...]) -> groups.When:
     """Simplify a group that consists of conditions on fields: return these, since they can be indexed."""
     if word == "none":
         return groups.When(groups=(groups.ConditionGroup("none", members),))
@@ -101,7 +101,7 @@ def _joined(word: str, members: tuple[groups.When, ...]) -> groups.When:
             tuple(requirement for member in members for requirement in member.asked),
             tuple(group for member in members for group in member.groups),
         )
-    text_list = _listed(members)
+    text_list = _as_one_of(members)
     return (
         groups.When((text_list,))
         if text_list is not None
@@ -109,7 +109,7 @@ def _joined(word: str, members: tuple[groups.When, ...]) -> groups.When:
     )
 
 
-def _listed(members: Iterable[groups.When]) -> groups.Asked | None:
+def _as_one_of(members: Iterable[groups.When]) -> groups.Asked | None:
     """Return the ``OneOf`` that is equivalent to an ``any`` of texts of one field; None if there is none."""
     texts: set[str] = set()
     listed_fields: set[fields.Field] = set()

@@ -16,7 +16,7 @@ class PredicateFactory:
     """Builds predicates. Equal conditions share one function, which stays in the processor's caches."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[tuple[groups.Asked, ...], groups.OtherConditions], Predicate | None] = {}
+        self._cache: dict[tuple[tuple[groups.Asked, ...], groups.OtherConditions], Predicate | None] = {}
 
     def predicate(self, conditions: Iterable[groups.Asked], beside: groups.OtherConditions) -> Predicate | None:
         """Return one function for all conditions, the fast ones first; None if there are none."""
@@ -25,16 +25,16 @@ class PredicateFactory:
             sorted(conditions, key=lambda requirement: (requirement[1].values is None, requirement[0].name))
         )
         key = (ordered, beside)
-        if key not in self._known:
+        if key not in self._cache:
             checks = [
-                *(_check(*requirement) for requirement in ordered),
-                *(_timed(schedule) for schedule in beside.schedules),
+                *(_make_check(*requirement) for requirement in ordered),
+                *(_make_schedule_check(schedule) for schedule in beside.schedules),
                 *(self._group(group) for group in beside.grouped),
                 # Expressions come last, because they cost more than all other conditions.
-                *(_told(expression) for expression in beside.cel_expressions),
+                *(_make_expression_check(expression) for expression in beside.cel_expressions),
             ]
-            self._known[key] = functools.reduce(_both, checks) if checks else None
-        return self._known[key]
+            self._cache[key] = functools.reduce(_both, checks) if checks else None
+        return self._cache[key]
 
     def _group(self, group: groups.ConditionGroup) -> Predicate:
         members = [
@@ -54,16 +54,16 @@ def _both(first: Predicate, second: Predicate) -> Predicate:
     return lambda alert, now: first(alert, now) and second(alert, now)
 
 
-def _timed(schedule: intervals.Schedule) -> Predicate:
+def _make_schedule_check(schedule: intervals.Schedule) -> Predicate:
     return lambda _, now: schedule(now)
 
 
-def _told(expression: expressions.Expression) -> Predicate:
+def _make_expression_check(expression: expressions.Expression) -> Predicate:
     holds = expression.holds
     return lambda alert, _: holds(alert)
 
 
-def _check(field: fields.Field, test: condition.Condition) -> Predicate:
+def _make_check(field: fields.Field, test: condition.Condition) -> Predicate:
     values = test.values
     # Labels with listed texts are a frequent condition, so their check avoids the call of a reader.
     if values is not None and field.part == "labels":

@@ -64,14 +64,14 @@ class _Reader:
         if len(self._text) > 500:
             raise PatternRefused("the pattern is longer than 500 characters; list the texts with values")
         # In `^a|b$`, each alternative would be anchored at one end only and let any text through.
-        if self._alternatives() > 1 and self._text[self._at :] == "$":
+        if self._parse_alternatives() > 1 and self._text[self._at :] == "$":
             raise PatternRefused(
                 "^ and $ apply only to the first and the last alternative: put all alternatives into ( )"
             )
         if self._text[self._at :] != "$":
             raise PatternRefused(f"{self._text[self._at]!r} can't stand there")
 
-    def _alternatives(self, depth: int = 0) -> int:
+    def _parse_alternatives(self, depth: int = 0) -> int:
         """Parse up to ``)`` or the end. Return the number of alternatives."""
         if depth > 8:
             raise PatternRefused("the groups are nested too deeply")
@@ -81,14 +81,14 @@ class _Reader:
                 self._at += 1
                 count += 1
                 continue
-            self._repeated(depth)
+            self._parse_repeated(depth)
         return count
 
-    def _repeated(self, depth: int) -> None:
+    def _parse_repeated(self, depth: int) -> None:
         """Parse one character, class, or group, and its repetition."""
         start = self._at
-        letters = self._one(depth)
-        max_count = self._most()
+        letters = self._parse_one(depth)
+        max_count = self._parse_max_count()
         if max_count is not None and max_count <= (_MAX_REPEATS if letters is None else _MAX_MIXED_REPEATS):
             return
         if letters is None:
@@ -99,20 +99,20 @@ class _Reader:
                 f"set a maximum, such as {{1,{_MAX_MIXED_REPEATS}}}"
             )
 
-    def _one(self, depth: int) -> frozenset[str] | None:
+    def _parse_one(self, depth: int) -> frozenset[str] | None:
         """Return the characters that match here; None for a group."""
         letter = self._next()
         if letter == "(":
             if self._text[self._at : self._at + 2] == "?:":
                 self._at += 2
-            self._alternatives(depth + 1)
+            self._parse_alternatives(depth + 1)
             if self._next() != ")":
                 raise PatternRefused("a group is not closed: ) is missing")
             return None
         if letter == "[":
-            return self._class()
+            return self._parse_class()
         if letter == "\\":
-            return self._escaped()
+            return self._parse_escape()
         if letter == ".":
             raise PatternRefused(
                 r"a full stop matches every character; write \. for the full stop itself, or a class such as [a-z]"
@@ -124,7 +124,7 @@ class _Reader:
             )
         return frozenset(letter)
 
-    def _escaped(self) -> frozenset[str]:
+    def _parse_escape(self) -> frozenset[str]:
         letter = self._next()
         if letter == "d":
             return _DIGITS
@@ -134,16 +134,16 @@ class _Reader:
             rf"\{letter} is not allowed there: patterns of public variables contain only plain characters"
         )
 
-    def _class(self) -> frozenset[str]:
+    def _parse_class(self) -> frozenset[str]:
         if self._text[self._at : self._at + 1] == "^":
             raise PatternRefused("[^…] fits every character but some; name those that may stand there")
         letters: set[str] = set()
         while (letter := self._next()) != "]":
             if letter == "\\":
-                letters |= self._escaped()
+                letters |= self._parse_escape()
             elif self._text[self._at : self._at + 1] == "-" and self._text[self._at + 1 : self._at + 2] != "]":
                 self._at += 1
-                letters |= self._range(letter, self._next())
+                letters |= self._parse_range(letter, self._next())
             elif letter in PLAIN:
                 letters.add(letter)
             else:
@@ -154,7 +154,7 @@ class _Reader:
             raise PatternRefused("a class must contain a character")
         return frozenset(letters)
 
-    def _range(self, first: str, last: str) -> set[str]:
+    def _parse_range(self, first: str, last: str) -> set[str]:
         letters = {chr(code) for code in range(ord(first), ord(last) + 1)}
         if letters and (letters <= set(string.ascii_lowercase) or letters <= set(string.ascii_uppercase)):
             return letters
@@ -162,7 +162,7 @@ class _Reader:
             return letters
         raise PatternRefused(f"[{first}-{last}] is not a range of letters or digits")
 
-    def _most(self) -> int | None:
+    def _parse_max_count(self) -> int | None:
         """Return the maximum number of repetitions; None if there is none."""
         letter = self._text[self._at]
         if letter == "?":

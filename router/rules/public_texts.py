@@ -35,9 +35,9 @@ def render(
     used_variables = dict.fromkeys(variable for text in texts for variable in templates.variables(text))
     wrong = {objection: None for variable in used_variables for objection in _objections(variable, context, allowed)}
     # The reviewer sees the text as customers would see it, and decides.
-    seen = context if wrong else _restricted(context, allowed)
+    seen = context if wrong else _restrict(context, allowed)
     rendered = visible.everywhere(templates.render(fields, seen, leak_guard.BROKEN))
-    for text, literal in zip(_rendered(rendered, fields), texts, strict=True):
+    for text, literal in zip(_rendered_texts(rendered, fields), texts, strict=True):
         wrong |= dict.fromkeys(_of_text(text, literal, hosts))
     return PublicTexts(rendered, ", ".join(wrong))
 
@@ -80,7 +80,7 @@ def value(variable: templates.Variable, context: Mapping[str, Any]) -> str | Non
     return at if isinstance(at, str) else None
 
 
-def _restricted(context: Mapping[str, Any], allowed: Mapping[str, decisions.Allowed]) -> dict[str, Any]:
+def _restrict(context: Mapping[str, Any], allowed: Mapping[str, decisions.Allowed]) -> dict[str, Any]:
     """Return the context with permitted values only."""
     values: dict[str, Any] = {"alert": {"labels": {}, "annotations": {}}, "incident": {}, "rule": {}}
     for variable in [*MADE_HERE, *(tuple(name.split(".", 2)) for name in allowed)]:
@@ -108,7 +108,7 @@ def templates_in(value: Any) -> Iterator[str]:
     return (text for text, _ in _pairs(value, value))
 
 
-def _rendered(rendered: Any, value: Any) -> Iterator[str]:
+def _rendered_texts(rendered: Any, value: Any) -> Iterator[str]:
     return (str(text) for _, text in _pairs(value, rendered))
 
 

@@ -25,7 +25,7 @@ def unreachable_rules(rules: Sequence[model.Rule]) -> Iterator[tuple[model.Rule,
     earlier: dict[_Key, list[model.Rule]] = defaultdict(list)
     for rule in rules:
         before = next(
-            (candidate for key in _looked_up(rule) for candidate in earlier.get(key, ()) if covers(candidate, rule)),
+            (candidate for key in _lookup_keys(rule) for candidate in earlier.get(key, ()) if covers(candidate, rule)),
             None,
         )
         # An unreachable rule covers nothing that its coverer doesn't cover, so it isn't stored.
@@ -33,7 +33,7 @@ def unreachable_rules(rules: Sequence[model.Rule]) -> Iterator[tuple[model.Rule,
             yield rule, before
         # A rule with `continue` ends no search, so it makes no later rule unreachable.
         elif not rule.should_continue:
-            for key in _kept_under(rule):
+            for key in _storage_keys(rule):
                 earlier[key].append(rule)
 
 
@@ -45,7 +45,7 @@ def covers(rule: model.Rule, other: model.Rule) -> bool:
         and set(beside.cel_expressions) <= set(wider.cel_expressions)
         # Only equal schedules are compared. Whether one contains another isn't decided here.
         and {_times(schedule) for schedule in beside.schedules} <= {_times(schedule) for schedule in wider.schedules}
-        and all(_asked_by(requirement, other.conditions) for requirement in rule.conditions)
+        and all(_is_required_by(requirement, other.conditions) for requirement in rule.conditions)
     )
 
 
@@ -53,7 +53,7 @@ def _times(schedule: object) -> tuple[object, object]:
     return (getattr(schedule, "intervals", None), getattr(schedule, "outside", None))
 
 
-def _asked_by(needed: groups.Asked, conditions: Iterable[groups.Asked]) -> bool:
+def _is_required_by(needed: groups.Asked, conditions: Iterable[groups.Asked]) -> bool:
     field, broad = needed
     return any(narrow_field == field and implies(narrow, broad) for narrow_field, narrow in conditions)
 
@@ -118,7 +118,7 @@ def _implied_number(narrow: condition.Condition, broad: condition.Condition) -> 
     return False
 
 
-def _kept_under(rule: model.Rule) -> list[_Key]:
+def _storage_keys(rule: model.Rule) -> list[_Key]:
     """Return the keys under which a rule is stored: each text of one of its conditions, or a field, or none."""
     # A rule without conditions may cover every rule.
     if not rule.conditions:
@@ -131,7 +131,7 @@ def _kept_under(rule: model.Rule) -> list[_Key]:
     return [(rule.conditions[0][0], None)]
 
 
-def _looked_up(rule: model.Rule) -> Iterator[_Key]:
+def _lookup_keys(rule: model.Rule) -> Iterator[_Key]:
     """Yield the keys of rules that could cover a rule. One text is enough, since a covering rule covers every text."""
     yield (None, None)
     for field, test in rule.conditions:

@@ -39,9 +39,9 @@ class Rules:
         """
         self.folder = folder
         self._destinations = destinations
-        self._changed = changed
+        self._on_change = changed
         # The fingerprint is taken before loading, so that a change during the loading causes another reload.
-        self._seen = folders.fingerprint(folder)
+        self._last_fingerprint = folders.fingerprint(folder)
         self.problems: list[problems.LocatedProblem] = []
         self.accepted: rule_files.RuleFiles | None = None
         """The files on disk if all of them are active."""
@@ -71,18 +71,18 @@ class Rules:
     @property
     def in_force(self) -> ruleset.RuleSet:
         """Return the active rule set."""
-        return self._loaded.rules
+        return self._current.rules
 
     async def watch(self, clock: Callable[[], float], hangup: asyncio.Event) -> None:
         """Watch the folder until cancelled. ``hangup`` requests a reload. ``clock`` returns Unix seconds."""
         async for _ in self._changes(hangup):
             seen = await asyncio.to_thread(folders.fingerprint, self.folder)
             # Editors and mounts report changes that change nothing. An operator's SIGHUP reloads anyway.
-            if seen == self._seen and not hangup.is_set():
+            if seen == self._last_fingerprint and not hangup.is_set():
                 continue
             hangup.clear()
             # Before the reload: a refused folder isn't read again until it changes.
-            self._seen = seen
+            self._last_fingerprint = seen
             await self.reload(clock)
 
     async def _changes(self, hangup: asyncio.Event) -> AsyncIterator[None]:
@@ -109,7 +109,7 @@ class Rules:
         """Load in a thread. Meanwhile the webhook server decides by the active rules."""
         before = self.in_force.version
         try:
-            loaded = await asyncio.to_thread(self._load, self._loaded.good)
+            loaded = await asyncio.to_thread(self._load, self._current.good)
         except load.RulesRefused as refused:
             self._refuse(refused.problems)
             return
@@ -127,7 +127,7 @@ class Rules:
         # A reload that changed no rule needs no log line and no announcement.
         if loaded.rules.version != before:
             _log.info("rules_loaded", version=loaded.rules.version, before=before, rules=len(loaded.rules.rules))
-            self._changed(loaded.rules)
+            self._on_change(loaded.rules)
         await asyncio.to_thread(_free, parts)
 
     def _load(self, last: Mapping[str, load.LastGood]) -> load.Loaded:
@@ -147,7 +147,7 @@ class Rules:
         )
 
     def _take(self, loaded: load.Loaded) -> None:
-        self._loaded = loaded
+        self._current = loaded
         self.fallback = None
         self.accepted = None if loaded.refused else rule_files.RuleFiles(loaded.rules.version, loaded.files)
         metrics.rules_fallback_active.set(0)

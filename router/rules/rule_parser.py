@@ -51,7 +51,7 @@ class RuleFileParser:
         self.destinations = destinations
         self.problems: list[problems.LocatedProblem] = []
         self.places = {} if places is None else places
-        self._named: list[tuple[parse_context.Context, tuple[str | int, ...], str]] = []
+        self._references: list[tuple[parse_context.Context, tuple[str | int, ...], str]] = []
 
     def read(self, document: documents.Document, inherits: defaults.Defaults = _NOTHING) -> list[model.Rule]:
         """Return the valid rules of a file. They inherit the settings of the file, which override ``inherits``."""
@@ -84,13 +84,13 @@ class RuleFileParser:
         """Report references to rules that don't exist, after all files are parsed."""
         # Inhibitions share the names with rules, but can't inhibit by name.
         rules = {name for name, place in self.places.items() if place[1][:1] == ("rules",)}
-        for context, path, name in self._named:
+        for context, path, name in self._references:
             if name not in rules:
                 context.report(f'there is no rule "{name}"{suggestions.hint(name, rules)}', *path)
 
     def add_reference(self, context: parse_context.Context, name: str, *path: str | int) -> None:
         """Record that a rule refers to another one, at a path below it."""
-        self._named.append((context, path, name))
+        self._references.append((context, path, name))
 
     def add_name(self, context: parse_context.Context, name: Any) -> None:
         """Record the name of a rule or an inhibition. Report the name if it is already used."""
@@ -133,10 +133,10 @@ class _RuleParser:
             return None
         self._reader.add_name(context, data.get("name"))
         self._check_ignore(data)
-        over = tuple(self._inhibited_over(data.get("inhibited_by"), data.get("name")))
+        over = tuple(self._parse_inhibitors(data.get("inhibited_by"), data.get("name")))
         mutes = tuple(parse_schedules.mutes(context, data, self._inherits.times))
         # The parts are parsed even if the shape is invalid, so that all problems are reported together.
-        when, beside = self._asked(data)
+        when, beside = self._parse_conditions(data)
         shared = common_fields.read(context, data, shape, self._inherits.lists).with_defaults(self._inherits.shared)
         parse_context.check_notifiers(context, data, "notify", destination_info.notifiers_of(self._reader.destinations))
         self._check_hold(shared.timing)
@@ -161,7 +161,7 @@ class _RuleParser:
             mutes,
         )
 
-    def _asked(self, data: dict[str, Any]) -> tuple[groups.When, groups.OtherConditions]:
+    def _parse_conditions(self, data: dict[str, Any]) -> tuple[groups.When, groups.OtherConditions]:
         """Parse everything that must hold for the rule to match."""
         context, lists = self._at, self._inherits.lists
         when = parse_when.when(context.child("when"), lists) if "when" in data else groups.When()
@@ -180,7 +180,7 @@ class _RuleParser:
             self._at.report(f'"expr": {error.problem} ({where})', "expr")
             return []
 
-    def _inhibited_over(self, entries: Any, own_names: Any) -> Iterator[inhibitions.RuleInhibition]:
+    def _parse_inhibitors(self, entries: Any, own_names: Any) -> Iterator[inhibitions.RuleInhibition]:
         """Record the rules that ``inhibited_by`` names, and yield the entries that require equal fields."""
         for index, entry in enumerate(entries if isinstance(entries, list) else ()):
             path: tuple[str | int, ...] = ("inhibited_by", index)

@@ -258,7 +258,7 @@ def _names_exist(
     context: parse_context.Context, shape: RuleTestShape, destinations: destination_info.Destinations
 ) -> bool:
     before = len(context.problems)
-    for path, name in _named(shape):
+    for path, name in _used_names(shape):
         if name not in destinations:
             context.report(f'there is no destination "{name}"{suggestions.hint(name, destinations)}', *path)
     notifiers = destination_info.notifiers_of(destinations)
@@ -273,7 +273,7 @@ def _names_exist(
     return len(context.problems) == before
 
 
-def _named(shape: RuleTestShape) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _used_names(shape: RuleTestShape) -> Iterator[tuple[tuple[str | int, ...], str]]:
     for name in shape.drafts:
         yield ("drafts", name), name
     for index, person in enumerate(shape.people):

@@ -19,7 +19,7 @@ class RuleSet:
         self.version = version
         self.rules = tuple(rules)
         self._root = compile_rules(self.rules, version)
-        self._combined = decide.ResponseCache()
+        self._response_cache = decide.ResponseCache()
         # Most rule sets have no inhibitions, and then no decision pays for them.
         inhibits = any(rule.label_inhibitions or rule.rule_inhibitions for rule in self.rules)
         self._inhibitor = inhibitor.Inhibitor(self.rules) if inhibits else None
@@ -45,7 +45,7 @@ class RuleSet:
         The same alert at the same time always gets the same decision.
         """
         decision = self._decide(alert, now)
-        return decision if self._inhibitor is None else self._inhibitor.applied(decision, alert, now)
+        return decision if self._inhibitor is None else self._inhibitor.apply(decision, alert, now)
 
     def _decide(self, alert: alerts.Alert, now: Timestamp) -> decisions.Decision:
         matches: decide.Matches = []
@@ -53,7 +53,7 @@ class RuleSet:
         # Rules with `continue` matched: the response combines them with the one that ended the search.
         if matches:
             chain = decide.in_rule_order(best, matches)
-            return decide.decision(alert, chain, self._combined.response(chain), now)
+            return decide.decision(alert, chain, self._response_cache.response(chain), now)
         # No rule matched.
         if best is None:
             return decide.IGNORED

@@ -99,9 +99,7 @@ def _make_environment() -> liquid.Environment:
         del environment.tags[name]
     environment.filters["date"] = _date
     environment.filters["strip_html"] = filter_limits.strip_html
-    environment.filters = {
-        name: filter_limits.bounded(name, function) for name, function in environment.filters.items()
-    }
+    environment.filters = {name: filter_limits.limit(name, function) for name, function in environment.filters.items()}
     return environment
 
 
@@ -135,17 +133,17 @@ def problems(text: str) -> tuple[str, ...]:
     # Liquid's own error for a Go template doesn't say what is wrong.
     if go := _GO.search(patterns.encode(text)):
         return (_as_liquid(go.group(1).decode()),)
-    if wrong := _malformed(text):
+    if wrong := _find_syntax_problem(text):
         return (f"the template is broken: {wrong}",)
     try:
-        template = _compiled(text)
+        template = _compile(text)
         analysis = template.analyze()
     except _FAILURES as error:
         return (f"the template is broken: {_first_line(error) or type(error).__name__}",)
     filters = _ENVIRONMENT.filters
     messages = [f'unknown filter "{name}"{_filter_hint(name)}' for name in analysis.filters if name not in filters]
     for variables in analysis.globals.values():
-        messages += [message for variable in variables if (message := _unknown(list(variable.segments)))]
+        messages += [message for variable in variables if (message := _find_name_problem(list(variable.segments)))]
     return tuple(messages or _trial(template))
 
 
@@ -186,7 +184,7 @@ def variable(name: str) -> Variable:
     # The name was put into a template, so it must not end that template or add a filter.
     if len(parsed) != 1 or "}}" in name or "|" in name:
         raise UnknownVariable(f'"{name}" is not the name of a variable; write one as alert.labels.region')
-    problem = _unknown(list(parsed[0]))
+    problem = _find_name_problem(list(parsed[0]))
     if problem:
         field_path = _as_field(name)
         raise UnknownVariable(field_path or problem.replace(" in a template", ""))
@@ -214,7 +212,7 @@ def variables(text: str) -> tuple[Variable, ...]:
 
 
 def _variables(text: str) -> list[Variable]:
-    analysis = _compiled(text).analyze()
+    analysis = _compile(text).analyze()
     found = [variable for variables in analysis.globals.values() for variable in variables]
     return [tuple(part if isinstance(part, str) else LOOKED_UP for part in one.segments) for one in found]
 
@@ -224,7 +222,7 @@ def literals(text: str) -> list[str]:
     return [part.decode() for part in _MARKED.sub(b"\0", patterns.encode(text)).split(b"\0")]
 
 
-def _malformed(text: str) -> str:
+def _find_syntax_problem(text: str) -> str:
     """Return the problem of a variable or tag that is not closed or has too many blanks, in linear time."""
     content = patterns.encode(text)
     marked = _MARKED.findall(content)
@@ -240,7 +238,7 @@ def _malformed(text: str) -> str:
     return ""
 
 
-def _unknown(segments: list[Any]) -> str | None:
+def _find_name_problem(segments: list[Any]) -> str | None:
     """Return the problem of a path to a variable; None if it is valid."""
     path = [segment if isinstance(segment, str) else LOOKED_UP for segment in segments]
     root = NAMES.get(path[0])
@@ -305,7 +303,7 @@ def context(
             "severity": alert.severity,
             "link": alert.link,
             "starts_at": _moment(alert.starts_at),
-            "labels": labelled(alert, response),
+            "labels": effective_labels(alert, response),
             "annotations": alert.annotations,
         },
         "incident": {
@@ -323,7 +321,7 @@ def _moment(micros: Timestamp) -> str:
     return (_EPOCH + timedelta(microseconds=micros)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def labelled(alert: alerts.Alert, response: decisions.Response) -> dict[str, str]:
+def effective_labels(alert: alerts.Alert, response: decisions.Response) -> dict[str, str]:
     """Return the alert's labels with those that the rules set or copy. An empty text is not copied."""
     copied = {name: fields.parse(source).reader()(alert) for name, source in response.copied.items()}
     return alert.labels | response.labels | {name: text for name, text in copied.items() if text}
@@ -370,15 +368,15 @@ def _each_text(value: Any, render_text: Callable[[str], str]) -> Any:
 
 def _render_text(text: str, context: Mapping[str, Any], otherwise: str) -> str:
     try:
-        return _compiled(text).render(context)
+        return _compile(text).render(context)
     except _FAILURES:
         return otherwise
 
 
 @functools.lru_cache(maxsize=4_096)
-def _compiled(text: str) -> liquid.BoundTemplate:
+def _compile(text: str) -> liquid.BoundTemplate:
     # Liquid's parser takes at least quadratic time in the length of a malformed text.
-    wrong = "it is too long" if len(text) > MAX_CHARACTERS else _malformed(text)
+    wrong = "it is too long" if len(text) > MAX_CHARACTERS else _find_syntax_problem(text)
     if wrong:
         raise liquid_errors.LiquidSyntaxError(wrong, token=None)
     return _ENVIRONMENT.from_string(text)

@@ -31,7 +31,7 @@ class Matches:
         if not pattern:
             raise condition.InvalidCondition("an empty pattern matches everything; remove the condition")
         try:
-            return cls(pattern, re2.compile(encoded(pattern), options()))
+            return cls(pattern, re2.compile(encode(pattern), options()))
         except re2.error as error:
             message = _words(error)
             advice = _NO_LOOKAROUND if any(group in message for group in ("(?!", "(?=", "(?<")) else ""
@@ -44,7 +44,7 @@ class Matches:
 
     def holds(self, text: str) -> bool:
         """Search the text. The time is linear, and RE2 uses a slower method if it runs out of memory."""
-        return self._compiled.search(encoded(text)) is not None
+        return self._compiled.search(encode(text)) is not None
 
 
 class CombinedPatterns:
@@ -59,7 +59,7 @@ class CombinedPatterns:
         re2_options.max_mem = self._MEMORY
         self._set: Any = re2.Set.SearchSet(re2_options)
         for pattern in patterns:
-            self._set.Add(encoded(pattern.pattern))
+            self._set.Add(encode(pattern.pattern))
         # The empty pattern matches every text. If it isn't among the matches, RE2 ran out of memory.
         self._always = self._set.Add(b"")
         try:
@@ -67,16 +67,16 @@ class CombinedPatterns:
         except re2.error:
             self._set = None
 
-    def found(self, text: str) -> list[int]:
+    def find_matches(self, text: str) -> list[int]:
         """Return the positions of the patterns that match the text, in order."""
-        hits = self._set.Match(encoded(text)) if self._set is not None else None
+        hits = self._set.Match(encode(text)) if self._set is not None else None
         if not hits or self._always not in hits:
             return [index for index, pattern in enumerate(self._patterns) if pattern.holds(text)]
         hits.remove(self._always)
         return sorted(hits)
 
 
-def encoded(text: str) -> bytes:
+def encode(text: str) -> bytes:
     """Return the text as bytes for RE2. Unpaired surrogates, which UTF-8 can't encode, become question marks."""
     return text.encode("utf-8", "replace")
 

@@ -54,7 +54,7 @@ def test_thresholds_are_restored_after_a_failure(thresholds):
 
 def test_disabled_collector_stays_disabled(thresholds):
     gc.set_threshold(0)
-    with garbage_collection.limited():
+    with garbage_collection.limit_collection():
         assert gc.get_threshold()[0] == 0
     assert gc.get_threshold()[0] == 0
 

@@ -140,7 +140,7 @@ def test_rules_with_several_long_lists_are_indexed(build, make_alert):
 def test_set_out_of_memory_falls_back_to_patterns(monkeypatch):
     patterns = [regex.Matches.read(f"(?i)service{n}.*timed? ?out", SCOPE) for n in range(40)]
     monkeypatch.setattr(regex.CombinedPatterns, "_MEMORY", 20_000)
-    assert regex.CombinedPatterns(patterns).found("Service17 timed out, service3 too: time out") == [1, 3, 17]
+    assert regex.CombinedPatterns(patterns).find_matches("Service17 timed out, service3 too: time out") == [1, 3, 17]
 
 
 def test_pattern_set_without_a_match_is_verified():
@@ -149,10 +149,10 @@ def test_pattern_set_without_a_match_is_verified():
             return None
 
     combined = regex.CombinedPatterns([regex.Matches.read("b", SCOPE)])
-    assert combined.found("abc") == [0]
+    assert combined.find_matches("abc") == [0]
     combined._set = OutOfMemory()
-    assert combined.found("abc") == [0]
-    assert combined.found("acc") == []
+    assert combined.find_matches("abc") == [0]
+    assert combined.find_matches("acc") == []
 
 
 def test_equal_conditions_share_one_predicate(build):

@@ -143,7 +143,7 @@ def test_no_template_renders_an_undeclared_value(text):
     shown = rendered({"title": text}, labels)
     assert "which the rule does not declare as public" in shown.objection
     # Even without the objection, the template must not render the value.
-    seen = public_texts._restricted(context_of(labels), DECLARED)
+    seen = public_texts._restrict(context_of(labels), DECLARED)
     assert "hunter2" not in str(templates.render({"title": text}, seen, leak_guard.BROKEN))
 
 
