@@ -101,4 +101,4 @@ def _read(
     source: base.Source, limits: request_limits.RequestLimits, in_force: reload.Rules, body: bytes, now: Timestamp
 ) -> base.Parsed:
     # Alerts beyond a webhook's limits are cut in the same way, so that polls and webhooks agree on each alert.
-    return request_limits.within(source.parse(body, {}, now), body, limits, in_force.in_force.labels_named)
+    return request_limits.cut_to_limits(source.parse(body, {}, now), body, limits, in_force.in_force.labels_named)

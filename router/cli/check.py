@@ -51,7 +51,7 @@ def check(
     stand_in = configuration.StandIn("not-used", {}) if simulate else None
     settings = startup.settings(config, stand_in, _NEEDS[process])
     folder = rules or settings.rules
-    world = online_checks.world(settings, _labels(settings, recordings, recorded=recorded))
+    world = online_checks.make_lint_context(settings, _labels(settings, recordings, recorded=recorded))
     report = check_folder(folder, factories.known_destinations(settings), world)
     all_problems = [*configuration.doubtful(settings, calls_vendors=process != "web"), *report.problems]
     if report.rules is not None:
@@ -84,7 +84,7 @@ def _labels(settings: configuration.Settings, recordings: Path | None, *, record
 
         async def main() -> None:
             async with processes.connected(settings) as store:
-                labels.update(await online_checks.labels_of(store.archive, _NEWEST))
+                labels.update(await online_checks.read_labels(store.archive, _NEWEST))
 
         startup.run_until_stopped(main())
     return labels

@@ -177,7 +177,7 @@ def _tree(explanation: Mapping[str, Any], *, every: bool) -> tree.Tree:
     hidden = 0
     for result in looked_at:
         # Most rules fail at their first condition. Listing them would hide those that nearly matched.
-        if not result.matches and not every and len(looked_at) > 1 and not _nearly(result):
+        if not result.matches and not every and len(looked_at) > 1 and not _is_near_match(result):
             hidden += 1
             continue
         _branch(root, result)
@@ -190,7 +190,7 @@ def _tree(explanation: Mapping[str, Any], *, every: bool) -> tree.Tree:
     return root
 
 
-def _nearly(result: RuleResult) -> bool:
+def _is_near_match(result: RuleResult) -> bool:
     """Return whether a rule that doesn't match nearly did: at least one of its conditions holds."""
     return any(condition.holds for condition in result.conditions)
 

@@ -59,7 +59,9 @@ def replay(
         with progress.Progress(console=terminal.console(stderr=True), transient=True) as bar:
             task = bar.add_task("replaying", total=1.0)
             try:
-                played = replay_processes.both((works[0], works[1]), lambda share: bar.update(task, completed=share))
+                played = replay_processes.play_both(
+                    (works[0], works[1]), lambda share: bar.update(task, completed=share)
+                )
             except replay_processes.Broken as error:
                 raise startup.usage(str(error)) from error
     difference = compare(*played)

@@ -424,7 +424,7 @@ class Actions:
         async with self._audit_action(act, "retry quarantined"):
             entry = await self._find_quarantined_body(act.subject)
             try:
-                delivery = await reprocessing.of_quarantine(
+                delivery = await reprocessing.reprocess_quarantined(
                     self._settings, self._store, entry, self._clock(), randomness=factories.randomness()
                 )
                 return resources.Reprocessed(delivery=delivery.id, alerts=len(delivery.rows))
@@ -439,7 +439,7 @@ class Actions:
             archived = await self._store.archive.find(act.subject)
             if archived is None:
                 raise SubjectNotFound("the delivery is not kept")
-            delivery = await reprocessing.of_archive(
+            delivery = await reprocessing.reprocess_archived(
                 self._store, archived, self._queries.rule_set(), self._clock(), randomness=factories.randomness()
             )
             return resources.Reprocessed(delivery=delivery.id, alerts=len(delivery.rows))

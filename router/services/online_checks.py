@@ -117,7 +117,7 @@ def _literal(value: Any) -> Any:
     return value
 
 
-async def labels_of(delivery_archive: archive.Archive, limit: int) -> set[str]:
+async def read_labels(delivery_archive: archive.Archive, limit: int) -> set[str]:
     """Return the names of all labels in the newest deliveries."""
     return {
         name
@@ -127,7 +127,7 @@ async def labels_of(delivery_archive: archive.Archive, limit: int) -> set[str]:
     }
 
 
-def world(settings: configuration.Settings, labels: set[str]) -> lint_warnings.LintContext:
+def make_lint_context(settings: configuration.Settings, labels: set[str]) -> lint_warnings.LintContext:
     """Return the context that rules are linted against."""
     repeating = tuple(name for name, source in settings.sources.items() if source.kind in _REPEATING)
     limits = {

@@ -60,7 +60,9 @@ def play(work: Work, report_progress: Callable[[float], None]) -> replay.Played:
     return replay.play(read(work.file, report_progress), playing, rules.version, tail=work.tail)
 
 
-def both(works: tuple[Work, Work], report_progress: Callable[[float], None]) -> tuple[replay.Played, replay.Played]:
+def play_both(
+    works: tuple[Work, Work], report_progress: Callable[[float], None]
+) -> tuple[replay.Played, replay.Played]:
     """Play both at the same time. ``report_progress`` is called with the progress. Raises ``Broken``.
 
     Check the rules first: this function doesn't report why rules are refused.
@@ -70,7 +72,7 @@ def both(works: tuple[Work, Work], report_progress: Callable[[float], None]) -> 
     processes = []
     for work in works:
         parent_end, child_end = context.Pipe()
-        process = context.Process(target=_child, args=(work, child_end), daemon=True)
+        process = context.Process(target=_run_child, args=(work, child_end), daemon=True)
         process.start()
         # While the parent holds the child's end, the death of the child causes no end of file, and `recv` would block
         # forever.
@@ -109,7 +111,7 @@ def _collect(pipes: list[Any], report_progress: Callable[[float], None]) -> list
     return [results[number] for number in range(len(pipes))]
 
 
-def _child(work: Work, pipe: Any) -> None:
+def _run_child(work: Work, pipe: Any) -> None:
     try:
         pipe.send(play(work, pipe.send))
     except Broken as error:

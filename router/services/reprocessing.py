@@ -10,7 +10,7 @@ from router.store.store import Store
 from router.web import request_limits
 
 
-async def of_quarantine(
+async def reprocess_quarantined(
     settings: configuration.Settings,
     store: Store,
     entry: quarantine.Quarantined,
@@ -42,7 +42,7 @@ async def of_quarantine(
     return delivery
 
 
-async def of_archive(
+async def reprocess_archived(
     store: Store,
     archived: archive.ArchivedDelivery,
     rules: ruleset.RuleSet,

@@ -118,9 +118,9 @@ class Sandbox:
                 await process.wait()
         if status == 0:
             return msgspec.json.decode(bytes(output), type=Outcome)
-        return Outcome(problems=[self._why(status)])
+        return Outcome(problems=[self._describe_exit(status)])
 
-    def _why(self, status: int) -> str:
+    def _describe_exit(self, status: int) -> str:
         # The kernel ended the process by a signal, which it does when the processor time is used up.
         if status < 0:
             return f"evaluating the rules took more than {self._limits.cpu_seconds} seconds of processor time"

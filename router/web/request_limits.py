@@ -71,14 +71,14 @@ def read(
     ``labels_named`` returns the labels that rules name. Commands that parse a payload use this function, too, so that
     they show what is cut.
     """
-    not_too_many_values(body, bounds.values)
+    check_value_count(body, bounds.values)
     # Typed decoders have a fixed depth. Others recurse as deep as the body is nested.
     if not endpoint.kind.typed:
-        not_too_deep(body, bounds.depth)
+        check_depth(body, bounds.depth)
     parsed = _parse(endpoint, body, headers, now, bounds)
     if is_test(headers):
         parsed = msgspec.structs.replace(parsed, alerts=[_as_test(alert) for alert in parsed.alerts])
-    return within(parsed, body, bounds, labels_named)
+    return cut_to_limits(parsed, body, bounds, labels_named)
 
 
 def is_test(headers: Mapping[bytes, bytes]) -> bool:
@@ -113,7 +113,7 @@ def _parse(
         if (fixed := repairs.repaired(body)) is None:
             return parsed
     # A repair may change what counts as a bracket.
-    not_too_deep(fixed.body, bounds.depth)
+    check_depth(fixed.body, bounds.depth)
     parsed = endpoint.source.parse(fixed.body, headers, now, bounds.alerts)
     notice = Notice("body_repaired", "body", f"the body is not valid JSON: {'; '.join(fixed.changes)}")
     return msgspec.structs.replace(parsed, notices=(notice, *parsed.notices))
@@ -168,7 +168,7 @@ def too_large(limit: int) -> problems.Problem:
     )
 
 
-def not_too_deep(body: bytes, depth: int) -> None:
+def check_depth(body: bytes, depth: int) -> None:
     """Raise ``Unparsable`` if JSON is nested more than ``depth`` deep. Other bodies are left to their parser."""
     # Most bodies have few brackets, so texts need not be removed to count the depth.
     if body.count(b"{") + body.count(b"[") <= depth:
@@ -188,7 +188,7 @@ def not_too_deep(body: bytes, depth: int) -> None:
         raise base.Unparsable("", f"the JSON is nested more than {depth} deep (web.max_depth)")
 
 
-def not_too_many_values(body: bytes, limit: int) -> None:
+def check_value_count(body: bytes, limit: int) -> None:
     """Raise ``Unparsable`` if JSON contains more than ``limit`` values, which are counted before parsing.
 
     Parsed, ``[{},{},...]`` takes 25 times the memory of its text, and real alerts take 3 times as much.
@@ -214,7 +214,7 @@ def _without_texts(body: bytes, others: bytes) -> bytes:
     return _TEXT.sub(b"", body.replace(b'""', b""))
 
 
-def within(
+def cut_to_limits(
     parsed: base.Parsed, body: bytes, bounds: RequestLimits, labels_named: Callable[[], Collection[str]] = frozenset
 ) -> base.Parsed:
     """Cut parsed alerts to the limits, with a notice about each cut.
@@ -244,10 +244,10 @@ def _has_only_short_texts(parsed: base.Parsed, body: bytes, limit: int) -> bool:
     if len(body) <= limit:
         return True
     # A link may consist of two texts of the body. The body of a repaired delivery has other texts than its alerts.
-    return parsed.is_verbatim and not parsed.notices and quotes_are_close(body, limit // 4)
+    return parsed.is_verbatim and not parsed.notices and has_close_quotes(body, limit // 4)
 
 
-def quotes_are_close(body: bytes, limit: int) -> bool:
+def has_close_quotes(body: bytes, limit: int) -> bool:
     """Return whether all texts in JSON are shorter than ``limit`` bytes; False if that takes long to find out.
 
     A quote that no backslash precedes begins or ends a text. The texts are short if less than ``limit`` bytes lie

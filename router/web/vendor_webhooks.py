@@ -135,8 +135,8 @@ def ids(body: bytes) -> list[str] | None:
     Redis, so IDs of other objects have no effect.
     """
     try:
-        request_limits.not_too_many_values(body, _BODY_BYTES // 4)
-        request_limits.not_too_deep(body, _DEPTH)
+        request_limits.check_value_count(body, _BODY_BYTES // 4)
+        request_limits.check_depth(body, _DEPTH)
         document = msgspec.json.decode(body)
     except (base.Unparsable, *Undecodable):
         return None

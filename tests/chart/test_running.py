@@ -120,7 +120,7 @@ def test_check_accepts_the_rendered_rules(name, tmp_path):
     variables = {key: value for secret in THEIRS.values() for key, value in secret.items()}
     configured = configuration.load(mounts.files(rendered, spec, tmp_path), variables | {"WEBHOOK_TOKEN": "token"})
     report = check.check_folder(
-        configured.rules, factories.known_destinations(configured), online_checks.world(configured, set())
+        configured.rules, factories.known_destinations(configured), online_checks.make_lint_context(configured, set())
     )
     assert report.rules is not None
     assert report.problems == []

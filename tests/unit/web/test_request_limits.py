@@ -30,13 +30,13 @@ def nested(depth: int, around: str = "[]") -> bytes:
 
 @pytest.mark.parametrize("around", ["[]", "{}"])
 def test_json_may_be_nested_up_to_the_limit(around):
-    request_limits.not_too_deep(nested(32, around), 32)
+    request_limits.check_depth(nested(32, around), 32)
     with pytest.raises(base.Unparsable, match="nested more than 32 deep"):
-        request_limits.not_too_deep(nested(33, around), 32)
+        request_limits.check_depth(nested(33, around), 32)
 
 
 def test_brackets_in_texts_do_not_count_as_nesting():
-    request_limits.not_too_deep(json.dumps({"a": "[" * 500 + '"\\' + "{" * 500, "b": "\\\\", "c": [[1]]}).encode(), 32)
+    request_limits.check_depth(json.dumps({"a": "[" * 500 + '"\\' + "{" * 500, "b": "\\\\", "c": [[1]]}).encode(), 32)
 
 
 def depth_of(value: object) -> int:
@@ -61,7 +61,7 @@ def test_measured_depth_agrees_with_a_parser():
         value = made(8)
         body = json.dumps(value).encode()
         try:
-            request_limits.not_too_deep(body, 4)
+            request_limits.check_depth(body, 4)
         except base.Unparsable:
             refused += 1
             assert depth_of(value) > 4
@@ -80,11 +80,11 @@ LIMITS = request_limits.RequestLimits(alerts=3, labels=4, value_bytes=100)
 
 def test_alerts_within_the_limits_are_unchanged():
     parsed = base.Parsed([one(), one(fingerprint="g", labels={str(n): "v" * 100 for n in range(4)})])
-    assert request_limits.within(parsed, LARGE, LIMITS) == parsed
+    assert request_limits.cut_to_limits(parsed, LARGE, LIMITS) == parsed
 
 
 def test_alerts_beyond_the_limit_are_dropped_with_notice():
-    found = request_limits.within(base.Parsed([one(fingerprint=str(n)) for n in range(5)]), b"", LIMITS)
+    found = request_limits.cut_to_limits(base.Parsed([one(fingerprint=str(n)) for n in range(5)]), b"", LIMITS)
     assert [alert.fingerprint for alert in found.alerts] == ["0", "1", "2"]
     (notice,) = found.notices
     assert (notice.code, notice.where, notice.fingerprint, notice.count) == ("alerts_truncated", "alerts", "", 2)
@@ -94,7 +94,7 @@ def test_alerts_beyond_the_limit_are_dropped_with_notice():
 def test_labels_referenced_by_rules_are_kept_first():
     """Without these labels, no rule would match the alert, or the alert would join another incident."""
     many = {"a": "1", "b": "2", "c": "3", "team": "web", "severity": "critical", "zone": "eu"}
-    found = request_limits.within(base.Parsed([one(labels=many)]), LARGE, LIMITS, lambda: {"team", "zone"})
+    found = request_limits.cut_to_limits(base.Parsed([one(labels=many)]), LARGE, LIMITS, lambda: {"team", "zone"})
     assert found.alerts[0].labels == {"a": "1", "team": "web", "severity": "critical", "zone": "eu"}
     (notice,) = found.notices
     assert (notice.code, notice.where, notice.fingerprint, notice.count) == ("labels_truncated", "labels", "f", 2)
@@ -102,7 +102,7 @@ def test_labels_referenced_by_rules_are_kept_first():
 
 
 def test_annotations_beyond_the_limit_are_dropped():
-    found = request_limits.within(base.Parsed([one(annotations={str(n): "v" for n in range(9)})]), LARGE, LIMITS)
+    found = request_limits.cut_to_limits(base.Parsed([one(annotations={str(n): "v" for n in range(9)})]), LARGE, LIMITS)
     assert list(found.alerts[0].annotations) == ["0", "1", "2", "3"]
     assert "left out: '4', '5', '6', '7', '8'" in found.notices[0].detail
 
@@ -117,7 +117,9 @@ def test_identifying_texts_stay_distinct_when_truncated(place):
             return one(fingerprint=text)
         return one(labels={"host": text} if place == "value" else {text: "v"})
 
-    first, same, other = request_limits.within(base.Parsed([long("a"), long("a"), long("b")]), LARGE, LIMITS).alerts
+    first, same, other = request_limits.cut_to_limits(
+        base.Parsed([long("a"), long("a"), long("b")]), LARGE, LIMITS
+    ).alerts
     assert first == same != other
     texts = [first.fingerprint, *first.labels, *first.labels.values()]
     assert all(len(text.encode()) <= 100 for text in texts)
@@ -126,7 +128,7 @@ def test_identifying_texts_stay_distinct_when_truncated(place):
 
 def test_truncated_texts_give_one_notice_per_alert():
     long = one(labels={"host": "v" * 101, "other": "v" * 102}, severity="s" * 200)
-    (notice,) = request_limits.within(base.Parsed([long, one(fingerprint="g")]), LARGE, LIMITS).notices
+    (notice,) = request_limits.cut_to_limits(base.Parsed([long, one(fingerprint="g")]), LARGE, LIMITS).notices
     assert (notice.code, notice.where, notice.fingerprint, notice.count) == ("value_truncated", "labels.host", "f", 3)
     assert notice.detail == "101 bytes, and at most 100 are kept (web.max_value_bytes); and 2 more texts"
 
@@ -134,7 +136,7 @@ def test_truncated_texts_give_one_notice_per_alert():
 def test_notices_are_limited_and_the_rest_counted():
     limits = request_limits.RequestLimits(alerts=1000, labels=1)
     many = [one(fingerprint=str(n), labels={"a": "1", "b": "2"}) for n in range(500)]
-    found = request_limits.within(base.Parsed(many), LARGE, limits)
+    found = request_limits.cut_to_limits(base.Parsed(many), LARGE, limits)
     assert len(found.notices) == notices.MAX_PER_CODE + 1
     assert sum(notice.count for notice in found.notices) == 500
     assert found.notices[-1].detail == f"{500 - notices.MAX_PER_CODE} more changes of this kind"
@@ -142,23 +144,23 @@ def test_notices_are_limited_and_the_rest_counted():
 
 def test_notices_of_the_source_are_kept():
     said = notices.Notice("time_unreadable", "starts_at", "the time of receipt is used", "f")
-    found = request_limits.within(base.Parsed([one()], notices=(said,)), b"", LIMITS)
+    found = request_limits.cut_to_limits(base.Parsed([one()], notices=(said,)), b"", LIMITS)
     assert found.notices == (said,)
 
 
 def test_long_texts_are_truncated_and_long_links_omitted():
     long = one(annotations={"text": "ü" * 80, "short": "s"}, title="t" * 101, link="https://x/" + "y" * 100)
-    (cut,) = request_limits.within(base.Parsed([long]), LARGE, LIMITS).alerts
+    (cut,) = request_limits.cut_to_limits(base.Parsed([long]), LARGE, LIMITS).alerts
     assert cut.annotations == {"text": "ü" * 48 + "…", "short": "s"}
     assert len(cut.annotations["text"].encode()) <= 100
     assert (cut.title, cut.link) == ("t" * 97 + "…", "")
 
 
 def test_values_are_counted_before_parsing():
-    request_limits.not_too_many_values(json.dumps({"a": [{}] * 97}).encode(), 100 + 97)
-    request_limits.not_too_many_values(json.dumps({"a": ',[{"\\' * 1000, "b": "\\", "c": [1, 2]}).encode(), 10)
+    request_limits.check_value_count(json.dumps({"a": [{}] * 97}).encode(), 100 + 97)
+    request_limits.check_value_count(json.dumps({"a": ',[{"\\' * 1000, "b": "\\", "c": [1, 2]}).encode(), 10)
     with pytest.raises(base.Unparsable, match=r"holds 200 values, and the limit is 199"):
-        request_limits.not_too_many_values(json.dumps([{}] * 100).encode(), 199)
+        request_limits.check_value_count(json.dumps([{}] * 100).encode(), 199)
 
 
 @pytest.mark.parametrize(
@@ -168,9 +170,9 @@ def test_values_are_counted_before_parsing():
 )
 def test_any_16_mib_body_is_measured_quickly(body):
     begun = time.process_time()
-    for check in (request_limits.not_too_many_values, request_limits.not_too_deep):
+    for check in (request_limits.check_value_count, request_limits.check_depth):
         with contextlib.suppress(base.Unparsable):
-            check(body, 32 if check is request_limits.not_too_deep else request_limits.RequestLimits().values)
+            check(body, 32 if check is request_limits.check_depth else request_limits.RequestLimits().values)
             continue
         break
     assert time.process_time() - begun < 5

@@ -24,7 +24,7 @@ LIMIT = 16
     ],
 )
 def test_long_gap_between_quotes_is_detected(body, is_close):
-    assert request_limits.quotes_are_close(body, LIMIT) is is_close
+    assert request_limits.has_close_quotes(body, LIMIT) is is_close
 
 
 def test_every_long_text_is_detected():
@@ -33,7 +33,7 @@ def test_every_long_text_is_detected():
     for _ in range(3000):
         texts = ["".join(chance.choices('ab"\\{,:é', k=chance.randrange(24))) for _ in range(6)]
         body = json.dumps(dict(zip(texts[::2], texts[1::2], strict=True)), ensure_ascii=chance.random() < 0.5).encode()
-        is_close = request_limits.quotes_are_close(body, LIMIT)
+        is_close = request_limits.has_close_quotes(body, LIMIT)
         seen.add(is_close)
         assert not is_close or max(len(text.encode()) for text in texts) < LIMIT
     assert seen == {True, False}
@@ -47,7 +47,7 @@ def delivery(**labels: str) -> bytes:
 @pytest.mark.parametrize("size", [4096, 4097, 9000])
 def test_long_alertmanager_labels_are_truncated(size):
     body, limits = delivery(host="x" * size), request_limits.RequestLimits()
-    found = request_limits.within(alertmanager.Alertmanager("am").parse(body, {}, 1), body, limits)
+    found = request_limits.cut_to_limits(alertmanager.Alertmanager("am").parse(body, {}, 1), body, limits)
     assert {len(alert.labels["host"].encode()) for alert in found.alerts} == {min(size, limits.value_bytes)}
     assert bool(found.notices) is (size > limits.value_bytes)
 
@@ -58,5 +58,5 @@ def test_long_non_text_labels_are_truncated():
     body, limits = json.dumps({"version": "4", "alerts": nested}).encode(), request_limits.RequestLimits()
     parsed = alertmanager.Alertmanager("am").parse(body, {}, 1)
     assert not parsed.is_verbatim
-    (alert,) = request_limits.within(parsed, body, limits).alerts
+    (alert,) = request_limits.cut_to_limits(parsed, body, limits).alerts
     assert len(alert.labels["tags"].encode()) == limits.value_bytes
