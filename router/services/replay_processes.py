@@ -2,6 +2,7 @@
 
 import gzip
 import multiprocessing
+import zlib
 from collections.abc import Callable, Iterator
 from multiprocessing import connection as connections
 from pathlib import Path
@@ -12,7 +13,7 @@ from router.bootstrap import factories, public_pages
 from router.domain import recordings
 from router.dry_run import replay, simulation
 
-_TELL_EVERY = 500  # Deliveries.
+_REPORT_EVERY = 500  # Deliveries.
 
 
 class Broken(Exception):
@@ -38,15 +39,16 @@ def read(file: Path, report_progress: Callable[[float], None]) -> Iterator[recor
         with file.open("rb") as raw:
             lines: Any = gzip.GzipFile(fileobj=raw) if file.suffix == ".gz" else raw
             for number, line in enumerate(lines, 1):
-                if number % _TELL_EVERY == 0:
+                if number % _REPORT_EVERY == 0:
                     # The position in the compressed file counts: the uncompressed size isn't known in advance.
                     report_progress(raw.tell() / size)
                 try:
                     yield recordings.decode(line)
                 except ValueError as error:
                     raise Broken(f"{file}:{number}: not a recorded delivery: {error}") from error
-    # gzip raises `EOFError` for a truncated file, such as one whose export was interrupted.
-    except (OSError, EOFError) as error:
+    # gzip raises `EOFError` for a truncated file, such as one whose export was interrupted, and `zlib.error` for a
+    # damaged one.
+    except (OSError, EOFError, zlib.error) as error:
         raise Broken(f"{file}: can't be read: {error}") from error
 
 

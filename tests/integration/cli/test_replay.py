@@ -90,9 +90,12 @@ def test_markdown_output_uses_a_longer_code_fence(file):
 
 def test_impossible_replay_is_refused(file):
     (file.parent / "bad.jsonl").write_text('{"id": 5}\n')
+    packed = gzip.compress(b"{}\n" * 1000, mtime=0)
+    (file.parent / "bad.jsonl.gz").write_bytes(packed[:12] + b"\xff" * 8 + packed[20:])
     for arguments, status, said in (
         ({"name": "none.jsonl"}, 2, "none.jsonl: can't be read"),
         ({"name": "bad.jsonl"}, 2, "bad.jsonl:1: not a recorded delivery"),
+        ({"name": "bad.jsonl.gz"}, 2, "bad.jsonl.gz: can't be read"),
         ({"folders": ("rules", "nowhere")}, 1, "can't be read"),
     ):
         done = replayed(file, **arguments)
