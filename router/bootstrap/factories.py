@@ -197,7 +197,7 @@ async def look_at_vendors(at: Mapping[str, configured_destinations.ConfiguredDes
             problems = [failure.message]
         for problem in problems:
             log.get("worker").warning("destination_problem", destination=name, problem=problem)
-    for problem in await double_reports.found(at):
+    for problem in await double_reports.find(at):
         log.get("worker").warning("double_reporting", problem=problem)
 
 
@@ -223,17 +223,17 @@ def worker(
     store: Store,
     at: Mapping[str, configured_destinations.ConfiguredDestination],
     *,
-    passed: operation_executor.Passed = lambda _: None,
+    checkpoint: operation_executor.Checkpoint = lambda _: None,
     traces: tracing.Traces = tracing.OFF,
 ) -> runtime.Worker:
-    """Return the worker. ``passed`` is called at each point of an operation, for tests that crash there."""
+    """Return the worker. ``checkpoint`` is called at each point of an operation, for tests that crash there."""
     randomness, name = random.SystemRandom(), settings.worker.name or socket.gethostname()
     bell = runtime.WakeSignal()
     reader = store.make_inbox_reader(name, life=new_id(), archives=settings.archive.enabled)
     silenced, data = muting(settings, store), data_set(settings, store)
     # Cut off at half of the lease, before another worker can lease the incident and repeat the call.
     performer = operation_executor.OperationExecutor(
-        randomness, most_seconds=store.limits.lease_seconds / 2, passed=passed, traces=traces
+        randomness, most_seconds=store.limits.lease_seconds / 2, checkpoint=checkpoint, traces=traces
     )
     notifiers = notification_delivery.notifying(settings, store, randomness, clock, ticks)
     stage = _stage(settings, store, at, (reader, silenced, data), bell.ring, traces=traces)
@@ -257,9 +257,9 @@ def worker(
         ),
         store,
         clock=clock,
-        bell=bell,
+        wake_signal=bell,
         silenced=silenced,
-        itself=self_reports.itself(settings, store, at, performer.breakers, randomness),
+        monitor=self_reports.itself(settings, store, at, performer.breakers, randomness),
         pace=_pace(settings),
         watching=recovery.Recovery(data, at, store, installation=settings.installation),
         notifying=notifiers.worker,
@@ -283,7 +283,7 @@ def _stage(
         store,
         randomness=random.SystemRandom(),
         wake=wake,
-        contradicted=conflicting_alerts.ConflictGuard(store, public),
+        conflict_guard=conflicting_alerts.ConflictGuard(store, public),
         muting=silenced,
         traces=traces,
         installation=settings.installation,

@@ -180,7 +180,7 @@ async def webhook_server(
         group.create_task(await_start(checks)),
         group.create_task(_watch_store(store, inbox, data)),
         group.create_task(_follow(silenced.refresh, _WATCH_SECONDS)),
-        group.create_task(_follow(silenced.ask, settings.silences.poll_interval / 1_000_000)),
+        group.create_task(_follow(silenced.import_all, settings.silences.poll_interval / 1_000_000)),
         group.create_task(polls.run()),
         group.create_task(_follow(initial_rules.keeper(in_force, store), initial_rules.KEEP_SECONDS)),
         group.create_task(in_force.watch(lambda: factories.clock() / 1_000_000, hangup)),
@@ -250,7 +250,7 @@ async def working(
     store: Store,
     group: asyncio.TaskGroup,
     *,
-    passed: operation_executor.Passed = lambda _: None,
+    checkpoint: operation_executor.Checkpoint = lambda _: None,
     stop: asyncio.Event | None = None,
 ) -> AsyncIterator[None]:
     """Run the worker for the length of the block. It drains before the block ends.
@@ -263,7 +263,7 @@ async def working(
     label_sets.start_worker(settings.sources, settings.destinations, settings.notifiers)
     spans = traces.start(settings.tracing)
     stop = stop or asyncio.Event()
-    task = group.create_task(factories.worker(settings, store, at, passed=passed, traces=spans).run(stop))
+    task = group.create_task(factories.worker(settings, store, at, checkpoint=checkpoint, traces=spans).run(stop))
     looking = group.create_task(factories.look_at_vendors(at))
     try:
         yield

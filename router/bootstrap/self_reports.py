@@ -38,11 +38,11 @@ def storms(settings: configuration.Settings, store: Store) -> storm_control.Stor
     return storm_control.StormControl(store, limit)
 
 
-def _wanted(settings: configuration.Settings) -> self_monitor.Wanted:
+def _wanted(settings: configuration.Settings) -> self_monitor.SelfMonitorSettings:
     """Return how the router reports its own failures."""
     self_report = settings.self_report
     ping = None if self_report.ping_url is None else functools.partial(_ping, self_report.ping_url.get_secret_value())
-    return self_monitor.Wanted(
+    return self_monitor.SelfMonitorSettings(
         self_report.destinations,
         settings.storm.destinations,
         self_report.after,

@@ -205,7 +205,7 @@ class Simulation:
             incident = self.incidents[seen.incident]
             earlier = incident.interventions.verdicts.get(destination)
             verdict = reviews.verdict(seen, word, self.now, earlier)
-            self._becomes(incident, reviews.decided(incident, seen, verdict, earlier) or incident)
+            self._becomes(incident, reviews.apply_verdict(incident, seen, verdict, earlier) or incident)
         return len(awaiting)
 
     def retract(self, destination: str, word: retractions.RetractionRequest) -> int:
@@ -215,7 +215,9 @@ class Simulation:
             publications_of_incident = self._publications.get(incident.key, [])
             results = retractions.outcomes(incident, publications_of_incident, self._places, destination)
             retracted += sum(result.outcome in retractions.DONE for result in results)
-            self._becomes(incident, retractions.retracted(incident, publications_of_incident, results, word, self.now))
+            self._becomes(
+                incident, retractions.add_retractions(incident, publications_of_incident, results, word, self.now)
+            )
         return retracted
 
     def awaiting(self) -> list[reviews.Review]:
@@ -269,7 +271,7 @@ class Simulation:
         """Return the key of the incident that already holds the alert, or else of the incident in the decision."""
         identity, key = routed_alert.alert.identity, routed_alert.decision.incident_key
         home = self._homes.get(identity)
-        if home is not None and home != key and routing.stays(self.incidents[home], routed_alert):
+        if home is not None and home != key and routing.should_stay(self.incidents[home], routed_alert):
             return home
         if routed_alert.alert.status == "firing" and key:
             self._homes[identity] = key
@@ -298,7 +300,7 @@ class Simulation:
             before.interventions.retractions,
         )
         # A decision changes what may be posted, but not the alerts that ``visible`` compares.
-        if aggregator.visible(before, after) or decided:
+        if aggregator.is_visible_change(before, after) or decided:
             self._reconcile(after)
 
     def _lives(self, incident: incidents.Incident) -> incidents.Incident:

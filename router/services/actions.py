@@ -215,7 +215,7 @@ class Actions:
             if config is None:
                 raise SubjectNotFound(f'there is no destination "{body.destination}"')
             # Refuse here: the worker would only fail later, when the operator no longer watches.
-            if not corrections.takes(public_pages.kinds(self._settings), body.destination):
+            if not corrections.is_supported(public_pages.kinds(self._settings), body.destination):
                 raise InvalidRequest(f"the vendor's API can't change a posted update at a destination {config.kind}")
             word = corrections.CorrectionRequest(
                 body.update, body.body, body.seen, act.actor.person.name, body.status, act.reason

@@ -63,7 +63,7 @@ async def ask_vendors(settings: configuration.Settings, rules: ruleset.RuleSet) 
                 answers += [VendorProblem(rule, f"{name}: {problem}") for problem in seen[key]]
         answers += [VendorProblem(None, problem) for problem in await alertmanager_polls.problems(settings)]
         return answers + [
-            VendorProblem(None, problem, "warning") for problem in await double_reports.found(at, _pages(rules))
+            VendorProblem(None, problem, "warning") for problem in await double_reports.find(at, _pages(rules))
         ]
     finally:
         # Each destination holds an HTTP client, which stays open if a lookup fails otherwise.

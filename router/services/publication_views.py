@@ -20,7 +20,7 @@ def publication(
     now: Timestamp,
 ) -> models.Publication:
     """Return the model of an incident at one destination, with its next step."""
-    target = desired_state.target_of(story.incident, record.destination)
+    target = desired_state.find_target(story.incident, record.destination)
     public = place is not None and place.kind.public
     shown_fields: Mapping[str, Any] = record.content.fields if record.content is not None else {}
     fields = shown_fields
@@ -98,7 +98,7 @@ def _next_at(step: steps.Step) -> Timestamp:
 def _posted_updates(record: publications.Publication) -> list[models.PostedUpdate]:
     return [
         models.PostedUpdate(id=update.id, status=update.status, text=update.text, seen=update.seen)
-        for update in corrections.posted(record)
+        for update in corrections.list_posted(record)
     ]
 
 

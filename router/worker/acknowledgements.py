@@ -53,7 +53,7 @@ class Acknowledgements:
         given: list[incidents.Incident] = []
 
         def make(stored: StoredIncident) -> Change | None:
-            after = acknowledged(stored.incident, request, now)
+            after = add_acknowledgement(stored.incident, request, now)
             # The store calls this again if another process has written the incident first, so only the last result
             # counts.
             given[:] = [after]
@@ -74,7 +74,7 @@ class Acknowledgements:
         given: list[acknowledgements.Acknowledgement] = []
 
         def make(stored: StoredIncident) -> Change | None:
-            ended = withdrawn(stored.incident, request, now)
+            ended = end_acknowledgement(stored.incident, request, now)
             # The store may call this again after a conflict, in which another operator may have withdrawn it.
             given[:] = [] if ended is None else [ended]
             if ended is None:
@@ -94,11 +94,11 @@ async def read_back(
     A crash loses nothing, because the publication stores when it was seen and the next pass compares again.
     """
     # Most passes find no new acknowledgement, so compare the copy under the lease before reading the incident again.
-    if with_vendors(incident, all_publications) is incident:
+    if add_vendor_acknowledgement(incident, all_publications) is incident:
         return
 
     def make(stored: StoredIncident) -> Change | None:
-        after = with_vendors(stored.incident, all_publications)
+        after = add_vendor_acknowledgement(stored.incident, all_publications)
         if after is stored.incident or after.interventions.acknowledgement is None:
             return None
         events = [timeline.acknowledged_event(after.interventions.acknowledgement)]
@@ -107,7 +107,9 @@ async def read_back(
     await store.incidents.update(incident.key, make)
 
 
-def with_vendors(incident: incidents.Incident, documents: Iterable[publications.Publication]) -> incidents.Incident:
+def add_vendor_acknowledgement(
+    incident: incidents.Incident, documents: Iterable[publications.Publication]
+) -> incidents.Incident:
     """Add the newest acknowledgement at a vendor. Return the same object if there is no new one."""
     acknowledged = [
         (publication.acknowledged_at, publication.destination)
@@ -126,7 +128,7 @@ def with_vendors(incident: incidents.Incident, documents: Iterable[publications.
     return incidents.with_interventions(incident, acknowledgement=acknowledgement)
 
 
-def acknowledged(incident: incidents.Incident, request: OperatorRequest, now: Timestamp) -> incidents.Incident:
+def add_acknowledgement(incident: incidents.Incident, request: OperatorRequest, now: Timestamp) -> incidents.Incident:
     """Add an acknowledgement. Return the same object if an active one isn't stale.
 
     Raises ``NotOpenError``.
@@ -143,7 +145,7 @@ def acknowledged(incident: incidents.Incident, request: OperatorRequest, now: Ti
     return incidents.with_interventions(incident, acknowledgement=acknowledgement)
 
 
-def withdrawn(
+def end_acknowledgement(
     incident: incidents.Incident, request: OperatorRequest, now: Timestamp
 ) -> acknowledgements.Acknowledgement | None:
     """Return the incident's acknowledgement, withdrawn by the operator. Return None if none is active."""

@@ -41,7 +41,7 @@ class Reclaimer:
         self._places = places
         self.installation = installation
 
-    async def before_opening(
+    async def adopt_before_opening(
         self,
         session: lease_session.LeaseSession,
         place: configured_destinations.ConfiguredDestination,
@@ -61,13 +61,13 @@ class Reclaimer:
         # Every open item belongs to an incident, so none can be adopted, and opening creates no duplicate.
         if not state.orphans:
             return publication
-        async for orphan in self._candidates(session, place, publication, desired):
-            after = await self._adopted(session, place, publication, desired, orphan)
+        async for orphan in self._claim_candidates(session, place, publication, desired):
+            after = await self._adopt(session, place, publication, desired, orphan)
             if after is not None:
                 return after
         return publication
 
-    async def after_end(
+    async def adopt_after_end(
         self, session: lease_session.LeaseSession, places: Mapping[str, configured_destinations.ConfiguredDestination]
     ) -> int:
         """Adopt the open items of an incident that has ended since the loss. The plan resolves it.
@@ -75,7 +75,7 @@ class Reclaimer:
         Return when to call this again (microseconds), 0 for never.
         """
         incident = session.incident
-        # An open incident adopts its items in ``before_opening``.
+        # An open incident adopts its items in ``adopt_before_opening``.
         if incident.status != "closed" or not incident.episode:
             return 0
         state = await session.data_set(self.data)
@@ -101,14 +101,14 @@ class Reclaimer:
         publication: publications.Publication,
     ) -> int:
         desired = session.desires.build(session.incident, publication, session.publications, place)
-        async for orphan in self._candidates(session, place, publication, desired):
+        async for orphan in self._claim_candidates(session, place, publication, desired):
             session.add(publication)
-            after = await self._adopted(session, place, publication, desired, orphan)
+            after = await self._adopt(session, place, publication, desired, orphan)
             if after is not None:
                 return after.until or 0 if isinstance(after, steps.Wait) else 0
         return 0
 
-    async def _candidates(
+    async def _claim_candidates(
         self,
         session: lease_session.LeaseSession,
         place: configured_destinations.ConfiguredDestination,
@@ -127,7 +127,7 @@ class Reclaimer:
             )
             unowned = [candidate async for candidate in self.data.orphans("") if candidate.destination == place.name]
             orphans += [candidate for candidate in unowned if _recognizes(place, candidate, operation)]
-        held_ids = await self._held(session, place, owner, orphans)
+        held_ids = await self._read_held_ids(session, place, owner, orphans)
         for orphan in sorted(orphans, key=lambda orphan: (orphan.item.opened_at, orphan.item.vendor_id)):
             if orphan.item.vendor_id in held_ids:  # It was adopted or opened since the destination was read.
                 await self.data.remove_orphan(orphan)
@@ -135,7 +135,7 @@ class Reclaimer:
             elif await self.data.claim(orphan, key):
                 yield orphan
 
-    async def _held(
+    async def _read_held_ids(
         self,
         session: lease_session.LeaseSession,
         place: configured_destinations.ConfiguredDestination,
@@ -149,9 +149,9 @@ class Reclaimer:
         vendor_ids = {publication.vendor_id for publication in session.publications if publication.vendor_id}
         if all(identity.owner_of(orphan.item.reference) == owner for orphan in orphans):
             return vendor_ids
-        return vendor_ids | await session.held(configured_destinations.of_kind(self._places, place))
+        return vendor_ids | await session.read_vendor_ids(configured_destinations.of_kind(self._places, place))
 
-    async def _adopted(
+    async def _adopt(
         self,
         session: lease_session.LeaseSession,
         place: configured_destinations.ConfiguredDestination,

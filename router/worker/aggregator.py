@@ -41,7 +41,7 @@ IGNORED_PAUSE = Duration(10 * times.MINUTE)  # The time between two timeline ent
 class Aggregator:
     """Folds batches of the inbox. ``wake`` receives the shards in which publications have to be reconciled.
 
-    ``muting`` finds muted alerts; ``contradicted`` looks for sources that contradict themselves.
+    ``muting`` finds muted alerts; ``conflict_guard`` looks for sources that contradict themselves.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Aggregator:
         *,
         randomness: identity.Randomness,
         wake: Callable[[set[int]], None],
-        contradicted: conflicting_alerts.ConflictGuard,
+        conflict_guard: conflicting_alerts.ConflictGuard,
         muting: silencing.SilenceService | None = None,
         traces: tracing.Traces = tracing.OFF,
         installation: str = "",
@@ -64,7 +64,7 @@ class Aggregator:
         self._store = store
         self._randomness = randomness
         self._wake = wake
-        self._contradicted = contradicted
+        self._conflict_guard = conflict_guard
         self._muting = muting
         self._traces = traces
         self._router = routing.Router(store, lambda: identity.new_id(randomness))
@@ -80,7 +80,7 @@ class Aggregator:
         """Fold the entries without acknowledging them. Return the entries to acknowledge."""
         with contextlib.ExitStack() as spans:
             arrivals, readable = await self._unpack(entries, spans)
-            stuck = await self._fold_all(await self._overtaking(arrivals, readable))
+            stuck = await self._fold_all(await self._mark_overtaking(arrivals, readable))
         # The other alerts of these entries are committed. A dead letter keeps the delivery until its incident can be
         # read.
         for entry in readable:
@@ -129,7 +129,7 @@ class Aggregator:
                 await self._reader.move_to_dead_letters(entry, str(error))
                 continue
             readable.append(entry)
-            await self._contradicted.check(delivery)
+            await self._conflict_guard.check(delivery)
             trace = delivery.trace
             if self._traces.is_on:
                 span = self._traces.span("fold", "consumer", parent=trace, delivery=delivery.id, source=delivery.source)
@@ -159,7 +159,7 @@ class Aggregator:
                 ]
         return arrivals, readable
 
-    async def _overtaking(
+    async def _mark_overtaking(
         self, arrivals: list[routing.Arrival], entries: list[inbox.InboxEntry]
     ) -> list[routing.Arrival]:
         """Mark the alerts of a batch that could end an incident while earlier deliveries wait with other workers."""
@@ -191,14 +191,14 @@ class Aggregator:
         routed = await self._router.route(arrivals)
         for arrival, key in routed.stuck:
             stuck[arrival.entry] = f"the incident that it belongs to can't be read: {key}: {routed.unreadable[key]}"
-        muting = await self._muted(routed)
+        muting = await self._build_muting(routed)
         lost_alerts = await self._ends.find(routed)
         commits = []
         try:
-            for portion in _portions(routed.groups):
+            for portion in _divide(routed.groups):
                 changes_by_key = {}
                 for position, key in enumerate(portion, start=1):
-                    changes_by_key[key] = self._changed(key, routed, muting, lost_alerts)
+                    changes_by_key[key] = self._fold_group(key, routed, muting, lost_alerts)
                     if position % UNINTERRUPTED == 0:
                         # Commits under way get their responses, and this worker's heartbeat is sent.
                         await asyncio.sleep(0)
@@ -223,7 +223,7 @@ class Aggregator:
             await self._router.move(routed)
         return routed.again | {arrival.identity for key in refused_keys for arrival in routed.groups[key]}
 
-    def _changed(
+    def _fold_group(
         self, key: str, routed: routing.Routing, muting: silences.Muting | None, ends: lost_incidents.Found
     ) -> Change | None:
         """Return the change that the alerts of a group make to their incident; None if nothing changes."""
@@ -236,10 +236,10 @@ class Aggregator:
         after = self._fold(stored, group, muting, ignored)
         overtaken_at = max(arrival.overtaken_at for arrival in group)
         after = ending.postpone(stored.incident, after, overtaken_at, stored.read_at)
-        after = ends.heard(stored.incident, after, group)
+        after = ends.record_received(stored.incident, after, group)
         found_over = key in ends.unknown and after.status == "closed" and after.episode == stored.incident.episode
         if found_over:
-            after = self._ends.ended(after, group, stored.read_at)
+            after = self._ends.end_episode(after, group, stored.read_at)
         if ignored:
             routed.ignored[key] = [late.alert.source for late in ignored]
         events = timeline.events_for_change(
@@ -257,7 +257,7 @@ class Aggregator:
         events += timeline.notice_events((notice for arrival in group for notice in arrival.notices), stored.read_at)
         if inhibition.is_key(key):
             events = []  # No destination shows this incident.
-        return Change(after, stored.version, visible(stored.incident, after), events)
+        return Change(after, stored.version, is_visible_change(stored.incident, after), events)
 
     def _change_by_new_alerts(
         self, stored: StoredIncident, group: list[routing.Arrival], muting: silences.Muting | None
@@ -286,7 +286,7 @@ class Aggregator:
             events = [timeline.opened_event(after, now)] if after is not None else []
         else:
             after = None
-        return None if after is None else Change(after, stored.version, visible(before, after), events)
+        return None if after is None else Change(after, stored.version, is_visible_change(before, after), events)
 
     async def _commit(self, changes: list[Change], unchanged: list[StoredIncident]) -> set[str]:
         """Write changes and wake the reconciler.
@@ -300,7 +300,7 @@ class Aggregator:
             self._wake(written_shards)
         return lost
 
-    async def _muted(self, routed: routing.Routing) -> silences.Muting | None:
+    async def _build_muting(self, routed: routing.Routing) -> silences.Muting | None:
         """Return a function that finds muted alerts. Alerts that inhibit them may be in the same batch."""
         if self._muting is None:
             return None
@@ -313,10 +313,10 @@ class Aggregator:
                 windows = windows or bool(decision.mute_windows)
         # No alert of the batch names an inhibiting incident, so none has to be read.
         if not named_keys:
-            return self._muting if windows or self._muting.any else None
-        firing = await firing_now(self._store, named_keys)
+            return self._muting if windows or self._muting.has_any else None
+        firing = await find_firing(self._store, named_keys)
         # The incidents of this batch aren't written yet, and already inhibit.
-        arrived = {key for key in named_keys & routed.groups.keys() if _fires(routed.groups[key])}
+        arrived = {key for key in named_keys & routed.groups.keys() if _is_firing(routed.groups[key])}
         return self._muting.while_open(firing | arrived)
 
     def _fold(
@@ -344,7 +344,7 @@ class Aggregator:
         return identity.new_episode(self._installation, incident_key, self._randomness)
 
 
-def _portions(groups: dict[str, list[routing.Arrival]]) -> list[list[str]]:
+def _divide(groups: dict[str, list[routing.Arrival]]) -> list[list[str]]:
     """Divide the incident keys into portions of whole shards: the store writes one while the next one is folded."""
     if len(groups) < SMALL:
         return [list(groups)]
@@ -360,17 +360,17 @@ def _deliveries(group: list[routing.Arrival], ignored: list[decisions.Routed]) -
     return sorted({arrival.delivery for arrival in group if id(arrival.routed.alert) in alerts_of})
 
 
-async def firing_now(store: Store, names: set[str]) -> set[str]:
+async def find_firing(store: Store, names: set[str]) -> set[str]:
     """Return the incidents that fire, whether they are open or held."""
     stored = await store.incidents.read(names, {})
     return {key for key, entry in stored.items() if entry.incident.status != "closed" and entry.incident.quiet is None}
 
 
-def _fires(group: list[routing.Arrival]) -> bool:
+def _is_firing(group: list[routing.Arrival]) -> bool:
     return any(arrival.fires for arrival in group)
 
 
-def visible(before: incidents.Incident, after: incidents.Incident) -> bool:
+def is_visible_change(before: incidents.Incident, after: incidents.Incident) -> bool:
     """Return whether any destination may have to show something else, now or at another time than before."""
     # No destination shows the incident in either state, and no timer will change that.
     if not (has_targets(before) or has_targets(after) or timing.due(after)):

@@ -62,7 +62,7 @@ class PolledSource:
 
 
 @dataclass
-class _Here:
+class _RouterAlerts:
     """The router's alerts before a request was sent. Incidents in ``full`` hold no further alert."""
 
     alerts: dict[str, alertmanager_diff.Known] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class _Held(NamedTuple):
     decision: decisions.Decision
 
 
-Told = Sequence[Mapping[str, Any]]
+RawAlerts = Sequence[Mapping[str, Any]]
 Routed = tuple[alerts.Alert, decisions.Decision]
 Decide = Callable[[alerts.Alert, Timestamp], decisions.Decision]
 
@@ -98,7 +98,7 @@ class AlertmanagerSync:
         randomness: identity.Randomness,
     ) -> None:
         """Set up. ``decide`` applies the active rules; ``clock`` returns microseconds since the epoch."""
-        self._asked = conditions
+        self._sources = conditions
         self._decide = decide
         self._inbox = inbox
         self._store = store
@@ -110,10 +110,10 @@ class AlertmanagerSync:
         """Poll until cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
-                for condition in self._asked:
+                for condition in self._sources:
                     group.create_task(self._follow(condition))
         finally:
-            for condition in self._asked:
+            for condition in self._sources:
                 await condition.http.aclose()
 
     async def _follow(self, condition: PolledSource) -> None:
@@ -142,7 +142,7 @@ class AlertmanagerSync:
 
     async def _poll(self, source: PolledSource) -> str:
         # Read the router's own state first. An alert that the response lacks was then lost, and is not in transit.
-        here = await self._known(source)
+        here = await self._read_alerts(source)
         asked_at = self._clock()
         condition = await alertmanager.condition(source.http)
         listed_alerts = {alert.fingerprint: alert for alert in await alertmanager.alerts(source.http)}
@@ -162,8 +162,8 @@ class AlertmanagerSync:
             is_complete=is_complete,
         )
         over = await self._end(source, ended, here)
-        received = await self._hear_of(
-            source, [_since(listed_alerts[name], starts_at) for name, starts_at in beginnings.items()], here
+        received = await self._add_missing(
+            source, [_with_start(listed_alerts[name], starts_at) for name, starts_at in beginnings.items()], here
         )
         # Saved last: a process that ends before this repeats the deliveries at the next poll, and repeats change
         # nothing.
@@ -174,9 +174,9 @@ class AlertmanagerSync:
             )
         return "whole" if is_complete else "partial"
 
-    async def _known(self, condition: PolledSource) -> _Here:
+    async def _read_alerts(self, condition: PolledSource) -> _RouterAlerts:
         """Return the router's state of the source's alerts. Reads all incidents, some at a time."""
-        here = _Here()
+        here = _RouterAlerts()
         for names in _chunks(await self._store.incidents.names(), _READ):
             incidents_read = [
                 (stored.incident, stored.read_at) for stored in (await self._store.incidents.read(names, {})).values()
@@ -188,7 +188,9 @@ class AlertmanagerSync:
             }
         return here
 
-    async def _hear_of(self, condition: PolledSource, listed_alerts: list[alertmanager.Listed], here: _Here) -> int:
+    async def _add_missing(
+        self, condition: PolledSource, listed_alerts: list[alertmanager.Listed], here: _RouterAlerts
+    ) -> int:
         """Add alerts to the inbox that no webhook delivered and a rule matches.
 
         Return how many didn't fire here already.
@@ -199,15 +201,15 @@ class AlertmanagerSync:
             now = self._clock()
             firing_alerts = [polled.firing(alert) for alert in chunk]
             routed = [(alert, self._decide(alert, now)) for alert in self._read(condition, firing_alerts, now)]
-            wanted_rows = [row for row in routed if _is_wanted(row, here.full)]
-            await self._hand_in(condition, firing_alerts, wanted_rows, now)
+            wanted_rows = [row for row in routed if _should_accept(row, here.full)]
+            await self._accept(condition, firing_alerts, wanted_rows, now)
             known_count = sum(alert.fingerprint in firing for alert, _ in wanted_rows)
             received, repeated = received + len(wanted_rows) - known_count, repeated + known_count
         metrics.polled_alerts.labels(condition.source, "found").inc(received)
         metrics.polled_alerts.labels(condition.source, "repeated").inc(repeated)
         return received
 
-    async def _end(self, condition: PolledSource, ended: Mapping[str, int], here: _Here) -> int:
+    async def _end(self, condition: PolledSource, ended: Mapping[str, int], here: _RouterAlerts) -> int:
         """Add the ends of alerts that are no longer listed, with the reason in the timeline.
 
         Return how many there were.
@@ -219,7 +221,7 @@ class AlertmanagerSync:
         for key, group in groups.items():
             held_alerts: dict[str, _Held] = {}
             await self._store.incidents.update(
-                key, functools.partial(_noted, source=condition.source, known_alerts=group, to=held_alerts)
+                key, functools.partial(_note_ends, source=condition.source, known_alerts=group, to=held_alerts)
             )
             for chunk in _chunks(list(held_alerts)):
                 now = self._clock()
@@ -234,12 +236,12 @@ class AlertmanagerSync:
                     (alert, held_alerts[alert.fingerprint].decision)
                     for alert in self._read(condition, ended_alerts, now)
                 ]
-                await self._hand_in(condition, ended_alerts, routed, now)
+                await self._accept(condition, ended_alerts, routed, now)
                 over += len({alert.fingerprint for alert, _ in routed})
         metrics.polled_alerts.labels(condition.source, "ended").inc(over)
         return over
 
-    def _read(self, condition: PolledSource, alert_list: Told, now: Timestamp) -> list[alerts.Alert]:
+    def _read(self, condition: PolledSource, alert_list: RawAlerts, now: Timestamp) -> list[alerts.Alert]:
         """Parse alerts as from a webhook. Leave out those that the webhook server would quarantine."""
         try:
             read = condition.read(polled.webhook(alert_list, condition.config.url), now).alerts
@@ -251,7 +253,9 @@ class AlertmanagerSync:
         # The response covers every instance that sends webhooks, so it isn't a separate sender.
         return [msgspec.structs.replace(alert, origin="") for alert in read]
 
-    async def _hand_in(self, condition: PolledSource, alert_list: Told, routed: list[Routed], now: Timestamp) -> None:
+    async def _accept(
+        self, condition: PolledSource, alert_list: RawAlerts, routed: list[Routed], now: Timestamp
+    ) -> None:
         if routed:
             delivery = deliveries.pack(identity.new_delivery_id(now, self._randomness), condition.source, now, routed)
             names = {alert.fingerprint for alert, _ in routed}
@@ -261,7 +265,7 @@ class AlertmanagerSync:
             await self._inbox.accept(delivery, body)
 
 
-def _noted(
+def _note_ends(
     stored: StoredIncident,
     *,
     source: str,
@@ -275,7 +279,7 @@ def _noted(
     # The store calls this again if another process has written the incident first.
     to.clear()
     for name, known_alert in known_alerts.items():
-        held_alert = _still(stored.incident, f"{source}/{name}", known_alert)
+        held_alert = _find_unchanged(stored.incident, f"{source}/{name}", known_alert)
         if held_alert is not None:
             to[name] = held_alert
     if not to:
@@ -284,7 +288,7 @@ def _noted(
     return Change(stored.incident, stored.version, wake=False, events=[event])
 
 
-def _still(incident: incidents.Incident, name: str, known_alert: alertmanager_diff.Known) -> _Held | None:
+def _find_unchanged(incident: incidents.Incident, name: str, known_alert: alertmanager_diff.Known) -> _Held | None:
     """Return an alert that still fires in an incident or is silenced there, unchanged; None if there is none."""
     state, muted = incident.alerts.get(name), incident.muted.get(name)
     version = (known_alert.starts_at, known_alert.learned_at)
@@ -297,11 +301,11 @@ def _still(incident: incidents.Incident, name: str, known_alert: alertmanager_di
     return None
 
 
-def _since(listed_alert: alertmanager.Listed, starts_at: Timestamp) -> alertmanager.Listed:
+def _with_start(listed_alert: alertmanager.Listed, starts_at: Timestamp) -> alertmanager.Listed:
     return msgspec.structs.replace(listed_alert, starts_at=starts_at)
 
 
-def _is_wanted(row: Routed, full: set[str]) -> bool:
+def _should_accept(row: Routed, full: set[str]) -> bool:
     """Return whether to add an alert: a rule matches it, its incident has room, and it is no heartbeat.
 
     A heartbeat has to arrive by webhook, because it shows that webhooks work.

@@ -37,7 +37,7 @@ class Announcer:
         due = await self._announce(session)
         if due is None:
             # A worker that lost the lease has announced an older state, so compare again with that.
-            session.announced = await self._store.notifications.read_announced(session.incident.key)
+            session.announced_state = await self._store.notifications.read_announced(session.incident.key)
             due = await self._announce(session)
         return due or 0
 
@@ -46,7 +46,7 @@ class Announcer:
         incident, now = session.incident, session.now()
         public = [name for name, place in self._places.items() if place.kind.public]
         observed = announcements.ObservedIncident(incident, session.publications, self._reviews(session, now), public)
-        before = notifications.unpack_announced(session.announced)
+        before = notifications.unpack_announced(session.announced_state)
         announcement = announcements.announce(before, observed, now)
         if announcement.after is None:
             return announcement.due
@@ -63,11 +63,11 @@ class Announcer:
             for event in announcement.found
         ]
         packed = await self._store.notifications.announce(
-            incident.key, session.announced, announcement.after, recorded_events
+            incident.key, session.announced_state, announcement.after, recorded_events
         )
         if packed is None:
             return None
-        session.announced = packed
+        session.announced_state = packed
         if recorded_events:
             self._wake()
         return announcement.due

@@ -18,16 +18,16 @@ class BatchSizer:
     """
 
     def __init__(self, min_count: int, max_count: int) -> None:
-        self._least = min_count
-        self._most = max_count
+        self._min_count = min_count
+        self._max_count = max_count
         self.count = min_count
 
-    def fed(self, entries: Sequence[inbox.InboxEntry]) -> None:
+    def adapt(self, entries: Sequence[inbox.InboxEntry]) -> None:
         """Adapt to a batch that was read: if it is full, more deliveries wait."""
         if not entries:
             return
         # A full batch shows a backlog. Otherwise, a small batch lets the worker turn to other work sooner.
-        next_count = min(2 * self.count, self._most) if len(entries) >= self.count else self._least
+        next_count = min(2 * self.count, self._max_count) if len(entries) >= self.count else self._min_count
         average = sum(entry.size for entry in entries) // len(entries)
         # Deliveries differ in size, so the last batch's average keeps the next one within the memory limit.
         self.count = max(1, min(next_count, MAX_BYTES // max(1, average)))

@@ -139,9 +139,9 @@ class CircuitBreakers:
     def __init__(self, randomness: identity.Randomness) -> None:
         self._randomness = randomness
         self._breakers: dict[str, CircuitBreaker] = {}
-        self._counted: dict[str, weakref.ref[errors.Failure]] = {}
+        self._last_failures: dict[str, weakref.ref[errors.Failure]] = {}
         self._troubles: dict[str, dict[str, _Trouble]] = {}
-        self._recovered: set[str] = set()
+        self._new_recoveries: set[str] = set()
         self._recovered_at: dict[str, Timestamp] = {}
         self.health: dict[str, AccountHealth] = {}
         self._log = log.get("worker")
@@ -189,9 +189,9 @@ class CircuitBreakers:
 
     def take_recovery(self, name: str) -> bool:
         """Return once whether the destination has succeeded for the first time, or again after a failure."""
-        if name not in self._recovered:
+        if name not in self._new_recoveries:
             return False
-        self._recovered.discard(name)
+        self._new_recoveries.discard(name)
         return True
 
     def record(self, name: str, problem: errors.Failure | None, now: Timestamp, kind: str = "") -> None:
@@ -207,14 +207,14 @@ class CircuitBreakers:
         ):
             return
         before = self._breakers.get(name, CLOSED)
-        recovers = self._note(name, root, now, kind)
+        recovers = self._update_health(name, root, now, kind)
         if isinstance(root, errors.Throttled) and not root.is_account_wide:
             return
         after = before.with_failure(now, self._randomness) if _is_outage(root) else before.with_success()
         self._set(name, after)
         # Any response closes the circuit breaker, so the operations that waited for the probe go on.
         if recovers or (before.opened and not after.opened):
-            self._recovered.add(name)
+            self._new_recoveries.add(name)
             self._recovered_at[name] = now
         if bool(after.opened) != bool(before.opened):
             self._log.warning(
@@ -229,7 +229,7 @@ class CircuitBreakers:
             for state in STATES:
                 metrics.circuit_breaker_state.labels(name, state).set(state == breaker.state)
 
-    def _note(self, name: str, problem: errors.Failure | None, now: Timestamp, kind: str) -> bool:
+    def _update_health(self, name: str, problem: errors.Failure | None, now: Timestamp, kind: str) -> bool:
         """Update since when the account fails. Return True if the operation shows that it works again.
 
         One kind of operation may fail while others succeed.
@@ -267,9 +267,9 @@ class CircuitBreakers:
     def _is_counted(self, name: str, problem: errors.Failure) -> bool:
         """Return whether the failure is the one that was counted last, perhaps with another text."""
         problem = _root(problem) or problem
-        last = self._counted.get(name)
+        last = self._last_failures.get(name)
         # A strong reference would keep the failure's traceback alive, and an ``id`` may be reused by another failure.
-        self._counted[name] = weakref.ref(problem)
+        self._last_failures[name] = weakref.ref(problem)
         return last is not None and last() is problem
 
 

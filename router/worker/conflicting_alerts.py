@@ -48,14 +48,14 @@ class ConflictGuard:
         metrics.conflicting_deliveries.labels(delivery.source).inc()
         description = f'"{alert.title[:_MAX_TITLE_LENGTH]}" ({alert.fingerprint})'
         why = f"source {delivery.source} reports the same alert as both firing and resolved: {description}"
-        for page in sorted(await self._reached(delivery, alert)):
+        for page in sorted(await self._find_pages(delivery, alert)):
             # If the delivery is folded again, the guard has tripped already, and nothing is logged twice.
             if await self._store.publishing_controls.trip_page(page, delivery.received_at, why):
                 log.get("triage").error(
                     "publishing_guard_tripped", page=page, source=delivery.source, fingerprint=alert.fingerprint
                 )
 
-    async def _reached(self, delivery: deliveries.Delivery, alert: alerts.Alert) -> set[str]:
+    async def _find_pages(self, delivery: deliveries.Delivery, alert: alerts.Alert) -> set[str]:
         """Return the pages of the alert's own targets, and those of the incident that holds it."""
         responses = [
             row.decision(delivery.responses).response

@@ -52,7 +52,7 @@ class UnderWayError(Exception):
     """Another correction of the post is still to be made."""
 
 
-def posted(publication: publications.Publication) -> list[Posted]:
+def list_posted(publication: publications.Publication) -> list[Posted]:
     """Return the newest updates that the router has posted, the oldest first."""
     if publication.state not in _SHOWN:
         return []
@@ -75,11 +75,16 @@ class Corrections:
         """Request the correction of an update. Return the update before it. Raises one of this module's errors."""
         all_publications = await self._store.publications.look(key)
         publication = next(
-            (entry for entry in all_publications if entry.destination == destination and _has(entry, word.update)), None
+            (
+                entry
+                for entry in all_publications
+                if entry.destination == destination and _has_update(entry, word.update)
+            ),
+            None,
         )
         if publication is None:
             raise UnknownUpdateError(word.update)
-        update = next(update for update in posted(publication) if update.id == word.update)
+        update = next(update for update in list_posted(publication) if update.id == word.update)
         # The update has changed since the operator read it, so the correction could undo that change.
         if update.seen != word.seen:
             raise OutdatedError(update.text)
@@ -96,21 +101,21 @@ class Corrections:
                 word.update, visible.visible(word.body), word.seen, word.who, now, word.status, word.reason
             )
             return Change(
-                _with(incident, publication.name, correction),
+                _with_correction(incident, publication.name, correction),
                 stored.version,
                 wake=True,
-                events=[_told(publication, update, correction)],
+                events=[_correction_event(publication, update, correction)],
             )
 
         await self._store.incidents.update(key, make)
         return update
 
 
-def _has(publication: publications.Publication, update: str) -> bool:
-    return any(posted_update.id == update for posted_update in posted(publication))
+def _has_update(publication: publications.Publication, update: str) -> bool:
+    return any(posted_update.id == update for posted_update in list_posted(publication))
 
 
-def _with(incident: incidents.Incident, name: str, correction: corrections.Correction) -> incidents.Incident:
+def _with_correction(incident: incidents.Incident, name: str, correction: corrections.Correction) -> incidents.Incident:
     # A repeated correction moves to the end, so that the limit drops the oldest ones.
     kept_corrections = {
         correction_id: entry
@@ -120,13 +125,15 @@ def _with(incident: incidents.Incident, name: str, correction: corrections.Corre
     return incidents.with_interventions(incident, corrections=dict(list(kept_corrections.items())[-_MAX_KEPT:]))
 
 
-def _told(publication: publications.Publication, update: Posted, correction: corrections.Correction) -> timeline.Event:
+def _correction_event(
+    publication: publications.Publication, update: Posted, correction: corrections.Correction
+) -> timeline.Event:
     text = f"{correction.who} corrects an update at {publication.destination}"
     text += f": {correction.reason}" if correction.reason else "."
     detail = {"update": update.id, "before": update.text, "body": correction.body, "status": correction.status}
     return timeline.Event(correction.at, "correction", text, publication.destination, correction.who, detail)
 
 
-def takes(places: Mapping[str, desired_state.DestinationTraits], destination: str) -> bool:
+def is_supported(places: Mapping[str, desired_state.DestinationTraits], destination: str) -> bool:
     """Return whether a destination permits changes of posted updates."""
     return destination in places and places[destination].kind.corrects

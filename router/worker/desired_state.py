@@ -93,7 +93,7 @@ def ensure_publications(
         return documents
     present = {(publication.episode, publication.destination) for publication in documents}
     # A post that outlived its episode shows this one, too. A second post would tell customers of two outages.
-    present |= {(incident.episode, publication.destination) for publication in documents if goes_on(publication)}
+    present |= {(incident.episode, publication.destination) for publication in documents if is_continued(publication)}
     return documents + [
         publications.Publication(incident.episode, target.destination, opened_at=incident.opened_at)
         for target in incident.response.targets
@@ -101,7 +101,7 @@ def ensure_publications(
     ]
 
 
-def goes_on(publication: publications.Publication) -> bool:
+def is_continued(publication: publications.Publication) -> bool:
     """Return whether a post outlives its episode: it is public, and only a reviewer resolves it."""
     resolves = publication.intent is not None and publication.intent.kind == "resolve"
     return publication.resolves_by_review and publication.state == "open" and not resolves
@@ -118,7 +118,7 @@ def is_current(
     if publication.episode == incident.episode:
         return True
     newest = (incident.episode, publication.destination)
-    return goes_on(publication) and all((sibling.episode, sibling.destination) != newest for sibling in siblings)
+    return is_continued(publication) and all((sibling.episode, sibling.destination) != newest for sibling in siblings)
 
 
 @dataclass(frozen=True)
@@ -139,26 +139,26 @@ class DesiredStateBuilder:
     ) -> publications.Desired:
         """Return the desired state of the publication: that of the incident, or closed if its episode has ended."""
         current = is_current(incident, publication, siblings)
-        target, asked_at = _target_for(incident, publication) if current else (None, publication.destination)
+        target, asked_at = _find_target(incident, publication) if current else (None, publication.destination)
         verdict = incident.interventions.verdicts.get(publication.destination) if current else None
         retracted = incident.interventions.retractions.get(publication.name) if place.kind.public else None
-        ask, is_asked = _ask_of(incident, target, asked_at)
+        ask, is_asked = _find_ask(incident, target, asked_at)
         ending = target.ending if target is not None else decisions.Ending()
         # Only an open post is monitored: a draft is published with the rule's first text.
         is_quiet = incident.status == "open" and incident.monitored_since is not None
         monitored = is_quiet and bool(ending.monitor_for) and publication.state == "open"
         content, leaks, note = self._content(
-            _seen_by(incident, ask), publication, target if is_asked else None, verdict, (place.kind.public, monitored)
+            _with_ask(incident, ask), publication, target if is_asked else None, verdict, (place.kind.public, monitored)
         )
         if publication.stands_in_for == asked_at and is_asked and incident.status == "open":
             content = stand_ins.content_for(content, incident, place.kind.opening)
         elif retracted is not None and publication.content is not None:
             content = publication.content  # The post is taken down with its last content.
-        followed = _followed(publication, siblings, place.follows)
-        earlier = _earlier(incident, publication, siblings) if current and place.kind.reopens else None
+        followed = _find_followed(publication, siblings, place.follows)
+        earlier = _find_earlier(incident, publication, siblings) if current and place.kind.reopens else None
         # A reopened incident may have a post already, which is not that of this episode.
         linked = followed if followed is not None and not followed.reopened else None
-        began_at, ended_at = _over(incident, publication, target) if place.kind.retrospective else _NOT_OVER
+        began_at, ended_at = _find_period(incident, publication, target) if place.kind.retrospective else _NOT_OVER
         is_open = current and incident.status == "open" and target is not None
         return publications.Desired(
             present=is_open and ((is_asked and not is_quiet) or publication.is_begun),
@@ -171,7 +171,7 @@ class DesiredStateBuilder:
             follows_settled=followed is None or followed.rejection is not None or followed.settled,
             review_cause=leaks or self.policy.tripped or self.policy.tripped_at.get(publication.destination),
             frozen=self.policy.frozen,
-            suppressed=_suppressed(incident, is_asked=is_asked) if place.kind.public else None,
+            suppressed=_suppression_cause(incident, is_asked=is_asked) if place.kind.public else None,
             deadline=Duration((target.deadline if target else 0) or (RETROSPECTIVE_REVIEW if ended_at else 0)),
             at_deadline=target.at_deadline if target is not None else "dismiss",
             min_update_interval=Duration(self.policy.min_update_interval if place.kind.public else 0),
@@ -179,7 +179,7 @@ class DesiredStateBuilder:
             redriven_at=_redriven_at(incident, publication, retracted),
             discarded_at=incident.interventions.discarded_at.get(publication.name, Timestamp(0)),
             note=note,
-            reopen_vendor_id=_reopenable(earlier),
+            reopen_vendor_id=_reopenable_id(earlier),
             is_previous_closed=earlier is None or earlier.state != "open" or earlier.rejection is not None,
             monitored=monitored,
             ends_by_review=place.kind.public and (ending.review or (current and publication.resolves_by_review)),
@@ -206,7 +206,7 @@ class DesiredStateBuilder:
         # The incident has ended, or no rule names the destination any longer. Only a reviewer's own texts change the
         # post.
         if last_content is not None and (target is None or incident.status != "open"):
-            return _ended(last_content, publication, verdict), None, None
+            return _build_resolution(last_content, publication, verdict), None, None
         # Nothing was sent, and no rule says what to send.
         if target is None:
             return publications.Content(incident.severity, {}), None, None
@@ -215,7 +215,7 @@ class DesiredStateBuilder:
         if public:
             fields, note, leaks = self._public(incident, target, ending)
         else:
-            fields, note, leaks = _marked(self.render(target.fields, incident), incident), None, None
+            fields, note, leaks = _mark_test(self.render(target.fields, incident), incident), None, None
         if target.parts:
             last = last_content.fields.get(_COMPONENTS) if last_content is not None else None
             fields[_COMPONENTS] = affected_components.build_statuses(incident, target, fields.get(_COMPONENTS), last)
@@ -253,7 +253,7 @@ class DesiredStateBuilder:
         return fields, note, Cause(Reason.TEXT_LEAKS, detail=leak) if leak else None
 
 
-def _ended(
+def _build_resolution(
     last_content: publications.Content, publication: publications.Publication, verdict: reviews.Verdict | None
 ) -> publications.Content:
     """Return the last content, with a reviewer's own texts for the resolution."""
@@ -265,7 +265,7 @@ def _ended(
     return publications.Content(last_content.severity, {**last_content.fields, **visible.everywhere(verdict.ending)})
 
 
-def _seen_by(incident: incidents.Incident, ask: asks.Ask | None) -> incidents.Incident:
+def _with_ask(incident: incidents.Incident, ask: asks.Ask | None) -> incidents.Incident:
     """Return the incident as the texts of an ask need it: with that ask's own alert and labels."""
     response = incident.response
     # The incident has this ask's alert and labels already.
@@ -276,20 +276,20 @@ def _seen_by(incident: incidents.Incident, ask: asks.Ask | None) -> incidents.In
     return msgspec.structs.replace(incident, opening_alert=ask.alert, response=own_response)
 
 
-def _target_for(
+def _find_target(
     incident: incidents.Incident, publication: publications.Publication
 ) -> tuple[decisions.Target | None, str]:
     """Return a publication's target, and the destination in the rule.
 
     A stand-in uses those of the destination that it stands in for, unless the rule now names the stand-in itself.
     """
-    target = target_of(incident, publication.destination)
+    target = find_target(incident, publication.destination)
     if target is not None or not publication.stands_in_for:
         return target, publication.destination
-    return target_of(incident, publication.stands_in_for), publication.stands_in_for
+    return find_target(incident, publication.stands_in_for), publication.stands_in_for
 
 
-def _ask_of(
+def _find_ask(
     incident: incidents.Incident, target: decisions.Target | None, destination: str
 ) -> tuple[asks.Ask | None, bool]:
     """Return the ask for a destination, and whether an alert asks for it now."""
@@ -298,14 +298,14 @@ def _ask_of(
     return ask, ask is None or not incident.still_fires or timing.is_asked(incident, destination)
 
 
-def target_of(incident: incidents.Incident, destination: str) -> decisions.Target | None:
+def find_target(incident: incidents.Incident, destination: str) -> decisions.Target | None:
     """Return the rule's target for a destination; None if it has none."""
     if incident.response is None:
         return None
     return next((target for target in incident.response.targets if target.destination == destination), None)
 
 
-def _over(
+def _find_period(
     incident: incidents.Incident, publication: publications.Publication, target: decisions.Target | None
 ) -> tuple[Timestamp, Timestamp]:
     """Return when the closed incident began and ended if it may be published as a retrospective one; zeros if not."""
@@ -343,7 +343,7 @@ def _correction(incident: incidents.Incident, publication: publications.Publicat
     return correction.content(incident.severity) if correction is not None else None
 
 
-def _suppressed(incident: incidents.Incident, *, is_asked: bool) -> Cause | None:
+def _suppression_cause(incident: incidents.Incident, *, is_asked: bool) -> Cause | None:
     """Return the reason why no post is published; None if posts may be published."""
     alert = incident.opening_alert
     # A test never reaches customers, whatever its rule says.
@@ -353,7 +353,7 @@ def _suppressed(incident: incidents.Incident, *, is_asked: bool) -> Cause | None
     return None if is_asked else Cause(Reason.NOT_REQUESTED)
 
 
-def _marked(fields: dict[str, Any], incident: incidents.Incident) -> dict[str, Any]:
+def _mark_test(fields: dict[str, Any], incident: incidents.Incident) -> dict[str, Any]:
     """Return the fields at a destination that isn't public, with a title that says so if the incident is a test."""
     alert = incident.opening_alert
     if alert is None or not alert.is_test:
@@ -365,7 +365,7 @@ def _test_title(title: Any) -> Any:
     return title if not isinstance(title, str) or title.startswith(_TEST) else f"{_TEST}{title}"
 
 
-def _earlier(
+def _find_earlier(
     incident: incidents.Incident, publication: publications.Publication, siblings: list[publications.Publication]
 ) -> publications.Publication | None:
     """Return the publication of the reopened episode at the same destination."""
@@ -375,13 +375,13 @@ def _earlier(
     return next((sibling for sibling in siblings if (sibling.episode, sibling.destination) == name), None)
 
 
-def _reopenable(earlier: publications.Publication | None) -> str:
+def _reopenable_id(earlier: publications.Publication | None) -> str:
     """Return the ID at the vendor of an episode that the router itself resolved; empty if there is none."""
     # An episode that a person resolved stays resolved, so the next one opens a new incident.
     return earlier.vendor_id if earlier is not None and earlier.state == "resolved" and earlier.ended else ""
 
 
-def _followed(
+def _find_followed(
     publication: publications.Publication, siblings: list[publications.Publication], follows: str
 ) -> publications.Publication | None:
     """Return the publication of the same episode that this page may have drafted its post from."""

@@ -12,7 +12,7 @@ from router.outbound import errors
 from router.worker import configured_destinations
 
 
-async def found(
+async def find(
     at: Mapping[str, configured_destinations.ConfiguredDestination], pages: Collection[str] | None = None
 ) -> list[str]:
     """Ask each vendor for its own channels. Return a warning for each pair of destinations that would both report.
@@ -32,7 +32,7 @@ async def found(
             continue
         for channel in channels:
             if not channel.page:
-                texts += _doubled(name, channel, at)
+                texts += _describe_double_reports(name, channel, at)
             elif pages is not None and not _is_destination(channel, at, pages):
                 texts.append(
                     f'{name}: page "{channel.name}" publishes the incidents that the router opens at "{name}"'
@@ -42,7 +42,7 @@ async def found(
     return texts
 
 
-def _doubled(
+def _describe_double_reports(
     name: str, channel: base.Channel, at: Mapping[str, configured_destinations.ConfiguredDestination]
 ) -> Iterator[str]:
     for other, configured_destination in at.items():

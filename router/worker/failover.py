@@ -103,5 +103,5 @@ async def _announce(
         failover=added,
         reason=publication.refusal or publication.problem,
     )
-    await session.record(after, timeline_messages.delayed(after, added, now))
+    await session.record(after, timeline_messages.delay_event(after, added, now))
     return bool(added)

@@ -13,34 +13,34 @@ class InboxConsumer:
     """Consumes the inbox turn by turn. The caller must call ``finish`` at the end."""
 
     def __init__(
-        self, reader: inbox.InboxReader, stage: aggregator.Aggregator, hunger: batch_size.BatchSizer, block_ms: int
+        self, reader: inbox.InboxReader, stage: aggregator.Aggregator, batch_sizer: batch_size.BatchSizer, block_ms: int
     ) -> None:
         """Set up. ``block_ms`` is how long a turn waits for a first delivery."""
         self._reader = reader
         self._triage = stage
-        self._appetite = hunger
+        self._batch_sizer = batch_sizer
         self._block_ms = block_ms
         self._ahead: asyncio.Task[list[inbox.InboxEntry]] | None = None
-        self._behind: asyncio.Task[None] | None = None
+        self._acknowledging: asyncio.Task[None] | None = None
 
     async def turn(self) -> None:
         """Fold a batch. Raises ``Unavailable`` for this batch, the one read ahead, or the previous one."""
-        entries = await self._read_ahead() or await self._reader.read(self._appetite.count, self._block_ms)
-        more = len(entries) >= self._appetite.count
-        self._appetite.fed(entries)
+        entries = await self._read_ahead() or await self._reader.read(self._batch_sizer.count, self._block_ms)
+        more = len(entries) >= self._batch_sizer.count
+        self._batch_sizer.adapt(entries)
         # A full batch means that more deliveries wait, so Redis sends them while this batch is folded.
         if more:
-            self._ahead = asyncio.create_task(self._reader.read(self._appetite.count, None))
+            self._ahead = asyncio.create_task(self._reader.read(self._batch_sizer.count, None))
         await self._fold(entries)
         # No delivery waits, so the pause costs nothing, and a failed acknowledgement is raised in the turn that caused
         # it.
         if not more:
-            await self._acknowledged()
+            await self._finish_acknowledging()
 
     async def finish(self) -> None:
         """Fold the batch that was read ahead, and wait until all batches are acknowledged."""
         await self._fold(await self._read_ahead())
-        await self._acknowledged()
+        await self._finish_acknowledging()
 
     async def _read_ahead(self) -> list[inbox.InboxEntry]:
         # Forget the task before it is awaited. If it fails, the next turn reads again instead of raising the old error.
@@ -50,11 +50,11 @@ class InboxConsumer:
     async def _fold(self, entries: list[inbox.InboxEntry]) -> None:
         folded = await self._triage.fold(entries) if entries else []
         # Only one acknowledgement is under way at a time, so that no failure is lost.
-        await self._acknowledged()
+        await self._finish_acknowledging()
         if folded:
-            self._behind = asyncio.create_task(self._reader.acknowledge(folded))
+            self._acknowledging = asyncio.create_task(self._reader.acknowledge(folded))
 
-    async def _acknowledged(self) -> None:
-        behind, self._behind = self._behind, None
+    async def _finish_acknowledging(self) -> None:
+        behind, self._acknowledging = self._acknowledging, None
         if behind is not None:
             await behind

@@ -32,7 +32,7 @@ class LeaseSession:
     ) -> None:
         self._pages = pages
         self.lease = lease
-        self.announced = lease.announced  # The announced state of the incident, packed.
+        self.announced_state = lease.announced  # The announced state of the incident, packed.
         self.desires = desires
         kept_publications = retention.retain(lease.incident, lease.publications, lease.claimed_at)
         self.publications = desired_state.ensure_publications(lease.incident, kept_publications)
@@ -45,7 +45,7 @@ class LeaseSession:
         self._looking = asyncio.Lock()
         self._data_set: dataset.DataSetState | None = None
         self._data_set_at = 0
-        self.unchecked: frozenset[str] = frozenset()
+        self.unchecked_names: frozenset[str] = frozenset()
         # Names of publications for which nothing may be planned yet (see ``restored``).
         self.waits: dict[str, steps.Wait] = {}  # The waits of the publications by name, as last planned.
 
@@ -76,12 +76,12 @@ class LeaseSession:
         self.desires, self.version, self.seen_at = desires, version, self.now()
         self.lease = self.lease._replace(incident=incident)
 
-    def become(self, incident: incidents.Incident, version: int) -> None:
+    def replace_incident(self, incident: incidents.Incident, version: int) -> None:
         """Continue with the incident that this worker has just written."""
         self.lease = self.lease._replace(incident=incident, version=version)
         self.version = version
 
-    def complete(self) -> None:
+    def add_missing_publications(self) -> None:
         """Add the publications that the incident's episode needs now."""
         self.publications = desired_state.ensure_publications(self.incident, self.publications)
 
@@ -114,7 +114,7 @@ class LeaseSession:
             ids.update(*(publication.retracted_ids for publication in present))
         return frozenset(ids)
 
-    async def held(self, destinations: Collection[str]) -> set[str]:
+    async def read_vendor_ids(self, destinations: Collection[str]) -> set[str]:
         """Return the IDs at the vendor of every publication at these destinations. Reads every publication."""
         return await self._store.publications.vendor_ids(destinations)
 

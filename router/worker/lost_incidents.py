@@ -19,9 +19,9 @@ class Found(NamedTuple):
 
     unknown: frozenset[str] = frozenset()
     restored_at: Timestamp = Timestamp(0)
-    heard_since: Timestamp = Timestamp(0)
+    received_since: Timestamp = Timestamp(0)
 
-    def heard(
+    def record_received(
         self, before: incidents.Incident, after: incidents.Incident, group: list[routing.Arrival]
     ) -> incidents.Incident:
         """Record in an incident that was not closed which alerts were received after the restore."""
@@ -31,7 +31,7 @@ class Found(NamedTuple):
         names = {
             arrival.identity
             for arrival in group
-            if arrival.received_at >= self.heard_since
+            if arrival.received_at >= self.received_since
             and (state := after.alerts.get(arrival.identity)) is not None
             and state.resolved == (arrival.routed.alert.status == "resolved")
         }
@@ -73,7 +73,7 @@ class Ends:
         # Every destination was read, and each open item belongs to an incident.
         if not (state.since or state.orphans):
             return Found(NONE.unknown, restored_at, heard_since)
-        keys = [key for key, group in groups.items() if _is_unheard(group, routed.held[key].incident, lost_at)]
+        keys = [key for key, group in groups.items() if _is_unreceived(group, routed.held[key].incident, lost_at)]
         # Until every destination is read, the open items of these incidents may not be known yet.
         if state.since:
             return Found(frozenset(keys), restored_at, heard_since)
@@ -84,7 +84,9 @@ class Ends:
         """Return the owners whose orphans may be an incident's: its own, and that of orphans without a reference."""
         return identity.owner(self._installation, incident_key), ""
 
-    def ended(self, incident: incidents.Incident, group: list[routing.Arrival], now: Timestamp) -> incidents.Incident:
+    def end_episode(
+        self, incident: incidents.Incident, group: list[routing.Arrival], now: Timestamp
+    ) -> incidents.Incident:
         """Return the incident after an episode of which only the end is known."""
         assert self._randomness is not None  # noqa: S101 - asked only of what ``find`` has found
         last = [arrival.routed for arrival in group if _may_end(arrival)][-1]
@@ -98,7 +100,7 @@ def _may_end(arrival: routing.Arrival) -> bool:
     return not arrival.fires and response is not None and bool(response.targets)
 
 
-def _is_unheard(group: list[routing.Arrival], incident: incidents.Incident, lost_at: Timestamp) -> bool:
+def _is_unreceived(group: list[routing.Arrival], incident: incidents.Incident, lost_at: Timestamp) -> bool:
     """Return whether a resolved alert of the group was not received since the data set was lost."""
     states = [incident.alerts.get(arrival.identity) for arrival in group if _may_end(arrival)]
     return any(state is None or state.learned_at < lost_at for state in states)

@@ -30,7 +30,7 @@ class ConfirmedMissing(errors.Failure):
     """The vendor returned "not found" twice for the object, and another read of the account succeeded."""
 
 
-async def asked_again(
+async def confirm_missing(
     call: Awaitable[operations.VendorState | None],
     place: configured_destinations.ConfiguredDestination,
     operation: operations.Operation,
@@ -77,7 +77,7 @@ def may_be_stray(publication: publications.Publication) -> bool:
     )
 
 
-def noted(
+def record_missing(
     publication: publications.Publication, problem: ConfirmedMissing, now: Timestamp, *, keeps_intent: bool = False
 ) -> publications.Publication:
     """Count one more "not found". After enough of them, the publication is gone.

@@ -64,23 +64,23 @@ class Deliveries:
         self._channels = channels
         self._randomness = randomness
         self._ticks = ticks
-        self._most = at_once
+        self._max_deliveries = at_once
         self._slots = asyncio.Semaphore(at_once)
         self._running: set[asyncio.Task[None]] = set()
-        self._woken = asyncio.Event()
+        self._wake_event = asyncio.Event()
         self.breakers = circuit_breaker.CircuitBreakers(randomness)
         self._log = log.get("notifications")
 
     def wake(self) -> None:
         """Look for events immediately."""
-        self._woken.set()
+        self._wake_event.set()
 
     async def turn(self) -> None:
         """Wait for a wake, for half a second at most, and begin the deliveries that are due."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), _POLL_SECONDS)
-        self._woken.clear()
-        while len(self._running) < self._most:
+            await asyncio.wait_for(self._wake_event.wait(), _POLL_SECONDS)
+        self._wake_event.clear()
+        while len(self._running) < self._max_deliveries:
             leases = await self._store.notifications.claim(_FROM_EACH_SHARD)
             for lease in leases:
                 task = asyncio.create_task(self._deliver(lease))
@@ -131,10 +131,10 @@ class Deliveries:
 
     async def _deliver_to(self, name: str, work: "_Work", recorded_events: Sequence[events.Recorded]) -> int:
         """Deliver to one notifier. Return when to continue (microseconds; 0 for when there are new events)."""
-        pending, held_until = self._hold(name, work, self._pending(name, work, recorded_events))
+        pending, held_until = self._hold(name, work, self._find_pending(name, work, recorded_events))
         calls = 0
         while pending:
-            if due := self._waits_until(name, work):
+            if due := self._blocked_until(name, work):
                 return due
             if not await self._send(name, work, pending):
                 return max(work.progress[name].retry_at, work.now() + 1)
@@ -143,7 +143,7 @@ class Deliveries:
             calls = calls + 1 if len(left) == len(pending) else 0
             if calls >= MAX_CALLS:
                 failure = errors.Permanent(f"{name}: {calls} calls were made, and no event is delivered")
-                self._failed(name, work, failure, pending[0])
+                self._record_failure(name, work, failure, pending[0])
                 return work.progress[name].retry_at
             pending = left
         if held_until:
@@ -153,7 +153,9 @@ class Deliveries:
             work.progress[name] = msgspec.structs.replace(work.progress[name], sequence=recorded_events[-1].sequence)
         return 0
 
-    def _pending(self, name: str, work: "_Work", recorded_events: Sequence[events.Recorded]) -> list[events.Recorded]:
+    def _find_pending(
+        self, name: str, work: "_Work", recorded_events: Sequence[events.Recorded]
+    ) -> list[events.Recorded]:
         """Return the events that a notifier hasn't received. Drop those that are too old."""
         progress, quiet = work.progress[name], self._channels.quiet.get(name)
         is_new = progress.sequence < 0
@@ -199,7 +201,7 @@ class Deliveries:
             metrics.notifications.labels(name, "coalesced").inc(left_out)
         return deliverable, held_until
 
-    def _waits_until(self, name: str, work: "_Work") -> Timestamp:
+    def _blocked_until(self, name: str, work: "_Work") -> Timestamp:
         """Return the time until which a notifier receives no events (microseconds); 0 if it may receive them now."""
         now, retry_at = work.now(), work.progress[name].retry_at
         # The clock may have been set back since the last attempt.
@@ -217,7 +219,7 @@ class Deliveries:
             failure = (
                 problem if isinstance(problem, errors.Failure) else errors.Unanswered(f"{name}: no answer in time")
             )
-            self._failed(name, work, failure, pending[0])
+            self._record_failure(name, work, failure, pending[0])
             await self._record(work)
             return False
         self.breakers.record(name, None, work.now(), "notify")
@@ -238,7 +240,7 @@ class Deliveries:
         )
         return True
 
-    def _failed(self, name: str, work: "_Work", failure: errors.Failure, first: events.Recorded) -> None:
+    def _record_failure(self, name: str, work: "_Work", failure: errors.Failure, first: events.Recorded) -> None:
         """Record a failure: the time of the retry, and the state of the receiver."""
         now, before = work.now(), work.progress[name]
         self.breakers.record(name, failure, now, "notify")

@@ -24,7 +24,7 @@ from router.worker import (
     vendor_calls,
 )
 
-Passed = Callable[[str], None]
+Checkpoint = Callable[[str], None]
 _Answer = TypeVar("_Answer")
 
 # The share of the account's quota that each kind of operation leaves to others: resolving comes before opening, and
@@ -50,7 +50,7 @@ _TAKING_DOWN = frozenset({"retract", "resolve", "dismiss"})  # Operations that c
 class OperationExecutor:
     """Executes steps of the plan.
 
-    ``passed`` receives the name of each point that was passed, for tests that crash there.
+    ``checkpoint`` receives the name of each point that was passed, for tests that crash there.
     """
 
     def __init__(
@@ -58,12 +58,12 @@ class OperationExecutor:
         randomness: identity.Randomness,
         *,
         most_seconds: float,
-        passed: Passed = lambda _: None,
+        checkpoint: Checkpoint = lambda _: None,
         traces: tracing.Traces = tracing.OFF,
     ) -> None:
         self._randomness = randomness
         self._most_seconds = most_seconds
-        self._passed = passed
+        self._checkpoint = checkpoint
         self._traces = traces
         self.breakers = circuit_breaker.CircuitBreakers(randomness)
         self._log = log.get("worker")
@@ -77,7 +77,7 @@ class OperationExecutor:
         act: steps.Execute,
     ) -> publications.Publication:
         """Begin a new operation: intent, call, record."""
-        self._passed("before-intent")
+        self._checkpoint("before-intent")
         number = publication.number + operation_outcome.number_step(publication, act.kind, desired.content)
         taken_up = desired.reopen_vendor_id if act.kind == "open" else ""
         content = desired.content
@@ -88,15 +88,15 @@ class OperationExecutor:
             intent = msgspec.structs.replace(intent, began_at=desired.began_at, ended_at=desired.ended_at)
         publication = msgspec.structs.replace(publication, number=number, intent=intent)
         await session.record(publication)
-        self._passed("after-intent")
+        self._checkpoint("after-intent")
         operation = await session.with_component_context(
             place, vendor_calls.operation_of(publication, intent, desired, session.now())
         )
-        place = self._limited(place, operation.kind)
+        place = self._limit(place, operation.kind)
         repeated = act.kind == "open" and bool(publication.attempts or publication.unanswered_at)
         is_repeat = repeated and not place.destination.repeatable_open
-        call = vendor_calls.opened_again(place, operation) if is_repeat else vendor_calls.call_vendor(place, operation)
-        call = not_found.asked_again(call, place, operation, publication.attempts)
+        call = vendor_calls.open_again(place, operation) if is_repeat else vendor_calls.call_vendor(place, operation)
+        call = not_found.confirm_missing(call, place, operation, publication.attempts)
         after = await self._carry_out(session, place, publication, operation, call, causes=(act.cause, *act.also))
         if after.settled and after.unanswered_at:
             return await self._end_duplicates(session, place, after, operation)
@@ -111,31 +111,31 @@ class OperationExecutor:
         intent: publications.Intent,
     ) -> publications.Publication:
         """Complete an operation of unknown outcome without executing it twice."""
-        publication = operation_outcome.taken_up(publication, intent, repeatable=place.destination.repeatable_open)
+        publication = operation_outcome.mark_resumed(publication, intent, repeatable=place.destination.repeatable_open)
         operation = await session.with_component_context(
             place, vendor_calls.operation_of(publication, intent, desired, session.now())
         )
-        place = self._limited(place, operation.kind)
+        place = self._limit(place, operation.kind)
         call: Awaitable[operations.VendorState | None]
         if desired.retracted is not None and intent.kind not in _TAKING_DOWN:
-            call = vendor_calls.looked_up(place, operation, self._found_alone(session, place, operation, intent))
+            call = vendor_calls.look_up(place, operation, self._find_unneeded(session, place, operation, intent))
         elif intent.kind == "open" and not place.destination.repeatable_open:
             settled_at = Timestamp(intent.begun_at + times.from_seconds(2 * place.timeout_seconds))
-            call = vendor_calls.still_unknown(self._found(session, place, operation, settled_at))
+            call = vendor_calls.keep_unknown(self._find_opened(session, place, operation, settled_at))
         elif intent.kind == "open":
             age = session.now() - intent.begun_at
             repeat = vendor_calls.Repeat(
                 age > KEY_KEPT, age > OPEN_SETTLED, functools.partial(session.other_vendor_ids, place)
             )
-            call = vendor_calls.repeated(place, msgspec.structs.replace(operation, is_repeated=True), repeat)
+            call = vendor_calls.repeat_open(place, msgspec.structs.replace(operation, is_repeated=True), repeat)
         elif intent.kind == "publish":
-            call = vendor_calls.unanswered(vendor_calls.published(place, operation))
+            call = vendor_calls.keep_unanswered(vendor_calls.publish_draft(place, operation))
         else:
-            call = vendor_calls.unanswered(vendor_calls.call_vendor(place, operation))
-        call = not_found.asked_again(call, place, operation, publication.attempts)
+            call = vendor_calls.keep_unanswered(vendor_calls.call_vendor(place, operation))
+        call = not_found.confirm_missing(call, place, operation, publication.attempts)
         return await self._carry_out(session, place, publication, operation, call, is_begun=True)
 
-    async def _found_alone(
+    async def _find_unneeded(
         self,
         session: lease_session.LeaseSession,
         place: configured_destinations.ConfiguredDestination,
@@ -145,7 +145,7 @@ class OperationExecutor:
         """Search for the incident of an open that is no longer needed. Repeating the open would create it."""
         leased = msgspec.structs.replace(operation, taken=await session.other_vendor_ids(place))
         lasts = OPEN_SETTLED if place.destination.repeatable_open else times.from_seconds(2 * place.timeout_seconds)
-        return await self._found(session, place, leased, Timestamp(intent.begun_at + lasts))
+        return await self._find_opened(session, place, leased, Timestamp(intent.begun_at + lasts))
 
     async def observe(
         self,
@@ -155,7 +155,7 @@ class OperationExecutor:
         desired: publications.Desired,
     ) -> publications.Publication:
         """Read the publication from the vendor: a person may have changed or ended it. Nothing is sent."""
-        place = self._limited(place, "look")
+        place = self._limit(place, "look")
         intent = publications.Intent(
             "update", publication.number, session.now(), publication.content or desired.content
         )
@@ -164,34 +164,34 @@ class OperationExecutor:
         began = session.now()
         try:
             async with asyncio.timeout(self._most_seconds):
-                call = not_found.asked_again(place.destination.observe(operation), place, operation, 0)
+                call = not_found.confirm_missing(place.destination.observe(operation), place, operation, 0)
                 seen = await call
         except not_found.ConfirmedMissing as problem:
             if publication.settled:  # It is no longer shown.
                 after = msgspec.structs.replace(publication, looked_at=began)
                 await session.record(after)
                 return after
-            return await self._not_found(session, place, publication, problem)
+            return await self._record_missing(session, place, publication, problem)
         except (TimeoutError, errors.Failure) as failure:
             self._log.warning("look_failed", destination=place.name, episode=publication.episode, reason=str(failure))
-            after = operation_outcome.look_failed(publication, failure, session.now())
+            after = operation_outcome.after_failed_read(publication, failure, session.now())
             await session.record(after)
             return after
         assert seen is not None  # noqa: S101 - ``observe`` answers what is there, or fails
         if publication.settled:
-            return await self._verified(session, publication, seen, began)
+            return await self._record_check(session, publication, seen, began)
         after = operation_outcome.after_observation(publication, seen, began)
         if operation_outcome.is_carried_out_late(publication, seen):
             # The vendor may show older content than was last sent, so that content is sent again.
             after = msgspec.structs.replace(after, differs=after.differs or operation_outcome.LATE)
         await session.record(
-            after, *timeline_messages.noticed(publication, after, session.now(), present=desired.present)
+            after, *timeline_messages.person_events(publication, after, session.now(), present=desired.present)
         )
         if after.unanswered_at and after.vendor_id:
             return await self._end_duplicates(session, place, after, operation)
         return after
 
-    async def _verified(
+    async def _record_check(
         self,
         session: lease_session.LeaseSession,
         publication: publications.Publication,
@@ -200,17 +200,17 @@ class OperationExecutor:
     ) -> publications.Publication:
         """Record a read of a resolved publication. If a late change has reopened it, it is resolved again."""
         if seen.is_stale:
-            after = operation_outcome.look_failed(
+            after = operation_outcome.after_failed_read(
                 publication, errors.Stale("the vendor shows an old state"), session.now()
             )
         else:
-            after = operation_outcome.verified(publication, seen, began, is_reopened=session.is_reopened(publication))
+            after = operation_outcome.verify(publication, seen, began, is_reopened=session.is_reopened(publication))
         if after.state != publication.state:
             self._log.warning("change_carried_out_late", destination=after.destination, episode=after.episode)
-        await session.record(after, *timeline_messages.carried_out_late(publication, after, session.now()))
+        await session.record(after, *timeline_messages.late_change_events(publication, after, session.now()))
         return after
 
-    async def _not_found(
+    async def _record_missing(
         self,
         session: lease_session.LeaseSession,
         place: configured_destinations.ConfiguredDestination,
@@ -218,7 +218,7 @@ class OperationExecutor:
         problem: not_found.ConfirmedMissing,
     ) -> publications.Publication:
         """Record that a read has found nothing."""
-        after = not_found.noted(publication, problem, session.now())
+        after = not_found.record_missing(publication, problem, session.now())
         self._log.warning(
             "not_found",
             destination=place.name,
@@ -229,7 +229,7 @@ class OperationExecutor:
         )
         if after.gone:
             metrics.not_found.labels(place.name).inc()
-        await session.record(after, *timeline_messages.missing(publication, after, session.now()))
+        await session.record(after, *timeline_messages.missing_events(publication, after, session.now()))
         return after
 
     async def search(
@@ -261,10 +261,10 @@ class OperationExecutor:
         Its content counts as sent, so that a person's edits stay.
         """
         intent = publications.Intent("adopt", publication.number, session.now(), desired.content)
-        place = self._limited(place, "search")
+        place = self._limit(place, "search")
         renamed = msgspec.structs.replace(publication, vendor_id=item.vendor_id)
         operation = vendor_calls.operation_of(renamed, intent, desired, session.now())
-        call = not_found.asked_again(place.destination.observe(operation), place, operation, 0)
+        call = not_found.confirm_missing(place.destination.observe(operation), place, operation, 0)
         seen = await self._ask(session, place, call)
         if isinstance(seen, not_found.ConfirmedMissing):
             return None
@@ -273,15 +273,15 @@ class OperationExecutor:
         if seen is None or seen.state not in {"open", "draft"}:
             return None
         now = session.now()
-        after = operation_outcome.taken_over(publication, operation, seen, item, now)
+        after = operation_outcome.after_adoption(publication, operation, seen, item, now)
         await session.with_component_context(place, msgspec.structs.replace(operation, kind="update"))
-        await session.record(after, timeline_messages.taken_over(after, item, now))
+        await session.record(after, timeline_messages.adoption_event(after, item, now))
         self._log.info(
             "open_item_adopted", destination=place.name, incident=session.incident.key, vendor_id=item.vendor_id
         )
         return after
 
-    async def observed(
+    async def read_state(
         self,
         session: lease_session.LeaseSession,
         place: configured_destinations.ConfiguredDestination,
@@ -289,12 +289,12 @@ class OperationExecutor:
         desired: publications.Desired,
     ) -> operations.VendorState | errors.Failure | None:
         """Return the vendor's view of a publication. Nothing is sent or recorded."""
-        place = self._limited(place, "search")
+        place = self._limit(place, "search")
         content = publication.content or desired.content
         intent = publications.Intent("update", publication.number, session.now(), content)
         operation = vendor_calls.operation_of(publication, intent, desired, session.now())
         return await self._ask(
-            session, place, not_found.asked_again(place.destination.observe(operation), place, operation, 0)
+            session, place, not_found.confirm_missing(place.destination.observe(operation), place, operation, 0)
         )
 
     async def _find_late(
@@ -304,10 +304,10 @@ class OperationExecutor:
         publication: publications.Publication,
         operation: operations.Operation,
     ) -> publications.Publication:
-        seen = await self._ask(session, place, self._limited(place, "search").destination.find(operation))
+        seen = await self._ask(session, place, self._limit(place, "search").destination.find(operation))
         now = session.now()
         if isinstance(seen, errors.Failure):
-            after = operation_outcome.search_failed(publication, seen, now)
+            after = operation_outcome.after_failed_search(publication, seen, now)
         elif seen is None:
             after = msgspec.structs.replace(publication, searched_at=now)
         else:
@@ -315,7 +315,7 @@ class OperationExecutor:
             after = msgspec.structs.replace(
                 operation_outcome.after_call(publication, operation, seen, now), digest="", searched_at=now
             )
-        await session.record(after, *timeline_messages.found_late(publication, after, now))
+        await session.record(after, *timeline_messages.late_open_events(publication, after, now))
         return after
 
     async def _end_duplicates(
@@ -327,17 +327,17 @@ class OperationExecutor:
     ) -> publications.Publication:
         """End everything at the vendor with the publication's reference, except the publication itself."""
         open_one = msgspec.structs.replace(operation, vendor_id=publication.vendor_id)
-        ended = await self._ask(session, place, self._limited(place, "search").destination.end_duplicates(open_one))
+        ended = await self._ask(session, place, self._limit(place, "search").destination.end_duplicates(open_one))
         now = session.now()
         if isinstance(ended, errors.Failure):
-            after = operation_outcome.search_failed(publication, ended, now)
+            after = operation_outcome.after_failed_search(publication, ended, now)
             await session.record(after)
             return after
         if ended:
             metrics.duplicates_ended.labels(place.name).inc(len(ended))
             self._log.warning("duplicates_ended", destination=place.name, episode=publication.episode, vendor_ids=ended)
         after = msgspec.structs.replace(publication, searched_at=now)
-        await session.record(after, *timeline_messages.duplicates_ended(publication.destination, ended, now))
+        await session.record(after, *timeline_messages.duplicate_events(publication.destination, ended, now))
         return after
 
     async def _ask(
@@ -357,7 +357,7 @@ class OperationExecutor:
         self._log.warning("search_failed", destination=place.name, incident=session.incident.key, reason=str(failure))
         return failure
 
-    async def _found(
+    async def _find_opened(
         self,
         session: lease_session.LeaseSession,
         place: configured_destinations.ConfiguredDestination,
@@ -391,7 +391,7 @@ class OperationExecutor:
             with spans.operation_span(self._traces, session.incident, operation):
                 async with asyncio.timeout(self._most_seconds):
                     seen = await call
-            self._passed("after-call")
+            self._checkpoint("after-call")
             after = operation_outcome.after_call(publication, operation, seen, session.now())
             notes = self._notes(place, seen)
         except TimeoutError:
@@ -402,18 +402,18 @@ class OperationExecutor:
         if problem is not cut_off:
             self.breakers.record(place.name, problem, session.now(), operation.kind)
         if isinstance(problem, not_found.ConfirmedMissing):
-            stored = operation_outcome.half_done(publication, problem)
-            after = not_found.noted(stored, problem, session.now(), keeps_intent=is_begun)
+            stored = operation_outcome.record_partial(publication, problem)
+            after = not_found.record_missing(stored, problem, session.now(), keeps_intent=is_begun)
             result = "not_found" if after.gone else "temporary"
             if after.gone:
                 metrics.not_found.labels(place.name).inc()
         elif problem is not None:
-            after, result = self._failed(publication, problem, place, session.now())
-        self._passed("before-record")
+            after, result = self._after_failure(publication, problem, place, session.now())
+        self._checkpoint("before-record")
         ended = timeline_messages.Ended(result, causes, notes)
-        await session.record(after, *timeline_messages.performed(publication, after, operation, ended, session.now()))
-        self._passed("after-record")
-        self._tell(session, operation, after, ended, session.now() - began)
+        await session.record(after, *timeline_messages.end_events(publication, after, operation, ended, session.now()))
+        self._checkpoint("after-record")
+        self._report(session, operation, after, ended, session.now() - began)
         return after
 
     def _notes(
@@ -429,14 +429,14 @@ class OperationExecutor:
             )
         return (*filter(None, (seen.note,)), *(f"{entry.field}: {entry.detail}" for entry in seen.omitted))
 
-    def _limited(
+    def _limit(
         self, place: configured_destinations.ConfiguredDestination, operation: str
     ) -> configured_destinations.ConfiguredDestination:
         """Return the destination with the budget of an operation that begins now."""
         ends_at = asyncio.get_running_loop().time() + self._most_seconds
         return place.within(call_policy.CallBudget(_FLOORS.get(operation, _UPDATES), ends_at, operation))
 
-    def _failed(
+    def _after_failure(
         self,
         publication: publications.Publication,
         problem: errors.Failure,
@@ -446,10 +446,10 @@ class OperationExecutor:
         """Return the publication after a failure. Each kind of failure says what happens next."""
         if isinstance(problem, errors.NotFound) and not_found.may_be_stray(publication):
             problem = errors.Temporary(str(problem))
-        problem = operation_outcome.believed(publication, problem)
+        problem = operation_outcome.resolve_conflict(publication, problem)
         if isinstance(problem, errors.Permanent) and publication.intent is not None:
             if publication.intent.kind == "correct":
-                return operation_outcome.not_corrected(publication, problem), "refused"
+                return operation_outcome.after_refused_correction(publication, problem), "refused"
             return operation_outcome.after_refusal(publication, problem, now), "refused"
         attempts = publication.attempts + 1
         requested = getattr(problem, "retry_after", None)
@@ -467,7 +467,7 @@ class OperationExecutor:
         after = operation_outcome.after_failure(publication, problem, now=now, retry_at=retry_at, repeatable=repeatable)
         return after, "unanswered" if unanswered else "temporary"
 
-    def _tell(
+    def _report(
         self,
         session: lease_session.LeaseSession,
         operation: operations.Operation,

@@ -26,7 +26,7 @@ def after_call(
 ) -> publications.Publication:
     """Return the publication after a response. "Nothing there" has a different meaning for each operation."""
     if operation.kind == "correct" and seen is not None:
-        return _corrected(publication, operation, seen, now)
+        return _after_correction(publication, operation, seen, now)
     settled = msgspec.structs.replace(
         publication,
         intent=None,
@@ -39,7 +39,7 @@ def after_call(
         failed_at=0,
         frozen_since=None,
     )
-    settled = _there(settled)
+    settled = _forget_missing(settled)
     # The destination found a person's change and sent nothing, so the content doesn't count as sent.
     if seen is not None and seen.edited:
         return after_observation(settled, seen, now)
@@ -74,12 +74,12 @@ def after_call(
     raise AssertionError(f"a destination returns no result for {operation.kind}")
 
 
-def _corrected(
+def _after_correction(
     publication: publications.Publication, operation: operations.Operation, seen: operations.VendorState, now: Timestamp
 ) -> publications.Publication:
     """Return the publication after a correction: one update has another text, and nothing else is known."""
     return msgspec.structs.replace(
-        _there(publication),
+        _forget_missing(publication),
         intent=None,
         attempts=0,
         retry_at=0,
@@ -93,7 +93,9 @@ def _corrected(
     )
 
 
-def not_corrected(publication: publications.Publication, problem: errors.Permanent) -> publications.Publication:
+def after_refused_correction(
+    publication: publications.Publication, problem: errors.Permanent
+) -> publications.Publication:
     """Return the publication after a permanently refused correction. The update stays, and the timeline reports it."""
     assert publication.intent is not None  # noqa: S101 - a running operation has a stored intent
     asked_at = corrections.from_content(publication.intent.content).at
@@ -108,7 +110,7 @@ def not_corrected(publication: publications.Publication, problem: errors.Permane
     )
 
 
-def _there(publication: publications.Publication) -> publications.Publication:
+def _forget_missing(publication: publications.Publication) -> publications.Publication:
     """Forget earlier "not found" responses, because the vendor shows the publication."""
     return msgspec.structs.replace(publication, missing=None)
 
@@ -118,10 +120,10 @@ def after_observation(
 ) -> publications.Publication:
     """Return the publication after a read of the vendor without a call that changes it."""
     if seen.is_stale:
-        return msgspec.structs.replace(_there(publication), looked_at=now)
+        return msgspec.structs.replace(_forget_missing(publication), looked_at=now)
     view = seen.view if seen.view is not None else publication.view
     return msgspec.structs.replace(
-        _there(publication),
+        _forget_missing(publication),
         state=seen.state,
         vendor_id=publication.vendor_id or seen.vendor_id,
         url=seen.url or publication.url,
@@ -141,7 +143,7 @@ def _acknowledged_at(
     return publication.acknowledged_at or (now if seen.is_acknowledged else None)
 
 
-def taken_over(
+def after_adoption(
     publication: publications.Publication,
     operation: operations.Operation,
     seen: operations.VendorState,
@@ -189,7 +191,7 @@ def after_refusal(
     assert intent is not None  # noqa: S101 - a running operation has a stored intent
     kind = intent.kind
     # An earlier attempt got no response, and may have changed a part.
-    publication = half_done(publication, problem)
+    publication = record_partial(publication, problem)
     is_uncertain = intent.content in publication.uncertain
     return msgspec.structs.replace(
         publication,
@@ -206,12 +208,12 @@ def after_refusal(
     )
 
 
-def superseded(publication: publications.Publication) -> publications.Publication:
+def clear_failure(publication: publications.Publication) -> publications.Publication:
     """Return the publication once the operation that failed last is no longer needed: it isn't retried."""
     return msgspec.structs.replace(publication, attempts=0, retry_at=0, problem="", condition="", failed_at=0)
 
 
-def frozen(publication: publications.Publication, now: Timestamp, *, is_held: bool) -> publications.Publication:
+def record_freeze(publication: publications.Publication, now: Timestamp, *, is_held: bool) -> publications.Publication:
     """Return the publication while a publishing freeze holds an operation back, or once it no longer holds one back.
 
     Return the same object if that is already recorded.
@@ -221,12 +223,12 @@ def frozen(publication: publications.Publication, now: Timestamp, *, is_held: bo
     return msgspec.structs.replace(publication, frozen_since=now if is_held else None)
 
 
-def lost_correction(publication: publications.Publication, asked_at: Timestamp) -> publications.Publication:
+def drop_correction(publication: publications.Publication, asked_at: Timestamp) -> publications.Publication:
     """Return the publication once a correction, requested at ``asked_at``, can no longer be made."""
     return msgspec.structs.replace(publication, corrected_at=asked_at)
 
 
-def believed(publication: publications.Publication, problem: errors.Failure) -> errors.Failure:
+def resolve_conflict(publication: publications.Publication, problem: errors.Failure) -> errors.Failure:
     """Return the failure to record. A persistent conflict means that the vendor did not make the update.
 
     Otherwise, an object that accepts no updates could never be resolved.
@@ -252,7 +254,7 @@ def after_failure(
     ``repeatable`` says that the vendor stores idempotency keys, so that an open never happens twice.
     """
     after = msgspec.structs.replace(
-        half_done(publication, problem),
+        record_partial(publication, problem),
         attempts=publication.attempts + 1,
         problem=str(problem),
         retry_at=retry_at,
@@ -266,7 +268,7 @@ def after_failure(
         if of_open:
             return after if repeatable else msgspec.structs.replace(after, unanswered_at=now)
         # The vendor may still process the change, so the post is read again minutes later.
-        return msgspec.structs.replace(_noted_as_uncertain(after), unanswered_change_at=now)
+        return msgspec.structs.replace(_with_uncertain(after), unanswered_change_at=now)
     # The operation was not completed, so it is no longer under way. The next attempt has the same number and key.
     return msgspec.structs.replace(after, intent=None, number=publication.number - 1)
 
@@ -275,13 +277,13 @@ HALF_DONE = "an earlier change was carried out in part"
 _UPDATES = frozenset({"update", "monitor", "publish"})  # The operations whose content the vendor shows afterwards.
 
 
-def half_done(publication: publications.Publication, problem: errors.Failure) -> publications.Publication:
+def record_partial(publication: publications.Publication, problem: errors.Failure) -> publications.Publication:
     """Return the publication after its operation failed, recording what earlier calls changed at the vendor.
 
     If the desired content reverts before the next attempt, or the vendor rejects the operation permanently, the router
     has to revert the changed part.
     """
-    intent, left = publication.intent, _left(problem)
+    intent, left = publication.intent, _find_partial(problem)
     is_refused = isinstance(problem, errors.Permanent)
     # At some vendors, an earlier call than the failed one changes the status. If alerts fire again before the next
     # attempt, the router has to revert the status.
@@ -290,10 +292,10 @@ def half_done(publication: publications.Publication, problem: errors.Failure) ->
     if left is None or intent is None or intent.kind not in _UPDATES:
         return publication
     view = left.view if left.view is not None else publication.view
-    return msgspec.structs.replace(_noted_as_uncertain(publication), view=view, differs=HALF_DONE)
+    return msgspec.structs.replace(_with_uncertain(publication), view=view, differs=HALF_DONE)
 
 
-def _left(problem: BaseException | None) -> operations.VendorState | None:
+def _find_partial(problem: BaseException | None) -> operations.VendorState | None:
     """Return the vendor's state after the successful earlier calls of a failed operation, if any."""
     while isinstance(problem, errors.Failure):
         if isinstance(problem.partial_state, operations.VendorState):
@@ -302,14 +304,14 @@ def _left(problem: BaseException | None) -> operations.VendorState | None:
     return None
 
 
-def _noted_as_uncertain(publication: publications.Publication) -> publications.Publication:
+def _with_uncertain(publication: publications.Publication) -> publications.Publication:
     intent = publication.intent
     if intent is None or intent.kind not in _UPDATES:
         return publication
     return publications.with_uncertain(publication, intent.content)
 
 
-def taken_up(
+def mark_resumed(
     publication: publications.Publication, intent: publications.Intent, *, repeatable: bool
 ) -> publications.Publication:
     """Return the publication when an operation of unknown outcome is resumed: it has got no response.
@@ -319,7 +321,7 @@ def taken_up(
     """
     if intent.kind != "open":
         begun_at = max(publication.unanswered_change_at, intent.begun_at)
-        return msgspec.structs.replace(_noted_as_uncertain(publication), unanswered_change_at=begun_at)
+        return msgspec.structs.replace(_with_uncertain(publication), unanswered_change_at=begun_at)
     # A repeated open has the same idempotency key, and returns the first result.
     if repeatable:
         return publication
@@ -349,7 +351,7 @@ def is_carried_out_late(publication: publications.Publication, seen: operations.
     return is_reopened or (publication.monitored and not publication.says_monitored and status == "monitoring")
 
 
-def verified(
+def verify(
     publication: publications.Publication, seen: operations.VendorState, now: Timestamp, *, is_reopened: bool
 ) -> publications.Publication:
     """Return the publication after a read of a resolved one: it is open again only if a change by the router came late.
@@ -362,7 +364,9 @@ def verified(
     return after_observation(publication, seen, now)
 
 
-def look_failed(publication: publications.Publication, problem: Exception, now: Timestamp) -> publications.Publication:
+def after_failed_read(
+    publication: publications.Publication, problem: Exception, now: Timestamp
+) -> publications.Publication:
     """Return the publication after a failed read:
 
     the next regular read follows. That of a resolved one is repeated soon.
@@ -379,7 +383,7 @@ _MAX_CONFLICTS = 2  # Attempts of an update that may get a conflict although the
 SEARCHED_AGAIN = Duration(30 * times.SECOND)  # The time after a search that failed.
 
 
-def search_failed(
+def after_failed_search(
     publication: publications.Publication, problem: errors.Failure, now: Timestamp
 ) -> publications.Publication:
     """Return the publication after a failed search for duplicates: the search is due again soon."""

@@ -56,7 +56,7 @@ class Placements:
         for routed_alert in routed:
             # The rules name one incident, and another one may hold the alert.
             key, home = routed_alert.decision.incident_key, homes.get(routed_alert.alert.identity, "")
-            if home in stored and routing.stays(stored[home].incident, routed_alert):
+            if home in stored and routing.should_stay(stored[home].incident, routed_alert):
                 key = home
             is_relevant = routed_alert.alert.status == "firing" and routed_alert.decision.response is not None
             placements.append(Placement(key, muting(routed_alert, now) if is_relevant else None))
@@ -66,7 +66,7 @@ class Placements:
         named_keys = {key for routed_alert in routed for key in routed_alert.decision.while_open}
         if not named_keys:
             return self._muting
-        return self._muting.while_open(await aggregator.firing_now(self._store, named_keys))
+        return self._muting.while_open(await aggregator.find_firing(self._store, named_keys))
 
     async def _without_open(self, placements: list[Placement], routed: Sequence[decisions.Routed]) -> list[Placement]:
         """Remove the mutes of alerts in open incidents, which continue whatever mutes their alerts later."""

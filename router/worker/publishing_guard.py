@@ -47,8 +47,8 @@ class PublishingGuard:
         state = await self._store.publishing_controls.read() if public else publishing_state.ACTIVE
         policy = desired_state.Policy(
             frozen=Cause(Reason.FROZEN, detail=str(state.frozen)) if state.frozen is not None else None,
-            tripped=_tripped(state.tripped) if state.tripped is not None else None,
-            tripped_at={page: _tripped(stop) for page, stop in state.tripped_pages.items()},
+            tripped=_trip_cause(state.tripped) if state.tripped is not None else None,
+            tripped_at={page: _trip_cause(stop) for page, stop in state.tripped_pages.items()},
             min_update_interval=self._limits.min_update_interval,
             observe_interval=self._limits.observe_interval,
         )
@@ -108,5 +108,5 @@ class PublishingGuard:
             await self._store.review_outcomes.record(incident.response.rule, outcome)
 
 
-def _tripped(stop: publishing_state.Stop) -> Cause:
+def _trip_cause(stop: publishing_state.Stop) -> Cause:
     return Cause(Reason.GUARD_TRIPPED, detail=stop.why)

@@ -67,7 +67,7 @@ class Reconciler:
         self._watched_destinations = watched_destinations
         self._installation = reclaimer.installation if reclaimer is not None else ""
         self._reclaimer = reclaimer
-        self._restored = (
+        self._restorer = (
             restored_incidents.Restored(
                 reclaimer.data, performer, store, randomness=randomness, installation=self._installation
             )
@@ -84,7 +84,7 @@ class Reconciler:
         self._pages = pages
         self._ticks = ticks
         self._log = log.get("worker")
-        self._interrupted: list[Lease] = []
+        self._unreleased: list[Lease] = []
         self._index_repair = index_repair.IndexRepair(store)
 
     async def gauge(self, now: Timestamp) -> None:
@@ -108,14 +108,14 @@ class Reconciler:
 
     async def give_back(self) -> None:
         """Release leases that could not be released while the store was unavailable. Their incidents are due now."""
-        while self._interrupted:
-            lease = self._interrupted.pop()
+        while self._unreleased:
+            lease = self._unreleased.pop()
             try:
                 await self._store.publications.release(lease, due=_AT_ONCE, finished=False)
             except errors.DamagedKey as error:
                 self._log.error("release_failed", incident=lease.key, reason=str(error))
             except errors.StoreError:
-                self._interrupted.append(lease)
+                self._unreleased.append(lease)
                 raise
 
     async def reconcile(self, lease: Lease) -> bool:
@@ -124,7 +124,7 @@ class Reconciler:
         try:
             desires = await self._pages.desires(public=self._is_public(lease))
             session = LeaseSession(lease, self._store, self._ticks, desires, self._pages)
-            session = await self._settled(session)
+            session = await self._apply_time(session)
             retry_at = await self._after_loss(session)
             lease = session.lease
             # Announce before the vendors are called, so that an unresponsive vendor delays no notification.
@@ -141,14 +141,14 @@ class Reconciler:
             fold_at = self._due(lease.incident, session.now())
             moments = [moment for moment in (due, retry_at, announce_at, fold_at, failover_at) if moment]
             return await self._store.publications.release(
-                lease, due=min(moments, default=0), finished=_finished(session, waits)
+                lease, due=min(moments, default=0), finished=_is_finished(session, waits)
             )
         except LeaseLostError:
             self._log.warning("lease_lost", incident=lease.key)
         except errors.StoreError as error:
             # An immediate retry can't help with unreadable or damaged data.
             if isinstance(error, errors.Unavailable) and not isinstance(error, errors.DamagedKey):
-                self._interrupted.append(lease)
+                self._unreleased.append(lease)
             self._log.warning("reconcile_interrupted", incident=lease.key, reason=str(error))
         return False
 
@@ -160,23 +160,24 @@ class Reconciler:
 
         Return when to do this again (microseconds), 0 for never.
         """
-        if self._reclaimer is None or self._restored is None:
+        if self._reclaimer is None or self._restorer is None:
             return 0
         moments = [
-            await self._restored.compare(session, self._places),
-            await self._restored.end_rest(session, self._places),
-            await self._reclaimer.after_end(session, self._places),
+            await self._restorer.compare(session, self._places),
+            await self._restorer.end_rest(session, self._places),
+            await self._reclaimer.adopt_after_end(session, self._places),
         ]
         return min(filter(None, moments), default=0)
 
-    async def _settled(self, session: LeaseSession) -> LeaseSession:
+    async def _apply_time(self, session: LeaseSession) -> LeaseSession:
         """Write the changes of the incident by time alone. If another process changed it first, that change is used."""
         lease = session.lease
         now = session.now()
         episode = identity.new_episode(self._installation, lease.key, self._randomness)
-        incident = fold.apply_muting(lease.incident, await self._muted(lease.incident, now), now=now, episode=episode)
+        muting = await self._build_muting(lease.incident, now)
+        incident = fold.apply_muting(lease.incident, muting, now=now, episode=episode)
         after = timing.apply_timers(incident, now=now, episode=episode)
-        if self._backlog is not None and after is not incident and await self._backlog.holds_back(incident, after, now):
+        if self._backlog is not None and after is not incident and await self._backlog.is_delayed(incident, after, now):
             after = incident
         if after is lease.incident:
             return session
@@ -192,7 +193,7 @@ class Reconciler:
     def _due(self, incident: incidents.Incident, now: Timestamp) -> Timestamp:
         return self._backlog.due(incident, now) if self._backlog is not None else timing.due(incident)
 
-    async def _muted(self, incident: incidents.Incident, now: Timestamp) -> silences.Muting | None:
+    async def _build_muting(self, incident: incidents.Incident, now: Timestamp) -> silences.Muting | None:
         """Return a function that finds the incident's muted alerts: those muted until now, and those still held."""
         asked = [muted_alert.routed for muted_alert in incident.muted.values() if muted_alert.until <= now]
         if incident.held_alerts and timing.joining(incident, now):
@@ -200,7 +201,7 @@ class Reconciler:
         named_keys = {key for routed in asked for key in routed.decision.while_open}
         if self._muting is None or not named_keys:
             return self._muting
-        return self._muting.while_open(await aggregator.firing_now(self._store, named_keys))
+        return self._muting.while_open(await aggregator.find_firing(self._store, named_keys))
 
     def _is_public(self, lease: Lease) -> bool:
         """Return whether customers could see anything of the incident."""
@@ -214,7 +215,7 @@ class Reconciler:
         waits: list[Wait] = []
         for _ in range(len(session.publications) + 1):
             before = list(session.publications)
-            checked = [publication for publication in before if publication.name not in session.unchecked]
+            checked = [publication for publication in before if publication.name not in session.unchecked_names]
             results = await asyncio.gather(*(self._advance(session, item) for item in checked), return_exceptions=True)
             # All publications have ended their turn by now, so a failure of one interrupts no call of another.
             for failure in [result for result in results if isinstance(result, BaseException)]:
@@ -234,13 +235,13 @@ class Reconciler:
             return Wait(Cause(Reason.DESTINATION_REMOVED), waiting_on=WaitingOn.OPERATOR)
         refreshed = None
         for _ in range(MAX_STEPS):
-            desired = await self._desired(session, place, publication)
-            if (again := await self._brought_up_to_date(session, publication, desired)) is not publication:
+            desired = await self._build_desired(session, place, publication)
+            if (again := await self._prepare(session, publication, desired)) is not publication:
                 publication = again
                 continue
-            publication, step = await self._next(session, place, publication, desired)
+            publication, step = await self._plan_next(session, place, publication, desired)
             if isinstance(step, Wait):
-                rested = await self._rest(session, publication, desired, step)
+                rested = await self._record_wait(session, publication, desired, step)
                 if rested is publication:
                     return step
                 publication = rested
@@ -250,7 +251,7 @@ class Reconciler:
                 return Wait(Cause(Reason.UPDATE_BUDGET_USED), until, WaitingOn.TIME)
             # Other operations may have taken long, so the plan may be outdated. If the refreshed plan is the same
             # step, it is executed, because the change doesn't affect it.
-            if _shows(desired, step) and refreshed != (desired, step) and await self._refresh_if_stale(session):
+            if _is_visible(desired, step) and refreshed != (desired, step) and await self._refresh_if_stale(session):
                 refreshed = desired, step
                 continue
             if until := self._performer.breakers.open_until(place.name, session.now()):
@@ -265,7 +266,7 @@ class Reconciler:
         return Wait(Cause(Reason.PLAN_NOT_CONVERGING), Timestamp(session.now() + times.MINUTE), WaitingOn.TIME)
 
     @staticmethod
-    async def _brought_up_to_date(
+    async def _prepare(
         session: LeaseSession, publication: publications.Publication, desired: publications.Desired
     ) -> publications.Publication:
         """Record what the next step of the plan needs. Return the same object if it needs nothing.
@@ -279,11 +280,11 @@ class Reconciler:
         if cause is None or desired.correction is None:
             return publication
         correction = corrections.from_content(desired.correction)
-        after = operation_outcome.lost_correction(publication, correction.at)
+        after = operation_outcome.drop_correction(publication, correction.at)
         await session.record(after, timeline_messages.lost_correction(publication, correction, cause, session.now()))
         return after
 
-    async def _next(
+    async def _plan_next(
         self,
         session: LeaseSession,
         place: configured_destinations.ConfiguredDestination,
@@ -292,13 +293,13 @@ class Reconciler:
     ) -> tuple[publications.Publication, Step]:
         """Plan the next step. If the data in Redis was lost, first adopt the incident's open items."""
         if self._reclaimer is not None and desired.present and plan.is_unopened(publication):
-            reclaimed = await self._reclaimer.before_opening(session, place, publication, desired)
+            reclaimed = await self._reclaimer.adopt_before_opening(session, place, publication, desired)
             if isinstance(reclaimed, Wait):
                 return publication, reclaimed
             publication = reclaimed
         return publication, plan.plan(desired, publication, now=session.now())
 
-    async def _desired(
+    async def _build_desired(
         self,
         session: LeaseSession,
         place: configured_destinations.ConfiguredDestination,
@@ -426,7 +427,7 @@ class Reconciler:
         elif step.kind == "dismiss" and before.review is not None and not desired.present and desired.verdict is None:
             await self._pages.record_outcome(session.lease.incident, "over")
 
-    async def _rest(
+    async def _record_wait(
         self,
         session: LeaseSession,
         publication: publications.Publication,
@@ -436,20 +437,21 @@ class Reconciler:
         """Record once that something begins to wait for a reviewer, or that it was over before a reviewer acted."""
         now = session.now()
         if plan.is_superseded(publication, step):
-            after = operation_outcome.superseded(publication)
+            after = operation_outcome.clear_failure(publication)
             await session.record(after)
             return after
         is_held = step.waiting_on is WaitingOn.UNFREEZE
-        if (frozen := operation_outcome.frozen(publication, now, is_held=is_held)) is not publication:
+        if (frozen := operation_outcome.record_freeze(publication, now, is_held=is_held)) is not publication:
             await session.record(
-                frozen, *([timeline_messages.frozen(publication.destination, step.cause, now)] if is_held else ())
+                frozen, *([timeline_messages.freeze_event(publication.destination, step.cause, now)] if is_held else ())
             )
             return frozen
         shadow = desired.present and desired.public and desired.publish == "shadow" and publication.state == "absent"
         digest = desired.content.digest if shadow else plan.pending_review_digest(desired, publication, step)
         if digest and not publications.is_awaiting(publication, digest):
             after = msgspec.structs.replace(publication, review=publications.PendingReview(digest, now))
-            await session.record(after, timeline_messages.waits(publication.destination, step, desired.content, now))
+            event = timeline_messages.wait_event(publication.destination, step, desired.content, now)
+            await session.record(after, event)
             if shadow:
                 await self._pages.record_outcome(session.lease.incident, "shadow")
             return after
@@ -460,7 +462,7 @@ class Reconciler:
         if publication.review is not None and not may_follow and not desired.present and publication.state == "absent":
             after = msgspec.structs.replace(publication, review=None, review_ended=True)
             unheeded = desired.verdict is None and desired.publish == "review" and desired.retracted is None
-            await session.record(after, *([timeline_messages.over(publication, now)] if unheeded else ()))
+            await session.record(after, *([timeline_messages.review_end_event(publication, now)] if unheeded else ()))
             if unheeded:
                 await self._pages.record_outcome(session.lease.incident, "over")
             return after
@@ -473,17 +475,16 @@ class Reconciler:
         incident = session.lease.incident
         if before.state == "absent" and publication.state == "open" and publication.episode == incident.episode:
             seconds = (session.now() - (incident.accepted_at or incident.opened_at)) / 1_000_000
-            metrics.observe_opening(
-                publication.destination, seconds, identity.reference(incident.episode), incident.trace
-            )
+            reference = identity.reference(incident.episode)
+            metrics.observe_opening(publication.destination, seconds, reference, incident.trace)
 
 
-def _shows(desired: publications.Desired, step: Step) -> bool:
+def _is_visible(desired: publications.Desired, step: Step) -> bool:
     """Return whether customers may see the result of the step."""
     return desired.public and not isinstance(step, Observe | Search)
 
 
-def _finished(session: LeaseSession, waits: list[Wait]) -> bool:
+def _is_finished(session: LeaseSession, waits: list[Wait]) -> bool:
     """Return whether a closed incident needs no further step, so that its documents may expire."""
     incident = session.lease.incident
     if incident.status != "closed":

@@ -96,7 +96,7 @@ class Recovery:
             return str(failure)
         # Read these after the list, so that they include items that were adopted since. An ID that any destination
         # holds is no orphan of another.
-        held_ids, opened = await self._held(place)
+        held_ids, opened = await self._read_held(place)
         orphans = []
         for item in items:
             owner = identity.owner_of(item.reference)
@@ -109,7 +109,7 @@ class Recovery:
         await self._wake(place, at, orphans)
         return ""
 
-    async def _held(self, place: configured_destinations.ConfiguredDestination) -> tuple[set[str], list[str]]:
+    async def _read_held(self, place: configured_destinations.ConfiguredDestination) -> tuple[set[str], list[str]]:
         """Return the vendor's IDs that destinations of its kind hold, and the incidents with one open here."""
         destinations = configured_destinations.of_kind(self._places, place)
         vendor_ids: set[str] = set()

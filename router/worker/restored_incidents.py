@@ -32,12 +32,12 @@ _AGAIN = Duration(15 * times.SECOND)  # The time until a vendor that gave no res
 _AT_ONCE = 1  # Microseconds since the epoch: long ago.
 
 
-class _Compared(NamedTuple):
-    """A publication after its comparison. It is not ``known`` if the vendor's state is unknown."""
+class _Comparison(NamedTuple):
+    """A publication after its comparison. ``is_known`` is false if the vendor's state is unknown."""
 
     before: publications.Publication
     after: publications.Publication
-    known: bool = True
+    is_known: bool = True
 
     @property
     def is_over(self) -> bool:
@@ -82,21 +82,21 @@ class Restored:
         old = [publication for publication in opened if max(publication.acted_at, publication.looked_at) < lost_at]
         if not old:
             return 0
-        _compareds = await asyncio.gather(
+        comparisons = await asyncio.gather(
             *(self._ask(session, places[publication.destination], publication) for publication in old)
         )
-        unchecked = {comparison.before.name for comparison in _compareds if not comparison.known}
-        over = [comparison for comparison in _compareds if comparison.known and comparison.is_over]
+        unchecked = {comparison.before.name for comparison in comparisons if not comparison.is_known}
+        over = [comparison for comparison in comparisons if comparison.is_known and comparison.is_over]
         # Another process has changed the incident. Nothing is planned for these publications until they are compared
         # again.
         if over and not await self._end(session, [comparison.before for comparison in over], lost_at):
-            session.unchecked = frozenset(comparison.before.name for comparison in _compareds)
+            session.unchecked_names = frozenset(comparison.before.name for comparison in comparisons)
             return _AT_ONCE
-        for comparison in _compareds:
-            await session.record(comparison.after, *self._told(comparison, session))
+        for comparison in comparisons:
+            await session.record(comparison.after, *self._build_events(comparison, session))
         # If an alert fires, the next episode has begun and needs publications.
-        session.complete()
-        session.unchecked = frozenset(unchecked)
+        session.add_missing_publications()
+        session.unchecked_names = frozenset(unchecked)
         return session.now() + _AGAIN if unchecked else 0
 
     async def end_rest(
@@ -122,8 +122,8 @@ class Restored:
             for publication in session.publications
             if publication.episode == incident.episode and publication.state != "absent"
         ]
-        # Where this episode has no item, ``after_end`` adopts the orphan. A further episode is needed only for a second
-        # item.
+        # Where this episode has no item, ``adopt_after_end`` adopts the orphan. A further episode is needed only for a
+        # second item.
         if not destinations & {publication.destination for publication in own_publications} & places.keys():
             return 0
         now = session.now()
@@ -136,34 +136,34 @@ class Restored:
         session: lease_session.LeaseSession,
         place: configured_destinations.ConfiguredDestination,
         publication: publications.Publication,
-    ) -> _Compared:
+    ) -> _Comparison:
         # The vendor is failing, so its state stays unknown until a later comparison.
         if self._performer.breakers.is_open(place.name, session.now(), Timestamp(0)):
-            return _Compared(publication, publication, known=False)
+            return _Comparison(publication, publication, is_known=False)
         desired = session.desires.build(session.incident, publication, session.publications, place)
         began = session.now()
-        seen = await self._performer.observed(session, place, publication, desired)
+        seen = await self._performer.read_state(session, place, publication, desired)
         if isinstance(seen, not_found.ConfirmedMissing):
-            noted = not_found.noted(publication, seen, session.now())
+            noted = not_found.record_missing(publication, seen, session.now())
             # Until "not found" is proved, the vendor is read again as if it had not been read.
             after = noted if noted.gone else msgspec.structs.replace(noted, looked_at=publication.looked_at)
-            return _Compared(publication, after, known=noted.gone)
+            return _Comparison(publication, after, is_known=noted.gone)
         if seen is None or isinstance(seen, errors.Failure):
-            return _Compared(publication, publication, known=False)
+            return _Comparison(publication, publication, is_known=False)
         after = msgspec.structs.replace(publication, missing=None)
         # The post is open at the vendor, so the plan continues from there.
         if seen.state not in {"resolved", "dismissed"}:
-            return _Compared(publication, operation_outcome.after_observation(after, seen, began))
+            return _Comparison(publication, operation_outcome.after_observation(after, seen, began))
         # It has ended at the vendor. An intent or a retry from the backup would call the vendor again.
         after = msgspec.structs.replace(
             after, state=seen.state, looked_at=began, intent=None, retry_at=0, attempts=0, problem="", condition=""
         )
-        return _Compared(publication, after)
+        return _Comparison(publication, after)
 
-    def _told(self, comparison: _Compared, session: lease_session.LeaseSession) -> list[timeline.Event]:
-        if comparison.is_over or not comparison.known:
+    def _build_events(self, comparison: _Comparison, session: lease_session.LeaseSession) -> list[timeline.Event]:
+        if comparison.is_over or not comparison.is_known:
             return []
-        return list(timeline_messages.noticed(comparison.before, comparison.after, session.now(), present=True))
+        return list(timeline_messages.person_events(comparison.before, comparison.after, session.now(), present=True))
 
     async def _end(
         self, session: lease_session.LeaseSession, over: list[publications.Publication], lost_at: Timestamp
@@ -191,7 +191,7 @@ class Restored:
         change = Change(after, session.lease.version, wake=False, events=events)
         version = await self._store.incidents.write(change)
         if version:
-            session.become(after, version)
+            session.replace_incident(after, version)
         return bool(version)
 
     def _new_episode(self, incident_key: str) -> str:

@@ -81,10 +81,10 @@ class Retractions:
             retract[:] = outcomes(stored.incident, all_publications, self._places, destination)
             retracted_before.clear()
             retracted_before.update(stored.incident.interventions.retractions)
-            after = retracted(stored.incident, all_publications, retract, word, now)
+            after = add_retractions(stored.incident, all_publications, retract, word, now)
             if after is stored.incident:
                 return None
-            return Change(after, stored.version, wake=True, events=told(retract, word, now))
+            return Change(after, stored.version, wake=True, events=build_events(retract, word, now))
 
         await self._store.incidents.update(key, make)
         incident = (await self._store.incidents.read([key]))[key].incident
@@ -107,7 +107,7 @@ def outcomes(
         place = places.get(ensure_publication.destination)
         if place is None or not place.kind.public or destination not in {"", ensure_publication.destination}:
             continue
-        if ensure_publication.episode == incident.episode or _is_there(ensure_publication):
+        if ensure_publication.episode == incident.episode or _may_exist(ensure_publication):
             results.append(
                 Retracted(
                     ensure_publication.destination, ensure_publication.episode, _outcome(incident, ensure_publication)
@@ -116,7 +116,7 @@ def outcomes(
     return results
 
 
-def _is_there(publication: publications.Publication) -> bool:
+def _may_exist(publication: publications.Publication) -> bool:
     """Return whether a post of an earlier episode is at the vendor, or may be."""
     return publication.state in {"open", "draft"} or publication.intent is not None
 
@@ -149,7 +149,7 @@ def _digest(publication: publications.Publication) -> str:
     )
 
 
-def retracted(
+def add_retractions(
     incident: incidents.Incident,
     all_publications: list[publications.Publication],
     retracted_posts: list[Retracted],
@@ -178,7 +178,7 @@ def retracted(
     return incidents.with_interventions(incident, retractions=dict(list(retractions.items())[-_MAX_KEPT:]))
 
 
-_TOLD: Mapping[Outcome, str] = {
+_EVENT_TEXTS: Mapping[Outcome, str] = {
     "retracting": "Retracted at {at} by {who}: the post is taken down",
     "repeated": "Retracted again at {at} by {who}: the post is still shown, and is taken down",
     "searching": "Retracted at {at} by {who}: the post is being published, and is taken down afterwards",
@@ -188,12 +188,12 @@ _TOLD: Mapping[Outcome, str] = {
 }
 
 
-def told(retracted_posts: list[Retracted], word: RetractionRequest, now: Timestamp) -> list[timeline.Event]:
+def build_events(retracted_posts: list[Retracted], word: RetractionRequest, now: Timestamp) -> list[timeline.Event]:
     """Return the event for a retraction."""
     events = []
     for retracted_post in retracted_posts:
         if retracted_post.outcome in DONE:
-            text = _TOLD[retracted_post.outcome].format(at=retracted_post.destination, who=word.who)
+            text = _EVENT_TEXTS[retracted_post.outcome].format(at=retracted_post.destination, who=word.who)
             text += f". Reason: {word.reason}" if word.reason else "."
             detail = {"outcome": retracted_post.outcome, "message": word.message}
             events.append(timeline.Event(now, "retraction", text, retracted_post.destination, word.who, detail))

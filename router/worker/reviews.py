@@ -186,7 +186,7 @@ class Reviews:
         decision = verdict(seen, word, now, earlier)
 
         def make(stored: StoredIncident) -> Change | None:
-            after = decided(stored.incident, seen, decision, earlier)
+            after = apply_verdict(stored.incident, seen, decision, earlier)
             if after is None:
                 return None
             return Change(after, stored.version, wake=True, events=[verdict_event(seen, decision)])
@@ -209,7 +209,7 @@ class Reviews:
         )
 
 
-def decided(
+def apply_verdict(
     incident: incidents.Incident, seen: Review, decision: reviews.Verdict, earlier: reviews.Verdict | None
 ) -> incidents.Incident | None:
     """Return the incident with a verdict; None if another verdict or a retraction came first, or the review has ended.
@@ -218,7 +218,7 @@ def decided(
     """
     # A retraction is of one publication, which may outlive its episode.
     if seen.what == "retraction":
-        return _retraction_decided(incident, seen, decision)
+        return _apply_retraction_verdict(incident, seen, decision)
     # The next episode is another outage, which no reviewer has seen.
     if incident.episode != seen.episode:
         return None
@@ -239,7 +239,7 @@ def decided(
     return incidents.with_interventions(incident, verdicts=verdicts, retractions=retractions, takes=takes)
 
 
-def _retraction_decided(
+def _apply_retraction_verdict(
     incident: incidents.Incident, seen: Review, decision: reviews.Verdict
 ) -> incidents.Incident | None:
     """Return the incident after a verdict on the retraction of a post that another person has changed since.
@@ -329,12 +329,12 @@ def waiting(
             review = _review(incident, publication, desired, digest, (step.subject, step.cause))
             review = review._replace(take=review_takes.current(incident, publication.name, now))
             waiting_publication.append(
-                _previewed(review, incident, (publication, desired), saying, (publications_of_incidents, place))
+                _add_preview(review, incident, (publication, desired), saying, (publications_of_incidents, place))
             )
     return waiting_publication
 
 
-def _previewed(
+def _add_preview(
     review: Review,
     incident: incidents.Incident,
     pair: tuple[publications.Publication, publications.Desired],
@@ -397,7 +397,7 @@ def republishable(
             review = review._replace(
                 deadline_at=Timestamp(0), since=retraction.at, digest=anew, asked=digest, retraction=retraction
             )
-            pending.append(_previewed(review, without, (reopened, desired), saying, (all_publications, place)))
+            pending.append(_add_preview(review, without, (reopened, desired), saying, (all_publications, place)))
     return pending
 
 
@@ -411,7 +411,7 @@ def _review(
     response = incident.response
     assert response is not None  # noqa: S101 - what waits was opened by a rule
     subject, cause = why
-    kind = _what(publication, desired)
+    kind = _subject(publication, desired)
     review = publication.review
     since = review.since if review is not None and review.digest == digest else incident.opened_at
     return Review(
@@ -425,11 +425,11 @@ def _review(
         desired.content.severity.word,
         desired.content.fields,
         since,
-        Timestamp(since + desired.deadline if _ends(publication, desired, kind) else 0),
+        Timestamp(since + desired.deadline if _has_deadline(publication, desired, kind) else 0),
         response.owner,
         response.runbook,
         rule_matches.because(incident),
-        _shown(publication),
+        _shown_fields(publication),
         at_vendor=_at_vendor(publication),
         view_digest=publication.view.digest if publication.taken_over else "",
         at_deadline=desired.at_deadline,
@@ -460,7 +460,7 @@ def _later(
     return {kind: str(fields.get("message", "")) for kind, fields in fields_by_kind.items()}
 
 
-def _what(publication: publications.Publication, desired: publications.Desired) -> What:
+def _subject(publication: publications.Publication, desired: publications.Desired) -> What:
     """Return the subject of the review."""
     if desired.retracted is not None:
         return "retraction"
@@ -473,14 +473,14 @@ def _what(publication: publications.Publication, desired: publications.Desired) 
     return "monitoring" if desired.monitored else "update"
 
 
-def _ends(publication: publications.Publication, desired: publications.Desired, kind: What) -> bool:
+def _has_deadline(publication: publications.Publication, desired: publications.Desired, kind: What) -> bool:
     """Return whether the review has a deadline. A public post is resolved only at a deadline that publishes."""
     if kind == "retraction" or (kind == "resolution" and (publication.taken_over or desired.at_deadline != "publish")):
         return False
     return bool(desired.deadline)
 
 
-def _shown(publication: publications.Publication) -> Mapping[str, Any]:
+def _shown_fields(publication: publications.Publication) -> Mapping[str, Any]:
     content = publication.content if publication.state == "open" else None
     return content.fields if content is not None else {}
 

@@ -152,7 +152,11 @@ class Router:
         elif home is not None and home.move is not None:
             routing.moves[arrival.identity] = home.move
         # The alert has no other home, or it stays with the incident that holds it.
-        elif home is None or key == arrival.key or stays(routing.held[key].incident, arrival.routed, home.claimed_at):
+        elif (
+            home is None
+            or key == arrival.key
+            or should_stay(routing.held[key].incident, arrival.routed, home.claimed_at)
+        ):
             routing.groups.setdefault(key, []).append(arrival)
         # An alert that moves to an unreadable incident would be lost.
         elif arrival.key in routing.unreadable:
@@ -228,7 +232,7 @@ def state_of(incident: incidents.Incident, alert: str) -> str:
     return hashlib.blake2b(msgspec.msgpack.encode((state, muted)), digest_size=9).hexdigest()
 
 
-def stays(incident: incidents.Incident, routed: decisions.Routed, claimed_at: Timestamp = Timestamp(0)) -> bool:
+def should_stay(incident: incidents.Incident, routed: decisions.Routed, claimed_at: Timestamp = Timestamp(0)) -> bool:
     """Return whether a message goes to its alert's home, though the rules name another incident now.
 
     It does while the alert is live there, if it is a resolution or a late delivery, and if the alert is recent: the

@@ -69,9 +69,9 @@ class Worker:
         store: Store,
         *,
         clock: Callable[[], Timestamp],
-        bell: "WakeSignal",
+        wake_signal: "WakeSignal",
         silenced: silencing.SilenceService,
-        itself: self_monitor.SelfMonitor,
+        monitor: self_monitor.SelfMonitor,
         pace: LoopIntervals = LoopIntervals(),
         watching: recovery.Recovery | None = None,
         notifying: "NotificationTasks | None" = None,
@@ -84,11 +84,11 @@ class Worker:
         self._reconciler = reconciler
         self._store = store
         self._clock = clock
-        self._bell = bell
+        self._wake_signal = wake_signal
         self._mutes = silenced
-        self._own = itself
+        self._monitor = monitor
         self._newer: errors.SchemaTooNew | None = None
-        self._known = asyncio.Event()
+        self._schema_checked = asyncio.Event()
         self._silences_read = asyncio.Event()
         self._pace = pace
         hunger = batch_size.BatchSizer(pace.batch, pace.most_at_once)
@@ -113,7 +113,7 @@ class Worker:
             await self._drain(loops)
         finally:
             stopping.cancel()
-            await _cancelled({loops, *self._running})
+            await _cancel_all({loops, *self._running})
             if self._recovery is not None:
                 await self._recovery.aclose()
             if self._notifying is not None:
@@ -145,8 +145,8 @@ class Worker:
         """Run all loops until ``stop``."""
         pace = self._pace
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._live(stop))
-            await self._known.wait()
+            group.create_task(self._send_heartbeats(stop))
+            await self._schema_checked.wait()
             group.create_task(self._read_silences(stop))
             await self._silences_read.wait()
             await self._import_silences()
@@ -155,27 +155,27 @@ class Worker:
             if self._notifying is not None:
                 group.create_task(self._deliver_events(stop, self._notifying.deliveries))
                 group.create_task(self._repeat(stop, self._notifying.router.turn, pace.refresh_seconds))
-            group.create_task(self._take_in(stop))
+            group.create_task(self._consume_inbox(stop))
             group.create_task(self._repeat(stop, self._reconcile_turn, 0.0))
             group.create_task(self._repeat(stop, self._take_over_turn, pace.take_over_seconds))
             group.create_task(self._repeat(stop, self._tidy_turn, pace.tidy_seconds))
             group.create_task(self._repeat(stop, self._sweep_turn, pace.sweep_seconds))
-            group.create_task(self._repeat(stop, self._mutes.ask, pace.silence_poll_seconds))
-            group.create_task(self._repeat(stop, self._own.let_in, pace.refresh_seconds))
-            group.create_task(self._repeat(stop, lambda: self._own.turn(self._clock()), pace.own_seconds))
-            group.create_task(self._repeat(stop, self._own.ping, pace.ping_seconds))
+            group.create_task(self._repeat(stop, self._mutes.import_all, pace.silence_poll_seconds))
+            group.create_task(self._repeat(stop, self._monitor.admit, pace.refresh_seconds))
+            group.create_task(self._repeat(stop, lambda: self._monitor.turn(self._clock()), pace.own_seconds))
+            group.create_task(self._repeat(stop, self._monitor.ping, pace.ping_seconds))
 
     async def _deliver_events(self, stop: asyncio.Event, deliveries: notifications.Deliveries) -> None:
         """Deliver events to notifiers until ``stop``, then end the deliveries under way."""
         await self._repeat(stop, deliveries.turn, 0.0)
         await deliveries.finish()
 
-    async def _live(self, stop: asyncio.Event) -> None:
+    async def _send_heartbeats(self, stop: asyncio.Event) -> None:
         """Send heartbeats. Before the first one, no data is read, because it may be that of another version."""
         try:
             await self._repeat(stop, self._heartbeat_turn, self._pace.heartbeat_seconds)
         finally:
-            self._known.set()
+            self._schema_checked.set()
 
     async def _read_silences(self, stop: asyncio.Event) -> None:
         """Keep the router's own silences current. No delivery is folded before they were read once."""
@@ -195,10 +195,10 @@ class Worker:
         A vendor or Alertmanager that does not respond delays this by at most ``first_ask_seconds``.
         """
         try:
-            await asyncio.wait_for(self._mutes.ask(), self._pace.first_ask_seconds)
+            await asyncio.wait_for(self._mutes.import_all(), self._pace.first_ask_seconds)
         except TimeoutError:
             self._log.warning("silences_not_imported_in_time", waited_seconds=self._pace.first_ask_seconds)
-        _heed_cancellation()
+        _raise_if_cancelled()
 
     async def _repeat(self, stop: asyncio.Event, turn: Callable[[], Awaitable[None]], pause_seconds: float) -> None:
         """Run turns until ``stop``. If the store is unavailable, wait and continue: waiting loses nothing."""
@@ -223,12 +223,12 @@ class Worker:
                 self._log.error("data_is_newer", reason=str(newer))
                 self._newer = newer
                 stop.set()
-            _heed_cancellation()
+            _raise_if_cancelled()
             if pause:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), pause)
 
-    async def _take_in(self, stop: asyncio.Event) -> None:
+    async def _consume_inbox(self, stop: asyncio.Event) -> None:
         """Read and fold until ``stop``, then fold the deliveries that were read ahead, so none waits for a claim."""
         await self._repeat(stop, self._triage_turn, 0.0)
         try:
@@ -270,7 +270,7 @@ class Worker:
     async def _reconcile_turn(self) -> None:
         """Reconcile the shards of a wake signal immediately, and all shards periodically for timers."""
         await self._reconciler.give_back()
-        for shard in await self._bell.wait(self._pace.poll_seconds):
+        for shard in await self._wake_signal.wait(self._pace.poll_seconds):
             await self._claim(shard)
 
     async def _claim(self, shard: int) -> None:
@@ -288,7 +288,7 @@ class Worker:
         try:
             # The incident changed while it was leased, so it is due again.
             if await self._reconciler.reconcile(lease):
-                self._bell.ring({shard})
+                self._wake_signal.ring({shard})
         finally:
             self._slots.release()
 
@@ -296,7 +296,7 @@ class Worker:
         """Send the heartbeat, with the number of waiting deliveries."""
         # A newer version may have taken over the data since the last heartbeat.
         await self._store.schema.ensure()
-        self._known.set()
+        self._schema_checked.set()
         now = self._clock()
         await self._store.health.record_heartbeat(self._name, now)
         metrics.worker_heartbeat_timestamp_seconds.set(now / 1_000_000)
@@ -317,11 +317,11 @@ class Worker:
         pending_counts = await self._store.health.pending_counts()
         metrics.quarantine_entries.set(pending_counts.quarantined)
         metrics.dead_letter_deliveries.set(pending_counts.dead)
-        size = await self._give_way(fullness)
+        size = await self._free_memory(fullness)
         metrics.archive_entries.set(size.entries)
         metrics.archive_bytes.set(size.bytes)
 
-    async def _give_way(self, fullness: float) -> archive.Size:
+    async def _free_memory(self, fullness: float) -> archive.Size:
         """Keep the archive within its bounds. If memory is short, shrink it first, and then the quarantine.
 
         Both are shrunk before deliveries are refused, and quickly: each turn halves the remainder.
@@ -342,7 +342,7 @@ class Worker:
         return size
 
 
-async def _cancelled(tasks: "set[asyncio.Task[None]]") -> None:
+async def _cancel_all(tasks: "set[asyncio.Task[None]]") -> None:
     """Cancel tasks that still run, and wait for their end."""
     running = {task for task in tasks if not task.done()}
     for task in running:
@@ -351,7 +351,7 @@ async def _cancelled(tasks: "set[asyncio.Task[None]]") -> None:
         await asyncio.wait(running, timeout=_LAST_SECONDS)
 
 
-def _heed_cancellation() -> None:
+def _raise_if_cancelled() -> None:
     """Raise a pending cancellation, because ``asyncio.wait_for`` may swallow one before Python 3.12."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
@@ -362,12 +362,12 @@ class WakeSignal:
     """A signal with the shards that need attention. A waiting task gets all of them together."""
 
     def __init__(self) -> None:
-        self._rung: set[int] = set()
+        self._shards: set[int] = set()
         self._event = asyncio.Event()
 
     def ring(self, shards: set[int]) -> None:
         """Signal that these shards need attention."""
-        self._rung |= shards
+        self._shards |= shards
         self._event.set()
 
     async def wait(self, most_seconds: float) -> set[int]:
@@ -376,6 +376,6 @@ class WakeSignal:
             await asyncio.wait_for(self._event.wait(), most_seconds)
         except TimeoutError:
             return set(range(keys.SHARDS))
-        rung, self._rung = self._rung, set()
+        rung, self._shards = self._shards, set()
         self._event.clear()
         return rung

@@ -21,7 +21,7 @@ from router.worker import circuit_breaker, configured_destinations, self_alerts,
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SelfMonitorSettings:
     """The settings of self-monitoring: destinations, delays (microseconds), and the ping.
 
     ``frozen_after`` is how long pages may be frozen before that is reported. ``place`` is the configuration file, which
@@ -44,7 +44,7 @@ class SelfMonitor:
 
     def __init__(
         self,
-        configured: Wanted,
+        configured: SelfMonitorSettings,
         places: Mapping[str, configured_destinations.ConfiguredDestination],
         breakers: circuit_breaker.CircuitBreakers,
         *,
@@ -55,7 +55,7 @@ class SelfMonitor:
         """Set up with the settings, the destinations and their health, the inbox, and the publishing controls."""
         self._storms = storms
         self._store = store
-        self._wanted = configured
+        self._settings = configured
         self._places = places
         self._breakers = breakers
         self._randomness = randomness
@@ -64,44 +64,48 @@ class SelfMonitor:
     async def turn(self, now: Timestamp) -> None:
         """Report each condition that has lasted long enough, and each recovery, once. Alert storms are included."""
         findings = [self_alerts.storm(await self._storms.turn())]
-        if self._wanted.destinations:
+        if self._settings.destinations:
             # An account that this worker hasn't called yet is unknown, so its report neither opens nor ends.
             account_healths = {name: circuit_breaker.AccountHealth() for name in self._places} | dict(
                 self._breakers.health
             )
-            findings += self_alerts.accounts(account_healths, self._wanted.after, now)
-            findings += self_alerts.pages(await self._store.publishing_controls.read(), self._wanted.frozen_after, now)
-        if self._wanted.of_unreadable:
-            findings += self_alerts.unreadable(await self._store.unreadable_counts.read(), self._wanted.unreadable, now)
+            findings += self_alerts.accounts(account_healths, self._settings.after, now)
+            findings += self_alerts.pages(
+                await self._store.publishing_controls.read(), self._settings.frozen_after, now
+            )
+        if self._settings.of_unreadable:
+            findings += self_alerts.unreadable(
+                await self._store.unreadable_counts.read(), self._settings.unreadable, now
+            )
         stored = await self._store.incidents.read([finding.report.key for finding in findings], {})
         for finding in (finding for finding in findings if finding.report.key in stored):
             reported = stored[finding.report.key].incident.status != "closed"
             if finding.fires and not reported:
-                await self._say(finding, "firing", now)
+                await self._report(finding, "firing", now)
             elif finding.fires:
-                await self._tell_anew(finding, stored[finding.report.key])
+                await self._update_report(finding, stored[finding.report.key])
             elif finding.fires is False and reported:
-                await self._say(replace(finding, since=_begun(stored[finding.report.key])), "resolved", now)
+                await self._report(replace(finding, since=_find_start(stored[finding.report.key])), "resolved", now)
             # The next unreadable delivery begins another report.
             if finding.fires is False and finding.report.kind == self_alerts.SOURCE_KIND:
                 await self._store.unreadable_counts.clear(finding.report.name)
 
-    async def let_in(self) -> None:
+    async def admit(self) -> None:
         """Wake the incidents that an alert storm has room for."""
         await self._storms.turn()
 
     async def ping(self) -> None:
         """Ping the external monitor: this worker runs and reaches its store."""
-        if self._wanted.ping is None:
+        if self._settings.ping is None:
             return
         # A worker without its store does nothing, so its monitor must miss the ping.
         await self._store.health.ping()
         try:
-            await self._wanted.ping()
+            await self._settings.ping()
         except errors.Failure as failure:
             self._log.warning("ping_failed", reason=failure.message)
 
-    async def _say(self, finding: self_alerts.Finding, status: alerts.Status, now: Timestamp) -> None:
+    async def _report(self, finding: self_alerts.Finding, status: alerts.Status, now: Timestamp) -> None:
         report = finding.report
         targets = self._targets(report)
         # An incident without destinations would reach no reader. A resolution still ends an open one.
@@ -110,13 +114,13 @@ class SelfMonitor:
         if report.kind != self_alerts.STORM.kind:  # A storm is no failure, and was logged already.
             self._log.error("own_failure" if status == "firing" else "own_recovery", **{report.kind: report.name})
         alert = report.alert(status, finding.since, now, finding.reason)
-        response = decisions.Response(self_alerts.RULE, self._wanted.place, "", targets)
+        response = decisions.Response(self_alerts.RULE, self._settings.place, "", targets)
         report_alert = (alert, decisions.Decision(report.key, report.severity, response))
         identity_of = identity.new_delivery_id(now, self._randomness)
         # The router's own reports bypass the limit for senders: they matter most while Redis is short of memory.
         await self._store.inbox.accept(deliveries.pack(identity_of, self_alerts.SOURCE, now, [report_alert]), b"")
 
-    async def _tell_anew(self, finding: self_alerts.Finding, stored: incidents.StoredIncident) -> None:
+    async def _update_report(self, finding: self_alerts.Finding, stored: incidents.StoredIncident) -> None:
         """Update the text of an open report. Its destinations stay the same."""
         now = {target.destination: target for target in self._targets(finding.report)}
 
@@ -141,10 +145,10 @@ class SelfMonitor:
         failing = self._places[report.name].account if report.kind == "destination" else None
         targets = []
         destinations_by_kind = {
-            self_alerts.STORM.kind: self._wanted.of_storms,
-            self_alerts.SOURCE_KIND: self._wanted.of_unreadable,
+            self_alerts.STORM.kind: self._settings.of_storms,
+            self_alerts.SOURCE_KIND: self._settings.of_unreadable,
         }
-        for name in destinations_by_kind.get(report.kind, self._wanted.destinations):
+        for name in destinations_by_kind.get(report.kind, self._settings.destinations):
             place = self._places[name]
             if place.account != failing:
                 fields = base.map_title_and_text(place.kind.opening, report.title, report.text)
@@ -152,6 +156,6 @@ class SelfMonitor:
         return tuple(targets)
 
 
-def _begun(stored: incidents.StoredIncident) -> Timestamp:
+def _find_start(stored: incidents.StoredIncident) -> Timestamp:
     """Return when a report began. Its end has that start, so that the next report is newer by any clock."""
     return Timestamp(max((state.starts_at for state in stored.incident.alerts.values()), default=0))

@@ -22,7 +22,7 @@ class SilenceService:
         """Set up. ``imports`` are other systems whose silences apply here, too, by name."""
         self._store = store
         self._imports = imports
-        self._imported: dict[str, Imported] = {}
+        self._imported_silences: dict[str, Imported] = {}
         self._own: list[Silence] = []
         self._silencer = Silencer(())
         self._log = log.get("worker")
@@ -34,13 +34,13 @@ class SilenceService:
         return self._silencer.mute(routed.alert, now) if self._silencer else None
 
     @property
-    def any(self) -> bool:
+    def has_any(self) -> bool:
         """Return whether there is any silence to check."""
         return bool(self._silencer)
 
     def while_open(self, firing: Collection[str]) -> Muting:
         """Return a function that also finds alerts that are muted while incidents of these keys fire."""
-        return functools.partial(_inhibited, self, firing)
+        return functools.partial(_find_mute, self, firing)
 
     async def refresh(self) -> None:
         """Read the router's own silences. Raises ``Unavailable``."""
@@ -49,24 +49,24 @@ class SilenceService:
             self._own = own_silences
             self._compile()
 
-    async def ask(self) -> None:
+    async def import_all(self) -> None:
         """Import the silences of other systems concurrently. If a system doesn't respond, its last response applies."""
-        await asyncio.gather(*(self._ask(name, imported) for name, imported in self._imports))
+        await asyncio.gather(*(self._import(name, imported) for name, imported in self._imports))
 
-    async def _ask(self, name: str, imported: Importer) -> None:
+    async def _import(self, name: str, imported: Importer) -> None:
         try:
             active = await imported()
         except errors.Failure as failure:
             self._log.warning("silences_not_imported", source=name, reason=str(failure))
             return
         metrics.skipped_silences.labels(name).set(len(active.skipped))
-        before = self._imported.get(name)
+        before = self._imported_silences.get(name)
         if active == before:
             return
         # Each poll returns the skipped silences again, so only a change is logged.
         if active.skipped and (before is None or active.skipped != before.skipped):
             self._log.warning("silences_skipped", source=name, skipped=active.skipped)
-        self._imported[name] = active
+        self._imported_silences[name] = active
         self._compile()
 
     async def tidy(self, now: Timestamp) -> None:
@@ -75,12 +75,12 @@ class SilenceService:
 
     def _compile(self) -> None:
         self._silencer = Silencer(
-            [*self._own, *(silence for imported in self._imported.values() for silence in imported.silences)]
+            [*self._own, *(silence for imported in self._imported_silences.values() for silence in imported.silences)]
         )
         for identity, reason in self._silencer.unreadable.items():
             self._log.warning("silence_unreadable", silence=identity, reason=reason)
 
 
-def _inhibited(silenced: Muting, firing: Collection[str], routed: decisions.Routed, now: Timestamp) -> Mute | None:
+def _find_mute(silenced: Muting, firing: Collection[str], routed: decisions.Routed, now: Timestamp) -> Mute | None:
     """Return what mutes an alert: an incident that inhibits it, a time window, or a silence."""
     return inhibition.mute(routed.decision, firing, now) or silenced(routed, now)

@@ -37,7 +37,7 @@ class StormControl:
             [
                 publication
                 for publication in session.publications
-                if publication.held_since and _over(session, publication)
+                if publication.held_since and _is_over(session, publication)
             ],
         )
         current = [
@@ -48,22 +48,24 @@ class StormControl:
         )
         episode = storm_queue.QueuedEpisode(session.incident.episode, session.incident.key)
         if held_since and session.incident.quiet is not None:
-            await self._leave([episode])  # If it fires again, it keeps its age in the queue.
+            await self._dequeue([episode])  # If it fires again, it keeps its age in the queue.
         # The limit was removed, or nothing would open any longer without an approval.
-        elif self._limit is None or not _asks(session, current, places):
+        elif self._limit is None or not _should_queue(session, current, places):
             if held_since:
-                await self._leave([episode])
-                await _mark(session, current, {"held_since": None}, timeline_messages.freed(held_since, session.now()))
+                await self._dequeue([episode])
+                await _mark(
+                    session, current, {"held_since": None}, timeline_messages.dequeued_event(held_since, session.now())
+                )
         elif await self._store.storm_queue.admit(
             episode, session.incident.severity, held_since or session.now(), self._limit
         ):
             # The admission is stored with the publications, so a slow vendor sends no episode back into the queue.
-            events = [timeline_messages.freed(held_since, session.now())] if held_since else []
+            events = [timeline_messages.dequeued_event(held_since, session.now())] if held_since else []
             await _mark(session, current, {"held_since": None, "admitted": True}, *events)
         # Only the first refusal starts the wait: the age in the queue decides between equal severities.
         elif not held_since:
             now = session.now()
-            await _mark(session, current, {"held_since": now}, timeline_messages.held(*self._limit, now))
+            await _mark(session, current, {"held_since": now}, timeline_messages.queued_event(*self._limit, now))
 
     async def turn(self) -> storm_queue.StormState:
         """Return the state of the storm, wake the next incidents, and remove finished episodes from the queue."""
@@ -82,7 +84,7 @@ class StormControl:
             episodes = [
                 episode
                 for episode in storm.next
-                if episode.incident in stored and _waits(stored[episode.incident].incident, episode.id)
+                if episode.incident in stored and _is_waiting(stored[episode.incident].incident, episode.id)
             ]
             await self._store.storm_queue.remove([episode for episode in storm.next if episode not in episodes])
             await self._store.publications.wake([episode.incident for episode in episodes])
@@ -91,12 +93,12 @@ class StormControl:
     async def _end(self, session: lease_session.LeaseSession, publications: list[Publication]) -> None:
         """Remove ended episodes from the queue. They have opened no publication and never will."""
         if publications:
-            await self._leave(
+            await self._dequeue(
                 [storm_queue.QueuedEpisode(publication.episode, session.incident.key) for publication in publications]
             )
-            await _mark(session, publications, {"held_since": None}, timeline_messages.over_in_storm(session.now()))
+            await _mark(session, publications, {"held_since": None}, timeline_messages.storm_end_event(session.now()))
 
-    async def _leave(self, episodes: Sequence[storm_queue.QueuedEpisode]) -> None:
+    async def _dequeue(self, episodes: Sequence[storm_queue.QueuedEpisode]) -> None:
         if self._limit is not None:
             await self._store.storm_queue.remove(list(episodes))
 
@@ -118,16 +120,16 @@ async def _mark(
     )
 
 
-def _over(session: lease_session.LeaseSession, publication: Publication) -> bool:
+def _is_over(session: lease_session.LeaseSession, publication: Publication) -> bool:
     return session.incident.status != "open" or publication.episode != session.incident.episode
 
 
-def _waits(incident: incidents.Incident, episode: str) -> bool:
+def _is_waiting(incident: incidents.Incident, episode: str) -> bool:
     """Return whether an episode whose turn has come still fires."""
     return incident.status == "open" and incident.episode == episode and incident.quiet is None
 
 
-def _asks(
+def _should_queue(
     session: lease_session.LeaseSession,
     current: list[Publication],
     places: Mapping[str, configured_destinations.ConfiguredDestination],
@@ -147,13 +149,13 @@ def _asks(
     # Plan as if nothing were held, because the plan of a held publication is to wait for the queue.
     free = [msgspec.structs.replace(publication, held_since=None) for publication in session.publications]
     return any(
-        _opens(session, publication, free, places.get(publication.destination))
+        _is_opening(session, publication, free, places.get(publication.destination))
         for publication in free
         if publication.episode == incident.episode
     )
 
 
-def _opens(
+def _is_opening(
     session: lease_session.LeaseSession,
     publication: Publication,
     siblings: list[Publication],

@@ -49,7 +49,7 @@ def with_explanation(step: steps.Execute, desired: publications.Desired, *, laps
     return msgspec.structs.replace(step, also=tuple(also))
 
 
-def performed(
+def end_events(
     before: publications.Publication,
     after: publications.Publication,
     operation: operations.Operation,
@@ -66,7 +66,7 @@ def performed(
         return []
     # The destination found a person's change and sent nothing.
     if result == "done" and after.taken_over and not before.taken_over:
-        return noticed(before, after, now, present=operation.kind != "resolve")
+        return person_events(before, after, now, present=operation.kind != "resolve")
     detail = {
         "operation": operation.kind,
         "result": result,
@@ -78,9 +78,11 @@ def performed(
         "fields": operation.content.fields,
     }
     if result == "not_found":
-        return missing(before, after, now, f"Could not {operation.kind} at {operation.destination}")
+        return missing_events(before, after, now, f"Could not {operation.kind} at {operation.destination}")
     if result == "done" and operation.ended_at:
-        text = f"Published a retrospective incident at {operation.destination} ({over_between(operation)}): {reason}."
+        text = (
+            f"Published a retrospective incident at {operation.destination} ({describe_period(operation)}): {reason}."
+        )
     elif result == "done" and operation.kind == "open" and after.state == "resolved":
         text = f"Resolved at {operation.destination} without opening it: {reason}."
     elif result == "done":
@@ -90,7 +92,7 @@ def performed(
     return [timeline.Event(now, "operation", text, operation.destination, detail=detail)]
 
 
-def over_between(operation: operations.Operation) -> str:
+def describe_period(operation: operations.Operation) -> str:
     """Return when a retrospective incident began and ended, for people."""
     return f"started {_minute(operation.began_at)}, ended {_minute(operation.ended_at)}"
 
@@ -99,7 +101,7 @@ def _minute(micros: Timestamp) -> str:
     return times.to_datetime(micros).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def noticed(
+def person_events(
     before: publications.Publication, after: publications.Publication, now: Timestamp, *, present: bool
 ) -> list[timeline.Event]:
     """Return the event for a person's change at the vendor."""
@@ -118,7 +120,7 @@ def noticed(
     return []
 
 
-def missing(
+def missing_events(
     before: publications.Publication, after: publications.Publication, now: Timestamp, unfinished: str = ""
 ) -> list[timeline.Event]:
     """Return the event for a "not found" that is believed. ``unfinished`` is what could not be done."""
@@ -134,7 +136,7 @@ def missing(
     return [timeline.Event(now, "missing", text, after.destination, detail={"vendor_id": after.vendor_id})]
 
 
-def found_late(
+def late_open_events(
     before: publications.Publication, after: publications.Publication, now: Timestamp
 ) -> list[timeline.Event]:
     """Return the event for an unanswered open that the vendor processed late."""
@@ -144,7 +146,7 @@ def found_late(
     return [timeline.Event(now, "operation", text, after.destination, detail={"vendor_id": after.vendor_id})]
 
 
-def carried_out_late(
+def late_change_events(
     before: publications.Publication, after: publications.Publication, now: Timestamp
 ) -> list[timeline.Event]:
     """Return the event for an unanswered change that the vendor processed after the resolution."""
@@ -154,14 +156,14 @@ def carried_out_late(
     return [timeline.Event(now, "operation", text, after.destination, detail={"vendor_id": after.vendor_id})]
 
 
-def taken_over(after: publications.Publication, item: operations.OpenItem, now: Timestamp) -> timeline.Event:
+def adoption_event(after: publications.Publication, item: operations.OpenItem, now: Timestamp) -> timeline.Event:
     """Return the event for an open incident that was adopted after Redis had lost its data."""
     how = f"its reference {item.reference}" if item.reference else "its title and text"
     text = f"Found open at {after.destination} by {how} after the data in Redis was lost. The router uses it."
     return timeline.Event(now, "operation", text, after.destination, detail={"vendor_id": after.vendor_id})
 
 
-def duplicates_ended(at: str, ended: Sequence[str], now: Timestamp) -> list[timeline.Event]:
+def duplicate_events(at: str, ended: Sequence[str], now: Timestamp) -> list[timeline.Event]:
     """Return the event for ended duplicates, with their IDs at the vendor."""
     if not ended:
         return []
@@ -170,7 +172,7 @@ def duplicates_ended(at: str, ended: Sequence[str], now: Timestamp) -> list[time
     return [timeline.Event(now, "operation", text, at, detail={"vendor_ids": list(ended)})]
 
 
-def delayed(after: publications.Publication, stand_ins: Sequence[str], now: Timestamp) -> timeline.Event:
+def delay_event(after: publications.Publication, stand_ins: Sequence[str], now: Timestamp) -> timeline.Event:
     """Return the event for an incident whose opening the vendor has delayed beyond the failover limit."""
     seconds = (now - after.delay.since) // times.SECOND if after.delay is not None else 0
     lasted = f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"
@@ -180,7 +182,7 @@ def delayed(after: publications.Publication, stand_ins: Sequence[str], now: Time
     return timeline.Event(now, "operation", text, after.destination, detail=detail)
 
 
-def waits(at: str, wait: steps.Wait, content: publications.Content, now: Timestamp) -> timeline.Event:
+def wait_event(at: str, wait: steps.Wait, content: publications.Content, now: Timestamp) -> timeline.Event:
     """Return the event for a post that waits for a reviewer, or is recorded in shadow mode."""
     is_reviewed = wait.waiting_on is steps.WaitingOn.REVIEWER
     text = messages.describe_review(wait.subject, wait.cause) if is_reviewed else messages.describe(wait.cause)
@@ -197,32 +199,32 @@ def lost_correction(
     return timeline.Event(now, "correction", text, publication.destination, correction.who, detail)
 
 
-def frozen(destination: str, cause: Cause, now: Timestamp) -> timeline.Event:
+def freeze_event(destination: str, cause: Cause, now: Timestamp) -> timeline.Event:
     """Return the event for an operation that a publishing freeze holds back."""
     text = f"At {destination}: {messages.describe(cause)}."
     return timeline.Event(now, "freeze", text, destination, detail={"reason": cause.code})
 
 
-def over(publication: publications.Publication, now: Timestamp) -> timeline.Event:
+def review_end_event(publication: publications.Publication, now: Timestamp) -> timeline.Event:
     """Return the event for a review that ended without a decision."""
     at = publication.destination
     return timeline.Event(now, "review", f"At {at}: the incident ended before anyone acted. Nothing is published.", at)
 
 
-def held(max_incidents: int, within: Duration, now: Timestamp) -> timeline.Event:
+def queued_event(max_incidents: int, within: Duration, now: Timestamp) -> timeline.Event:
     """Return the event for a queued episode: at most ``max_incidents`` incidents open per ``within`` microseconds."""
     limit = f"{max_incidents} incidents have opened within {quantities.format_duration(within)}"
     text = f"Queued in an alert storm: {limit}. The most severe incidents open first."
     return timeline.Event(now, "storm", text)
 
 
-def freed(since: Timestamp, now: Timestamp) -> timeline.Event:
+def dequeued_event(since: Timestamp, now: Timestamp) -> timeline.Event:
     """Return the event for an episode that leaves the queue."""
     waited = round((now - since) / 1_000_000)
     return timeline.Event(now, "storm", f"Released from the queue of the alert storm after {waited} s.")
 
 
-def over_in_storm(now: Timestamp) -> timeline.Event:
+def storm_end_event(now: Timestamp) -> timeline.Event:
     """Return the event for an episode that was over before its turn."""
     return timeline.Event(
         now, "storm", "The alerts resolved while the incident was queued in an alert storm. No incident was opened."

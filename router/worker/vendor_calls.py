@@ -11,7 +11,7 @@ from router.outbound import errors
 from router.worker import configured_destinations
 
 # The state that each kind of operation leads to. A conflict with a vendor that has this state already is a success.
-_WANTED: dict[publications.Kind, frozenset[publications.State]] = {
+_RESULTING_STATES: dict[publications.Kind, frozenset[publications.State]] = {
     "publish": frozenset({"open", "resolved"}),
     "resolve": frozenset({"resolved", "dismissed"}),
     "dismiss": frozenset({"resolved", "dismissed"}),
@@ -45,7 +45,7 @@ async def call_vendor(
         # there. It is made later, because an immediate read may still show the state before the update.
         if operation.kind in {"update", "monitor"}:
             raise errors.Unanswered(str(conflict), conflict.retry_after) from conflict
-        expected_states = _WANTED.get(operation.kind)
+        expected_states = _RESULTING_STATES.get(operation.kind)
         if expected_states is None:
             raise
         seen = await place.destination.observe(operation)
@@ -54,7 +54,7 @@ async def call_vendor(
         return msgspec.structs.replace(seen, note=f"it was {seen.state} already ({conflict.message})")
 
 
-async def still_unknown(call: Awaitable[operations.VendorState | None]) -> operations.VendorState | None:
+async def keep_unknown(call: Awaitable[operations.VendorState | None]) -> operations.VendorState | None:
     """Find out the outcome of an open. If that fails, the outcome stays unknown.
 
     Only the vendor's response to the open proves its outcome. "A request with this key is in progress" (409), "this key
@@ -67,7 +67,7 @@ async def still_unknown(call: Awaitable[operations.VendorState | None]) -> opera
         raise errors.Unanswered(str(failure), getattr(failure, "retry_after", None)) from failure
 
 
-async def unanswered(call: Awaitable[operations.VendorState | None]) -> operations.VendorState | None:
+async def keep_unanswered(call: Awaitable[operations.VendorState | None]) -> operations.VendorState | None:
     """Repeat an operation that reads first. If the call can't be made, the outcome stays unknown.
 
     A permanent refusal is about the repeated call, which was made only because the read showed that it is needed.
@@ -91,7 +91,7 @@ class Repeat:
     taken: Callable[[], Awaitable[frozenset[str]]]
 
 
-async def repeated(
+async def repeat_open(
     place: configured_destinations.ConfiguredDestination, operation: operations.Operation, repeat: Repeat
 ) -> operations.VendorState | None:
     """Repeat an open with its idempotency key. Return None if it certainly never happened.
@@ -100,15 +100,15 @@ async def repeated(
     what the open may have created. If nothing is found, it opens with the same key. A permanent refusal is believed
     only once the first call is over and the search found nothing.
     """
-    if repeat.look_first and (seen := await _found(place, operation, repeat)):
+    if repeat.look_first and (seen := await _find_opened(place, operation, repeat)):
         return msgspec.structs.replace(seen, note="it was found at the vendor")
     try:
-        return await still_unknown(place.destination.open(operation))
+        return await keep_unknown(place.destination.open(operation))
     except errors.Unanswered as failure:
         # The vendor hasn't refused the key, so the next attempt repeats it.
         if not isinstance(failure.__cause__, errors.Permanent | errors.Conflict):
             raise
-        seen = await _found(place, operation, repeat)
+        seen = await _find_opened(place, operation, repeat)
         # The first call created it, although the vendor refuses the repeated one.
         if seen is not None:
             note = f"it was found at the vendor, which refused the repeated call: {failure}"
@@ -119,22 +119,22 @@ async def repeated(
         raise
 
 
-async def _found(
+async def _find_opened(
     place: configured_destinations.ConfiguredDestination, operation: operations.Operation, repeat: Repeat
 ) -> operations.VendorState | None:
     search = msgspec.structs.replace(operation, taken=await repeat.taken())
-    return await still_unknown(place.destination.find(search))
+    return await keep_unknown(place.destination.find(search))
 
 
-async def opened_again(
+async def open_again(
     place: configured_destinations.ConfiguredDestination, operation: operations.Operation
 ) -> operations.VendorState | None:
     """Open after an unanswered attempt. If both calls created an incident, the older one stays."""
     seen = await place.destination.open(operation)
-    return await still_unknown(place.destination.find(operation)) or seen
+    return await keep_unknown(place.destination.find(operation)) or seen
 
 
-async def looked_up(
+async def look_up(
     place: configured_destinations.ConfiguredDestination,
     operation: operations.Operation,
     lookup: Awaitable[operations.VendorState | None],
@@ -144,11 +144,11 @@ async def looked_up(
     ``lookup`` searches for what an open has created.
     """
     if operation.kind == "open":
-        return await still_unknown(lookup)
-    return await unanswered(place.destination.observe(operation))
+        return await keep_unknown(lookup)
+    return await keep_unanswered(place.destination.observe(operation))
 
 
-async def published(
+async def publish_draft(
     place: configured_destinations.ConfiguredDestination, operation: operations.Operation
 ) -> operations.VendorState | None:
     """Publish a draft. An unanswered publication may have happened, so read the state first."""

@@ -36,7 +36,7 @@ def found(url, kinds, page="", pages=None):
                 name, registry.KINDS[kind], destination, page=named
             )
         try:
-            return await double_reports.found(made, pages)
+            return await double_reports.find(made, pages)
         finally:
             await asyncio.gather(*(one.destination.aclose() for one in made.values()))
 

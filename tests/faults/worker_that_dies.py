@@ -114,7 +114,7 @@ async def main(file: str) -> None:
     async with (
         asyncio.TaskGroup() as group,
         processes.connected(settings, connection_settings.Server(os.environ["REDIS_URL"])) as store,
-        processes.working(settings, store, group, passed=passed),
+        processes.working(settings, store, group, checkpoint=passed),
     ):
         print("started", flush=True)
         await asyncio.Event().wait()

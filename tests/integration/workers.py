@@ -136,7 +136,7 @@ class WorkerHarness:
         self.rung: set[int] = set()
         self.triage = self._triage(places, traces)
         self.performer = performer = operation_executor.OperationExecutor(
-            NoJitter(), most_seconds=5.0, passed=passed, traces=traces
+            NoJitter(), most_seconds=5.0, checkpoint=passed, traces=traces
         )
         self.storms = storm_control.StormControl(store, most)
         self.notifications = store.notifications
@@ -166,7 +166,7 @@ class WorkerHarness:
             self.store,
             randomness=NoJitter(),
             wake=self.rung.update,
-            contradicted=conflicting_alerts.ConflictGuard(self.store, public),
+            conflict_guard=conflicting_alerts.ConflictGuard(self.store, public),
             muting=self.mutes,
             traces=traces,
         )

@@ -130,17 +130,17 @@ def test_last_import_stays_active_while_alertmanager_is_down(with_redis):
 
     async def importing(http, store):
         at = silencing.SilenceService(store, [("am", lambda: alertmanager.silences(http, "am"))])
-        await at.ask()
+        await at.import_all()
         down = workers.firing()
         labelled = type(down)("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
         routed = workers.routed(labelled)
         assert "u1 of bob: upgrade" in at(routed, NOW).by
         for failing in ((503, {}), (200, {"not": "a list"})):
             serving.answer = failing
-            await at.ask()
+            await at.import_all()
             assert at(routed, NOW) is not None
         serving.answer = (200, [])
-        await at.ask()
+        await at.import_all()
         assert at(routed, NOW) is None
 
     def body(store):
@@ -156,7 +156,7 @@ def test_unsupported_pattern_affects_only_its_silence(with_redis):
 
     async def importing(http, store):
         at = silencing.SilenceService(store, [("am", lambda: alertmanager.silences(http, "am"))])
-        await at.ask()
+        await at.import_all()
         labelled = type(workers.firing())("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
         assert at(workers.routed(labelled), NOW) is not None
 
@@ -183,8 +183,8 @@ def test_unreadable_silence_is_skipped_and_counted(with_redis):
         assert "length >= 1" in imported.skipped["all"]
         at = silencing.SilenceService(store, [("am", lambda: alertmanager.silences(http, "am"))])
         with structlog.testing.capture_logs() as logs:
-            await at.ask()
-            await at.ask()
+            await at.import_all()
+            await at.import_all()
         assert [line["event"] for line in logs] == ["silences_skipped"]
         labelled = type(workers.firing())("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
         assert at(workers.routed(labelled), NOW) is not None
@@ -192,7 +192,7 @@ def test_unreadable_silence_is_skipped_and_counted(with_redis):
         assert at(workers.routed(other), NOW) is None
         assert metrics.REGISTRY.get_sample_value("incident_router_skipped_silences", {"source": "am"}) == 4
         serving.answer = (200, [LISTED[0]])
-        await at.ask()
+        await at.import_all()
         assert metrics.REGISTRY.get_sample_value("incident_router_skipped_silences", {"source": "am"}) == 0
 
     with_redis(lambda store: serving.ask(lambda http: importing(http, store)))

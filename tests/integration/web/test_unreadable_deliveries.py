@@ -22,7 +22,9 @@ class Scene:
         self.stage = workers.WorkerHarness(store)
         self.store = store
         self.own = self_monitor.SelfMonitor(
-            self_monitor.Wanted(of_unreadable=destinations, unreadable=self_alerts.UnreadableReportSettings(**wanted)),
+            self_monitor.SelfMonitorSettings(
+                of_unreadable=destinations, unreadable=self_alerts.UnreadableReportSettings(**wanted)
+            ),
             PLACES,
             self.stage.performer.breakers,
             store=self.store,

@@ -16,7 +16,7 @@ class Parent:
         self.on = scene.on
         self.at = {place.name: place for place in scene.places}
         self.own = self_monitor.SelfMonitor(
-            self_monitor.Wanted((), destinations), self.at, scene.on.performer.breakers,
+            self_monitor.SelfMonitorSettings((), destinations), self.at, scene.on.performer.breakers,
             store=scene.on.store, storms=scene.on.storms, randomness=workers.NoJitter(),
         )  # fmt: skip
 
@@ -96,7 +96,7 @@ def test_queue_is_checked_every_second(with_redis):
         parent = Parent(scene)
         await scene.fires("a", "b", "c")
         await scene.store.redis.delete(keys.ADMITTED)
-        await parent.own.let_in()
+        await parent.own.admit()
         await scene.on.turn()
         assert scene.opened() == ["a", "b", "c"]
 

@@ -35,7 +35,7 @@ class Operator(drafts.DraftHarness):
         await self.on.turn()
 
     async def posted(self):
-        return corrections.posted(await self.publication())
+        return corrections.list_posted(await self.publication())
 
     async def corrects(self, body, at=-1, *, seen="", status=""):
         one = (await self.posted())[at]

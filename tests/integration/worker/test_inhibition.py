@@ -166,7 +166,7 @@ def test_ignored_alert_inhibits_until_it_resolves(with_redis):
         over = of("RegionLost", "resolved", region="eu")
         await on.deliver_decided(over, supports(over, EU))
         await on.turn()
-        assert await aggregator.firing_now(on.store, {EU}) == set()
+        assert await aggregator.find_firing(on.store, {EU}) == set()
 
     workers.run(with_redis, play)
 
@@ -180,12 +180,12 @@ def test_inhibiting_alert_has_its_own_incident(with_redis):
         await on.deliver_decided(lost, decided)
         await on.turn()
         assert (await on.incident("region")).firing == [lost.identity]
-        assert await aggregator.firing_now(on.store, {EU, "inhibit:other"}) == {EU, "inhibit:other"}
+        assert await aggregator.find_firing(on.store, {EU, "inhibit:other"}) == {EU, "inhibit:other"}
         over = of("RegionLost", "resolved", region="eu")
         await on.deliver_decided(over, decided)
         await on.turn()
         assert (await on.incident("region")).status == "closed"
-        assert await aggregator.firing_now(on.store, {EU, "inhibit:other"}) == set()
+        assert await aggregator.find_firing(on.store, {EU, "inhibit:other"}) == set()
 
     workers.run(with_redis, play)
 

@@ -99,7 +99,7 @@ def test_last_windows_stay_active_during_vendor_outage(tmp_path, with_redis):
             others = imported(tmp_path, at)
             muting = silencing.SilenceService(store, others)
             for _ in range(2):
-                await muting.ask()
+                await muting.import_all()
                 assert "of DevHelm's maintenance: new disks" in muting(workers.routed(of()), factories.clock()).by
                 at.fault(vendor="devhelm", action="500", path=PLANNED)
             await others[0][1].args[0].aclose()

@@ -155,7 +155,7 @@ def test_next_worker_continues_monitoring_after_a_kill(with_redis, at, kind, poi
             if passed == point:
                 raise Killed
 
-        page.on.performer._passed = dies
+        page.on.performer._checkpoint = dies
         await page.deliver_end()
         with pytest.raises(Killed):
             await page.on.turn()

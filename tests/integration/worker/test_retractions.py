@@ -63,7 +63,7 @@ class Page:
             if passed == point:
                 raise Killed
 
-        self.on.performer._passed = dies
+        self.on.performer._checkpoint = dies
 
     async def next_worker(self):
         """Let another worker take over the lease."""

@@ -48,7 +48,7 @@ class Scene:
     def __init__(self, store, *destinations: str, ping=None) -> None:
         self.store = store
         self.breakers = circuit_breaker.CircuitBreakers(random.Random(1))
-        wanted = self_monitor.Wanted(destinations, (), 5 * MINUTE, 240 * MINUTE, ping, "router.yaml")
+        wanted = self_monitor.SelfMonitorSettings(destinations, (), 5 * MINUTE, 240 * MINUTE, ping, "router.yaml")
         self.gate = store.publishing_controls
         self.stage = workers.WorkerHarness(store)
         self.own = self_monitor.SelfMonitor(
@@ -134,7 +134,8 @@ def test_failing_account_does_not_report_itself(with_redis):
 
 def test_report_is_valid_for_every_destination_kind():
     scene = self_monitor.SelfMonitor(
-        self_monitor.Wanted(("on-call", "devhelm")), PLACES, circuit_breaker.CircuitBreakers(random.Random(1)),
+        self_monitor.SelfMonitorSettings(("on-call", "devhelm")),
+        PLACES, circuit_breaker.CircuitBreakers(random.Random(1)),
         store=None, storms=None, randomness=random.Random(1),
     )  # fmt: skip
     (named,) = scene._targets(self_alerts.of_account("devhelm"))

@@ -44,10 +44,10 @@ def worker(on: workers.WorkerHarness, pace=QUICK) -> tuple[runtime.Worker, runti
         on.reconciler,
         on.store,
         clock=itertools.count(1_700_000_000_000_000, 1000).__next__,
-        bell=bell,
+        wake_signal=bell,
         silenced=on.mutes,
-        itself=self_monitor.SelfMonitor(
-            self_monitor.Wanted(),
+        monitor=self_monitor.SelfMonitor(
+            self_monitor.SelfMonitorSettings(),
             {},
             on.performer.breakers,
             store=on.store,
@@ -252,7 +252,7 @@ def test_worker_drains_in_time_despite_hanging_calls(with_redis):
     async def body(store):
         at = Hanging()
         on = workers.WorkerHarness(store, vendor.on_call(at))
-        on.mutes.ask = forever
+        on.mutes.import_all = forever
         made, _ = worker(on, pace=dataclasses.replace(QUICK, drain_seconds=0.05, first_ask_seconds=0.05))
         stop = asyncio.Event()
         await on.deliver(workers.firing())

@@ -69,7 +69,7 @@ def test_joining_by_new_alerts_equals_the_fold(history, batch):
     if after is not None:
         expected = fold.fold(before, batch, now=now, episode="e9")
         assert after == expected
-        assert aggregator.visible(before, after) == aggregator.visible(before, expected)
+        assert aggregator.is_visible_change(before, after) == aggregator.is_visible_change(before, expected)
         assert list(timeline.alert_events(before, after, batch, now)) == timeline.events_for_change(
             before, expected, batch, now
         )

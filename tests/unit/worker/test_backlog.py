@@ -33,7 +33,7 @@ class Waits:
     def holds_back(self, now: int, before: incidents.Incident | None = None) -> bool:
         before = before or firing()
         after = timing.apply_timers(before, now=now, episode="e2")
-        return asyncio.run(self.backlog.holds_back(before, after, now))
+        return asyncio.run(self.backlog.is_delayed(before, after, now))
 
 
 @pytest.mark.parametrize(("accepted_at", "expected"), [(0, False), (ENDS_AT - 1, True), (ENDS_AT + 1, False)])

@@ -23,7 +23,7 @@ def ask(at, kind="update", *, vendor_id="v1", attempts=0):
     asked = operation(kind, vendor_id)
     place = vendor.place("on-call", at)
     call = getattr(at, kind)(asked)
-    return asyncio.run(not_found.asked_again(call, place, asked, attempts))
+    return asyncio.run(not_found.confirm_missing(call, place, asked, attempts))
 
 
 @pytest.mark.parametrize("kind", ["update", "publish", "resolve", "dismiss", "observe"])
@@ -72,7 +72,7 @@ def test_repeated_other_not_found_errors_are_rejections():
 
 
 def noted(publication, seconds, **more):
-    return not_found.noted(publication, not_found.ConfirmedMissing("404"), NOW + seconds * SECOND, **more)
+    return not_found.record_missing(publication, not_found.ConfirmedMissing("404"), NOW + seconds * SECOND, **more)
 
 
 def test_repeated_not_found_over_one_minute_proves_absence():

@@ -25,7 +25,7 @@ def shown(entries=("1", "2", "3"), told=("first", "over"), **more):
 
 @pytest.mark.parametrize("seen", [shown(), shown(entries=("1", "2"))], ids=["own text in an update", "status alone"])
 def test_late_change_of_the_router_reopens_the_post(seen):
-    after = operation_outcome.verified(KNOWN, seen, NOW, is_reopened=False)
+    after = operation_outcome.verify(KNOWN, seen, NOW, is_reopened=False)
     assert (after.state, after.looked_at) == ("open", NOW)
 
 
@@ -40,10 +40,10 @@ def test_late_change_of_the_router_reopens_the_post(seen):
     ids=["reopened by a later episode", "with a new text", "without texts", "edited"],
 )
 def test_post_reopened_otherwise_stays_resolved(seen, is_reopened):
-    after = operation_outcome.verified(KNOWN, seen, NOW, is_reopened=is_reopened)
+    after = operation_outcome.verify(KNOWN, seen, NOW, is_reopened=is_reopened)
     assert (after.state, after.looked_at) == ("resolved", NOW)
 
 
 def test_reopening_without_an_unanswered_change_is_manual():
     known = msgspec.structs.replace(KNOWN, unanswered_change_at=0)
-    assert operation_outcome.verified(known, shown(), NOW, is_reopened=False).state == "resolved"
+    assert operation_outcome.verify(known, shown(), NOW, is_reopened=False).state == "resolved"

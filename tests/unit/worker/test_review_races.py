@@ -64,7 +64,7 @@ def deciding(document: Document, what: reviews.What, kind: str, who: str, outcom
     while True:
         incident, version = document.incident, document.version
         yield
-        after = reviews.decided(incident, one, given, earlier)
+        after = reviews.apply_verdict(incident, one, given, earlier)
         if after is None:
             outcomes[who] = None
             return
@@ -82,7 +82,7 @@ def retracting(document: Document, who: str) -> Iterator[None]:
         incident, version = document.incident, document.version
         yield
         word = retractions.RetractionRequest(who, "a false alarm")
-        if document.write(retractions.retracted(incident, known, found, word, 7), version):
+        if document.write(retractions.add_retractions(incident, known, found, word, 7), version):
             return
 
 
@@ -172,11 +172,11 @@ def test_publishing_again_is_refused_after_another_retraction(kind):
     one = seen("opening")._replace(retraction=first)
     given = reviews.verdict(one, reviews.ReviewDecision(verdict, "bob", fields=fields), 5)
     incident = incidents.with_interventions(opened("opening"), retractions={"e1/page": second})
-    assert reviews.decided(incident, one, given, None) is None
+    assert reviews.apply_verdict(incident, one, given, None) is None
     incident = incidents.with_interventions(incident, retractions={})
-    assert reviews.decided(incident, one, given, None) is None
+    assert reviews.apply_verdict(incident, one, given, None) is None
     incident = incidents.with_interventions(incident, retractions={"e1/page": first})
-    assert reviews.decided(incident, one, given, None).interventions.verdicts == {"page": given}
+    assert reviews.apply_verdict(incident, one, given, None).interventions.verdicts == {"page": given}
 
 
 @pytest.mark.parametrize("what", WHATS)
@@ -185,7 +185,7 @@ def test_decisions_on_two_pages_are_independent(what):
     for page in ("page", "other-page"):
         one = seen(what, page)
         earlier = incident.interventions.verdicts.get(page)
-        incident = reviews.decided(
+        incident = reviews.apply_verdict(
             incident, one, reviews.verdict(one, reviews.ReviewDecision("approved", "ann"), 5), earlier
         )
         assert incident is not None
@@ -198,4 +198,4 @@ def test_decision_on_another_episode_is_refused(what, kind):
     one = seen(what)
     given = reviews.verdict(one, reviews.ReviewDecision(verdict, "ann", fields=fields), 5)
     later = msgspec.structs.replace(opened(what), episode="e2", interventions=incidents.Interventions())
-    assert reviews.decided(later, one, given, None) is None
+    assert reviews.apply_verdict(later, one, given, None) is None

@@ -21,7 +21,7 @@ def asked(kind: str = "open") -> operations.Operation:
 
 def told(before, after, kind="open", result="done") -> list:
     ended = timeline_messages.Ended(result, (Cause(Reason.NOT_OPENED), Cause(Reason.APPROVED, who="ann")), ("found",))
-    return timeline_messages.performed(before, after, asked(kind), ended, NOW)
+    return timeline_messages.end_events(before, after, asked(kind), ended, NOW)
 
 
 def test_operation_is_recorded_with_reason_and_fields():
@@ -64,34 +64,34 @@ def test_manual_change_is_recorded_instead_of_the_operation(kind):
 
 @pytest.mark.parametrize(("state", "word"), [("resolved", "resolved"), ("dismissed", "deleted")])
 def test_manual_end_is_recorded(state, word):
-    (event,) = timeline_messages.noticed(known("open"), known(state), NOW, present=True)
+    (event,) = timeline_messages.person_events(known("open"), known(state), NOW, present=True)
     assert event.text == f"It was {word} at page by a person. The router does not change it back."
 
 
 def test_automatic_end_is_not_recorded_as_manual():
-    assert timeline_messages.noticed(known("open"), known("resolved"), NOW, present=False) == []
-    assert timeline_messages.noticed(known("open"), known("open"), NOW, present=True) == []
+    assert timeline_messages.person_events(known("open"), known("resolved"), NOW, present=False) == []
+    assert timeline_messages.person_events(known("open"), known("open"), NOW, present=True) == []
 
 
 def test_manually_published_draft_is_recorded():
-    (event,) = timeline_messages.noticed(known("draft"), known("open"), NOW, present=True)
+    (event,) = timeline_messages.person_events(known("draft"), known("open"), NOW, present=True)
     assert event.text == "The draft was published at page by a person."
 
 
 def test_waiting_post_is_recorded_with_its_content():
     wait = steps.Wait(Cause(Reason.REVIEW_REQUIRED), waiting_on=steps.WaitingOn.REVIEWER)
-    event = timeline_messages.waits("page", wait, CONTENT, NOW)
+    event = timeline_messages.wait_event("page", wait, CONTENT, NOW)
     assert event.text == "At page: awaiting approval: the rule requires a review."
     assert event.detail == {"reason": "review_required", "digest": CONTENT.digest, "fields": {"title": "Down"}}
 
 
 def test_review_without_a_decision_is_recorded():
-    assert "before anyone acted" in timeline_messages.over(known(), NOW).text
+    assert "before anyone acted" in timeline_messages.review_end_event(known(), NOW).text
 
 
 def test_storm_delay_is_recorded_with_limit_and_duration():
-    event = timeline_messages.held(100, 60_000_000, NOW)
+    event = timeline_messages.queued_event(100, 60_000_000, NOW)
     assert (event.what, event.at) == ("storm", NOW)
     assert "100 incidents have opened within 1m" in event.text
-    assert "the alert storm after 90 s" in timeline_messages.freed(NOW - 90_000_000, NOW).text
-    assert "queued in an alert storm" in timeline_messages.over_in_storm(NOW).text
+    assert "the alert storm after 90 s" in timeline_messages.dequeued_event(NOW - 90_000_000, NOW).text
+    assert "queued in an alert storm" in timeline_messages.storm_end_event(NOW).text
