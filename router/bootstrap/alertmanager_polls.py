@@ -58,7 +58,7 @@ async def problems(settings: configuration.Settings) -> list[str]:
             messages.append(failure.message)
         else:
             # With a misspelled receiver, each poll would succeed and find no alert.
-            if not any(map(polled.receives(config), receiver_names)):
+            if not any(map(polled.make_receiver_test(config), receiver_names)):
                 names = ", ".join(receiver_names)
                 messages.append(
                     f'{name}: poll.receiver "{config.receiver}" is not one of its receivers, which are {names}'
@@ -94,7 +94,7 @@ def _asked(settings: configuration.Settings, in_force: reload.Rules) -> Iterator
     for name, config in _polled(settings):
         source = registry.build(name, settings.sources[name]).source
         read = functools.partial(_read, source, limits, in_force)
-        yield alertmanager_sync.PolledSource(name, config, _client(name, config), read, polled.concerns(config))
+        yield alertmanager_sync.PolledSource(name, config, _client(name, config), read, polled.make_selector(config))
 
 
 def _read(

@@ -80,7 +80,7 @@ def parse(
 
 def _paths(config: base.Config) -> base.Config:
     """Return the settings that contain the paths. A preset has those of its equivalent mapping."""
-    return config.mapped(config.mapping) if isinstance(config, preset.Config) else config
+    return config.map_settings(config.mapping) if isinstance(config, preset.Config) else config
 
 
 def _header(text: str) -> tuple[bytes, bytes]:

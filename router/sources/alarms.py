@@ -42,7 +42,7 @@ class Alarm(msgspec.Struct, frozen=True):
     annotations: dict[str, str] = {}
 
 
-def parsed(delivery: reading.Reading, alarm: Alarm, insufficient_data: InsufficientData) -> base.Parsed:
+def parse(delivery: reading.Reading, alarm: Alarm, insufficient_data: InsufficientData) -> base.Parsed:
     """Return the alert for this state; none for INSUFFICIENT_DATA if the settings ignore that state.
 
     Raises ``base.Unparsable`` if the state isn't one of CloudWatch's three.

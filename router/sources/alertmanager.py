@@ -55,7 +55,7 @@ class _Body(msgspec.Struct, gc=False, rename="camel"):
     notification_reason: str = msgspec.field(name="notification_reason", default="")
 
 
-class _Found(msgspec.Struct, gc=False):
+class _SentAlert(msgspec.Struct, gc=False):
     """One alert as it was sent. Times are in microseconds, 0 if absent."""
 
     fingerprint: str
@@ -103,12 +103,12 @@ class Alertmanager:
             group = _read(body, self._version)
         except base.Unparsable as error:
             return self._one_by_one(body, error, delivery)
-        wire_alerts = delivery.limited(group.alerts, "alerts")
+        wire_alerts = delivery.limit(group.alerts, "alerts")
         read = [self._alert(alert, alert.status, group, delivery) for alert in wire_alerts]
         return delivery.close(base.Parsed(read, group.truncated_alerts, _about(group), is_verbatim=True))
 
     def _alert(
-        self, wire_alert: "_Alert | _Found", status: alerts.Status, group: _Body, delivery: reading.Reading
+        self, wire_alert: "_Alert | _SentAlert", status: alerts.Status, group: _Body, delivery: reading.Reading
     ) -> alerts.Alert:
         # An alert's own label is more specific than the label of its route.
         labels = {**group.route_labels, **wire_alert.labels} if group.route_labels else wire_alert.labels
@@ -146,7 +146,7 @@ class Alertmanager:
         except (KeyError, base.Unparsable):
             raise error from None
         # Encoding again turns the undecoded members into plain values, without the list of alerts.
-        group = _leniently(objects.decode(msgspec.json.encode(fields)), delivery)
+        group = _read_group(objects.decode(msgspec.json.encode(fields)), delivery)
         read_alerts, rejected = objects.several(
             delivery,
             items,
@@ -188,7 +188,7 @@ def _micros(moment: dt.datetime | int | None) -> Timestamp:
     return Timestamp(moment or 0)
 
 
-def _leniently(group: objects.Members, delivery: reading.Reading) -> _Body:
+def _read_group(group: objects.Members, delivery: reading.Reading) -> _Body:
     """Read the fields of a group. Only the version and the alerts have to be valid."""
     left_out = group.get("truncatedAlerts", 0)
     # In Python, True is an int.
@@ -210,7 +210,7 @@ def _leniently(group: objects.Members, delivery: reading.Reading) -> _Body:
     )
 
 
-def _read_alert(raw: bytes, where: str, delivery: reading.Reading) -> tuple[_Found, alerts.Status]:
+def _read_alert(raw: bytes, where: str, delivery: reading.Reading) -> tuple[_SentAlert, alerts.Status]:
     """Read one alert. Only the status, and the labels or the fingerprint, have to be valid."""
     try:
         alert = objects.decode(raw)
@@ -226,7 +226,7 @@ def _read_alert(raw: bytes, where: str, delivery: reading.Reading) -> tuple[_Fou
         labels = objects.optional_texts(delivery, alert.get("labels"), f"{where}.labels")
     else:
         labels = objects.texts(objects.members(alert.get("labels"), f"{where}.labels"))
-    wire_alert = _Found(
+    wire_alert = _SentAlert(
         alert_fingerprint,
         labels,
         objects.optional_texts(delivery, alert.get("annotations"), f"{where}.annotations"),

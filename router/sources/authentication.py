@@ -17,15 +17,15 @@ class Verifier:
     them. ``challenge`` is the ``WWW-Authenticate`` header for requests without valid credentials.
     """
 
-    __slots__ = ("_accepted", "_open", "challenge")
+    __slots__ = ("_accepted_headers", "_open", "challenge")
 
     def __init__(self, accepted: Iterable[bytes], *, anyone: bool = False, challenge: bytes = b"") -> None:
-        self._accepted = tuple(accepted)
+        self._accepted_headers = tuple(accepted)
         self._open = anyone
         self.challenge = challenge
 
     def __repr__(self) -> str:
-        return f"Verifier({'anyone' if self._open else f'{len(self._accepted)} secrets'})"
+        return f"Verifier({'anyone' if self._open else f'{len(self._accepted_headers)} secrets'})"
 
     @property
     def is_open(self) -> bool:
@@ -39,11 +39,11 @@ class Verifier:
         if authorization is None:
             return False
         # The header is compared as received first, because most senders write it the usual way.
-        return self._holds(authorization) or self._holds(_spelled_as_ours(authorization))
+        return self._matches_any(authorization) or self._matches_any(_normalize_scheme(authorization))
 
-    def _holds(self, authorization: bytes) -> bool:
+    def _matches_any(self, authorization: bytes) -> bool:
         holds = False
-        for accepted in self._accepted:
+        for accepted in self._accepted_headers:
             holds |= hmac.compare_digest(authorization, accepted)
         return holds
 
@@ -76,7 +76,7 @@ def verifier(
             "no credentials: set bearer (a list of tokens), basic (a list of user:password), token or signature, "
             "or set `auth: none` to accept requests from anyone"
         )
-    # Schemes are compared in the spelling of `_spelled_as_ours`.
+    # Schemes are compared in the spelling of `_normalize_scheme`.
     accepted = [scheme.capitalize().encode() + b" " + token for token in tokens for scheme in schemes]
     accepted += [b"Basic " + base64.b64encode(pair) for pair in pairs]
     # Some clients send basic credentials only after a challenge.
@@ -102,7 +102,7 @@ def _pair(secret: pydantic.SecretStr) -> bytes:
     return pair.encode()
 
 
-def _spelled_as_ours(authorization: bytes) -> bytes:
+def _normalize_scheme(authorization: bytes) -> bytes:
     """Return the header with its scheme capitalized and one space after it.
 
     Senders may use any case and several spaces.

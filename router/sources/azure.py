@@ -47,10 +47,10 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     alert = alerts.Alert(
         delivery.source,
         # Azure varies the case of the same ID.
-        objects.required(essentials.get("alertId"), "data.essentials.alertId").casefold(),
+        objects.require_text(essentials.get("alertId"), "data.essentials.alertId").casefold(),
         status,
         delivery.moment(essentials.get("firedDateTime"), "data.essentials.firedDateTime") or delivery.now,
-        Timestamp(0 if status == "firing" else _ended(delivery, essentials) or delivery.now),
+        Timestamp(0 if status == "firing" else _end_time(delivery, essentials) or delivery.now),
         objects.scalar(essentials.get("alertRule")),
         _labels(data, essentials, conditions),
         _annotations(essentials, conditions),
@@ -60,7 +60,7 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     return base.Parsed([alert])
 
 
-def _ended(delivery: reading.Reading, essentials: objects.Members) -> int:
+def _end_time(delivery: reading.Reading, essentials: objects.Members) -> int:
     return delivery.moment(essentials.get("resolvedDateTime"), "data.essentials.resolvedDateTime")
 
 

@@ -32,7 +32,7 @@ def is_event(headers: Mapping[bytes, bytes]) -> bool:
 def read(raw: bytes, headers: Mapping[bytes, bytes]) -> Any:
     """Return a request's event in the JSON format, whatever the mode; a list of events if it is a batch.
 
-    The content isn't validated yet: see ``opened``. Raises ``base.Unparsable`` if the request carries no readable
+    The content isn't validated yet: see ``flatten``. Raises ``base.Unparsable`` if the request carries no readable
     event.
     """
     kind = forms.media_type(headers)
@@ -43,7 +43,7 @@ def read(raw: bytes, headers: Mapping[bytes, bytes]) -> Any:
     return body.decode(_decode, raw)
 
 
-def opened(event: Any) -> objects.Members:
+def flatten(event: Any) -> objects.Members:
     """Return an event as a mapping sees it:
 
     its attributes, ``data``, and beside the attributes the members of ``data``.
@@ -58,7 +58,7 @@ def opened(event: Any) -> objects.Members:
             "specversion", f"{version[:40]!r} is not 1.0: no other version of CloudEvents is supported"
         )
     for name in _REQUIRED:
-        objects.required(members.get(name), name, "required in every event")
+        objects.require_text(members.get(name), name, "required in every event")
     # Binary data is encoded this way in JSON. The mapping sees the decoded data, as in binary mode.
     if "data_base64" in members:
         kind = objects.scalar(members.get("datacontenttype"))
@@ -107,7 +107,7 @@ def _content(raw: bytes, headers: Mapping[bytes, bytes], kind: str) -> Any:
     if not kind or kind.endswith(("/json", "+json")):
         return body.decode(_decode, raw)
     if forms.is_form(kind):
-        return forms.opened(forms.fields(raw, headers))
+        return forms.decode_fields(forms.fields(raw, headers))
     try:
         return raw.decode()
     except UnicodeDecodeError as error:

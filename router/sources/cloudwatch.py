@@ -67,7 +67,7 @@ class CloudWatch:
             alarm = eventbridge.alarm(delivery, message)
         else:
             return self._other(where.rstrip("."), "JSON, but not an alarm: AlarmName or NewStateValue is missing")
-        return alarms.parsed(delivery, alarm, self._insufficient_data)
+        return alarms.parse(delivery, alarm, self._insufficient_data)
 
     def _other(self, where: str, reason: str, **details: str) -> base.Parsed:
         if self._ignores_others:
@@ -90,8 +90,8 @@ def _alarm(delivery: reading.Reading, message: objects.Members, where: str) -> a
     trigger = objects.optional(message.get("Trigger"))
     several = [_metric(metric) for metric in alarms.metrics(trigger.get("Metrics"))]
     return alarms.Alarm(
-        name=objects.required(message.get("AlarmName"), f"{where}AlarmName"),
-        state=objects.required(message.get("NewStateValue"), f"{where}NewStateValue"),
+        name=objects.require_text(message.get("AlarmName"), f"{where}AlarmName"),
+        state=objects.require_text(message.get("NewStateValue"), f"{where}NewStateValue"),
         arn=objects.scalar(message.get("AlarmArn")),
         account=objects.scalar(message.get("AWSAccountId")),
         region=objects.scalar(message.get("Region")),

@@ -36,7 +36,7 @@ class Config(base.Config):
 
 def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     """Read the alert of a webhook; none if the webhook is a test."""
-    texts = _present(body)
+    texts = _replaced_values(body)
     title = _Title(texts.get("title", ""))
     transition = texts.get("alert_transition") or title.transition
     if not transition:
@@ -79,7 +79,7 @@ class _Title:
         self.rest = title[end:].strip() or title
 
 
-def _present(body: objects.Members) -> dict[str, str]:
+def _replaced_values(body: objects.Members) -> dict[str, str]:
     """Return the values that Datadog replaced, as text. Objects (``org`` of the default payload) are not read."""
     texts = {name: objects.scalar(value).strip() for name, value in body.items()}
     return {
@@ -137,7 +137,7 @@ def _labels(texts: dict[str, str]) -> dict[str, str]:
         name, colon, value = tag.partition(":")
         pairs.append((name, value) if colon and name else (tag, "true"))
     # A tag may occur several times with different values.
-    labels = repeated.joined(pairs)
+    labels = repeated.join_values(pairs)
     return labels | {name: texts[key] for name, key in _LABELS.items() if key in texts}
 
 

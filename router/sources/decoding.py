@@ -71,7 +71,7 @@ def decoder(codecs_of_paths: Mapping[str, Sequence[Codec]]) -> Decoder | None:
         for path, steps, codecs in parts:
             # Paths begin at one alert, even if the body is a list of alerts.
             of_each = isinstance(body, list) and isinstance(steps[0], str)
-            body = _replaced(body, [None, *steps] if of_each else steps, _opener(path, codecs, delivery))
+            body = _replace(body, [None, *steps] if of_each else steps, _make_opener(path, codecs, delivery))
         return body
 
     return decode
@@ -94,22 +94,22 @@ def _steps(path: str) -> list[Step]:
     return steps
 
 
-def _replaced(node: Any, steps: Sequence[Step], change: Callable[[str], Any]) -> Any:
+def _replace(node: Any, steps: Sequence[Step], change: Callable[[str], Any]) -> Any:
     if not steps:
         return change(node) if isinstance(node, str) and node else node
     step, rest = steps[0], steps[1:]
     if isinstance(node, dict) and isinstance(step, str) and step in node:
-        node[step] = _replaced(node[step], rest, change)
+        node[step] = _replace(node[step], rest, change)
     if isinstance(node, list) and not isinstance(step, str):
         positions = (
             range(len(node)) if step is None else range(step, step + 1) if -len(node) <= step < len(node) else ()
         )
         for position in positions:
-            node[position] = _replaced(node[position], rest, change)
+            node[position] = _replace(node[position], rest, change)
     return node
 
 
-def _opener(path: str, codecs: Sequence[Codec], delivery: reading.Reading) -> Callable[[str], Any]:
+def _make_opener(path: str, codecs: Sequence[Codec], delivery: reading.Reading) -> Callable[[str], Any]:
     def opened(text: str) -> Any:
         value: Any = text
         for codec in codecs:

@@ -25,7 +25,7 @@ class EventBridge:
 
     def read(self, delivery: reading.Reading, body: objects.Members) -> base.Parsed:
         """Read the alarm of an event."""
-        return alarms.parsed(delivery, alarm(delivery, body), self._insufficient_data)
+        return alarms.parse(delivery, alarm(delivery, body), self._insufficient_data)
 
 
 def alarm(delivery: reading.Reading, event: objects.Members) -> alarms.Alarm:
@@ -39,8 +39,8 @@ def alarm(delivery: reading.Reading, event: objects.Members) -> alarms.Alarm:
     configuration = objects.optional(detail.get("configuration"))
     resources = event.get("resources")
     return alarms.Alarm(
-        name=objects.required(detail.get("alarmName"), "detail.alarmName"),
-        state=objects.required(state.get("value"), "detail.state.value"),
+        name=objects.require_text(detail.get("alarmName"), "detail.alarmName"),
+        state=objects.require_text(state.get("value"), "detail.state.value"),
         # The event's only resource is the alarm.
         arn=objects.scalar(resources[0]) if isinstance(resources, list) and resources else "",
         account=objects.scalar(event.get("account")),

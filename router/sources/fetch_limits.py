@@ -30,7 +30,7 @@ class FetchLimits:
         self._all = _Bucket(*_OF_ALL)
         self._reserve = _Bucket(*_OF_ALL)
         self._networks: _Recent[_Bucket] = _Recent()
-        self._known: _Recent[bool] = _Recent()
+        self._known_networks: _Recent[bool] = _Recent()
 
     def take(self, client: str, now: Timestamp) -> bool:
         """Take a fetch for a sender with this address. Return False if the limit is reached."""
@@ -41,7 +41,7 @@ class FetchLimits:
         if not bucket_of_network.has(now):
             return False
         # A known network uses the reserve only if unknown networks have used up the common limit.
-        shared = [self._all, self._reserve] if self._known.get(network) else [self._all]
+        shared = [self._all, self._reserve] if self._known_networks.get(network) else [self._all]
         if (bucket := next((candidate for candidate in shared if candidate.has(now)), None)) is None:
             return False
         # Tokens are taken only if both buckets have one, so a refused fetch costs nothing.
@@ -51,7 +51,7 @@ class FetchLimits:
 
     def remember(self, client: str) -> None:
         """Remember the network of a sender whose message is authentic."""
-        self._known.set(_network(client), True)
+        self._known_networks.set(_network(client), True)
 
 
 class _Bucket:

@@ -36,7 +36,7 @@ def is_form(kind: str) -> bool:
     return kind in _FORMS
 
 
-def opened(texts: Mapping[str, str]) -> dict[str, Any]:
+def decode_fields(texts: Mapping[str, str]) -> dict[str, Any]:
     """Decode the fields that contain a JSON object or list. Other fields stay texts."""
     return {name: _object_or_text(text) for name, text in texts.items()}
 
@@ -59,10 +59,10 @@ def fields(body: bytes, headers: Mapping[bytes, bytes]) -> dict[str, str]:
     kind, options = multipart.parse_options_header(headers.get(b"content-type", b""))
     if kind == b"multipart/form-data":
         return _multipart(body, options.get(b"boundary", b""))
-    return urlencoded(body)
+    return parse_urlencoded(body)
 
 
-def urlencoded(raw: bytes) -> dict[str, str]:
+def parse_urlencoded(raw: bytes) -> dict[str, str]:
     """Return the fields of an urlencoded form or of a URL's query; of several with the same name, the last."""
     try:
         return dict(

@@ -37,7 +37,7 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     severity = objects.scalar(incident.get("severity"))
     alert = alerts.Alert(
         delivery.source,
-        objects.required(incident.get("incident_id"), "incident.incident_id"),
+        objects.require_text(incident.get("incident_id"), "incident.incident_id"),
         status,
         delivery.moment(incident.get("started_at"), "incident.started_at") or delivery.now,
         Timestamp(

@@ -128,7 +128,7 @@ class Config(base.Config):
     link: mapping.PathOrFact = _at("link || url || source_url || links[0].url || links[0].href")
 
     @pydantic.model_validator(mode="after")
-    def _signed_is_what_is_read(self) -> Self:
+    def _check_signature(self) -> Self:
         # A valid signature of an empty body would authenticate any query.
         if self.in_query and self.signature is not None:
             raise ValueError("a signature covers the body, not the query: use token, bearer, or basic")
@@ -177,8 +177,10 @@ class Json:
         self._in_query = config.in_query
         self._open = decoding.decoder(config.decode)
         # Getters are built once, because compiling an expression takes longer than evaluating it.
-        self._ignored = [(condition, condition.getter()) for condition in config.ignore_when if condition.is_of_alert]
-        self._ignored_whole = [
+        self._alert_conditions = [
+            (condition, condition.getter()) for condition in config.ignore_when if condition.is_of_alert
+        ]
+        self._body_conditions = [
             (condition, condition.getter()) for condition in config.ignore_when if not condition.is_of_alert
         ]
         self._alerts = paths.compile(config.alerts) if config.alerts else None
@@ -205,7 +207,7 @@ class Json:
         try:
             # A source that reads the query has no event in its body.
             events = not self._in_query and cloudevents.is_event(headers)
-            document = cloudevents.read(body, headers) if events else self._decoded(body, headers)
+            document = cloudevents.read(body, headers) if events else self._decode_body(body, headers)
             return self.read(document, headers, reading.Reading(self.name, now, max_alerts), raw=body, events=events)
         # Evaluating an expression can also exceed Python's recursion limit, not only decoding.
         except RecursionError as error:
@@ -232,13 +234,13 @@ class Json:
             return delivery.close(base.Parsed([self._alert(items_to_read[0], delivery)]))
         return delivery.close(self._several(items_to_read, document, raw, delivery))
 
-    def _decoded(self, raw: bytes, headers: Mapping[bytes, bytes]) -> Any:
+    def _decode_body(self, raw: bytes, headers: Mapping[bytes, bytes]) -> Any:
         """Decode JSON, whatever its content type; a form only if the content type declares one."""
         if self._in_query:
-            return forms.opened(forms.urlencoded(raw))
+            return forms.decode_fields(forms.parse_urlencoded(raw))
         # Some senders declare a form and send JSON.
         if forms.is_form(forms.media_type(headers)) and not forms.is_json(raw):
-            return forms.opened(forms.fields(raw, headers))
+            return forms.decode_fields(forms.fields(raw, headers))
         return body.decode(_decode, raw)
 
     def _groups(
@@ -246,11 +248,11 @@ class Json:
     ) -> Iterator[list[_Item]]:
         """Yield the items of each body: there is one body, unless the delivery is a batch of events."""
         if not events or not isinstance(document, list):
-            yield self._items(cloudevents.opened(document) if events else document, request, delivery)
+            yield self._items(cloudevents.flatten(document) if events else document, request, delivery)
             return
-        for position, event in enumerate(delivery.limited(document, "")):
+        for position, event in enumerate(delivery.limit(document, "")):
             try:
-                yield self._items(cloudevents.opened(event), request, delivery, (f"[{position}]", position))
+                yield self._items(cloudevents.flatten(event), request, delivery, (f"[{position}]", position))
             except base.Unparsable as error:
                 # The error is kept as the item's content and raised later, with those of other unreadable items.
                 placed = base.Unparsable(f"[{position}].{error.where}".rstrip("."), error.problem)
@@ -265,7 +267,7 @@ class Json:
             document = self._open(document, delivery)
         scope = _scope(request, document, document)
         # Before the alerts are searched: an ignored body may have none.
-        if self._says_nothing(self._ignored_whole, scope, delivery):
+        if self._is_any_met(self._body_conditions, scope, delivery):
             return [_Item(place, scope, {}, origin, ignored=True)]
         shared = self._body_labels(scope, "body_labels", delivery)
         selected = document if self._alerts is None else mapping.find(self._alerts, document, "alerts")
@@ -281,7 +283,7 @@ class Json:
         alone = self._alerts is None
         return [
             _Item(f"{place}[{position}]", _scope(request, document, item), shared, position if alone else origin)
-            for position, item in enumerate(delivery.limited(selected, "alerts"))
+            for position, item in enumerate(delivery.limit(selected, "alerts"))
         ]
 
     def _several(self, items: list[_Item], document: Any, raw: bytes, delivery: reading.Reading) -> base.Parsed:
@@ -299,9 +301,9 @@ class Json:
         return base.Parsed(read_alerts, rejected=rejected)
 
     def _is_ignored(self, item: _Item, delivery: reading.Reading) -> bool:
-        return item.ignored or self._says_nothing(self._ignored, item.scope, delivery)
+        return item.ignored or self._is_any_met(self._alert_conditions, item.scope, delivery)
 
-    def _says_nothing(
+    def _is_any_met(
         self, conditions: list[tuple[Condition, mapping.Getter]], scope: mapping.Scope, delivery: reading.Reading
     ) -> bool:
         """Return whether a condition of ``ignore_when`` holds.

@@ -239,7 +239,7 @@ def any_text(getter: Getter, scope: Scope, where: str, delivery: reading.Reading
 def query_of(headers: Mapping[bytes, bytes], delivery: reading.Reading) -> Mapping[str, str]:
     """Return the parameters of the request's query; of several with the same name, the last."""
     try:
-        return forms.urlencoded(headers[base.QUERY]) if base.QUERY in headers else {}
+        return forms.parse_urlencoded(headers[base.QUERY]) if base.QUERY in headers else {}
     except base.Unparsable as error:
         delivery.ignore("query", error.problem)
         return {}

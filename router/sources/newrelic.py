@@ -25,18 +25,20 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
         raise base.Unparsable(
             "state", "missing: this is the format of the old notification channels; use a workflow with its template"
         )
-    state = objects.required(body.get("state"), "state", "use the template that New Relic offers for the payload")
+    state = objects.require_text(body.get("state"), "state", "use the template that New Relic offers for the payload")
     # Every state but closed fires, so a state that New Relic adds later can't end an alert.
     firing = state.casefold() != _CLOSED
     alert = alerts.Alert(
         delivery.source,
-        objects.required(body.get("id"), "id", "the payload must contain the issue's ID"),
+        objects.require_text(body.get("id"), "id", "the payload must contain the issue's ID"),
         "firing" if firing else "resolved",
         delivery.moment(body.get("createdAt"), "createdAt") or delivery.now,
         Timestamp(0 if firing else delivery.moment(body.get("updatedAt"), "updatedAt") or delivery.now),
-        _joined(body.get("title")),
-        _named(body, {"policy": "alertPolicyNames", "condition": "alertConditionNames", "workflow": "workflowName"}),
-        _named(
+        _join(body.get("title")),
+        _read_texts(
+            body, {"policy": "alertPolicyNames", "condition": "alertConditionNames", "workflow": "workflowName"}
+        ),
+        _read_texts(
             body,
             {
                 "state": "state",
@@ -52,11 +54,11 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     return base.Parsed([alert])
 
 
-def _named(body: objects.Members, fields: dict[str, str]) -> dict[str, str]:
-    return {name: text for name, key in fields.items() if (text := _joined(body.get(key)))}
+def _read_texts(body: objects.Members, fields: dict[str, str]) -> dict[str, str]:
+    return {name: text for name, key in fields.items() if (text := _join(body.get(key)))}
 
 
-def _joined(value: Any) -> str:
+def _join(value: Any) -> str:
     """Return a text unchanged, and the texts of a list joined by commas."""
     return ", ".join(filter(None, map(objects.scalar, value))) if isinstance(value, list) else objects.scalar(value)
 

@@ -40,18 +40,18 @@ class Normalizing:
             title, link = alert.title, alert.link
             # Nearly all alerts are normal already. One loop over them is cheaper than a copy of each.
             if not title.isascii() or not title.isprintable() or (link and not link.startswith(links.SCHEMES)):
-                return _normalized(parsed)
+                return _normalize(parsed)
         return parsed
 
 
-def _normalized(parsed: base.Parsed) -> base.Parsed:
-    normal = [_normal(alert) for alert in parsed.alerts]
+def _normalize(parsed: base.Parsed) -> base.Parsed:
+    normal = [_normalize_alert(alert) for alert in parsed.alerts]
     lost = [before for before, after in zip(parsed.alerts, normal, strict=True) if before.link and not after.link]
-    notices = limit((*parsed.notices, *map(_ignored, lost))) if lost else parsed.notices
+    notices = limit((*parsed.notices, *map(_make_link_notice, lost))) if lost else parsed.notices
     return msgspec.structs.replace(parsed, alerts=normal, notices=notices)
 
 
-def cleaned(title: str) -> str:
+def clean_title(title: str) -> str:
     """Return the title on one line, without invisible characters."""
     if title.isascii() and title.isprintable():
         return title
@@ -61,13 +61,13 @@ def cleaned(title: str) -> str:
     return _BLANKS.sub(" ", visible).strip()
 
 
-def _normal(alert: alerts.Alert) -> alerts.Alert:
-    title, link = cleaned(alert.title), links.absolute(alert.link)
+def _normalize_alert(alert: alerts.Alert) -> alerts.Alert:
+    title, link = clean_title(alert.title), links.absolute(alert.link)
     if title == alert.title and link == alert.link:
         return alert
     return msgspec.structs.replace(alert, title=title, link=link)
 
 
-def _ignored(alert: alerts.Alert) -> Notice:
+def _make_link_notice(alert: alerts.Alert) -> Notice:
     detail = f"{alert.link[:80]!r} is not an absolute http or https address; the field is ignored"
     return Notice("field_ignored", "link", detail, alert.fingerprint)

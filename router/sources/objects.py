@@ -69,7 +69,7 @@ def several(
     bad: list[Any] = []
     first = ("", "")
     received_at = delivery.now
-    for position, item in enumerate(delivery.limited(items, where)):
+    for position, item in enumerate(delivery.limit(items, where)):
         mark = delivery.mark()
         # Items without a time are in order of occurrence: the last item of an alert has its current state.
         delivery.now = Timestamp(received_at + position)
@@ -114,7 +114,7 @@ def optional(value: Any) -> Members:
     return value if isinstance(value, dict) else {}
 
 
-def required(value: Any, where: str, remedy: str = "") -> str:
+def require_text(value: Any, where: str, remedy: str = "") -> str:
     """Return a required text or number as text. Raises ``base.Unparsable`` if there is none."""
     text = scalar(value)
     if text:

@@ -107,10 +107,10 @@ def read(delivery: reading.Reading, members: objects.Members) -> base.Parsed:
     except calls.UnknownCall as error:
         raise base.Unparsable("request", str(error)) from error
     if operation.name == "create":
-        alert = _created(source, objects.members(body, "body", "required in a create request"), now)
+        alert = _read_create(source, objects.members(body, "body", "required in a create request"), now)
         return base.Parsed([alert], about={"action": "create", "alert": alert.fingerprint})
     if operation.name == _PING:
-        return base.Parsed([_pinged(source, operation.identifier, now)], about={"action": _PING})
+        return base.Parsed([_read_ping(source, operation.identifier, now)], about={"action": _PING})
     # Closing by an unknown number would succeed and leave the alert open.
     if call is not None and call.parameter("identifierType") == "tiny":
         raise base.Unparsable("request", "the router assigns no tiny IDs: use the alias, or the alert ID")
@@ -123,8 +123,8 @@ def read(delivery: reading.Reading, members: objects.Members) -> base.Parsed:
     return base.Parsed([alert], about=details)
 
 
-def _created(source: str, body: objects.Members, now: Timestamp) -> alerts.Alert:
-    title = objects.required(body.get("message"), "message", "required in a create request")
+def _read_create(source: str, body: objects.Members, now: Timestamp) -> alerts.Alert:
+    title = objects.require_text(body.get("message"), "message", "required in a create request")
     entity, origin = objects.scalar(body.get("entity")), objects.scalar(body.get("source"))
     details = objects.optional(body.get("details"))
     values = {"description": body.get("description"), "note": body.get("note"), "by": body.get("user")}
@@ -163,7 +163,7 @@ def _names(responders: Any) -> str:
     )
 
 
-def _pinged(source: str, name: str, now: Timestamp) -> alerts.Alert:
+def _read_ping(source: str, name: str, now: Timestamp) -> alerts.Alert:
     labels = {"heartbeat": name}
     return alerts.Alert(source, f"heartbeat/{name}", "firing", now, Timestamp(0), f"Heartbeat {name}", labels)
 

@@ -26,7 +26,7 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     if "messages" in body:
         raise base.Unparsable("event", "missing: this is an old version; create a webhook subscription of version 3")
     event = objects.members(body.get("event"), "event", "this is not a PagerDuty webhook")
-    kind = objects.required(event.get("event_type"), "event.event_type")
+    kind = objects.require_text(event.get("event_type"), "event.event_type")
     if kind == "pagey.ping":
         return objects.no_alert("a test of the subscription")
     incident = objects.members(event.get("data"), "event.data")
@@ -39,7 +39,7 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     at = delivery.moment(event.get("occurred_at"), "event.occurred_at") or delivery.now
     alert = alerts.Alert(
         delivery.source,
-        objects.required(incident.get("id"), "event.data.id"),
+        objects.require_text(incident.get("id"), "event.data.id"),
         "firing" if firing else "resolved",
         at,
         Timestamp(0 if firing else at),

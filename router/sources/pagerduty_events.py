@@ -27,13 +27,13 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     action = objects.scalar(body.get("event_action"))
     key = objects.scalar(body.get("dedup_key"))
     if action == "trigger":
-        alert = _triggered(delivery, body, key)
+        alert = _read_trigger(delivery, body, key)
         return base.Parsed([alert], about={"dedup_key": alert.fingerprint})
     if action not in {"resolve", "acknowledge"}:
         problem = f"{action[:40]!r} is not one of" if action else "missing: send one of"
         raise base.Unparsable("event_action", f"{problem} trigger, acknowledge, and resolve")
     # Only a trigger may omit the key. PagerDuty then generates one.
-    key = objects.required(key, "dedup_key", f"{action} must name its subject")
+    key = objects.require_text(key, "dedup_key", f"{action} must name its subject")
     # The sender gets a success, because some clients accept nothing else.
     if action == "acknowledge":
         return objects.no_alert("an acknowledgement changes nothing here", dedup_key=key)
@@ -42,9 +42,9 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     )
 
 
-def _triggered(delivery: reading.Reading, body: objects.Members, key: str) -> alerts.Alert:
+def _read_trigger(delivery: reading.Reading, body: objects.Members, key: str) -> alerts.Alert:
     payload = objects.members(body.get("payload"), "payload", "required for a trigger")
-    title = objects.required(payload.get("summary"), "payload.summary")
+    title = objects.require_text(payload.get("summary"), "payload.summary")
     labels = {name: text for name in _PAYLOAD_LABELS if (text := objects.scalar(payload.get(name)))}
     client = objects.scalar(body.get("client"))
     if client:

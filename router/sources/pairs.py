@@ -32,18 +32,18 @@ def labels(value: Any) -> dict[str, str]:
 
     A tag without a value is ``"true"``. The values of a repeated name are joined by commas.
     """
-    return repeated.joined((name, text or "true") for name, text in _pairs(_opened(value)))
+    return repeated.join_values((name, text or "true") for name, text in _pairs(_read_items(value)))
 
 
-def _opened(value: Any) -> list[Any]:
+def _read_items(value: Any) -> list[Any]:
     if isinstance(value, str):
-        value = _listed(value)
+        value = _split(value)
         if isinstance(value, dict):
             return [{"key": name, "value": item} for name, item in value.items()]
     return value if isinstance(value, list) else []
 
 
-def _listed(text: str) -> Any:
+def _split(text: str) -> Any:
     if text.lstrip().startswith(("[", "{")):
         try:
             return _decode(text.encode())

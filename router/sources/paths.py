@@ -31,12 +31,12 @@ def check(expression: str) -> str:
         # JMESPath itself reports an unknown function only when it evaluates the expression.
         unknown = sorted(name for name in _functions(parsed) if name not in _KNOWN_FUNCTIONS)
     except RecursionError as error:
-        raise ValueError(f"{_shown(expression)} is nested too deeply for a JMESPath expression") from error
+        raise ValueError(f"{_quote(expression)} is nested too deeply for a JMESPath expression") from error
     except ValueError as error:  # JMESPathError is a ValueError, too.
         # The other lines of the message point at the expression with a caret.
         message = str(error).partition("\n")[0].removeprefix("Invalid jmespath expression: ").rstrip(":")
         problem = f"{message[:1].lower()}{message[1:]}"[:_MAX_MESSAGE_LENGTH]
-        raise ValueError(f"{_shown(expression)} is not a JMESPath expression: {problem}") from error
+        raise ValueError(f"{_quote(expression)} is not a JMESPath expression: {problem}") from error
     if unknown:
         raise ValueError(f"{expression!r} calls {unknown[0]}(), which JMESPath does not have")
     return expression
@@ -51,8 +51,8 @@ def compile(expression: str) -> Getter:  # noqa: A001 - as in re.compile and jme
     parts = [part.strip() for part in expression.split("||")]
     # Any other expression, also one with `||` inside of a function or a text, is left to the interpreter.
     if not all(_PLAIN.fullmatch(patterns.encode(part)) for part in parts):
-        return _interpreted(expression)
-    getters = [_plain(part) for part in parts]
+        return _compile_interpreted(expression)
+    getters = [_compile_plain(part) for part in parts]
     return getters[0] if len(getters) == 1 else _first_of(getters)
 
 
@@ -69,7 +69,7 @@ def kind_of(value: Any) -> str:
     return names.get(type(value), "a number")
 
 
-def _shown(expression: str) -> str:
+def _quote(expression: str) -> str:
     """Quote an expression for a message, cut to a readable length."""
     return repr(expression if len(expression) <= _MAX_MESSAGE_LENGTH else f"{expression[:_MAX_MESSAGE_LENGTH]}…")
 
@@ -83,7 +83,7 @@ def _functions(node: Any) -> Iterator[str]:
             yield from _functions(child)
 
 
-def _interpreted(expression: str) -> Getter:
+def _compile_interpreted(expression: str) -> Getter:
     compiled = jmespath.compile(expression)
 
     def get(body: Any) -> Any:
@@ -92,12 +92,12 @@ def _interpreted(expression: str) -> Getter:
         except exceptions.JMESPathError as error:
             raise EvaluationError(str(error)[:_MAX_MESSAGE_LENGTH]) from error
         except (ArithmeticError, RecursionError, TypeError, ValueError) as error:  # For example floor(1e400).
-            raise EvaluationError(f"{_shown(expression)} cannot be evaluated here: {error}") from error
+            raise EvaluationError(f"{_quote(expression)} cannot be evaluated here: {error}") from error
 
     return get
 
 
-def _plain(path: str) -> Getter:
+def _compile_plain(path: str) -> Getter:
     steps = [step[1] or int(step[2]) for step in _STEP.finditer(path)]
     # A single name is the most frequent path, so it needs no loop.
     if steps == [path]:

@@ -86,16 +86,16 @@ class Config(pydantic.BaseModel):
         return self
 
 
-def receives(config: Config) -> Callable[[str], bool]:
+def make_receiver_test(config: Config) -> Callable[[str], bool]:
     """Build the test of whether a receiver of this name posts to this source."""
     # The group keeps an alternative such as `a|b` within the anchors.
     pattern = patterns.compile(f"^(?:{config.receiver or '.*'})$")
     return lambda name: pattern.search(patterns.encode(name)) is not None
 
 
-def concerns(config: Config) -> Callable[[alertmanager.Listed], bool]:
+def make_selector(config: Config) -> Callable[[alertmanager.Listed], bool]:
     """Build the test of whether an alert belongs to this source."""
-    addressed = receives(config)
+    addressed = make_receiver_test(config)
     tests = [silences.test(silences.matcher(text)) for text in config.filter]
 
     def wanted(listed: alertmanager.Listed) -> bool:
@@ -108,27 +108,27 @@ def concerns(config: Config) -> Callable[[alertmanager.Listed], bool]:
     return wanted
 
 
-def firing(listed: alertmanager.Listed) -> Mapping[str, Any]:
+def firing_alert(listed: alertmanager.Listed) -> Mapping[str, Any]:
     """Return an alert of a response in the format of a webhook."""
     return {
         "status": "firing",
         "labels": listed.labels,
         "annotations": listed.annotations,
-        "startsAt": _written(listed.starts_at),
+        "startsAt": _to_datetime(listed.starts_at),
         "generatorURL": listed.link,
         "fingerprint": listed.fingerprint,
     }
 
 
-def ended(fingerprint: str, starts_at: Timestamp, ends_at: Timestamp) -> Mapping[str, Any]:
+def resolved_alert(fingerprint: str, starts_at: Timestamp, ends_at: Timestamp) -> Mapping[str, Any]:
     """Return a resolved alert, which responses no longer contain, in the format of a webhook; times in microseconds."""
     return {
         "status": "resolved",
         # The response no longer contains the labels. The fingerprint is enough to resolve the alert.
         "labels": {},
-        "startsAt": _written(starts_at),
+        "startsAt": _to_datetime(starts_at),
         # Clocks differ, and an end before the start would be invalid.
-        "endsAt": _written(max(starts_at, ends_at)),
+        "endsAt": _to_datetime(max(starts_at, ends_at)),
         "fingerprint": fingerprint,
     }
 
@@ -140,5 +140,5 @@ def webhook(alerts_to_send: Iterable[Mapping[str, Any]], url: str) -> bytes:
     )
 
 
-def _written(moment: Timestamp) -> dt.datetime:
+def _to_datetime(moment: Timestamp) -> dt.datetime:
     return _EPOCH + dt.timedelta(microseconds=moment)

@@ -46,7 +46,7 @@ _decode = msgspec.json.Decoder(list[_Alert]).decode
 _decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-class _Found(msgspec.Struct, gc=False):
+class _SentAlert(msgspec.Struct, gc=False):
     """One alert as it was sent. Times are in microseconds, 0 if absent."""
 
     labels: dict[str, str]
@@ -77,8 +77,8 @@ class Prometheus:
         """
         delivery = reading.Reading(self.name, now, max_alerts)
         try:
-            wire_alerts = delivery.limited(_decode(body), "")
-            read = [self._alert(_found(alert), "", delivery) for alert in wire_alerts]
+            wire_alerts = delivery.limit(_decode(body), "")
+            read = [self._alert(_convert_alert(alert), "", delivery) for alert in wire_alerts]
         # The second reading starts over with new notices and finds each unreadable alert.
         except (msgspec.MsgspecError, UnicodeDecodeError, base.Unparsable):
             return self._one_by_one(body, reading.Reading(self.name, now, max_alerts))
@@ -91,12 +91,12 @@ class Prometheus:
             delivery,
             items,
             "",
-            lambda item, where: self._alert(_leniently(item, where, delivery), where, delivery),
+            lambda item, where: self._alert(_read_alert(item, where, delivery), where, delivery),
             lambda bad: bad,
         )
         return delivery.close(base.Parsed(read, rejected=rejected))
 
-    def _alert(self, wire_alert: _Found, where: str, delivery: reading.Reading) -> alerts.Alert:
+    def _alert(self, wire_alert: _SentAlert, where: str, delivery: reading.Reading) -> alerts.Alert:
         # Prometheus treats an empty label as absent, so it must not change the fingerprint.
         labels = {name: value for name, value in wire_alert.labels.items() if value}
         if not labels:
@@ -109,7 +109,7 @@ class Prometheus:
             ends_at = Timestamp(0)
         over = 0 < ends_at + self._clock_skew <= now if ends_at else False
         # An end that has moved belongs to a firing alert, whatever the time on the sender's clock.
-        if over and (extended := self._ends.extended(fingerprint, starts_at, ends_at, now)):
+        if over and (extended := self._ends.find_extended_end(fingerprint, starts_at, ends_at, now)):
             # The notice is assigned to this alert, because others in the delivery may be on time.
             mark = delivery.mark()
             delivery.note("clock_behind", f"{where}.endsAt".lstrip("."), _BEHIND)
@@ -154,38 +154,40 @@ class _Ends:
     """
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[str, int], tuple[int, int]] = {}
-        self._extended: set[tuple[str, int]] = set()
+        self._last_ends: dict[tuple[str, int], tuple[int, int]] = {}
+        self._extended_keys: set[tuple[str, int]] = set()
 
-    def extended(self, fingerprint: str, starts_at: Timestamp, ends_at: Timestamp, now: Timestamp) -> Timestamp:
+    def find_extended_end(
+        self, fingerprint: str, starts_at: Timestamp, ends_at: Timestamp, now: Timestamp
+    ) -> Timestamp:
         """Return until when the alert fires by the router's clock; 0 if it is resolved, as far as can be determined."""
         key = (fingerprint, starts_at)
         # Removing and adding the entry moves it to the end, so the first entry is the oldest.
-        before, step = self._seen.pop(key, (ends_at, 0))
+        before, step = self._last_ends.pop(key, (ends_at, 0))
         if ends_at > before:
             step = ends_at - before if now - ends_at >= _YOUNG else 0
         # An end that moves back is the resolution.
         elif ends_at < before:
             step = 0
-        self._seen[key] = (ends_at, step)
+        self._last_ends[key] = (ends_at, step)
         # The sender chooses the labels, so the number of entries must be limited.
-        if len(self._seen) > _MAX_CACHED_ALERTS:
-            oldest = next(iter(self._seen))
-            del self._seen[oldest]
-            self._extended.discard(oldest)
+        if len(self._last_ends) > _MAX_CACHED_ALERTS:
+            oldest = next(iter(self._last_ends))
+            del self._last_ends[oldest]
+            self._extended_keys.discard(oldest)
         if not step:
             return Timestamp(0)
-        self._extended.add(key)
+        self._extended_keys.add(key)
         # Four steps, as Prometheus sets the end four intervals ahead. A lost repetition must not end the alert.
         return Timestamp(now + min(max(4 * step, _SHORTEST), _MAX_LENGTH))
 
     def shift(self, fingerprint: str, starts_at: Timestamp) -> int:
         """Return by how many microseconds to move the alert's start."""
-        return 1 if self._extended and (fingerprint, starts_at) in self._extended else 0
+        return 1 if self._extended_keys and (fingerprint, starts_at) in self._extended_keys else 0
 
 
-def _found(alert: _Alert) -> _Found:
-    return _Found(
+def _convert_alert(alert: _Alert) -> _SentAlert:
+    return _SentAlert(
         alert.labels,
         alert.annotations or {},
         Timestamp(times.micros(alert.starts_at) if alert.starts_at else 0),
@@ -194,13 +196,13 @@ def _found(alert: _Alert) -> _Found:
     )
 
 
-def _leniently(raw: bytes, where: str, delivery: reading.Reading) -> _Found:
+def _read_alert(raw: bytes, where: str, delivery: reading.Reading) -> _SentAlert:
     """Read one alert. Only the labels have to be valid."""
     try:
         alert = objects.decode(raw)
     except base.Unparsable as error:
         raise base.Unparsable(f"{where}.{error.where}".rstrip("."), error.problem) from error
-    return _Found(
+    return _SentAlert(
         objects.texts(objects.members(alert.get("labels"), f"{where}.labels")),
         objects.optional_texts(delivery, alert.get("annotations"), f"{where}.annotations"),
         delivery.moment(alert.get("startsAt"), f"{where}.startsAt"),

@@ -40,7 +40,7 @@ class Reading:
         else:
             self._more[code] = self._more.get(code, 0) + count
 
-    def limited(self, items: Sequence[Item], where: str) -> Sequence[Item]:
+    def limit(self, items: Sequence[Item], where: str) -> Sequence[Item]:
         """Return the first ``max_alerts`` items, and report the number of the others."""
         count, limit = len(items), self.max_alerts
         if count <= limit:

@@ -30,7 +30,7 @@ class Repaired(NamedTuple):
     changes: tuple[str, ...]
 
 
-def repaired(body: bytes) -> Repaired | None:
+def repair(body: bytes) -> Repaired | None:
     """Return the body as strict JSON in UTF-8; None if it already is, is over 1 MiB, or can't be repaired."""
     # A valid body is never changed, not even in its spelling.
     if len(body) > _MAX_BYTES or _is_json(body):
@@ -41,7 +41,7 @@ def repaired(body: bytes) -> Repaired | None:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (ValueError, RecursionError):
         return None
-    fixed = _paired(text, changes)
+    fixed = _replace_unpaired(text, changes)
     # Without any other change, only the lenient mode of the parser has made the body readable.
     if not changes:
         changes["control characters in strings were accepted"] = None
@@ -106,7 +106,7 @@ def _number(read: Callable[[str], float], changes: dict[str, None]) -> Callable[
     return number
 
 
-def _paired(text: str, changes: dict[str, None]) -> bytes:
+def _replace_unpaired(text: str, changes: dict[str, None]) -> bytes:
     """Return the text in UTF-8, with U+FFFD for each unpaired surrogate."""
     try:
         return text.encode()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 
-def joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+def join_values(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return the values by name. The values of a repeated name are joined by commas. Pairs without a name are omitted.
 
     Time is linear in the length of all texts: the values are collected first, and joined once.

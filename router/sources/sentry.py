@@ -27,7 +27,7 @@ _ISSUE_STATUSES: dict[str, alerts.Status] = {
     "archived": "resolved",
     "ignored": "resolved",
 }
-_UNHEARD = ("comment", "comment_id", "error", "installation")
+_IGNORED_MEMBERS = ("comment", "comment_id", "error", "installation")
 
 
 class Config(base.Config):
@@ -53,7 +53,7 @@ class Sentry:
         for name, reader in _READERS.items():
             if name in data:
                 return reader(delivery, data, action)
-        if any(name in data for name in _UNHEARD):
+        if any(name in data for name in _IGNORED_MEMBERS):
             return objects.no_alert(f"{action}: neither an alert nor an issue")
         raise base.Unparsable("data", "it has no metric_alert, event, or issue")
 
@@ -70,7 +70,7 @@ def _metric_alert(delivery: reading.Reading, data: objects.Members, action: str)
     alert = alerts.Alert(
         delivery.source,
         # The prefix keeps apart metric alerts and issues, whose numbers are independent.
-        "metric/" + objects.required(metric_alert.get("id"), "data.metric_alert.id"),
+        "metric/" + objects.require_text(metric_alert.get("id"), "data.metric_alert.id"),
         status,
         Timestamp(
             _first(delivery, metric_alert, "data.metric_alert", ("date_started", "date_detected")) or delivery.now
@@ -103,7 +103,7 @@ def _event_alert(delivery: reading.Reading, data: objects.Members, action: str) 
     tags = _tags(event.get("tags"))
     alert = alerts.Alert(
         delivery.source,
-        "issue/" + objects.required(event.get("issue_id"), "data.event.issue_id"),
+        "issue/" + objects.require_text(event.get("issue_id"), "data.event.issue_id"),
         "firing",
         # The clock of the program that reported the event may be wrong. Sentry sets `received` by its own clock.
         Timestamp(
@@ -137,7 +137,7 @@ def _issue(delivery: reading.Reading, data: objects.Members, action: str) -> bas
     project = objects.optional(issue.get("project"))
     alert = alerts.Alert(
         delivery.source,
-        "issue/" + objects.required(issue.get("id"), "data.issue.id"),
+        "issue/" + objects.require_text(issue.get("id"), "data.issue.id"),
         status,
         # No field says when an issue was resolved or reopened, so the order of arrival decides.
         delivery.now,

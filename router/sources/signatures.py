@@ -118,8 +118,8 @@ class Signature:
             if name not in headers:
                 return f"the header {name.decode()}, which is part of the signed content, is missing"
             before.append(headers[name])
-        offered = self._offered(header)
-        signed = self._signed(before, body)
+        offered = self._parse_signatures(header)
+        signed = self._signed_content(before, body)
         right = False
         # Several secrets are accepted while a secret is being rotated.
         for key in self._keys:
@@ -143,15 +143,15 @@ class Signature:
         """
         before = {self._id: identity.encode(), self._time: b"%d" % (now // _SECOND)}
         before = {name: value for name, value in before.items() if name}
-        mac = self._encode(hmac.digest(self._keys[0], self._signed(list(before.values()), body), "sha256"))
+        mac = self._encode(hmac.digest(self._keys[0], self._signed_content(list(before.values()), body), "sha256"))
         signed_headers = {**before, self._header: self._scheme.prefix.encode() + mac}
         return {name.decode(): value.decode() for name, value in signed_headers.items()}
 
-    def _signed(self, before: list[bytes], body: bytes) -> bytes:
+    def _signed_content(self, before: list[bytes], body: bytes) -> bytes:
         # The joint is part of the signed content, so it must be exactly the sender's.
         return self._scheme.joint.encode().join([*before, body])
 
-    def _offered(self, header: bytes) -> list[bytes]:
+    def _parse_signatures(self, header: bytes) -> list[bytes]:
         scheme = self._scheme
         parts = header.split(scheme.separator.encode()) if scheme.separator else [header]
         prefix = scheme.prefix.encode()

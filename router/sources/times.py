@@ -114,7 +114,7 @@ def _from_text(text: str, zone: str) -> Timestamp:
         _YEAR_FIRST.fullmatch(text) or _BASIC.fullmatch(text) or _RFC_2822.fullmatch(text) or _AMERICAN.fullmatch(text)
     )
     if match is not None:
-        return _assembled(text, match, zone)
+        return _assemble(text, match, zone)
     try:
         return from_number(float(text))
     except ValueError:
@@ -187,7 +187,7 @@ def _local(moment: dt.datetime, zone: str) -> Timestamp:
     return micros(moment)
 
 
-def _assembled(text: str, match: "re.Match[str]", zone: str) -> Timestamp:
+def _assemble(text: str, match: "re.Match[str]", zone: str) -> Timestamp:
     """Build a time from the parts of a match. Raises ``ValueError`` if there is no such day or time."""
     part: Callable[[str], str] = lambda name: match.groupdict().get(name) or ""  # noqa: E731
     try:

@@ -42,11 +42,11 @@ class Config(pydantic.BaseModel):
 class Token:
     """Verifies the tokens that a source accepts. Each is compared in constant time."""
 
-    __slots__ = ("_accepted", "_config", "_decode", "_header")
+    __slots__ = ("_accepted_values", "_config", "_decode", "_header")
 
     def __init__(self, config: Config) -> None:
         """Initialize from validated settings."""
-        self._accepted = tuple(value.get_secret_value().strip().encode() for value in config.values)
+        self._accepted_values = tuple(value.get_secret_value().strip().encode() for value in config.values)
         self._header = config.header.lower().encode()
         self._config = config
         # Only the token is decoded: senders that aren't authenticated yet may add any other members.
@@ -54,7 +54,7 @@ class Token:
         self._decode = msgspec.json.Decoder(shape).decode
 
     def __repr__(self) -> str:
-        return f"Token({self.place}, {len(self._accepted)} secrets)"
+        return f"Token({self.place}, {len(self._accepted_values)} secrets)"
 
     @property
     def header(self) -> bytes:
@@ -88,26 +88,26 @@ class Token:
         """Return whether a request with these headers and this query is authenticated; not for a token in the body."""
         if self._header:
             # A missing header is compared like a wrong token. No accepted token is empty.
-            return self._holds([headers.get(self._header, b"")])
-        return self._holds(_of_pairs(query, self._config.query))
+            return self._matches_any([headers.get(self._header, b"")])
+        return self._matches_any(_of_pairs(query, self._config.query))
 
     def accepts_body(self, body: bytes) -> bool:
         """Return whether a request with this body is authenticated."""
         if self._config.form:
-            return self._holds(_of_pairs(body, self._config.form))
+            return self._matches_any(_of_pairs(body, self._config.form))
         try:
-            return self._holds([self._decode(body).token.encode()])  # type: ignore[attr-defined]
+            return self._matches_any([self._decode(body).token.encode()])  # type: ignore[attr-defined]
         # An unreadable body carries no token. The response must not reveal more.
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             return False
 
-    def masked(self, body: bytes) -> bytes:
+    def mask(self, body: bytes) -> bytes:
         """Return the body for storage, with the token masked in every spelling that is accepted.
 
         The result is still a valid form or JSON, because the source reads it.
         """
         # Every token is compared, so that the response time doesn't reveal a partial match.
-        for accepted in self._accepted:
+        for accepted in self._accepted_values:
             in_json = msgspec.json.encode(accepted.decode())[1:-1]
             # These are the usual spellings. Unusual ones are found below, by decoding each value.
             for token in {accepted, in_json, parse.quote_plus(accepted).encode()}:
@@ -123,7 +123,7 @@ class Token:
         if len(value) > _MAX_LENGTH or not (b"%" in value or b"+" in value):
             return pair
         read = parse.unquote_plus(value.decode("latin-1")).encode()
-        return name + equals + _MASK if any(accepted in read for accepted in self._accepted) else pair
+        return name + equals + _MASK if any(accepted in read for accepted in self._accepted_values) else pair
 
     def _without_text(self, token: bytes) -> bytes:
         """Mask the token in one part of a JSON body. The characters of a string may be escaped in many ways."""
@@ -134,12 +134,12 @@ class Token:
             read = msgspec.json.decode(token, type=str).encode()
         except (msgspec.MsgspecError, UnicodeError):
             return token
-        return b'"' + _MASK + b'"' if any(accepted in read for accepted in self._accepted) else token
+        return b'"' + _MASK + b'"' if any(accepted in read for accepted in self._accepted_values) else token
 
-    def _holds(self, offered: list[bytes]) -> bool:
+    def _matches_any(self, offered: list[bytes]) -> bool:
         holds = False
         for candidate in offered:
-            for accepted in self._accepted:
+            for accepted in self._accepted_values:
                 holds |= hmac.compare_digest(candidate, accepted)
         return holds
 

@@ -45,7 +45,7 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     labels = _labels(monitor)
     alert = alerts.Alert(
         delivery.source,
-        objects.required(key, "monitor.id"),
+        objects.require_text(key, "monitor.id"),
         status,
         at,
         Timestamp(0 if status == "firing" else at),
@@ -87,7 +87,7 @@ def _labels(monitor: objects.Members) -> dict[str, str]:
     for item in tags if isinstance(tags, list) else []:
         tag = objects.optional(item)
         pairs.append((objects.scalar(tag.get("name")), objects.scalar(tag.get("value")) or "true"))
-    labels = repeated.joined(pairs)
+    labels = repeated.join_values(pairs)
     keys = {"monitor": "name", "path": "pathName", "type": "type", "hostname": "hostname"}
     return labels | {name: text for name, key in keys.items() if (text := objects.scalar(monitor.get(key)))}
 

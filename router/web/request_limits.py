@@ -107,10 +107,10 @@ def _parse(
             return parsed
     except base.Unparsable:
         # Nothing to repair: the error is about the content, not the encoding.
-        if (fixed := repairs.repaired(body)) is None:
+        if (fixed := repairs.repair(body)) is None:
             raise
     else:
-        if (fixed := repairs.repaired(body)) is None:
+        if (fixed := repairs.repair(body)) is None:
             return parsed
     # A repair may change what counts as a bracket.
     check_depth(fixed.body, bounds.depth)

@@ -99,7 +99,7 @@ class SourceEndpoint:
             return body
         if not token.accepts_body(body):
             raise _no_token(token)
-        return token.masked(body)
+        return token.mask(body)
 
     def payload(self, body: bytes, query: bytes, call: calls.Call | None) -> bytes:
         """Return the data to parse and store: the body, or the query instead of it, without a token.

@@ -199,7 +199,7 @@ class AlertmanagerSync:
         firing = {name for name, known_count in here.alerts.items() if known_count.fires}
         for chunk in _chunks(listed_alerts):
             now = self._clock()
-            firing_alerts = [polled.firing(alert) for alert in chunk]
+            firing_alerts = [polled.firing_alert(alert) for alert in chunk]
             routed = [(alert, self._decide(alert, now)) for alert in self._read(condition, firing_alerts, now)]
             wanted_rows = [row for row in routed if _should_accept(row, here.full)]
             await self._accept(condition, firing_alerts, wanted_rows, now)
@@ -226,7 +226,7 @@ class AlertmanagerSync:
             for chunk in _chunks(list(held_alerts)):
                 now = self._clock()
                 ended_alerts = [
-                    polled.ended(name, starts_at, Timestamp(ended[name]))
+                    polled.resolved_alert(name, starts_at, Timestamp(ended[name]))
                     for name in chunk
                     # The API returns milliseconds, so the start may be rounded. An end with another start would not end
                     # this alert.

@@ -86,7 +86,7 @@ class _Bounded:
 
 
 def _repaired(data: bytes, _: Path) -> str:
-    repairs.repaired(data)
+    repairs.repair(data)
     return ""
 
 

@@ -115,7 +115,7 @@ class AlertmanagerHarness:
         self.config = polled.Config(url=url, **config)
         self.http = alertmanager_polls._client("am", self.config)
         self.asked = alertmanager_sync.PolledSource(
-            "am", self.config, self.http, self.read, polled.concerns(self.config)
+            "am", self.config, self.http, self.read, polled.make_selector(self.config)
         )
         self.polls = self.worker()
 

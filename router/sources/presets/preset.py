@@ -57,13 +57,13 @@ class Config(base.Config):
         if foreign:
             raise ValueError(f"{min(foreign)} is not part of a mapping")
         try:
-            cls.mapped(value)
+            cls.map_settings(value)
         except pydantic.ValidationError as error:
             raise ValueError(_first_problem(error)) from None
         return value
 
     @classmethod
-    def mapped(cls, settings_of_source: Mapping[str, Any]) -> json.Config:
+    def map_settings(cls, settings_of_source: Mapping[str, Any]) -> json.Config:
         """Return the mapping with a source's own settings. Raises ``pydantic.ValidationError`` if these are invalid."""
         settings = dict(cls.sender.mapping)
         for name, value in settings_of_source.items():
@@ -78,12 +78,12 @@ class Config(base.Config):
     @property
     def reads_query(self) -> bool:
         """Return whether the source's own mapping reads parameters of the query."""
-        return self.mapped(self.mapping).reads_query
+        return self.map_settings(self.mapping).reads_query
 
     @property
     def named_headers(self) -> frozenset[bytes]:
         """Return the headers that the source's own mapping reads."""
-        return self.mapped(self.mapping).named_headers
+        return self.map_settings(self.mapping).named_headers
 
 
 class Source:
@@ -91,7 +91,7 @@ class Source:
 
     def __init__(self, name: str, config: Config) -> None:
         """Initialize from validated settings."""
-        mapped = config.mapped(config.mapping)
+        mapped = config.map_settings(config.mapping)
         self.name = name
         self._preset = config.sender
         self._json = json.Json(name, mapped)
@@ -112,7 +112,7 @@ class Source:
             if reason:
                 return objects.no_alert(reason)
             return self._endless(
-                self._json.read(self._tidied(members), headers, reading.Reading(self.name, now, max_alerts))
+                self._json.read(self._tidy(members), headers, reading.Reading(self.name, now, max_alerts))
             )
         except RecursionError as error:
             raise base.Unparsable("", "the JSON is nested too deeply") from error
@@ -131,9 +131,9 @@ class Source:
         ignored = word and word not in self._words and not self._preset.ignored.isdisjoint({word, "*"})
         return f"{status[:40]} doesn't show whether an alert fires" if ignored else ""
 
-    def _tidied(self, members: objects.Members) -> objects.Members:
+    def _tidy(self, members: objects.Members) -> objects.Members:
         if self._placeholder:
-            members = {name: value for name, value in members.items() if not self._unfilled(value)}
+            members = {name: value for name, value in members.items() if not self._is_unfilled(value)}
         if self._preset.escaped:
             members = {
                 name: html.unescape(value) if isinstance(value, str) else value for name, value in members.items()
@@ -156,7 +156,7 @@ class Source:
             return parsed
         return msgspec.structs.replace(parsed, alerts=[_without_end(alert) for alert in parsed.alerts])
 
-    def _unfilled(self, value: Any) -> bool:
+    def _is_unfilled(self, value: Any) -> bool:
         if self._placeholder is None or not isinstance(value, str) or value[:1] != self._mark:
             return False
         return bool(self._placeholder.fullmatch(patterns.encode(value)))

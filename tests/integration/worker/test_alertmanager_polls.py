@@ -88,7 +88,7 @@ def test_poll_keeps_active_alert_from_expiring(run_scene):
             return base.Parsed([msgspec.structs.replace(one, ends_at=soon + workers.HOUR)])
 
         scene.asked = alertmanager_sync.PolledSource(
-            "am", scene.config, scene.http, expiring, polled.concerns(scene.config)
+            "am", scene.config, scene.http, expiring, polled.make_selector(scene.config)
         )
         await scene.poll(4)
         assert (await scene.on.incident()).alerts["am/f1"].ends_at == soon + workers.HOUR

@@ -98,7 +98,7 @@ def test_unacceptable_polled_alert_affects_no_other(run_scene):
             return parse(body, now)
 
         scene.asked = alertmanager_sync.PolledSource(
-            "am", scene.config, scene.http, choosy, polled.concerns(scene.config)
+            "am", scene.config, scene.http, choosy, polled.make_selector(scene.config)
         )
         scene.there.has("bad", alertmanagers.BEGAN)
         await scene.webhook(workers.firing("gone", alertmanagers.BEGAN))

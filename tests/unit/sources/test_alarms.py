@@ -167,7 +167,7 @@ def test_event_without_arn_has_region_and_account(resources):
     event = {**EVENT, "resources": resources, "account": "1", "region": "eu-north-1"}
     alarm = eventbridge.alarm(DELIVERY, {**event, "detail": {"alarmName": "a", "state": state}})
     assert (alarm.arn, alarm.region, alarm.account) == ("", "eu-north-1", "1")
-    alert = alarms.parsed(DELIVERY, alarm, "ignore").alerts[0]
+    alert = alarms.parse(DELIVERY, alarm, "ignore").alerts[0]
     assert (alert.fingerprint, alert.labels["region"], alert.link) == ("1/eu-north-1/a", "eu-north-1", "")
 
 
@@ -181,7 +181,7 @@ def test_event_details_are_annotations():
 
 def labels(*metrics: alarms.Metric) -> dict[str, str]:
     alarm = alarms.Alarm("n", "OK", ARN, metrics=list(metrics))
-    return alarms.parsed(DELIVERY, alarm, "ignore").alerts[0].labels
+    return alarms.parse(DELIVERY, alarm, "ignore").alerts[0].labels
 
 
 def test_labels_are_common_to_all_metrics():

@@ -70,7 +70,7 @@ def test_key_in_the_data_overrides_source_and_subject():
 
 
 def test_attribute_overrides_a_member_of_its_name():
-    opened = cloudevents.opened({**EVENT, "time": "t", "data": {"id": 7, "starts_at": "s", "more": 1}})
+    opened = cloudevents.flatten({**EVENT, "time": "t", "data": {"id": 7, "starts_at": "s", "more": 1}})
     assert (opened["id"], opened["data"]["id"], opened["starts_at"], opened["more"]) == ("1", 7, "s", 1)
 
 
@@ -102,8 +102,8 @@ def test_batch_may_be_empty():
 
 def test_base64_data_is_decoded_by_its_content_type():
     packed = {"data_base64": "eyJzdGF0dXMiOiAib2sifQ=="}
-    assert cloudevents.opened({**EVENT, **packed})["status"] == "ok"
-    assert cloudevents.opened({**EVENT, **packed, "datacontenttype": "text/plain"})["data"] == '{"status": "ok"}'
+    assert cloudevents.flatten({**EVENT, **packed})["status"] == "ok"
+    assert cloudevents.flatten({**EVENT, **packed, "datacontenttype": "text/plain"})["data"] == '{"status": "ok"}'
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_data_of_binary_event_follows_its_content_type(kind, body, data):
     headers = {**BINARY, b"content-type": kind} if kind else BINARY
     event = cloudevents.read(body, headers)
     assert event.get("data") == data
-    assert cloudevents.opened(event)["source"] == "/probes"
+    assert cloudevents.flatten(event)["source"] == "/probes"
 
 
 @pytest.mark.parametrize(
@@ -160,4 +160,4 @@ def test_invalid_event_is_refused_with_its_field(body, headers, where, problem):
 @pytest.mark.parametrize("wrong", ["%%%", "é", 7, ["a"]])
 def test_invalid_base64_data_is_refused(wrong):
     with pytest.raises(base.Unparsable):
-        cloudevents.opened({**EVENT, "data_base64": wrong})
+        cloudevents.flatten({**EVENT, "data_base64": wrong})

@@ -70,4 +70,4 @@ def test_any_bytes_are_either_fields_or_unparsable(raw, kind):
 
 @given(st.dictionaries(st.text(min_size=1, max_size=10), st.text(min_size=1, max_size=10), max_size=5))
 def test_urlencoded_fields_are_decoded(fields):
-    assert forms.urlencoded(urllib.parse.urlencode(fields).encode()) == fields
+    assert forms.parse_urlencoded(urllib.parse.urlencode(fields).encode()) == fields

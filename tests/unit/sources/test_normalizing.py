@@ -54,10 +54,10 @@ def test_title_is_one_line_of_visible_text(title, shown):
 
 @given(st.text(max_size=40))
 def test_no_title_has_controls_or_several_lines(title):
-    shown = normalizing.cleaned(title)
+    shown = normalizing.clean_title(title)
     assert shown.splitlines() in ([], [shown])
     assert not any(letter < " " or "\u202a" <= letter <= "\u202e" for letter in shown)
-    assert normalizing.cleaned(shown) == shown
+    assert normalizing.clean_title(shown) == shown
 
 
 @pytest.mark.parametrize(

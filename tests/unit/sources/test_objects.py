@@ -67,12 +67,12 @@ def test_missing_optional_object_is_empty():
 
 
 def test_missing_required_value_is_named():
-    assert objects.required("x", "id") == "x"
-    assert objects.required(7, "id") == "7"
-    assert objects.required(0, "id") == "0"
+    assert objects.require_text("x", "id") == "x"
+    assert objects.require_text(7, "id") == "7"
+    assert objects.require_text(0, "id") == "0"
     for nothing in (None, "", [], {"a": 1}):
-        assert said(objects.required, nothing, "id") == ("id", "missing or empty")
-    assert said(objects.required, "", "id", "set it") == ("id", "missing or empty: set it")
+        assert said(objects.require_text, nothing, "id") == ("id", "missing or empty")
+    assert said(objects.require_text, "", "id", "set it") == ("id", "missing or empty: set it")
 
 
 def test_empty_texts_are_omitted_and_others_converted():
@@ -87,7 +87,7 @@ def test_digest_is_equal_only_for_equal_parts():
 
 
 def even(item, where):
-    return alerts.Alert("here", objects.required(item, where), "firing", NOW, 0)
+    return alerts.Alert("here", objects.require_text(item, where), "firing", NOW, 0)
 
 
 def test_invalid_alerts_are_rejected_and_others_read():

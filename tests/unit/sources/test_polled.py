@@ -69,11 +69,11 @@ def test_source_without_poll_settings_does_not_poll():
     ],
 )
 def test_filters_and_receiver_select_alerts(said, receivers, env, counts):
-    assert polled.concerns(config(**said))(listed(*receivers, env=env)) is counts
+    assert polled.make_selector(config(**said))(listed(*receivers, env=env)) is counts
 
 
 def test_polled_alert_equals_its_webhook():
-    body = polled.webhook([polled.firing(listed(severity="critical"))], URL)
+    body = polled.webhook([polled.firing_alert(listed(severity="critical"))], URL)
     (alert,) = alertmanager.Alertmanager("am").parse(body, {}, 5).alerts
     assert (alert.identity, alert.status, alert.starts_at, alert.ends_at) == ("am/f1", "firing", BEGAN, 0)
     assert (alert.title, alert.severity, alert.link) == ("S", "critical", "http://prometheus:9090/graph")
@@ -82,6 +82,6 @@ def test_polled_alert_equals_its_webhook():
 
 @pytest.mark.parametrize(("ended", "said"), [(BEGAN + 7, BEGAN + 7), (BEGAN - 7, BEGAN)])
 def test_vanished_alert_is_resolved_after_its_start(ended, said):
-    body = polled.webhook([polled.ended("f1", BEGAN, ended)], URL)
+    body = polled.webhook([polled.resolved_alert("f1", BEGAN, ended)], URL)
     (alert,) = alertmanager.Alertmanager("am").parse(body, {}, 5).alerts
     assert (alert.identity, alert.status, alert.starts_at, alert.ends_at) == ("am/f1", "resolved", BEGAN, said)

@@ -146,7 +146,7 @@ def test_number_of_remembered_ends_is_limited():
         {**sent(NOW - 60 * MINUTE, NOW - 10 * MINUTE), "labels": {"alertname": "A", "n": str(n)}} for n in range(10_050)
     ]
     parsed(source, *several)
-    assert len(source._ends._seen) == 10_000
+    assert len(source._ends._last_ends) == 10_000
 
 
 def test_end_before_the_start_is_ignored():

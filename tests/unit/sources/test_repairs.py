@@ -25,7 +25,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("body", "meant", "change"), WRONG)
 def test_invalid_character_or_number_is_repaired(body, meant, change):
-    fixed = repairs.repaired(body)
+    fixed = repairs.repair(body)
     assert fixed is not None
     assert msgspec.json.decode(fixed.body) == meant
     assert change in "; ".join(fixed.changes)
@@ -45,16 +45,16 @@ def test_invalid_character_or_number_is_repaired(body, meant, change):
     ],
 )
 def test_ambiguous_body_is_not_repaired(body):
-    assert repairs.repaired(body) is None
+    assert repairs.repair(body) is None
 
 
 def test_valid_json_is_not_repaired():
-    assert repairs.repaired('{"a": "é 😀", "b": [1.5, -0, null]}'.encode()) is None
+    assert repairs.repair('{"a": "é 😀", "b": [1.5, -0, null]}'.encode()) is None
 
 
 @given(st.binary(max_size=60) | st.binary(max_size=60).map(lambda inside: b'{"a": "' + inside + b'"}'))
 def test_repair_gives_valid_json_or_nothing(body):
-    fixed = repairs.repaired(body)
+    fixed = repairs.repair(body)
     if fixed is not None:
         msgspec.json.decode(fixed.body)
         assert fixed.changes
@@ -63,5 +63,5 @@ def test_repair_gives_valid_json_or_nothing(body):
 def test_worst_case_body_is_repaired_in_bounded_time():
     body = b'{"a": "' + b"\xe9a" * 500_000 + b'"}'
     began = time.process_time()
-    assert repairs.repaired(body) is not None
+    assert repairs.repair(body) is not None
     assert time.process_time() - began < 5
