@@ -33,7 +33,7 @@ class ApiClient:
 
     def __init__(self, url: str, token: str, now: Callable[[], Timestamp]) -> None:
         self._token = token
-        # The HTTP library would refuse a line break or a non-ASCII character with an error that shows the token.
+        # The HTTP library would refuse a line break or a non-ASCII character with an error that may show the token.
         if not (token.isascii() and token.isprintable()):
             raise RequestRefused("INCIDENT_ROUTER_TOKEN contains characters that are not allowed in a token")
         self._client = client.Client(

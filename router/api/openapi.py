@@ -33,7 +33,7 @@ def document() -> dict[str, Any]:
     # A model with defaults differs by direction: its members are optional in a request and always in a response.
     models_and_modes = [(model, "serialization") for model in models] + [(model, "validation") for model in inputs]
     schemas_of_models, shared = json_schema.models_json_schema(
-        # Several endpoints share a model, which pydantic would describe once for each occurrence.
+        # Several endpoints share a model, which is described once.
         list(dict.fromkeys(models_and_modes)),  # type: ignore[arg-type]
         ref_template=_REFERENCE,
     )

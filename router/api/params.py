@@ -22,7 +22,7 @@ _LARGEST_POSITION = 2**64 - 1
 
 def _stream_cursor(text: str) -> str:
     """Return the cursor of a stream's page if Redis accepts it: nothing comes before 0-0."""
-    # Redis would refuse any other position with an error, which would look like an outage.
+    # Redis would refuse any other position with an error.
     match = _POSITION.fullmatch(text)
     if text and (match is None or not 0 < max(map(int, match.groups())) <= _LARGEST_POSITION):
         raise pydantic_core.PydanticCustomError("cursor", "is not a cursor of this list")

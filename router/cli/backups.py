@@ -149,7 +149,7 @@ def _open(file: str) -> Iterator[IO[bytes]]:
 
 
 def _verify(file: str) -> tuple[backup_file.Header, backup_file.Trailer]:
-    """Read a backup to its end. Raises ``Damaged``."""
+    """Read a backup to its end. Raises ``CorruptBackupError``."""
     with _open(file) as stream:
         reader = backup_file.Reader(stream)
         return reader.header, reader.check()

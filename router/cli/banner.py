@@ -87,7 +87,7 @@ def example(router: processes.Running) -> str:
     name = next((name for name, config in router.settings.sources.items() if config.kind == "json"), None)
     if name is None:
         return ""
-    # The first secret is the current one. Others are still accepted during a rotation.
+    # A source accepts each of its secrets, so the command has any of them.
     bearer = router.settings.sources[name].bearer
     auth = (
         f" -H {_quote(f'Authorization: Bearer {_format_secret(router, bearer[0].get_secret_value())}')}"

@@ -77,7 +77,7 @@ def redeliver(
     async def body(settings: configuration.Settings, store: Store) -> None:
         startup.check_known("notifier", name, settings.notifiers)
         count = await notifier_events.redeliver(store, name, incident, after)
-        # Events are stored for a limited time, so an old sequence number finds none.
+        # Events are stored for 30 days, so there may be none to deliver again.
         if not count:
             raise startup.not_found(f"no events of {incident or 'the router'} are kept after number {after}")
         subject = f"{incident or 'the router'} to {name}, after {after}"

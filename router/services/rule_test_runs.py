@@ -43,7 +43,7 @@ class Suite:
 
 
 def suite(settings: configuration.Settings, folder: Path | None = None) -> Suite:
-    """Load rules and tests. Raises ``rules.Refused`` if any of them is invalid."""
+    """Load rules and tests. Raises ``load.RulesRefused`` if any of them is invalid."""
     path = folder or settings.rules
     rule_set = factories.load_rules(settings, path)
     all_problems: list[problems.LocatedProblem] = []
