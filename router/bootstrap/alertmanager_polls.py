@@ -10,7 +10,7 @@ from router.bootstrap import factories
 from router.domain import alerts, decisions
 from router.domain.times import Timestamp
 from router.outbound import client, errors
-from router.outbound.alertmanager import condition, receivers
+from router.outbound.alertmanager import read_receivers, read_status
 from router.rules import reload
 from router.sources import alertmanager, base, polled, registry
 from router.store.inbox import LimitedInbox
@@ -52,8 +52,8 @@ async def problems(settings: configuration.Settings) -> list[str]:
     for name, config in _polled(settings):
         http = _client(name, config)
         try:
-            await condition(http)
-            receiver_names = await receivers(http)
+            await read_status(http)
+            receiver_names = await read_receivers(http)
         except errors.Failure as failure:
             messages.append(failure.message)
         else:

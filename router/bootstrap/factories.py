@@ -151,7 +151,7 @@ def places(
         if store is not None:
             connection.quota = quota(store, config, settings.destinations.values())
         destination = kind.make(name, config, connection)
-        follows = base.followed_by(config)
+        follows = base.linked_destination(config)
         built[name] = configured_destinations.ConfiguredDestination(
             name,
             kind,

@@ -37,7 +37,7 @@ class ConfiguredPage:
 def kinds(settings: configuration.Settings) -> dict[str, ConfiguredPage]:
     """Return the configured destinations, without their vendors."""
     return {
-        name: ConfiguredPage(registry.KINDS[config.kind], base.followed_by(config), config)
+        name: ConfiguredPage(registry.KINDS[config.kind], base.linked_destination(config), config)
         for name, config in settings.destinations.items()
     }
 

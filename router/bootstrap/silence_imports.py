@@ -37,7 +37,7 @@ def _of_alertmanagers(
         asked = client.Client(
             name=name, base_url=at.url, headers=headers, timeout_seconds=10.0, now=clock, secrets=[secret]
         )
-        of_alertmanagers.append((name, functools.partial(alertmanager.silences, asked, name)))
+        of_alertmanagers.append((name, functools.partial(alertmanager.read_silences, asked, name)))
     return of_alertmanagers
 
 

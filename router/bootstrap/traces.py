@@ -15,7 +15,7 @@ def start(config: sections.Tracing) -> tracing.Traces:
     # OpenTelemetry is an optional extra, and takes time to import.
     from router.telemetry import otel
 
-    return otel.exporting(config.endpoint, config.service_name, config.sample_ratio)
+    return otel.create_traces(config.endpoint, config.service_name, config.sample_ratio)
 
 
 def problem(config: sections.Tracing) -> str:

@@ -136,7 +136,7 @@ def page_of(config: Config) -> str:
     return str(config.defaults.get("page") or getattr(config, "page", ""))
 
 
-def followed_by(config: Config) -> str:
+def linked_destination(config: Config) -> str:
     """Return the destination whose incident an item is linked to: a page's draft, or an alert; empty if there is none.
 
     Alerts name it ``attach_to``.

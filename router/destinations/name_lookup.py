@@ -42,7 +42,7 @@ class Caches:
     def __init__(self) -> None:
         self._caches: dict[str, _Cache[Any]] = {}
 
-    def of(self, name: str) -> _Cache[Any]:
+    def get(self, name: str) -> _Cache[Any]:
         """Return the cache of a type."""
         return self._caches.setdefault(name, _Cache())
 

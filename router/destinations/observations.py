@@ -95,7 +95,7 @@ def is_newest_text(operation: operations.Operation, entries: Sequence[Entry], te
     return texts.alike(newest, text) or (texts.mark(newest) in operation.told and texts.is_cut(newest, text))
 
 
-def edited_title(operation: operations.Operation, title: str, our_titles: Collection[str]) -> bool:
+def has_edited_title(operation: operations.Operation, title: str, our_titles: Collection[str]) -> bool:
     """Return whether a person has changed a title: the vendor never returned it, and it isn't one of ``our_titles``."""
     # While reads lag, an older title of ours may still be shown.
     known_titles = operation.view.titles if operation.lags else operation.view.titles[-1:]
@@ -106,7 +106,7 @@ def edited_title(operation: operations.Operation, title: str, our_titles: Collec
     return not (operation.view.is_unconfirmed and any(texts.is_cut(title, our_title) for our_title in our_titles))
 
 
-def edited_timeline(
+def find_timeline_edit(
     operation: operations.Operation, entries: Sequence[Entry], our_texts: Collection[str]
 ) -> Edit | None:
     """Return what a person has changed in a timeline, or None; ``our_texts`` are the texts that we may have posted."""
@@ -129,7 +129,9 @@ def edited_timeline(
     return None
 
 
-def edited_components(operation: operations.Operation, current: Mapping[str, str], *desired: Mapping[str, str]) -> bool:
+def has_edited_components(
+    operation: operations.Operation, current: Mapping[str, str], *desired: Mapping[str, str]
+) -> bool:
     """Return whether a person has changed a component status that a read after our last operation has shown.
 
     An earlier attempt of this operation, or an uncertain one, may have changed it to a status of ``desired``.

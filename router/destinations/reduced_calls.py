@@ -64,7 +64,7 @@ class ReducibleCall:
         # Omitting only the field that the vendor names keeps the most detail.
         less = self._drop(body, path) if path else None
         # Without this field, the call would have another meaning, so the refusal is final.
-        if less is None and self._needs(body, path):
+        if less is None and self._is_needed(body, path):
             return None
         # Plans without subscribers refuse the flag and name it only in the message.
         if less is None and "subscriber" in problem.message.lower():
@@ -105,7 +105,7 @@ class ReducibleCall:
         spare = self._spare(body)
         return msgspec.structs.replace(body, **{name: spare[name]}) if name in spare and value != spare[name] else None
 
-    def _needs(self, body: Any, path: list[str]) -> bool:
+    def _is_needed(self, body: Any, path: list[str]) -> bool:
         """Return whether a field can't be omitted, including names that aren't fields of the body."""
         return bool(path) and path[0] in getattr(body, "__struct_fields__", ()) and path[0] not in self._spare(body)
 

@@ -84,7 +84,7 @@ class ServerStatus(msgspec.Struct, frozen=True):
     settled: bool
 
 
-async def silences(http: client.Client, name: str) -> Imported:
+async def read_silences(http: client.Client, name: str) -> Imported:
     """Return the active and future silences. Raises ``errors.Failure``.
 
     A silence that can't be parsed, such as one without matchers, is skipped.
@@ -111,7 +111,7 @@ def _has_expired(entry: Any) -> bool:
         return False
 
 
-async def alerts(http: client.Client) -> list[Listed]:
+async def read_alerts(http: client.Client) -> list[Listed]:
     """Return all unresolved alerts, whatever their state. Raises ``errors.Failure``."""
     return [
         Listed(
@@ -127,7 +127,7 @@ async def alerts(http: client.Client) -> list[Listed]:
     ]
 
 
-async def condition(http: client.Client) -> ServerStatus:
+async def read_status(http: client.Client) -> ServerStatus:
     """Return the condition of the Alertmanager. Raises ``errors.Failure``."""
     listed_status = await http.read("/api/v2/status", _Status)
     return ServerStatus(
@@ -135,7 +135,7 @@ async def condition(http: client.Client) -> ServerStatus:
     )
 
 
-async def receivers(http: client.Client) -> list[str]:
+async def read_receivers(http: client.Client) -> list[str]:
     """Return the names of all receivers. Raises ``errors.Failure``."""
     return [receiver.name for receiver in await http.read("/api/v2/receivers", list[_Receiver])]
 

@@ -88,12 +88,12 @@ async def retry_read(read: Callable[[], Awaitable[Read]], ends_at: float = math.
     Timeouts aren't retried, and no call is retried after ``ends_at``.
     """
 
-    def enough(state: tenacity.RetryCallState) -> bool:
+    def should_stop(state: tenacity.RetryCallState) -> bool:
         too_late = asyncio.get_running_loop().time() + state.upcoming_sleep > ends_at
         return too_late or state.attempt_number >= TRIES
 
     tries = tenacity.AsyncRetrying(
-        stop=enough,
+        stop=should_stop,
         wait=_wait,
         retry=tenacity.retry_if_exception(_is_momentary),
         reraise=True,

@@ -240,7 +240,9 @@ class Client:
             result = "ok"
             return answer
         finally:
-            metrics.vendor_request_duration_seconds.labels(self.name, self.budget.operation, result).since(began)
+            metrics.vendor_request_duration_seconds.labels(self.name, self.budget.operation, result).observe_since(
+                began
+            )
 
     async def _exchange(
         self, method: str, path: str, description: str, *, content: RawBody | None, query: Mapping[str, Any] | None

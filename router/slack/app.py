@@ -120,7 +120,7 @@ class SlackApp:
             return answer
         # If this fails, too, a repeated payload is rejected for some minutes, but a new click is accepted.
         with contextlib.suppress(Unavailable):
-            await self._requests.forget(kind, payload)
+            await self._requests.delete(kind, payload)
         return self._deliver_reply(kind, payload, replies.failure(reason))
 
     def _deliver_reply(self, kind: Kind, payload: Mapping[str, Any], reply: replies.Reply) -> Mapping[str, Any] | None:

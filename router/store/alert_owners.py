@@ -37,7 +37,7 @@ class Move(NamedTuple):
     token: str
 
     @property
-    def written(self) -> str:
+    def stored_text(self) -> str:
         """Return the move as it is stored."""
         # Scripts compare this text as a whole, which the token makes unique. The target is last, because an incident
         # key may contain spaces.
@@ -119,7 +119,7 @@ class AlertOwners:
             return
         calls: list[tuple[list[str], list[Any]]] = []
         for number, names in keys.by_shard(by_alert).items():
-            arguments = [text for move in map(by_alert.get, names) if move for text in (*move[:3], move.written)]
+            arguments = [text for move in map(by_alert.get, names) if move for text in (*move[:3], move.stored_text)]
             calls.append((_keys(number), [script, keys.HOME_LIFE_MS, codec.pack_arguments(arguments)]))
         async with client.translate_errors(client.command_timeout(len(by_alert))):
             await self._scripts.run_all_confirmed("move_owner", calls)

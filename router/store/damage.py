@@ -28,7 +28,7 @@ _reported_at: dict[str, float] = {}
 _REPAIR = "repair it, or delete it after you have checked the open items at the vendors"
 
 
-def wrong_type(error: Exception) -> tuple[str, str] | None:
+def parse_wrong_type(error: Exception) -> tuple[str, str] | None:
     """Return the key of a wrong type that made a script fail, and the problem."""
     # The prologue in `scripts` raises this error. Redis' own WRONGTYPE error doesn't name the key.
     _, begins, rest = str(error).partition("WRONGTYPE ir:")
@@ -46,7 +46,7 @@ def aside_key(key: str) -> str:
     return f"{head}}}:damaged:{rest}"
 
 
-def kind_of(key: str) -> str:
+def get_kind(key: str) -> str:
     """Return the kind of a key, such as `timers` or `incident`."""
     return key.partition("}:")[2].partition(":")[0]
 
@@ -60,7 +60,7 @@ def report(key: str, problem: str, todo: str = _REPAIR) -> None:
     if len(_reported_at) >= _MAX_REPORTED_KEYS:
         _reported_at.clear()
     _reported_at[key] = now
-    metrics.damaged.labels(kind_of(key)).inc()
+    metrics.damaged.labels(get_kind(key)).inc()
     _log.error("data_damaged", key=key, problem=problem, todo=todo)
 
 

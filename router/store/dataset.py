@@ -109,7 +109,7 @@ class DataSet:
         """Return whether this process may list the open items of the destination now. One process does at a time."""
         async with client.translate_errors():
             # The key expires, so that another process lists the items if this one is killed.
-            return bool(await self._redis.set(keys.reading(destination), "", nx=True, ex=_READING_SECONDS))
+            return bool(await self._redis.set(keys.reading_turn(destination), "", nx=True, ex=_READING_SECONDS))
 
     async def end_reading(
         self, destination: str, at: Timestamp, orphans: Collection[Orphan], listed_ids: Collection[str]
@@ -133,14 +133,14 @@ class DataSet:
             # Record the listing after the orphans: workers open incidents there from here on, and need to know them.
             await self._redis.hset(keys.MARKER, f"read:{destination}", at)
             await self._redis.hdel(keys.MARKER, f"problem:{destination}")
-            await self._redis.delete(keys.reading(destination))
+            await self._redis.delete(keys.reading_turn(destination))
 
-    async def reading_failed(self, destination: str, problem: str) -> None:
+    async def record_reading_failure(self, destination: str, problem: str) -> None:
         """Record why the open items of a destination can't be listed. The worker retries soon."""
         async with client.translate_errors():
             await self._redis.hset(keys.MARKER, f"problem:{destination}", problem[:300])
             # The turn stays taken for 5 seconds, so that workers don't call a failing vendor in a loop.
-            await self._redis.expire(keys.reading(destination), 5)
+            await self._redis.expire(keys.reading_turn(destination), 5)
 
     async def finish(self, since: Timestamp) -> None:
         """End the reconciliation that began at ``since``, unless another one has begun."""

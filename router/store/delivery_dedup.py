@@ -24,7 +24,7 @@ class DeliveryIds:
             stored: Any = await self._redis.get(_key(source, name))
         return str(stored.decode()) if stored else ""
 
-    async def remember(self, source: str, name: str, delivery: str) -> None:
+    async def save(self, source: str, name: str, delivery: str) -> None:
         """Store the ID of a stored delivery. Raises ``Unavailable``."""
         async with client.translate_errors():
             await self._redis.set(_key(source, name), delivery, ex=LIFE_SECONDS)

@@ -26,12 +26,12 @@ class Health:
     async def ping(self) -> None:
         """Return if the store responds. Raises ``Unavailable`` otherwise."""
         async with client.translate_errors():
-            await self._each("PING")
+            await self._run_on_primaries("PING")
 
     async def fullness(self) -> float:
         """Return used memory as a share of ``maxmemory``, of the fullest primary; 0.0 if no limit is set."""
         async with client.translate_errors():
-            memories = await self._each("INFO", "memory")
+            memories = await self._run_on_primaries("INFO", "memory")
         # One full primary is enough to refuse a write, so the fullest one counts.
         limited = [(int(memory["used_memory"]), int(memory.get("maxmemory", 0))) for memory in memories]
         return max((used_bytes / limit for used_bytes, limit in limited if limit), default=0.0)
@@ -39,7 +39,8 @@ class Health:
     async def durability_warnings(self) -> list[str]:
         """Return a warning for each server setting that can lose accepted deliveries."""
         async with client.translate_errors():
-            memories, files = await self._each("INFO", "memory"), await self._each("INFO", "persistence")
+            memories = await self._run_on_primaries("INFO", "memory")
+            files = await self._run_on_primaries("INFO", "persistence")
         durability_warnings = []
         if any(
             int(memory.get("maxmemory", 0)) and memory.get("maxmemory_policy") != "noeviction" for memory in memories
@@ -85,6 +86,6 @@ class Health:
             newest = await self._redis.zrange(keys.WORKERS, 0, 0, desc=True, withscores=True)
         return Timestamp(int(newest[0][1]) if newest else 0)
 
-    async def _each(self, *command: str) -> list[Any]:
+    async def _run_on_primaries(self, *command: str) -> list[Any]:
         """Yield the response of each primary."""
         return [await self._redis.execute_command(*command, **at) for at in await self._topology.primaries()]

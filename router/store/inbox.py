@@ -226,7 +226,7 @@ class InboxReader:
 
         Read at most ``FEW`` at a time while a large one may be among them, because bodies are read with their entries.
         """
-        count = min(count, FEW) if await self._large_ahead() else count
+        count = min(count, FEW) if await self._has_large_ahead() else count
         async with client.translate_errors(client.PATIENCE_SECONDS + (block_ms or 0) / 1000):
             try:
                 answer = await self._redis.xreadgroup(
@@ -244,13 +244,13 @@ class InboxReader:
             self._read_until = max(self._read_until, _milliseconds(entries[-1].id))
         return entries
 
-    async def _large_ahead(self) -> bool:
+    async def _has_large_ahead(self) -> bool:
         async with client.translate_errors():
             newest: Any = await self._redis.xrevrange(keys.LARGE, count=1)
         return bool(newest) and _milliseconds(newest[0][0]) >= self._read_until
 
     @property
-    def claims_from_start(self) -> bool:
+    def is_takeover_complete(self) -> bool:
         """Return whether ``take_over`` has reached the end of the pending entries and starts from the beginning."""
         return bool(self._claim_from == b"0-0")
 

@@ -251,22 +251,22 @@ def counts(rule: str) -> str:
     return f"ir:{{rules}}:counts:{rule}"
 
 
-def counts_of_all() -> str:
+def all_counts_pattern() -> str:
     """Return the SCAN pattern of the review outcomes of all rules."""
     return "ir:{rules}:counts:*"
 
 
-def turn(source: str) -> str:
+def poll_turn(source: str) -> str:
     """Return the key that is set while a process polls a source."""
     return f"ir:{{polls}}:turn:{source}"
 
 
-def reading(destination: str) -> str:
+def reading_turn(destination: str) -> str:
     """Return the key that is set while a worker lists the open items of a destination."""
     return f"ir:{{dataset}}:turn:{destination}"
 
 
-def memory(source: str) -> str:
+def poll_memory(source: str) -> str:
     """Return the key of the state kept between two polls of a source."""
     return f"ir:{{polls}}:memory:{source}"
 

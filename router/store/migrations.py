@@ -20,7 +20,7 @@ async def list_incidents_and_gather_homes(connection: Connection) -> None:
         ("ir:{s*}:publications:*", keys.published_incidents),
     ):
         async for names in _chunks(connection, pattern):
-            await _list(connection, names, list_key)
+            await _index_incidents(connection, names, list_key)
     owners = alert_owners.AlertOwners(connection)
     async for names in _chunks(connection, "ir:{s*}:home:*"):
         pipeline = connection.redis.pipeline(transaction=False)
@@ -33,7 +33,7 @@ async def list_incidents_and_gather_homes(connection: Connection) -> None:
         await owners.claim(claims)
 
 
-async def _list(connection: Connection, names: list[str], list_key: Callable[[int], str]) -> None:
+async def _index_incidents(connection: Connection, names: list[str], list_key: Callable[[int], str]) -> None:
     """Add the incident keys of documents to the indexes of their shards."""
     pipeline = connection.redis.pipeline(transaction=False)
     for name in names:
@@ -55,10 +55,10 @@ async def name_incidents(connection: Connection) -> None:
     """Migrate from version 2 to 3: index incidents by key and reference, so that prefixes can be found."""
     names = await incidents.Incidents(connection).names()
     for first in range(0, len(names), _CHUNK):
-        await _name(connection, names[first : first + _CHUNK])
+        await _index_names(connection, names[first : first + _CHUNK])
 
 
-async def _name(connection: Connection, names: list[str]) -> None:
+async def _index_names(connection: Connection, names: list[str]) -> None:
     pipeline = connection.redis.pipeline(transaction=False)
     for name in names:
         pipeline.hget(keys.incident(name), "d")

@@ -220,7 +220,7 @@ class Publications:
         resting = [name for name, state in states.items() if state == _RESTS]
         return Swept(bool(more), {name: bool(state) for name, state in states.items() if state != _RESTS}, resting)
 
-    async def mend(self) -> None:
+    async def repair_keys(self) -> None:
         """Move aside the singleton keys that have a wrong type."""
         async with client.translate_errors():
             await damage.repair(self._redis, keys.TYPES)

@@ -29,7 +29,7 @@ class ReviewOutcomes:
         """Return the outcome counts by rule, sorted."""
         read_items: dict[str, Mapping[str, int]] = {}
         async with client.translate_errors():
-            names = sorted([key.decode() async for key in self._redis.scan_iter(keys.counts_of_all(), count=1000)])
+            names = sorted([key.decode() async for key in self._redis.scan_iter(keys.all_counts_pattern(), count=1000)])
             for name in names:
                 answer: Any = self._redis.hgetall(name)
                 counted = await answer

@@ -132,7 +132,7 @@ class Scripts:
         return await run()
 
     async def _move_aside(self, error: exceptions.ResponseError) -> None:
-        wrong_type = damage.wrong_type(error)
+        wrong_type = damage.parse_wrong_type(error)
         if wrong_type is None:
             raise error
         await damage.move_aside(self._client, *wrong_type)
@@ -199,7 +199,7 @@ class Scripts:
 
 
 def _is_wrong_type(answer: Any) -> bool:
-    return isinstance(answer, exceptions.ResponseError) and damage.wrong_type(answer) is not None
+    return isinstance(answer, exceptions.ResponseError) and damage.parse_wrong_type(answer) is not None
 
 
 async def _gather(runs: Iterable[Awaitable[Any]]) -> list[Any]:

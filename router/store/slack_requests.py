@@ -47,7 +47,7 @@ class SlackRequests:
         async with client.translate_errors():
             await self._redis.set(_key(kind, payload), _encode(response), ex=LIFE_SECONDS)
 
-    async def forget(self, kind: str, payload: Mapping[str, Any]) -> None:
+    async def delete(self, kind: str, payload: Mapping[str, Any]) -> None:
         """Forget an interaction that failed, so that it may be sent again."""
         async with client.translate_errors():
             await self._redis.delete(_key(kind, payload))

@@ -25,12 +25,12 @@ class SyncState:
     async def acquire(self, source: str, every: int) -> bool:
         """Return whether this process may poll now. One process may in each interval of ``every`` microseconds."""
         async with client.translate_errors():
-            return bool(await self._redis.set(keys.turn(source), "", nx=True, px=every // 1000))
+            return bool(await self._redis.set(keys.poll_turn(source), "", nx=True, px=every // 1000))
 
     async def read(self, source: str) -> alertmanager_diff.Memory:
         """Return the state saved after the previous poll, if it isn't too old. Raises ``Unavailable``."""
         async with client.translate_errors():
-            stored: Any = await self._redis.get(keys.memory(source))
+            stored: Any = await self._redis.get(keys.poll_memory(source))
         try:
             # Without memory, no alert ends or begins at this poll: a difference counts only in two responses in a row.
             return _decode(stored) if stored else alertmanager_diff.Memory()
@@ -42,4 +42,4 @@ class SyncState:
         """Save state until the next poll. Raises ``Unavailable``."""
         async with client.translate_errors():
             data = msgspec.msgpack.encode(memory)
-            await self._redis.set(keys.memory(source), data, px=_LIVES * every // 1000)
+            await self._redis.set(keys.poll_memory(source), data, px=_LIVES * every // 1000)

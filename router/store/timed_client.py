@@ -15,7 +15,7 @@ _WAITS = "XREADGROUP"  # XREADGROUP blocks until a delivery arrives, so its dura
 _series: dict[str, instruments.Series] = {}
 
 
-def _of(command: Any) -> instruments.Series:
+def _get_series(command: Any) -> instruments.Series:
     """Return the metric series of a command, cached by the command as the caller spells it."""
     series = _series.get(command)
     if series is None:
@@ -34,7 +34,7 @@ class Pipeline(library.Pipeline):
         try:
             return await super().execute(*args, **options)
         finally:
-            _PIPELINE.since(began)
+            _PIPELINE.observe_since(began)
 
 
 class Redis(redis.asyncio.Redis):
@@ -52,7 +52,7 @@ class Redis(redis.asyncio.Redis):
             return await super().execute_command(*script)  # type: ignore[no-untyped-call]
         finally:
             if args[0] != _WAITS:
-                _of(args[0]).since(began)
+                _get_series(args[0]).observe_since(began)
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         """Create a pipeline; see the library."""
@@ -68,7 +68,7 @@ class ClusterPipeline(cluster.ClusterPipeline):
         try:
             return await super().execute(*args, **options)
         finally:
-            _PIPELINE.since(began)
+            _PIPELINE.observe_since(began)
 
 
 class RedisCluster(cluster.RedisCluster):
@@ -85,7 +85,7 @@ class RedisCluster(cluster.RedisCluster):
             return await super().execute_command(*script)
         finally:
             if args[0] != _WAITS:
-                _of(args[0]).since(began)
+                _get_series(args[0]).observe_since(began)
 
     def pipeline(self, transaction: Any = None, shard_hint: Any = None) -> ClusterPipeline:  # noqa: ARG002
         """Create a pipeline; see the library."""

@@ -96,7 +96,7 @@ class Series:
         self.counts[bisect.bisect_left(self._bounds, seconds)] += 1
         self.total += seconds
 
-    def since(self, began: float) -> None:
+    def observe_since(self, began: float) -> None:
         """Count the seconds since ``began``, a value of ``clock``."""
         self.observe(clock() - began)
 

@@ -82,7 +82,7 @@ def _make_json_renderer() -> list[structlog_typing.Processor]:
 
 def _make_console_renderer(target: TextIO) -> list[structlog_typing.Processor]:
     return [
-        _show_all,
+        _convert_fields,
         structlog.dev.ConsoleRenderer(colors=target.isatty(), exception_formatter=structlog.dev.plain_traceback),
     ]
 
@@ -94,7 +94,7 @@ def _to_text(value: object) -> str:
     return str(value)
 
 
-def _show_all(
+def _convert_fields(
     _logger: structlog_typing.WrappedLogger, _name: str, event: structlog_typing.EventDict
 ) -> structlog_typing.EventDict:
     """Apply ``_to_text`` to each field for the readable format, whose renderer would show any value.

@@ -21,7 +21,7 @@ _KINDS = {
 _format = tracecontext.TraceContextTextMapPropagator()
 
 
-def exporting(endpoint: str, service: str, share: float) -> tracing.Traces:
+def create_traces(endpoint: str, service: str, share: float) -> tracing.Traces:
     """Return traces that a separate thread sends in batches. Traces that can't be sent are logged and dropped."""
     provider = sdk.TracerProvider(
         resource=resources.Resource.create({"service.name": service}),

@@ -53,7 +53,7 @@ class Seen(Protocol):
         """Return the router's ID of the delivery with this sender's ID; empty without one."""
         ...
 
-    async def remember(self, source: str, name: str, delivery: str) -> None:
+    async def save(self, source: str, name: str, delivery: str) -> None:
         """Store the sender's ID of a delivery that is in the inbox."""
         ...
 

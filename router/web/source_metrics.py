@@ -74,10 +74,10 @@ class SourceMetrics:
         """Measure the response to a request that started at ``began``. ``status`` is 0 if nothing was sent."""
         series = self._durations.get(status // 100)
         if series is not None:
-            series.since(began)
+            series.observe_since(began)
 
 
 def unknown_source(name: str, status: int, began: float) -> None:
     """Count a request to a source that isn't configured, and measure its response."""
     metrics.deliveries.labels("", name).inc()
-    metrics.webhook_duration_seconds.labels("", f"{status // 100}xx").since(began)
+    metrics.webhook_duration_seconds.labels("", f"{status // 100}xx").observe_since(began)

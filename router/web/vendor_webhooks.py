@@ -113,7 +113,7 @@ class VendorWebhooks:
         if name:
             # The webhook counts as handled only after the read is scheduled. If Redis fails before, the vendor's retry
             # does it.
-            await self._seen.remember(source, name, "looked-at")
+            await self._seen.save(source, name, "looked-at")
         return "looked_at" if incidents else "unrelated", incidents
 
     async def _refuse(self, name: str, problem: problems.Problem, scope: Scope, send: problems.Send) -> None:

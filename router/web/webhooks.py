@@ -359,7 +359,7 @@ class WebhookHandler:
             quarantine_id = await self._store_quarantined(request, parsed.rejected.body, problem)
         # Only after the inbox has accepted it: a remembered delivery that wasn't stored would be lost.
         if request.called and self._seen is not None:
-            await self._seen.remember(endpoint.name, request.called, delivery.id)
+            await self._seen.save(endpoint.name, request.called, delivery.id)
         self._log_accepted(request, delivery, tracing.trace_id(delivery.trace))
         if endpoint.kind.answer is None or request.explain:
             explanation = self._explanation_level(request)

@@ -144,8 +144,8 @@ class AlertmanagerSync:
         # Read the router's own state first. An alert that the response lacks was then lost, and is not in transit.
         here = await self._read_alerts(source)
         asked_at = self._clock()
-        condition = await alertmanager.condition(source.http)
-        listed_alerts = {alert.fingerprint: alert for alert in await alertmanager.alerts(source.http)}
+        condition = await alertmanager.read_status(source.http)
+        listed_alerts = {alert.fingerprint: alert for alert in await alertmanager.read_alerts(source.http)}
         # An Alertmanager that has just started, or whose cluster is settling, may not list all alerts yet. Absence from
         # its response then proves nothing.
         is_complete = condition.settled and asked_at - condition.up_since >= source.config.min_uptime

@@ -31,7 +31,7 @@ class IndexRepair:
 
         Return how many incidents got a timer. Raises ``store.errors.Unavailable``.
         """
-        await self._store.publications.mend()
+        await self._store.publications.repair_keys()
         woken = 0
         for shard, offset in self._offsets.items():
             page = await self._store.publications.sweep(shard, offset, PAGE, with_resting=shard in self._unvisited)

@@ -77,7 +77,7 @@ class Recovery:
             problem = await self._read_open(place, at)
             if problem:
                 self._log.warning("open_items_unread", destination=place.name, reason=problem)
-                await self._data.reading_failed(place.name, problem)
+                await self._data.record_reading_failure(place.name, problem)
         except StoreError as error:  # The next turn starts it again.
             self._log.warning("store_unavailable", reason=str(error))
         finally:

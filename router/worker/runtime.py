@@ -256,7 +256,7 @@ class Worker:
             if entries:
                 self._log.warning("entries_taken_over", entries=len(entries))
                 await self._triage.handle_again(entries)
-            if self._reader.claims_from_start:
+            if self._reader.is_takeover_complete:
                 break
         await self._retire()
 

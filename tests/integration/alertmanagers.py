@@ -137,7 +137,7 @@ class AlertmanagerHarness:
         results = []
         for _ in range(times):
             self.now += MINUTE
-            await self.on.store.redis.delete(keys.turn("am"))
+            await self.on.store.redis.delete(keys.poll_turn("am"))
             results.append(await self.polls.turn(self.asked))
             await self.on.turn()
         return results

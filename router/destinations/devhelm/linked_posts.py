@@ -23,7 +23,7 @@ class LinkedPost(NamedTuple):
     is_linked_by_person: bool
 
 
-async def modes(http: client.Client, incident_id: str) -> Mapping[str, str]:
+async def read_modes(http: client.Client, incident_id: str) -> Mapping[str, str]:
     """Return the ``connectionMode`` of each post of an incident by post ID; empty if the key lacks the permission."""
     try:
         answer = await http.read(f"{INCIDENTS}/{client.segment(incident_id)}", wire.DetailAnswer)

@@ -20,12 +20,12 @@ class Names:
             self._pages,
             ids=wire.IDS,
             also_called=lambda page: [page.slug] if page.slug else [],
-            cache=self._caches.of("status page"),
+            cache=self._caches.get("status page"),
         )
 
     async def component_id(self, page_id: str, component: str) -> str:
         """Return the ID of a page's component, given its name or ID."""
-        return await self._directory_of(page_id).id_of(component, field="components")
+        return await self._component_lookup(page_id).id_of(component, field="components")
 
     async def components(self, page_id: str) -> Sequence[wire.Component]:
         """Return a page's components as the vendor shows them now."""
@@ -33,12 +33,12 @@ class Names:
         pages = account.read_pages(self._http, path, wire.Component, noun="component")
         return [component async for page in pages for component in page]
 
-    def _directory_of(self, page_id: str) -> name_lookup.NameLookup[wire.Component]:
+    def _component_lookup(self, page_id: str) -> name_lookup.NameLookup[wire.Component]:
         async def fetch() -> Sequence[wire.Component]:
             return await self.components(page_id)
 
         return name_lookup.NameLookup(
-            "component", fetch, ids=wire.IDS, cache=self._caches.of(f"component of {page_id}")
+            "component", fetch, ids=wire.IDS, cache=self._caches.get(f"component of {page_id}")
         )
 
     async def _pages(self) -> Sequence[wire.Page]:

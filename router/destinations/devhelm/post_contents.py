@@ -97,7 +97,7 @@ class PostContents:
         # A draft that the page created contains nothing of ours yet. Compare it with how it was found.
         if is_ended or (before is None and not view.fields):
             return None
-        if observations.edited_title(
+        if observations.has_edited_title(
             operation,
             post.title,
             {uncertain_opening.title for uncertain_opening in self._list_openings(operation, opening)},
@@ -112,7 +112,7 @@ class PostContents:
         if post.impact not in impacts:
             return Edit.IMPACT_CHANGED
         our_texts = self.list_our_texts(operation, opening) | posts.list_automatic_texts(post)
-        return observations.edited_timeline(operation, posts.timeline(post), our_texts)
+        return observations.find_timeline_edit(operation, posts.timeline(post), our_texts)
 
     def has_message(self, post: wire.Post, operation: operations.Operation, opening: PostOpening) -> bool:
         """Return whether the timeline has the rule's message, as normalized by the vendor."""

@@ -81,7 +81,7 @@ class Posts:
         # Without a linked post, the modes aren't needed, which saves a call.
         if not linked_to_incident:
             return None
-        modes = await linked_posts.modes(self._http, incident_id)
+        modes = await linked_posts.read_modes(self._http, incident_id)
         linked_to_incident.sort(key=lambda post: (*_rank(post), linked_posts.is_by_hand(post, modes), post.created_at))
         # A list may leave out the timeline, in which our reference is.
         post = await self._read_listed(PostLocation(page_id, linked_to_incident[0].id))
@@ -89,7 +89,7 @@ class Posts:
 
     async def is_linked_by_person(self, post: wire.Post, operation: operations.Operation) -> bool:
         """Return whether a person created a post, not the page or the router."""
-        modes = await linked_posts.modes(self._http, post.incident_id) if post.incident_id else {}
+        modes = await linked_posts.read_modes(self._http, post.incident_id) if post.incident_id else {}
         return self._is_linked_by_person(post, operation, modes)
 
     def _is_linked_by_person(self, post: wire.Post, operation: operations.Operation, modes: Mapping[str, str]) -> bool:
@@ -175,7 +175,7 @@ class Posts:
 
     async def _list_recent(self, page_id: str, opened_at: Timestamp) -> list[wire.Post]:
         """Return the posts created since shortly before the episode opened."""
-        return await self._recent_posts.posts(
+        return await self._recent_posts.read(
             page_id, dt.datetime.fromtimestamp(opened_at / 1_000_000, dt.UTC) - _SKEW, self._list_since
         )
 
@@ -186,7 +186,7 @@ class Posts:
         async for page in account.read_pages(self._http, path, wire.Post, query, noun="post"):
             collected += (post for post in page if post.created_at >= since)
             # Only a sorted list proves that all further posts are older.
-            if _newest_first(page) and page[-1].created_at < since:
+            if _is_newest_first(page) and page[-1].created_at < since:
                 break
         return collected
 
@@ -344,7 +344,7 @@ def _draft(post: wire.Post, operation: operations.Operation) -> Mapping[str, Any
     }
 
 
-def _newest_first(page: list[wire.Post]) -> bool:
+def _is_newest_first(page: list[wire.Post]) -> bool:
     """Return whether the vendor has sorted the list as requested; one entry proves nothing."""
     times = [post.created_at for post in page]
     return len(times) > 1 and times == sorted(times, reverse=True)

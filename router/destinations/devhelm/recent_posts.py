@@ -31,7 +31,7 @@ class RecentPosts:
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[list[wire.Post]]] = set()
 
-    async def posts(self, page_id: str, since: dt.datetime, read: Read) -> list[wire.Post]:
+    async def read(self, page_id: str, since: dt.datetime, read: Read) -> list[wire.Post]:
         """Return the posts of a page created since a time. If the read fails, it fails for all its callers.
 
         Of callers that share a read, the first one's ``read`` is called.

@@ -376,7 +376,7 @@ class StatusPages:
             {affected_component.component_id: affected_component.status for affected_component in affected}
             for affected in candidates
         ]
-        return observations.edited_components(operation, posts.affected_components(post), *our_statuses)
+        return observations.has_edited_components(operation, posts.affected_components(post), *our_statuses)
 
     async def _change(
         self, post: wire.Post, operation: operations.Operation, opening: PostOpening, text: str

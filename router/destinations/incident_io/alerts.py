@@ -108,7 +108,7 @@ class Alerts:
         if self._reads is None:
             return []
         firing: dict[str, str | int | list[str]] = {"page_size": names.PAGE_SIZE, "status[one_of]": "firing"}
-        query = {**firing, **self._of_source()}
+        query = {**firing, **self._source_query()}
         open_items = []
         async for page in account.list_pages(self._reads, "/v2/alerts", wire.Alerts, query):
             alerts = list_rows.parse_rows(page.alerts, wire.Alert, "alert")
@@ -186,7 +186,7 @@ class Alerts:
     async def probe(self) -> None:
         """Read one alert to test the account's key. Do nothing without ``account_key``."""
         if self._reads is not None:
-            await self._reads.call("GET", "/v2/alerts", query={"page_size": 1, **self._of_source()})
+            await self._reads.call("GET", "/v2/alerts", query={"page_size": 1, **self._source_query()})
 
     def touches(self, _operation: operations.Operation) -> Mapping[str, str]:
         """Return an empty mapping, because alerts have no public page."""
@@ -242,7 +242,7 @@ class Alerts:
     async def _read_alert(self, key: str) -> wire.Alert | None:
         """Read the source's alert with a deduplication key. Prefer a firing alert if there are several."""
         assert self._reads is not None  # noqa: S101 - callers check it
-        query = {"page_size": names.PAGE_SIZE, "deduplication_key[is]": key, **self._of_source()}
+        query = {"page_size": names.PAGE_SIZE, "deduplication_key[is]": key, **self._source_query()}
         page = await self._reads.read("/v2/alerts", wire.Alerts, query=query)
         rows = list_rows.parse_rows(page.alerts, wire.Alert, "alert", vendor_id=key)
         alerts = [row for row in rows if row.deduplication_key == key]
@@ -276,7 +276,7 @@ class Alerts:
         is_done = fields.get(_ATTACHED) == operation.linked_id
         return "" if is_done else f"the alert is not attached to incident {operation.linked_id} yet"
 
-    def _of_source(self) -> dict[str, str]:
+    def _source_query(self) -> dict[str, str]:
         return {"alert_source[one_of]": self._config.alert_source}
 
     def _is_own(self, alert: wire.Alert) -> bool:

@@ -111,7 +111,7 @@ def report_unchangeable(
     return (operations.Omission("incident_type", "left_out", detail),)
 
 
-def base_view(
+def make_base_view(
     incident: wire.Incident,
     operation: operations.Operation,
     view: publications.View | None,
@@ -156,7 +156,7 @@ def changed_name(
     if any(texts.alike(incident.name, uncertain_opening.name) for uncertain_opening in uncertain):
         return opening.name
     # If the rule's name is unchanged, the vendor shows its own form of it, or a person's name. Both stay.
-    if before.name == opening.name or observations.edited_title(operation, incident.name, {before.name}):
+    if before.name == opening.name or observations.has_edited_title(operation, incident.name, {before.name}):
         return None
     return opening.name
 

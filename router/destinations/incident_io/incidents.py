@@ -201,7 +201,7 @@ class Incidents:
         seen = _make_state(
             incident, operation, details.DetailChange(edit.custom_field_entries, edit.incident_role_assignments)
         )
-        view = details.base_view(incident, operation, seen.view, edit)
+        view = details.make_base_view(incident, operation, seen.view, edit)
         state = msgspec.structs.replace(seen, view=view, omitted=tuple(omitted))
         with half_done.record_on_failure(None if edit == wire.Edit() else state):
             return await self._escalations.page(operation, opening, state)
@@ -252,7 +252,7 @@ class Incidents:
         if observations.is_stale(operation, None, observations.moment(incident.updated_at)):
             return msgspec.structs.replace(seen, view=None, is_stale=seen.state == "open")
         differs = "" if seen.state != "open" else await self._describe_leftovers(incident, operation)
-        view = details.base_view(incident, operation, seen.view)
+        view = details.make_base_view(incident, operation, seen.view)
         return self._with_pending(operation, msgspec.structs.replace(seen, view=view, differs=differs))
 
     def _with_pending(self, operation: operations.Operation, seen: operations.VendorState) -> operations.VendorState:

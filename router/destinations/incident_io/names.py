@@ -39,7 +39,7 @@ class Names:
     def _lookup(
         self, noun: str, fetch: Callable[[], Awaitable[Sequence[name_lookup.Found]]]
     ) -> name_lookup.NameLookup[name_lookup.Found]:
-        return name_lookup.NameLookup(noun, fetch, ids=wire.IDS, cache=self._caches.of(noun))
+        return name_lookup.NameLookup(noun, fetch, ids=wire.IDS, cache=self._caches.get(noun))
 
     async def page(self, page_name: str) -> wire.Page:
         """Return the page with this name or ID."""
@@ -53,9 +53,9 @@ class Names:
 
     async def component_id(self, page_id: str, component: str) -> str:
         """Return the ID of a page's component by its name, by ``group / name``, or by its ID."""
-        return await self._directory_of(page_id).id_of(component, field="components")
+        return await self._component_lookup(page_id).id_of(component, field="components")
 
-    def _directory_of(self, page_id: str) -> name_lookup.NameLookup[PlacedComponent]:
+    def _component_lookup(self, page_id: str) -> name_lookup.NameLookup[PlacedComponent]:
         async def fetch() -> Sequence[PlacedComponent]:
             answer = await self._http.read(
                 f"/v2/status_page_structures/{client.segment(page_id)}", wire.StructureAnswer
@@ -63,7 +63,7 @@ class Names:
             return list(_list_components(answer.current_structure.items))
 
         return name_lookup.NameLookup(
-            "component", fetch, ids=wire.IDS, also_called=_qualify, cache=self._caches.of(f"component of {page_id}")
+            "component", fetch, ids=wire.IDS, also_called=_qualify, cache=self._caches.get(f"component of {page_id}")
         )
 
     async def options(self, custom_field_id: str) -> Sequence[wire.Option]:

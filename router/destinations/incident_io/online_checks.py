@@ -29,7 +29,7 @@ async def check_custom_fields(lookups: names.Names, entries: Any) -> list[str]:
         except errors.Failure as problem:
             problems.append(problem.message)
             continue
-        problems += await _of_values(lookups, custom_field, entry.get("values"))
+        problems += await _check_values(lookups, custom_field, entry.get("values"))
     return problems
 
 
@@ -48,7 +48,7 @@ async def check_escalation(lookups: names.Names, escalation: Any) -> list[str]:
     return await name_lookup.list_problems(lookups.escalation_paths.find(name, field="escalation")) if name else []
 
 
-async def _of_values(known: names.Names, custom_field: wire.CustomField, values: Any) -> list[str]:
+async def _check_values(known: names.Names, custom_field: wire.CustomField, values: Any) -> list[str]:
     values_of_fields = [entry for entry in values or () if isinstance(entry, Mapping)]
     takes = _TAKES.get(custom_field.field_type)
     problems = []

@@ -181,7 +181,7 @@ class StatusPages:
         calls = reduced_calls.ReducibleCall(self._http, needed=_STATUS)
         wanted_statuses = await self._components(post.status_page_id, operation, calls.omitted)
         uncertain_components = await self._uncertain_components(post.status_page_id, operation)
-        if observations.edited_components(
+        if observations.has_edited_components(
             operation, posts.component_statuses(post), _map_sent(wanted_statuses, calls), *uncertain_components
         ):
             return posts.make_edited_state(post, operation, Edit.COMPONENT_CHANGED)
@@ -263,7 +263,7 @@ class StatusPages:
         edited = self._find_edit(post, operation, opening)
         if not edited and posts.state(post) == "open":
             uncertain_components = await self._uncertain_components(post.status_page_id, operation)
-            if observations.edited_components(operation, posts.component_statuses(post), *uncertain_components):
+            if observations.has_edited_components(operation, posts.component_statuses(post), *uncertain_components):
                 edited = Edit.COMPONENT_CHANGED
         differs = ""
         if posts.state(post) == "open" and not edited:
@@ -353,14 +353,16 @@ class StatusPages:
         if before is None or posts.state(post) == "resolved":
             return None
         openings = [before, opening, *(uncertain_opening for uncertain_opening, _ in self._uncertain(operation))]
-        if observations.edited_title(operation, post.name, {uncertain_opening.title for uncertain_opening in openings}):
+        if observations.has_edited_title(
+            operation, post.name, {uncertain_opening.title for uncertain_opening in openings}
+        ):
             return Edit.TITLE_CHANGED
         our_texts = {uncertain_opening.message for uncertain_opening in openings} | {
             self._update_text(uncertain_opening) for uncertain_opening in openings
         }
         # An earlier attempt may have ended the post before a late update opened it again.
         our_texts |= self._ending_texts(operation, opening)
-        return observations.edited_timeline(operation, posts.timeline(post), our_texts)
+        return observations.find_timeline_edit(operation, posts.timeline(post), our_texts)
 
     def _uncertain(self, operation: operations.Operation) -> list[tuple[PostOpening, severities.Severity]]:
         return rule_fields.parse_uncertain(PostOpening, self._config, operation)

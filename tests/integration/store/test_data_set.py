@@ -195,7 +195,7 @@ def test_destination_is_read_by_one_process(with_redis):
         assert await data.begin_reading("page")
         assert not await data.begin_reading("page")
         assert await data.begin_reading("other")
-        await data.reading_failed("page", "refused")
+        await data.record_reading_failure("page", "refused")
         assert (await store.data_set.read_state(1)).problems == {"page": "refused"}
         await data.end_reading("page", 1, [], [])
         assert await data.begin_reading("page")

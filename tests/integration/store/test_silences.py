@@ -117,7 +117,7 @@ class Serving:
 
 def test_alertmanager_silences_are_imported():
     async def body(http):
-        (one,) = (await alertmanager.silences(http, "am")).silences
+        (one,) = (await alertmanager.read_silences(http, "am")).silences
         assert (one.id, one.author, one.comment, one.source) == ("u1", "bob", "upgrade", "am")
         assert [str(matcher) for matcher in one.matchers] == ['alertname="Down"', 'env!~"prod.*"']
         assert (one.starts_at, one.ends_at) == (NOW, NOW + workers.HOUR)
@@ -129,7 +129,7 @@ def test_last_import_stays_active_while_alertmanager_is_down(with_redis):
     serving = Serving()
 
     async def importing(http, store):
-        at = silencing.SilenceService(store, [("am", lambda: alertmanager.silences(http, "am"))])
+        at = silencing.SilenceService(store, [("am", lambda: alertmanager.read_silences(http, "am"))])
         await at.import_all()
         down = workers.firing()
         labelled = type(down)("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
@@ -155,7 +155,7 @@ def test_unsupported_pattern_affects_only_its_silence(with_redis):
     serving.answer = (200, [odd, LISTED[0]])
 
     async def importing(http, store):
-        at = silencing.SilenceService(store, [("am", lambda: alertmanager.silences(http, "am"))])
+        at = silencing.SilenceService(store, [("am", lambda: alertmanager.read_silences(http, "am"))])
         await at.import_all()
         labelled = type(workers.firing())("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
         assert at(workers.routed(labelled), NOW) is not None
@@ -177,11 +177,11 @@ def test_unreadable_silence_is_skipped_and_counted(with_redis):
     serving.answer = (200, [*BROKEN, LISTED[0]])
 
     async def importing(http, store):
-        imported = await alertmanager.silences(http, "am")
+        imported = await alertmanager.read_silences(http, "am")
         assert [one.id for one in imported.silences] == ["u1"]
         assert list(imported.skipped) == ["all", "no-end", "bare", "[3]"]
         assert "length >= 1" in imported.skipped["all"]
-        at = silencing.SilenceService(store, [("am", lambda: alertmanager.silences(http, "am"))])
+        at = silencing.SilenceService(store, [("am", lambda: alertmanager.read_silences(http, "am"))])
         with structlog.testing.capture_logs() as logs:
             await at.import_all()
             await at.import_all()
@@ -204,7 +204,7 @@ def test_invalid_answer_fails_the_import():
 
     async def body(http):
         with pytest.raises(errors.Failure):
-            await alertmanager.silences(http, "am")
+            await alertmanager.read_silences(http, "am")
 
     asyncio.run(serving.ask(body))
 

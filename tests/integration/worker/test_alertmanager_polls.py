@@ -200,7 +200,7 @@ def test_another_process_continues_polling_after_a_crash(run_scene):
         scene.polls = scene.worker()
         await scene.poll()
         assert (await scene.on.incident()).firing == ["am/f1"]
-        assert 0 < await scene.on.store.redis.pttl(keys.turn("am")) <= 60_000
+        assert 0 < await scene.on.store.redis.pttl(keys.poll_turn("am")) <= 60_000
 
     run_scene(play)
 

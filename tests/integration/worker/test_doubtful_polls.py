@@ -119,7 +119,7 @@ def test_internal_error_ends_only_the_poll(run_scene):
 
 def test_unreadable_poll_state_is_replaced(run_scene):
     async def play(scene):
-        await scene.on.store.redis.set(keys.memory("am"), b"\xc1")
+        await scene.on.store.redis.set(keys.poll_memory("am"), b"\xc1")
         assert await scene.poll() == ["whole"]
 
     run_scene(play)

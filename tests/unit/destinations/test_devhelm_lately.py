@@ -61,7 +61,7 @@ def numbers(posts):
 def test_hundred_concurrent_searches_share_two_lists():
     async def play(page, asked):
         page.posts.append(Post(1))
-        waiting = [asyncio.create_task(asked.posts("p", NOON, page.read)) for _ in range(100)]
+        waiting = [asyncio.create_task(asked.read("p", NOON, page.read)) for _ in range(100)]
         await has_begun(page, 1)
         page.may_answer.set()
         assert [numbers(found) for found in await asyncio.gather(*waiting)] == [[1]] * 100
@@ -74,10 +74,10 @@ def test_search_during_a_list_request_starts_another():
     """The running request may have started before the post was created."""
 
     async def play(page, asked):
-        first = asyncio.create_task(asked.posts("p", NOON, page.read))
+        first = asyncio.create_task(asked.read("p", NOON, page.read))
         await has_begun(page, 1)
         page.posts.append(Post(2))
-        later = [asyncio.create_task(asked.posts("p", NOON, page.read)) for _ in range(5)]
+        later = [asyncio.create_task(asked.read("p", NOON, page.read)) for _ in range(5)]
         page.may_answer.set()
         assert numbers(await first) == []
         assert [numbers(await one) for one in later] == [[2]] * 5
@@ -91,7 +91,7 @@ def test_list_covers_the_earliest_requested_time():
         hour = dt.timedelta(hours=1)
         page.posts += [Post(1, NOON - hour), Post(2, NOON)]
         page.may_answer.set()
-        new, old = await asyncio.gather(asked.posts("p", NOON, page.read), asked.posts("p", NOON - hour, page.read))
+        new, old = await asyncio.gather(asked.read("p", NOON, page.read), asked.read("p", NOON - hour, page.read))
         assert (numbers(new), numbers(old)) == ([2], [1, 2])
         assert page.asked == [("p", NOON - hour)]
 
@@ -100,7 +100,7 @@ def test_list_covers_the_earliest_requested_time():
 
 def test_lists_of_different_pages_are_fetched_concurrently():
     async def play(page, asked):
-        both = [asyncio.create_task(asked.posts(name, NOON, page.read)) for name in ("p", "q")]
+        both = [asyncio.create_task(asked.read(name, NOON, page.read)) for name in ("p", "q")]
         await has_begun(page, 2)
         page.may_answer.set()
         await asyncio.gather(*both)
@@ -113,10 +113,10 @@ def test_failure_reaches_all_searches_and_next_one_retries():
     async def play(page, asked):
         page.problem = errors.Temporary("503", 2.0)
         page.may_answer.set()
-        told = await asyncio.gather(*(asked.posts("p", NOON, page.read) for _ in range(3)), return_exceptions=True)
+        told = await asyncio.gather(*(asked.read("p", NOON, page.read) for _ in range(3)), return_exceptions=True)
         assert [str(one) for one in told] == ["503"] * 3
         page.problem = None
-        assert await asked.posts("p", NOON, page.read) == []
+        assert await asked.read("p", NOON, page.read) == []
         assert len(page.asked) == 2
 
     playing(play)
@@ -125,7 +125,7 @@ def test_failure_reaches_all_searches_and_next_one_retries():
 def test_cancelled_search_does_not_cancel_the_others():
     async def play(page, asked):
         page.posts.append(Post(1))
-        hasty, patient = (asyncio.create_task(asked.posts("p", NOON, page.read)) for _ in range(2))
+        hasty, patient = (asyncio.create_task(asked.read("p", NOON, page.read)) for _ in range(2))
         await has_begun(page, 1)
         hasty.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -139,7 +139,7 @@ def test_cancelled_search_does_not_cancel_the_others():
 def test_failure_of_an_abandoned_list_is_ignored():
     async def play(page, asked):
         page.problem = errors.Temporary("503")
-        waiting = asyncio.create_task(asked.posts("p", NOON, page.read))
+        waiting = asyncio.create_task(asked.read("p", NOON, page.read))
         await has_begun(page, 1)
         waiting.cancel()
         page.may_answer.set()
@@ -150,7 +150,7 @@ def test_failure_of_an_abandoned_list_is_ignored():
 
 def test_closing_the_account_cancels_pending_searches():
     async def play(page, asked):
-        waiting = asyncio.create_task(asked.posts("p", NOON, page.read))
+        waiting = asyncio.create_task(asked.read("p", NOON, page.read))
         await has_begun(page, 1)
         await asked.aclose()
         with pytest.raises(asyncio.CancelledError):

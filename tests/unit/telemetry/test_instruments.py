@@ -64,7 +64,7 @@ def test_wrong_number_of_labels_is_refused():
 
 def test_duration_is_measured_in_seconds():
     series = instruments.Series(BUCKETS)
-    series.since(instruments.clock() - 0.05)
+    series.observe_since(instruments.clock() - 0.05)
     assert series.counts[1] + series.counts[2] + series.counts[3] == 1
     assert series.total >= 0.05
 
