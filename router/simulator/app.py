@@ -15,16 +15,16 @@ from router.simulator.slack.vendor import Slack
 
 
 def create_app(
-    options: Options | None = None, remembered: dict[str, vendor.Vendor] | None = None
+    options: Options | None = None, saved_vendors: dict[str, vendor.Vendor] | None = None
 ) -> applications.Starlette:
     """Create the application. ``app.state`` has its ``vendors``, ``calls``, and ``faults`` for in-process use.
 
-    ``remembered`` are the vendors of an earlier run, as loaded by ``snapshot``.
+    ``saved_vendors`` are the vendors of an earlier run, as loaded by ``snapshot``.
     """
     chosen = options or Options()
     simulated = (IncidentIo(chosen), DevHelm(chosen), Slack(chosen))
     # A snapshot by an earlier version lacks vendors that were added since.
-    vendors: dict[str, vendor.Vendor] = {simulator.name: simulator for simulator in simulated} | (remembered or {})
+    vendors: dict[str, vendor.Vendor] = {simulator.name: simulator for simulator in simulated} | (saved_vendors or {})
     # All vendors share one log and one list of faults, so that the order of calls to different vendors is visible.
     log = calls.Calls()
     fault_request: list[faults.Fault] = []
@@ -73,12 +73,12 @@ class Simulator(applications.Starlette):
         else:
             # Reads change nothing, and copying the whole state before each of them would slow down every poll of the
             # router.
-            before = self._hooks.things(self._vendors[name]) if scope["method"] != "GET" else None
+            before = self._hooks.snapshot(self._vendors[name]) if scope["method"] != "GET" else None
             try:
                 await gate({**scope, "root_path": f"/{name}"}, receive, send)
             finally:
                 # A fault may cut the connection after the write. The vendor reports the change nevertheless.
-                self._hooks.tell(self._vendors[name], before)
+                self._hooks.send_events(self._vendors[name], before)
 
 
 class ControlEndpoints:
@@ -103,9 +103,9 @@ class ControlEndpoints:
         return [
             routing.Route("/", self._index),
             routing.Route("/pages/{vendor}/{slug}", self._page),
-            routing.Route("/faults", self._order, methods=["POST"]),
-            routing.Route("/faults", self._ordered, methods=["GET"]),
-            routing.Route("/faults", self._mend, methods=["DELETE"]),
+            routing.Route("/faults", self._add_fault, methods=["POST"]),
+            routing.Route("/faults", self._list_faults, methods=["GET"]),
+            routing.Route("/faults", self._clear_faults, methods=["DELETE"]),
             routing.Route("/webhooks", self._subscribe, methods=["POST"]),
             routing.Route("/webhooks", self._unsubscribe, methods=["DELETE"]),
             routing.Route("/calls", self._calls),
@@ -126,7 +126,7 @@ class ControlEndpoints:
                 return responses.HTMLResponse(pages.page(page, name))
         return responses.PlainTextResponse("there is no such status page", 404)
 
-    async def _order(self, request: requests.Request) -> responses.Response:
+    async def _add_fault(self, request: requests.Request) -> responses.Response:
         try:
             fault = faults.Fault.model_validate_json(await request.body())
         except pydantic.ValidationError as error:
@@ -134,7 +134,7 @@ class ControlEndpoints:
         self._faults.append(fault)
         return responses.JSONResponse(fault.model_dump(), 201)
 
-    async def _ordered(self, _request: requests.Request) -> responses.Response:
+    async def _list_faults(self, _request: requests.Request) -> responses.Response:
         # A test waits until `pending` is 0 before it counts the objects at the vendor.
         pending = sum(gate.pending for gate in self._gates.values())
         # Used faults stay in the list, because a window or a lag may still depend on them. They no longer count as
@@ -142,7 +142,7 @@ class ControlEndpoints:
         ordered = [fault.model_dump() for fault in self._faults if fault.count]
         return responses.JSONResponse({"faults": ordered, "pending": pending})
 
-    async def _mend(self, _request: requests.Request) -> responses.Response:
+    async def _clear_faults(self, _request: requests.Request) -> responses.Response:
         self._faults.clear()
         return responses.Response(status_code=204)
 
@@ -162,7 +162,7 @@ class ControlEndpoints:
 
     async def _calls(self, request: requests.Request) -> responses.Response:
         query = request.query_params
-        matching_calls = self._log.listed(query.get("vendor", ""), query.get("method", ""), query.get("path", ""))
+        matching_calls = self._log.find(query.get("vendor", ""), query.get("method", ""), query.get("path", ""))
         return responses.JSONResponse({"calls": matching_calls})
 
     async def _state(self, _request: requests.Request) -> responses.Response:

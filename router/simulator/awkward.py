@@ -29,7 +29,7 @@ _BULLET = re.compile(r"(?m)^- ")
 _UNDERSCORE = re.compile(r"(?<!\\)_")
 
 
-def _rewritten(text: str, style: Style, length: int) -> str:
+def _rewrite(text: str, style: Style, length: int) -> str:
     changes: dict[str, Callable[[str], str]] = {
         "strip": str.strip,
         "fold": lambda text: _BLANKS.sub(" ", _BLANK_LINES.sub("\n", text)),
@@ -44,18 +44,18 @@ def _rewritten(text: str, style: Style, length: int) -> str:
     return changes[style](text) if style in changes else text
 
 
-def normalized(value: Any, style: Style, length: int) -> Any:
+def normalize_texts(value: Any, style: Style, length: int) -> Any:
     """Return ``value`` with every title and text rewritten, as a vendor does that normalizes texts."""
     if isinstance(value, list):
-        return [normalized(item, style, length) for item in value]
+        return [normalize_texts(item, style, length) for item in value]
     if not isinstance(value, dict):
         return value
     members = {}
     for key, item in value.items():
         rewrites = key in _TEXTS or (key in _TITLES and style in _OF_TITLES)
-        members[key] = _rewritten(item, style, length) if rewrites and isinstance(item, str) else item
+        members[key] = _rewrite(item, style, length) if rewrites and isinstance(item, str) else item
         if isinstance(item, dict | list):
-            members[key] = normalized(item, style, length)
+            members[key] = normalize_texts(item, style, length)
     return members
 
 
@@ -83,7 +83,7 @@ def with_odd_row(answer: Any) -> Any:
     return answer
 
 
-def endless(answer: Any) -> Any:
+def with_endless_pages(answer: Any) -> Any:
     """Return the response of a list with a next page, whichever page is read."""
     if not isinstance(answer, dict):
         return answer

@@ -34,7 +34,7 @@ class Calls:
         self.all.append(call)
         return call
 
-    def listed(self, vendor: str, method: str, path: str) -> list[dict[str, Any]]:
+    def find(self, vendor: str, method: str, path: str) -> list[dict[str, Any]]:
         """Return the calls of a vendor and a method whose paths have this prefix. Empty arguments match everything."""
         return [
             asdict(call)

@@ -123,15 +123,15 @@ class Fault(pydantic.BaseModel):
             return False
         if (self.action in _OF_READS and call.method != "GET") or (self.action in _OF_WRITES and call.method == "GET"):
             return False
-        return call.path.startswith(self.path) and self._fits(call)
+        return call.path.startswith(self.path) and self._is_possible_for(call)
 
-    def _fits(self, call: Call) -> bool:
+    def _is_possible_for(self, call: Call) -> bool:
         """Return whether the action is possible for the call."""
         match self.action:
             # Only a body that sets the field can be refused because of it. The router's call without the field must
             # succeed.
             case "refuse-field":
-                value = _said(call.body, self.field)
+                value = _find_field(call.body, self.field)
                 return value is not None and (self.value is None or self.value == value)
             # A vendor that doesn't know a key can't say that a request with the same key is in progress.
             case "act-then-busy":
@@ -142,7 +142,7 @@ class Fault(pydantic.BaseModel):
         return True
 
 
-def _said(body: Any, field: str) -> Any:
+def _find_field(body: Any, field: str) -> Any:
     """Return the value of a field in a body, whose name has dots between its parts; None if it is absent."""
     for part in field.split("."):
         body = body.get(part) if isinstance(body, dict) else None
@@ -185,7 +185,7 @@ class Gate:
         read_body(call, raw)
         answer = _Answer(send, call)
         # The rate limit applies first, so that a call beyond it uses up no fault.
-        if self._too_many(call):
+        if self._exceeds_rate_limit(call):
             await self._fail(answer, 429, 60.0)
             return
         # The earlier request with this key still runs at the vendor. Only the repetition gets this response.
@@ -202,26 +202,26 @@ class Gate:
         # The request isn't carried out, so there is nothing to store, and reads must not lag behind a write that never
         # happened.
         if fault is not None and fault.action not in _ACTING:
-            await self._strike(fault, scope, raw, answer)
+            await self._apply(fault, scope, raw, answer)
             return
-        raw = self._prepared(raw, shaping)
+        raw = self._prepare_body(raw, shaping)
         if fault is not None:
-            await self._strike(fault, scope, raw, answer)
+            await self._apply(fault, scope, raw, answer)
         elif call.method == "GET":
             await self._read(scope, raw, answer, shaping)
         else:
             await self._app(scope, _replay(raw), answer)
 
-    def _prepared(self, raw: bytes, shaping: Sequence[Fault]) -> bytes:
+    def _prepare_body(self, raw: bytes, shaping: Sequence[Fault]) -> bytes:
         """Return the body as the vendor will store it. Keep the current state if reads are to lag behind."""
         for fault in shaping:
             if fault.action == "lag":
                 visible_at = asyncio.get_running_loop().time() + fault.lag_seconds
                 # Each write keeps its own copy. Reads use the oldest one that is still valid, as at a replica that is
                 # behind.
-                self._past.append((visible_at, fault, self._vendor.remembered()))
+                self._past.append((visible_at, fault, self._vendor.copy_state()))
             elif fault.action == "normalize":
-                raw = _changed(raw, fault)
+                raw = _normalize_body(raw, fault)
         return raw
 
     async def _read(self, scope: types.Scope, raw: bytes, answer: "_Answer", shaping: Sequence[Fault]) -> None:
@@ -231,16 +231,16 @@ class Gate:
             entry for entry in self._past if entry[0] > now and any(entry[1] is fault for fault in self._faults)
         ]
         # The whole response is needed before it can be changed, because its length is in the first message.
-        entry = _Kept()
+        entry = _BufferedResponse()
         if self._past:
             with self._vendor.as_of(self._past[0][2]):
                 await self._app(scope, _replay(raw), entry)
         else:
             await self._app(scope, _replay(raw), entry)
-        for message in _shaped(entry.messages, shaping):
+        for message in _shape_response(entry.messages, shaping):
             await answer(message)
 
-    def _too_many(self, call: Call) -> bool:
+    def _exceeds_rate_limit(self, call: Call) -> bool:
         limit = self._options.calls_a_minute
         if not limit:
             return False
@@ -252,7 +252,7 @@ class Gate:
         ]
         return len(recent) > limit
 
-    async def _strike(self, fault: Fault, scope: types.Scope, raw: bytes, answer: "_Answer") -> None:
+    async def _apply(self, fault: Fault, scope: types.Scope, raw: bytes, answer: "_Answer") -> None:
         match fault.action:
             case "429" | "500" | "502" | "503":
                 await self._fail(answer, int(fault.action), fault.retry_after, limit=fault.limit)
@@ -262,14 +262,14 @@ class Gate:
             # page as one.
             case "gateway":
                 page = f"<html><head><title>{fault.status}</title></head><body>{fault.status}</body></html>".encode()
-                await _say(answer, fault.status, page, [(b"content-type", b"text/html")])
+                await _respond(answer, fault.status, page, [(b"content-type", b"text/html")])
             case "refuse-field":
                 await self._fail(answer, self._vendor.refuses_with, None, message="is not valid", field=fault.field)
             # This is the response of a proxy that requires a login. The router must not follow it, because a real API
             # doesn't redirect.
             case "redirect":
                 pairs = [(b"content-type", b"text/html"), (b"location", b"https://proxy.example/login")]
-                await _say(answer, 302, _LOGIN, pairs)
+                await _respond(answer, 302, _LOGIN, pairs)
             case "hang":
                 # The request is never carried out, but the client can't distinguish this from a request that was.
                 await asyncio.sleep(fault.hang_seconds)
@@ -296,7 +296,7 @@ class Gate:
                     await asyncio.shield(task)
                 _hang_up(answer.send)
             case "act-then-hang":
-                entry = _Kept()
+                entry = _BufferedResponse()
                 await self._app(scope, _replay(raw), entry)
                 await asyncio.sleep(fault.hang_seconds)
                 for message in entry.messages:
@@ -304,10 +304,10 @@ class Gate:
             # A vendor that has carried the request out before may answer a repetition this way. A 409 doesn't prove
             # "not done".
             case "act-then-conflict":
-                await self._app(scope, _replay(raw), _nowhere)
+                await self._app(scope, _replay(raw), _discard)
                 await self._fail(answer, 409, fault.retry_after, message="it is so already")
             case _:
-                await self._app(scope, _replay(raw), _nowhere)
+                await self._app(scope, _replay(raw), _discard)
                 if fault.action == "act-then-busy":
                     # Vendors use one of these two statuses for a key in use. `status` is 500 unless the fault sets it.
                     status = fault.status if fault.status in {409, 422} else 409
@@ -316,7 +316,7 @@ class Gate:
 
     async def _act_late(self, seconds: float, scope: types.Scope, raw: bytes) -> None:
         await asyncio.sleep(seconds)
-        await self._app(scope, _replay(raw), _nowhere)
+        await self._app(scope, _replay(raw), _discard)
 
     async def _fail(
         self,
@@ -337,7 +337,7 @@ class Gate:
         raw = pydantic.TypeAdapter(dict[str, Any]).dump_json(body)
         pairs = [(b"content-type", b"application/json")]
         pairs += [(name.encode(), value.encode()) for name, value in headers.items()]
-        await _say(answer, status, raw, pairs)
+        await _respond(answer, status, raw, pairs)
 
 
 class _Answer:
@@ -353,7 +353,7 @@ class _Answer:
         await self.send(message)
 
 
-class _Kept:
+class _BufferedResponse:
     """Keeps a response for later."""
 
     def __init__(self) -> None:
@@ -379,13 +379,13 @@ class _Halving:
         _hang_up(self._answer.send)
 
 
-async def _say(answer: _Answer, status: int, raw: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+async def _respond(answer: _Answer, status: int, raw: bytes, headers: list[tuple[bytes, bytes]]) -> None:
     length = (b"content-length", str(len(raw)).encode())
     await answer({"type": "http.response.start", "status": status, "headers": [*headers, length]})
     await answer({"type": "http.response.body", "body": raw})
 
 
-def _changed(raw: bytes, fault: Fault) -> bytes:
+def _normalize_body(raw: bytes, fault: Fault) -> bytes:
     """Return a request's body with its texts as the vendor stores them."""
     try:
         body = json.loads(raw)
@@ -393,10 +393,10 @@ def _changed(raw: bytes, fault: Fault) -> bytes:
         return raw
     if fault.style == "impact":
         return json.dumps(awkward.with_derived_impact(body)).encode()
-    return json.dumps(awkward.normalized(body, fault.style, fault.length)).encode()
+    return json.dumps(awkward.normalize_texts(body, fault.style, fault.length)).encode()
 
 
-def _shaped(messages: list[types.Message], shaping: Sequence[Fault]) -> list[types.Message]:
+def _shape_response(messages: list[types.Message], shaping: Sequence[Fault]) -> list[types.Message]:
     """Return a response with the faults applied. Error responses stay unchanged."""
     start = messages[0]
     # Error bodies have no lists and no texts of the router, and the vendor's error format must stay readable.
@@ -405,11 +405,11 @@ def _shaped(messages: list[types.Message], shaping: Sequence[Fault]) -> list[typ
     answer = json.loads(b"".join(message.get("body", b"") for message in messages[1:]))
     for fault in shaping:
         if fault.action == "render":
-            answer = awkward.normalized(answer, fault.style, fault.length)
+            answer = awkward.normalize_texts(answer, fault.style, fault.length)
         elif fault.action == "odd-row":
             answer = awkward.with_odd_row(answer)
         elif fault.action == "endless":
-            answer = awkward.endless(answer)
+            answer = awkward.with_endless_pages(answer)
     raw = json.dumps(answer).encode()
     # The changed body has another length. With the old header, the client would wait for more or miss the end.
     headers = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
@@ -417,7 +417,7 @@ def _shaped(messages: list[types.Message], shaping: Sequence[Fault]) -> list[typ
     return [{**start, "headers": headers}, {"type": "http.response.body", "body": raw}]
 
 
-async def _nowhere(_message: types.Message) -> None:
+async def _discard(_message: types.Message) -> None:
     return None
 
 

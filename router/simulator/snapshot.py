@@ -21,13 +21,13 @@ def load(file: Path) -> dict[str, vendor.Vendor] | None:
     """Return the vendors with their last saved state; None if there is no readable file."""
     try:
         vendors: dict[str, vendor.Vendor] = pickle.loads(file.read_bytes())  # noqa: S301 - the router's own data folder
-        return {name: _completed(simulated_vendor) for name, simulated_vendor in vendors.items()}
+        return {name: _complete(simulated_vendor) for name, simulated_vendor in vendors.items()}
     # A snapshot of another version may name classes that no longer exist. The simulator then starts with empty vendors.
     except (OSError, pickle.UnpicklingError, AttributeError, EOFError, ImportError, TypeError):
         return None
 
 
-def _completed(simulated_vendor: vendor.Vendor) -> vendor.Vendor:
+def _complete(simulated_vendor: vendor.Vendor) -> vendor.Vendor:
     """Add attributes that an earlier version didn't have, with their initial values. All other attributes stay."""
     make: Any = type(simulated_vendor)
     # Pickle restores attributes without calling `__init__`, so attributes added since then are missing.

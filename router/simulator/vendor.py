@@ -72,11 +72,11 @@ class Vendor(Protocol):
         """Delete everything that calls created. The account's setup stays."""
         ...
 
-    def remembered(self) -> Any:
+    def copy_state(self) -> Any:
         """Return a copy of the vendor's current state, for ``as_of``."""
         ...
 
-    def as_of(self, remembered: Any) -> AbstractContextManager[None]:
+    def as_of(self, past_state: Any) -> AbstractContextManager[None]:
         """Respond from an earlier state during the block."""
         ...
 

@@ -22,7 +22,7 @@ _TIMEOUT_SECONDS = 5.0
 _INCIDENT_IO = "incident-io"
 _SECOND = 1_000_000
 
-Things = dict[tuple[str, str], dict[str, Any]]
+Snapshot = dict[tuple[str, str], dict[str, Any]]
 """Incidents and posts as the vendor returns them, by type and ID."""
 
 
@@ -45,19 +45,19 @@ class Webhooks:
         self._options = options
         self._sending: set[asyncio.Task[None]] = set()
 
-    def things(self, simulated_vendor: vendor.Vendor) -> Things | None:
+    def snapshot(self, simulated_vendor: vendor.Vendor) -> Snapshot | None:
         """Return a vendor's objects, for comparison after a call; None if the vendor has no endpoint."""
         return (
-            _things(simulated_vendor)
+            _snapshot(simulated_vendor)
             if any(endpoint.vendor == simulated_vendor.name for endpoint in self.endpoints)
             else None
         )
 
-    def tell(self, simulated_vendor: vendor.Vendor, before: Things | None) -> None:
+    def send_events(self, simulated_vendor: vendor.Vendor, before: Snapshot | None) -> None:
         """Start sending an event for each object that has changed since ``before``."""
         if before is None:
             return
-        for event, payload in _events(simulated_vendor.name, before, _things(simulated_vendor)):
+        for event, payload in _events(simulated_vendor.name, before, _snapshot(simulated_vendor)):
             for endpoint in self.endpoints:
                 if endpoint.vendor == simulated_vendor.name:
                     # The vendor's response doesn't wait for the webhook. The router may get the webhook before the
@@ -94,20 +94,20 @@ def _standard(secret: str, name: str, at: int, body: bytes) -> dict[str, str]:
     return {"webhook-id": name, "webhook-timestamp": str(at), "webhook-signature": signature}
 
 
-def _things(row: vendor.Vendor) -> Things:
+def _snapshot(row: vendor.Vendor) -> Snapshot:
     # A copy, since the vendor's state changes later.
     state = json.loads(json.dumps(row.state()))
     posts = [*state.get("status_page_incidents", ())]
     posts += [post for page in state.get("pages", ()) for post in page["incidents"]]
     # DevHelm returns an incident within its details.
-    incidents: Things = {
+    incidents: Snapshot = {
         ("incident", simulated_vendor.get("incident", simulated_vendor)["id"]): simulated_vendor
         for simulated_vendor in state["incidents"]
     }
     return incidents | {("post", post["id"]): post for post in posts}
 
 
-def _events(name: str, before: Things, after: Things) -> Iterator[tuple[str, dict[str, Any]]]:
+def _events(name: str, before: Snapshot, after: Snapshot) -> Iterator[tuple[str, dict[str, Any]]]:
     describe = _of_incident_io if name == _INCIDENT_IO else _of_devhelm
     for key, thing in after.items():
         # A request without effect, such as a repeated create with the same idempotency key, causes no event.

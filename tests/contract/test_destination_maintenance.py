@@ -103,5 +103,5 @@ def test_unreadable_components_do_not_delay_the_resolution(world, status):
     path = world.path().rpartition("/incidents")[0]
     world.fault(KIND, "status", method="GET", status=status, path=f"{path}/components")
     assert world.again("resolve", {}).state == "resolved"
-    assert world.simulator.app.state.calls.listed("devhelm", "GET", f"{path}/components")[-1]["status"] == status
+    assert world.simulator.app.state.calls.find("devhelm", "GET", f"{path}/components")[-1]["status"] == status
     assert world.components() == {}

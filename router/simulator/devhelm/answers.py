@@ -173,7 +173,7 @@ def post(record: state.Post, on: state.Page) -> dict[str, Any]:
     }
 
 
-def listed(rows: list[dict[str, Any]], number: int, size: int) -> dict[str, Any]:
+def list_page(rows: list[dict[str, Any]], number: int, size: int) -> dict[str, Any]:
     """Return one page of a list."""
     # DevHelm counts pages from 0.
     begin = number * size

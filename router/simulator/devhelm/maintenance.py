@@ -80,7 +80,7 @@ class Windows:
         self.known.append(window)
         return window
 
-    def found(self, list_windows: ListWindows, now: int) -> list[Window]:
+    def find(self, list_windows: ListWindows, now: int) -> list[Window]:
         """Return the windows that match a query."""
         return [window for window in self.known if _matches(window, list_windows, now)]
 

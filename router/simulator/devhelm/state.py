@@ -77,7 +77,7 @@ class Post:
     updates: list[Update] = field(default_factory=list)
 
     @property
-    def shown(self) -> bool:
+    def is_active(self) -> bool:
         """Return whether customers see it as active."""
         return bool(self.published_at) and not self.resolved_at
 
@@ -120,7 +120,7 @@ class State:
             page.posts.clear()
             for component in page.components:
                 component.base = "OPERATIONAL"
-            self.settle(page)
+            self.update_components(page)
 
     def open_incident(self, create_incident: requests.CreateIncident) -> Incident:
         """Create an incident manually. Pages with the mode REVIEW draft a post, and AUTOMATIC ones publish it."""
@@ -174,7 +174,7 @@ class State:
             for post in page.posts.values():
                 # DevHelm ends only posts that it published automatically. A reviewed or manual post stays open until a
                 # call resolves it.
-                if post.by_itself and page.mode == "AUTOMATIC" and post.incident_id == incident.id and post.shown:
+                if post.by_itself and page.mode == "AUTOMATIC" and post.incident_id == incident.id and post.is_active:
                     self.update_post(page, post, "RESOLVED", "This incident has been resolved.", notify=True)
 
     def create_post(self, page: Page, create_post: requests.CreatePost) -> Post:
@@ -191,7 +191,7 @@ class State:
         page.posts[post.id] = post
         if status == "RESOLVED":
             post.resolved_at = self.now()
-        self.settle(page)
+        self.update_components(page)
         return post
 
     def put_post(self, page: Page, post: Post, put_post: requests.PutPost) -> None:
@@ -211,7 +211,7 @@ class State:
         if put_post.status is not None:
             self._move(post, put_post.status)
         post.changed_at = self.now()
-        self.settle(page)
+        self.update_components(page)
 
     def publish(self, page: Page, post: Post, publish_post: requests.PublishPost) -> None:
         """Publish a draft. Raises ``Refusal`` if the post isn't a draft."""
@@ -231,7 +231,7 @@ class State:
         # Publishing replaces the draft's first text and keeps later updates.
         post.updates[:1] = [self._update(post.status, body, notify=publish_post.notify_subscribers is not False)]
         post.published_at = self.now()
-        self.settle(page)
+        self.update_components(page)
 
     def update_post(
         self, page: Page, post: Post, status: str, body: str, *, notify: bool, affected: dict[str, str] | None = None
@@ -245,14 +245,14 @@ class State:
                 # maintenance.
                 component.base = (affected or {}).get(component.id, component.base)
         self._move(post, status)
-        self.settle(page)
+        self.update_components(page)
 
     def maintain(self, name: str, status: str = "UNDER_MAINTENANCE") -> None:
         """Set the status of the component with this name on every page, as a user does in DevHelm's application."""
         for page in self.pages.values():
             for component in page.components:
                 component.base = status if component.name == name else component.base
-            self.settle(page)
+            self.update_components(page)
 
     def dismiss(self, page: Page, post: Post) -> None:
         """Delete a draft. Raises ``Refusal`` if the post is published."""
@@ -261,11 +261,11 @@ class State:
             raise refusals.Refusal(409, "only a draft can be dismissed")
         del page.posts[post.id]
 
-    def settle(self, page: Page) -> None:
+    def update_components(self, page: Page) -> None:
         """Set each component's status to the worst of its base status and the statuses in active posts."""
         for component in page.components:
             # Drafts and resolved posts don't affect components, but keep the list of those that they named.
-            statuses_of_posts = [post.affected for post in page.posts.values() if post.shown]
+            statuses_of_posts = [post.affected for post in page.posts.values() if post.is_active]
             statuses = [affected[component.id] for affected in statuses_of_posts if component.id in affected]
             component.status = worst([component.base, *statuses])
 

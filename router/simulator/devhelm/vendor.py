@@ -65,7 +65,7 @@ class DevHelm:
             self._route("PATCH", _ONE_POST + "/updates/{update}", self._patch_update),
             self._route("POST", _ONE_POST + "/dismiss", self._dismiss_post),
             # The framework's own 404 and 405 pages aren't in DevHelm's error format, and need no key.
-            self._route(None, "/{rest:path}", self._unknown),
+            self._route(None, "/{rest:path}", self._reject_unknown_path),
         ]
 
     def pages(self) -> list[vendor.Page]:
@@ -96,15 +96,15 @@ class DevHelm:
         self._windows.known.clear()
         self.channels.known.clear()
 
-    def remembered(self) -> State:
+    def copy_state(self) -> State:
         """Return a copy of the vendor's current state."""
         # It must be a copy, because calls change the current state in place.
         return copy.deepcopy(self._state)
 
     @contextlib.contextmanager
-    def as_of(self, remembered: State) -> Iterator[None]:
+    def as_of(self, past_state: State) -> Iterator[None]:
         """Respond from an earlier state during the block."""
-        now, self._state = self._state, remembered
+        now, self._state = self._state, past_state
         try:
             yield
         finally:
@@ -146,23 +146,23 @@ class DevHelm:
         except pydantic.ValidationError as error:
             raise refusals.of(error) from error
 
-    async def _unknown(self, request: http.Request) -> Answer:
+    async def _reject_unknown_path(self, request: http.Request) -> Answer:
         raise refusals.Refusal(404, f"No such endpoint: {request.method} /{request.path_params['rest']}")
 
     def _incident(self, request: http.Request) -> Incident:
-        return _found(self._state.incidents, request.path_params["incident"], "incident not found")
+        return _find(self._state.incidents, request.path_params["incident"], "incident not found")
 
     def _of(self, request: http.Request) -> Page:
-        return _found(self._state.pages, request.path_params["page"], "status page not found")
+        return _find(self._state.pages, request.path_params["page"], "status page not found")
 
     def _post(self, request: http.Request) -> tuple[Page, Post]:
         page = self._of(request)
-        return page, _found(page.posts, request.path_params["post"], "status page incident not found")
+        return page, _find(page.posts, request.path_params["post"], "status page incident not found")
 
     async def _list_incidents(self, request: http.Request) -> Answer:
-        query = _listed(request, requests.ListIncidents)
+        query = _parse_query(request, requests.ListIncidents)
         rows = [incident for incident in reversed(self._state.incidents.values()) if _matches(incident, query)]
-        return 200, answers.listed([answers.incident(incident) for incident in rows], query.page, query.size)
+        return 200, answers.list_page([answers.incident(incident) for incident in rows], query.page, query.size)
 
     async def _open_incident(self, request: http.Request) -> Answer:
         incident = self._state.open_incident(await _body(request, requests.CreateIncident))
@@ -192,44 +192,44 @@ class DevHelm:
         return {"data": answers.detail(incident, list(self._state.pages.values()))}
 
     async def _list_channels(self, request: http.Request) -> Answer:
-        query = _listed(request, channels.ListChannels)
+        query = _parse_query(request, channels.ListChannels)
         rows = [channel.answer() for channel in self.channels.known]
-        return 200, answers.listed(rows, query.page, query.size)
+        return 200, answers.list_page(rows, query.page, query.size)
 
     async def _create_channel(self, request: http.Request) -> Answer:
         create_channel = await _body(request, channels.CreateChannel)
         return 201, {"data": self.channels.create(self._state.new_id(), create_channel, self._state.now()).answer()}
 
     async def _list_windows(self, request: http.Request) -> Answer:
-        query = _listed(request, maintenance.ListWindows)
-        rows = self._windows.found(query, self._state.now())
-        return 200, answers.listed([window.answer() for window in rows], query.page, query.size)
+        query = _parse_query(request, maintenance.ListWindows)
+        rows = self._windows.find(query, self._state.now())
+        return 200, answers.list_page([window.answer() for window in rows], query.page, query.size)
 
     async def _plan_window(self, request: http.Request) -> Answer:
         create_window = await _body(request, maintenance.CreateWindow)
         return 201, {"data": self._windows.create(self._state.new_id(), create_window, self._state.now()).answer()}
 
     async def _list_pages(self, request: http.Request) -> Answer:
-        query = _listed(request, requests.ListPosts)
+        query = _parse_query(request, requests.ListPosts)
         rows = [answers.page(page) for page in self._state.pages.values()]
-        return 200, answers.listed(rows, query.page, query.size)
+        return 200, answers.list_page(rows, query.page, query.size)
 
     async def _show_page(self, request: http.Request) -> Answer:
         return 200, {"data": answers.page(self._of(request))}
 
     async def _list_components(self, request: http.Request) -> Answer:
         page = self._of(request)
-        query = _listed(request, requests.ListPosts)
+        query = _parse_query(request, requests.ListPosts)
         rows = [answers.component(component, order, page.id) for order, component in enumerate(page.components)]
-        return 200, answers.listed(rows, query.page, query.size)
+        return 200, answers.list_page(rows, query.page, query.size)
 
     async def _list_posts(self, request: http.Request) -> Answer:
         page = self._of(request)
-        query = _listed(request, requests.ListPosts)
+        query = _parse_query(request, requests.ListPosts)
         # The newest post comes first. In a sorted list, the router stops at the first post that is too old to be its
         # own.
         rows = [p for p in reversed(page.posts.values()) if not query.status or p.status in query.status]
-        return 200, answers.listed([answers.post(post, page) for post in rows], query.page, query.size)
+        return 200, answers.list_page([answers.post(post, page) for post in rows], query.page, query.size)
 
     async def _create_post(self, request: http.Request) -> Answer:
         page = self._of(request)
@@ -262,7 +262,7 @@ class DevHelm:
     async def _patch_update(self, request: http.Request) -> Answer:
         page, post = self._post(request)
         updates = {update.id: update for update in post.updates}
-        update = _found(updates, request.path_params["update"], "status page incident update not found")
+        update = _find(updates, request.path_params["update"], "status page incident update not found")
         patch_update = await _body(request, requests.PatchUpdate)
         update.body, update.status = patch_update.body, patch_update.status or update.status
         # A corrected text changes the post's time, which the router compares in order to recognize stale reads.
@@ -277,7 +277,7 @@ class DevHelm:
         page, post = self._post(request)
         del page.posts[post.id]
         # Deleting an active post also removes its effect on components.
-        self._state.settle(page)
+        self._state.update_components(page)
         return 204, None
 
     def _page(self, page: Page) -> vendor.Page:
@@ -287,10 +287,10 @@ class DevHelm:
             page.slug,
             page.name,
             tuple(("", component.name, words(component.status)) for component in page.components),
-            tuple(self._shown(page, post) for post in posts),
+            tuple(self._render_post(page, post) for post in posts),
         )
 
-    def _shown(self, page: Page, post: Post) -> vendor.Post:
+    def _render_post(self, page: Page, post: Post) -> vendor.Post:
         names = {component.id: component.name for component in page.components}
         return vendor.Post(
             post.id,
@@ -308,7 +308,7 @@ def words(constant: str) -> str:
     return constant.replace("_", " ").lower()
 
 
-def _found(records: dict[str, Record], identity: str, message: str) -> Record:
+def _find(records: dict[str, Record], identity: str, message: str) -> Record:
     if identity not in records:
         raise refusals.Refusal(404, message)
     return records[identity]
@@ -327,7 +327,7 @@ async def _body(request: http.Request, shape: type[Shape]) -> Shape:
     return shape.model_validate_json(raw or b"{}")
 
 
-def _listed(request: http.Request, shape: type[Shape]) -> Shape:
+def _parse_query(request: http.Request, shape: type[Shape]) -> Shape:
     """Parse the query. A list may be separated by commas, or be given as a repeated parameter."""
     parameters: dict[str, Any] = dict(request.query_params)
     if "status" in parameters and shape is requests.ListPosts:

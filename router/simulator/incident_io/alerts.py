@@ -143,7 +143,7 @@ class Alerts:
         """Return the alert with a deduplication key."""
         return next((alert for alert in self.known.values() if alert.key == key), None)
 
-    def found(self, query: Any) -> list[Alert]:
+    def find(self, query: Any) -> list[Alert]:
         """Return the alerts that match the query of a list, the newest first."""
         keys, statuses = query.getlist("deduplication_key[is]"), query.getlist("status[one_of]")
         sources = query.getlist("alert_source[one_of]")

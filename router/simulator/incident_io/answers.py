@@ -15,7 +15,7 @@ def moment(at: int) -> str:
     return dt.datetime.fromtimestamp(at / 1_000_000, dt.UTC).isoformat().replace("+00:00", "Z")
 
 
-def named(entry: state.Named) -> dict[str, Any]:
+def ranked_option(entry: state.Named) -> dict[str, Any]:
     """Return a severity, or any other object with a name and a rank."""
     return {
         "id": entry.id,
@@ -29,7 +29,7 @@ def named(entry: state.Named) -> dict[str, Any]:
 
 def status(entry: state.Named) -> dict[str, Any]:
     """Return an incident status."""
-    return {**named(entry), "category": entry.category}
+    return {**ranked_option(entry), "category": entry.category}
 
 
 def incident_type(entry: state.Named) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _incident(incident: state.Incident, account: state.State) -> dict[str, Any]:
     }
     # Absent values are omitted instead of null, as the vendor's own client expects.
     if incident.severity is not None:
-        answer["severity"] = named(incident.severity)
+        answer["severity"] = ranked_option(incident.severity)
     if incident.type is not None:
         answer["incident_type"] = incident_type(incident.type)
     if incident.call_url:
@@ -125,13 +125,13 @@ def _incident(incident: state.Incident, account: state.State) -> dict[str, Any]:
 def custom_field(entry: state.Named, state_: state.State) -> dict[str, Any]:
     """Return a custom field of the account."""
     kind = "single_select" if entry is state_.select_field else "text"
-    fields = {key: value for key, value in named(entry).items() if key != "rank"}
+    fields = {key: value for key, value in ranked_option(entry).items() if key != "rank"}
     return {**fields, "field_type": kind}
 
 
 def role(account: state.State) -> dict[str, Any]:
     """Return an incident role of the account."""
-    fields = {key: value for key, value in named(account.role).items() if key != "rank"}
+    fields = {key: value for key, value in ranked_option(account.role).items() if key != "rank"}
     return {**fields, "instructions": "", "role_type": "lead", "shortform": "lead"}
 
 

@@ -74,20 +74,20 @@ class Escalations:
 
     def cancel(self, identity: str) -> None:
         """Stop paging. An ended escalation can't be canceled. A canceled escalation stays canceled."""
-        escalation = self.named(identity)
+        escalation = self.find_by_id(identity)
         # The escalation has ended already, so the router has no page to stop and accepts this refusal.
         if escalation.status in _OVER:
             raise state.Refusal(422, "invalid_value", f"the escalation is {escalation.status}")
         # The vendor's spelling in the API.
         escalation.status = "cancelled"
 
-    def named(self, identity: str) -> Escalation:
+    def find_by_id(self, identity: str) -> Escalation:
         """Return the escalation with an ID. Raises ``Refusal`` if there is none."""
         if identity not in self.known:
             raise state.Refusal(404, "not_found", "escalation not found")
         return self.known[identity]
 
-    def found(self, query: Any) -> list[Escalation]:
+    def find(self, query: Any) -> list[Escalation]:
         """Return the escalations that match the query of a list, the newest first."""
         keys, incidents = query.getlist("idempotency_key[is]"), query.getlist("incident[one_of]")
         return [

@@ -63,7 +63,7 @@ class Windows:
 
     known: list[Window] = field(default_factory=list)
 
-    def found(self, list_windows: ListWindows, now: int) -> list[dict[str, Any]]:
+    def find(self, list_windows: ListWindows, now: int) -> list[dict[str, Any]]:
         """Return the windows that match a query."""
         return [window.answer() for window in self.known if list_windows.status in {None, window.status(now)}]
 

@@ -59,10 +59,10 @@ def _alerts(of: Of) -> Iterator[tuple[str, str, Handler]]:
         # The status is 202 and not 200, because the vendor accepts events before it processes them.
         return 202, paging.alerts.accept(create_event, state)
 
-    async def listed(request: http.Request) -> Answer:
-        return _page(request, "alerts", [alert.answer() for alert in of()[0].alerts.found(request.query_params)])
+    async def list_alerts(request: http.Request) -> Answer:
+        return _page(request, "alerts", [alert.answer() for alert in of()[0].alerts.find(request.query_params)])
 
-    async def shown(request: http.Request) -> Answer:
+    async def show_alert(request: http.Request) -> Answer:
         alert = of()[0].alerts.known.get(request.path_params["alert"])
         if alert is None:
             raise Refusal(404, "not_found", "alert not found")
@@ -73,7 +73,7 @@ def _alerts(of: Of) -> Iterator[tuple[str, str, Handler]]:
         attach_alert = alerts.AttachAlert.model_validate_json(await request.body() or b"{}")
         return 201, {"incident_alert": paging.alerts.attach(attach_alert, state)}
 
-    async def attached(request: http.Request) -> Answer:
+    async def list_attachments(request: http.Request) -> Answer:
         paging, state = of()
         return _page(request, "incident_alerts", paging.alerts.connections(request.query_params, state))
 
@@ -81,10 +81,10 @@ def _alerts(of: Of) -> Iterator[tuple[str, str, Handler]]:
         return 200, {"alert_source": alerts.source(request.path_params["source"], of()[0].alerts.token)}
 
     yield "POST", "/v2/alert_events/http/{source}", event
-    yield "GET", "/v2/alerts", listed
-    yield "GET", "/v2/alerts/{alert}", shown
+    yield "GET", "/v2/alerts", list_alerts
+    yield "GET", "/v2/alerts/{alert}", show_alert
     yield "POST", "/v2/incident_alerts", attach
-    yield "GET", "/v2/incident_alerts", attached
+    yield "GET", "/v2/incident_alerts", list_attachments
     yield "GET", "/v2/alert_sources/{source}", source
 
 
@@ -96,30 +96,30 @@ def _escalations(of: Of) -> Iterator[tuple[str, str, Handler]]:
             "escalation": paging.escalations.answer(paging.escalations.create(create_escalation, state), state)
         }
 
-    async def listed(request: http.Request) -> Answer:
+    async def list_escalations(request: http.Request) -> Answer:
         paging, state = of()
-        rows = paging.escalations.found(request.query_params)
+        rows = paging.escalations.find(request.query_params)
         return _page(request, "escalations", [paging.escalations.answer(escalation, state) for escalation in rows])
 
-    async def shown(request: http.Request) -> Answer:
+    async def show_escalation(request: http.Request) -> Answer:
         paging, state = of()
-        escalation = paging.escalations.named(request.path_params["escalation"])
+        escalation = paging.escalations.find_by_id(request.path_params["escalation"])
         return 200, {"escalation": paging.escalations.answer(escalation, state)}
 
     async def cancel(request: http.Request) -> Answer:
         of()[0].escalations.cancel(request.path_params["escalation"])
         return 200, None
 
-    async def paths(request: http.Request) -> Answer:
+    async def list_paths(request: http.Request) -> Answer:
         return _page(
             request, "escalation_paths", [escalations.path(path_of_state) for path_of_state in escalations.PATHS]
         )
 
     yield "POST", "/v2/escalations", create
-    yield "GET", "/v2/escalations", listed
-    yield "GET", "/v2/escalations/{escalation}", shown
+    yield "GET", "/v2/escalations", list_escalations
+    yield "GET", "/v2/escalations/{escalation}", show_escalation
     yield "POST", "/v2/escalations/{escalation}/actions/cancel", cancel
-    yield "GET", "/v2/escalation_paths", paths
+    yield "GET", "/v2/escalation_paths", list_paths
 
 
 def _page(request: http.Request, name: str, rows: Sequence[dict[str, Any]]) -> Answer:

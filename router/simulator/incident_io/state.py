@@ -9,7 +9,7 @@ from router.simulator.options import Options
 
 # incident.io documents these limits of a post's updates, and of the subscribers that it notifies.
 MAX_UPDATES = 100
-MAX_NOTIFIED_UPDATES = 1000
+MAX_NOTIFIED_SUBSCRIBERS = 1000
 _CATEGORIES = {
     "Triage": "triage",
     "Investigating": "live",
@@ -285,8 +285,8 @@ class State:
 
     def _check_subscribers(self, notify: bool) -> None:
         # The refusal names the flag, so the router publishes the post without notifications.
-        if notify and self.subscribers > MAX_NOTIFIED_UPDATES:
-            message = f"the page has more than {MAX_NOTIFIED_UPDATES} subscribers"
+        if notify and self.subscribers > MAX_NOTIFIED_SUBSCRIBERS:
+            message = f"the page has more than {MAX_NOTIFIED_SUBSCRIBERS} subscribers"
             raise Refusal(422, "invalid_value", message, "notify_subscribers")
 
     def _first_status(self, request: requests.CreateV1 | requests.CreateV2) -> Named:

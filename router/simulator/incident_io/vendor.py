@@ -76,7 +76,7 @@ class IncidentIo:
         """Return the status page as customers see it."""
         state = self._state
         components = tuple((c.group, c.name, _words(state.component_status(c))) for c in state.components)
-        posts = tuple(self._shown(post) for post in reversed(state.posts.values()))
+        posts = tuple(self._render_post(post) for post in reversed(state.posts.values()))
         return [vendor.Page("acme-status", state.page.name, components, posts)]
 
     def state(self) -> dict[str, Any]:
@@ -95,16 +95,16 @@ class IncidentIo:
         self.paging.reset()
         self.windows.known.clear()
 
-    def remembered(self) -> tuple[State, paging.Paging]:
+    def copy_state(self) -> tuple[State, paging.Paging]:
         """Return a copy of the vendor's current state."""
         return copy.deepcopy((self._state, self.paging))
 
     @contextlib.contextmanager
-    def as_of(self, remembered: tuple[State, paging.Paging]) -> Iterator[None]:
+    def as_of(self, past_state: tuple[State, paging.Paging]) -> Iterator[None]:
         """Respond from an earlier state during the block."""
         now = self._state, self.paging
         # Alerts and escalations lag together with incidents, as they refer to each other by ID.
-        self._state, self.paging = remembered
+        self._state, self.paging = past_state
         try:
             yield
         finally:
@@ -129,7 +129,7 @@ class IncidentIo:
         async def answer(request: http.Request) -> responses.Response:
             try:
                 # The key is checked before the body, so an unauthorized request learns nothing about its errors.
-                self._let_in(request)
+                self._authenticate(request)
                 status, body = await handler(request)
             except pydantic.ValidationError as error:
                 return self._invalid(error)
@@ -139,7 +139,7 @@ class IncidentIo:
 
         return routing.Route(path, answer, methods=[method])
 
-    def _let_in(self, request: http.Request) -> None:
+    def _authenticate(self, request: http.Request) -> None:
         header = request.headers.get("authorization", "")
         # Each alert source has a separate secret. The account's API keys aren't valid there.
         if "/alert_events/" in request.url.path and self.paging.alerts.token:
@@ -168,7 +168,7 @@ class IncidentIo:
         return responses.JSONResponse(body, 422)
 
     async def _severities(self, _request: http.Request) -> Answer:
-        return 200, {"severities": [answers.named(option) for option in self._state.severities]}
+        return 200, {"severities": [answers.ranked_option(option) for option in self._state.severities]}
 
     async def _types(self, _request: http.Request) -> Answer:
         return 200, {"incident_types": [answers.incident_type(entry) for entry in self._state.types]}
@@ -202,7 +202,7 @@ class IncidentIo:
         return 200, {"incident_timestamps": [answers.timestamp(option) for option in self._state.timestamps]}
 
     async def _list_v1(self, request: http.Request) -> Answer:
-        rows, meta = _paged(request, list(reversed(self._state.incidents.values())))
+        rows, meta = _paginate(request, list(reversed(self._state.incidents.values())))
         return 200, {
             "incidents": [answers.incident_v1(incident, self._state) for incident in rows],
             "pagination_meta": meta,
@@ -213,7 +213,7 @@ class IncidentIo:
         # incident.io omits test incidents unless the query asks for them.
         modes = query_params.getlist("mode[one_of]") or ["standard", "retrospective"]
         left_out = query_params.getlist("status_category[not_in]")
-        rows, meta = _paged(
+        rows, meta = _paginate(
             request,
             [
                 incident
@@ -258,7 +258,7 @@ class IncidentIo:
         # The page is a required parameter of this list, so the router can't read the posts of all pages at once.
         if request.query_params.get("status_page_id") != self._state.page.id:
             raise Refusal(422, "invalid_value", "no such status page", "status_page_id")
-        rows, meta = _paged(request, list(reversed(self._state.posts.values())))
+        rows, meta = _paginate(request, list(reversed(self._state.posts.values())))
         return 200, {"status_page_incidents": [answers.post(post) for post in rows], "pagination_meta": meta}
 
     async def _create_post(self, request: http.Request) -> Answer:
@@ -271,7 +271,7 @@ class IncidentIo:
 
     async def _list_windows(self, request: http.Request) -> Answer:
         query = maintenance.ListWindows.model_validate(dict(request.query_params))
-        rows = self.windows.found(query, self._options.clock())
+        rows = self.windows.find(query, self._options.clock())
         return 200, {"maintenance_windows": rows, "pagination_meta": {"page_size": query.page_size}}
 
     async def _show_post(self, request: http.Request) -> Answer:
@@ -301,7 +301,7 @@ class IncidentIo:
             raise Refusal(404, "not_found", "status page incident not found")
         return self._state.posts[identity]
 
-    def _shown(self, post: Post) -> vendor.Post:
+    def _render_post(self, post: Post) -> vendor.Post:
         names = {component.id: component.name for component in self._state.components}
         # A resolved post shows no components, because its impacts have ended.
         going_on = [impact for impact in post.impacts if impact["end_at"] is None]
@@ -316,7 +316,7 @@ class IncidentIo:
         )
 
 
-def _paged(request: http.Request, rows: Sequence[Record]) -> tuple[Sequence[Record], dict[str, Any]]:
+def _paginate(request: http.Request, rows: Sequence[Record]) -> tuple[Sequence[Record], dict[str, Any]]:
     page_request = requests.Paging.model_validate(dict(request.query_params))
     # A cursor is the ID of the last row that was read, so rows that are added in front don't shift the pages.
     begin = next((at for at, row in enumerate(rows, 1) if row.id == page_request.after), 0)

@@ -65,7 +65,7 @@ class _Connection:
         with contextlib.suppress(RuntimeError, websockets.WebSocketDisconnect):  # The connection is already closing.
             await self.websocket.send_text(message if isinstance(message, str) else json.dumps(message))
 
-    def closed(self) -> None:
+    def fail_waiting(self) -> None:
         for future in self.waiting.values():
             if not future.done():
                 # The delivery goes to another connection at once, and doesn't wait for the acknowledgement's time
@@ -81,8 +81,8 @@ class Sockets:
         self._tickets: list[str] = []
         self._open: list[_Connection] = []
         self._refusals: list[str] = []
-        self._lost = 0
-        self._twice = 0
+        self._acks_to_lose = 0
+        self._envelopes_to_repeat = 0
 
     @property
     def count(self) -> int:
@@ -94,13 +94,13 @@ class Sockets:
         self._tickets = [*self._tickets[1 - _TICKETS :], secrets.token_hex(8)]
         return self._tickets[-1]
 
-    def heal(self) -> None:
+    def clear_faults(self) -> None:
         """Discard pending faults and abort silent connections."""
         for connection in self._open:
             # Reading isn't resumed, because the client may already have stopped waiting for this connection.
             if connection.is_silent:
                 connection.websocket.scope["transport"].abort()
-        self._refusals, self._lost, self._twice = [], 0, 0
+        self._refusals, self._acks_to_lose, self._envelopes_to_repeat = [], 0, 0
         self.ack_seconds = ACK_SECONDS
 
     async def serve(self, websocket: websockets.WebSocket) -> None:
@@ -133,7 +133,7 @@ class Sockets:
         finally:
             self._open.remove(connection)
             # Deliveries that wait for this connection must go to another one.
-            connection.closed()
+            connection.fail_waiting()
 
     def _receive(self, connection: _Connection, text: str) -> None:
         try:
@@ -145,8 +145,8 @@ class Sockets:
         if future is None or future.done():
             return
         # The app has handled the envelope, and Slack sends it again. The app must not act twice.
-        if self._lost:
-            self._lost -= 1
+        if self._acks_to_lose:
+            self._acks_to_lose -= 1
             return
         future.set_result(message.get("payload"))
 
@@ -172,8 +172,8 @@ class Sockets:
                 continue
             finally:
                 connection.waiting.pop(identity, None)
-            if self._twice:
-                self._twice -= 1
+            if self._envelopes_to_repeat:
+                self._envelopes_to_repeat -= 1
                 # Another process of the app may get the repetition, which doesn't share the first one's memory.
                 for reconnected in [other for other in self._open if other is not connection] or [connection]:
                     await reconnected.send({**envelope, "retry_attempt": 1, "retry_reason": "timeout"})
@@ -198,15 +198,15 @@ class Sockets:
             case "refuse":
                 self._refusals += [fault.reason] * fault.count
             case "lose-acks":
-                self._lost = fault.count
+                self._acks_to_lose = fault.count
             case "twice":
-                self._twice = fault.count
+                self._envelopes_to_repeat = fault.count
             case _:
                 for connection in list(self._open):
-                    await _strike(connection, fault)
+                    await _apply(connection, fault)
 
 
-async def _strike(connection: _Connection, fault: Fault) -> None:
+async def _apply(connection: _Connection, fault: Fault) -> None:
     match fault.action:
         case "disconnect":
             # Slack prefers other connections from here on, but may still send on this one until it closes.

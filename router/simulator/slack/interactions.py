@@ -117,7 +117,7 @@ class Interactions:
             action_fields |= {"app_id": records.APP, "team": records.TEAM}
             thread = {"thread_ts": message.thread_ts} if message.thread_ts else {}
             payload["message"] = {**action_fields, **thread, "blocks": _with_ids(current[1])}
-        return self._told(person, await self._deliver("interactive", payload, accepts=False))
+        return self._record_failure(person, await self._deliver("interactive", payload, accepts=False))
 
     async def submit(self, submission: Submission, base: str) -> connections.Outcome:
         """Submit an open modal, and apply the app's response to it."""
@@ -135,18 +135,18 @@ class Interactions:
             raise Impossible("there is no such modal")
         try:
             # Slack's client checks the inputs itself. Invalid ones never reach the app.
-            values = modals.filled_in(modal, submission.values)
+            values = modals.fill_in(modal, submission.values)
         except ValueError as error:
             raise Impossible(str(error)) from error
         person = _person(modal.user)
         payload = {"type": "view_submission", **self._about(person), "trigger_id": self._trigger(person)}
-        payload |= {"view": modals.shown(modal, values), "response_urls": []}
+        payload |= {"view": modals.render(modal, values), "response_urls": []}
         outcome = await self._deliver("interactive", payload, accepts=True)
         # A modal stays open if the app doesn't respond, so that the user can submit again.
         if not outcome.error:
             problem = modals.apply(self._slack.workspace, modal, outcome.response, self._slack.options)
             outcome = connections.Outcome(outcome.attempts, outcome.response, problem)
-        return self._told(person, outcome)
+        return self._record_failure(person, outcome)
 
     async def command(self, command: Command, base: str) -> connections.Outcome:
         """Enter a slash command, and show the app's response."""
@@ -176,7 +176,7 @@ class Interactions:
                 self._slack.respond(records.ResponseUrl(channel, person.id, 0), outcome.response)
             except modals.RefusedError as refused:
                 outcome = connections.Outcome(outcome.attempts, outcome.response, str(refused))
-        return self._told(person, outcome)
+        return self._record_failure(person, outcome)
 
     async def event(self, event: Mapping[str, Any]) -> connections.Outcome:
         """Send an event of the Events API."""
@@ -194,13 +194,13 @@ class Interactions:
         if not self.app.request_url:
             self._slack.sockets.ack_seconds = self.app.ack_seconds
             return await self._slack.sockets.deliver(kind, payload, accepts=accepts, retries=self.app.retries)
-        body, content_type = _encoded(kind, payload)
+        body, content_type = _encode(kind, payload)
         reason = ""
         for attempt in range(self.app.retries + 1):
             status, raw = await self._post(body, content_type, attempt, reason)
             if 200 <= status < 300:
                 # Slack ignores the response to a click. A reply to it goes to the response URL.
-                return connections.Outcome(attempt + 1, _decoded(raw) if accepts else None)
+                return connections.Outcome(attempt + 1, _decode(raw) if accepts else None)
             # The app sees this reason in the header of the next attempt.
             reason = "http_timeout" if status == _NO_ANSWER else "http_error"
         return connections.Outcome(self.app.retries + 1, error=reason)
@@ -218,7 +218,7 @@ class Interactions:
         except errors.Temporary:
             return _NO_ANSWER, b""
 
-    def _told(self, person: records.Person, outcome: connections.Outcome) -> connections.Outcome:
+    def _record_failure(self, person: records.Person, outcome: connections.Outcome) -> connections.Outcome:
         """Record the error that Slack shows the user if the app failed."""
         if outcome.error:
             self._slack.workspace.failures.append({"user": person.id, "text": f"{_FAILED} ({outcome.error})"})
@@ -281,7 +281,7 @@ def label(button: Mapping[str, Any]) -> str:
     return str(button.get("text", {}).get("text", ""))
 
 
-def _encoded(kind: Kind, payload: Mapping[str, Any]) -> tuple[bytes, str]:
+def _encode(kind: Kind, payload: Mapping[str, Any]) -> tuple[bytes, str]:
     # Only events are JSON. Clicks and modals are JSON in a form field, and commands are plain form fields.
     if kind == "events_api":
         return json.dumps(payload).encode(), "application/json"
@@ -289,7 +289,7 @@ def _encoded(kind: Kind, payload: Mapping[str, Any]) -> tuple[bytes, str]:
     return urllib.parse.urlencode(fields).encode(), "application/x-www-form-urlencoded"
 
 
-def _decoded(raw: bytes) -> Any:
+def _decode(raw: bytes) -> Any:
     try:
         return json.loads(raw) if raw.strip() else None
     except ValueError:

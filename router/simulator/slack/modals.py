@@ -33,9 +33,9 @@ def open_view(workspace: records.State, body: Mapping[str, Any], options: Option
         raise RefusedError("expired_trigger_id")
     trigger.is_exchanged = True
     identity = f"V{options.randomness.getrandbits(40):010X}"
-    modal = records.Modal(identity, trigger.user, completed(view), new_hash(options))
+    modal = records.Modal(identity, trigger.user, add_missing_ids(view), new_hash(options))
     workspace.modals.append(modal)
-    return shown(modal)
+    return render(modal)
 
 
 def update_view(workspace: records.State, body: Mapping[str, Any], options: Options) -> dict[str, Any]:
@@ -51,8 +51,8 @@ def update_view(workspace: records.State, body: Mapping[str, Any], options: Opti
     # The hash protects a newer view from an older request. Without a hash, the last update wins.
     if body.get("hash") and body["hash"] != modal.hash:
         raise RefusedError("hash_conflict")
-    modal.view, modal.hash, modal.errors = completed(view), new_hash(options), {}
-    return shown(modal)
+    modal.view, modal.hash, modal.errors = add_missing_ids(view), new_hash(options), {}
+    return render(modal)
 
 
 def _view(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def _view(body: Mapping[str, Any]) -> dict[str, Any]:
     return new_view
 
 
-def completed(view: Mapping[str, Any]) -> dict[str, Any]:
+def add_missing_ids(view: Mapping[str, Any]) -> dict[str, Any]:
     """Add the missing IDs of blocks and input elements to a view, as Slack does."""
     blocks = []
     for position, block in enumerate(view.get("blocks", [])):
@@ -87,7 +87,7 @@ def new_hash(options: Options) -> str:
     return f"{options.clock() // 1_000_000}.{options.randomness.getrandbits(32):08x}"
 
 
-def shown(modal: records.Modal, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def render(modal: records.Modal, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return a modal in the format of payloads and responses."""
     fields: dict[str, Any] = {name: modal.view.get(name, "" if "_id" in name else None) for name in _GIVEN}
     fields["private_metadata"] = modal.view.get("private_metadata", "")
@@ -108,7 +108,7 @@ def shown(modal: records.Modal, values: Mapping[str, Any] | None = None) -> dict
     }
 
 
-def filled_in(modal: records.Modal, texts: Mapping[str, str]) -> dict[str, Any]:
+def fill_in(modal: records.Modal, texts: Mapping[str, str]) -> dict[str, Any]:
     """Return the values of the inputs. ``texts`` maps block or action IDs to texts.
 
     Raises ``ValueError`` if Slack's client would not submit them.
@@ -167,6 +167,6 @@ def apply(workspace: records.State, modal: records.Modal, response: Any, options
         modal.errors = {name: str(text) for name, text in errors.items()}
         return ""
     if action in {"update", "push"} and not view_problem(answer.get("view")):
-        modal.view, modal.hash, modal.errors = completed(answer["view"]), new_hash(options), {}
+        modal.view, modal.hash, modal.errors = add_missing_ids(answer["view"]), new_hash(options), {}
         return ""
     return "We had some trouble connecting. Try again?"

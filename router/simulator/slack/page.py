@@ -24,7 +24,7 @@ def workspace(slack: vendor.Slack, person: records.Person) -> str:
         for viewer in records.PEOPLE.values()
         if not viewer.is_deleted
     )
-    parts = [_STYLE, "<h1>Simulated Slack</h1>", f"<small>You are {people}. {_connected(slack)}</small>"]
+    parts = [_STYLE, "<h1>Simulated Slack</h1>", f"<small>You are {people}. {_format_connections(slack)}</small>"]
     failures = [failure["text"] for failure in state.failures if failure["user"] == person.id]
     parts += [f'<div class="banner bad">{escape(failures[-1])}</div>'] if failures else []
     opened = [modal for modal in state.modals if modal.user == person.id]
@@ -43,7 +43,7 @@ def workspace(slack: vendor.Slack, person: records.Person) -> str:
     return pages.document("Simulated Slack", "".join(parts), refreshes=not opened)
 
 
-def _connected(slack: vendor.Slack) -> str:
+def _format_connections(slack: vendor.Slack) -> str:
     return f"Socket Mode connections: {slack.sockets.count}."
 
 

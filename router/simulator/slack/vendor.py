@@ -85,16 +85,16 @@ class Slack:
         """Delete all state from calls and clicks. Keep connections open."""
         self._state = records.State()
         self._recent.clear()
-        self.sockets.heal()
+        self.sockets.clear_faults()
 
-    def remembered(self) -> records.State:
+    def copy_state(self) -> records.State:
         """Return a copy of the workspace's current state."""
         return copy.deepcopy(self._state)
 
     @contextlib.contextmanager
-    def as_of(self, remembered: records.State) -> Iterator[None]:
+    def as_of(self, past_state: records.State) -> Iterator[None]:
         """Respond from an earlier state during the block."""
-        now, self._state = self._state, remembered
+        now, self._state = self._state, past_state
         try:
             yield
         finally:
@@ -129,7 +129,7 @@ class Slack:
         try:
             self._authenticate(method, request.headers.get("authorization", ""))
             # A rate limit is one of the few errors with an HTTP status of its own.
-            if wait := self._limited(method):
+            if wait := self._seconds_to_wait(method):
                 headers = {"retry-after": str(wait)}
                 return responses.JSONResponse({"ok": False, "error": "ratelimited"}, 429, headers)
             return responses.JSONResponse({"ok": True, **self._method(method)(await _read(method, request), request)})
@@ -145,7 +145,7 @@ class Slack:
         if authorization.partition(" ")[2].startswith("xapp-") != (method in _APP_METHODS):
             raise modals.RefusedError("not_allowed_token_type")
 
-    def _limited(self, method: str) -> int:
+    def _seconds_to_wait(self, method: str) -> int:
         """Count a call. Return the seconds to wait; 0 if the call is within the limit of its method."""
         limit = _CALLS_A_MINUTE.get(method)
         if limit is None:

@@ -29,7 +29,7 @@ class Workspace:
             routing.Route("/workspace/submissions", _acting(interactions.Submission, act.submit), methods=["POST"]),
             routing.Route("/workspace/commands", _acting(interactions.Command, act.command), methods=["POST"]),
             routing.Route("/workspace/events", self._event, methods=["POST"]),
-            routing.Route("/workspace/connections", self._strike, methods=["POST"]),
+            routing.Route("/workspace/connections", self._inject_fault, methods=["POST"]),
             routing.Route("/workspace/messages/{ts}", self._delete, methods=["DELETE"]),
             routing.WebSocketRoute("/link/", self._slack.sockets.serve),
         ]
@@ -49,7 +49,7 @@ class Workspace:
         outcome = await self.interactions.event(await request.json())
         return responses.JSONResponse(dataclasses.asdict(outcome))
 
-    async def _strike(self, request: requests.Request) -> responses.Response:
+    async def _inject_fault(self, request: requests.Request) -> responses.Response:
         try:
             fault = connections.Fault.model_validate_json(await request.body())
         except pydantic.ValidationError as error:

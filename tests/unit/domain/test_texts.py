@@ -12,8 +12,8 @@ STYLES = ["strip", "fold", "crlf", "escape", "bullets", "paragraph", "backslash"
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("further", STYLES)
 def test_text_rewritten_by_a_vendor_is_equal(style, further):
-    rewritten = awkward.normalized({"body": TEXT}, style, 60)
-    assert texts.alike(awkward.normalized(rewritten, further, 60)["body"], TEXT)
+    rewritten = awkward.normalize_texts({"body": TEXT}, style, 60)
+    assert texts.alike(awkward.normalize_texts(rewritten, further, 60)["body"], TEXT)
     assert texts.mark(rewritten["body"]) == texts.mark(TEXT)
 
 
