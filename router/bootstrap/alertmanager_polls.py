@@ -22,7 +22,7 @@ _TIMEOUT_SECONDS = 10.0
 _MAX_BYTES = 64 * 1024 * 1024  # Per response: about 50,000 alerts.
 
 
-def polling(
+def make_sync(
     settings: configuration.Settings, store: Store, in_force: reload.Rules, inbox: LimitedInbox
 ) -> alertmanager_sync.AlertmanagerSync:
     """Return the object that polls the Alertmanagers."""
@@ -32,7 +32,7 @@ def polling(
         return in_force.in_force.decide(alert, now)
 
     return alertmanager_sync.AlertmanagerSync(
-        list(_asked(settings, in_force)),
+        list(_make_sources(settings, in_force)),
         decide,
         inbox=inbox,
         store=store,
@@ -43,13 +43,13 @@ def polling(
 
 def polled_sources(settings: configuration.Settings) -> list[str]:
     """Return the sources whose Alertmanager is polled."""
-    return [name for name, _ in _polled(settings)]
+    return [name for name, _ in _list_polled(settings)]
 
 
 async def problems(settings: configuration.Settings) -> list[str]:
     """Poll each Alertmanager once. Return the errors, each with the source's name."""
     messages = []
-    for name, config in _polled(settings):
+    for name, config in _list_polled(settings):
         http = _client(name, config)
         try:
             await read_status(http)
@@ -68,7 +68,7 @@ async def problems(settings: configuration.Settings) -> list[str]:
     return messages
 
 
-def _polled(settings: configuration.Settings) -> Iterator[tuple[str, polled.Config]]:
+def _list_polled(settings: configuration.Settings) -> Iterator[tuple[str, polled.Config]]:
     for name, config in settings.sources.items():
         if isinstance(config, alertmanager.Config) and config.poll is not None:
             yield name, config.poll
@@ -89,9 +89,9 @@ def _client(name: str, config: polled.Config) -> client.Client:
     )
 
 
-def _asked(settings: configuration.Settings, in_force: reload.Rules) -> Iterator[alertmanager_sync.PolledSource]:
+def _make_sources(settings: configuration.Settings, in_force: reload.Rules) -> Iterator[alertmanager_sync.PolledSource]:
     limits = factories.limits(settings)
-    for name, config in _polled(settings):
+    for name, config in _list_polled(settings):
         source = registry.build(name, settings.sources[name]).source
         read = functools.partial(_read, source, limits, in_force)
         yield alertmanager_sync.PolledSource(name, config, _client(name, config), read, polled.make_selector(config))

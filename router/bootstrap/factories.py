@@ -56,7 +56,7 @@ def clock() -> Timestamp:
     return Timestamp(time.time_ns() // 1000)
 
 
-def chance(seed: int) -> random.Random:
+def seeded_randomness(seed: int) -> random.Random:
     """Return randomness that is the same for the same seed. Only for trials, never for IDs or secrets."""
     return random.Random(seed)  # noqa: S311 - nothing is kept secret by it
 
@@ -187,7 +187,7 @@ def per_minute(config: base.Config, configured: Iterable[base.Config]) -> int:
     return min([config.per_minute, *(other.per_minute for other in configured if account(other) == own_account)])
 
 
-async def look_at_vendors(at: Mapping[str, configured_destinations.ConfiguredDestination]) -> None:
+async def check_vendors(at: Mapping[str, configured_destinations.ConfiguredDestination]) -> None:
     """Ask every vendor once whether the configured names exist and fit together. Log a warning for each problem."""
     for name, place in at.items():
         try:
@@ -235,7 +235,7 @@ def worker(
     performer = operation_executor.OperationExecutor(
         randomness, most_seconds=store.limits.lease_seconds / 2, checkpoint=checkpoint, traces=traces
     )
-    notifiers = notification_delivery.notifying(settings, store, randomness, clock, ticks)
+    notifiers = notification_delivery.make_parts(settings, store, randomness, clock, ticks)
     stage = _stage(settings, store, at, (reader, silenced, data), bell.ring, traces=traces)
     return runtime.Worker(
         name,
@@ -249,9 +249,9 @@ def worker(
             ticks=ticks,
             randomness=randomness,
             muting=silenced,
-            storms=self_reports.storms(settings, store),
+            storms=self_reports.make_storm_control(settings, store),
             oldest_unfolded=reader.oldest_unfolded,
-            watched_destinations=_destinations_with_webhooks(settings),
+            watched_destinations=_watched_destinations(settings),
             reclaimer=adoption.Reclaimer(data, performer, store, at, installation=settings.installation),
             announcer=notifiers.incidents,
         ),
@@ -259,7 +259,7 @@ def worker(
         clock=clock,
         wake_signal=bell,
         silenced=silenced,
-        monitor=self_reports.itself(settings, store, at, performer.breakers, randomness),
+        monitor=self_reports.make_monitor(settings, store, at, performer.breakers, randomness),
         pace=_pace(settings),
         watching=recovery.Recovery(data, at, store, installation=settings.installation),
         notifying=notifiers.worker,
@@ -408,7 +408,7 @@ def vendor_webhooks(settings: configuration.Settings, store: Store) -> VendorWeb
     return VendorWebhooks(receivers, store.vendor_ids.recheck, store.delivery_ids, clock)
 
 
-def _destinations_with_webhooks(settings: configuration.Settings) -> frozenset[str]:
+def _watched_destinations(settings: configuration.Settings) -> frozenset[str]:
     """Return the destinations whose vendor IDs webhooks may mention."""
     return frozenset(
         name
@@ -424,7 +424,7 @@ def _at_the_same_vendor(settings: configuration.Settings, config: base.Config) -
     return tuple(name for name, destination in settings.destinations.items() if destination.base_url == config.base_url)
 
 
-def with_webhooks(settings: configuration.Settings) -> list[str]:
+def list_webhook_destinations(settings: configuration.Settings) -> list[str]:
     """Return the destinations whose vendor sends webhooks."""
     return [name for name, config in settings.destinations.items() if config.webhook is not None]
 

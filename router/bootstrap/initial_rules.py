@@ -30,7 +30,7 @@ async def rules(
         # The rules on the disk are complete. The kept ones may be older.
         if not in_force.problems:
             return in_force
-    kept_files = await _kept(store)
+    kept_files = await _read_kept(store)
     # Only the refused rules come from Redis, or all of them if the whole folder is refused.
     if kept_files is not None:
         return factories.rules_in_force(settings, changed, kept_files)
@@ -40,7 +40,7 @@ async def rules(
     return in_force
 
 
-async def _kept(store: Store) -> rule_files.RuleFiles | None:
+async def _read_kept(store: Store) -> rule_files.RuleFiles | None:
     try:
         return await store.good_rules.read()
     # Valid folders on the disk can still decide.
@@ -49,7 +49,7 @@ async def _kept(store: Store) -> rule_files.RuleFiles | None:
         return None
 
 
-def keeper(in_force: reload.Rules, store: Store) -> Callable[[], Awaitable[None]]:
+def make_keeper(in_force: reload.Rules, store: Store) -> Callable[[], Awaitable[None]]:
     """Return a function that stores the rules in Redis once all of them are active. Call it at regular intervals.
 
     Each process writes its rules when they change, and when Redis has none. If two processes have different rules, the

@@ -53,7 +53,7 @@ class Listeners:
 
 
 @contextlib.contextmanager
-def opened(settings: configuration.Settings) -> Iterator[Listeners]:
+def open_all(settings: configuration.Settings) -> Iterator[Listeners]:
     """Listen for webhooks, the console, and probes for the length of the block. Raises ``ListenError``."""
     web, management = settings.web, settings.management
     with (

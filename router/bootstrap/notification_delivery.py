@@ -18,7 +18,7 @@ class NotificationParts(NamedTuple):
     worker: runtime.NotificationTasks | None = None
 
 
-def notifying(
+def make_parts(
     settings: configuration.Settings,
     store: Store,
     randomness: identity.Randomness,
@@ -26,14 +26,14 @@ def notifying(
     ticks: base.Clock,
 ) -> NotificationParts:
     """Return what a worker needs for its notifiers."""
-    channels = _channels(settings, store, clock)
+    channels = _make_channels(settings, store, clock)
     # Without a notifier, the announcer would store events that no process delivers.
     if not channels.notifiers:
         return NotificationParts()
     deliveries = notifications.Deliveries(store, channels, randomness=randomness, ticks=ticks)
-    places = public_pages.kinds(settings)
+    places = public_pages.configured_pages(settings)
     return NotificationParts(
-        announcer.Announcer(store, places, public_pages.previewer(places), deliveries.wake, _failover(settings)),
+        announcer.Announcer(store, places, public_pages.make_preview(places), deliveries.wake, _failover(settings)),
         runtime.NotificationTasks(
             announcer.RouterAnnouncer(
                 store,
@@ -51,7 +51,7 @@ def _failover(settings: configuration.Settings) -> dict[str, tuple[str, ...]]:
     return {name: failover.notify for name, failover in failovers.items() if failover is not None}
 
 
-def subscribed(settings: configuration.Settings) -> subscriptions.Subscriptions:
+def make_subscriptions(settings: configuration.Settings) -> subscriptions.Subscriptions:
     """Return the notifiers that each topic, and the incidents of each owner, are delivered to."""
     notify = settings.notify
     topics: dict[events.Topic, tuple[str, ...]] = {
@@ -66,7 +66,7 @@ def subscribed(settings: configuration.Settings) -> subscriptions.Subscriptions:
     return subscriptions.Subscriptions(topics, notify.owners)
 
 
-def _channels(settings: configuration.Settings, store: Store, clock: base.Clock) -> notifications.Channels:
+def _make_channels(settings: configuration.Settings, store: Store, clock: base.Clock) -> notifications.Channels:
     notifiers = {}
     for name, config in settings.notifiers.items():
         if name in settings.simulated:
@@ -80,4 +80,4 @@ def _channels(settings: configuration.Settings, store: Store, clock: base.Clock)
         notifiers[name] = registry.KINDS[config.kind].make(name, config, connected)
     longest = max((config.timeout_seconds for config in settings.notifiers.values()), default=0.0)
     quiet = {name: config.quiet_hours.build() for name, config in settings.notifiers.items() if config.quiet_hours}
-    return notifications.Channels(notifiers, subscribed(settings), longest, quiet)
+    return notifications.Channels(notifiers, make_subscriptions(settings), longest, quiet)

@@ -61,7 +61,7 @@ def redis_server(
     settings: configuration.Settings, lock: private_folder.FolderLock | None = None
 ) -> Iterator[connection_settings.Server]:
     """Yield the configured server, or an embedded one that ends with the block. ``lock`` is that of its data folder."""
-    if server := _configured(settings):
+    if server := _configured_server(settings):
         yield server
         return
     with embedded.running(settings.data, lock=lock) as own_server:
@@ -70,10 +70,10 @@ def redis_server(
 
 def uses_data_folder(settings: configuration.Settings) -> bool:
     """Return whether `run` would start its own server."""
-    return _configured(settings) is None
+    return _configured_server(settings) is None
 
 
-def _configured(settings: configuration.Settings) -> connection_settings.Server | None:
+def _configured_server(settings: configuration.Settings) -> connection_settings.Server | None:
     """Return the server that the settings name; None if they name none."""
     redis_settings = settings.redis
     if redis_settings.url is None and redis_settings.cluster:
@@ -169,9 +169,9 @@ async def webhook_server(
     spans = traces.start(settings.tracing)
     silenced = factories.muting(settings, store)
     handler = factories.webhook_handler(settings, store, in_force.in_force, inbox, spans, silenced=silenced)
-    polls = alertmanager_polls.polling(settings, store, in_force, inbox)
+    polls = alertmanager_polls.make_sync(settings, store, in_force, inbox)
     polled = alertmanager_polls.polled_sources(settings)
-    label_sets.start_web(settings.sources, polled, factories.with_webhooks(settings))
+    label_sets.start_web(settings.sources, polled, factories.list_webhook_destinations(settings))
     hangup = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     checks = factories.checks(store, in_force)
@@ -182,7 +182,7 @@ async def webhook_server(
         group.create_task(_follow(silenced.refresh, _WATCH_SECONDS)),
         group.create_task(_follow(silenced.import_all, settings.silences.poll_interval / 1_000_000)),
         group.create_task(polls.run()),
-        group.create_task(_follow(initial_rules.keeper(in_force, store), initial_rules.KEEP_SECONDS)),
+        group.create_task(_follow(initial_rules.make_keeper(in_force, store), initial_rules.KEEP_SECONDS)),
         group.create_task(in_force.watch(lambda: factories.clock() / 1_000_000, hangup)),
     ]
     app = create_app(handler, checks=checks, vendors=factories.vendor_webhooks(settings, store))
@@ -264,7 +264,7 @@ async def working(
     spans = traces.start(settings.tracing)
     stop = stop or asyncio.Event()
     task = group.create_task(factories.worker(settings, store, at, checkpoint=checkpoint, traces=spans).run(stop))
-    looking = group.create_task(factories.look_at_vendors(at))
+    looking = group.create_task(factories.check_vendors(at))
     try:
         yield
     finally:
@@ -278,7 +278,7 @@ async def working(
 
 
 @contextlib.asynccontextmanager
-async def probed(store: Store, listener: socket.socket) -> AsyncIterator[int]:
+async def serve_probes(store: Store, listener: socket.socket) -> AsyncIterator[int]:
     """Serve probes and metrics of a worker for the length of the block. Yields the port."""
     read_states = functools.partial(states, factories.checks(store))
     async with health_server.serving(read_states, {"worker"}, listener) as port:
@@ -329,7 +329,7 @@ def webhook_token(folder: Path) -> str:
 
 
 @contextlib.asynccontextmanager
-async def connected(
+async def connect(
     settings: configuration.Settings,
     server: connection_settings.Server | None = None,
     *,
@@ -342,7 +342,7 @@ async def connected(
     if the data is a later version's, or ``Unavailable``. With ``patient``, an unavailable Redis is no error here: the
     worker checks the version before it begins, and the webhook server within one second after Redis is back.
     """
-    store = factories.make_store(settings, server or outside_redis(settings), cached_alerts=cached_alerts)
+    store = factories.make_store(settings, server or find_redis(settings), cached_alerts=cached_alerts)
     try:
         with contextlib.suppress(errors.Unavailable) if patient else contextlib.nullcontext():
             await store.schema.ensure()
@@ -351,9 +351,9 @@ async def connected(
         await store.aclose()
 
 
-def outside_redis(settings: configuration.Settings) -> connection_settings.Server:
+def find_redis(settings: configuration.Settings) -> connection_settings.Server:
     """Return the configured server, or that of a running ``run``. Raises ``Unavailable`` if there is neither."""
-    if server := _configured(settings):
+    if server := _configured_server(settings):
         return server
     if address := embedded.running_address(settings.data):
         return connection_settings.Server(address, durability=_durability(settings))
@@ -367,7 +367,7 @@ def any_redis(settings: configuration.Settings, *, serves_empty: bool) -> Iterat
     Raises ``Unavailable`` if, without ``serves_empty``, the data folder has no data.
     """
     try:
-        server = outside_redis(settings)
+        server = find_redis(settings)
     except errors.Unavailable:
         # An embedded server on an empty folder would only answer that there is no data.
         if not serves_empty and not (settings.data / "appendonlydir").exists():
@@ -379,7 +379,7 @@ def any_redis(settings: configuration.Settings, *, serves_empty: bool) -> Iterat
         yield own_server
 
 
-def listening(
+def with_addresses(
     settings: configuration.Settings,
     host: str | None,
     port: int | None,
@@ -393,7 +393,7 @@ def listening(
     return dataclasses.replace(settings, web=web, management=settings.management.model_copy(update=console))
 
 
-def named(settings: configuration.Settings, name: str) -> configuration.Settings:
+def with_worker_name(settings: configuration.Settings, name: str) -> configuration.Settings:
     """Return the settings with another name for the worker."""
     if not name:
         return settings

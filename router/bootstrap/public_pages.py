@@ -34,7 +34,7 @@ class ConfiguredPage:
         return PreviewedPost(fields, preview.component_statuses(self.kind, fields))
 
 
-def kinds(settings: configuration.Settings) -> dict[str, ConfiguredPage]:
+def configured_pages(settings: configuration.Settings) -> dict[str, ConfiguredPage]:
     """Return the configured destinations, without their vendors."""
     return {
         name: ConfiguredPage(registry.KINDS[config.kind], base.linked_destination(config), config)
@@ -42,7 +42,7 @@ def kinds(settings: configuration.Settings) -> dict[str, ConfiguredPage]:
     }
 
 
-def previewer(places: Mapping[str, ConfiguredPage]) -> Preview:
+def make_preview(places: Mapping[str, ConfiguredPage]) -> Preview:
     """Return a function that shows how a destination displays a content."""
 
     def show(name: str, content: Content, purpose: str) -> PreviewedPost:
@@ -52,7 +52,7 @@ def previewer(places: Mapping[str, ConfiguredPage]) -> Preview:
     return show
 
 
-def public_renderer(hosts: Collection[str]) -> desired_state.RenderPublic:
+def make_public_renderer(hosts: Collection[str]) -> desired_state.RenderPublic:
     """Return a renderer of public texts. Links that contain variables may only lead to ``hosts``."""
 
     def render_public(
@@ -63,7 +63,7 @@ def public_renderer(hosts: Collection[str]) -> desired_state.RenderPublic:
     return render_public
 
 
-def examiner(hosts: Collection[str]) -> desired_state.Examine:
+def make_examiner(hosts: Collection[str]) -> desired_state.Examine:
     """Return a function that checks texts that don't come from a rule. They may name hosts of the domains ``hosts``."""
 
     def examine(texts: Iterable[str]) -> str:
@@ -104,7 +104,7 @@ def pages(settings: configuration.Settings, store: Store) -> publishing_guard.Pu
         publishing_state.Limit(settings_of_pages.max_updates_per_hour, times.HOUR),
     )
     hosts = settings_of_pages.allowed_hosts
-    desires = desired_state.DesiredStateBuilder(render, public_renderer(hosts), examine=examiner(hosts))
+    desires = desired_state.DesiredStateBuilder(render, make_public_renderer(hosts), examine=make_examiner(hosts))
     return publishing_guard.PublishingGuard(
         store,
         limits,
@@ -114,13 +114,13 @@ def pages(settings: configuration.Settings, store: Store) -> publishing_guard.Pu
 
 def reviews(settings: configuration.Settings, store: Store, clock: Callable[[], Timestamp]) -> Reviews:
     """Return the reviews of the configured public pages."""
-    places = kinds(settings)
+    places = configured_pages(settings)
     return Reviews(
         store,
         pages(settings, store),
         places,
         clock,
-        preview=previewer(places),
+        preview=make_preview(places),
     )
 
 
@@ -129,7 +129,7 @@ def retractions(settings: configuration.Settings, store: Store, clock: Callable[
     return Retractions(
         store,
         pages(settings, store),
-        kinds(settings),
+        configured_pages(settings),
         clock,
     )
 

@@ -13,7 +13,7 @@ from router.worker import circuit_breaker, configured_destinations, self_alerts,
 _MAX_PING_LENGTH = 1024 * 1024
 
 
-def itself(
+def make_monitor(
     settings: configuration.Settings,
     store: Store,
     at: Mapping[str, configured_destinations.ConfiguredDestination],
@@ -22,23 +22,23 @@ def itself(
 ) -> self_monitor.SelfMonitor:
     """Return the monitor that reports the router's own failures."""
     return self_monitor.SelfMonitor(
-        _wanted(settings),
+        _monitor_settings(settings),
         at,
         breakers,
         store=store,
-        storms=storms(settings, store),
+        storms=make_storm_control(settings, store),
         randomness=randomness,
     )
 
 
-def storms(settings: configuration.Settings, store: Store) -> storm_control.StormControl:
+def make_storm_control(settings: configuration.Settings, store: Store) -> storm_control.StormControl:
     """Return the control that queues incidents in an alert storm. It is off without a configured destination."""
     storm = settings.storm
     limit = publishing_state.Limit(storm.max_incidents, storm.window) if storm.destinations else None
     return storm_control.StormControl(store, limit)
 
 
-def _wanted(settings: configuration.Settings) -> self_monitor.SelfMonitorSettings:
+def _monitor_settings(settings: configuration.Settings) -> self_monitor.SelfMonitorSettings:
     """Return how the router reports its own failures."""
     self_report = settings.self_report
     ping = None if self_report.ping_url is None else functools.partial(_ping, self_report.ping_url.get_secret_value())

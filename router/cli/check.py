@@ -83,7 +83,7 @@ def _labels(settings: configuration.Settings, recordings: Path | None, *, record
     if recorded:
 
         async def main() -> None:
-            async with processes.connected(settings) as store:
+            async with processes.connect(settings) as store:
                 labels.update(await online_checks.read_labels(store.archive, _NEWEST))
 
         startup.run_until_stopped(main())

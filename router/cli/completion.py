@@ -100,7 +100,7 @@ def _query_router(
                 async with router_access.connect_remotely(server) as router:
                     return await query(router.queries)
             assert settings is not None  # noqa: S101 - the settings are read if no server is named
-            async with processes.connected(settings) as store:
+            async with processes.connect(settings) as store:
                 return await query(app.dependencies(settings, store, factories.clock, secrets.token_urlsafe).queries)
 
     # Without a configuration, there is no Redis to ask.

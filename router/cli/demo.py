@@ -37,9 +37,9 @@ async def _demo(wait: bool) -> None:
             # The environment has nothing else, so the keys of the person who runs the demo are never used.
             environment = {"INCIDENT_ROUTER_DATA": folder}
             settings = configuration.load(_FOLDER / "incident-router.yaml", environment, stand_in)
-            with processes.redis_server(settings) as server, listeners.opened(settings) as sockets:
+            with processes.redis_server(settings) as server, listeners.open_all(settings) as sockets:
                 async with (
-                    processes.connected(settings, server) as store,
+                    processes.connect(settings, server) as store,
                     processes.working(settings, store, group),
                     processes.webhook_server(settings, store, group, sockets) as router,
                 ):

@@ -71,7 +71,7 @@ def _explain_locally(
     else:
         read = _parse(settings, source, payload, now)
     rules = startup.rules(settings, folder)
-    public = {name for name, place in public_pages.kinds(settings).items() if place.kind.public}
+    public = {name for name, place in public_pages.configured_pages(settings).items() if place.kind.public}
     explanations = [presenters.explanation(explain_alert(rules, alert, now, public)) for alert in read]
     return (
         [
@@ -121,7 +121,7 @@ def _read_delivery(
     deliveries_with_places: list[tuple[deliveries.Delivery, list[current_alerts.Whereabouts]]] = []
 
     async def main() -> None:
-        async with processes.connected(settings) as store:
+        async with processes.connect(settings) as store:
             archived = await store.archive.find(delivery)
             if archived is None:
                 raise startup.delivery_not_found(delivery)

@@ -21,7 +21,7 @@ Name = Annotated[str, typer.Argument(help="The notifier's name.", autocompletion
 def show_all(*, as_json: startup.AsJson = False, config: startup.Config = configuration.DEFAULT_FILE) -> None:
     """List the configured notifiers with their kinds, and the topics and owners that each is subscribed to."""
     settings = startup.settings(config, configuration.StandIn("not-used", {}))
-    subscribed = notification_delivery.subscribed(settings)
+    subscribed = notification_delivery.make_subscriptions(settings)
     notifiers = [
         resources.Notifier(
             name=name,

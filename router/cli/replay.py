@@ -15,7 +15,7 @@ from router.bootstrap import factories, processes
 from router.cli import startup, terminal
 from router.domain.recordings import encode, from_delivery
 from router.domain.times import Duration, Timestamp
-from router.dry_run.replay import Life, Played, ReplayDifference, ReplayedOperation, compare, differences, told
+from router.dry_run.replay import Life, Played, ReplayDifference, ReplayedOperation, compare, describe_call, differences
 from router.services import replay_processes
 from router.yaml_source import quantities
 
@@ -82,7 +82,7 @@ def _fetch(settings: configuration.Settings, file: Path, within: Duration) -> Pa
     """Write the deliveries that Redis has to a file that both processes can read."""
 
     async def main() -> None:
-        async with processes.connected(settings) as store:
+        async with processes.connect(settings) as store:
             with file.open("wb") as output:
                 async for archived in store.archive.since(Timestamp(factories.clock() - within)):
                     output.write(encode(from_delivery(archived.delivery)) + b"\n")
@@ -166,7 +166,9 @@ def _life(life: Life) -> str:
 
 def _format_operation(call: ReplayedOperation) -> str:
     how = {"auto": ", posted", "review": ", after review", "shadow": ", in the shadow"}.get(call.publish, "")
-    return f"{call.kind} at {call.destination} after {quantities.format_duration(call.after)}{how}: {told(call)}"
+    return (
+        f"{call.kind} at {call.destination} after {quantities.format_duration(call.after)}{how}: {describe_call(call)}"
+    )
 
 
 def _markdown(difference: ReplayDifference, max_rows: int | None) -> list[str]:

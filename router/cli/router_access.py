@@ -109,7 +109,7 @@ async def rows(read: Reads[Row], at_once: int, max_rows: int = sys.maxsize) -> A
 @contextlib.asynccontextmanager
 async def _connect_locally(config: Path) -> AsyncIterator[Reached]:
     settings = startup.settings(config, configuration.StandIn("not-used", {}))
-    async with processes.connected(settings) as store:
+    async with processes.connect(settings) as store:
         dependencies = app.dependencies(settings, store, factories.clock, secrets.token_urlsafe)
         yield Reached(dependencies.queries, dependencies.actions)
 

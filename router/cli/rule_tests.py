@@ -84,11 +84,11 @@ def _show_failure(out: console.Console, result: rule_test_runner.Result) -> None
         out.print(text.Text(str(problem)))
     if result.calls:
         out.print("operations:", style="dim")
-        for line in rule_test_runner.told(result.calls, result.started_at):
+        for line in rule_test_runner.format_calls(result.calls, result.started_at):
             out.print(text.Text(f"    - {line}", style="dim"))
     if result.notifications:
         out.print("notifications:", style="dim")
-        for line in notification_checks.lines(result.notifications, result.started_at):
+        for line in notification_checks.format_lines(result.notifications, result.started_at):
             out.print(text.Text(f"    - {line}", style="dim"))
 
 

@@ -94,7 +94,7 @@ def _read_archive(settings: configuration.Settings, within: Duration) -> list[Re
     recordings: list[Recording] = []
 
     async def main() -> None:
-        async with processes.connected(settings) as store:
+        async with processes.connect(settings) as store:
             archived = store.archive.since(Timestamp(factories.clock() - within))
             recordings.extend([from_delivery(recording.delivery) async for recording in archived])
 

@@ -88,19 +88,19 @@ async def _run(config: Path, at: At, simulator_port: int | None, ending: failure
         lock, simulator, stop = None, None, asyncio.Event()
         # Simulated parts need a port and a token from the data folder. Both are known only after the folder is locked.
         simulated = configuration.StandIn("not-made-yet", {}) if simulator_port is not None else None
-        settings = processes.listening(startup.settings(config, simulated, ending=ending), *at)
+        settings = processes.with_addresses(startup.settings(config, simulated, ending=ending), *at)
         if simulated is not None or processes.uses_data_folder(settings):
             lock = stack.enter_context(private_folder.hold_lock(settings.data))
         # Ports are opened before anything is started, so a port in use is reported immediately.
-        sockets = stack.enter_context(listeners.opened(settings))
+        sockets = stack.enter_context(listeners.open_all(settings))
         if simulator_port is not None:
             listener = listeners.simulator("127.0.0.1", simulator_port, listeners.SIMULATOR)
             simulator = await stack.enter_async_context(processes.simulating(listener, settings.data))
-            settings = processes.listening(startup.settings(config, _stand_in(settings.data, simulator)), *at)
+            settings = processes.with_addresses(startup.settings(config, _stand_in(settings.data, simulator)), *at)
         # The embedded Valkey writes into the data folder, so it gets the lock that this process already holds.
         server = stack.enter_context(processes.redis_server(settings, lock))
         store = await stack.enter_async_context(
-            processes.connected(settings, server, patient=True, cached_alerts=factories.CACHED_BY_WORKER)
+            processes.connect(settings, server, patient=True, cached_alerts=factories.CACHED_BY_WORKER)
         )
         async with (
             processes.working(settings, store, group, stop=stop),
@@ -115,8 +115,8 @@ async def _run(config: Path, at: At, simulator_port: int | None, ending: failure
 
 async def _web(config: Path, at: At, ending: failures.FailureOutput) -> None:
     # This process calls no vendor, so it starts without their keys.
-    settings = processes.listening(startup.settings(config, needs={"sources", "slack_app"}, ending=ending), *at)
-    with listeners.opened(settings) as sockets:
+    settings = processes.with_addresses(startup.settings(config, needs={"sources", "slack_app"}, ending=ending), *at)
+    with listeners.open_all(settings) as sockets:
         await _serve(settings, sockets)
 
 
@@ -124,7 +124,7 @@ async def _serve(settings: configuration.Settings, sockets: listeners.Listeners)
     stop = asyncio.Event()
     async with (
         asyncio.TaskGroup() as group,
-        processes.connected(settings, patient=True, cached_alerts=factories.CACHED_BY_WEB) as store,
+        processes.connect(settings, patient=True, cached_alerts=factories.CACHED_BY_WEB) as store,
         processes.webhook_server(settings, store, group, sockets, stop=stop) as router,
         console_server.serving(router, store, group, sockets.console, stop) as console,
     ):
@@ -135,16 +135,18 @@ async def _serve(settings: configuration.Settings, sockets: listeners.Listeners)
 
 async def _worker(config: Path, name: str, at: tuple[str | None, int | None], ending: failures.FailureOutput) -> None:
     # A worker receives no deliveries, so it starts without the secrets of sources.
-    settings = processes.named(startup.settings(config, needs={"destinations", "notifiers"}, ending=ending), name)
+    settings = processes.with_worker_name(
+        startup.settings(config, needs={"destinations", "notifiers"}, ending=ending), name
+    )
     host = at[0] or settings.worker.health_host
     # Port 0 is a valid choice, so only an absent option selects the configured port.
     port = settings.worker.health_port if at[1] is None else at[1]
     with listeners.listening(host, port, listeners.WORKER_HEALTH) as listener:
         async with (
             asyncio.TaskGroup() as group,
-            processes.connected(settings, patient=True, cached_alerts=factories.CACHED_BY_WORKER) as store,
+            processes.connect(settings, patient=True, cached_alerts=factories.CACHED_BY_WORKER) as store,
             processes.working(settings, store, group),
-            processes.probed(store, listener) as health_port,
+            processes.serve_probes(store, listener) as health_port,
         ):
             banner.print_worker_started(settings, processes.Address(host, health_port))
             banner.log_stopping(await startup.wait_for_stop())

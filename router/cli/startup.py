@@ -169,7 +169,7 @@ def with_store(config: Path, body: Body) -> None:
 
     async def main() -> None:
         loaded = settings(config, configuration.StandIn("not-used", {}))
-        async with processes.connected(loaded) as store:
+        async with processes.connect(loaded) as store:
             await body(loaded, store)
 
     run_until_stopped(main())

@@ -14,21 +14,21 @@ class MutingTracker:
 
     def __init__(self, open_incidents: Mapping[str, incidents.Incident]) -> None:
         """Store the incidents by key. They inhibit while they fire."""
-        self._known = open_incidents
-        self._supported: dict[str, dict[str, int]] = {}
+        self._incidents = open_incidents
+        self._support: dict[str, dict[str, int]] = {}
         self._silences: list[silences.Silence] = []
         self._numbers = itertools.count(1)
 
-    def heard(self, arrived: Iterable[decisions.Routed]) -> None:
+    def record_support(self, arrived: Iterable[decisions.Routed]) -> None:
         """Record the inhibition keys that alerts support. Muted and ignored alerts also inhibit."""
         for routed_alert in arrived:
             alert = routed_alert.alert
             # A message replaces the alert's earlier support, because its rules may name other keys.
-            for identities in self._supported.values():
+            for identities in self._support.values():
                 identities.pop(alert.identity, None)
             if alert.status == "firing":
                 for key in routed_alert.decision.inhibits:
-                    self._supported.setdefault(key, {})[alert.identity] = alert.ends_at
+                    self._support.setdefault(key, {})[alert.identity] = alert.ends_at
 
     def silence(self, matchers: tuple[silences.Matcher, ...], now: Timestamp, ends_at: Timestamp) -> None:
         """Add a silence."""
@@ -64,8 +64,8 @@ class MutingTracker:
     def _fires(self, key: str, now: Timestamp) -> bool:
         if inhibition.is_key(key):
             # An alert whose end has passed supports the key no longer, even without a resolution.
-            return any(not ends_at or ends_at > now for ends_at in self._supported.get(key, {}).values())
-        incident = self._known.get(key)
+            return any(not ends_at or ends_at > now for ends_at in self._support.get(key, {}).values())
+        incident = self._incidents.get(key)
         # A quiet incident is still open, but none of its alerts fires.
         return incident is not None and incident.status != "closed" and incident.quiet is None
 

@@ -17,7 +17,7 @@ def check(
         path = ("expect", "notifications", index)
         notification = next((candidate for candidate in left if _matches(expected, candidate)), None)
         if notification is None:
-            yield case.problem(f"expected {_named(expected)}, but there was none{_more(notified, expected)}", *path)
+            yield case.problem(f"expected {_describe(expected)}, but there was none{_more(notified, expected)}", *path)
             continue
         # Each notification meets one expectation, so that a repeated event is not overlooked.
         left.remove(notification)
@@ -27,7 +27,7 @@ def check(
                 quantities.format_duration(notification.at - start),
             )
             yield case.problem(
-                f"expected {_named(expected)} after {expected_at}, got it after {actual_at}", *path, "at"
+                f"expected {_describe(expected)} after {expected_at}, got it after {actual_at}", *path, "at"
             )
     # An expected list is complete: every further notification is a difference.
     for candidate in left:
@@ -37,7 +37,7 @@ def check(
         yield case.problem(message, "expect", "notifications")
 
 
-def lines(notified: Iterable[simulated_events.Notified], start: int) -> Iterator[str]:
+def format_lines(notified: Iterable[simulated_events.Notified], start: int) -> Iterator[str]:
     """Yield the notifications in the form that a test expects, for authors of tests."""
     for notification in notified:
         fields = {
@@ -60,7 +60,7 @@ def _matches(expected: rule_tests.Notification, notified: simulated_events.Notif
     }
 
 
-def _named(expected: rule_tests.Notification) -> str:
+def _describe(expected: rule_tests.Notification) -> str:
     place = f" ({expected.destination})" if expected.destination else ""
     return f"{expected.event}{place} to {expected.to}"
 

@@ -125,15 +125,15 @@ def _call(call: simulation.Called, began_at: Timestamp) -> ReplayedOperation:
 def compare(before: Played, after: Played) -> ReplayDifference:
     """Pair the incidents of both results: first by key and time, then by their first alert and time."""
     left = list(after.lives)
-    pairs, unpaired = _paired(list(before.lives), left, lambda life: (life.key, life.began_at))
+    pairs, unpaired = _pair(list(before.lives), left, lambda life: (life.key, life.began_at))
     # A rule with another name or grouping gives the incident another key, but the first alert is the same.
-    more, vanish = _paired(unpaired, left, lambda life: (life.alert, life.began_at))
+    more, vanish = _pair(unpaired, left, lambda life: (life.alert, life.began_at))
     pairs += more
     changes = tuple(IncidentChange(life, other) for life, other in pairs if _essence(life) != _essence(other))
     return ReplayDifference(before, after, tuple(left), tuple(vanish), changes, len(pairs) - len(changes))
 
 
-def _paired(ones: Sequence[Life], others: list[Life], key_of: Any) -> tuple[list[tuple[Life, Life]], list[Life]]:
+def _pair(ones: Sequence[Life], others: list[Life], key_of: Any) -> tuple[list[tuple[Life, Life]], list[Life]]:
     """Pair incidents for which ``key_of`` returns equal values.
 
     Remove the paired ones from ``others``, and return the pairs and the unpaired ones.
@@ -188,7 +188,7 @@ def _call_differences(before: Life, after: Life) -> Iterator[tuple[str, str, str
     for place in dict.fromkeys([*ones, *others]):
         call, other = ones.get(place), others.get(place)
         if call is None or other is None:
-            yield place, told(call) if call else "", told(other) if other else ""
+            yield place, describe_call(call) if call else "", describe_call(other) if other else ""
             continue
         if call.publish != other.publish:
             yield f"{place}: publish", call.publish, other.publish
@@ -212,7 +212,7 @@ def _by_place(life: Life) -> dict[str, ReplayedOperation]:
     return by_place
 
 
-def told(call: ReplayedOperation) -> str:
+def describe_call(call: ReplayedOperation) -> str:
     """Return the title or name of a call, and its text."""
     texts = [
         _text(call.fields[name]) for name in ("title", "name", "message", "summary", "body") if name in call.fields

@@ -63,7 +63,9 @@ def run(case: rule_tests.RuleTest, make: Make) -> Result:
     # Timers after the last alert run as well, up to the last time that the test names.
     playing.move_to(Timestamp(start + _end(case.shape)))
     # A draft that no page has made is a mistake in the test, which would otherwise pass without it.
-    all_problems += [case.problem(_UNDRAFTED, "drafts", name) for name in playing.drafts.keys() - playing.drafted]
+    all_problems += [
+        case.problem(_UNDRAFTED, "drafts", name) for name in playing.drafts.keys() - playing.drafted_destinations
+    ]
     all_problems += _check_whole(case, playing, start)
     return Result(case, tuple(all_problems), tuple(playing.calls), start, tuple(playing.notified))
 
@@ -219,7 +221,7 @@ def _names(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "nowhere"
 
 
-def told(calls: Iterable[simulation.Called], start: int) -> Iterator[str]:
+def format_calls(calls: Iterable[simulation.Called], start: int) -> Iterator[str]:
     """Yield the operations in the form that a test expects, for authors of tests."""
     for call in calls:
         fields = {"at": quantities.format_duration(call.at - start), call.kind: call.destination, **call.shown}

@@ -22,16 +22,16 @@ class Announcing:
     def __init__(self, subscribed: subscriptions.Subscriptions) -> None:
         """Announce nothing yet."""
         self.notified: list[Notified] = []
-        self._subscribed = subscribed
-        self._announced: dict[str, announcements.Announced] = {}
+        self._subscriptions = subscribed
+        self._announced_by_key: dict[str, announcements.Announced] = {}
 
     def announce(self, observed: announcements.ObservedIncident, now: Timestamp) -> int:
         """Record the events since the last call. Return when to call again (microseconds); 0 for never."""
         key = observed.incident.key
-        before = self._announced.get(key)
+        before = self._announced_by_key.get(key)
         announcement = announcements.announce(before, observed, now)
         if announcement.after is not None:
-            self._announced[key] = announcement.after
+            self._announced_by_key[key] = announcement.after
         for event in announcement.found:
             self._record(event, now, key, announcements.recipients(before, observed.incident, event))
         return announcement.due
@@ -43,5 +43,5 @@ class Announcing:
     def _record(self, event: events.Event, now: Timestamp, key: str, notifiers: tuple[str, ...]) -> None:
         review = getattr(event, "review", None)
         destination = review.destination if review is not None else str(getattr(event, "destination", ""))
-        for notifier in self._subscribed.receivers(event, notifiers):
+        for notifier in self._subscriptions.receivers(event, notifiers):
             self.notified.append(Notified(now, notifier, events.type_of(event), key, destination))

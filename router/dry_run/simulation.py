@@ -94,8 +94,8 @@ class SimulatedEpisode(msgspec.Struct):
 class Simulation:
     """The state of a simulated router. ``now`` is microseconds since the epoch, and never decreases.
 
-    ``drafts`` are, by destination, the drafts that its page makes for each incident that the page follows. ``drafted``
-    are the destinations whose pages have made a draft.
+    ``drafts`` are, by destination, the drafts that its page makes for each incident that the page follows.
+    ``drafted_destinations`` are the destinations whose pages have made a draft.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Simulation:
         self._preview = preview
         self.now = now
         self.drafts: Mapping[str, Mapping[str, Any]] = {}
-        self.drafted: set[str] = set()
+        self.drafted_destinations: set[str] = set()
         self.episodes: dict[str, SimulatedEpisode] = {}
         self._approves = approves
         self.incidents: dict[str, incidents.Incident] = {}
@@ -133,13 +133,13 @@ class Simulation:
         self._timers: list[tuple[int, str]] = []
         self._reviews: list[tuple[int, str]] = []
         self._numbers = itertools.count(1)
-        self._subscribed = subscribed or subscriptions.Subscriptions()
+        self._subscriptions = subscribed or subscriptions.Subscriptions()
         self._announcing: simulated_events.Announcing | None = None
         self._announcements: list[tuple[int, str]] = []
 
     def announce(self) -> None:
         """Announce events to notifiers from now on."""
-        self._announcing = simulated_events.Announcing(self._subscribed)
+        self._announcing = simulated_events.Announcing(self._subscriptions)
 
     @property
     def notified(self) -> Sequence[simulated_events.Notified]:
@@ -150,10 +150,10 @@ class Simulation:
         """Accept one delivery. Return the decision about each of its alerts."""
         routeds = [decisions.Routed(alert, self._decide(alert, self.now), self.now) for alert in arrived]
         # Recorded before the fold, because an alert inhibits others of its own delivery.
-        self._muting.heard(routeds)
+        self._muting.record_support(routeds)
         groups: dict[str, list[decisions.Routed]] = {}
         for routed_alert in routeds:
-            if key := self._home(routed_alert):
+            if key := self._find_home(routed_alert):
                 groups.setdefault(key, []).append(routed_alert)
         for key, group in groups.items():
             before = self.incidents.get(key) or incidents.Incident(key=key)
@@ -166,7 +166,7 @@ class Simulation:
                 reuse=True,
                 muting=self._muting.among(groups),
             )
-            self._becomes(before, folded)
+            self._apply_change(before, folded)
         return [routed.decision for routed in routeds]
 
     def move_to(self, moment: Timestamp) -> None:
@@ -176,7 +176,7 @@ class Simulation:
         while (due := min(self._timers[:1] + self._reviews[:1] + self._announcements[:1], default=never))[0] <= moment:
             if self._timers and self._timers[0] == due:
                 heapq.heappop(self._timers)
-                self._timer(*due)
+                self._apply_timer(*due)
             elif self._announcements and self._announcements[0] == due:
                 heapq.heappop(self._announcements)
                 self.now = Timestamp(max(self.now, due[0]))
@@ -187,13 +187,13 @@ class Simulation:
                 self._reconcile(self.incidents[due[1]])
         self.now = max(self.now, moment)
 
-    def _timer(self, due: int, key: str) -> None:
+    def _apply_timer(self, due: int, key: str) -> None:
         before = self.incidents[key]
         if timing.due(before) != due:
             return  # The timer was postponed or is obsolete. If the incident still has one, it has its own entry.
         self.now = Timestamp(max(self.now, due))
         incident = fold.apply_muting(before, self._muting.among({}), now=self.now, episode=self._episode())
-        self._becomes(before, timing.apply_timers(incident, now=self.now, episode=self._episode()))
+        self._apply_change(before, timing.apply_timers(incident, now=self.now, episode=self._episode()))
 
     def decide(self, destination: str, word: reviews.ReviewDecision) -> int:
         """Decide all publications that await approval at a destination. Return the number of publications."""
@@ -205,7 +205,7 @@ class Simulation:
             incident = self.incidents[seen.incident]
             earlier = incident.interventions.verdicts.get(destination)
             verdict = reviews.verdict(seen, word, self.now, earlier)
-            self._becomes(incident, reviews.apply_verdict(incident, seen, verdict, earlier) or incident)
+            self._apply_change(incident, reviews.apply_verdict(incident, seen, verdict, earlier) or incident)
         return len(awaiting)
 
     def retract(self, destination: str, word: retractions.RetractionRequest) -> int:
@@ -215,7 +215,7 @@ class Simulation:
             publications_of_incident = self._publications.get(incident.key, [])
             results = retractions.outcomes(incident, publications_of_incident, self._places, destination)
             retracted += sum(result.outcome in retractions.DONE for result in results)
-            self._becomes(
+            self._apply_change(
                 incident, retractions.add_retractions(incident, publications_of_incident, results, word, self.now)
             )
         return retracted
@@ -267,7 +267,7 @@ class Simulation:
         for incident in list(self.incidents.values()):
             self._reconcile(incident)
 
-    def _home(self, routed_alert: decisions.Routed) -> str:
+    def _find_home(self, routed_alert: decisions.Routed) -> str:
         """Return the key of the incident that already holds the alert, or else of the incident in the decision."""
         identity, key = routed_alert.alert.identity, routed_alert.decision.incident_key
         home = self._homes.get(identity)
@@ -285,14 +285,14 @@ class Simulation:
         # Numbered instead of random, so that a replay gives the same result each time.
         return f"{next(self._numbers):032x}"
 
-    def _becomes(self, before: incidents.Incident, after: incidents.Incident) -> None:
+    def _apply_change(self, before: incidents.Incident, after: incidents.Incident) -> None:
         if after is before:
             return
         if (after.episode, after.status, after.severity) != (before.episode, before.status, before.severity):
-            after = self._lives(after)
+            after = self._record_episode(after)
         self.incidents[after.key] = after
         due = timing.due(after)
-        # The obsolete entry stays in the heap, and ``_timer`` skips it.
+        # The obsolete entry stays in the heap, and ``_apply_timer`` skips it.
         if due and due != timing.due(before):
             heapq.heappush(self._timers, (due, after.key))
         decided = (after.interventions.verdicts, after.interventions.retractions) != (
@@ -303,7 +303,7 @@ class Simulation:
         if aggregator.is_visible_change(before, after) or decided:
             self._reconcile(after)
 
-    def _lives(self, incident: incidents.Incident) -> incidents.Incident:
+    def _record_episode(self, incident: incidents.Incident) -> incidents.Incident:
         """Record the state of an episode. Approve it if the simulation approves everything."""
         alert, response = incident.opening_alert, incident.response
         if not incident.episode or alert is None or response is None:
@@ -378,7 +378,10 @@ class Simulation:
                 publications_of_incident[position] = noted
                 continue
             step = plan.plan(desired, publication, now=self.now)
-            if isinstance(step, steps.Wait) and (waits := self._awaits(publication, desired, step)) is not publication:
+            if (
+                isinstance(step, steps.Wait)
+                and (waits := self._record_review(publication, desired, step)) is not publication
+            ):
                 publications_of_incident[position] = waits
                 continue
             # Vendors always succeed here, so no call has to be resumed, read back, or searched for.
@@ -387,7 +390,7 @@ class Simulation:
             publications_of_incident[position] = self._perform(incident, publication, step.kind, desired)
         return step if isinstance(step, steps.Wait) else steps.Wait(Cause(Reason.PLAN_NOT_CONVERGING))
 
-    def _awaits(
+    def _record_review(
         self, publication: publications.Publication, desired: publications.Desired, step: steps.Wait
     ) -> publications.Publication:
         """Record the start of a review, which its deadline counts from. Return the same object if nothing changes."""
@@ -396,7 +399,9 @@ class Simulation:
             return msgspec.structs.replace(publication, review=publications.PendingReview(digest, self.now))
         return publication
 
-    def _shown(self, destination: str, kind: publications.Kind, desired: publications.Desired) -> Mapping[str, Any]:
+    def _shown_fields(
+        self, destination: str, kind: publications.Kind, desired: publications.Desired
+    ) -> Mapping[str, Any]:
         """Return the fields of an operation. At public destinations, include the published statuses of components."""
         content = desired.content
         if kind == "retract":
@@ -420,7 +425,7 @@ class Simulation:
         operation = vendor_calls.operation_of(started, intent, desired, self.now)
         # An adoption changes nothing at the vendor, so tests don't list it.
         if kind == "adopt":
-            return operation_outcome.after_call(started, operation, self._drafted(publication.destination), self.now)
+            return operation_outcome.after_call(started, operation, self._make_draft(publication.destination), self.now)
         response = incident.response
         self.calls.append(
             Called(
@@ -432,7 +437,7 @@ class Simulation:
                 response.rule if response is not None else "",
                 desired.content,
                 desired.publish if desired.public else "",
-                self._shown(publication.destination, kind, desired),
+                self._shown_fields(publication.destination, kind, desired),
                 _review(desired),
             )
         )
@@ -443,12 +448,12 @@ class Simulation:
         state = "resolved" if is_over else state
         return operation_outcome.after_call(started, operation, operations.VendorState(identity, state), self.now)
 
-    def _drafted(self, destination: str) -> operations.VendorState | None:
+    def _make_draft(self, destination: str) -> operations.VendorState | None:
         """Return the page's draft for the incident that it follows; None if the test has no draft for the page."""
         draft = self.drafts.get(destination)
         if draft is None:
             return None
-        self.drafted.add(destination)
+        self.drafted_destinations.add(destination)
         draft_fields = {name: draft[name] for name in ("title", "message", "impact") if draft.get(name)}
         view = publications.View({**draft_fields, "draft": draft})
         return operations.VendorState(f"{destination}-{next(self._numbers)}", "draft", view=view)

@@ -188,7 +188,7 @@ class Actions:
 
     def _check_retraction(self, body: request_bodies.Retract) -> None:
         """Refuse an unknown page, and a message that no page would show."""
-        places = public_pages.kinds(self._settings)
+        places = public_pages.configured_pages(self._settings)
         public = {name: place for name, place in places.items() if place.kind.public}
         if body.destination and body.destination not in public:
             if body.destination in places:
@@ -215,7 +215,7 @@ class Actions:
             if config is None:
                 raise SubjectNotFound(f'there is no destination "{body.destination}"')
             # Refuse here: the worker would only fail later, when the operator no longer watches.
-            if not corrections.is_supported(public_pages.kinds(self._settings), body.destination):
+            if not corrections.is_supported(public_pages.configured_pages(self._settings), body.destination):
                 raise InvalidRequest(f"the vendor's API can't change a posted update at a destination {config.kind}")
             word = corrections.CorrectionRequest(
                 body.update, body.body, body.seen, act.actor.person.name, body.status, act.reason

@@ -48,7 +48,7 @@ class Queries:
         self.store = store
         self.clock = clock
         self._in_force = in_force
-        self._places = public_pages.kinds(settings)
+        self._places = public_pages.configured_pages(settings)
         self._rates = rate_meter.Rates()
         self._sight = store.make_snapshot_cache(clock)
         self.sandbox = sandbox.Sandbox()

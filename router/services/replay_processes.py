@@ -55,9 +55,13 @@ def read(file: Path, report_progress: Callable[[float], None]) -> Iterator[recor
 def play(work: Work, report_progress: Callable[[float], None]) -> replay.Played:
     """Play in this process."""
     rules = factories.load_rules(work.settings, work.folder)
-    renderer = public_pages.public_renderer(work.settings.pages.allowed_hosts)
+    renderer = public_pages.make_public_renderer(work.settings.pages.allowed_hosts)
     playing = simulation.Simulation(
-        rules.decide, public_pages.kinds(work.settings), public_pages.render, render_public=renderer, approves=True
+        rules.decide,
+        public_pages.configured_pages(work.settings),
+        public_pages.render,
+        render_public=renderer,
+        approves=True,
     )
     return replay.play(read(work.file, report_progress), playing, rules.version, tail=work.tail)
 

@@ -34,9 +34,9 @@ class Suite:
             self.rules.decide,
             self.places,
             public_pages.render,
-            render_public=public_pages.public_renderer(self.hosts),
-            examine=public_pages.examiner(self.hosts),
-            preview=public_pages.previewer(self.places),
+            render_public=public_pages.make_public_renderer(self.hosts),
+            examine=public_pages.make_examiner(self.hosts),
+            preview=public_pages.make_preview(self.places),
             now=now,
             subscribed=self.subscribed,
         )
@@ -51,7 +51,7 @@ def suite(settings: configuration.Settings, folder: Path | None = None) -> Suite
     # All problems of all files are reported together, so the author fixes them in one pass.
     if all_problems:
         raise load.RulesRefused(all_problems)
-    places, subscribed = public_pages.kinds(settings), notification_delivery.subscribed(settings)
+    places, subscribed = public_pages.configured_pages(settings), notification_delivery.make_subscriptions(settings)
     return Suite(path, read, rule_set, places, settings.pages.allowed_hosts, subscribed)
 
 

@@ -115,7 +115,7 @@ class TestNegativeControl:
         plan = trial.Plan(seconds=4, rate=20, incident_keys=3, fault_seconds=60)
         async with contextlib.aclosing(Store.connect(place.redis_url)) as store:
             one = trial.Trial(
-                place, store, plan, chance=factories.chance(1), clock=factories.clock, ticks=factories.ticks
+                place, store, plan, chance=factories.seeded_randomness(1), clock=factories.clock, ticks=factories.ticks
             )
             looked = []
 

@@ -113,7 +113,7 @@ async def main(file: str) -> None:
     settings = configuration.load(Path(file), os.environ)
     async with (
         asyncio.TaskGroup() as group,
-        processes.connected(settings, connection_settings.Server(os.environ["REDIS_URL"])) as store,
+        processes.connect(settings, connection_settings.Server(os.environ["REDIS_URL"])) as store,
         processes.working(settings, store, group, checkpoint=passed),
     ):
         print("started", flush=True)

@@ -36,7 +36,7 @@ class DraftHarness:
             place.name: public_pages.ConfiguredPage(place.kind, place.follows, place.destination._config)
             for place in places
         }
-        preview = public_pages.previewer(shown)
+        preview = public_pages.make_preview(shown)
         self.reviews = reviews.Reviews(on.store, on.pages, by_name, factories.clock, preview=preview)
 
     @property
@@ -101,7 +101,7 @@ def run(with_redis, simulator, play, *, page="Acme EU", response=None, looks=LIM
                 )
             )
         on = workers.WorkerHarness(store, *places, limits=looks, render=lambda fields, _: dict(fields))
-        on.pages._desires = dataclasses.replace(on.pages._desires, examine=public_pages.examiner(()))
+        on.pages._desires = dataclasses.replace(on.pages._desires, examine=public_pages.make_examiner(()))
         try:
             await on.deliver(workers.firing(), response=response or rule())
             await on.turn()

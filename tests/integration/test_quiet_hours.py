@@ -184,7 +184,7 @@ def test_quiet_hours_are_read_from_the_configuration(with_redis, tmp_path):
 
     async def main(store):
         loaded = configuration.load(config, {"OPS_URL": "json://127.0.0.1"})
-        channels = notification_delivery._channels(loaded, store, lambda: 0)
+        channels = notification_delivery._make_channels(loaded, store, lambda: 0)
         assert set(channels.quiet) == {"ops"}
         assert channels.quiet["ops"].severities == {"critical"}
 

@@ -60,7 +60,12 @@ async def _soak(plan: trial.Plan, seed: int, as_json: bool) -> None:
             place.start()
             async with contextlib.aclosing(Store.connect(place.redis_url)) as store:
                 one = trial.Trial(
-                    place, store, plan, chance=factories.chance(seed), clock=factories.clock, ticks=factories.ticks
+                    place,
+                    store,
+                    plan,
+                    chance=factories.seeded_randomness(seed),
+                    clock=factories.clock,
+                    ticks=factories.ticks,
                 )
                 out = sys.stderr if as_json else sys.stdout
                 found = await one.run(lambda so_far: print(_line(so_far), file=out, flush=True), stop)

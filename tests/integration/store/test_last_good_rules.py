@@ -108,7 +108,7 @@ def test_changed_or_missing_rules_are_kept_again(folder, with_redis):
     async def body(store):
         assert await store.good_rules.read() is None
         rules = started(folder)
-        turn = initial_rules.keeper(rules, store)
+        turn = initial_rules.make_keeper(rules, store)
         await turn()
         kept = await store.good_rules.read()
         assert (kept.version, kept.files) == (rules.in_force.version, rules.accepted.files)

@@ -122,7 +122,7 @@ def test_unreadable_deliveries_are_reported_like_other_failures(tmp_path, said, 
     file = tmp_path / "router.yaml"
     one = "{kind: incident-io, api_key: {env: KEY}}"
     file.write_text(f"self_report: {said}\ndestinations: {{on-call: {one}, second: {one}}}\n")
-    assert self_reports._wanted(configuration.load(file, {"KEY": "k"})).of_unreadable == expected
+    assert self_reports._monitor_settings(configuration.load(file, {"KEY": "k"})).of_unreadable == expected
 
 
 def test_unknown_report_destination_is_refused(tmp_path):

@@ -33,7 +33,7 @@ def run(status):
 
     def make(now):
         return simulation.Simulation(
-            ruleset.decide, PLACES, public_pages.render, preview=public_pages.previewer(PLACES), now=now
+            ruleset.decide, PLACES, public_pages.render, preview=public_pages.make_preview(PLACES), now=now
         )
 
     return rule_test_runner.run(case, make)
@@ -47,7 +47,7 @@ def test_operation_shows_the_component_status_not_the_severity():
 
 def test_printed_operations_contain_the_component_statuses():
     result = run("major_outage")
-    (line,) = rule_test_runner.told(result.calls, result.started_at)
+    (line,) = rule_test_runner.format_calls(result.calls, result.started_at)
     assert '"Web shop": "major_outage"' in line
 
 
@@ -55,7 +55,7 @@ def test_reviewers_see_the_vendor_s_status_names():
     document = documents.parse(FILE.replace("publish: auto", "publish: review").encode(), "r.yaml")
     ruleset = load.from_document(document, DESTINATIONS)
     played = simulation.Simulation(
-        ruleset.decide, PLACES, public_pages.render, preview=public_pages.previewer(PLACES), now=1
+        ruleset.decide, PLACES, public_pages.render, preview=public_pages.make_preview(PLACES), now=1
     )
     (case,) = rule_tests.read(document, DESTINATIONS, [])
     played.arrive([rule_test_runner.alert(case.shape.alerts[0], 1, {})])

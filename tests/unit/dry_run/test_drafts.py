@@ -39,7 +39,7 @@ def complaints(test, *, publish="auto", kept="[]", follows="devhelm"):
 
     def make(now):
         return simulation.Simulation(
-            made.decide, places, public_pages.render, examine=public_pages.examiner(()), now=now
+            made.decide, places, public_pages.render, examine=public_pages.make_examiner(()), now=now
         )
 
     return [problem.message for problem in rule_test_runner.run(case, make).problems]

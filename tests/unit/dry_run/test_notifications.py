@@ -56,7 +56,7 @@ def complaints(test: str, **more) -> list[str]:
 def received(test: str, **more) -> list[str]:
     """Return the notifications of a test in the format shown to its author."""
     (result,) = results(test, **more)
-    return list(notification_checks.lines(result.notifications, result.started_at))
+    return list(notification_checks.format_lines(result.notifications, result.started_at))
 
 
 def test_reminders_and_escalation_are_sent_on_time():

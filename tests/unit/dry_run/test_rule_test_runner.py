@@ -110,7 +110,7 @@ def test_simultaneous_operations_may_be_in_any_order():
 def test_operations_are_printed_as_expectations():
     test = "\n  - {name: t, alerts: [{labels: {a: held}, title: Boom}], until: 1m}\n"
     (result,) = playing.results(RULES + test)
-    (said,) = playing.rule_test_runner.told(result.calls, result.started_at)
+    (said,) = playing.rule_test_runner.format_calls(result.calls, result.started_at)
     assert passes(test.replace("until: 1m", f"expect: {{operations: [{said}]}}"))
 
 

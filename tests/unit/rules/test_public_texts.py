@@ -43,7 +43,7 @@ def opened(value: str, name: str = "", **more) -> tuple[decisions.Target, incide
 def posted(target: decisions.Target, one: incidents.Incident) -> dict | None:
     """Return the fields that the worker would publish automatically now, or None."""
     one = msgspec.structs.replace(one, response=msgspec.structs.replace(one.response, targets=(target,)))
-    desires = desired_state.DesiredStateBuilder(public_pages.render, public_pages.public_renderer(["acme.com"]))
+    desires = desired_state.DesiredStateBuilder(public_pages.render, public_pages.make_public_renderer(["acme.com"]))
     known = publications.Publication("e1", "page", opened_at=NOW)
     desired = desires.build(one, known, [], PAGE)
     step = plan.plan(desired, known, now=NOW)
