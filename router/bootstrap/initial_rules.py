@@ -59,7 +59,7 @@ def make_keeper(in_force: reload.Rules, store: Store) -> Callable[[], Awaitable[
 
     async def turn() -> None:
         nonlocal written_version
-        accepted = in_force.accepted
+        accepted = in_force.accepted_files
         # Redis may have lost the rules since they were written, so their version is checked each time.
         if accepted is None or (accepted.version == written_version and await store.good_rules.version()):
             return

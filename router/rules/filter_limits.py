@@ -25,7 +25,7 @@ def limit(name: str, function: Filter) -> Filter:
     expected = _EXPECTED.get(name)
 
     @functools.wraps(function)
-    def filtered(value: Any, *arguments: Any, **keywords: Any) -> Any:
+    def limited_filter(value: Any, *arguments: Any, **keywords: Any) -> Any:
         # Inputs are checked, too: the time of a filter may grow faster than the length of its input.
         for operand in (value, *arguments):
             _check(name, operand)
@@ -36,7 +36,7 @@ def limit(name: str, function: Filter) -> Filter:
         _check(name, result)
         return result
 
-    return filtered
+    return limited_filter
 
 
 def strip_html(value: object) -> str:

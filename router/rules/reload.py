@@ -43,7 +43,7 @@ class Rules:
         # The fingerprint is taken before loading, so that a change during the loading causes another reload.
         self._last_fingerprint = folders.fingerprint(folder)
         self.problems: list[problems.LocatedProblem] = []
-        self.accepted: rule_files.RuleFiles | None = None
+        self.accepted_files: rule_files.RuleFiles | None = None
         """The files on disk if all of them are active."""
         self.fallback: rule_files.RuleFiles | None = None
         """The rules from Redis by which this process decides, since it started with rules that can't be used."""
@@ -64,7 +64,7 @@ class Rules:
         label_sets.start_rules(rule.name for rule in last.rules.rules)
         self._take(last)
         self._refuse(error.problems)
-        self.accepted, self.fallback = None, kept_files
+        self.accepted_files, self.fallback = None, kept_files
         metrics.rules_fallback_active.set(1)
         _log.error("rules_taken_from_redis", version=last.rules.version, kept_at=kept_files.kept_at // 1_000_000)
 
@@ -149,7 +149,7 @@ class Rules:
     def _take(self, loaded: load.Loaded) -> None:
         self._current = loaded
         self.fallback = None
-        self.accepted = None if loaded.refused else rule_files.RuleFiles(loaded.rules.version, loaded.files)
+        self.accepted_files = None if loaded.refused else rule_files.RuleFiles(loaded.rules.version, loaded.files)
         metrics.rules_fallback_active.set(0)
         self.problems = [problem for all_problems in loaded.refused.values() for problem in all_problems]
         metrics.rules_last_reload_successful.set(0 if loaded.refused else 1)

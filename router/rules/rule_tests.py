@@ -98,7 +98,7 @@ class OperatorAction(pydantic.BaseModel):
 
     @pydantic.model_validator(mode="after")
     def _just_one(self) -> Self:
-        if len(self._named()) != 1:
+        if len(self._present_verbs()) != 1:
             raise ValueError(f"name one action: {', '.join(_VERBS)}")
         if bool(self.fields) != (self.edit is not None):
             raise ValueError('"edit" and "fields" must be set together')
@@ -115,13 +115,13 @@ class OperatorAction(pydantic.BaseModel):
             silences.matcher(text)  # Its error is a ValueError with a message for users.
         return matchers
 
-    def _named(self) -> list[Verb]:
+    def _present_verbs(self) -> list[Verb]:
         return [verb for verb in _VERBS if getattr(self, verb) is not None]
 
     @property
     def verb(self) -> Verb:
         """Return the verb of this action."""
-        return self._named()[0]
+        return self._present_verbs()[0]
 
     @property
     def destination(self) -> str | None:
@@ -156,18 +156,18 @@ class ExpectedOperation(pydantic.BaseModel):
 
     @pydantic.model_validator(mode="after")
     def _just_one(self) -> "ExpectedOperation":
-        if len(self._named()) != 1:
+        if len(self._present_kinds()) != 1:
             raise ValueError(f"an operation names one destination with one of {', '.join(_KINDS)}")
         return self
 
-    def _named(self) -> list[tuple[Kind, str]]:
+    def _present_kinds(self) -> list[tuple[Kind, str]]:
         acts = [(kind, getattr(self, kind)) for kind in _KINDS]
         return [(kind, name) for kind, name in acts if name is not None]
 
     @property
     def what(self) -> tuple[Kind, str]:
         """Return the kind and the destination."""
-        return self._named()[0]
+        return self._present_kinds()[0]
 
 
 class Notification(pydantic.BaseModel):

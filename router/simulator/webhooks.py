@@ -41,7 +41,7 @@ class Webhooks:
 
     def __init__(self, options: Options) -> None:
         self.endpoints: list[Endpoint] = []
-        self.sent = 0
+        self.sent_count = 0
         self._options = options
         self._sending: set[asyncio.Task[None]] = set()
 
@@ -82,7 +82,7 @@ class Webhooks:
             await fetch.post(endpoint.url, body, headers, timeout_seconds=_TIMEOUT_SECONDS)
         except errors.Temporary:
             return  # The real vendors would retry. The simulator doesn't.
-        self.sent += 1
+        self.sent_count += 1
 
 
 def _standard(secret: str, name: str, at: int, body: bytes) -> dict[str, str]:

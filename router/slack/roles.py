@@ -38,7 +38,7 @@ class Roles:
         self._api = api
         self._clock = clock
         self._groups: dict[str, _Members] = {}
-        self._listed = {
+        self._users_by_role = {
             access.Role.VIEWER: config.viewers,
             access.Role.RESPONDER: config.responders,
             access.Role.ADMIN: config.admins,
@@ -49,12 +49,14 @@ class Roles:
         # In a shared channel, users of other workspaces can click, too.
         if self._config.team and user.team != self._config.team:
             raise MissingRoleError(f"only users of the workspace {self._config.team} may do this")
-        direct = max((role for role, names in self._listed.items() if user.id in names), default=None)
+        direct = max((role for role, names in self._users_by_role.items() if user.id in names), default=None)
         # Listed users need no call, so they can act while Slack's API is down.
         if direct is not None and direct >= needed:
             return self.person(user, direct)
         # Groups of lower roles can't grant the needed one, so they aren't read.
-        groups = [(role, name) for role, names in self._listed.items() if role >= needed for name in _groups(names)]
+        groups = [
+            (role, name) for role, names in self._users_by_role.items() if role >= needed for name in _groups(names)
+        ]
         members = await asyncio.gather(*(self._members(name) for _, name in groups))
         both = list(zip(groups, members, strict=True))
         role = max((role for (role, _), users in both if users and user.id in users), default=None)

@@ -18,9 +18,9 @@ def decode(decoder: Callable[[bytes], _T], body: bytes) -> _T:
         return decoder(body)
     # The order matters: a `ValidationError` is also a `DecodeError`.
     except msgspec.ValidationError as error:
-        raise _misshapen(str(error)) from error
+        raise _to_unparsable(str(error)) from error
     except msgspec.DecodeError as error:
-        raise base.Unparsable("", _malformed(body, str(error))) from error
+        raise base.Unparsable("", _describe_malformed(body, str(error))) from error
     # msgspec raises this error unchanged for strings that aren't UTF-8. It is no `DecodeError`.
     except UnicodeDecodeError as error:
         raise base.Unparsable("", f"the body is not UTF-8: {error.reason}") from error
@@ -28,7 +28,7 @@ def decode(decoder: Callable[[bytes], _T], body: bytes) -> _T:
         raise base.Unparsable("", "the JSON is nested too deeply") from error
 
 
-def _misshapen(message: str) -> base.Unparsable:
+def _to_unparsable(message: str) -> base.Unparsable:
     problem, at, place = message.rpartition(_AT)
     if not at or not place.endswith("`"):
         return base.Unparsable("", message)
@@ -37,7 +37,7 @@ def _misshapen(message: str) -> base.Unparsable:
     return base.Unparsable(before + where.removeprefix("."), problem)
 
 
-def _malformed(body: bytes, message: str) -> str:
+def _describe_malformed(body: bytes, message: str) -> str:
     if not body.strip():
         return "the body is empty: JSON is expected"
     return f"{message}: the body has to be JSON"

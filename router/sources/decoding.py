@@ -110,7 +110,7 @@ def _replace(node: Any, steps: Sequence[Step], change: Callable[[str], Any]) -> 
 
 
 def _make_opener(path: str, codecs: Sequence[Codec], delivery: reading.Reading) -> Callable[[str], Any]:
-    def opened(text: str) -> Any:
+    def decode_text(text: str) -> Any:
         value: Any = text
         for codec in codecs:
             try:
@@ -121,7 +121,7 @@ def _make_opener(path: str, codecs: Sequence[Codec], delivery: reading.Reading) 
                 return text
         return value
 
-    return opened
+    return decode_text
 
 
 def _json(text: str) -> Any:

@@ -79,7 +79,7 @@ class _Parts:
     """Collects the parts of a multipart body as the parser finds them, in memory only."""
 
     def __init__(self) -> None:
-        self.found: dict[bytes, bytes] = {}
+        self.fields: dict[bytes, bytes] = {}
         self._header = bytearray()
         self._value = bytearray()
         self._name: bytes | None = None
@@ -104,11 +104,11 @@ class _Parts:
     def on_part_end(self) -> None:
         # A part without a name has no place in a mapping.
         if self._name is not None:
-            self.found[self._name] = bytes(self._data)
+            self.fields[self._name] = bytes(self._data)
         self._name = None
         self._data.clear()
         # The limit applies while parsing, so that a body of millions of parts uses no memory for them.
-        if len(self.found) > MAX_FIELDS:
+        if len(self.fields) > MAX_FIELDS:
             raise base.Unparsable("", f"the form has more than {MAX_FIELDS} fields")
 
 
@@ -129,7 +129,7 @@ def _multipart(body: bytes, boundary: bytes) -> dict[str, str]:
     try:
         parser.write(body)
         parser.finalize()
-        return {name.decode(): value.decode() for name, value in parts.found.items()}
+        return {name.decode(): value.decode() for name, value in parts.fields.items()}
     except exceptions.FormParserError as error:
         raise base.Unparsable("", f"the form is malformed: {error}") from error
     except UnicodeDecodeError as error:

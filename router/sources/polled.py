@@ -98,14 +98,14 @@ def make_selector(config: Config) -> Callable[[alertmanager.Listed], bool]:
     addressed = make_receiver_test(config)
     tests = [silences.test(silences.matcher(text)) for text in config.filter]
 
-    def wanted(listed: alertmanager.Listed) -> bool:
+    def is_selected(listed: alertmanager.Listed) -> bool:
         # An alert that Alertmanager wouldn't post here must not open an incident because of a poll.
         if not any(map(addressed, listed.receivers)):
             return False
         subject = alerts.Alert("", listed.fingerprint, "firing", listed.starts_at, Timestamp(0), labels=listed.labels)
         return all(matches(subject) for matches in tests)
 
-    return wanted
+    return is_selected
 
 
 def firing_alert(listed: alertmanager.Listed) -> Mapping[str, Any]:

@@ -49,7 +49,7 @@ class Scope:
     read: "Callable[[Any, Scope], tuple[Condition, ...]]"
     lists: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
-    def nested(self, value: Any) -> tuple[Condition, ...]:
+    def parse_nested(self, value: Any) -> tuple[Condition, ...]:
         """Parse the conditions inside another condition."""
         return self.read(value, self)
 

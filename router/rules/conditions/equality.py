@@ -135,7 +135,7 @@ class Not:
     @classmethod
     def read(cls, value: Any, scope: condition.Scope) -> Self:
         """Parse any value that a field's condition can have."""
-        return cls(scope.nested(value))
+        return cls(scope.parse_nested(value))
 
     @property
     def values(self) -> None:

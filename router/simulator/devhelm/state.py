@@ -185,7 +185,7 @@ class State:
             raise refusals.Refusal(404, "monitoring incident not found")
         status = create_post.status or "INVESTIGATING"
         post = Post(self.new_id(), page.id, create_post.title, create_post.impact, status, self.now(), linked)
-        post.affected = self.affected(page, create_post.affected_components) or {}
+        post.affected = self.parse_affected(page, create_post.affected_components) or {}
         post.published_at = self.now()
         post.updates.append(self._update(status, create_post.body, notify=create_post.notify_subscribers is not False))
         page.posts[post.id] = post
@@ -196,7 +196,7 @@ class State:
 
     def put_post(self, page: Page, post: Post, put_post: requests.PutPost) -> None:
         """Change the post's own fields: null keeps a field, an empty value clears it."""
-        affected = self.affected(page, put_post.affected_components)
+        affected = self.parse_affected(page, put_post.affected_components)
         post.title = put_post.title or post.title
         post.impact = put_post.impact or post.impact
         post.affected = post.affected if affected is None else affected
@@ -222,7 +222,7 @@ class State:
         # A draft that was resolved before its publication is refused, too, unless the call sets an active status.
         if status == "RESOLVED":
             raise refusals.invalid("status", "must be an active status")
-        affected = self.affected(page, publish_post.affected_components)
+        affected = self.parse_affected(page, publish_post.affected_components)
         post.title = publish_post.title or post.title
         post.impact = publish_post.impact or post.impact
         self._move(post, status)
@@ -274,7 +274,7 @@ class State:
         # A repeated resolution keeps the first time, and an active status reopens the post.
         post.resolved_at = (post.resolved_at or self.now()) if status == "RESOLVED" else 0
 
-    def affected(self, page: Page, affecteds: list[requests.Affected] | None) -> dict[str, str] | None:
+    def parse_affected(self, page: Page, affecteds: list[requests.Affected] | None) -> dict[str, str] | None:
         """Return component IDs with their statuses; None if none are given. Raises ``Refusal`` for unknown ones."""
         if affecteds is None:
             return None

@@ -253,7 +253,7 @@ class DevHelm:
     async def _update_post(self, request: http.Request) -> Answer:
         page, post = self._post(request)
         post_update = await _body(request, requests.PostUpdate)
-        affected = self._state.affected(page, post_update.affected_components)
+        affected = self._state.parse_affected(page, post_update.affected_components)
         # An absent flag notifies.
         notify = post_update.notify_subscribers is not False
         self._state.update_post(page, post, post_update.status, post_update.body, notify=notify, affected=affected)

@@ -103,21 +103,21 @@ class State:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self.severities = self._named("Minor", "Major", "Critical")
-        self.types = self._named("Default", "Security")
-        self.statuses = self._named(*_CATEGORIES)
+        self.severities = self._make_options("Minor", "Major", "Critical")
+        self.types = self._make_options("Default", "Security")
+        self.statuses = self._make_options(*_CATEGORIES)
         for status in self.statuses:
             status.category = _CATEGORIES[status.name]
-        self.custom_field, self.role = self._named("Affected service", "Incident Lead")
-        (self.select_field,) = self._named("Cause")
-        self.options = self._named("Deployment", "Third party")
-        (self.page,) = self._named("Acme Status")
-        self.components = self._named("Checkout API", "Payments", "Web shop", "Search")
+        self.custom_field, self.role = self._make_options("Affected service", "Incident Lead")
+        (self.select_field,) = self._make_options("Cause")
+        self.options = self._make_options("Deployment", "Third party")
+        (self.page,) = self._make_options("Acme Status")
+        self.components = self._make_options("Checkout API", "Payments", "Web shop", "Search")
         # The last component stays outside the group, so that both forms of a component's name are tested.
         for component in self.components[:3]:
             component.group = "Shop"
         self.group_id = self.new_id()
-        self.timestamps = self._named("Reported at", "Impact started", "Impact ended")
+        self.timestamps = self._make_options("Reported at", "Impact started", "Impact ended")
         self.incidents: dict[str, Incident] = {}
         self.posts: dict[str, Post] = {}
         # Keys are separate for incidents, posts, and retrospective posts. They never expire here: incident.io documents
@@ -321,7 +321,7 @@ class State:
             else:
                 incident.timestamps[entry.incident_timestamp_id] = entry.value
 
-    def _named(self, *names: str) -> list[Named]:
+    def _make_options(self, *names: str) -> list[Named]:
         return [Named(self.new_id(), name, rank) for rank, name in enumerate(names, 1)]
 
 

@@ -23,7 +23,7 @@ def _no_incident(body: objects.Members) -> str:
     return f"{event[:40]} is not about an incident" if is_event_only else ""
 
 
-def _found(body: objects.Members) -> objects.Members:
+def _find_incident(body: objects.Members) -> objects.Members:
     """Return the incident, which is the first object with a status."""
     inner = [objects.optional(body.get(place)) for place in _PLACES]
     inner += [objects.optional(candidate.get("incident")) for candidate in inner]
@@ -32,7 +32,7 @@ def _found(body: objects.Members) -> objects.Members:
 
 def _with_an_incident(body: objects.Members) -> objects.Members:
     """Add the incident with the time of the event. A reopened incident keeps its start, so its time is unknown."""
-    incident, event = _found(body), _event(body)
+    incident, event = _find_incident(body), _event(body)
     over = objects.scalar(incident.get("status")).casefold() == "resolved"
     at = incident.get("resolvedAt" if over else "startedAt")
     return {**body, "incident": {**incident, "at": None if event == _OPENED_AGAIN else at, "event": event}}

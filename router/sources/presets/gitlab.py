@@ -22,7 +22,7 @@ def _no_alert(body: objects.Members) -> str:
     return f"{kind[:40]} is neither a pipeline nor a deployment" if kind not in {"", "pipeline", "deployment"} else ""
 
 
-def _ended(body: objects.Members) -> bool:
+def _has_ended(body: objects.Members) -> bool:
     """Return whether an alert has an end. Go's zero time means none."""
     end = objects.scalar(body.get("end_time"))
     try:
@@ -91,8 +91,8 @@ def _alert(body: objects.Members) -> dict[str, Any]:
     return {
         "key": fingerprint or (objects.digest(title, service, environment, *names) if title else ""),
         "title": title,
-        "state": ("resolved" if _ended(body) else "firing") if title else "",
-        "at": body.get("end_time") if _ended(body) else body.get("start_time"),
+        "state": ("resolved" if _has_ended(body) else "firing") if title else "",
+        "at": body.get("end_time") if _has_ended(body) else body.get("start_time"),
         "labels": {"service": service, "environment": environment, "hosts": ",".join(filter(None, names))},
         "details": {"description": body.get("description"), "tool": body.get("monitoring_tool")},
     }

@@ -38,19 +38,19 @@ def body(kind: str, status: alerts.Status, now: Timestamp, identity: str) -> byt
         "<date and time>": moment.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
         "<id>": identity,
     }
-    return _filled(_read(kind, f"{status}.json"), marks).encode()
+    return _fill(_read(kind, f"{status}.json"), marks).encode()
 
 
 def settings(kind: str, name: str) -> str:
     """Return the source's configuration as YAML. Its secret is the environment variable that ``variable`` names."""
-    return _filled(_read(kind, "source.yaml"), {"<name>": name, "<variable>": variable(name)})
+    return _fill(_read(kind, "source.yaml"), {"<name>": name, "<variable>": variable(name)})
 
 
 def sender(kind: str, name: str, url: str) -> str:
     """Return the settings of the monitoring system, as instructions and text to paste. ``url`` is the webhook's."""
     parts = urlsplit(url)
     address = {"<url>": url, "<scheme>": parts.scheme, "<host>": parts.netloc, "<path>": parts.path}
-    return _filled(_read(kind, "sender.txt"), {"<name>": name, "<variable>": variable(name), **address})
+    return _fill(_read(kind, "sender.txt"), {"<name>": name, "<variable>": variable(name), **address})
 
 
 def variable(name: str) -> str:
@@ -67,7 +67,7 @@ def _iso(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _filled(text: str, marks: Mapping[str, str]) -> str:
+def _fill(text: str, marks: Mapping[str, str]) -> str:
     for mark, value in marks.items():
         text = text.replace(mark, value)
     return text

@@ -45,23 +45,23 @@ def gauge(name: str) -> float | None:
 
 def test_kept_files_compile_to_the_same_rules(folder):
     rules = started(folder)
-    again = load.load_files(rules.accepted.files, conftest.DESTINATIONS)
+    again = load.load_files(rules.accepted_files.files, conftest.DESTINATIONS)
     assert again.rules.version == rules.in_force.version
     assert [rule.place for rule in again.rules.rules] == [rule.place for rule in rules.in_force.rules]
     assert again.good.keys() == {"team"}
     read = {one.name: (one.parent, one.unit) for one in folders.read(folder, [])}
-    assert {one.name: (one.parent, one.unit) for one in folders.from_files(rules.accepted.files)} == read
+    assert {one.name: (one.parent, one.unit) for one in folders.from_files(rules.accepted_files.files)} == read
 
 
 def test_kept_rules_replace_broken_ones_until_fixed(folder):
-    kept = started(folder).accepted._replace(kept_at=1_700_000_000_000_000)
+    kept = started(folder).accepted_files._replace(kept_at=1_700_000_000_000_000)
     (folder / "a.yaml").write_text(BROKEN)
     with pytest.raises(load.RulesRefused):
         started(folder)
     rules = started(folder, kept)
     assert names(rules) == ["listed", "team"]
     assert rules.fallback == kept
-    assert rules.accepted is None, "broken rules are never kept"
+    assert rules.accepted_files is None, "broken rules are never kept"
     assert "a.yaml" in rules.problems[0].place
     assert gauge("incident_router_rules_fallback_active") == 1
     assert gauge("incident_router_rules_last_reload_successful") == 0
@@ -86,19 +86,19 @@ def test_kept_rules_replace_broken_ones_until_fixed(folder):
 
 def test_only_the_broken_folder_falls_back(folder):
     """Other folders use their new rules."""
-    kept = started(folder).accepted
+    kept = started(folder).accepted_files
     (folder / "team" / "t.yaml").write_text(BROKEN)
     (folder / "b.yaml").write_text(RULE.format("newer"))
     rules = started(folder, kept)
     assert names(rules) == ["listed", "newer", "team"]
     assert rules.fallback is None
     assert "t.yaml" in rules.problems[0].place
-    assert rules.accepted is None
+    assert rules.accepted_files is None
 
 
 def test_kept_rules_must_match_the_configuration(folder):
     (folder / "b.yaml").write_text("rules: [{name: x, when: {labels.a: b}, open: [{at: on-call, name: n}]}]\n")
-    kept = started(folder).accepted
+    kept = started(folder).accepted_files
     (folder / "b.yaml").write_text(BROKEN)
     with pytest.raises(load.RulesRefused, match="wen"):
         reload.Rules(folder, {}, changed=lambda _: None, kept_files=kept)
@@ -111,7 +111,7 @@ def test_changed_or_missing_rules_are_kept_again(folder, with_redis):
         turn = initial_rules.make_keeper(rules, store)
         await turn()
         kept = await store.good_rules.read()
-        assert (kept.version, kept.files) == (rules.in_force.version, rules.accepted.files)
+        assert (kept.version, kept.files) == (rules.in_force.version, rules.accepted_files.files)
         assert kept.kept_at > 1_600_000_000_000_000
         await store.good_rules.save(rule_files.RuleFiles("another's", {"a.yaml": b"rules: []"}, 1))
         await turn()
