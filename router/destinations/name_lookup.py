@@ -135,9 +135,9 @@ class NameLookup(Generic[Found]):
 
 
 def own_pages(pages: Sequence[Found], lookup: NameLookup[Found], page: str, others: Collection[str]) -> list[Found]:
-    """Return the pages that may be a destination's:
+    """Return the pages that may be a destination's.
 
-    its ``page``, and pages that no other destination is configured for.
+    These are its ``page``, and pages that no other destination is configured for.
     """
     own_ids = {own_page.id for own_page in lookup.matching(page, pages)} if page else set()
     other_ids = {own_page.id for other in others for own_page in lookup.matching(other, pages)}

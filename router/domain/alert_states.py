@@ -240,9 +240,9 @@ def _start(state: AlertState) -> tuple[int, int]:
 
 
 def expire(state: AlertState, now: Timestamp) -> AlertState:
-    """Return the state at ``now``:
+    """Return the state at ``now``.
 
-    a firing alert whose ``ends_at`` has passed has ended. Otherwise return the same object.
+    A firing alert whose ``ends_at`` has passed has ended. Otherwise return the same object.
     """
     if state.others:
         instances = [msgspec.structs.replace(state, others=()), *state.others]

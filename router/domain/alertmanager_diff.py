@@ -18,9 +18,9 @@ _DOUBT = 5  # Factor of the patience before an alert that has resolved here coun
 
 
 class Known(NamedTuple):
-    """The router's state of an alert:
+    """The router's state of an alert.
 
-    its incident, since when it fires (microseconds), and when the router learned that.
+    It has the incident, since when the alert fires (microseconds), and when the router learned that.
 
     ``fires`` is also set for a silenced alert. ``news`` says that another message about it would change something.
     """
@@ -90,9 +90,9 @@ def learn(
 
 
 def _weight(known_alert: Known) -> tuple[bool, int]:
-    """Order the states of an alert that moved between incidents:
+    """Order the states of an alert that moved between incidents.
 
-    the one that fires counts, or else the one that fired last.
+    The one that fires counts, or else the one that fired last.
     """
     return known_alert.fires, known_alert.starts_at
 

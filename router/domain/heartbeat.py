@@ -23,9 +23,9 @@ def find_beats(arrived: Iterable[decisions.Routed]) -> list[decisions.Routed]:
 def record_beats(
     incident: incidents.Incident, arrived: list[decisions.Routed], now: Timestamp, accepted_at: Timestamp
 ) -> incidents.Incident:
-    """Return the incident after its heartbeat was received:
+    """Return the incident after its heartbeat was received.
 
-    it ends if it was open, and the next heartbeat is due later.
+    It ends if it was open, and the next heartbeat is due later.
 
     Only a firing alert counts as a heartbeat; a resolved one doesn't show that the sender is alive. The newest rule
     sets the interval, and the incident becomes that of a heartbeat whatever it was before.
@@ -63,9 +63,9 @@ def record_beats(
 
 
 def due(incident: incidents.Incident) -> Timestamp:
-    """Return when the heartbeat counts as missed, in microseconds;
+    """Return when the heartbeat counts as missed, in microseconds.
 
-    0 if the incident isn't a heartbeat's or it is missed.
+    Return 0 if the incident isn't a heartbeat's, or if the heartbeat is missed.
     """
     response = incident.response
     # The heartbeat is missed already, or the incident isn't a heartbeat's.

@@ -225,9 +225,9 @@ def _muted_events(before: incidents.Incident, after: incidents.Incident, now: Ti
 
 
 def _overflow_events(before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> Iterator[Event]:
-    """Yield an event for messages about alerts beyond those that an incident holds:
+    """Yield an event for messages about alerts beyond those that an incident holds.
 
-    for the first, and each power of ten.
+    There is one for the first message, and for each power of ten.
     """
     if after.overflow_count and _power_of_ten(after.overflow_count) > _power_of_ten(before.overflow_count):
         noun = "message" if after.overflow_count == 1 else "messages"

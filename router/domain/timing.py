@@ -307,9 +307,9 @@ def _next_of_quiet(incident: incidents.Incident, period: incidents.QuietPeriod) 
 
 
 def is_flapping(incident: incidents.Incident) -> bool:
-    """Return whether an incident flaps:
+    """Return whether an incident flaps.
 
-    it changed ``flap_changes`` times between firing and quiet within ``flap_window``.
+    It does if it changed ``flap_changes`` times between firing and quiet within ``flap_window``.
     """
     timing = timing_of(incident)
     changes = incident.changes

@@ -111,9 +111,9 @@ def _labels(alarm: Alarm, region: str) -> dict[str, str]:
 
 
 def _link(alarm: Alarm, region: str) -> str:
-    """Return the link to the alarm in the console;
+    """Return the link to the alarm in the console.
 
-    messages contain none. Other partitions have other console addresses.
+    Messages contain none. Other partitions have other console addresses.
     """
     if not alarm.arn.startswith("arn:aws:") or not region:
         return ""

@@ -44,9 +44,9 @@ def read(raw: bytes, headers: Mapping[bytes, bytes]) -> Any:
 
 
 def flatten(event: Any) -> objects.Members:
-    """Return an event as a mapping sees it:
+    """Return an event as a mapping sees it.
 
-    its attributes, ``data``, and beside the attributes the members of ``data``.
+    It has the event's attributes, ``data``, and beside the attributes the members of ``data``.
 
     An attribute takes precedence over a member of the same name, which stays available under ``data``. The event's
     ``time`` is used if ``data`` has no ``starts_at``. Raises ``base.Unparsable`` if it isn't an event of version 1.

@@ -19,9 +19,9 @@ _decode = msgspec.json.Decoder().decode
 
 
 def is_json(body: bytes) -> bool:
-    """Return whether to read a body as JSON:
+    """Return whether to read a body as JSON.
 
-    by its first character, since senders declare any type. An empty body is JSON.
+    Its first character decides, since senders declare any type. An empty body is JSON.
     """
     return body.lstrip()[:1] in {b"{", b"[", b""}
 

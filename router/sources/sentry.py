@@ -1,6 +1,6 @@
-"""Sentry's integration platform:
+"""Sentry's integration platform.
 
-metric alerts, alerts on events, and issues, distinguished by the members of their data.
+It sends metric alerts, alerts on events, and issues, distinguished by the members of their data.
 
 An alert on an event has no end; it ends with its issue. So both have the issue's fingerprint.
 """

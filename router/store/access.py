@@ -136,10 +136,7 @@ class Audit:
             await self.append(action)
 
     async def page(self, before: str, limit: int) -> tuple[list[access.AuditEntry], str]:
-        """Return entries older than ``before`` (empty:
-
-        the newest entries) and the cursor of the next page (empty: none).
-        """
+        """Return entries older than ``before`` (empty: the newest), and the cursor of the next page (empty: none)."""
         async with client.translate_errors():
             rows = await self._redis.xrevrange(keys.AUDIT, max=f"({before}" if before else "+", count=limit)
         # The cursor is the last row, readable or not, so a damaged entry doesn't end the list.

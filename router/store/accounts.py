@@ -61,10 +61,7 @@ class Accounts:
         return AccountRecovery(Timestamp(int(recovered)), Timestamp(int(lifted)))
 
     async def resume(self, destination: str, now: Timestamp, *, lifted: bool = False) -> list[str]:
-        """Record that the destination recovered, or that its pauses were lifted.
-
-        Return the incidents that waited for it.
-        """
+        """Record that the destination recovered, or that its pauses were lifted. Return the incidents that waited."""
         async with client.translate_errors():
             names = [keys.waiting(destination), keys.RESUMED]
             event = "lifted" if lifted else "recovered"

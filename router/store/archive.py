@@ -97,7 +97,7 @@ class Archive:
         return _decode_entries(page), page.end
 
     async def size(self) -> int:
-        """Return the number of deliveries and their size."""
+        """Return the number of deliveries."""
         async with client.translate_errors():
             return int(await self._redis.xlen(keys.ARCHIVE))
 

@@ -24,9 +24,9 @@ class DeadDeliveries:
         self._scripts = connection.scripts
 
     async def read(self, begin: str = "-", count: int | None = None) -> list[DeadDelivery]:
-        """Return dead deliveries, oldest first:
+        """Return dead deliveries, oldest first.
 
-        all of them, or ``count`` from the stream ID ``begin`` (``(ID``: after it).
+        Return all, or ``count`` from the stream ID ``begin`` (``(ID``: after it).
         """
         async with client.translate_errors():
             entries: Any = await self._redis.xrange(keys.DEAD, min=begin, count=count)

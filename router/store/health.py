@@ -87,5 +87,5 @@ class Health:
         return Timestamp(int(newest[0][1]) if newest else 0)
 
     async def _run_on_primaries(self, *command: str) -> list[Any]:
-        """Yield the response of each primary."""
+        """Return the response of each primary."""
         return [await self._redis.execute_command(*command, **at) for at in await self._topology.primaries()]

@@ -248,9 +248,9 @@ def _reference(incident: incidents.Incident) -> str | bool:
 
 
 def _life(incident: incidents.Incident) -> int:
-    """Return the milliseconds after which a document expires:
+    """Return the milliseconds after which a document expires.
 
-    never, unless the incident is closed and nothing depends on it.
+    Return 0 for never, unless the incident is closed and nothing depends on it.
     """
     # Muted alerts and heartbeats may open the incident later, also after days.
     if incident.status != "closed" or incident.muted or incident.last_heartbeat_at:

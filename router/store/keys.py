@@ -302,22 +302,22 @@ def prefix(number: int) -> str:
 
 
 def notifications(subject: str) -> str:
-    """The key of the announced state of an incident, or of the router itself if ``subject`` is empty."""
+    """Return the key of the announced state of an incident, or of the router itself if ``subject`` is empty."""
     return f"{_notification_shard(subject)}notifications:{subject}"
 
 
 def events(subject: str) -> str:
-    """The key of the events of an incident, or of the router itself if ``subject`` is empty."""
+    """Return the key of the events of an incident, or of the router itself if ``subject`` is empty."""
     return f"{_notification_shard(subject)}events:{subject}"
 
 
 def notify(subject: str) -> str:
-    """The key of the timers of a subject's shard: when events are to be delivered."""
+    """Return the key of the timers of a subject's shard: when events are to be delivered."""
     return f"{_notification_shard(subject)}notify"
 
 
 def notification_shards() -> list[tuple[str, str]]:
-    """For each shard, the key of its timers and the prefix of its subjects' notification keys."""
+    """Return the key of the timers and the prefix of the notification keys of each shard."""
     shards = [prefix(number) for number in range(SHARDS)] + [_notification_shard("")]
     return [(f"{first}notify", f"{first}notifications:") for first in shards]
 

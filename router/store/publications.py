@@ -243,10 +243,7 @@ class Publications:
                 await self._scripts.run_all_confirmed("wake_incidents", calls)
 
     async def release(self, lease: Lease, *, due: int, finished: bool) -> bool:
-        """Release the lease;
-
-        the incident is due again at ``due`` (0: when it changes). Return whether it is due already.
-        """
+        """Release the lease. The incident is due at ``due`` (0: when it changes). Return whether it is due already."""
         names = [
             keys.incident(lease.key),
             keys.publications(lease.key),

@@ -26,9 +26,10 @@ class QueuedEpisode(NamedTuple):
 
 
 class StormState(NamedTuple):
-    """State of the queue:
+    """The state of the queue.
 
-    how many episodes wait, since when there is a storm (microseconds, 0: none), and which are next.
+    ``waiting`` is how many episodes wait, ``since`` is when the storm began (microseconds, 0: none), and ``next`` are
+    the episodes that can open.
 
     ``began`` and ``ended`` are set only for the first caller after the storm began or ended.
     """

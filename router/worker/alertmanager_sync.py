@@ -70,9 +70,9 @@ class _RouterAlerts:
 
 
 class _Held(NamedTuple):
-    """An alert that fires here:
+    """An alert that fires here.
 
-    the latest time at which it may have started, and the decision that led to its incident.
+    It has the latest time at which the alert may have started, and the decision that led to its incident.
     """
 
     starts_at: Timestamp

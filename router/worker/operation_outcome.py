@@ -367,9 +367,9 @@ def verify(
 def after_failed_read(
     publication: publications.Publication, problem: Exception, now: Timestamp
 ) -> publications.Publication:
-    """Return the publication after a failed read:
+    """Return the publication after a failed read.
 
-    the next regular read follows. That of a resolved one is repeated soon.
+    The next regular read follows. That of a resolved one is repeated soon.
     """
     if publication.state != "resolved":
         return msgspec.structs.replace(publication, looked_at=now)

@@ -319,9 +319,9 @@ def _find_new_updates(
 
 
 def _draft(post: wire.Post, operation: operations.Operation) -> Mapping[str, Any]:
-    """Return the fields of the page's draft by the names of a rule's fields;
+    """Return the fields of the page's draft by the names of a rule's fields.
 
-    for a published post, those of its last draft.
+    For a published post, return those of its last draft.
     """
     # From here on the texts are the rule's, so the page's own draft is remembered from before.
     if state(post) != "draft" or is_signed(post, operation.reference):

@@ -1,6 +1,4 @@
-"""incident.io's maintenance windows as silences:
-
-alerts that a window covers open no incident. The router only reads them.
+"""Reads incident.io's maintenance windows as silences: alerts that a window covers open no incident.
 
 A window covers the alerts that match one of its groups of conditions. A condition is about an attribute of the alert,
 which the configuration maps to a label:

@@ -1,6 +1,6 @@
-"""Splunk Observability Cloud's webhook (formerly SignalFx):
+"""Splunk Observability Cloud's webhook (formerly SignalFx).
 
-one incident of a detector, when it begins and when it clears.
+It reports one incident of a detector, when it begins and when it clears.
 
 Splunk itself, whose saved searches never clear, is the kind ``splunk``.
 """
