@@ -360,7 +360,8 @@ class InboxReader:
                 ]
                 await self._scripts.run_all("acknowledge", calls)
                 return
-            pipeline = self._redis.pipeline(transaction=False)
+            # Between the two commands, a crash would leave an entry that no worker reads, and that counts as waiting.
+            pipeline = self._redis.pipeline(transaction=True)
             pipeline.xack(keys.INBOX, keys.GROUP, *identities)
             pipeline.xdel(keys.INBOX, *identities)
             await pipeline.execute()
