@@ -20,8 +20,8 @@ MISMATCH_RETRY_DELAY = Duration(15 * times.SECOND)
 MAX_MISMATCHES = 5
 # The time from an operation or a read to a read that a vendor's webhook asks for.
 RECHECK_DELAY = Duration(3 * times.SECOND)
-# The time between reads of an incident for which the vendor has responded "not found".
-MISSING_OBSERVE_INTERVAL = Duration(20 * times.SECOND)
+# The longest time between attempts while the vendor responds "not found".
+MAX_MISSING_INTERVAL = Duration(20 * times.SECOND)
 # The time after which a wait is checked if no event has ended it.
 HELD_RECHECK_INTERVAL = Duration(10 * times.MINUTE)
 
@@ -218,6 +218,15 @@ def _obstacle(
     return _frozen(desired, now)
 
 
+def missing_interval(answers: int) -> Duration:
+    """Return the time to the next attempt after ``answers`` responses "not found" in a row: 1, 3, 9, 20, 20, … seconds.
+
+    Most vendors only lag behind a write, often by less than a second, and a resolution should not wait longer.
+    """
+    # The exponent is limited, because the count isn't.
+    return min(Duration(times.SECOND * 3 ** min(answers - 1, 9)), MAX_MISSING_INTERVAL)
+
+
 def _frozen(desired: publications.Desired, now: Timestamp) -> Wait | None:
     # A freeze keeps false posts off the page. A retraction takes one down, so it isn't stopped.
     if not desired.public or desired.frozen is None or desired.retracted is not None:
@@ -236,7 +245,7 @@ def _observed_while_waiting(
         interval = desired.observe_interval
         # "Not found" is believed only after several responses, so read again soon.
         if observed.missing is not None:
-            interval = min(MISSING_OBSERVE_INTERVAL, interval)
+            interval = min(missing_interval(observed.missing.answers), interval)
         # Customers may see other content than was sent, so read soon.
         elif observed.view.is_unconfirmed and desired.public:
             interval = min(UNCONFIRMED_OBSERVE_INTERVAL, interval)

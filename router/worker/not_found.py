@@ -5,9 +5,11 @@ found" is believed only after ``ANSWERS`` of them over at least ``PROOF`` micros
 format (``outbound.errors.NotFound``), returned twice in a row, and while another read of the account succeeds.
 
     0 s   GET 404, GET 404, probe 200   noted, 1
-    20 s  GET 404, GET 404, probe 503   not noted: the account can't be read
-    40 s  GET 404, GET 404, probe 200   noted, 2
-    60 s  GET 404, GET 404, probe 200   noted, 3: believed
+    1 s   GET 404, GET 404, probe 503   not noted: the account can't be read
+    2 s   GET 404, GET 404, probe 200   noted, 2
+    5 s   GET 404, GET 404, probe 200   noted, 3, but the first was less than a minute ago
+    …
+    74 s  GET 404, GET 404, probe 200   noted, 7: believed
 """
 
 from collections.abc import Awaitable
@@ -109,5 +111,5 @@ def record_missing(
         number=publication.number if keeps_intent else publication.number - 1,
         attempts=publication.attempts + 1,
         problem=str(problem),
-        retry_at=now + plan.MISSING_OBSERVE_INTERVAL,
+        retry_at=now + plan.missing_interval(answers),
     )

@@ -241,7 +241,7 @@ def test_frequent_updates_are_combined(with_redis):
 
 def test_resolution_by_a_person_is_detected(with_redis, monkeypatch):
     monkeypatch.setattr(not_found, "PROOF", 20_000)
-    monkeypatch.setattr(plan, "MISSING_OBSERVE_INTERVAL", 5_000)
+    monkeypatch.setattr(plan, "MAX_MISSING_INTERVAL", 5_000)
     looking = publishing_guard.GuardLimits(
         publishing_state.Limit(9, workers.HOUR), publishing_state.Limit(9, workers.HOUR), observe_interval=50_000
     )

@@ -17,7 +17,7 @@ LOOKING = publishing_guard.GuardLimits(
 def at_once(monkeypatch):
     """Shorten waits of a minute to milliseconds."""
     monkeypatch.setattr(not_found, "PROOF", 20_000)
-    monkeypatch.setattr(plan, "MISSING_OBSERVE_INTERVAL", 5_000)
+    monkeypatch.setattr(plan, "MAX_MISSING_INTERVAL", 5_000)
 
 
 async def publication(on):

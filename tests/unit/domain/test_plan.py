@@ -432,3 +432,15 @@ class TestRetraction:
         assert plan.republish(wanted(False, public=True), observed) is observed
         again = plan.republish(wanted(public=True), observed)
         assert (again.state, again.vendor_id, again.number, again.retracted_ids) == ("absent", "", 3, ("v1",))
+
+
+def test_missing_post_is_first_read_again_soon():
+    """Otherwise a resolution would wait for 20 seconds if the vendor lags behind the open by some milliseconds."""
+    assert [plan.missing_interval(answers) for answers in (1, 2, 3, 4, 5, 1_000_000)] == [
+        1_000_000,
+        3_000_000,
+        9_000_000,
+        20_000_000,
+        20_000_000,
+        20_000_000,
+    ]
