@@ -217,7 +217,7 @@ class DesiredStateBuilder:
         else:
             fields, note, leaks = _mark_test(self.render(target.fields, incident), incident), None, None
         if target.parts:
-            last = last_content.fields.get(_COMPONENTS) if last_content is not None else None
+            last = _collect_components(publication)
             fields[_COMPONENTS] = affected_components.build_statuses(incident, target, fields.get(_COMPONENTS), last)
         if drafted := kept_drafts.kept_fields(fields, publication):
             fields |= drafted
@@ -251,6 +251,17 @@ class DesiredStateBuilder:
             fallback = {**target.fields, **target.fallback, **ending}
             fields, leak = self.render_public(fallback, incident, target.public)
         return fields, note, Cause(Reason.TEXT_LEAKS, detail=leak) if leak else None
+
+
+def _collect_components(publication: publications.Publication) -> dict[str, Any]:
+    """Return the components that the router's updates may have changed, each with the status of the newest one.
+
+    An update whose outcome is unknown, or that was carried out in part, may have changed components that the last
+    complete one doesn't name. They have to become operational again, too.
+    """
+    contents = [*publication.uncertain, *filter(None, (publication.content,))]
+    parts = (content.fields.get(_COMPONENTS) for content in contents)
+    return {name: status for part in parts if isinstance(part, Mapping) for name, status in part.items()}
 
 
 def _build_resolution(

@@ -261,3 +261,24 @@ def test_vendor_shows_final_state_despite_stray_404s(with_redis, simulator, sequ
         for action in ("status", "gateway")
     ]
     run(with_redis, simulator, sequence, *stray)
+
+
+@pytest.mark.parametrize("last", [("pay", "minor"), ("pay", "resolved"), ("find", "minor")])
+@pytest.mark.parametrize("refused", ["/api/v1/status-pages/", "/v2/status_page_incident_updates"])
+def test_component_of_half_done_update_recovers(with_redis, simulator, monkeypatch, refused, last):
+    """The first call of an update has changed the component, and the second one failed. Then the alert resolves."""
+    # The alert resolves before the retry.
+    monkeypatch.setattr(backoff, "full_jitter", lambda *_, **__: 1.0)
+
+    async def play(world):
+        await world.step("pay", "major")
+        await world.settled()
+        refusal = faults.Fault(action="429", method="POST", path=refused, retry_after=0, count=1)
+        simulator.app.state.faults.append(refusal)
+        await world.step("find", "critical")
+        await world.step("find", "resolved")
+        await world.step(*last)
+        simulator.app.state.faults.clear()
+        await world.settled()
+
+    with_redis(lambda store: run_scene(store, simulator, play))
