@@ -140,19 +140,19 @@ async def read_receivers(http: client.Client) -> list[str]:
     return [receiver.name for receiver in await http.read("/api/v2/receivers", list[_Receiver])]
 
 
-def _read(_silence: _Silence, name: str) -> Silence:
+def _read(silence: _Silence, name: str) -> Silence:
     return Silence(
-        _silence.id,
-        tuple(Matcher(m.name, _operator(m), m.value) for m in _silence.matchers),
-        times.from_datetime(_silence.starts_at),
-        times.from_datetime(_silence.ends_at),
-        _silence.created_by,
-        _silence.comment,
+        silence.id,
+        tuple(Matcher(m.name, _operator(m), m.value) for m in silence.matchers),
+        times.from_datetime(silence.starts_at),
+        times.from_datetime(silence.ends_at),
+        silence.created_by,
+        silence.comment,
         name,
     )
 
 
-def _operator(_matcher: _Matcher) -> Operator:
-    if _matcher.is_regex:
-        return "=~" if _matcher.is_equal else "!~"
-    return "=" if _matcher.is_equal else "!="
+def _operator(matcher: _Matcher) -> Operator:
+    if matcher.is_regex:
+        return "=~" if matcher.is_equal else "!~"
+    return "=" if matcher.is_equal else "!="

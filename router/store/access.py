@@ -131,8 +131,8 @@ class Audit:
 
     async def append_refusal(self, action: access.AuditEntry) -> None:
         """Append a refused action, unless the same person has had many refusals within the hour."""
-        counted = keys.refusals(access.digest(action.by))
-        if await _increment(self._redis, counted, _REFUSAL_SECONDS) <= MAX_REFUSALS:
+        counter = keys.refusals(access.digest(action.by))
+        if await _increment(self._redis, counter, _REFUSAL_SECONDS) <= MAX_REFUSALS:
             await self.append(action)
 
     async def page(self, before: str, limit: int) -> tuple[list[access.AuditEntry], str]:

@@ -96,7 +96,7 @@ class AlertOwners:
             calls.append((_keys(number), [keys.HOME_LIFE_MS, 0 if writes else 1, codec.pack_arguments(arguments)]))
         # An owner that a failover loses would let two incidents open for one alert, so replicas acknowledge each claim.
         run = self._scripts.run_all_confirmed if writes else self._scripts.run_all
-        claim: dict[str, Owner] = {}
+        owners: dict[str, Owner] = {}
         async with client.translate_errors(client.command_timeout(len(claims))):
             answers = await run("claim_owners", calls) if calls else []
         for names, (time, *answer) in zip(shards.values(), answers, strict=True):
@@ -107,11 +107,11 @@ class AlertOwners:
                 for name in names:
                     key, fires = claims[name]
                     if key:
-                        claim[name] = Owner(key, now if fires else Timestamp(0), None)
+                        owners[name] = Owner(key, now if fires else Timestamp(0), None)
             for number, key, since, move in zip(answer[::4], answer[1::4], answer[2::4], answer[3::4], strict=True):
                 name, home = names[number], key.decode(errors="replace")
-                claim[name] = Owner(home, Timestamp(int(since)), _read(name, home, move.decode(errors="replace")))
-        return claim
+                owners[name] = Owner(home, Timestamp(int(since)), _read(name, home, move.decode(errors="replace")))
+        return owners
 
     async def _move(self, script: str, moves: Iterable[Move]) -> None:
         by_alert = {move.alert: move for move in moves}

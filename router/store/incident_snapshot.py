@@ -94,8 +94,8 @@ class SnapshotCache:
             answers = await self._scripts.run_all("read_snapshot", calls) if calls else []
         fresh: dict[str, _CachedIncident] = {}
         for of_shard, answer in zip(shards, answers, strict=True):
-            answers_of_names = zip(of_shard, answer[1::3], answer[2::3], answer[3::3], strict=True)
-            for name, version, data, packed in answers_of_names:
+            rows = zip(of_shard, answer[1::3], answer[2::3], answer[3::3], strict=True)
+            for name, version, data, packed in rows:
                 fresh[name] = self._decode(name, Timestamp(int(answer[0])), (version, data, packed))
         # Incidents that have expired leave the cache with this assignment.
         self._cached = fresh
@@ -107,8 +107,8 @@ class SnapshotCache:
         )
 
     def _call(self, names: list[str]) -> tuple[list[str], list[Any]]:
-        names_of_keys = [key for name in names for key in (keys.incident(name), keys.publications(name))]
-        return names_of_keys, [self._version(name) for name in names]
+        key_names = [key for name in names for key in (keys.incident(name), keys.publications(name))]
+        return key_names, [self._version(name) for name in names]
 
     def _version(self, name: str) -> int:
         cached = self._cached.get(name)

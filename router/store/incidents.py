@@ -67,7 +67,7 @@ class Incidents:
         cached = {name: self._cache.get(name) for name in names}
         if not cached:
             return {}
-        read_items: dict[str, StoredIncident] = {}
+        stored_by_key: dict[str, StoredIncident] = {}
         shards = keys.by_shard(cached)
         async with client.translate_errors(client.command_timeout(len(cached))):
             answers = await self._scripts.run_all(
@@ -77,18 +77,18 @@ class Incidents:
             now = Timestamp(int(time))
             for name in names:
                 # The script returns only incidents that exist. All others are closed and empty.
-                read_items[name] = StoredIncident(incidents.Incident(key=name), 0, now)
+                stored_by_key[name] = StoredIncident(incidents.Incident(key=name), 0, now)
             for number, version, data in zip(answer[::3], answer[1::3], answer[2::3], strict=True):
                 name = names[number]
                 try:
-                    read_items[name] = self._decode_or_cached(cached[name], now, (version, data))
+                    stored_by_key[name] = self._decode_or_cached(cached[name], now, (version, data))
                 except errors.UnreadableDocument as error:
                     damage.report(keys.incident(name), error.problem)
                     if problems is None:
                         raise errors.UnreadableDocument(error.problem, keys.incident(name)) from error
                     problems[name] = error.problem
-                    del read_items[name]
-        return read_items
+                    del stored_by_key[name]
+        return stored_by_key
 
     def _decode_or_cached(
         self, seen: incident_cache.CachedIncident | None, now: Timestamp, answer: tuple[bytes, bytes | None]
@@ -134,7 +134,7 @@ class Incidents:
         async with client.translate_errors(client.command_timeout(sum(map(len, shards.values())))):
             calls = [self._commit_call(number, of_shard) for number, of_shard in shards.items()]
             answers = await self._scripts.run_all_confirmed("commit_incidents", calls)
-        write_call: dict[str, int | None] = {}
+        new_versions: dict[str, int | None] = {}
         for of_shard, (time, *names) in zip(shards.values(), answers, strict=True):
             # A text names an incident that another process has changed. A list names a timeline that the script moved
             # aside.
@@ -146,16 +146,16 @@ class Incidents:
             for incident, before, _, _, stays in of_shard:
                 name = incident.key
                 if name in refused_names:
-                    write_call[name] = None
+                    new_versions[name] = None
                     # The cached document is outdated. Without it, the next read fetches the current one.
                     self._cache.evict(name)
                 elif stays:
-                    write_call[name] = before
+                    new_versions[name] = before
                 else:
                     # The script computes the same version.
-                    write_call[name] = version = max(before + 1, now)
+                    new_versions[name] = version = max(before + 1, now)
                     self._cache.put(incident, version)
-        return write_call
+        return new_versions
 
     def _commit_call(self, number: int, changes: list[Change]) -> Call:
         """Return the keys and arguments of the commit of one shard."""

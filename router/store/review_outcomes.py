@@ -27,13 +27,13 @@ class ReviewOutcomes:
 
     async def read(self) -> Mapping[str, Mapping[str, int]]:
         """Return the outcome counts by rule, sorted."""
-        read_items: dict[str, Mapping[str, int]] = {}
+        counts_by_rule: dict[str, Mapping[str, int]] = {}
         async with client.translate_errors():
             names = sorted([key.decode() async for key in self._redis.scan_iter(keys.all_counts_pattern(), count=1000)])
             for name in names:
                 answer: Any = self._redis.hgetall(name)
                 counted = await answer
-                read_items[name.removeprefix(_PREFIX)] = {
+                counts_by_rule[name.removeprefix(_PREFIX)] = {
                     key.decode(): int(number) for key, number in counted.items() if number.isdigit()
                 }
-        return read_items
+        return counts_by_rule

@@ -44,20 +44,20 @@ class UnreadableCounts:
         """Return the counts by source."""
         async with client.translate_errors():
             command: Any = self._redis.hgetall(keys.UNREADABLE)
-            fields: dict[bytes, bytes] = await command
-        problems_of_sources: dict[str, dict[str, str]] = {}
-        for field, value in fields.items():
+            stored: dict[bytes, bytes] = await command
+        fields_by_source: dict[str, dict[str, str]] = {}
+        for field, value in stored.items():
             name, _, source = field.decode().partition(":")
-            problems_of_sources.setdefault(source, {})[name] = value.decode(errors="replace")
+            fields_by_source.setdefault(source, {})[name] = value.decode(errors="replace")
         return [
             UnreadableCount(
                 source,
-                Timestamp(int(problems.get("since", "0"))),
-                Timestamp(int(problems.get("last_at", "0"))),
-                int(problems.get("count", "0")),
-                problems.get("problem", ""),
+                Timestamp(int(fields.get("since", "0"))),
+                Timestamp(int(fields.get("last_at", "0"))),
+                int(fields.get("count", "0")),
+                fields.get("problem", ""),
             )
-            for source, problems in sorted(problems_of_sources.items())
+            for source, fields in sorted(fields_by_source.items())
         ]
 
     async def clear(self, source: str) -> None:

@@ -279,14 +279,14 @@ class StatusPages:
     async def _look_up_components(
         self, page_id: str, statuses: Mapping[str, components.Status], omitted: list[operations.Omission]
     ) -> list[wire.AffectedComponent]:
-        linked = []
+        affected = []
         for name, status in statuses.items():
             component_id = await reduced_calls.find_or_omit(
                 self._names.component_id(page_id, name), "components", omitted
             )
             if component_id is not None:
-                linked.append(wire.AffectedComponent(component_id, status.upper()))
-        return linked
+                affected.append(wire.AffectedComponent(component_id, status.upper()))
+        return affected
 
     async def _publish(
         self, post: wire.Post, operation: operations.Operation, opening: PostOpening
@@ -421,7 +421,7 @@ class StatusPages:
             await self._names.component_id(post.status_page_id, name): operation.others[name].upper()
             for name in followed
         }
-        component_ids = [component_id.status_page_component_id for component_id in post.affected_components or ()]
+        component_ids = [component.status_page_component_id for component in post.affected_components or ()]
         maintained = await self._find_maintained(post, operation) if component_ids else {}
         statuses = {component_id: others.get(component_id, _WELL) for component_id in component_ids}
         maintained_ids = [

@@ -65,11 +65,11 @@ class Incidents:
             "mode[one_of]": "test" if self._is_test(operation) else "standard",
         }
         async for page in account.list_pages(self._http, "/v2/incidents", wire.Incidents, query):
-            for found in list_rows.parse_rows(page.incidents, wire.Incident, "incident", vendor_id=operation.reference):
-                if references.has_footer(found.summary, operation.reference):
-                    return self._with_pending(
-                        operation, escalations.add_record(operation, _make_state(found, operation))
-                    )
+            rows = list_rows.parse_rows(page.incidents, wire.Incident, "incident", vendor_id=operation.reference)
+            incident = next((row for row in rows if references.has_footer(row.summary, operation.reference)), None)
+            if incident is not None:
+                seen = _make_state(incident, operation)
+                return self._with_pending(operation, escalations.add_record(operation, seen))
         return None
 
     async def list_open(self, _others: Collection[str] = ()) -> list[operations.OpenItem]:

@@ -71,8 +71,8 @@ def make_edited_state(post: wire.Post, operation: operations.Operation, edited: 
 
 def make_partial_state(post: wire.Post, operation: operations.Operation, title: str) -> operations.VendorState:
     """Return the state between the two calls of an update: the title is changed, and the text isn't posted yet."""
-    vendor_state = view(post, operation, entries=[], title=title)
-    return operations.VendorState(post.id, state(post), view=msgspec.structs.replace(vendor_state, is_unconfirmed=True))
+    partial_view = view(post, operation, entries=[], title=title)
+    return operations.VendorState(post.id, state(post), view=msgspec.structs.replace(partial_view, is_unconfirmed=True))
 
 
 def entry(update: wire.Update) -> observations.Entry:
@@ -96,11 +96,11 @@ def view(
     title: str | None = None,
 ) -> publications.View:
     """Return the view of a post, as the base of later comparisons. Arguments override the observed values."""
-    vendor_state = timeline(post)
+    own_entries = timeline(post)
     fields = {
         "title": post.name if title is None else title,
-        "message": vendor_state[0].text if vendor_state else "",
+        "message": own_entries[0].text if own_entries else "",
         "status": post.incident_status,
         "components": component_statuses(post),
     }
-    return observations.view(operation, fields, vendor_state if entries is None else entries, requested=requested)
+    return observations.view(operation, fields, own_entries if entries is None else entries, requested=requested)

@@ -340,11 +340,11 @@ class StatusPages:
     ) -> list[wire.ComponentStatus]:
         statuses_of_components = []
         for name, status in statuses.items():
-            identity_of = await reduced_calls.find_or_omit(
+            component_id = await reduced_calls.find_or_omit(
                 self._names.component_id(page_id, name), "components", omitted
             )
-            if identity_of is not None:
-                statuses_of_components.append(wire.ComponentStatus(identity_of, STATUS_WORDS.get(status, status)))
+            if component_id is not None:
+                statuses_of_components.append(wire.ComponentStatus(component_id, STATUS_WORDS.get(status, status)))
         return statuses_of_components
 
     def _find_edit(self, post: wire.Post, operation: operations.Operation, opening: PostOpening) -> Edit | None:
@@ -429,9 +429,7 @@ class StatusPages:
             return None
         # If only the title of an unchanged content is set back, the first text says it as well.
         messages = [text, opening.message] if operation.is_repeat_of_last else [text]
-        is_said = any(
-            observations.is_newest_text(operation, timeline, requested_status, status) for requested_status in messages
-        )
+        is_said = any(observations.is_newest_text(operation, timeline, candidate, status) for candidate in messages)
         is_worse = operation.before is not None and operation.worsens
         if is_said and not changes and not is_worse:
             return None
@@ -497,4 +495,4 @@ def _map_sent(statuses: list[wire.ComponentStatus] | None, calls: reduced_calls.
     """Return the statuses that were sent, by component; none if the vendor refused them."""
     if any(omission.field == "component_statuses" for omission in calls.omitted):
         return {}
-    return {omission.component_id: omission.component_status for omission in statuses or ()}
+    return {status.component_id: status.component_status for status in statuses or ()}
