@@ -159,6 +159,7 @@ def _check_decision(
     if expected.rule is not None and (response is None or response.rule != expected.rule):
         yield case.problem(f"{prefix}expected rule {expected.rule}, got {actual}", *path, "rule")
     if response is None:
+        yield from _check_ignored(case, expected, actual, path, prefix)
         return
     if expected.severity is not None and decision.severity.word != expected.severity:
         yield case.problem(f"{prefix}expected {expected.severity}, got {decision.severity.word}", *path, "severity")
@@ -167,6 +168,24 @@ def _check_decision(
     at = [target.destination for target in response.targets]
     if expected.at is not None and sorted(expected.at) != sorted(at):
         yield case.problem(f"{prefix}expected at {_names(expected.at)}, got {_names(at)}", *path, "at")
+
+
+def _check_ignored(
+    case: rule_tests.RuleTest,
+    expected: rule_tests.ExpectedDecision,
+    actual: str,
+    path: tuple[str | int, ...],
+    prefix: str,
+) -> Iterator[problems.LocatedProblem]:
+    """Yield the properties of an incident that a test expects of an ignored alert."""
+    # The missing rule was reported, and explains the missing properties.
+    if expected.rule is not None:
+        return
+    properties = {"severity": expected.severity, "key": expected.key, "at": ", ".join(sorted(expected.at or ()))}
+    # An empty list of destinations is met, because an ignored alert opens nothing.
+    for name, value in properties.items():
+        if value:
+            yield case.problem(f"{prefix}expected {value}, got {actual}", *path, name)
 
 
 def _check_whole(

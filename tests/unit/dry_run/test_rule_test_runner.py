@@ -96,6 +96,26 @@ def test_every_unmet_expectation_is_reported(expected, complaint):
     assert re.match(r"14:\d+: ", told)
 
 
+@pytest.mark.parametrize(
+    ("expected", "complaints"),
+    [
+        ("severity: critical", ["expected critical, got ignored: "]),
+        ("key: x", ["expected x, got ignored: "]),
+        ("at: [page, on-call]", ["expected on-call, page, got ignored: "]),
+        ("severity: critical, at: [page]", ["expected critical, got ignored: ", "expected page, got ignored: "]),
+        ("rule: public, severity: critical, at: [page]", ["expected rule public, got ignored: "]),
+        ("at: []", []),
+        ("ignored: production", []),
+    ],
+)
+def test_ignored_alert_has_no_properties_of_an_incident(expected, complaints):
+    """A test that expects destinations fails if a typo lets another rule ignore the alert."""
+    test = f"\n  - {{name: t, alerts: [{{labels: {{a: no}}}}], expect: {{{expected}}}}}\n"
+    found = playing.complaints(RULES + test)
+    assert len(found) == len(complaints)
+    assert all(text in complaint for complaint, text in zip(found, complaints, strict=True))
+
+
 def test_approval_without_a_pending_review_is_reported():
     test = "\n  - {name: t, alerts: [{labels: {a: held}}], people: [{approve: page}]}\n"
     assert playing.complaints(RULES + test) == ['14:65: nothing awaits approval at "page" at that time']
