@@ -55,18 +55,22 @@ def make_keeper(in_force: reload.Rules, store: Store) -> Callable[[], Awaitable[
     Each process writes its rules when they change, and when Redis has none. If two processes have different rules, the
     rules that changed last win, so that the processes don't overwrite each other forever.
     """
-    written_version = ""
+    written_version = too_large_version = ""
 
     async def turn() -> None:
-        nonlocal written_version
+        nonlocal written_version, too_large_version
         accepted = in_force.accepted_files
+        # A repeated attempt would fail in the same way, and log the same warning every few seconds.
+        if accepted is None or accepted.version == too_large_version:
+            return
         # Redis may have lost the rules since they were written, so their version is checked each time.
-        if accepted is None or (accepted.version == written_version and await store.good_rules.version()):
+        if accepted.version == written_version and await store.good_rules.version():
             return
         try:
             await store.good_rules.save(accepted._replace(kept_at=factories.clock()))
         except good_rules.TooLarge:
             _log.warning("rules_not_kept", version=accepted.version, most_bytes=good_rules.MAX_BYTES)
+            too_large_version = accepted.version
         written_version = accepted.version
 
     return turn

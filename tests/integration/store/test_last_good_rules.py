@@ -1,9 +1,11 @@
 """A process that starts with broken rules uses the last good ones from Redis, and reports it."""
 
 import asyncio
+import types
 
 import pytest
 import redis
+import structlog
 
 from router import configuration
 from router.bootstrap import initial_rules
@@ -121,6 +123,24 @@ def test_changed_or_missing_rules_are_kept_again(folder, with_redis):
         await store.redis.delete(keys.GOOD_RULES)
         await turn()
         assert await store.good_rules.version() == kept.version
+
+    with_redis(body)
+
+
+def test_too_large_rules_are_reported_once(with_redis):
+    """Redis has no rules, so each turn finds that they are missing."""
+    files = {f"{number}.yaml": b"#" * (1024 * 1024) for number in range(9)}
+    active = types.SimpleNamespace(accepted_files=rule_files.RuleFiles("large", files))
+
+    async def body(store):
+        turn = initial_rules.make_keeper(active, store)
+        with structlog.testing.capture_logs() as logs:
+            await turn()
+            await turn()
+        assert [line["event"] for line in logs] == ["rules_not_kept"]
+        active.accepted_files = rule_files.RuleFiles("small", {"a.yaml": b"rules: []"})
+        await turn()
+        assert await store.good_rules.version() == "small"
 
     with_redis(body)
 
