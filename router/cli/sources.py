@@ -73,7 +73,7 @@ def snippet(
     startup.check_known("kind", kind, registry.KINDS)
     name = name or kind
     # The name becomes a part of a URL and of a YAML document, and both are pasted without a check.
-    if not samples.can_be_named(name):
+    if not samples.is_valid_name(name):
         raise startup.usage(f'"{name}": a name begins with a letter, followed by letters, digits, ".", "_", or "-"')
     print(f"# Into {configuration.DEFAULT_FILE}:\n")
     print(samples.settings(kind, name))

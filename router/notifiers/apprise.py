@@ -71,14 +71,14 @@ class Config(base.Config):
 
     @pydantic.field_validator("kind")
     @classmethod
-    def _is_installed(cls, kind: str) -> str:
+    def _check_installed(cls, kind: str) -> str:
         if importlib.util.find_spec(_PACKAGE) is None:
             raise ValueError('notifiers of this kind need the package apprise: pip install "incident-router[apprise]"')
         return kind
 
     @pydantic.field_validator("urls")
     @classmethod
-    def _are_urls(cls, urls: tuple[pydantic.SecretStr, ...]) -> tuple[pydantic.SecretStr, ...]:
+    def _check_urls(cls, urls: tuple[pydantic.SecretStr, ...]) -> tuple[pydantic.SecretStr, ...]:
         for url in urls:
             _check(url.get_secret_value())
         return urls
@@ -128,7 +128,7 @@ class Apprise:
 
         If only some URLs accept the message, return a state that records them. The next call sends to the others.
         """
-        recorded_events = _of_one_episode(batch.events)
+        recorded_events = _take_one_episode(batch.events)
         newest = recorded_events[-1].sequence
         state = self._recorded_deliveries(batch.state, recorded_events[0].sequence)
         # A URL that has received the newest event is omitted, so a retry sends no message twice.
@@ -208,7 +208,7 @@ def _after(recorded_events: Sequence[events.Recorded], sequence: int) -> Sequenc
     return [entry for entry in recorded_events if entry.sequence > sequence]
 
 
-def _of_one_episode(recorded_events: Sequence[events.Recorded]) -> Sequence[events.Recorded]:
+def _take_one_episode(recorded_events: Sequence[events.Recorded]) -> Sequence[events.Recorded]:
     """Return the events before the next opening, because a message covers one episode."""
     openings = (at for at, entry in enumerate(recorded_events) if at and isinstance(entry.event, events.IncidentOpened))
     return recorded_events[: next(openings, len(recorded_events))]

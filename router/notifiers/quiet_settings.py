@@ -26,7 +26,7 @@ class QuietWindow(pydantic.BaseModel):
     )
 
     @pydantic.model_validator(mode="after")
-    def _is_window(self) -> "QuietWindow":
+    def _check_window(self) -> "QuietWindow":
         if bool(self.begins) != bool(self.ends):
             raise ValueError('"from" and "to" must be set together')
         # The zone doesn't matter here: parsing only checks the days and the times.
@@ -50,7 +50,7 @@ class Exceptions(pydantic.BaseModel):
 
     @pydantic.field_validator("events")
     @classmethod
-    def _are_types(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_events(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
             if name not in events.TOPICS:
                 raise ValueError(f'unknown event "{name}"{suggestions.hint(name, events.TOPICS)}')
@@ -71,7 +71,7 @@ class QuietHoursConfig(pydantic.BaseModel):
 
     @pydantic.field_validator("time_zone")
     @classmethod
-    def _is_zone(cls, zone: str) -> str:
+    def _check_zone(cls, zone: str) -> str:
         try:
             weekly.parse(f"mon {zone}")
         except weekly.InvalidWeeklyWindow:
@@ -80,7 +80,7 @@ class QuietHoursConfig(pydantic.BaseModel):
         return zone
 
     @pydantic.model_validator(mode="after")
-    def _ends_sometimes(self) -> "QuietHoursConfig":
+    def _check_ends(self) -> "QuietHoursConfig":
         # An empty setting would hold nothing, without a message.
         if not self._windows():
             raise ValueError('set "from" and "to", or "windows"')

@@ -32,7 +32,7 @@ class Config(base.Config):
 
     @pydantic.field_validator("base_url")
     @classmethod
-    def _is_address(cls, url: str) -> str:
+    def _check_base_url(cls, url: str) -> str:
         return base.url(url)
 
 
@@ -58,7 +58,7 @@ class Slack:
 
         The events count as delivered once no call is left to make.
         """
-        recorded_events = _of_one_episode(batch.events)
+        recorded_events = _take_one_episode(batch.events)
         state = dict(batch.state)
         view = slack_messages.apply(_view(state), recorded_events)
         pending = [
@@ -111,7 +111,7 @@ def _view(state: Mapping[str, str]) -> slack_messages.SubjectView:
         return slack_messages.SubjectView()
 
 
-def _of_one_episode(recorded_events: Sequence[events.Recorded]) -> Sequence[events.Recorded]:
+def _take_one_episode(recorded_events: Sequence[events.Recorded]) -> Sequence[events.Recorded]:
     """Return the events before the next opening: each episode has its own messages."""
     openings = (at for at, entry in enumerate(recorded_events) if at and isinstance(entry.event, events.IncidentOpened))
     return recorded_events[: next(openings, len(recorded_events))]

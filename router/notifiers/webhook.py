@@ -47,13 +47,13 @@ class Config(base.Config):
 
     @pydantic.field_validator("url")
     @classmethod
-    def _is_address(cls, url: pydantic.SecretStr) -> pydantic.SecretStr:
+    def _check_url(cls, url: pydantic.SecretStr) -> pydantic.SecretStr:
         base.url(url.get_secret_value())
         return url
 
     @pydantic.field_validator("secrets")
     @classmethod
-    def _are_keys(cls, secrets: tuple[pydantic.SecretStr, ...]) -> tuple[pydantic.SecretStr, ...]:
+    def _check_secrets(cls, secrets: tuple[pydantic.SecretStr, ...]) -> tuple[pydantic.SecretStr, ...]:
         for secret in secrets:
             _key(secret.get_secret_value())
         return secrets

@@ -219,7 +219,7 @@ def _combine(responses: list[decisions.Response]) -> decisions.Response:
     )
 
 
-def in_rule_order(best: Candidate | None, matches: Matches) -> list[Candidate]:
+def sort_matches(best: Candidate | None, matches: Matches) -> list[Candidate]:
     """Return all rules that decide, in order: those that continue, and the one that ended the search."""
     # Tables are searched in no particular order, so later rules may have matched before `best` was found.
     chain = [candidate for candidate in matches if best is None or candidate.number < best.number]

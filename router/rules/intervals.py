@@ -59,12 +59,12 @@ def _weekdays(value: Any) -> recurrence.Range:
 def _months(value: Any) -> recurrence.Range:
     ends = _ends(str(value))
     first, last = (int(end) if end.isdigit() else _parse_name(end, MONTHS, "month") for end in ends)
-    return _in_order(first, last, 1, 12)
+    return _check_range(first, last, 1, 12)
 
 
 def _years(value: Any) -> recurrence.Range:
     first, last = (_number(end, "year") for end in _ends(str(value)))
-    return _in_order(first, last, 1970, 9999)
+    return _check_range(first, last, 1970, 9999)
 
 
 def _days_of_month(value: Any) -> recurrence.Range:
@@ -72,7 +72,7 @@ def _days_of_month(value: Any) -> recurrence.Range:
     # A range from a positive to a negative day has another length in each month, and may be empty.
     if 0 in {first, last} or (first > 0) != (last > 0):
         raise ValueError("days of the month are 1:31, counted from the start, or -31:-1, counted from the end")
-    return _in_order(first, last, -31, 31)
+    return _check_range(first, last, -31, 31)
 
 
 def _number(text: str, unit_name: str) -> int:
@@ -82,7 +82,7 @@ def _number(text: str, unit_name: str) -> int:
         raise ValueError(f'"{text}" is no {unit_name}') from None
 
 
-def _in_order(first: int, last: int, min_gap: int, max_value: int) -> recurrence.Range:
+def _check_range(first: int, last: int, min_gap: int, max_value: int) -> recurrence.Range:
     if not min_gap <= first <= last <= max_value:
         raise ValueError(f"expected a range from {min_gap} to {max_value}, the smaller end first")
     return first, last
@@ -113,7 +113,7 @@ class TimeShape(pydantic.BaseModel):
     )
 
     @pydantic.model_validator(mode="after")
-    def _not_nothing(self) -> "TimeShape":
+    def _check_not_empty(self) -> "TimeShape":
         # It is unclear whether equal times mean no time or a whole day.
         if self.start_time == self.end_time:
             raise ValueError("the range is empty; a whole day is 00:00 to 24:00")

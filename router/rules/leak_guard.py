@@ -88,7 +88,7 @@ def objections(text: str, allowed: Collection[str] = ()) -> list[str]:
     return list(dict.fromkeys(_objections(_plain(text), allowed)))
 
 
-def in_value(text: str) -> list[str]:
+def value_objections(text: str) -> list[str]:
     """Return what customers must not see in the value of a public variable.
 
     A value is a few words of plain characters, so the checks are stricter than for a sentence.

@@ -18,31 +18,33 @@ _ENTITIES = frozenset(
 def lint(rules: Sequence[model.Rule], world: lint_warnings.LintContext) -> Iterator[lint_warnings.LintWarning]:
     """Yield every warning about these rules, which are in the order in which they decide."""
     for rule, earlier in reachability.unreachable_rules(rules):
-        order = "; files and folders are read in the order of their names" if _apart(rule, earlier) else ""
+        order = (
+            "; files and folders are read in the order of their names" if _are_in_different_files(rule, earlier) else ""
+        )
         yield lint_warnings.LintWarning(
             rule,
             f'can\'t be reached: rule "{earlier.name}" at {earlier.place} matches all its alerts{order}',
         )
     for rule in rules:
-        unknown = list(_sources(rule, world.sources))
+        unknown = list(_check_sources(rule, world.sources))
         # A rule for a source that doesn't exist matches nothing, however broad it looks.
-        yield from unknown or _breadth(rule)
-        yield from _several(rule)
-        yield from _empty_groups(rule)
-        yield from _without_hold(rule)
-        yield from _expressions(rule)
-        yield from _labels(rule, world.labels)
+        yield from unknown or _check_breadth(rule)
+        yield from _check_entities(rule)
+        yield from _check_empty_groups(rule)
+        yield from _check_hold(rule)
+        yield from _check_expressions(rule)
+        yield from _check_labels(rule, world.labels)
         yield from lint_texts.lint_texts(rule)
         yield from lint_texts.lint_limits(rule, world.limits)
     yield from lint_muting.lint_muting(rules, world)
 
 
-def _apart(rule: model.Rule, earlier: model.Rule) -> bool:
+def _are_in_different_files(rule: model.Rule, earlier: model.Rule) -> bool:
     """Return whether two rules are in different files."""
     return rule.place.rpartition(":")[0] != earlier.place.rpartition(":")[0]
 
 
-def _breadth(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
+def _check_breadth(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
     """Warn of a rule that matches nearly every alert and doesn't group: all alerts join one incident."""
     narrow = [field for field, _ in rule.conditions if field.name not in _BROAD]
     # A group, a schedule, or an expression may be narrow. The linter can't tell, so it doesn't warn.
@@ -54,7 +56,7 @@ def _breadth(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
         )
 
 
-def _several(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
+def _check_entities(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
     """Warn of a rule that matches several services or hosts and doesn't group by them: all join one incident."""
     if not rule.targets or rule.common.group_by:
         return
@@ -71,7 +73,7 @@ def _several(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
             return
 
 
-def _empty_groups(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
+def _check_empty_groups(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
     """Warn of a broad rule if all alerts without any of its ``group_by`` fields would join one incident."""
     narrow = [field for field, _ in rule.conditions if field.name not in _BROAD]
     # The source's name is the same for all alerts of a sender, so it doesn't separate them.
@@ -88,12 +90,12 @@ def _empty_groups(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
         )
 
 
-def _without_hold(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
+def _check_hold(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
     if rule.common.timing.get("max_hold") and not rule.common.timing.get("open_after"):
         yield lint_warnings.LintWarning(rule, '"max_hold" has no effect without "open_after"', ("timing", "max_hold"))
 
 
-def _expressions(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
+def _check_expressions(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
     indexed = any(
         condition.values is not None or isinstance(condition, substring.StartsWith | regex.Matches)
         for _, condition in rule.conditions
@@ -106,7 +108,7 @@ def _expressions(rule: model.Rule) -> Iterator[lint_warnings.LintWarning]:
         )
 
 
-def _sources(rule: model.Rule, configured: Collection[str]) -> Iterator[lint_warnings.LintWarning]:
+def _check_sources(rule: model.Rule, configured: Collection[str]) -> Iterator[lint_warnings.LintWarning]:
     for field, condition in rule.conditions:
         if field.name == "source" and condition.values is not None and configured:
             for name in sorted(condition.values - set(configured)):
@@ -115,7 +117,7 @@ def _sources(rule: model.Rule, configured: Collection[str]) -> Iterator[lint_war
                 )
 
 
-def _labels(rule: model.Rule, seen: Collection[str]) -> Iterator[lint_warnings.LintWarning]:
+def _check_labels(rule: model.Rule, seen: Collection[str]) -> Iterator[lint_warnings.LintWarning]:
     # Without recorded alerts, every label would be unknown.
     if not seen:
         return

@@ -15,15 +15,15 @@ def lint_muting(rules: Sequence[model.Rule], world: lint_warnings.LintContext) -
     by_name = {rule.name: rule for rule in rules}
     always: dict[int, bool] = {}
     for number, rule in enumerate(rules):
-        yield from _windows(rule, rules[number + 1 :], world)
-        yield from _always_muted(rule, always)
-        yield from _by_incident(rule, by_name)
-        yield from _by_alert(rule, by_name)
-        yield from _in_a_circle(rule, by_name)
-    yield from _without_targets(rules)
+        yield from _check_windows(rule, rules[number + 1 :], world)
+        yield from _check_always_muted(rule, always)
+        yield from _check_incident_inhibitors(rule, by_name)
+        yield from _check_alert_inhibitors(rule, by_name)
+        yield from _check_cycle(rule, by_name)
+    yield from _check_targets(rules)
 
 
-def _windows(
+def _check_windows(
     rule: model.Rule, later: Sequence[model.Rule], world: lint_warnings.LintContext
 ) -> Iterator[lint_warnings.LintWarning]:
     """Warn of a window outside which an alert that is sent once is lost, since no later rule handles it."""
@@ -48,7 +48,7 @@ def _windows(
         )
 
 
-def _always_muted(rule: model.Rule, results: dict[int, bool]) -> Iterator[lint_warnings.LintWarning]:
+def _check_always_muted(rule: model.Rule, results: dict[int, bool]) -> Iterator[lint_warnings.LintWarning]:
     """Warn of windows that together always mute the rule. ``results`` caches the result for each set of windows."""
     # Rules of one file share their windows, and computing a year of occurrences takes long.
     identity = hash(tuple(map(id, rule.mute_during)))
@@ -60,7 +60,7 @@ def _always_muted(rule: model.Rule, results: dict[int, bool]) -> Iterator[lint_w
         yield lint_warnings.LintWarning(rule, "always muted: its windows cover all times", ("mute_during",))
 
 
-def _in_a_circle(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterator[lint_warnings.LintWarning]:
+def _check_cycle(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterator[lint_warnings.LintWarning]:
     """Warn of rules that inhibit each other: if both fire at the same time, no incident opens."""
     paths = [[name] for name in _inhibitors(rule)]
     seen: set[str] = set()
@@ -84,7 +84,7 @@ def _inhibitors(rule: model.Rule) -> list[str]:
     return [*rule.inhibited_by, *(over.rule for over in rule.rule_inhibitions)]
 
 
-def _without_targets(rules: Sequence[model.Rule]) -> Iterator[lint_warnings.LintWarning]:
+def _check_targets(rules: Sequence[model.Rule]) -> Iterator[lint_warnings.LintWarning]:
     """Warn of an inhibition whose targets no rule in its scope matches."""
     in_scope: dict[int, list[model.Rule]] = {}
     for rule in rules:
@@ -119,7 +119,9 @@ def _covers(rule: model.Rule, other: model.Rule) -> bool:
     return not rule.other_conditions.schedules and reachability.covers(rule, other)
 
 
-def _by_incident(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterator[lint_warnings.LintWarning]:
+def _check_incident_inhibitors(
+    rule: model.Rule, by_name: Mapping[str, model.Rule]
+) -> Iterator[lint_warnings.LintWarning]:
     """Warn of ``inhibited_by`` by name if no incident of that rule can have the same ``group_by`` values."""
     for name in rule.inhibited_by:
         source = by_name.get(name)
@@ -171,7 +173,7 @@ def _find_difference(field: fields.Field, source: model.Rule, target: model.Rule
     return ""
 
 
-def _by_alert(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterator[lint_warnings.LintWarning]:
+def _check_alert_inhibitors(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterator[lint_warnings.LintWarning]:
     """Warn of ``inhibited_by`` with ``equal`` if the alerts can't have the same values."""
     for over in rule.rule_inhibitions:
         source = by_name.get(over.rule)

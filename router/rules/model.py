@@ -49,7 +49,7 @@ class ReviewShape(pydantic.BaseModel):
     )
 
     @pydantic.model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _check_combination(self) -> Self:
         if "on_timeout" in self.model_fields_set and not self.timeout:
             raise ValueError('"on_timeout" needs "timeout"')
         if bool(self.escalate_after) != bool(self.escalate_to):
@@ -75,7 +75,7 @@ class AcknowledgementShape(pydantic.BaseModel):
     )
 
     @pydantic.model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _check_combination(self) -> Self:
         if not self.remind_every and not self.stale_after:
             raise ValueError('set "remind_every" or "stale_after"')
         for name, value in self.durations().items():
@@ -103,7 +103,7 @@ class ResolveShape(pydantic.BaseModel):
     review: bool = pydantic.Field(default=False, description="true: the resolution awaits a review")
 
     @pydantic.model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _check_combination(self) -> Self:
         if bool(self.monitor_for) != (self.message is not None):
             raise ValueError('"monitor_for" and "message" must be set together')
         if not self.monitor_for and not self.review:
@@ -210,7 +210,7 @@ class TimingShape(pydantic.BaseModel):
     )
 
     @pydantic.model_validator(mode="after")
-    def _beats_alone(self) -> Self:
+    def _check_heartbeat(self) -> Self:
         others = sorted(self.model_fields_set - {"heartbeat"})
         if self.heartbeat and others:
             raise ValueError(f'"heartbeat" excludes {", ".join(others)}')
@@ -283,7 +283,7 @@ class InhibitShape(pydantic.BaseModel):
 
     @pydantic.field_validator("name")
     @classmethod
-    def _plain(cls, name: str) -> str:
+    def _check_name(cls, name: str) -> str:
         return _plain_name(name)
 
 
@@ -395,7 +395,7 @@ class RuleShape(SharedShape):
 
     @pydantic.field_validator("name")
     @classmethod
-    def _plain(cls, name: str) -> str:
+    def _check_name(cls, name: str) -> str:
         return _plain_name(name)
 
 

@@ -43,14 +43,14 @@ def _parse_allowed(
         return None
     match words[0]:
         case "in":
-            return _of_list(context, value["in"], lists)
+            return _parse_list(context, value["in"], lists)
         case "values":
-            return _of_values(context, _texts(context, value["values"]))
+            return _parse_values(context, _texts(context, value["values"]))
         case _:
-            return _of_pattern(context, value["pattern"])
+            return _parse_pattern(context, value["pattern"])
 
 
-def _of_list(
+def _parse_list(
     context: parse_context.Context, name: Any, lists: Mapping[str, frozenset[str]]
 ) -> decisions.Allowed | None:
     if not isinstance(name, str):
@@ -58,7 +58,7 @@ def _of_list(
     if name not in lists:
         context.report(f'there is no list "{name}"{suggestions.hint(name, lists)}', "in")
         return None
-    return _of_values(context, sorted(lists[name]))
+    return _parse_values(context, sorted(lists[name]))
 
 
 def _texts(context: parse_context.Context, values: Any) -> list[str]:
@@ -71,14 +71,14 @@ def _texts(context: parse_context.Context, values: Any) -> list[str]:
     return texts
 
 
-def _of_values(context: parse_context.Context, texts: list[str]) -> decisions.Allowed | None:
+def _parse_values(context: parse_context.Context, texts: list[str]) -> decisions.Allowed | None:
     if len(texts) > MAX_VALUES:
         context.report(f"{len(texts)} texts are more than the limit of {MAX_VALUES} for a public variable")
         return None
     return decisions.Allowed(tuple(dict.fromkeys(texts))) if texts else None
 
 
-def _of_pattern(context: parse_context.Context, pattern: Any) -> decisions.Allowed | None:
+def _parse_pattern(context: parse_context.Context, pattern: Any) -> decisions.Allowed | None:
     if not isinstance(pattern, str):
         return None
     try:

@@ -38,7 +38,7 @@ def render(
     seen = context if wrong else _restrict(context, allowed)
     rendered = visible.everywhere(templates.render(fields, seen, leak_guard.BROKEN))
     for text, literal in zip(_rendered_texts(rendered, fields), texts, strict=True):
-        wrong |= dict.fromkeys(_of_text(text, literal, hosts))
+        wrong |= dict.fromkeys(_text_problems(text, literal, hosts))
     return PublicTexts(rendered, ", ".join(wrong))
 
 
@@ -67,7 +67,7 @@ def _objections(
         yield f"{name}, which the rule does not allow"
     # Listed values were chosen by the author. A pattern may match values that the author didn't foresee.
     elif declaration.pattern:
-        yield from (f"{objection} in {name}" for objection in leak_guard.in_value(text))
+        yield from (f"{objection} in {name}" for objection in leak_guard.value_objections(text))
 
 
 def value(variable: templates.Variable, context: Mapping[str, Any]) -> str | None:
@@ -94,7 +94,7 @@ def _restrict(context: Mapping[str, Any], allowed: Mapping[str, decisions.Allowe
     return values
 
 
-def _of_text(text: str, literal: str, hosts: Collection[str]) -> Iterator[str]:
+def _text_problems(text: str, literal: str, hosts: Collection[str]) -> Iterator[str]:
     """Yield the problems of a text that contains variables, except problems of the variables themselves."""
     if leak_guard.BROKEN in text:
         yield "a part that could not be rendered"

@@ -26,17 +26,17 @@ def labels(rules: Iterable[model.Rule]) -> frozenset[str]:
 
 def _names(value: Any) -> Iterator[str]:
     if isinstance(value, str):
-        yield from _of_text(value)
+        yield from _names_in_text(value)
     elif isinstance(value, fields.Field):
         yield value.key
     elif isinstance(value, expressions.Expression):
-        yield from _of_text(value.text)
+        yield from _names_in_text(value.text)
         yield from (first or second for first, second in _QUOTED.findall(value.text))
     else:
-        yield from _of_parts(value)
+        yield from _names_in_parts(value)
 
 
-def _of_text(text: str) -> Iterator[str]:
+def _names_in_text(text: str) -> Iterator[str]:
     for plain, quoted in _NAMED.findall(text):
         if quoted:
             yield quoted
@@ -45,7 +45,7 @@ def _of_text(text: str) -> Iterator[str]:
             yield plain.partition(".")[0]  # A template reads labels.a.b as a path that begins with labels.a.
 
 
-def _of_parts(value: Any) -> Iterator[str]:
+def _names_in_parts(value: Any) -> Iterator[str]:
     if isinstance(value, Mapping):
         for name, part in value.items():
             yield from _names(name)

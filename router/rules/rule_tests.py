@@ -97,7 +97,7 @@ class OperatorAction(pydantic.BaseModel):
     )
 
     @pydantic.model_validator(mode="after")
-    def _just_one(self) -> Self:
+    def _check_single(self) -> Self:
         if len(self._present_verbs()) != 1:
             raise ValueError(f"name one action: {', '.join(_VERBS)}")
         if bool(self.fields) != (self.edit is not None):
@@ -110,7 +110,7 @@ class OperatorAction(pydantic.BaseModel):
 
     @pydantic.field_validator("silence", "end_silence")
     @classmethod
-    def _readable(cls, matchers: list[str] | None) -> list[str] | None:
+    def _check_matchers(cls, matchers: list[str] | None) -> list[str] | None:
         for text in matchers or ():
             silences.matcher(text)  # Its error is a ValueError with a message for users.
         return matchers
@@ -155,7 +155,7 @@ class ExpectedOperation(pydantic.BaseModel):
     )
 
     @pydantic.model_validator(mode="after")
-    def _just_one(self) -> "ExpectedOperation":
+    def _check_single(self) -> "ExpectedOperation":
         if len(self._present_kinds()) != 1:
             raise ValueError(f"an operation names one destination with one of {', '.join(_KINDS)}")
         return self

@@ -52,7 +52,7 @@ class RuleSet:
         best = self._root.search(alert, now, None, matches)
         # Rules with `continue` matched: the response combines them with the one that ended the search.
         if matches:
-            chain = decide.in_rule_order(best, matches)
+            chain = decide.sort_matches(best, matches)
             return decide.decision(alert, chain, self._response_cache.response(chain), now)
         # No rule matched.
         if best is None:

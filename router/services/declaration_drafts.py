@@ -114,7 +114,7 @@ def _is_fit(text: str) -> bool:
         len(text) <= _MAX_LENGTH
         and text == visible.visible(text)
         and text.isprintable()
-        and not leak_guard.in_value(text)
+        and not leak_guard.value_objections(text)
     )
 
 

@@ -108,14 +108,16 @@ def _snapshot(row: vendor.Vendor) -> Snapshot:
 
 
 def _events(name: str, before: Snapshot, after: Snapshot) -> Iterator[tuple[str, dict[str, Any]]]:
-    describe = _of_incident_io if name == _INCIDENT_IO else _of_devhelm
+    describe = _describe_incident_io_event if name == _INCIDENT_IO else _describe_devhelm_event
     for key, thing in after.items():
         # A request without effect, such as a repeated create with the same idempotency key, causes no event.
         if before.get(key) != thing:
             yield describe(key[0], before.get(key), thing)
 
 
-def _of_incident_io(kind: str, before: dict[str, Any] | None, after: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def _describe_incident_io_event(
+    kind: str, before: dict[str, Any] | None, after: dict[str, Any]
+) -> tuple[str, dict[str, Any]]:
     if kind == "post":
         if before is None:
             return "status_page_incident.created_v1", after
@@ -131,7 +133,9 @@ def _of_incident_io(kind: str, before: dict[str, Any] | None, after: dict[str, A
     return "public_incident.incident_updated_v2", after
 
 
-def _of_devhelm(kind: str, before: dict[str, Any] | None, after: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def _describe_devhelm_event(
+    kind: str, before: dict[str, Any] | None, after: dict[str, Any]
+) -> tuple[str, dict[str, Any]]:
     topic = "status_page.incident" if kind == "post" else "incident"
     if before is None:
         return f"{topic}.created", after

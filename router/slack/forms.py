@@ -95,7 +95,7 @@ def blank(fields: Mapping[str, str]) -> list[str]:
     return [name for name, text in fields.items() if not visible.visible(text).strip()]
 
 
-def at_fields(submission: payloads.Submission, wrong: Mapping[str, str]) -> dict[str, str]:
+def map_errors(submission: payloads.Submission, wrong: Mapping[str, str]) -> dict[str, str]:
     """Map errors by field to errors by block. Show the error of an unknown field at the form's first field."""
     blocks = {block.partition(":")[0]: block for block in submission.values}
     first = next(iter(blocks.values()), "")

@@ -75,7 +75,7 @@ class SlackReviews:
         is_same = review is not None and review.digest == condition.subject.digest
         changed = forms.changes(submission, review) if review is not None and is_same else forms.texts(submission)
         if is_same and (blank := forms.blank(changed)):
-            return replies.errors(forms.at_fields(submission, dict.fromkeys(blank, "must not be blank")))
+            return replies.errors(forms.map_errors(submission, dict.fromkeys(blank, "must not be blank")))
         try:
             # The action compares the form's digest, because the review may change after this read.
             reply = await self._decide(condition, "approve", changed, forms.reason(submission))
@@ -90,7 +90,7 @@ class SlackReviews:
                 for field_error in invalid.errors
                 if len(field_error.path) > 1
             }
-            return replies.errors(forms.at_fields(submission, wrong or {"": str(invalid)}))
+            return replies.errors(forms.map_errors(submission, wrong or {"": str(invalid)}))
         return replies.update(reply.view())
 
     async def _decide(

@@ -139,7 +139,7 @@ class Alertmanager:
         """
         fields = body.decode(_decode_fields, raw)
         # A wrong version explains all other problems, so it is reported alone.
-        if wrong := _wrong_version(raw, self._version):
+        if wrong := _find_version_error(raw, self._version):
             raise wrong
         try:
             items = body.decode(_decode_items, fields.pop("alerts"))
@@ -175,9 +175,9 @@ def _read(raw: bytes, version: str) -> _Body:
     try:
         read = body.decode(_decode, raw)
     except base.Unparsable as error:
-        raise _wrong_version(raw, version) or error from error
+        raise _find_version_error(raw, version) or error from error
     if read.version != version:
-        raise _unknown_version(read.version, version)
+        raise _make_version_error(read.version, version)
     return read
 
 
@@ -237,17 +237,17 @@ def _read_alert(raw: bytes, where: str, delivery: reading.Reading) -> tuple[_Sen
     return wire_alert, status
 
 
-def _wrong_version(raw: bytes, expected: str) -> base.Unparsable | None:
+def _find_version_error(raw: bytes, expected: str) -> base.Unparsable | None:
     """Return the error for another version, if there is one. It explains all other errors, so it replaces them."""
     try:
         version = body.decode(_decode_version, raw).version
     # The first error already says why the body can't be read.
     except base.Unparsable:
         return None
-    return None if version == expected else _unknown_version(version, expected)
+    return None if version == expected else _make_version_error(version, expected)
 
 
-def _unknown_version(version: str | float | None, expected: str) -> base.Unparsable:
+def _make_version_error(version: str | float | None, expected: str) -> base.Unparsable:
     if version is None or version == "":
         return base.Unparsable(
             "version",

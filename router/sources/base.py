@@ -75,7 +75,7 @@ class Config(pydantic.BaseModel):
     retry_window: quantities.Duration | None = None
 
     @pydantic.model_validator(mode="after")
-    def _credentials_or_none(self) -> Self:
+    def _check_credentials(self) -> Self:
         # Building the verifier finds missing or contradictory credentials when the settings are loaded, not at a
         # request.
         self.verifier()

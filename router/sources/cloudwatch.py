@@ -49,7 +49,7 @@ class CloudWatch:
         """Read the alarm of a message. Raises ``base.Unparsable`` also if SNS requests an action of the operator."""
         kind = objects.scalar(body.get("Type"))
         if kind in _TO_DO:
-            raise _to_do(kind, body)
+            raise _make_subscription_error(kind, body)
         # With raw delivery, the body is the message itself, without SNS's envelope.
         if kind != "Notification":
             return self._message(delivery, body, "")
@@ -75,7 +75,7 @@ class CloudWatch:
         raise base.Unparsable(where, f"{reason}; send only alarms to this topic, or set other_messages: ignore")
 
 
-def _to_do(kind: str, body: objects.Members) -> base.Unparsable:
+def _make_subscription_error(kind: str, body: objects.Members) -> base.Unparsable:
     """Return the error for a message about the subscription itself.
 
     The message is quarantined and logged, because no alarm arrives until the operator acts.

@@ -40,7 +40,7 @@ def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     title = _Title(texts.get("title", ""))
     transition = texts.get("alert_transition") or title.transition
     if not transition:
-        return _without_transition(body, texts)
+        return _read_without_transition(body, texts)
     firing = "recovered" not in transition.casefold()
     at = delivery.moment(texts.get("date") or texts.get("last_updated"), "date") or delivery.now
     alert = alerts.Alert(
@@ -90,7 +90,7 @@ def _replaced_values(body: objects.Members) -> dict[str, str]:
     }
 
 
-def _without_transition(body: objects.Members, texts: dict[str, str]) -> base.Parsed:
+def _read_without_transition(body: objects.Members, texts: dict[str, str]) -> base.Parsed:
     unreplaced = [name for name in body if name not in texts and _UNREPLACED.fullmatch(objects.scalar(body[name]))]
     # A test has no values at all. With a cycle key, the payload is that of an alert and has a mistake.
     if "alert_transition" in unreplaced and not texts.get("alert_cycle_key"):

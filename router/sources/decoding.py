@@ -32,7 +32,7 @@ def check(path: str) -> str:
     return path
 
 
-def _at_path(value: Any) -> Any:
+def _expand_path(value: Any) -> Any:
     return {value: "json"} if isinstance(value, str) else value
 
 
@@ -52,7 +52,7 @@ Codecs = Annotated[
 ]
 Encoded = Annotated[
     dict[Annotated[str, pydantic.AfterValidator(check)], Codecs],
-    pydantic.BeforeValidator(_at_path, json_schema_input_type=str | dict[str, Codec | list[Codec]]),
+    pydantic.BeforeValidator(_expand_path, json_schema_input_type=str | dict[str, Codec | list[Codec]]),
 ]
 
 

@@ -28,7 +28,7 @@ class Config(base.Config):
 
 def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     """Read every alert of the group. Each alert has its own status, whatever the group's status."""
-    _hold_version(body)
+    _check_version(body)
     group = body.get("alerts")
     if not isinstance(group, list):
         raise base.Unparsable("alerts", "expected a list of alerts")
@@ -106,7 +106,7 @@ def _link(alert: objects.Members, external_url: str) -> str:
     return next(filter(None, (links.absolute(link, external_url) for link in candidates)), "")
 
 
-def _hold_version(body: objects.Members) -> None:
+def _check_version(body: objects.Members) -> None:
     """Reject the formats that resemble this one, each with a remedy."""
     version = objects.scalar(body.get("version"))
     if version == "1":

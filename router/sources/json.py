@@ -84,12 +84,12 @@ class Condition(mapping.Fact):
         return not paths.is_nothing(value)
 
 
-def _alone(value: Any) -> Any:
+def _to_list(value: Any) -> Any:
     values = [value] if isinstance(value, str | dict) else value
-    return [mapping.at_path(path) for path in values] if isinstance(values, list | tuple) else values
+    return [mapping.expand_path(path) for path in values] if isinstance(values, list | tuple) else values
 
 
-def _at(path: str) -> mapping.Fact:
+def _make_fact(path: str) -> mapping.Fact:
     return mapping.Fact(path=path)
 
 
@@ -106,26 +106,26 @@ class Config(base.Config):
     decode: decoding.Encoded = pydantic.Field(default_factory=dict)
     ignore_when: Annotated[
         tuple[Condition, ...],
-        pydantic.BeforeValidator(_alone, json_schema_input_type=str | Condition | list[str | Condition]),
+        pydantic.BeforeValidator(_to_list, json_schema_input_type=str | Condition | list[str | Condition]),
     ] = ()
     alerts: mapping.Path | None = None
-    title: mapping.PathOrFact = _at("title || message || description")
+    title: mapping.PathOrFact = _make_fact("title || message || description")
     status: Annotated[
-        StatusConfig, pydantic.BeforeValidator(mapping.at_path, json_schema_input_type=str | StatusConfig)
+        StatusConfig, pydantic.BeforeValidator(mapping.expand_path, json_schema_input_type=str | StatusConfig)
     ] = StatusConfig()
-    fingerprint: mapping.PathOrFact = _at("dedup_key || deduplication_key || alert_uid || fingerprint")
+    fingerprint: mapping.PathOrFact = _make_fact("dedup_key || deduplication_key || alert_uid || fingerprint")
     severity: Annotated[
-        SeverityConfig, pydantic.BeforeValidator(mapping.at_path, json_schema_input_type=str | SeverityConfig)
+        SeverityConfig, pydantic.BeforeValidator(mapping.expand_path, json_schema_input_type=str | SeverityConfig)
     ] = SeverityConfig()
-    labels: mapping.Facts = pydantic.Field(default_factory=lambda: {mapping.ALL: _at("labels || metadata")})
+    labels: mapping.Facts = pydantic.Field(default_factory=lambda: {mapping.ALL: _make_fact("labels || metadata")})
     body_labels: dict[str, mapping.Path] = pydantic.Field(default_factory=dict)
     annotations: mapping.Facts = pydantic.Field(
-        default_factory=lambda: {name: _at(path) for name, path in _ANNOTATIONS.items()}
+        default_factory=lambda: {name: _make_fact(path) for name, path in _ANNOTATIONS.items()}
     )
     starts_at: mapping.PathOrTime = mapping.Time(path="starts_at")
     ends_at: mapping.PathOrTime = mapping.Time(path="ends_at")
     expires_at: mapping.PathOrTime = mapping.Time(path="expires_at")
-    link: mapping.PathOrFact = _at("link || url || source_url || links[0].url || links[0].href")
+    link: mapping.PathOrFact = _make_fact("link || url || source_url || links[0].url || links[0].href")
 
     @pydantic.model_validator(mode="after")
     def _check_signature(self) -> Self:
@@ -188,7 +188,7 @@ class Json:
         self._words = config.status.words
         self._otherwise = config.status.otherwise
         self._labels = mapping.collector(config.labels)
-        self._body_labels = mapping.collector({name: _at(path) for name, path in config.body_labels.items()})
+        self._body_labels = mapping.collector({name: _make_fact(path) for name, path in config.body_labels.items()})
         self._annotations = mapping.collector(config.annotations)
         self._title = config.title.getter()
         self._fingerprint = config.fingerprint.getter()

@@ -56,7 +56,7 @@ class Fact(pydantic.BaseModel):
     query: str = ""
 
     @pydantic.model_validator(mode="after")
-    def _in_one_place(self) -> Self:
+    def _check_place(self) -> Self:
         # An empty setting counts, too: `path: ""` beside `header` is a contradiction.
         places = [name for name in _PLACES if name in self.model_fields_set]
         if len(places) > 1:
@@ -107,7 +107,7 @@ class Time(Fact):
 
     @pydantic.field_validator("format")
     @classmethod
-    def _can_be_read_by(cls, value: str) -> str:
+    def _check_format(cls, value: str) -> str:
         if not value or value in times.UNITS:
             return value
         if "%" not in value:
@@ -132,7 +132,7 @@ class Time(Fact):
 
     @pydantic.field_validator("zone")
     @classmethod
-    def _is_a_zone(cls, value: str) -> str:
+    def _check_zone(cls, value: str) -> str:
         try:
             return times.check_zone(value) if value else value
         except KeyError:
@@ -140,7 +140,7 @@ class Time(Fact):
             raise ValueError(f'there is no time zone "{value}"{hint or "; write it like Europe/Zurich"}') from None
 
     @pydantic.model_validator(mode="after")
-    def _zone_has_a_meaning(self) -> Self:
+    def _check_zone_use(self) -> Self:
         if self.zone and self.format in times.UNITS:
             raise ValueError(f"a time in {self.format} has no time zone: remove zone")
         return self
@@ -163,7 +163,7 @@ class Time(Fact):
         return read
 
 
-def at_path(value: Any) -> Any:
+def expand_path(value: Any) -> Any:
     """Expand a setting that is only a path to the mapping that it stands for."""
     if isinstance(value, str):
         return {"path": value}
@@ -172,15 +172,15 @@ def at_path(value: Any) -> Any:
     raise ValueError("expected a path, or another place of the value, such as {header: X-Event}")
 
 
-def _everything_at(value: Any) -> Any:
+def _expand_all(value: Any) -> Any:
     return {ALL: value} if isinstance(value, str) else value
 
 
-PathOrFact = Annotated[Fact, pydantic.BeforeValidator(at_path, json_schema_input_type=str | Fact)]
-PathOrTime = Annotated[Time, pydantic.BeforeValidator(at_path, json_schema_input_type=str | Time)]
+PathOrFact = Annotated[Fact, pydantic.BeforeValidator(expand_path, json_schema_input_type=str | Fact)]
+PathOrTime = Annotated[Time, pydantic.BeforeValidator(expand_path, json_schema_input_type=str | Time)]
 Facts = Annotated[
     dict[str, PathOrFact],
-    pydantic.BeforeValidator(_everything_at, json_schema_input_type=str | dict[str, str | Fact]),
+    pydantic.BeforeValidator(_expand_all, json_schema_input_type=str | dict[str, str | Fact]),
 ]
 
 

@@ -58,7 +58,7 @@ class _Operation(NamedTuple):
     identifier: str = ""
 
 
-def _operation(call: calls.Call) -> _Operation:
+def _parse_operation(call: calls.Call) -> _Operation:
     """Return the operation of a call. Raises ``calls.UnknownCall`` if the router doesn't serve it."""
     method, segments = call.method, call.segments
     head, rest = segments[:2], segments[2:]
@@ -66,13 +66,13 @@ def _operation(call: calls.Call) -> _Operation:
         return _Operation(_PING, rest[0])
     # An empty segment, as in `/v2/alerts//close`, names no alert.
     if head == _ALERTS and all(rest):
-        operation = _on_alerts(method, rest)
+        operation = _parse_alert_operation(method, rest)
         if operation is not None:
             return operation
     raise calls.UnknownCall(_SERVED)
 
 
-def _on_alerts(method: str, rest: tuple[str, ...]) -> _Operation | None:
+def _parse_alert_operation(method: str, rest: tuple[str, ...]) -> _Operation | None:
     match method, rest:
         case "POST", ():
             return _Operation("create")
@@ -91,7 +91,7 @@ def _on_alerts(method: str, rest: tuple[str, ...]) -> _Operation | None:
 
 def reply(config: Config, call: calls.Call) -> calls.Reply | None:
     """Answer a call that delivers nothing. Return None if the call is a delivery."""
-    operation = _operation(call)
+    operation = _parse_operation(call)
     # A ping is a firing alert. Without a rule with `heartbeat`, another rule might open an incident for it.
     if operation.name == _PING and not config.heartbeats:
         raise calls.UnknownCall(_NO_HEARTBEATS)
@@ -103,7 +103,7 @@ def read(delivery: reading.Reading, members: objects.Members) -> base.Parsed:
     call, body = calls.unwrap(members)
     source, now = delivery.source, delivery.now
     try:
-        operation = _operation(call) if call is not None else _Operation("create")
+        operation = _parse_operation(call) if call is not None else _Operation("create")
     except calls.UnknownCall as error:
         raise base.Unparsable("request", str(error)) from error
     if operation.name == "create":

@@ -54,12 +54,12 @@ def _split(text: str) -> Any:
 
 def _pairs(tags: list[Any]) -> Iterator[tuple[str, str]]:
     for tag in tags:
-        name, value = _of_object(tag) if isinstance(tag, dict) else _of_text(objects.scalar(tag))
+        name, value = _read_pair(tag) if isinstance(tag, dict) else _split_tag(objects.scalar(tag))
         if name.strip():
             yield name.strip(), value.strip()
 
 
-def _of_text(tag: str) -> tuple[str, str]:
+def _split_tag(tag: str) -> tuple[str, str]:
     """Split a tag into name and value at the first ``:`` or ``=``."""
     # Only the first separator counts, because values such as URLs contain further ones.
     match = _SEPARATOR.search(tag)
@@ -70,7 +70,7 @@ def _of_text(tag: str) -> tuple[str, str]:
     return (name, value) if name.strip() else (value, "")
 
 
-def _of_object(pair: objects.Members) -> tuple[str, str]:
+def _read_pair(pair: objects.Members) -> tuple[str, str]:
     name = next(filter(None, (objects.scalar(pair.get(key)) for key in _NAMES)), "")
     if name:
         return name, _text(next((pair[key] for key in _VALUES if key in pair), None))

@@ -41,7 +41,7 @@ class Config(pydantic.BaseModel):
 
     @pydantic.field_validator("url")
     @classmethod
-    def _without_secrets(cls, url: str) -> str:
+    def _check_url(cls, url: str) -> str:
         # URLs appear in logs and in the console, where credentials would be readable.
         if "@" in parse.urlsplit(url).netloc:
             raise ValueError("credentials are not allowed in the URL; use basic")
@@ -49,7 +49,7 @@ class Config(pydantic.BaseModel):
 
     @pydantic.field_validator("every")
     @classmethod
-    def _not_all_the_time(cls, every: int) -> int:
+    def _check_interval(cls, every: int) -> int:
         # Each poll reads all alerts, so a shorter interval would burden the Alertmanager.
         if every < _MIN:
             raise ValueError("must be at least 1s")
@@ -57,14 +57,14 @@ class Config(pydantic.BaseModel):
 
     @pydantic.field_validator("basic")
     @classmethod
-    def _of_two_parts(cls, basic: pydantic.SecretStr | None) -> pydantic.SecretStr | None:
+    def _check_basic(cls, basic: pydantic.SecretStr | None) -> pydantic.SecretStr | None:
         if basic is not None and ":" not in basic.get_secret_value():
             raise ValueError("must be user:password")
         return basic
 
     @pydantic.field_validator("receiver")
     @classmethod
-    def _is_a_pattern(cls, receiver: str) -> str:
+    def _check_receiver(cls, receiver: str) -> str:
         try:
             patterns.compile(receiver)
         except patterns.InvalidPattern as error:
@@ -73,14 +73,14 @@ class Config(pydantic.BaseModel):
 
     @pydantic.field_validator("filter")
     @classmethod
-    def _are_matchers(cls, filters: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_filters(cls, filters: tuple[str, ...]) -> tuple[str, ...]:
         # An invalid matcher raises here, with the settings, and not at the first poll.
         for text in filters:
             silences.matcher(text)
         return filters
 
     @pydantic.model_validator(mode="after")
-    def _at_most_one(self) -> "Config":
+    def _check_credentials(self) -> "Config":
         if self.bearer is not None and self.basic is not None:
             raise ValueError("bearer and basic exclude each other")
         return self

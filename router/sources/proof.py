@@ -35,7 +35,7 @@ def of(config: base.Config, body: bytes, now: Timestamp, identity: str) -> Prove
     if config.token is not None:
         secret = config.token.values[0].get_secret_value().strip()
         # The token is added before the signature, which covers it.
-        body = _with_token(body, config.token, secret)
+        body = _add_token(body, config.token, secret)
         headers |= {config.token.header: secret} if config.token.header else {}
         query |= {config.token.query: secret} if config.token.query else {}
     if config.signature is not None:
@@ -43,7 +43,7 @@ def of(config: base.Config, body: bytes, now: Timestamp, identity: str) -> Prove
     return Proven(body, headers, query)
 
 
-def _with_token(body: bytes, token: tokens.Config, secret: str) -> bytes:
+def _add_token(body: bytes, token: tokens.Config, secret: str) -> bytes:
     if token.member:
         return msgspec.json.encode({**msgspec.json.decode(body), token.member: secret})
     return body + f"&{parse.urlencode({token.form: secret})}".encode() if token.form else body

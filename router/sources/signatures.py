@@ -72,7 +72,7 @@ class Config(pydantic.BaseModel):
     tolerance: quantities.Duration = Duration(300 * _SECOND)
 
     @pydantic.model_validator(mode="after")
-    def _keys_can_be_read(self) -> "Config":
+    def _check_secrets(self) -> "Config":
         # A secret that isn't base64 is reported with the settings, and not as a forgery of each delivery.
         for secret in self.secrets:
             _key(secret, SCHEMES[self.scheme])

@@ -78,7 +78,7 @@ class Topics:
         kind = message.get("Type", "")
         # All checks that need no network come first: anyone can send a message.
         region = self._region(kind, message)
-        self._not_too_old(message.get("Timestamp", ""), now)
+        self._check_age(message.get("Timestamp", ""), now)
         certificate_url = message.get("SigningCertURL", "")
         _check_certificate_url(certificate_url, region)
         certificate = await self._certificate(certificate_url, now, client)
@@ -91,7 +91,7 @@ class Topics:
             return verifications.Verified(message.get("MessageId", ""))
         url = message.get("SubscribeURL", "")
         # The message is authentic, but the router still calls no host other than SNS's.
-        _of_sns(url, region, "SubscribeURL")
+        _check_sns_url(url, region, "SubscribeURL")
         await self._fetch(url)
         return verifications.Verified(message.get("MessageId", ""), message["TopicArn"])
 
@@ -105,7 +105,7 @@ class Topics:
         # The region limits which hosts may serve the certificate.
         return arn.split(":")[3]
 
-    def _not_too_old(self, timestamp: str, now: Timestamp) -> None:
+    def _check_age(self, timestamp: str, now: Timestamp) -> None:
         try:
             at = times.from_text(timestamp)
         except ValueError:
@@ -157,14 +157,14 @@ def _fields(body: bytes) -> dict[str, str]:
 
 def _check_certificate_url(url: str, region: str) -> None:
     """Check that a URL is one of SNS's certificates in this region, in its only spelling. Raises ``RejectedError``."""
-    parts = _of_sns(url, region, "SigningCertURL")
+    parts = _check_sns_url(url, region, "SigningCertURL")
     # A query or another spelling of the path would let a sender name one certificate in many ways.
     path = _CERTIFICATE_PATH.fullmatch(patterns.encode(parts.path))
     if path is None or url != f"https://{parts.netloc}{parts.path}":
         raise verifications.RejectedError("SigningCertURL is not the URL of an SNS certificate")
 
 
-def _of_sns(url: str, region: str, name: str) -> parse.SplitResult:
+def _check_sns_url(url: str, region: str, name: str) -> parse.SplitResult:
     """Return the parts of a URL that belongs to SNS in this region. Raises ``RejectedError`` for any other URL."""
     try:
         parts = parse.urlsplit(url)

@@ -195,7 +195,7 @@ def _assemble(text: str, match: "re.Match[str]", zone: str) -> Timestamp:
         day = dt.datetime(int(part("year")), _month(month), int(part("day")))  # noqa: DTZ001 - _local adds the zone
         hour, minute, second = int(part("hour")), int(part("minute")), int(part("second") or 0)
         if part("half"):
-            hour = _in_24_hours(hour, part("half").upper())
+            hour = _to_24_hours(hour, part("half").upper())
         # Go and Java send nanoseconds. Digits beyond microseconds are cut, not rounded into the next second.
         fraction = int(part("fraction")[:6].ljust(6, "0")) if part("fraction") else 0
         moment = day + _since_midnight(hour, minute, second) + dt.timedelta(microseconds=fraction)
@@ -218,7 +218,7 @@ def _month(text: str) -> int:
     return int(text) if text.isdigit() else _MONTHS.index(text) + 1
 
 
-def _in_24_hours(hour: int, half: str) -> int:
+def _to_24_hours(hour: int, half: str) -> int:
     if not 1 <= hour <= _HALF_A_DAY:
         raise ValueError(hour)
     # 12 AM is midnight and 12 PM is noon.

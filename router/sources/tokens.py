@@ -31,7 +31,7 @@ class Config(pydantic.BaseModel):
     member: str = ""
 
     @pydantic.model_validator(mode="after")
-    def _one_place(self) -> Self:
+    def _check_place(self) -> Self:
         if sum(map(bool, (self.header, self.query, self.form, self.member))) != 1:
             raise ValueError("a token has one place: name a header, query, form, or member")
         if not all(value.get_secret_value().strip() for value in self.values):
@@ -89,12 +89,12 @@ class Token:
         if self._header:
             # A missing header is compared like a wrong token. No accepted token is empty.
             return self._matches_any([headers.get(self._header, b"")])
-        return self._matches_any(_of_pairs(query, self._config.query))
+        return self._matches_any(_find_values(query, self._config.query))
 
     def accepts_body(self, body: bytes) -> bool:
         """Return whether a request with this body is authenticated."""
         if self._config.form:
-            return self._matches_any(_of_pairs(body, self._config.form))
+            return self._matches_any(_find_values(body, self._config.form))
         try:
             return self._matches_any([self._decode(body).token.encode()])  # type: ignore[attr-defined]
         # An unreadable body carries no token. The response must not reveal more.
@@ -113,10 +113,10 @@ class Token:
             for token in {accepted, in_json, parse.quote_plus(accepted).encode()}:
                 body = body.replace(token, _MASK)
         if self._config.form:
-            return b"&".join(self._without_value(part) for part in body.split(b"&"))
-        return b"".join(map(self._without_text, _texts(body))) if b"\\" in body else body
+            return b"&".join(self._mask_pair(part) for part in body.split(b"&"))
+        return b"".join(map(self._mask_string, _texts(body))) if b"\\" in body else body
 
-    def _without_value(self, pair: bytes) -> bytes:
+    def _mask_pair(self, pair: bytes) -> bytes:
         """Mask the token in one pair of a form, whose value may be percent-encoded in many ways."""
         name, equals, value = pair.partition(b"=")
         # Without percent-encoding, the value was masked above.
@@ -125,7 +125,7 @@ class Token:
         read = parse.unquote_plus(value.decode("latin-1")).encode()
         return name + equals + _MASK if any(accepted in read for accepted in self._accepted_values) else pair
 
-    def _without_text(self, token: bytes) -> bytes:
+    def _mask_string(self, token: bytes) -> bytes:
         """Mask the token in one part of a JSON body. The characters of a string may be escaped in many ways."""
         # Without an escape, the text was masked above.
         if b"\\" not in token or not token.startswith(b'"'):
@@ -166,7 +166,7 @@ def _is_escaped(body: bytes, at: int) -> bool:
     return (at - first) % 2 == 1
 
 
-def _of_pairs(text: bytes, query_name: str) -> list[bytes]:
+def _find_values(text: bytes, query_name: str) -> list[bytes]:
     """Return the values of a field. Other fields aren't decoded, because the sender isn't authenticated yet."""
     # The sender isn't authenticated yet, so the work for it is limited.
     if text.count(b"&") >= _MAX_FIELDS:

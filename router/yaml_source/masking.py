@@ -51,17 +51,17 @@ class Lines:
 
     def _mask(self, index: int) -> str:
         if self._holds_secrets:
-            return _keys_alone(patterns.encode(self._lines[index])).decode()
+            return _keep_keys(patterns.encode(self._lines[index])).decode()
         if self._hidden_lines is None:
             self._hidden_lines = list(_below_secrets(self._lines))
         line = patterns.encode(self._lines[index])
         # The secret may be a list item or a line of a block, whose own text gives no hint.
         if self._hidden_lines[index]:
             return _ITEM.sub(rb"\1" + HIDDEN.encode(), line, 1).decode()
-        return _USERINFO.sub(rb"\1" + HIDDEN.encode() + b"@", _without_value(line)).decode()
+        return _USERINFO.sub(rb"\1" + HIDDEN.encode() + b"@", _hide_value(line)).decode()
 
 
-def _keys_alone(line: bytes) -> bytes:
+def _keep_keys(line: bytes) -> bytes:
     """Return the line up to the first part that is neither a key nor a value that is known to be harmless."""
     end = 0
     for match in _WORD.finditer(line):
@@ -80,7 +80,7 @@ def _is_harmless(key: bytes, value: bytes) -> bool:
     )
 
 
-def _without_value(line: bytes) -> bytes:
+def _hide_value(line: bytes) -> bytes:
     """Return the line up to the first value of a key that holds a secret. The rest may belong to the value."""
     for match in _KEY.finditer(line):
         if _is_secret(match[1]):

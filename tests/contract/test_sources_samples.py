@@ -135,11 +135,11 @@ def test_sender_instructions_match_the_documentation(kind):
 
 @pytest.mark.parametrize("name", ["", "1", "true", "a b", "a/b", "../a", "a:b", "NULL", "-a"])
 def test_unusable_source_name_is_detected(name):
-    assert not samples.can_be_named(name)
+    assert not samples.is_valid_name(name)
 
 
 @pytest.mark.parametrize("name", ["a", "on-call", "team.a_1", "truest"])
 def test_usable_source_name_gives_a_valid_variable(name, tmp_path):
-    assert samples.can_be_named(name)
+    assert samples.is_valid_name(name)
     assert samples.variable(name).isidentifier()
     assert configured("json", tmp_path, name).kind == "json"

@@ -153,7 +153,7 @@ def _time(data: bytes, _: Path) -> str:
 
 def _value(data: bytes, _: Path) -> str:
     leak_guard.objections(_text(data))
-    leak_guard.in_value(_text(data))
+    leak_guard.value_objections(_text(data))
     return ""
 
 

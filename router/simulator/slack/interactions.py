@@ -116,7 +116,7 @@ class Interactions:
             }
             action_fields |= {"app_id": records.APP, "team": records.TEAM}
             thread = {"thread_ts": message.thread_ts} if message.thread_ts else {}
-            payload["message"] = {**action_fields, **thread, "blocks": _with_ids(current[1])}
+            payload["message"] = {**action_fields, **thread, "blocks": _add_block_ids(current[1])}
         return self._record_failure(person, await self._deliver("interactive", payload, accepts=False))
 
     async def submit(self, submission: Submission, base: str) -> connections.Outcome:
@@ -254,14 +254,14 @@ def _person(name: str) -> records.Person:
     return person
 
 
-def _with_ids(blocks: list[Any]) -> list[Any]:
+def _add_block_ids(blocks: list[Any]) -> list[Any]:
     # Slack adds IDs to blocks that have none, and reports them with each click.
     return [{"block_id": f"b{position}", **block} for position, block in enumerate(blocks)]
 
 
 def _button(blocks: list[Any], name: str) -> tuple[dict[str, Any], str]:
     """Return the button with this action ID or label, and the ID of its block."""
-    for block in _with_ids(blocks):
+    for block in _add_block_ids(blocks):
         elements = [*block.get("elements", []), block.get("accessory")]
         for element in elements:
             if (

@@ -25,9 +25,11 @@ class Workspace:
         return [
             routing.Route("/workspace", self._page),
             routing.Route("/workspace/app", self._configure, methods=["PUT"]),
-            routing.Route("/workspace/clicks", _acting(interactions.Click, act.click), methods=["POST"]),
-            routing.Route("/workspace/submissions", _acting(interactions.Submission, act.submit), methods=["POST"]),
-            routing.Route("/workspace/commands", _acting(interactions.Command, act.command), methods=["POST"]),
+            routing.Route("/workspace/clicks", _make_endpoint(interactions.Click, act.click), methods=["POST"]),
+            routing.Route(
+                "/workspace/submissions", _make_endpoint(interactions.Submission, act.submit), methods=["POST"]
+            ),
+            routing.Route("/workspace/commands", _make_endpoint(interactions.Command, act.command), methods=["POST"]),
             routing.Route("/workspace/events", self._event, methods=["POST"]),
             routing.Route("/workspace/connections", self._inject_fault, methods=["POST"]),
             routing.Route("/workspace/messages/{ts}", self._delete, methods=["DELETE"]),
@@ -62,14 +64,14 @@ class Workspace:
         return responses.Response(status_code=204)
 
 
-def _acting(
+def _make_endpoint(
     model: type[Action], act: Callable[[Action, str], Awaitable[connections.Outcome]]
 ) -> Callable[[requests.Request], Awaitable[responses.Response]]:
     """Create an endpoint for a user's action. It accepts JSON from tests and forms from the page."""
 
     async def endpoint(request: requests.Request) -> responses.Response:
         is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
-        fields: Any = _of_form(dict(await request.form())) if is_form else await request.json()
+        fields: Any = _parse_form(dict(await request.form())) if is_form else await request.json()
         try:
             outcome = await act(model.model_validate(fields), str(request.base_url).rstrip("/"))
         except (pydantic.ValidationError, interactions.Impossible, IndexError) as error:
@@ -81,7 +83,7 @@ def _acting(
     return endpoint
 
 
-def _of_form(fields: dict[str, Any]) -> dict[str, Any]:
+def _parse_form(fields: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a form, with those of a modal's inputs in ``values``."""
     form_values = {name: text for name, text in fields.items() if not name.startswith("values.")}
     values = {name.removeprefix("values."): text for name, text in fields.items() if name.startswith("values.")}

@@ -28,7 +28,7 @@ def _no_alert(body: objects.Members) -> str:
     return "the application is neither healthy nor degraded: it is syncing, progressing, suspended, or unknown"
 
 
-def _with_a_key(body: objects.Members) -> dict[str, Any]:
+def _add_key(body: objects.Members) -> dict[str, Any]:
     """Add the key. Names are unique in one namespace of one Argo CD."""
     name, state = objects.scalar(body.get("app")), _state(body)
     place = [objects.scalar(body.get("argocd_url")), objects.scalar(body.get("namespace")), name]
@@ -65,7 +65,7 @@ PRESET = preset.Preset(
         "link": "link",
     },
     no_alert=_no_alert,
-    shape=_with_a_key,
+    shape=_add_key,
 )
 
 

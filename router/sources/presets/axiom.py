@@ -9,7 +9,7 @@ from router.sources import objects
 from router.sources.presets import preset
 
 
-def _with_a_group(body: objects.Members) -> objects.Members:
+def _add_group(body: objects.Members) -> objects.Members:
     """Add the key and the group. A monitor that notifies by group triggers and resolves separately per group."""
     event = objects.optional(body.get("event"))
     names, values = event.get("groupKeys"), event.get("groupValues")
@@ -40,7 +40,7 @@ PRESET = preset.Preset(
         "ends_at": "event.timestamp",
         "link": "event.link",
     },
-    shape=_with_a_group,
+    shape=_add_group,
 )
 
 

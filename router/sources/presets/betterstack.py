@@ -13,17 +13,17 @@ def _no_incident(body: objects.Members) -> str:
     return f"a {kind[:40]} is not an incident" if kind not in {"", "incident"} else ""
 
 
-def _with_a_moment(body: objects.Members) -> objects.Members:
+def _add_moment(body: objects.Members) -> objects.Members:
     """Add the time of the event, which orders an incident's webhooks: its start is earlier than its end.
 
     A reopened incident keeps its start, so the time of the reopening is unknown. Older webhooks don't name the event.
     """
     attributes = objects.optional(objects.optional(body.get("data")).get("attributes"))
-    event = objects.scalar(body.get("event")) or _without_an_event(attributes)
+    event = objects.scalar(body.get("event")) or _derive_event(attributes)
     return {**body, "event": event, "at": attributes.get(_MOMENTS.get(event, ""))}
 
 
-def _without_an_event(attributes: objects.Members) -> str:
+def _derive_event(attributes: objects.Members) -> str:
     if not attributes.get("started_at"):
         return ""
     return "resolved" if attributes.get("resolved_at") else "started"
@@ -50,7 +50,7 @@ PRESET = preset.Preset(
     },
     ignored=frozenset({"comment", "commented", "comment_added", "comment_created"}),
     no_alert=_no_incident,
-    shape=_with_a_moment,
+    shape=_add_moment,
 )
 
 

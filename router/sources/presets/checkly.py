@@ -14,7 +14,7 @@ _DEGRADED = {"ALERT_DEGRADED", "ALERT_DEGRADED_REMAIN", "ALERT_FAILURE_DEGRADED"
 _OVER = {"ALERT_RECOVERY", "ALERT_DEGRADED_RECOVERY"}
 
 
-def _with_a_level(body: objects.Members) -> objects.Members:
+def _add_level(body: objects.Members) -> objects.Members:
     """Add the level, which only the type indicates, and the key.
 
     An expiring certificate and a failing check are separate alerts.
@@ -60,7 +60,7 @@ PRESET = preset.Preset(
     ignored=frozenset({"no_alert"}),
     escaped=True,
     tags="tags",
-    shape=_with_a_level,
+    shape=_add_level,
 )
 
 

@@ -14,7 +14,7 @@ _WITHOUT_STATE = frozenset(
 )
 
 
-def _with_a_key(body: objects.Members) -> objects.Members:
+def _add_key(body: objects.Members) -> objects.Members:
     """Add the key. Sites may have hosts with the same name.
 
     Aliases and problem IDs aren't suitable: aliases are free texts.
@@ -58,7 +58,7 @@ PRESET = preset.Preset(
         "link": "link",
     },
     ignored=_WITHOUT_STATE,
-    shape=_with_a_key,
+    shape=_add_key,
 )
 
 

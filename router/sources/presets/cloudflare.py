@@ -29,7 +29,7 @@ def _no_alert(body: objects.Members) -> str:
     return "a test of the webhook" if not subject and "test message" in objects.scalar(body.get("text")) else ""
 
 
-def _with_a_key(body: objects.Members) -> objects.Members:
+def _add_key(body: objects.Members) -> objects.Members:
     """Add the key and the state.
 
     An alert with states has an ID. Any other alert is identified by its policy, its type, and its subject.
@@ -79,7 +79,7 @@ PRESET = preset.Preset(
         "link": "data.dashboard_link || data.link",
     },
     no_alert=_no_alert,
-    shape=_with_a_key,
+    shape=_add_key,
 )
 
 

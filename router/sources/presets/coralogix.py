@@ -9,7 +9,7 @@ from router.sources import objects
 from router.sources.presets import preset
 
 
-def _with_a_key(body: objects.Members) -> objects.Members:
+def _add_key(body: objects.Members) -> objects.Members:
     """Add the key and the labels. An alert's ID changes with each version; its unique identifier doesn't.
 
     An alert that notifies by group is triggered and resolved separately for each group.
@@ -51,7 +51,7 @@ PRESET = preset.Preset(
         "link": "alert_url",
     },
     placeholder=r"\$[A-Z0-9_]+",
-    shape=_with_a_key,
+    shape=_add_key,
 )
 
 

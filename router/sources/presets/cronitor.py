@@ -6,7 +6,7 @@ from router.sources import objects
 from router.sources.presets import preset
 
 
-def _with_a_key(body: objects.Members) -> objects.Members:
+def _add_key(body: objects.Members) -> objects.Members:
     """Add the key. A monitor fails and recovers separately in each environment."""
     monitor, environment = objects.scalar(body.get("id")), objects.scalar(body.get("environment"))
     return {**body, "key": f"{monitor}/{environment}" if monitor and environment else monitor}
@@ -22,7 +22,7 @@ PRESET = preset.Preset(
         "annotations": {"description": "description", "rule": "rule", "monitor_url": "monitor_url"},
         "link": "issue_url || monitor_url",
     },
-    shape=_with_a_key,
+    shape=_add_key,
 )
 
 

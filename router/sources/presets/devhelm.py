@@ -30,7 +30,7 @@ def _find_incident(body: objects.Members) -> objects.Members:
     return next((candidate for candidate in inner if candidate.get("status")), body)
 
 
-def _with_an_incident(body: objects.Members) -> objects.Members:
+def _add_incident(body: objects.Members) -> objects.Members:
     """Add the incident with the time of the event. A reopened incident keeps its start, so its time is unknown."""
     incident, event = _find_incident(body), _event(body)
     over = objects.scalar(incident.get("status")).casefold() == "resolved"
@@ -62,7 +62,7 @@ PRESET = preset.Preset(
         "link": "incident.shortlink",
     },
     no_alert=_no_incident,
-    shape=_with_an_incident,
+    shape=_add_incident,
 )
 
 

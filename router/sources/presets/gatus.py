@@ -9,7 +9,7 @@ from router.sources import objects
 from router.sources.presets import preset
 
 
-def _with_a_key(body: objects.Members) -> objects.Members:
+def _add_key(body: objects.Members) -> objects.Members:
     """Add the key. Names of endpoints are unique only within their group."""
     group, name = objects.scalar(body.get("endpoint_group")), objects.scalar(body.get("endpoint_name"))
     return {**body, "key": f"{group}/{name}" if group and name else name}
@@ -26,7 +26,7 @@ PRESET = preset.Preset(
         "link": "link || endpoint_url",
     },
     placeholder=r"\[[A-Z_]+\]",
-    shape=_with_a_key,
+    shape=_add_key,
 )
 
 

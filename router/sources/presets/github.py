@@ -28,7 +28,7 @@ def _no_alert(body: objects.Members) -> str:
     return "the event is neither workflow_run nor deployment_status" if "repository" in body else ""
 
 
-def _with_one_event(body: objects.Members) -> dict[str, Any]:
+def _add_event(body: objects.Members) -> dict[str, Any]:
     repository = objects.scalar(objects.optional(body.get("repository")).get("full_name"))
     event = "workflow_run" if "workflow_run" in body else "deployment_status"
     subject = objects.optional(body.get(event))
@@ -93,7 +93,7 @@ PRESET = preset.Preset(
     },
     ignored=_WITHOUT_STATE,
     no_alert=_no_alert,
-    shape=_with_one_event,
+    shape=_add_event,
 )
 
 

@@ -31,7 +31,7 @@ def _has_ended(body: objects.Members) -> bool:
         return bool(end)
 
 
-def _with_one_event(body: objects.Members) -> dict[str, Any]:
+def _add_event(body: objects.Members) -> dict[str, Any]:
     kind = objects.scalar(body.get("object_kind"))
     project = objects.optional(body.get("project"))
     path = objects.scalar(project.get("path_with_namespace"))
@@ -120,7 +120,7 @@ PRESET = preset.Preset(
     },
     ignored=_WITHOUT_STATE,
     no_alert=_no_alert,
-    shape=_with_one_event,
+    shape=_add_event,
 )
 
 

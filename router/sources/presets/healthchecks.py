@@ -9,7 +9,7 @@ from router.sources import objects
 from router.sources.presets import preset, tags
 
 
-def _with_tags(body: objects.Members) -> objects.Members:
+def _add_tags(body: objects.Members) -> objects.Members:
     """Add the tags as labels. Healthchecks.io separates tags by spaces."""
     return {**body, "tags": tags.labels(objects.scalar(body.get("tags")).split())}
 
@@ -27,7 +27,7 @@ PRESET = preset.Preset(
         "link": "link",
     },
     placeholder=r"\$[A-Z0-9_]+",
-    shape=_with_tags,
+    shape=_add_tags,
 )
 
 

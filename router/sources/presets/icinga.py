@@ -11,7 +11,7 @@ from router.sources.presets import preset
 _OVER = "ok"
 
 
-def _with_a_level(body: objects.Members) -> objects.Members:
+def _add_level(body: objects.Members) -> objects.Members:
     """Add the level, which is empty for a resolved incident."""
     severity = objects.scalar(objects.optional(body.get("incident")).get("severity"))
     return {**body, "level": "" if severity.casefold() == _OVER else severity}
@@ -35,7 +35,7 @@ PRESET = preset.Preset(
         "link": "incident.url || object.url",
     },
     ignored=frozenset({"none"}),
-    shape=_with_a_level,
+    shape=_add_level,
 )
 
 

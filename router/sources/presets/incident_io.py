@@ -63,7 +63,7 @@ def _value(value: objects.Members) -> str:
     return next(filter(None, (objects.scalar(value.get(name)) for name in _VALUES)), "")
 
 
-def _with_an_incident(body: objects.Members) -> dict[str, Any]:
+def _add_incident(body: objects.Members) -> dict[str, Any]:
     incident, payload = _incident(body), _payload(body)
     return {
         "incident": incident,
@@ -103,7 +103,7 @@ PRESET = preset.Preset(
         "link": "incident.permalink",
     },
     no_alert=_no_incident,
-    shape=_with_an_incident,
+    shape=_add_incident,
 )
 
 

@@ -17,7 +17,7 @@ from router.sources.presets import preset
 _RECEIVER_VERSION = "1"
 
 
-def _with_a_key(body: objects.Members) -> objects.Members:
+def _add_key(body: objects.Members) -> objects.Members:
     """Add the key. As at incident.io, different events without a key are separate alerts.
 
     The title is part of the key, because several alerts may have the same metadata. A repetition of the same event is
@@ -38,7 +38,7 @@ PRESET = preset.Preset(
         "annotations": {"description": "description"},
         "link": "source_url",
     },
-    shape=_with_a_key,
+    shape=_add_key,
 )
 
 

@@ -11,7 +11,7 @@ from router.sources.presets import preset
 _OVER = "recovered"
 
 
-def _with_a_key(body: objects.Members) -> objects.Members:
+def _add_key(body: objects.Members) -> objects.Members:
     """Add the key, the rule and its group, and the state. An alert's UUID changes each time that it becomes active.
 
     Each type of rule has its own action groups, but all types use the same group for recovery.
@@ -36,7 +36,7 @@ PRESET = preset.Preset(
     },
     placeholder=r"\{\{\{?[A-Za-z_.]+\}?\}\}",
     tags="tags",
-    shape=_with_a_key,
+    shape=_add_key,
 )
 
 

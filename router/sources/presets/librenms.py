@@ -11,7 +11,7 @@ from router.sources.presets import preset
 _OVER = "0"
 
 
-def _with_a_level(body: objects.Members) -> objects.Members:
+def _add_level(body: objects.Members) -> objects.Members:
     """Add the level: the rule's severity, which LibreNMS also sends for a resolved alert. Then the level is empty."""
     over = objects.scalar(body.get("state")) == _OVER
     return {**body, "level": "" if over else body.get("severity")}
@@ -40,7 +40,7 @@ PRESET = preset.Preset(
     },
     placeholder=r"\{\{ ?\$\w+ ?\}\}",
     escaped=True,
-    shape=_with_a_level,
+    shape=_add_level,
 )
 
 

@@ -14,7 +14,7 @@ _FLAPPING = {"flappingstart", "flappingstop", "flappingdisabled", "flappingend"}
 _DOWNTIME = {"downtimestart", "downtimeend", "downtimecancelled", "downtimeremoved"}
 
 
-def _with_a_key(body: objects.Members) -> objects.Members:
+def _add_key(body: objects.Members) -> objects.Members:
     """Add the key, the host or the service on it. Problem IDs aren't suitable: they are 0 after the recovery."""
     host, service = objects.scalar(body.get("host_name")), objects.scalar(body.get("service_desc"))
     if not host:
@@ -56,7 +56,7 @@ PRESET = preset.Preset(
     },
     ignored=frozenset({*_FLAPPING, *_DOWNTIME, "custom"}),
     placeholder=r"\$[A-Z0-9]+\$",
-    shape=_with_a_key,
+    shape=_add_key,
 )
 
 

@@ -8,7 +8,7 @@ from router.sources.presets import preset
 _OVER = "clear"
 
 
-def _with_a_key(body: objects.Members) -> objects.Members:
+def _add_key(body: objects.Members) -> objects.Members:
     """Add the key.
 
     An alert's name is that of its rule: the same on all nodes, and for all charts that the rule watches.
@@ -63,7 +63,7 @@ PRESET = preset.Preset(
         "ends_at": "date",
         "link": "alert_url || alertURL || url",
     },
-    shape=_with_a_key,
+    shape=_add_key,
 )
 
 

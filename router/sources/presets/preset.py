@@ -51,7 +51,7 @@ class Config(base.Config):
 
     @pydantic.field_validator("mapping")
     @classmethod
-    def _can_be_read(cls, value: dict[str, Any]) -> dict[str, Any]:
+    def _check_mapping(cls, value: dict[str, Any]) -> dict[str, Any]:
         # The source's settings define authentication, and the preset the encoding of bodies.
         foreign = value.keys() & {*base.Config.model_fields, "encoding"}
         if foreign:
@@ -111,7 +111,7 @@ class Source:
             reason = self._reason(members, headers)
             if reason:
                 return objects.no_alert(reason)
-            return self._endless(
+            return self._remove_ends(
                 self._json.read(self._tidy(members), headers, reading.Reading(self.name, now, max_alerts))
             )
         except RecursionError as error:
@@ -146,7 +146,7 @@ class Source:
             holder[last] = tags.labels(holder.get(last))
         return self._preset.shape(members) if self._preset.shape else members
 
-    def _endless(self, parsed: base.Parsed) -> base.Parsed:
+    def _remove_ends(self, parsed: base.Parsed) -> base.Parsed:
         """Remove the ends of firing alerts, unless the source's own mapping sets an end.
 
         Senders use one time for starts and ends. If the sender's clock is ahead, the time of a start would be read as
@@ -154,7 +154,7 @@ class Source:
         """
         if self._may_end or not any(alert.ends_at and alert.status == "firing" for alert in parsed.alerts):
             return parsed
-        return msgspec.structs.replace(parsed, alerts=[_without_end(alert) for alert in parsed.alerts])
+        return msgspec.structs.replace(parsed, alerts=[_remove_end(alert) for alert in parsed.alerts])
 
     def _is_unfilled(self, value: Any) -> bool:
         if self._placeholder is None or not isinstance(value, str) or value[:1] != self._mark:
@@ -172,7 +172,7 @@ def _first_problem(error: pydantic.ValidationError) -> str:
     return f"{name}: {problem['msg'].removeprefix('Value error, ')}"
 
 
-def _without_end(alert: alerts.Alert) -> alerts.Alert:
+def _remove_end(alert: alerts.Alert) -> alerts.Alert:
     return msgspec.structs.replace(alert, ends_at=0) if alert.status == "firing" else alert
 
 

@@ -16,7 +16,7 @@ _WELL = ("up", "paused", "ok")
 _MAX_LENGTH = 200  # Characters of a state; PRTG's phrases are shorter.
 
 
-def _with_a_state(body: objects.Members) -> objects.Members:
+def _add_state(body: objects.Members) -> objects.Members:
     """Add the current state, by its first word. The state after one that ended may be worse."""
     phrase = objects.scalar(body.get("status")).strip()[:_MAX_LENGTH]
     ended = _ENDED.search(phrase)
@@ -53,7 +53,7 @@ PRESET = preset.Preset(
     },
     placeholder=r"%[a-z]+",
     tags="tags",
-    shape=_with_a_state,
+    shape=_add_state,
 )
 
 

@@ -11,7 +11,7 @@ from router.sources.presets import preset
 _LEVELS = {"DOWN": "critical", "CRITICAL": "critical", "TROUBLE": "warning"}
 
 
-def _with_a_level(body: objects.Members) -> objects.Members:
+def _add_level(body: objects.Members) -> objects.Members:
     """Add the level, which the status indicates. It is empty for a resolved alert."""
     return {**body, "level": _LEVELS.get(objects.scalar(body.get("STATUS")).strip().upper(), "")}
 
@@ -43,7 +43,7 @@ PRESET = preset.Preset(
     ignored=frozenset({"maintenance", "suspended", "discovery", "configuration error"}),
     placeholder=r"\$[A-Z0-9_]+",
     tags="TAGS",
-    shape=_with_a_level,
+    shape=_add_level,
 )
 
 

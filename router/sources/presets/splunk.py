@@ -11,7 +11,7 @@ from router.sources.presets import preset
 _ORIGIN = ("host", "source", "sourcetype", "index")
 
 
-def _with_a_key(body: objects.Members) -> objects.Members:
+def _add_key(body: objects.Members) -> objects.Members:
     """Add the key: the row's `alert_key`, or else the search. A search ID isn't suitable: it changes with each run.
 
     A search without a name is identified by the columns of its result, and by their origin. Other values change with
@@ -45,7 +45,7 @@ PRESET = preset.Preset(
         "annotations": {"description": "result.alert_description || result._raw", "sid": "sid"},
         "link": "results_link",
     },
-    shape=_with_a_key,
+    shape=_add_key,
 )
 
 

@@ -11,7 +11,7 @@ from router.sources import objects
 from router.sources.presets import preset
 
 
-def _with_dimensions(body: objects.Members) -> objects.Members:
+def _add_dimensions(body: objects.Members) -> objects.Members:
     """Replace dimensions that aren't an object, which detectors without dimensions send in several forms, by none."""
     return {**body, "dimensions": objects.optional(body.get("dimensions"))}
 
@@ -45,7 +45,7 @@ PRESET = preset.Preset(
         "ends_at": "timestamp",
         "link": "detectorUrl",
     },
-    shape=_with_dimensions,
+    shape=_add_dimensions,
 )
 
 

@@ -9,7 +9,7 @@ from router.sources import objects
 from router.sources.presets import preset, tags
 
 
-def _in_lower_case(body: objects.Members) -> objects.Members:
+def _normalize_names(body: objects.Members) -> objects.Members:
     lowered = {name.casefold(): value for name, value in body.items()}
     name, address = objects.scalar(lowered.get("name")), objects.scalar(lowered.get("url"))
     # The test's ID may be missing; the name and the address never are.
@@ -32,7 +32,7 @@ PRESET = preset.Preset(
         "link": "url",
     },
     placeholder=r"\|[A-Z]+\|",
-    shape=_in_lower_case,
+    shape=_normalize_names,
 )
 
 

@@ -17,7 +17,7 @@ def _no_alert(body: objects.Members) -> str:
     return "the notification is about neither an incident nor a component"
 
 
-def _with_one_subject(body: objects.Members) -> objects.Members:
+def _add_subject(body: objects.Members) -> objects.Members:
     """Add the parts of the incident or the component. They are separate alerts, even if updated at the same time."""
     incident, component = objects.optional(body.get("incident")), objects.optional(body.get("component"))
     page = objects.scalar(objects.optional(body.get("page")).get("id"))
@@ -70,7 +70,7 @@ PRESET = preset.Preset(
     },
     ignored=_MAINTENANCE,
     no_alert=_no_alert,
-    shape=_with_one_subject,
+    shape=_add_subject,
 )
 
 

@@ -11,7 +11,7 @@ def _names(items: Any, member: str) -> str:
     return ",".join(filter(None, (objects.scalar(item.get(member)) for item in entries)))
 
 
-def _with_names(body: objects.Members) -> objects.Members:
+def _add_names(body: objects.Members) -> objects.Members:
     """Add the names of agents and test labels, which are lists of objects, and the times.
 
     The times with the suffix Zoned include the time zone.
@@ -63,7 +63,7 @@ PRESET = preset.Preset(
         "link": "alert.permalink",
     },
     ignored=frozenset({"*"}),
-    shape=_with_names,
+    shape=_add_names,
 )
 
 

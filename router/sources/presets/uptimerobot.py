@@ -14,7 +14,7 @@ _CERTIFICATE = "3"
 _MONITOR = ("monitor_id", "monitorID", "monitor_url", "monitorURL", "monitor_name", "monitorFriendlyName")
 
 
-def _with_a_key(body: objects.Members) -> objects.Members:
+def _add_key(body: objects.Members) -> objects.Members:
     """Add the key. An expiring certificate is another alert than a monitor that is down, and isn't resolved by it."""
     monitor = next(filter(None, (objects.scalar(body.get(name)) for name in _MONITOR)), "")
     certificate = objects.scalar(body.get("alert_type") or body.get("alertType")) == _CERTIFICATE
@@ -43,7 +43,7 @@ PRESET = preset.Preset(
     },
     placeholder=r"\*[A-Za-z]+\*",
     escaped=True,
-    shape=_with_a_key,
+    shape=_add_key,
 )
 
 

@@ -58,7 +58,7 @@ def variable(name: str) -> str:
     return _NO_VARIABLE.sub("_", name.upper()) + "_SECRET"
 
 
-def can_be_named(name: str) -> bool:
+def is_valid_name(name: str) -> bool:
     """Return whether a source's name is valid in a URL and in YAML without quoting."""
     return _NAME.fullmatch(name) is not None
 

@@ -51,5 +51,5 @@ def test_unreferenced_labels_are_not_found(found):
 
 def test_mappings_in_tuples_are_searched_for_labels():
     """Only a tuple of texts is a public variable. Other tuples are searched like lists."""
-    assert set(referenced_labels._of_parts(("x", {"title": "{{ alert.labels.region }}"}, 3))) == {"region"}
-    assert set(referenced_labels._of_parts(("alert", "labels", "region"))) == {"region"}
+    assert set(referenced_labels._names_in_parts(("x", {"title": "{{ alert.labels.region }}"}, 3))) == {"region"}
+    assert set(referenced_labels._names_in_parts(("alert", "labels", "region"))) == {"region"}
