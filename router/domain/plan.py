@@ -107,7 +107,6 @@ def _finished_cause(desired: publications.Desired, observed: publications.Public
     # Readers want to know who took the post down.
     if desired.retracted is not None and observed.retracted:
         return Cause(Reason.FINISHED, detail=f"retracted by {desired.retracted.who}")
-    # Otherwise, the state says how the post ended.
     return Cause(Reason.FINISHED, detail=observed.state)
 
 
@@ -214,7 +213,6 @@ def _obstacle(
             Timestamp(observed.acted_at + desired.min_update_interval),
             WaitingOn.TIME,
         )
-    # The call may begin, unless publishing is frozen.
     return _frozen(desired, now)
 
 
@@ -264,7 +262,6 @@ def _observed_while_waiting(
     # A person may have changed the post since the last read.
     if now >= observe_at:
         return Observe()
-    # The next read ends the wait early.
     return msgspec.structs.replace(wait, observe_at=observe_at)
 
 
@@ -278,7 +275,6 @@ def _towards_open(desired: publications.Desired, observed: publications.Publicat
     # Nothing is posted for a test alert, in shadow mode, or if no alert asks for the page any longer.
     if (reason := _suppression_cause(desired)) is not None:
         return Wait(reason)
-    # A draft exists, but customers don't see it yet.
     if observed.state == "draft":
         return _towards_published(desired, observed, now)
     # The page may draft the post itself from its own incident, so that incident has to exist first.
@@ -338,7 +334,6 @@ def _as_sent(desired: publications.Desired, observed: publications.Publication, 
     retry_at = Timestamp(observed.acted_at + delay)
     if delay and now < retry_at:
         return Wait(Cause(Reason.VENDOR_DIFFERS, detail=observed.differs), retry_at, WaitingOn.TIME)
-    # The pause after the last repeat is over.
     return _refusal(desired, observed, now) or _change(desired, observed, observed.differs)
 
 
@@ -367,7 +362,6 @@ def _towards_closed(desired: publications.Desired, observed: publications.Public
     # The rule asks for a retrospective incident.
     if desired.ended_at:
         return _towards_retrospective(desired, observed, now)
-    # Nothing was opened, and nothing is to be resolved.
     return Wait(Cause(Reason.CLOSED_BEFORE_OPENING))
 
 
@@ -499,7 +493,6 @@ def review_digest(desired: publications.Desired, observed: publications.Publicat
 
 def pending_review_digest(desired: publications.Desired, observed: publications.Publication, step: Step) -> str:
     """Return the digest of the content that waits for a reviewer in this step; empty if none does."""
-    # The step needs no reviewer.
     if not isinstance(step, Wait) or step.waiting_on is not WaitingOn.REVIEWER or not desired.public:
         return ""
     return review_digest(desired, observed)
