@@ -177,9 +177,11 @@ def _is_over(held_alert: Held, known_alert: Known) -> bool:
     return not known_alert.fires and not known_alert.news and not began_anew
 
 
-def _beginning(told: Timestamp, known_alert: Known | None) -> Timestamp:
+def _beginning(listed_at: Timestamp, known_alert: Known | None) -> Timestamp:
     """Return since when an alert fires that the API lists in whole milliseconds: in microseconds if those are known."""
-    return known_alert.starts_at if known_alert is not None and told <= known_alert.starts_at <= last(told) else told
+    if known_alert is not None and listed_at <= known_alert.starts_at <= last(listed_at):
+        return known_alert.starts_at
+    return listed_at
 
 
 def _find_absent(

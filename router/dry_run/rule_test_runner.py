@@ -67,7 +67,7 @@ def run(case: rule_tests.RuleTest, make: Make) -> Result:
         case.problem(_UNDRAFTED, "drafts", name) for name in playing.drafts.keys() - playing.drafted_destinations
     ]
     all_problems += _check_whole(case, playing, start)
-    return Result(case, tuple(all_problems), tuple(playing.calls), start, tuple(playing.notified))
+    return Result(case, tuple(all_problems), tuple(playing.calls), start, tuple(playing.notifications))
 
 
 def _act(case: rule_tests.RuleTest, index: int, playing: simulation.Simulation) -> Iterator[problems.LocatedProblem]:
@@ -198,7 +198,7 @@ def _check_whole(
     if expected.operations is not None:
         yield from _check_operations(case, expected.operations, played.calls, start)
     if expected.notifications is not None:
-        yield from notification_checks.check(case, played.notified, start)
+        yield from notification_checks.check(case, played.notifications, start)
 
 
 def _check_operations(

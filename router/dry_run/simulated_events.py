@@ -21,7 +21,7 @@ class Announcing:
 
     def __init__(self, subscribed: subscriptions.Subscriptions) -> None:
         """Announce nothing yet."""
-        self.notified: list[Notified] = []
+        self.notifications: list[Notified] = []
         self._subscriptions = subscribed
         self._announced_by_key: dict[str, announcements.Announced] = {}
 
@@ -44,4 +44,4 @@ class Announcing:
         review = getattr(event, "review", None)
         destination = review.destination if review is not None else str(getattr(event, "destination", ""))
         for notifier in self._subscriptions.receivers(event, notifiers):
-            self.notified.append(Notified(now, notifier, events.type_of(event), key, destination))
+            self.notifications.append(Notified(now, notifier, events.type_of(event), key, destination))

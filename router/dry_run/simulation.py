@@ -142,9 +142,9 @@ class Simulation:
         self._announcing = simulated_events.Announcing(self._subscriptions)
 
     @property
-    def notified(self) -> Sequence[simulated_events.Notified]:
+    def notifications(self) -> Sequence[simulated_events.Notified]:
         """Return the events that notifiers have received, in order."""
-        return self._announcing.notified if self._announcing is not None else ()
+        return self._announcing.notifications if self._announcing is not None else ()
 
     def arrive(self, arrived: Iterable[alerts.Alert]) -> list[decisions.Decision]:
         """Accept one delivery. Return the decision about each of its alerts."""
@@ -208,7 +208,7 @@ class Simulation:
             self._apply_change(incident, reviews.apply_verdict(incident, seen, verdict, earlier) or incident)
         return len(awaiting)
 
-    def retract(self, destination: str, word: retractions.RetractionRequest) -> int:
+    def retract(self, destination: str, request: retractions.RetractionRequest) -> int:
         """Retract every post at a destination. Return the number of publications."""
         retracted = 0
         for incident in list(self.incidents.values()):
@@ -216,7 +216,7 @@ class Simulation:
             results = retractions.outcomes(incident, publications_of_incident, self._places, destination)
             retracted += sum(result.outcome in retractions.DONE for result in results)
             self._apply_change(
-                incident, retractions.add_retractions(incident, publications_of_incident, results, word, self.now)
+                incident, retractions.add_retractions(incident, publications_of_incident, results, request, self.now)
             )
         return retracted
 

@@ -15,7 +15,7 @@ class Backlog:
     def __init__(self, oldest_unfolded: Callable[[], Awaitable[int]]) -> None:
         self._oldest_unfolded = oldest_unfolded
         # By incident: the postponed moment, and since when it is postponed.
-        self._postponed: dict[str, tuple[int, int]] = {}
+        self._postponements: dict[str, tuple[int, int]] = {}
 
     async def is_delayed(self, before: incidents.Incident, after: incidents.Incident, now: Timestamp) -> bool:
         """Return whether the incident stays as it was ``before``, instead of becoming ``after`` by time alone."""
@@ -24,15 +24,15 @@ class Backlog:
             return ending.is_waiting(before, Timestamp(await self._oldest_unfolded()), now)
         moment = ending.find_end_by_time(before, after, now)
         if moment:
-            held_moment, since = self._postponed.get(before.key, (moment, now))
+            held_moment, since = self._postponements.get(before.key, (moment, now))
             # Another moment is another end, which may wait for the full time again.
             since = since if held_moment == moment else now
             # A delivery that was accepted before that moment may repeat the alert that time ends.
             if now - since <= ending.MAX_WAIT and 0 < await self._oldest_unfolded() <= moment:
-                self._postponed[before.key] = (moment, since)
+                self._postponements[before.key] = (moment, since)
                 return True
         # No earlier delivery waits, or the limit is reached, so the end counts.
-        self._postponed.pop(before.key, None)
+        self._postponements.pop(before.key, None)
         return False
 
     def due(self, incident: incidents.Incident, now: Timestamp) -> Timestamp:
@@ -43,6 +43,6 @@ class Backlog:
             return moment
         if ending.may_wait(incident):
             return ending.due(incident, now)
-        if incident.key in self._postponed:
-            return Timestamp(now + ending.pause(Duration(now - self._postponed[incident.key][1])))
+        if incident.key in self._postponements:
+            return Timestamp(now + ending.pause(Duration(now - self._postponements[incident.key][1])))
         return moment

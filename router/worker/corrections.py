@@ -71,24 +71,24 @@ class Corrections:
         self._store = store
         self._clock = clock
 
-    async def correct(self, key: str, destination: str, word: CorrectionRequest) -> Posted:
+    async def correct(self, key: str, destination: str, request: CorrectionRequest) -> Posted:
         """Request the correction of an update. Return the update before it. Raises one of this module's errors."""
         all_publications = await self._store.publications.look(key)
         publication = next(
             (
                 entry
                 for entry in all_publications
-                if entry.destination == destination and _has_update(entry, word.update)
+                if entry.destination == destination and _has_update(entry, request.update)
             ),
             None,
         )
         if publication is None:
-            raise UnknownUpdateError(word.update)
-        update = next(update for update in list_posted(publication) if update.id == word.update)
+            raise UnknownUpdateError(request.update)
+        update = next(update for update in list_posted(publication) if update.id == request.update)
         # The update has changed since the operator read it, so the correction could undo that change.
-        if update.seen != word.seen:
+        if update.seen != request.seen:
             raise OutdatedError(update.text)
-        if not corrections.is_status_allowed(update.status, word.status):
+        if not corrections.is_status_allowed(update.status, request.status):
             raise StatusError(corrections.STATUS_REFUSED)
         now = self._clock()
 
@@ -98,7 +98,13 @@ class Corrections:
             if corrections.pending(incident.interventions.corrections, publication) is not None:
                 raise UnderWayError
             correction = corrections.Correction(
-                word.update, visible.visible(word.body), word.seen, word.who, now, word.status, word.reason
+                request.update,
+                visible.visible(request.body),
+                request.seen,
+                request.who,
+                now,
+                request.status,
+                request.reason,
             )
             return Change(
                 _with_correction(incident, publication.name, correction),

@@ -23,7 +23,7 @@ class IndexRepair:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._offsets = dict.fromkeys(range(keys.SHARDS), 0)
-        self._unvisited = set(range(keys.SHARDS))  # Shards whose lists this worker hasn't walked through yet.
+        self._unvisited_shards = set(range(keys.SHARDS))  # Shards whose lists this worker hasn't walked through yet.
         self._log = log.get("worker")
 
     async def turn(self) -> int:
@@ -34,12 +34,14 @@ class IndexRepair:
         await self._store.publications.repair_keys()
         woken = 0
         for shard, offset in self._offsets.items():
-            page = await self._store.publications.sweep(shard, offset, PAGE, with_resting=shard in self._unvisited)
+            page = await self._store.publications.sweep(
+                shard, offset, PAGE, with_resting=shard in self._unvisited_shards
+            )
             self._offsets[shard] = offset + PAGE if page.more else 0
             await self._store.publications.wake(page.resting)
             woken += await self._wake(page)
             if not page.more:
-                self._unvisited.discard(shard)
+                self._unvisited_shards.discard(shard)
         if woken:
             self._log.info("timers_rebuilt", incidents=woken)
         return woken

@@ -84,7 +84,7 @@ class Reconciler:
         self._pages = pages
         self._ticks = ticks
         self._log = log.get("worker")
-        self._unreleased: list[Lease] = []
+        self._unreleased_leases: list[Lease] = []
         self._index_repair = index_repair.IndexRepair(store)
 
     async def gauge(self, now: Timestamp) -> None:
@@ -108,14 +108,14 @@ class Reconciler:
 
     async def give_back(self) -> None:
         """Release leases that could not be released while the store was unavailable. Their incidents are due now."""
-        while self._unreleased:
-            lease = self._unreleased.pop()
+        while self._unreleased_leases:
+            lease = self._unreleased_leases.pop()
             try:
                 await self._store.publications.release(lease, due=_AT_ONCE, finished=False)
             except errors.DamagedKey as error:
                 self._log.error("release_failed", incident=lease.key, reason=str(error))
             except errors.StoreError:
-                self._unreleased.append(lease)
+                self._unreleased_leases.append(lease)
                 raise
 
     async def reconcile(self, lease: Lease) -> bool:
@@ -148,7 +148,7 @@ class Reconciler:
         except errors.StoreError as error:
             # An immediate retry can't help with unreadable or damaged data.
             if isinstance(error, errors.Unavailable) and not isinstance(error, errors.DamagedKey):
-                self._unreleased.append(lease)
+                self._unreleased_leases.append(lease)
             self._log.warning("reconcile_interrupted", incident=lease.key, reason=str(error))
         return False
 

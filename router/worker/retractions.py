@@ -66,7 +66,7 @@ class Retractions:
         self._places = places
         self._clock = clock
 
-    async def retract(self, key: str, destination: str, word: RetractionRequest) -> list[Retracted]:
+    async def retract(self, key: str, destination: str, request: RetractionRequest) -> list[Retracted]:
         """Retract an incident's posts at one public page, or at all of them if ``destination`` is empty.
 
         Return the outcome for each post; nothing if the incident has no post there.
@@ -81,10 +81,10 @@ class Retractions:
             retract[:] = outcomes(stored.incident, all_publications, self._places, destination)
             retracted_before.clear()
             retracted_before.update(stored.incident.interventions.retractions)
-            after = add_retractions(stored.incident, all_publications, retract, word, now)
+            after = add_retractions(stored.incident, all_publications, retract, request, now)
             if after is stored.incident:
                 return None
-            return Change(after, stored.version, wake=True, events=build_events(retract, word, now))
+            return Change(after, stored.version, wake=True, events=build_events(retract, request, now))
 
         await self._store.incidents.update(key, make)
         incident = (await self._store.incidents.read([key]))[key].incident
@@ -153,12 +153,12 @@ def add_retractions(
     incident: incidents.Incident,
     all_publications: list[publications.Publication],
     retracted_posts: list[Retracted],
-    word: RetractionRequest,
+    request: RetractionRequest,
     now: Timestamp,
 ) -> incidents.Incident:
     """Return the incident with its retractions; the same object if there is nothing to retract."""
     named_publications = {publication.name: publication for publication in all_publications}
-    message = visible.visible(word.message)
+    message = visible.visible(request.message)
     added = {}
     for retracted_post in retracted_posts:
         if retracted_post.outcome not in DONE:
@@ -168,7 +168,7 @@ def add_retractions(
         )
         # An operation that the vendor refused is tried again, even if its refusal is in the future by this clock.
         at = Timestamp(max(now, seen.rejection.at + 1)) if seen.rejection is not None else now
-        added[retracted_post.name] = reviews.Retraction(word.who, at, word.reason, _digest(seen), message)
+        added[retracted_post.name] = reviews.Retraction(request.who, at, request.reason, _digest(seen), message)
     if not added:
         return incident
     # A repeated retraction moves to the end, so that the limit drops the oldest ones.
@@ -188,13 +188,13 @@ _EVENT_TEXTS: Mapping[Outcome, str] = {
 }
 
 
-def build_events(retracted_posts: list[Retracted], word: RetractionRequest, now: Timestamp) -> list[timeline.Event]:
+def build_events(retracted_posts: list[Retracted], request: RetractionRequest, now: Timestamp) -> list[timeline.Event]:
     """Return the event for a retraction."""
     events = []
     for retracted_post in retracted_posts:
         if retracted_post.outcome in DONE:
-            text = _EVENT_TEXTS[retracted_post.outcome].format(at=retracted_post.destination, who=word.who)
-            text += f". Reason: {word.reason}" if word.reason else "."
-            detail = {"outcome": retracted_post.outcome, "message": word.message}
-            events.append(timeline.Event(now, "retraction", text, retracted_post.destination, word.who, detail))
+            text = _EVENT_TEXTS[retracted_post.outcome].format(at=retracted_post.destination, who=request.who)
+            text += f". Reason: {request.reason}" if request.reason else "."
+            detail = {"outcome": retracted_post.outcome, "message": request.message}
+            events.append(timeline.Event(now, "retraction", text, retracted_post.destination, request.who, detail))
     return events
