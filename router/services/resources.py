@@ -1,4 +1,4 @@
-"""The models of API responses about everything except incidents, and about tokens."""
+"""The models of API responses, except those about incidents and tokens."""
 
 from datetime import datetime
 from typing import Any, Literal

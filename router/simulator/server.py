@@ -120,7 +120,7 @@ def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
 
 
 def _make(application: applications.Starlette) -> _Uvicorn:
-    # The server writes no log, so that only the router's log is shown. Calls that hang don't delay the end.
+    # Without logs, only the router's log is shown. Calls that hang don't delay the shutdown.
     config = uvicorn.Config(
         application,
         log_config=None,
