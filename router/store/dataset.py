@@ -104,6 +104,7 @@ class DataSet:
 
     def __init__(self, connection: Connection) -> None:
         self._redis: Any = connection.redis
+        self._scripts = connection.scripts
 
     async def begin_reading(self, destination: str) -> bool:
         """Return whether this process may list the open items of the destination now. One process does at a time."""
@@ -145,8 +146,8 @@ class DataSet:
     async def finish(self, since: Timestamp) -> None:
         """End the reconciliation that began at ``since``, unless another one has begun."""
         async with client.translate_errors():
-            if (since_text := await self._redis.hget(keys.MARKER, "since")) and int(since_text) == since:
-                await self._redis.hset(keys.MARKER, "since", 0)
+            # In one script: a reconciliation that begins in between must not be ended, or incidents could open twice.
+            await self._scripts.run("end_reconciliation", [keys.MARKER], [since])
 
     async def has_orphans(self, owners: Collection[str]) -> bool:
         """Return whether one of these owners has an orphan."""

@@ -46,6 +46,7 @@ _KEYS: dict[str, tuple[int, int | None]] = {
     "reserve_update": (1, 1),
     "bump_schema_version": (1, 1),
     "check_data_set": (3, 3),
+    "end_reconciliation": (1, 1),
     "admit_episode": (2, 2),
     "storm_state": (3, 3),
     "oldest_entry": (1, 1),

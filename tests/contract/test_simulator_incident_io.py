@@ -181,3 +181,18 @@ def test_custom_fields_their_options_and_roles_are_listed(vendor):
     roles = incident_io_client.done("incident_roles_v2", "incident_roles_v2_list", vendor).incident_roles
     assert [one.name for one in roles] == ["Incident Lead"]
     assert fields["Cause"].additional_properties == roles[0].additional_properties == {}
+
+
+def test_refused_edit_changes_nothing(vendor):
+    first = incident_io_client.created_v1(vendor, name="Checkout is down", summary="It is.")
+    change = {
+        "name": "Another name",
+        "custom_field_entries": [{"custom_field_id": "01UNKNOWN", "values": [{"value_text": "checkout"}]}],
+    }
+    body = sdks.incident_io_models.IncidentsEditPayloadV2.from_dict(
+        {"incident": change, "notify_incident_channel": False}
+    )
+    edit = incident_io_client.operation("incidents_v2", "incidents_v2_edit")
+    assert edit(first.id, client=vendor, body=body).status_code == 422
+    after = incident_io_client.done("incidents_v2", "incidents_v2_show", vendor, first.id).incident
+    assert after.name == "Checkout is down"

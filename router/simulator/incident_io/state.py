@@ -1,7 +1,8 @@
 """The state of the simulated incident.io and its transitions."""
 
+import copy
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from router.simulator.incident_io import requests
@@ -174,15 +175,23 @@ class State:
         # incident.io doesn't close a paused incident. A person has to resume it first.
         if status is not None and (incident.status.category, status.category) == ("paused", "closed"):
             raise Refusal(422, "invalid_value", "a paused incident can't be closed", "incident_status_id")
-        incident.severity = severity or incident.severity
-        incident.status = status or incident.status
-        incident.name = request.name or incident.name
+        # A refused edit changes nothing, so the fields are set on a copy.
+        edited = replace(
+            incident,
+            custom_fields=copy.deepcopy(incident.custom_fields),
+            roles=copy.deepcopy(incident.roles),
+            timestamps=dict(incident.timestamps),
+        )
+        edited.severity = severity or edited.severity
+        edited.status = status or edited.status
+        edited.name = request.name or edited.name
         # An empty summary clears it. A name can't be empty.
-        incident.summary = incident.summary if request.summary is None else request.summary
-        incident.call_url = request.call_url or incident.call_url
-        self._fill(incident, request.custom_field_entries, request.incident_role_assignments)
-        self._date(incident, request.incident_timestamp_values or [])
-        incident.updated_at = self.now()
+        edited.summary = edited.summary if request.summary is None else request.summary
+        edited.call_url = request.call_url or edited.call_url
+        self._fill(edited, request.custom_field_entries, request.incident_role_assignments)
+        self._date(edited, request.incident_timestamp_values or [])
+        edited.updated_at = self.now()
+        vars(incident).update(vars(edited))
 
     def create_post(self, request: requests.CreatePost) -> Post:
         """Create a post, or return the one that was created with this key."""
