@@ -29,7 +29,7 @@ class IncidentReminder(NamedTuple):
 
 
 def stale_at(incident: incidents.Incident) -> Timestamp:
-    """Return when the current acknowledgement becomes stale, in microseconds; 0 if there is none, or if it never does."""
+    """Return when the acknowledgement becomes stale, in microseconds; 0 if there is none, or if it never does."""
     acknowledgement, response = incident.acknowledged, incident.response
     stale_after = response.reminders.stale_after if response is not None else 0
     return Timestamp(acknowledgement.at + stale_after if acknowledgement is not None and stale_after else 0)

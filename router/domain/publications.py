@@ -277,6 +277,11 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True, rename=_STORE
         return _after(self.unanswered_change_at, self.looked_at)
 
 
+def holds_components(publication: Publication) -> bool:
+    """Return whether the post may set statuses of components: it is at the vendor, or its outcome is unknown."""
+    return publication.state in {"open", "draft"} or publication.intent is not None
+
+
 def is_awaiting(publication: Publication, digest: str) -> bool:
     """Return whether a subject waits for a reviewer."""
     return publication.review is not None and publication.review.digest == digest

@@ -15,6 +15,7 @@ from router.store.publications import Lease, LeaseLostError
 from router.store.store import Store
 from router.worker import configured_destinations, desired_state, publishing_guard
 
+_ENDING = frozenset({"retract", "resolve", "dismiss"})  # The operations after which a post affects no component.
 FRESH = 100_000
 """Microseconds for which a session uses its copy of the publishing controls, the incident, and the data set."""
 
@@ -98,12 +99,20 @@ class LeaseSession:
         if not place.kind.public or operation.kind in {"adopt", "correct"}:
             return operation
         touched: Mapping[str, str] = {}
-        # An episode that ends affects no component any longer, so the others decide.
-        if operation.kind not in {"retract", "resolve", "dismiss"}:
+        is_shown = operation.kind == "publish" or not self._is_draft(place.name, operation.episode)
+        # An episode that ends affects no component any longer, so the others decide. Customers don't see a draft.
+        if operation.kind not in _ENDING and is_shown:
             with contextlib.suppress(errors.Permanent):  # The call itself reports invalid fields.
                 touched = place.destination.touches(operation)
         statuses = await self._pages.sync_components(place.name, operation.episode, touched)
         return msgspec.structs.replace(operation, others=dict(components.worst_status(statuses)))
+
+    def _is_draft(self, destination: str, episode: str) -> bool:
+        return any(
+            publication.state == "draft"
+            for publication in self.publications
+            if (publication.destination, publication.episode) == (destination, episode)
+        )
 
     async def other_vendor_ids(self, place: configured_destinations.ConfiguredDestination) -> frozenset[str]:
         """Return the IDs at the vendor of all other publications at the destination. Reads every publication."""
@@ -128,6 +137,7 @@ class LeaseSession:
 
     async def record(self, publication: publications.Publication, *events: timeline.Event) -> None:
         """Replace the publication and write all publications. Raises ``LeaseLostError``."""
+        previous = next((p for p in self.publications if p.name == publication.name), publication)
         self.publications = [
             publication if (p.episode, p.destination) == (publication.episode, publication.destination) else p
             for p in self.publications
@@ -137,3 +147,8 @@ class LeaseSession:
         async with self._writing:
             if not await self._store.publications.record(self.lease, self.publications, events):
                 raise LeaseLostError
+        # A resolution releases the components before its call. Here the vendor never created the post, a person has
+        # resolved it, or it is gone. Otherwise other posts would show the statuses of this one from then on.
+        is_ending = previous.intent is not None and previous.intent.kind in _ENDING
+        if publications.holds_components(previous) and not publications.holds_components(publication) and not is_ending:
+            await self._pages.sync_components(publication.destination, publication.episode, {})

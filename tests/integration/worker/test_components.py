@@ -5,7 +5,10 @@ import asyncio
 import pytest
 
 from router.destinations import components
-from router.domain import decisions
+from router.domain import decisions, plan
+from router.outbound import errors
+from router.store import publishing_state
+from router.worker import not_found, publishing_guard
 from tests.end_to_end import harness
 from tests.integration import vendor, workers
 
@@ -113,3 +116,76 @@ def test_devhelm_component_recovers_with_its_last_incident(tmp_path):
         router.receives(dedup_key="cart", status="resolved", labels={"env": "shop", "service": "cart"})
         harness.eventually("the component is operational", lambda: at.component("Checkout API") == "OPERATIONAL")
         assert at.incidents()["devhelm-page"] == ["resolved", "resolved"]
+
+
+LIMITS = publishing_guard.GuardLimits(
+    publishing_state.Limit(9, workers.HOUR), publishing_state.Limit(9, workers.HOUR), observe_interval=10_000
+)
+
+
+def check_released(with_redis, at, end):
+    """Open a post that affects a component, end it, and check that it affects none afterwards."""
+
+    async def play(on):
+        await on.deliver(workers.firing("a"), key="first", response=on_page(Checkout="major_outage"))
+        await on.turn()
+        await end(on)
+        before = len(at.calls)
+        await on.deliver(workers.firing("b"), key="second", response=on_page(Checkout="degraded_performance"))
+        await on.until(lambda: [call.kind for call in at.calls[before:]] == ["open"])
+        assert at.calls[-1].others == {}
+
+    workers.run(with_redis, play, vendor.place("page", at, public=True), limits=LIMITS)
+
+
+def test_post_that_was_never_created_affects_no_component(with_redis):
+    """The vendor was overloaded until the alert had resolved."""
+    at = vendor.Vendor()
+    at.before = [errors.Temporary("503", 3600)]
+
+    async def end(on):
+        await on.deliver(workers.resolved("a"), key="first", response=on_page(Checkout="major_outage"))
+        await on.turn()
+        assert at.incidents == {}
+
+    check_released(with_redis, at, end)
+
+
+def test_refused_post_affects_no_component(with_redis):
+    at = vendor.Vendor()
+    at.before = [errors.Permanent("400")]
+
+    async def end(_on):
+        assert at.incidents == {}
+
+    check_released(with_redis, at, end)
+
+
+def test_post_that_a_person_resolved_affects_no_component(with_redis):
+    at = vendor.Vendor()
+
+    async def end(on):
+        at.incidents["v1"]["state"] = "resolved"
+
+        async def is_noticed():
+            return all(known.settled for known in await on.publications.look("first"))
+
+        await on.until_awaited(is_noticed)
+
+    check_released(with_redis, at, end)
+
+
+def test_deleted_post_affects_no_component(with_redis, monkeypatch):
+    monkeypatch.setattr(not_found, "PROOF", 0)
+    monkeypatch.setattr(plan, "MAX_MISSING_INTERVAL", 5_000)
+    at = vendor.Vendor()
+
+    async def end(on):
+        at.incidents.clear()
+
+        async def is_noticed():
+            return all(known.settled for known in await on.publications.look("first"))
+
+        await on.until_awaited(is_noticed)
+
+    check_released(with_redis, at, end)

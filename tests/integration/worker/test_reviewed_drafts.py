@@ -4,6 +4,7 @@ import pytest
 
 from router.domain.reasons import Reason
 from router.simulator import server
+from router.store import keys
 from router.worker import reviews
 from tests.integration import drafts
 
@@ -78,3 +79,18 @@ def test_approval_never_overwrites_an_unseen_edit(with_redis, simulator):
         await scene.on.until(lambda: scene.post.published_at)
 
     drafts.run(with_redis, simulator, play)
+
+
+def test_draft_affects_no_component_of_other_posts(with_redis, simulator):
+    """Customers don't see a draft, so other posts on the page must not show its statuses."""
+
+    async def play(scene):
+        seen = await scene.until_waiting(lambda one: one.at_vendor.get("title") == "The shop is down")
+        assert not await scene.on.store.redis.exists(keys.components("page"))
+        await scene.approves(seen)
+        await scene.on.until(lambda: scene.post.published_at)
+        assert await scene.on.store.redis.exists(keys.components("page"))
+
+    page = next(page for page in simulator.app.state.vendors["devhelm"].state()["pages"] if page["name"] == "Acme EU")
+    component = next(iter(page["components"]))
+    drafts.run(with_redis, simulator, play, response=drafts.rule(components={component: "major_outage"}))
