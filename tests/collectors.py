@@ -14,7 +14,7 @@ class Collector(NamedTuple):
     labels: tuple[str, ...]
 
 
-def defined() -> dict[str, Collector]:
+def list_metrics() -> dict[str, Collector]:
     """Return every metric by its name, without the suffixes of its series."""
     found = {}
     for value in vars(metrics).values():
@@ -32,7 +32,7 @@ def _labels(metric: Any) -> tuple[str, ...]:
 TABLES = {"web": "Webhook server", "worker": "Worker", "shared": "Every process"}
 
 
-def documented() -> dict[str, dict[str, tuple[str, ...]]]:
+def list_documented_metrics() -> dict[str, dict[str, tuple[str, ...]]]:
     """Return the metrics in docs/reference/metrics.md by role: their names without suffixes, and their labels."""
     text = (tree.ROOT / "docs/reference/metrics.md").read_text()
     found = {}

@@ -15,7 +15,7 @@ _GIVEN = range(10_000, 20_000)  # Below the system's range. A Cluster server als
 _claims: list[socket.socket] = []
 
 
-def free() -> int:
+def reserve() -> int:
     """Return a port that no other test gets."""
     start = random.randrange(len(_GIVEN))
     for offset in range(len(_GIVEN)):
@@ -25,7 +25,7 @@ def free() -> int:
     raise AssertionError(f"all ports from {_GIVEN.start} to {_GIVEN.stop - 1} are taken")
 
 
-def unanswered() -> int:
+def reserve_closed() -> int:
     """Return a port that refuses connections."""
     return _bound().getsockname()[1]
 

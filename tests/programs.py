@@ -10,7 +10,7 @@ import shutil
 import pytest
 
 
-def missing(package: str) -> str:
+def explain_missing(package: str) -> str:
     """Return why a test that needs this package's program can't run; empty if it can.
 
     Each package used here has the name of its program.
@@ -20,17 +20,17 @@ def missing(package: str) -> str:
     return f"there is no {package} on PATH: apt-get install {package} (`make test` as root does it)"
 
 
-def in_ci() -> bool:
+def is_ci() -> bool:
     """Return whether this run must run every test."""
     return os.environ.get("CI", "").lower() in {"1", "true"}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose program is missing, or fail it in CI."""
-    reasons = [missing(mark.args[0]) for mark in item.iter_markers("debian")]
+    reasons = [explain_missing(mark.args[0]) for mark in item.iter_markers("debian")]
     reason = "; ".join(filter(None, reasons))
     if not reason:
         return
-    if in_ci():
+    if is_ci():
         pytest.fail(f"in CI nothing is skipped, yet {reason}", pytrace=False)
     pytest.skip(reason)

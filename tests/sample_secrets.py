@@ -15,12 +15,12 @@ def _encoded(secret: str) -> str:
 ENCODED = _encoded(SECRET)
 
 
-def of(kind: str) -> str:
+def get_secret(kind: str) -> str:
     """Return the secret of the source that ``samples.settings`` describes."""
     return ENCODED if _is_encoded(kind) else SECRET
 
 
-def wrong(kind: str) -> str:
+def get_wrong_secret(kind: str) -> str:
     """Return another secret of the same format."""
     return _encoded(WRONG) if _is_encoded(kind) else WRONG
 

@@ -25,7 +25,7 @@ Contenders = dict[str, tuple[int, str]]
 
 def contenders(stage: scene.Scene) -> Contenders:
     """The name, port, and path of each server under test."""
-    found = {"router": (stage.router("web"), "/v1/webhooks/alertmanager"), "bare": (bare(stage), "/hook")}
+    found = {"router": (stage.router("web"), "/v1/webhooks/alertmanager"), "bare": (start_bare_server(stage), "/hook")}
     if shutil.which("prometheus-alertmanager"):
         found["alertmanager"] = (alertmanager(stage), "/api/v2/alerts")
     else:
@@ -33,24 +33,24 @@ def contenders(stage: scene.Scene) -> Contenders:
     return found
 
 
-def bare(stage: scene.Scene) -> int:
-    port = ports.free()
+def start_bare_server(stage: scene.Scene) -> int:
+    port = ports.reserve()
     stage.start([sys.executable, "-c", f"from tests.benchmarks import bare; bare.main({port})"], "bare")
-    harness.eventually("the bare endpoint answers", lambda: answers(port))
+    harness.eventually("the bare endpoint answers", lambda: is_answering(port))
     return port
 
 
 def alertmanager(stage: scene.Scene) -> int:
-    port = ports.free()
+    port = ports.reserve()
     (stage.folder / "am.yml").write_text("route: {receiver: none}\nreceivers: [{name: none}]\n")
     command = ["prometheus-alertmanager", "--config.file=am.yml", "--storage.path=am", "--log.level=error"]
     command += [f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="]
     stage.start(command, "alertmanager", GOMAXPROCS="1")
-    harness.eventually("Alertmanager answers", lambda: answers(port))
+    harness.eventually("Alertmanager answers", lambda: is_answering(port))
     return port
 
 
-def answers(port: int) -> bool:
+def is_answering(port: int) -> bool:
     try:
         harness.ask(f"http://127.0.0.1:{port}/")
     except OSError:
@@ -62,7 +62,9 @@ def bodies(name: str, alerts: int) -> Iterator[bytes]:
     return payloads.api_alerts(alerts) if name == "alertmanager" else payloads.webhooks(alerts)
 
 
-def turns(stage: scene.Scene, found: Contenders, alerts: int, rounds: int, seconds: float) -> dict[str, dict[str, Any]]:
+def measure_turns(
+    stage: scene.Scene, found: Contenders, alerts: int, rounds: int, seconds: float
+) -> dict[str, dict[str, Any]]:
     """Measure each server once per round. Discard the accepted deliveries between turns."""
     given = {name: bodies(name, alerts) for name in found}
     taken: dict[str, dict[str, Any]] = {name: {"rates": [], "rates of a full core": [], "us": []} for name in found}
@@ -80,7 +82,7 @@ def turns(stage: scene.Scene, found: Contenders, alerts: int, rounds: int, secon
     return taken
 
 
-def rows(alerts: int, taken: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def list_rows(alerts: int, taken: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield one row per server, with the ratio of the router's rate to the server's."""
     rates = {name: statistics.median(values["rates"]) for name, values in taken.items()}
     full = {name: statistics.median(values["rates of a full core"]) for name, values in taken.items()}
@@ -91,20 +93,20 @@ def rows(alerts: int, taken: dict[str, dict[str, Any]]) -> Iterator[dict[str, An
             ratio = rates["router"] / rates[name]
             goal = GOALS[name][alerts]
             row |= {"router is times": ratio, "of a full core, times": full["router"] / full[name]}
-            row |= {"goal": goal, "reached": scene.reached(ratio >= goal)}
+            row |= {"goal": goal, "reached": scene.format_goal(ratio >= goal)}
         yield row
 
 
 def main() -> None:
-    given = scene.arguments(__doc__)
+    arguments = scene.parse_arguments(__doc__)
     found: list[dict[str, Any]] = []
-    with scene.scene(given) as stage:
+    with scene.scene(arguments) as stage:
         ports = contenders(stage)
         scene.measure_on_core_1()
         for alerts in (1, 20):
-            taken = turns(stage, ports, alerts, 1 if given.quick else ROUNDS, given.seconds)
-            found += rows(alerts, taken)
-    scene.report("accepted deliveries a second", found, given)
+            taken = measure_turns(stage, ports, alerts, 1 if arguments.quick else ROUNDS, arguments.seconds)
+            found += list_rows(alerts, taken)
+    scene.report("accepted deliveries a second", found, arguments)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def _certified():
 CERTIFICATE = _certified()
 
 
-def signed(body):
+def sign(body):
     """Sign a message like SNS, with signature version 2."""
     told = json.loads(body) | {"SignatureVersion": "2", "SigningCertURL": CERTIFICATE_URL}
     text = "".join(f"{name}\n{told[name]}\n" for name in FIELDS if name in told)
@@ -38,7 +38,7 @@ async def fetch(_url):
     return CERTIFICATE
 
 
-def at_once(coroutine):
+def run_at_once(coroutine):
     """Run a coroutine that never waits, without an event loop."""
     try:
         coroutine.send(None)

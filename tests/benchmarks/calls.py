@@ -76,20 +76,20 @@ async def measure(url: str, rounds: int, calls: int) -> list[dict[str, Any]]:
                 taken[name].append(await microseconds(call, at_once, calls))
         router, bare = (statistics.median(taken[name]) for name in ("router", "httpx"))
         row = {"calls at once": at_once, "router us": router, "httpx us": bare, "httpx is times": bare / router}
-        rows.append(row | {"goal": GOAL, "reached": scene.reached(router <= GOAL)})
+        rows.append(row | {"goal": GOAL, "reached": scene.format_goal(router <= GOAL)})
     for _, end in contenders.values():
         await end()
     return rows
 
 
 def main() -> None:
-    given = scene.arguments(__doc__)
-    with scene.scene(given) as stage:
+    arguments = scene.parse_arguments(__doc__)
+    with scene.scene(arguments) as stage:
         url = f"http://127.0.0.1:{latency.started_vendor(stage)}"
         load.pin(0)
-        rounds, calls = (1, 64) if given.quick else (ROUNDS, 320)
+        rounds, calls = (1, 64) if arguments.quick else (ROUNDS, 320)
         rows = uvloop.run(measure(url, rounds, calls))
-    scene.report("microseconds of processor time for one vendor call", rows, given)
+    scene.report("microseconds of processor time for one vendor call", rows, arguments)
 
 
 if __name__ == "__main__":

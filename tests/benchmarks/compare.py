@@ -118,12 +118,12 @@ def main() -> None:
     parser.add_argument(
         "--commit", metavar="DATE", help="replace the committed results; DATE is when they were measured"
     )
-    given = parser.parse_args()
-    now = read(given.folder)
-    if given.commit:
+    arguments = parser.parse_args()
+    now = read(arguments.folder)
+    if arguments.commit:
         rows = {name: compact(result, FIGURES[name]) for name, result in now.items()}
         load = round(os.getloadavg()[2], 1)
-        described = {"date": given.commit, "machine": {**machine(), "load average": load}, "benchmarks": rows}
+        described = {"date": arguments.commit, "machine": {**machine(), "load average": load}, "benchmarks": rows}
         COMMITTED.write_text(json.dumps(described, indent=1) + "\n")
     else:
         print("\n".join(report(now, json.loads(COMMITTED.read_text()))))

@@ -21,7 +21,7 @@ KNOWN = 20_000
 CONNECTIONS = 32
 
 
-def numbers(kind: str, first: int, count: int) -> Iterator[int]:
+def generate_numbers(kind: str, first: int, count: int) -> Iterator[int]:
     """The numbers of the alerts: all different, or a smaller set repeated."""
     if kind == "new":
         return iter(range(first, first + count))
@@ -44,9 +44,9 @@ def send_and_fold(stage: scene.Scene, port: int, alerts: int, given: Iterator[in
 
 def measure(stage: scene.Scene, port: int, alerts: int, kind: str, count: int) -> dict[str, Any]:
     if kind == "repeats":
-        send_and_fold(stage, port, 20, numbers("repeats", 0, min(count, KNOWN)))
+        send_and_fold(stage, port, 20, generate_numbers("repeats", 0, min(count, KNOWN)))
     with stage.busy("router") as busy:
-        took, slowest = send_and_fold(stage, port, alerts, numbers(kind, KNOWN, count))
+        took, slowest = send_and_fold(stage, port, alerts, generate_numbers(kind, KNOWN, count))
     stage.redis.flushall()
     folded = count / took
     return {
@@ -58,23 +58,23 @@ def measure(stage: scene.Scene, port: int, alerts: int, kind: str, count: int) -
         "99th ms of the answers": slowest * 1000,
         **busy,
         "goal": f"{GOALS[alerts]:,}",
-        "reached": scene.reached(folded >= GOALS[alerts]),
+        "reached": scene.format_goal(folded >= GOALS[alerts]),
     }
 
 
 def main() -> None:
-    given = scene.arguments(__doc__)
+    arguments = scene.parse_arguments(__doc__)
     rows = []
-    with scene.scene(given) as stage:
+    with scene.scene(arguments) as stage:
         port = stage.router("run")
         scene.measure_on_core_1()
-        send_and_fold(stage, port, 1, numbers("new", 9_000_000, 100))  # Warm up connections and caches.
+        send_and_fold(stage, port, 1, generate_numbers("new", 9_000_000, 100))  # Warm up connections and caches.
         stage.redis.flushall()
         for alerts, goal in GOALS.items():
             # The goal's rate times the duration, so that a faster router gets the same number of alerts.
-            count = int(goal * given.seconds) // 20 * 20
+            count = int(goal * arguments.seconds) // 20 * 20
             rows += [measure(stage, port, alerts, kind, count) for kind in ("new", "repeats")]
-    scene.report("alerts a second, web and worker on one core", rows, given)
+    scene.report("alerts a second, web and worker on one core", rows, arguments)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 
-def asked(description: str, quick: str) -> argparse.Namespace:
+def parse_arguments(description: str, quick: str) -> argparse.Namespace:
     """Read the command line of a single-process benchmark. ``quick`` describes what ``--quick`` leaves out."""
     parser = argparse.ArgumentParser(description=description.partition("\n")[0])
     parser.add_argument("--json", type=Path, help="write the result to this file")
@@ -14,7 +14,7 @@ def asked(description: str, quick: str) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def tell(result: dict[str, Any], file: Path | None) -> None:
+def report(result: dict[str, Any], file: Path | None) -> None:
     """Print the rows of a result, and write the result to the requested file."""
     columns = list(dict.fromkeys(key for row in result["rows"] for key in row))
     print("".join(f"{column:>17}" for column in columns))

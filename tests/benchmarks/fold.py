@@ -26,7 +26,7 @@ GOAL = 0.5
 RESPONSE = decisions.Response("storm", "rules.yaml:2", "v1")
 
 
-def packed(first: int, alerts: int, incidents: int) -> bytes:
+def pack_delivery(first: int, alerts: int, incidents: int) -> bytes:
     """Encode a delivery like the webhook server."""
     routed = [
         (
@@ -51,13 +51,13 @@ def fill(stage: scene.Scene, deliveries: int, alerts: int, incidents: int) -> No
     """Add deliveries with bodies of realistic size to the inbox."""
     pipeline = stage.redis.pipeline(transaction=False)
     for number in range(deliveries):
-        pipeline.xadd(keys.INBOX, {"h": packed(number * alerts, alerts, incidents), "b": b"x" * 400 * alerts})
+        pipeline.xadd(keys.INBOX, {"h": pack_delivery(number * alerts, alerts, incidents), "b": b"x" * 400 * alerts})
         if number % 500 == 499:
             pipeline.execute()
     pipeline.execute()
 
 
-def emptied(stage: scene.Scene, reader: str) -> tuple[float, float]:
+def measure_drain(stage: scene.Scene, reader: str) -> tuple[float, float]:
     """Deliveries per second, from the last time the inbox was full until it is empty.
 
     Also return the reader's processor time in that period, in seconds.
@@ -74,20 +74,20 @@ def emptied(stage: scene.Scene, reader: str) -> tuple[float, float]:
     return full / (time.perf_counter() - began), scene.cpu_seconds(process) - before
 
 
-def by_worker(stage: scene.Scene, deliveries: int, alerts: int, incidents: int) -> tuple[float, float]:
+def measure_worker(stage: scene.Scene, deliveries: int, alerts: int, incidents: int) -> tuple[float, float]:
     """Alerts per second, and the worker's processor time per alert in microseconds."""
     fill(stage, deliveries, alerts, incidents)
     process = stage.start([harness.COMMAND, "worker", "--config", "router.yaml"], "worker")
-    rate, seconds = emptied(stage, "worker")
+    rate, seconds = measure_drain(stage, "worker")
     process.stop()
     stage.redis.flushall()
     return rate * alerts, seconds / (deliveries * alerts) * 1e6
 
 
-def by_bare_loop(stage: scene.Scene, deliveries: int, alerts: int, incidents: int) -> float:
+def measure_bare_loop(stage: scene.Scene, deliveries: int, alerts: int, incidents: int) -> float:
     fill(stage, deliveries, alerts, incidents)
     process = stage.start([sys.executable, "-m", "tests.benchmarks.bare_reader", stage.valkey.socket], "bare")
-    rate, _ = emptied(stage, "bare")
+    rate, _ = measure_drain(stage, "bare")
     process.stop()
     stage.redis.flushall()
     return rate * alerts
@@ -95,8 +95,8 @@ def by_bare_loop(stage: scene.Scene, deliveries: int, alerts: int, incidents: in
 
 def measure(stage: scene.Scene, given: argparse.Namespace, alerts: int, incidents: int) -> dict[str, Any]:
     deliveries = max(1_000, int(50_000 * given.seconds / (alerts + 4)))
-    bare = by_bare_loop(stage, deliveries, alerts, incidents)
-    worker, microseconds = by_worker(stage, deliveries, alerts, incidents)
+    bare = measure_bare_loop(stage, deliveries, alerts, incidents)
+    worker, microseconds = measure_worker(stage, deliveries, alerts, incidents)
     return {
         "alerts a delivery": alerts,
         "incident keys": incidents,
@@ -106,21 +106,21 @@ def measure(stage: scene.Scene, given: argparse.Namespace, alerts: int, incident
         "bare loop alerts/s": bare,
         "ratio": worker / bare,
         "goal": GOAL,
-        "reached": scene.reached(worker / bare >= GOAL),
+        "reached": scene.format_goal(worker / bare >= GOAL),
     }
 
 
 def main() -> None:
-    given = scene.arguments(__doc__)
-    with scene.scene(given) as stage:
+    arguments = scene.parse_arguments(__doc__)
+    with scene.scene(arguments) as stage:
         (stage.folder / "rules").mkdir()
         (stage.folder / "rules" / "rules.yaml").write_text("rules: []\n")
         (stage.folder / "router.yaml").write_text(
             "sources: {}\nrules: rules\ndata: data\nlog: {level: error, format: console}\nworker: {health_port: 0}\n"
         )
         scene.measure_on_core_1()
-        rows = [measure(stage, given, alerts, incidents) for alerts in SIZES for incidents in KEYS]
-    scene.report("alerts a second through one worker, which folds them in", rows, given)
+        rows = [measure(stage, arguments, alerts, incidents) for alerts in SIZES for incidents in KEYS]
+    scene.report("alerts a second through one worker, which folds them in", rows, arguments)
 
 
 if __name__ == "__main__":

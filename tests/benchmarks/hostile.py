@@ -87,7 +87,7 @@ def _sns(number: int) -> attacks.Request:
     return attacks.Request("sns", json.dumps({**message, "SigningCertURL": url}).encode())
 
 
-def kinds() -> dict[str, Attack | None]:
+def list_kinds() -> dict[str, Attack | None]:
     """All attacks by name."""
     found: dict[str, Attack | None] = {"no attack": None}
     for name, body, headers in attacks.bodies():
@@ -104,7 +104,7 @@ def kinds() -> dict[str, Attack | None]:
 
 def attack(server: Ports, name: str) -> None:
     """Attack the server until this process ends."""
-    chosen = kinds()[name]
+    chosen = list_kinds()[name]
     assert chosen is not None
     numbers = itertools.count()
 
@@ -180,13 +180,13 @@ def measure(stage: scene.Scene, server: Ports, name: str, seconds: float) -> dic
         "/healthz most ms": health,
         **busy,
         "goal": f"{GOAL_MS:g}, {HEALTH_GOAL_MS:g}",
-        "reached": scene.reached(tail <= GOAL_MS and health <= HEALTH_GOAL_MS and accepted == len(run.latencies)),
+        "reached": scene.format_goal(tail <= GOAL_MS and health <= HEALTH_GOAL_MS and accepted == len(run.latencies)),
     }
 
 
 @contextlib.contextmanager
 def _served(stage: scene.Scene, group: cgroups.MemoryGroup | str) -> Iterator[Ports]:
-    server = Ports(ports.free(), ports.free())
+    server = Ports(ports.reserve(), ports.reserve())
     (stage.folder / "rules").mkdir()
     (stage.folder / "rules" / "a.yaml").write_text("rules: [{name: all, when: {source: bearer}, ignore: enough}]")
     text = CONFIGURATION.format(web_server=server.port, health=server.health_port)
@@ -201,16 +201,16 @@ def _served(stage: scene.Scene, group: cgroups.MemoryGroup | str) -> Iterator[Po
 
 
 def main() -> None:
-    given = scene.arguments(__doc__)
-    names = ["no attack", "deep lists", "forged SNS messages"] if given.quick else list(kinds())
-    with cgroups.limited(LIMIT_BYTES) as group, scene.scene(given) as stage, _served(stage, group) as server:
+    arguments = scene.parse_arguments(__doc__)
+    names = ["no attack", "deep lists", "forged SNS messages"] if arguments.quick else list(list_kinds())
+    with cgroups.limited(LIMIT_BYTES) as group, scene.scene(arguments) as stage, _served(stage, group) as server:
         scene.measure_on_core_1()
-        rows = [measure(stage, server, name, given.seconds) for name in names]
+        rows = [measure(stage, server, name, arguments.seconds) for name in names]
         if isinstance(group, str):
             print(f"without a memory limit: {group}")
         else:
             print(f"at most {group.peak_bytes / attacks.MIB:.0f} of 256 MiB, {group.kills} processes killed")
-    scene.report("milliseconds from when an honest delivery was due until its response", rows, given)
+    scene.report("milliseconds from when an honest delivery was due until its response", rows, arguments)
 
 
 if __name__ == "__main__":

@@ -50,8 +50,8 @@ async def one_at_a_time(web_server: int, vendor: int, numbers: range) -> list[fl
     to_vendor = await asyncio.open_connection("127.0.0.1", vendor)
     found = []
     for number, request in zip(numbers, requests(numbers), strict=True):
-        asked = f"GET /received?name={host(number)} HTTP/1.1\r\nhost: bench\r\n\r\n".encode()
-        waiting = asyncio.create_task(exchange(*to_vendor, asked))
+        encoded = f"GET /received?name={host(number)} HTTP/1.1\r\nhost: bench\r\n\r\n".encode()
+        waiting = asyncio.create_task(exchange(*to_vendor, encoded))
         await asyncio.sleep(0)
         began = time.monotonic_ns()
         head, _ = await exchange(*to_web, request)
@@ -96,12 +96,12 @@ def row(
         "router us an incident": scene.microseconds(more, len(values)),
         **more,
         "goal: median, 99th": f"{median_goal or '-'}, {tail_goal}",
-        "reached": scene.reached(good),
+        "reached": scene.format_goal(good),
     }
 
 
 def started_vendor(stage: scene.Scene, name: str = "vendor", port: int = 0) -> int:
-    port = port or ports.free()
+    port = port or ports.reserve()
     command = [sys.executable, "-c", f"from tests.benchmarks import vendor; vendor.main({port})"]
     stage.start(command, name, core=1)
 
@@ -116,20 +116,20 @@ def started_vendor(stage: scene.Scene, name: str = "vendor", port: int = 0) -> i
 
 
 def main() -> None:
-    given = scene.arguments(__doc__)
-    with scene.scene(given) as stage:
+    arguments = scene.parse_arguments(__doc__)
+    with scene.scene(arguments) as stage:
         vendor = started_vendor(stage)
         web_server = stage.router("run", vendor=f"http://127.0.0.1:{vendor}", opens=OPENS)
         scene.measure_on_core_1()
         # Warm-up: afterwards, connections, caches, and the names of severities are available.
         uvloop.run(one_at_a_time(web_server, vendor, range(90_000, 90_000 + WARM_UP)))
         with stage.busy("router") as busy:
-            single = uvloop.run(one_at_a_time(web_server, vendor, range(20 if given.quick else 500)))
+            single = uvloop.run(one_at_a_time(web_server, vendor, range(20 if arguments.quick else 500)))
         rows = [row("one at a time", single, **busy)]
         with stage.busy("router") as busy:
-            crowd = at_a_rate(web_server, vendor, range(10_000, 10_000 + int(given.seconds * RATE)))
+            crowd = at_a_rate(web_server, vendor, range(10_000, 10_000 + int(arguments.seconds * RATE)))
         rows.append(row("at a rate", crowd, **busy))
-    scene.report("milliseconds from the POST to the vendor's receipt of the create", rows, given)
+    scene.report("milliseconds from the POST to the vendor's receipt of the create", rows, arguments)
 
 
 if __name__ == "__main__":

@@ -190,7 +190,7 @@ def from_yaml(given):
         return time.perf_counter() - begun
 
 
-def one(name, count):
+def measure_row(name, count):
     """Measure one row of the report."""
     given = rules(SHAPES[name], count)
     gc.collect()
@@ -225,7 +225,7 @@ def run(sizes):
         for count in sizes:
             # Each measurement has its own process: like a server, it has only one set of rules in memory.
             with futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-                row = pool.submit(one, name, count).result()
+                row = pool.submit(measure_row, name, count).result()
             least = least or row["us an alert"]
             row["to the fewest"] = round(row["us an alert"] / least, 2)
             goal = row["us an alert"] <= GOALS[name] and (
@@ -238,8 +238,8 @@ def run(sizes):
 
 def main():
     """Measure, print, and write the result to the requested file."""
-    given = figures.asked(__doc__, "few rules")
-    figures.tell(run(QUICK_SIZES if given.quick else SIZES), given.json)
+    arguments = figures.parse_arguments(__doc__, "few rules")
+    figures.report(run(QUICK_SIZES if arguments.quick else SIZES), arguments.json)
 
 
 if __name__ == "__main__":

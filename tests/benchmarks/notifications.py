@@ -22,20 +22,20 @@ notify: {{incidents: [chat]}}
 
 
 def main() -> None:
-    given = scene.arguments(__doc__)
-    with scene.scene(given) as stage:
+    arguments = scene.parse_arguments(__doc__)
+    with scene.scene(arguments) as stage:
         vendor, slack = latency.started_vendor(stage), latency.started_vendor(stage, "slack")
         settings = SETTINGS.format(slack=f"http://127.0.0.1:{slack}")
         web_server = stage.router("run", vendor=f"http://127.0.0.1:{vendor}", opens=latency.OPENS, settings=settings)
         scene.measure_on_core_1()
         uvloop.run(latency.one_at_a_time(web_server, slack, range(90_000, 90_000 + latency.WARM_UP)))
         with stage.busy("router") as busy:
-            single = uvloop.run(latency.one_at_a_time(web_server, slack, range(20 if given.quick else 200)))
+            single = uvloop.run(latency.one_at_a_time(web_server, slack, range(20 if arguments.quick else 200)))
         rows = [latency.row("one at a time", single, GOALS, RATE, **busy)]
         with stage.busy("router") as busy:
-            crowd = latency.at_a_rate(web_server, slack, range(10_000, 10_000 + int(given.seconds * RATE)), RATE)
+            crowd = latency.at_a_rate(web_server, slack, range(10_000, 10_000 + int(arguments.seconds * RATE)), RATE)
         rows.append(latency.row("at a rate", crowd, GOALS, RATE, **busy))
-    scene.report("milliseconds from the POST to Slack's receipt of the message", rows, given)
+    scene.report("milliseconds from the POST to Slack's receipt of the message", rows, arguments)
 
 
 if __name__ == "__main__":

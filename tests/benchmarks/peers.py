@@ -57,25 +57,25 @@ def alertmanager(stage: scene.Scene, vendor: str) -> Peer:
     (stage.folder / "am.yml").write_text(ALERTMANAGER.format(vendor=vendor))
 
     def starts() -> int:
-        port = ports.free()
+        port = ports.reserve()
         command = ["prometheus-alertmanager", "--config.file=am.yml", "--storage.path=am", "--log.level=error"]
         command += [f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="]
         stage.start(command, "alertmanager", GOMAXPROCS="1")
-        harness.eventually("Alertmanager answers", lambda: accept.answers(port))
+        harness.eventually("Alertmanager answers", lambda: accept.is_answering(port))
         return port
 
     return Peer("alertmanager", "/api/v2/alerts", "no", starts, lambda numbers: payloads.api_alerts(1, numbers=numbers))
 
 
-def received(vendor: str, numbers: range) -> dict[int, int]:
+def get_call_times(vendor: str, numbers: range) -> dict[int, int]:
     """The times at which the vendor was called for each of these alerts, in nanoseconds."""
     _, listed = harness.ask(f"{vendor}/received")
     return {number: listed[name] for number in numbers if (name := latency.host(number)) in listed}
 
 
-def all_received(vendor: str, numbers: range) -> dict[int, int]:
+def has_received_all(vendor: str, numbers: range) -> dict[int, int]:
     def found() -> dict[int, int] | None:
-        times = received(vendor, numbers)
+        times = get_call_times(vendor, numbers)
         return times if len(times) == len(numbers) else None
 
     times: dict[int, int] = harness.eventually("the vendor was called for every alert", found, SETTLED_SECONDS)
@@ -87,14 +87,14 @@ def requests(peer: Peer, numbers: range) -> Iterator[bytes]:
         yield load.request(peer.path, body, harness.TOKEN)
 
 
-def processed(stage: scene.Scene, peer: Peer, port: int, vendor: str, numbers: range) -> dict[str, Any]:
+def measure_processing(stage: scene.Scene, peer: Peer, port: int, vendor: str, numbers: range) -> dict[str, Any]:
     """Send as fast as the server accepts. Measure until the vendor was called for each alert."""
     run = load.Closed(requests(peer, numbers), CONNECTIONS)
     with stage.busy(peer.name) as busy:
         began = time.perf_counter()
         run.drive(port)
         run.only(200, 202)
-        all_received(vendor, numbers)
+        has_received_all(vendor, numbers)
         took = time.perf_counter() - began
     return {
         "accepted/s": run.rate,
@@ -103,18 +103,18 @@ def processed(stage: scene.Scene, peer: Peer, port: int, vendor: str, numbers: r
     }
 
 
-def delays(peer: Peer, port: int, vendor: str, numbers: range) -> dict[str, Any]:
+def measure_delays(peer: Peer, port: int, vendor: str, numbers: range) -> dict[str, Any]:
     """Milliseconds from when each alert was due until the vendor was called, at a low rate."""
     offset = time.monotonic_ns() / 1e9 - time.perf_counter()
     run = load.Open(requests(peer, numbers), AT_RATE)
     run.drive(port)
     run.only(200, 202)
-    times = all_received(vendor, numbers)
+    times = has_received_all(vendor, numbers)
     took = [times[number] / 1e9 - (due + offset) for number, due in zip(numbers, run.due, strict=True)]
     return {"median ms": load.percentile(took, 0.5) * 1000, "99th ms": load.percentile(took, 0.99) * 1000}
 
 
-def lost(stage: scene.Scene, peer: Peer, port: int, vendor: str, numbers: range) -> dict[str, Any]:
+def count_lost(stage: scene.Scene, peer: Peer, port: int, vendor: str, numbers: range) -> dict[str, Any]:
     """Kill the server while the vendor is down. Start both again, and count the alerts without a call."""
     os.kill(stage.process_id("vendor"), signal.SIGKILL)
     run = load.Closed(requests(peer, numbers), CONNECTIONS)
@@ -127,11 +127,13 @@ def lost(stage: scene.Scene, peer: Peer, port: int, vendor: str, numbers: range)
     # that isn't durable notifies immediately, or never.
     seconds = 60 if peer.is_durable else 15
     with contextlib.suppress(AssertionError):
-        harness.eventually("every alert led to a call", lambda: len(received(vendor, numbers)) == len(numbers), seconds)
-    return {"killed with": len(numbers), "lost": len(numbers) - len(received(vendor, numbers))}
+        harness.eventually(
+            "every alert led to a call", lambda: len(get_call_times(vendor, numbers)) == len(numbers), seconds
+        )
+    return {"killed with": len(numbers), "lost": len(numbers) - len(get_call_times(vendor, numbers))}
 
 
-def megabytes(stage: scene.Scene, peer: Peer) -> dict[str, Any]:
+def measure_memory(stage: scene.Scene, peer: Peer) -> dict[str, Any]:
     """The resident memory of the server, and of Valkey if the server uses it."""
     status = Path(f"/proc/{stage.process_id(peer.name)}/status").read_text()
     own = float(status.partition("VmRSS:")[2].split()[0]) / 1024
@@ -143,18 +145,18 @@ def measure(stage: scene.Scene, peer: Peer, vendor: str, count: int) -> dict[str
     """Return all figures of one peer. Peers send different alerts, so that the vendor can tell their calls apart."""
     first = 20_000 if peer.name == "router" else 60_000
     port = peer.starts()
-    processed(stage, peer, port, vendor, range(first - 20, first))  # Warm up.
+    measure_processing(stage, peer, port, vendor, range(first - 20, first))  # Warm up.
     row: dict[str, Any] = {"server": peer.name, "alerts": count, "durable": peer.is_durable}
-    row |= processed(stage, peer, port, vendor, range(first, first + count))
-    row |= megabytes(stage, peer)
-    row |= delays(peer, port, vendor, range(first + count, first + count + count // 5))
-    return row | lost(stage, peer, port, vendor, range(first + 2 * count, first + 2 * count + count // 5))
+    row |= measure_processing(stage, peer, port, vendor, range(first, first + count))
+    row |= measure_memory(stage, peer)
+    row |= measure_delays(peer, port, vendor, range(first + count, first + count + count // 5))
+    return row | count_lost(stage, peer, port, vendor, range(first + 2 * count, first + 2 * count + count // 5))
 
 
 def main() -> None:
-    given = scene.arguments(__doc__)
-    count = 50 if given.quick else int(given.seconds * 500)
-    with scene.scene(given) as stage:
+    arguments = scene.parse_arguments(__doc__)
+    count = 50 if arguments.quick else int(arguments.seconds * 500)
+    with scene.scene(arguments) as stage:
         vendor = f"http://127.0.0.1:{latency.started_vendor(stage)}"
         peers = [router(stage, vendor)]
         if shutil.which("prometheus-alertmanager"):
@@ -165,7 +167,7 @@ def main() -> None:
         rows = [measure(stage, peer, vendor, count) for peer in peers]
         for row in rows[1:]:
             row["router takes, times"] = rows[0]["us an alert"] / row["us an alert"]
-    scene.report("from a POST to a notification, beside Alertmanager", rows, given)
+    scene.report("from a POST to a notification, beside Alertmanager", rows, arguments)
 
 
 if __name__ == "__main__":

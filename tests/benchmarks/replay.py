@@ -63,7 +63,7 @@ def _alert(chance, firing, now):
     return alerts.Alert("alertmanager", fingerprint, status, starts_at, ends_at, title, labels, summary, severity)
 
 
-def reading(file):
+def measure_reading(file):
     """Seconds to read the recordings without processing them."""
     begun = time.perf_counter()
     with file.open("rb") as lines:
@@ -72,7 +72,7 @@ def reading(file):
     return time.perf_counter() - begun
 
 
-def replaying(file, folder):
+def measure_replay(file, folder):
     """Seconds of the whole command, and its counts."""
     other = folder / "rules"
     other.mkdir()
@@ -86,16 +86,16 @@ def replaying(file, folder):
 
 def main():
     """Measure, print, and write the result to the requested file."""
-    given = figures.asked(__doc__, "few alerts")
-    count = QUICK if given.quick else ALERTS
+    arguments = figures.parse_arguments(__doc__, "few alerts")
+    count = QUICK if arguments.quick else ALERTS
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         file = folder / "recordings.jsonl"
         with file.open("wb") as output:
-            for one in deliveries(count):
-                output.write(recordings.encode(one) + b"\n")
-        baseline = reading(file)
-        seconds, said = replaying(file, folder)
+            for delivery in deliveries(count):
+                output.write(recordings.encode(delivery) + b"\n")
+        baseline = measure_reading(file)
+        seconds, said = measure_replay(file, folder)
     row = {
         "alerts": said["alerts"],
         "incidents": said["counts"]["incidents"]["before"],
@@ -108,7 +108,7 @@ def main():
     }
     machine = {"cores": os.cpu_count(), "python": sys.version.split()[0]}
     result = {"benchmark": "seconds to replay under two rule folders", "machine": machine, "rows": [row]}
-    figures.tell(result, given.json)
+    figures.report(result, arguments.json)
 
 
 if __name__ == "__main__":

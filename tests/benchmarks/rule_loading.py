@@ -61,7 +61,7 @@ async def lag(folder, rules):
     return longest
 
 
-def one(count):
+def measure_row(count):
     """Measure one row of the report."""
     rules = match.rules(match.SHAPES["beside"], count)
     with tempfile.TemporaryDirectory() as name:
@@ -91,14 +91,14 @@ def run(sizes):
     rows = []
     for count in sizes:
         with futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-            rows.append(pool.submit(one, count).result())
+            rows.append(pool.submit(measure_row, count).result())
     return {"benchmark": "processor time to load rules from YAML", "rows": rows}
 
 
 def main():
     """Measure, print, and write the result to the requested file."""
-    given = figures.asked(__doc__, "few rules")
-    figures.tell(run(QUICK_SIZES if given.quick else SIZES), given.json)
+    arguments = figures.parse_arguments(__doc__, "few rules")
+    figures.report(run(QUICK_SIZES if arguments.quick else SIZES), arguments.json)
 
 
 if __name__ == "__main__":

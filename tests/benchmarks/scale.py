@@ -84,7 +84,7 @@ class Installation:
         (folder / "rules").mkdir()
         rules = "".join(scene.RULE.format(number=number, opens="[]") for number in range(payloads.SERVICES))
         (folder / "rules" / "rules.yaml").write_text(f"rules:{rules}")
-        self.ports = [ports.free() for _ in range(processes)]
+        self.ports = [ports.reserve() for _ in range(processes)]
         self.webs = [self._process("web", port, primaries > 1) for port in self.ports]
         self.workers = [self._process("worker", 0, primaries > 1) for _ in range(processes)]
         for web in self.webs:
@@ -101,9 +101,9 @@ class Installation:
     def _join(self) -> None:
         count, slots = len(self.valkeys), topologies.SLOTS
         for number, valkey in enumerate(self.valkeys):
-            valkey.asks("CLUSTER", "ADDSLOTSRANGE", slots * number // count, slots * (number + 1) // count - 1)
-            valkey.asks("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
-            valkey.asks("CLUSTER", "MEET", "127.0.0.1", self.valkeys[0].port)
+            valkey.execute("CLUSTER", "ADDSLOTSRANGE", slots * number // count, slots * (number + 1) // count - 1)
+            valkey.execute("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+            valkey.execute("CLUSTER", "MEET", "127.0.0.1", self.valkeys[0].port)
         for valkey in self.valkeys:
             harness.eventually("the cluster is formed", functools.partial(_is_formed, valkey))
 
@@ -142,7 +142,7 @@ def _listens(web: harness.Process) -> bool:
 
 
 def _is_formed(valkey: topologies.Valkey) -> bool:
-    return b"cluster_state:ok" in valkey.asks("CLUSTER", "INFO")
+    return b"cluster_state:ok" in valkey.execute("CLUSTER", "INFO")
 
 
 def _length(connection: redis.Redis) -> int:
@@ -207,15 +207,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("json", type=Path, help="write the results to this file")
     parser.add_argument("--quick", action="store_true", help="one process, one server and few alerts")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         # Processor time is counted in steps of 10 ms, which fewer alerts may not take.
-        count = 2_000 if given.quick else INCIDENTS
+        count = 2_000 if arguments.quick else INCIDENTS
         result: dict[str, Any] = {"benchmark": "cost of an alert by role", "cores": os.cpu_count(), "rows": []}
-        for row in rows(Path(name), count, lambda size: size == 1 or not given.quick):
+        for row in rows(Path(name), count, lambda size: size == 1 or not arguments.quick):
             result["rows"].append({key: round(value, 1) for key, value in row.items()})
-            figures.write(result, given.json)  # A later failure can't lose this row.
-    figures.tell(result, None)
+            figures.write(result, arguments.json)  # A later failure can't lose this row.
+    figures.report(result, None)
 
 
 if __name__ == "__main__":

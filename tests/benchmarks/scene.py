@@ -45,17 +45,17 @@ SPENT = "processor seconds of server, load, Valkey"
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
-def arguments(description: str | None) -> argparse.Namespace:
+def parse_arguments(description: str | None) -> argparse.Namespace:
     """Parse the common command line of the benchmarks."""
     parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--seconds", type=float, default=4.0, help="how long each measurement takes")
     parser.add_argument("--quick", action="store_true", help="as short as it can be, to see that it works")
     parser.add_argument("--profile", action="store_true", help="say where the router spends its time; figures suffer")
-    given = parser.parse_args()
-    if given.quick:
-        given.seconds = 0.3
-    return given
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.seconds = 0.3
+    return arguments
 
 
 class Scene:
@@ -76,7 +76,7 @@ class Scene:
         (self.folder / "rules").mkdir(exist_ok=True)
         rules = "".join(RULE.format(number=number, opens=opens) for number in range(payloads.SERVICES))
         (self.folder / "rules" / "rules.yaml").write_text(f"rules:{rules}")
-        port = ports.free()
+        port = ports.reserve()
         (self.folder / "router.yaml").write_text(CONFIGURATION.format(port=port, vendor=vendor) + settings)
         started = [harness.COMMAND, command, "--config", "router.yaml"]
         if self._profile:
@@ -181,7 +181,7 @@ def microseconds(busy: dict[str, Any], count: int) -> float:
     return float(busy[SPENT][0]) / count * 1e6
 
 
-def reached(good: bool) -> str:
+def format_goal(good: bool) -> str:
     """Return the word for a goal that was met or missed."""
     return "yes" if good else "no"
 

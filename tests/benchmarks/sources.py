@@ -38,12 +38,12 @@ SIGNED = {
 }
 
 
-def configured(kind):
+def build_source(kind):
     """Return the source of the kind's snippet."""
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / "incident-router.yaml"
         file.write_text(samples.settings(kind, kind))
-        return configuration.load(file, {samples.variable(kind): sample_secrets.of(kind)}).sources[kind]
+        return configuration.load(file, {samples.variable(kind): sample_secrets.get_secret(kind)}).sources[kind]
 
 
 def deliveries(config, first):
@@ -52,7 +52,7 @@ def deliveries(config, first):
     for now in range(NOW + first * 1_000_000, NOW + (first + BATCH) * 1_000_000, 1_000_000):
         body = samples.body(config.kind, "firing", now, f"delivery-{now}")
         if getattr(config, "topics", ()):
-            body = amazon.signed(body)
+            body = amazon.sign(body)
         shown = proof.of(config, body, now, f"delivery-{now}")
         headers = {name.lower().encode(): value.encode() for name, value in shown.headers.items()}
         made.append((headers, parse.urlencode(shown.query).encode(), shown.body, now))
@@ -69,7 +69,7 @@ def take(endpoint, batch):
         if signature is not None:
             let_in &= not signature.problem(headers, body, now)
         if endpoint.verification is not None:
-            amazon.at_once(endpoint.verification.verify(body, now))
+            amazon.run_at_once(endpoint.verification.verify(body, now))
         if not let_in or len(endpoint.source.parse(body, headers, now).alerts) != 1:
             raise SystemExit(f"{endpoint.name}: a delivery was not let in, or is not one alert")
 
@@ -80,14 +80,14 @@ def decode(batch):
         msgspec.json.decode(body)
 
 
-def timed(work, *given):
+def measure_time(work, *given):
     """Microseconds of processor time per delivery, so that other processes don't count."""
     begun = time.process_time()
     work(*given)
     return (time.process_time() - begun) / BATCH * 1e6
 
 
-def one(name, config, batches):
+def measure_row(name, config, batches):
     """Measure one row of the report."""
     endpoint = registry.build(name, config, amazon.fetch)
     if endpoint.verification is not None:  # Warm-up: the certificate is fetched once.
@@ -98,8 +98,8 @@ def one(name, config, batches):
     whole, bare = [], []
     for number in range(1, batches + 1):
         batch = deliveries(config, number * BATCH)
-        whole.append(timed(take, endpoint, batch))
-        bare.append(timed(decode, batch))
+        whole.append(measure_time(take, endpoint, batch))
+        bare.append(measure_time(decode, batch))
     row = {"source": name, "bytes": len(deliveries(config, 0)[0][2])}
     row |= {"us a delivery": round(statistics.median(whole), 2), "bare us": round(statistics.median(bare), 2)}
     row["ratio"] = round(row["us a delivery"] / row["bare us"], 1)
@@ -108,15 +108,15 @@ def one(name, config, batches):
 
 def run(batches):
     """Measure everything and return it as data."""
-    rows = [one(kind, configured(kind), batches) for kind in registry.KINDS]
-    rows.append(one("signed", registry.KINDS["json"].config(**SIGNED), batches))
+    rows = [measure_row(kind, build_source(kind), batches) for kind in registry.KINDS]
+    rows.append(measure_row("signed", registry.KINDS["json"].config(**SIGNED), batches))
     return {"benchmark": "microseconds to verify and read a delivery of one alert", "rows": rows}
 
 
 def main():
     """Measure, print, and write the result to the requested file."""
-    given = figures.asked(__doc__, "few batches")
-    figures.tell(run(QUICK_BATCHES if given.quick else BATCHES), given.json)
+    arguments = figures.parse_arguments(__doc__, "few batches")
+    figures.report(run(QUICK_BATCHES if arguments.quick else BATCHES), arguments.json)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ rules:
 """
 
 
-def configured(stage: scene.Scene, at: harness.Vendors) -> Path:
+def write_configuration(stage: scene.Scene, at: harness.Vendors) -> Path:
     """The configuration of the end-to-end tests, with rules for a storm and higher limits for posts."""
     file = harness.configure(stage.folder, at, rules=RULES)
     limits = "pages: {automatic_posts: {max: 1000, window: 1h}, automatic_components: {max: 1000, window: 1h}}"
@@ -43,7 +43,7 @@ def configured(stage: scene.Scene, at: harness.Vendors) -> Path:
     return file
 
 
-def everywhere(at: harness.Vendors) -> bool:
+def is_open_everywhere(at: harness.Vendors) -> bool:
     return all(words == ["open"] * INCIDENTS for words in at.incidents().values())
 
 
@@ -54,7 +54,7 @@ def megabytes_at_most(process: int) -> float:
 
 
 def measure(stage: scene.Scene, at: harness.Vendors, deliveries: int) -> dict[str, Any]:
-    file = configured(stage, at)
+    file = write_configuration(stage, at)
     process = stage.start([harness.COMMAND, "run", "--config", str(file)], "router")
     port = int(process.wait_for_output(r"http://127\.0\.0\.1:(\d+)/v1/webhooks")[1])
     bodies = payloads.webhooks(ALERTS, numbers=iter(range(deliveries * ALERTS)), hosts=INCIDENTS)
@@ -64,7 +64,7 @@ def measure(stage: scene.Scene, at: harness.Vendors, deliveries: int) -> dict[st
     run.only(202)
     accepted = time.perf_counter() - began
     harness.eventually("all is folded in", lambda: not stage.redis.xlen(keys.INBOX), 120)
-    harness.eventually("every incident is open everywhere", lambda: everywhere(at), 120)
+    harness.eventually("every incident is open everywhere", lambda: is_open_everywhere(at), 120)
     settled = time.perf_counter() - began
     changes = [call for call in at.calls() if call["method"] != "GET"]
     calls = len(changes) / INCIDENTS / len(harness.SHOWN_BY) / 2
@@ -80,16 +80,16 @@ def measure(stage: scene.Scene, at: harness.Vendors, deliveries: int) -> dict[st
         "all vendor calls": len(at.calls()),
         "router MB": router,
         "valkey MB": valkey,
-        "reached": scene.reached(good),
+        "reached": scene.format_goal(good),
     }
 
 
 def main() -> None:
-    given = scene.arguments(__doc__)
-    with scene.scene(given) as stage, harness.vendors() as at:
+    arguments = scene.parse_arguments(__doc__)
+    with scene.scene(arguments) as stage, harness.vendors() as at:
         scene.measure_on_core_1()
-        rows = [measure(stage, at, 20 if given.quick else DELIVERIES)]
-    scene.report("a storm: 50 incidents at four destinations", rows, given)
+        rows = [measure(stage, at, 20 if arguments.quick else DELIVERIES)]
+    scene.report("a storm: 50 incidents at four destinations", rows, arguments)
 
 
 if __name__ == "__main__":

@@ -63,27 +63,27 @@ class _Connection(asyncio.Protocol):
         if target.path.startswith("/chat."):
             if node := _NODE.search(body):
                 self._take(f"host-{node[1].decode()}", at)
-            self.say(_POSTED)
+            self.respond(_POSTED)
         elif method == "POST":
             name = _NAME.search(body)
             if name is not None:
                 self._take(name[1].decode(), at)
-            self.say(_CREATED)
+            self.respond(_CREATED)
         elif target.path != "/received":
-            self.say(_LISTS[target.path])
+            self.respond(_LISTS[target.path])
         elif not target.query:
-            self.say(self._received)
+            self.respond(self._received)
         elif (name := urllib.parse.parse_qs(target.query)["name"][0]) in self._received:
-            self.say(self._received[name])
+            self.respond(self._received[name])
         else:
             self._waiting[name] = self
 
     def _take(self, name: str, at: int) -> None:
         self._received.setdefault(name, at)
         if waiter := self._waiting.pop(name, None):
-            waiter.say(at)
+            waiter.respond(at)
 
-    def say(self, document: object) -> None:
+    def respond(self, document: object) -> None:
         raw = json.dumps(document).encode()
         head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(raw)}\r\n\r\n"
         self._write(head.encode() + raw)

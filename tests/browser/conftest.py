@@ -12,7 +12,7 @@ from tests.browser import hostile, stage
 @pytest.fixture(scope="session")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stage.Console]:
     """Run a router. Each test creates its own incident."""
-    with stage.running(tmp_path_factory.mktemp("console")) as found:
+    with stage.run_console(tmp_path_factory.mktemp("console")) as found:
         yield found
 
 
@@ -41,8 +41,8 @@ def visit_signed_out(console: stage.Console, browser: sync_api.Browser) -> Itera
 
     yield arrives
     problems = [problem for one in visitors for problem in one.problems()]
-    for one in visitors:
-        one.context.close()
+    for visitor in visitors:
+        visitor.context.close()
     assert problems == []
 
 

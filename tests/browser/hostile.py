@@ -20,27 +20,27 @@ def fill(console: stage.Console) -> list[str]:
     annotations = {"summary": EVIL, EVIL: LATE}
     labels = {"evil": EVIL, EVIL: LATE}
     told = {"title": EVIL, "labels": labels, "annotations": annotations, "link": LINK}
-    console.receives("hostile", **told)
+    console.send_alert("hostile", **told)
     review = console.waiting("hostile")
-    console.receives("hostile-key", service=EVIL, **told)
+    console.send_alert("hostile-key", service=EVIL, **told)
     _dead_letter(console, told)
-    console.receives("beat", **{**told, "labels": {"watchdog": "yes", "job": EVIL}})
+    console.send_alert("beat", **{**told, "labels": {"watchdog": "yes", "job": EVIL}})
     assert _unreadable(console) == 422
     silence = {"matchers": ['service="nothing"', f"other={json_text(EVIL)}"], "comment": EVIL}
     assert console.ask("/silences", silence)[0] == 201
     assert console.ask("/tokens", {"name": EVIL[:100], "role": "viewer"})[0] == 201
     harness.eventually("deliveries are kept", lambda: len(console.ask("/deliveries")[1]["items"]) >= 4)
     delivery = console.ask("/deliveries")[1]["items"][-1]["id"]
-    key = next(one["key"] for one in console.ask("/incidents")[1]["items"] if "onerror" in one["key"])
+    key = next(item["key"] for item in console.ask("/incidents")[1]["items"] if "onerror" in item["key"])
     queries = {
-        "/incident": f"?key={stage.quoted(key)}",
-        "/review": f"?incident={stage.quoted(review['incident'])}&destination=public-page",
-        "/delivery": f"?id={stage.quoted(delivery)}",
-        "/playground": f"?delivery={stage.quoted(delivery)}",
+        "/incident": f"?key={stage.quote_url(key)}",
+        "/review": f"?incident={stage.quote_url(review['incident'])}&destination=public-page",
+        "/delivery": f"?id={stage.quote_url(delivery)}",
+        "/playground": f"?delivery={stage.quote_url(delivery)}",
         "/silences": "?over=true",
     }
-    found = [one.path + queries.get(one.path, "") for one in pages.PAGES]
-    return [*found, f"/incidents?text={stage.quoted(EVIL)}", f"/incident?key={stage.quoted(review['incident'])}"]
+    found = [page.path + queries.get(page.path, "") for page in pages.PAGES]
+    return [*found, f"/incidents?text={stage.quote_url(EVIL)}", f"/incident?key={stage.quote_url(review['incident'])}"]
 
 
 def json_text(text: str) -> str:
@@ -52,7 +52,7 @@ def _dead_letter(console: stage.Console, told: dict[str, object]) -> None:
     fault = {"action": "status", "status": 422, "vendor": "incident-io", "method": "POST", "path": "/v1/incidents"}
     fault["count"] = 2  # The router repeats the call without the optional members.
     assert harness.ask(f"{console.simulator}/faults", fault)[0] == 201
-    console.receives("dead", service="dead", **told)
+    console.send_alert("dead", service="dead", **told)
     harness.eventually("the operation is refused", lambda: console.ask("/dead-letters")[1]["items"])
 
 

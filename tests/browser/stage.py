@@ -88,11 +88,11 @@ class Console:
     token: str
     router: harness.Router
 
-    def receives(self, case: str, *, service: str = "checkout", title: str = "p99 is 4 s", **alert: Any) -> str:
+    def send_alert(self, case: str, *, service: str = "checkout", title: str = "p99 is 4 s", **alert: Any) -> str:
         """Send one alert, and return the key of its incident."""
         labels = {"service": service, "case": case, **alert.pop("labels", {})}
         alert = {"severity": "warning", "dedup_key": case, **alert}
-        answer = self.router.receives(title=title, labels=labels, **alert)
+        answer = self.router.send_alert(title=title, labels=labels, **alert)
         return str(answer["alerts"][0].get("incident", ""))
 
     def ask(self, path: str, body: Any = None) -> tuple[int, Any]:
@@ -111,22 +111,22 @@ class Console:
     def shown(self, title: str) -> list[dict[str, Any]]:
         """Return the posts with this title on the simulated status page."""
         posts = harness.ask(f"{self.simulator}/state")[1]["incident-io"]["status_page_incidents"]
-        return [one for one in posts if one["name"] == title]
+        return [post for post in posts if post["name"] == title]
 
 
-def quoted(text: str) -> str:
+def quote_url(text: str) -> str:
     """Quote a text for use in a URL."""
     return urllib.parse.quote(text, safe="")
 
 
 @contextlib.contextmanager
-def running(folder: Path) -> Iterator[Console]:
+def run_console(folder: Path) -> Iterator[Console]:
     """Run `incident-router run --simulate` with a console."""
     (folder / "rules").mkdir()
     (folder / "rules" / "10.yaml").write_text(RULES, encoding="utf-8")
     file = folder / "router.yaml"
     file.write_text(CONFIGURATION, encoding="utf-8")
-    port = ports.free()
+    port = ports.reserve()
     command = [harness.COMMAND, "run", "--config", str(file), "--simulate"]
     command += ["--port", "0", "--console-port", "0", "--simulator-port", str(port)]
     process = harness.Process(command, folder, "router", WEBHOOK_TOKEN=harness.TOKEN)
@@ -186,16 +186,16 @@ class Visitor:
         """Sign in through the form once per console: sign-ins are limited to ten per minute."""
         if kept := _SESSIONS.get(self.console.url):
             self.context.add_cookies(kept)
-            self.go("/")
+            self.open_page("/")
         else:
-            self.go("/sign-in")
+            self.open_page("/sign-in")
             self.page.get_by_label("Token").fill(self.console.token)
             self.page.get_by_role("button", name="Sign in").click()
         self.page.get_by_role("heading", name="Now").wait_for()
         _SESSIONS[self.console.url] = self.context.cookies()
         return self
 
-    def go(self, path: str, **query: str) -> sync_api.Page:
+    def open_page(self, path: str, **query: str) -> sync_api.Page:
         """Open a page of the console."""
         asked = f"?{urllib.parse.urlencode(query)}" if query else ""
         self.page.goto(f"{self.console.url}{path}{asked}")

@@ -11,16 +11,16 @@ PHONE = {"viewport": stage.PHONE, "has_touch": True, "is_mobile": True}
 
 
 def test_incident_is_acknowledged_and_withdrawn(console, visit):
-    console.receives("ack")
+    console.send_alert("ack")
     waits = console.waiting("ack")
     visitor = visit(**PHONE)
-    visitor.page.goto(f"{console.url}/incident?key={stage.quoted(waits['incident'])}")
+    visitor.page.goto(f"{console.url}/incident?key={stage.quote_url(waits['incident'])}")
     about = visitor.page.get_by_role("region", name="Acknowledgement")
     about.get_by_label("Note").fill("on it")
     about.get_by_role("button", name="Acknowledge").tap()
     expect(visitor.page.get_by_role("status")).to_have_text("Acknowledged. Reminders stop.")
     expect(about).to_contain_text("Acknowledged by first try at")
-    shown = console.ask(f"/incidents/{stage.quoted(waits['incident'])}")[1]
+    shown = console.ask(f"/incidents/{stage.quote_url(waits['incident'])}")[1]
     assert shown["acknowledgement"]["reason"] == "on it"
     about.get_by_text("Withdraw").first.tap()
     about.get_by_role("button", name="Withdraw").tap()
@@ -28,7 +28,7 @@ def test_incident_is_acknowledged_and_withdrawn(console, visit):
 
 
 def test_claimed_review_can_still_be_decided(console, visit):
-    console.receives("take")
+    console.send_alert("take")
     console.waiting("take")
     visitor = visit(**PHONE)
     visitor.page.get_by_role("link", name="Reviews").tap()

@@ -18,7 +18,7 @@ def test_axe_finds_no_violation_and_pages_fit(full, visit, viewport, scheme):
     visitor = visit(viewport=viewport, color_scheme=scheme)
     found = []
     for path in ["/sign-in", *full]:
-        page = visitor.go(path)
+        page = visitor.open_page(path)
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         result = axe.Axe().run(page)
         found += [f"{path[:40]}: {result.generate_report()}"] if result.violations_count else []
@@ -31,7 +31,7 @@ def test_page_with_its_files_is_below_100_kb(full, visit):
     visitor = visit()
     weights = {}
     for path in full:
-        page = visitor.go(path)
+        page = visitor.open_page(path)
         loaded = "[...document.querySelectorAll('script[src], link[rel=stylesheet]')].map((one) => one.src || one.href)"
         parts = [page.request.get(url).body() for url in page.evaluate(loaded)]
         weights[path] = len(page.content().encode()) + sum(map(len, parts))
@@ -40,7 +40,7 @@ def test_page_with_its_files_is_below_100_kb(full, visit):
 
 
 def test_times_are_local_with_utc_as_title(full, visit):
-    page = visit(timezone_id="Asia/Kolkata", locale="en-GB").go("/deliveries")
+    page = visit(timezone_id="Asia/Kolkata", locale="en-GB").open_page("/deliveries")
     time = page.locator("main time").first
     expect(time).to_have_attribute("title", re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$"))
     utc = time.get_attribute("title")
@@ -60,6 +60,6 @@ def test_selected_theme_persists(console, visit):
     visitor.page.get_by_role("button", name="Switch theme").click()
     dark = visitor.page.evaluate(ground)
     assert dark != light
-    assert visitor.go("/rules").evaluate(ground) == dark
+    assert visitor.open_page("/rules").evaluate(ground) == dark
     visitor.page.reload()
     assert visitor.page.evaluate(ground) == dark

@@ -23,10 +23,10 @@ def tab_to(page, tag, name):
 
 
 def test_reviewer_signs_in_and_approves_by_keyboard(console, visit_signed_out):
-    console.receives("keyboard")
+    console.send_alert("keyboard")
     console.waiting("keyboard")
     visitor = visit_signed_out()
-    page = visitor.go("/reviews")
+    page = visitor.open_page("/reviews")
     tab_to(page, "INPUT", "Token")
     page.keyboard.type(console.token)
     page.keyboard.press("Enter")
@@ -39,7 +39,7 @@ def test_reviewer_signs_in_and_approves_by_keyboard(console, visit_signed_out):
 
 
 def test_first_tab_stop_skips_to_the_content(console, visit):
-    page = visit().go("/rules")
+    page = visit().open_page("/rules")
     page.keyboard.press("Tab")
     assert page.evaluate(_FOCUS)[1] == "Skip to content"
     page.keyboard.press("Enter")
@@ -49,7 +49,7 @@ def test_first_tab_stop_skips_to_the_content(console, visit):
 
 def test_wrong_token_is_reported_and_can_be_corrected(console, visit_signed_out):
     visitor = visit_signed_out()
-    page = visitor.go("/sign-in")
+    page = visitor.open_page("/sign-in")
     page.get_by_label("Token").fill("irt_nobody_knows")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_contain_text("Invalid or expired token")

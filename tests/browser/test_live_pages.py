@@ -7,28 +7,28 @@ pytestmark = pytest.mark.debian("chromium")
 
 
 def test_new_incident_appears_without_a_reload(console, visit):
-    page = visit().go("/incidents")
+    page = visit().open_page("/incidents")
     page.evaluate("window.stayed = true")
-    console.receives("live", service="search-live", title="The search answers 500")
+    console.send_alert("live", service="search-live", title="The search answers 500")
     expect(page.get_by_role("link", name="The search answers 500")).to_be_visible(timeout=20_000)
     assert page.evaluate("window.stayed") is True
 
 
 def test_every_open_browser_shows_a_new_incident(console, visit):
-    first, second = visit().go("/incidents"), visit().go("/")
-    console.receives("both", service="both", title="Seen by two")
+    first, second = visit().open_page("/incidents"), visit().open_page("/")
+    console.send_alert("both", service="both", title="Seen by two")
     for page in (first, second):
         expect(page.get_by_role("link", name="Seen by two")).to_be_visible(timeout=20_000)
 
 
 def test_update_does_not_interrupt_typing(console, visit):
-    console.receives("typing")
+    console.send_alert("typing")
     console.waiting("typing")
-    page = visit().go("/reviews")
+    page = visit().open_page("/reviews")
     review = page.get_by_role("article").filter(has_text='"typing"')
     why = review.get_by_label("Reason")
     why.fill("half a sen")
-    console.receives("meanwhile")
+    console.send_alert("meanwhile")
     console.waiting("meanwhile")
     expect(page.get_by_role("button", name="Show changes")).to_be_visible(timeout=20_000)
     assert why.input_value() == "half a sen"
@@ -39,18 +39,18 @@ def test_update_does_not_interrupt_typing(console, visit):
 
 
 def test_deadline_counts_down(console, visit):
-    console.receives("deadline")
+    console.send_alert("deadline")
     console.waiting("deadline")
-    page = visit().go("/reviews")
+    page = visit().open_page("/reviews")
     left = page.get_by_role("article").filter(has_text='"deadline"').locator("[data-until]")
     expect(left).to_have_text("1 h 59 min")
 
 
 def test_expired_session_stops_the_live_page_visibly(console, visit):
     visitor = visit()
-    page = visitor.go("/incidents")
+    page = visitor.open_page("/incidents")
     visitor.context.clear_cookies()
-    console.receives("over", service="over", title="Seen by no one")
+    console.send_alert("over", service="over", title="Seen by no one")
     again = page.get_by_role("button", name="This page is out of date. Reload it.")
     expect(again).to_be_visible(timeout=20_000)
     again.click()

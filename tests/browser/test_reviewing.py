@@ -10,64 +10,64 @@ pytestmark = pytest.mark.debian("chromium")
 PHONE = {"viewport": stage.PHONE, "has_touch": True, "is_mobile": True}
 
 
-def on_a_phone(visit, console, case):
+def open_review_on_phone(visit, console, case):
     """Return a visitor on a phone who opened the reviews, and the review of this case."""
-    console.receives(case)
+    console.send_alert(case)
     console.waiting(case)
     visitor = visit(**PHONE)
     visitor.page.get_by_role("link", name="Reviews").tap()
     return visitor, visitor.page.get_by_role("article").filter(has_text=f'"{case}"')
 
 
-def decided(visitor, words):
+def expect_decision(visitor, words):
     expect(visitor.page.get_by_role("status")).to_have_text(words)
 
 
-def posted(console, visitor):
+def get_newest_post(console, visitor):
     """Return the newest post on the public page."""
     visitor.page.goto(f"{console.simulator}/pages/incident-io/acme-status")
     return visitor.page.locator("article p").first.text_content()
 
 
 def events(console, case):
-    (key,) = [one["key"] for one in console.ask("/incidents?status=all")[1]["items"] if f'"{case}"' in one["key"]]
-    return [one["text"] for one in console.ask(f"/incidents/{stage.quoted(key)}")[1]["timeline"]]
+    (key,) = [item["key"] for item in console.ask("/incidents?status=all")[1]["items"] if f'"{case}"' in item["key"]]
+    return [event["text"] for event in console.ask(f"/incidents/{stage.quote_url(key)}")[1]["timeline"]]
 
 
 def test_approval_publishes_the_exact_text(console, visit):
-    visitor, review = on_a_phone(visit, console, "tap")
+    visitor, review = open_review_on_phone(visit, console, "tap")
     seen = review.get_by_role("group", name="Preview for customers").locator(".message").text_content()
     assert seen == stage.MESSAGE
     before = len(console.shown(stage.TITLE))
     review.get_by_role("button", name="Approve").tap()
-    decided(visitor, "Approved. The post is being published.")
+    expect_decision(visitor, "Approved. The post is being published.")
     harness.eventually("the page shows the post", lambda: len(console.shown(stage.TITLE)) > before)
-    assert stage.MESSAGE in posted(console, visitor)
+    assert stage.MESSAGE in get_newest_post(console, visitor)
 
 
 def test_approval_publishes_the_edited_text(console, visit):
-    visitor, review = on_a_phone(visit, console, "words")
+    visitor, review = open_review_on_phone(visit, console, "words")
     review.get_by_text("Edit the text").tap()
     review.get_by_label("Title").fill("Paying is slow & we know")
     review.get_by_label("Message").fill('Own words: "quoted" <i>plain</i>')
     review.get_by_role("button", name="Approve").tap()
     expect(visitor.page.get_by_role("status")).to_contain_text("Approved. The post is being published.")
     harness.eventually("the page shows the post", lambda: console.shown("Paying is slow & we know"))
-    assert 'Own words: "quoted" <i>plain</i>' in posted(console, visitor)
+    assert 'Own words: "quoted" <i>plain</i>' in get_newest_post(console, visitor)
 
 
 def test_dismissed_post_stays_hidden_with_its_reason(console, visit):
-    visitor, review = on_a_phone(visit, console, "dismiss")
+    visitor, review = open_review_on_phone(visit, console, "dismiss")
     review.get_by_label("Reason").fill("only our own office")
     review.get_by_role("button", name="Dismiss").tap()
-    decided(visitor, "Dismissed. The post is not published.")
+    expect_decision(visitor, "Dismissed. The post is not published.")
     expect(review).to_have_count(0)
     words = "Dismissed at public-page by first try: only our own office"
     harness.eventually("the timeline has the dismissal", lambda: words in events(console, "dismiss"))
 
 
 def test_late_reviewer_sees_the_first_decision(console, visit):
-    visitor, review = on_a_phone(visit, console, "race")
+    visitor, review = open_review_on_phone(visit, console, "race")
     expect(review).to_be_visible()
     waits = console.waiting("race")
     wanted = {"incident": waits["incident"], "destination": waits["destination"], "seen": waits["digest"]}
@@ -79,7 +79,7 @@ def test_late_reviewer_sees_the_first_decision(console, visit):
 
 
 def test_review_buttons_are_large_enough_for_touch(console, visit):
-    visitor, review = on_a_phone(visit, console, "thumb")
+    visitor, review = open_review_on_phone(visit, console, "thumb")
     for name in ("Approve", "Dismiss"):
         box = review.get_by_role("button", name=name).bounding_box()
         assert box["height"] >= 48

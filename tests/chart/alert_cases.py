@@ -37,7 +37,7 @@ def losses(reason: str) -> str:
     return f'incident_router_data_set_losses_total{{namespace="a",instance="w",reason="{reason}"}}'
 
 
-def of_process(name: str, instance: str, namespace: str = "a") -> str:
+def process_series(name: str, instance: str, namespace: str = "a") -> str:
     return f'incident_router_{name}{{namespace="{namespace}",job="router",instance="{instance}"}}'
 
 
@@ -56,12 +56,12 @@ RULES = "rules"
 
 def web(values: str, instance: str = "web", namespace: str = "a") -> dict[str, str]:
     """Return the series of a scraped webhook server."""
-    return {of_process(BUILD, instance, namespace): values, of_process(RULES, instance, namespace): values}
+    return {process_series(BUILD, instance, namespace): values, process_series(RULES, instance, namespace): values}
 
 
 def worker(values: str, beat: str, instance: str = "w", namespace: str = "a") -> dict[str, str]:
     """Return the series of a scraped worker, with the time of its last finished round."""
-    return {of_process(BUILD, instance, namespace): values, of_process(BEAT, instance, namespace): beat}
+    return {process_series(BUILD, instance, namespace): values, process_series(BEAT, instance, namespace): beat}
 
 
 CASES = [
@@ -132,7 +132,7 @@ CASES = [
         "IncidentRouterWorkerSilent",
         "a worker without a finished pass",
         "6m",
-        {**web("1x10"), of_process(BUILD, "w"): "1x10"},
+        {**web("1x10"), process_series(BUILD, "w"): "1x10"},
         (A,),
     ),
     Case(
@@ -146,7 +146,7 @@ CASES = [
         "the oldest delivery ages",
         "5m",
         {
-            of_process("inbox_oldest_entry_age_seconds", "w"): "0 30 70 130 190 250",
+            process_series("inbox_oldest_entry_age_seconds", "w"): "0 30 70 130 190 250",
         },
         (A,),
     ),
@@ -154,7 +154,7 @@ CASES = [
         "IncidentRouterInboxLag",
         "a short peak",
         "5m",
-        {of_process("inbox_oldest_entry_age_seconds", "w"): "0 30 70 130 0 10"},
+        {process_series("inbox_oldest_entry_age_seconds", "w"): "0 30 70 130 0 10"},
     ),
     Case("IncidentRouterUnavailable", "the first refusal", "5m", {deliveries("unavailable"): "0 0 0 1 1 1"}, (A,)),
     Case(
@@ -267,14 +267,17 @@ CASES = [
         "IncidentRouterDeadDeliveries",
         "one, reported by both workers",
         "5m",
-        {of_process("dead_letter_deliveries", "w"): "0 1x9", of_process("dead_letter_deliveries", "w2"): "0 1x9"},
+        {
+            process_series("dead_letter_deliveries", "w"): "0 1x9",
+            process_series("dead_letter_deliveries", "w2"): "0 1x9",
+        },
         (A,),
     ),
     Case(
         "IncidentRouterDeadDeliveries",
         "discarded since",
         "5m",
-        {of_process("dead_letter_deliveries", "w"): "1 1 1 0 0 0"},
+        {process_series("dead_letter_deliveries", "w"): "1 1 1 0 0 0"},
     ),
     Case("IncidentRouterDataLost", "a process detects the loss", "30m", {losses("vanished"): "0x10 1x30"}, (A,)),
     Case(
@@ -291,10 +294,10 @@ CASES = [
         "IncidentRouterOrphans",
         "one, reported by both workers",
         "20m",
-        {of_process("orphans", "w"): "0 1x30", of_process("orphans", "w2"): "0 1x30"},
+        {process_series("orphans", "w"): "0 1x30", process_series("orphans", "w2"): "0 1x30"},
         (A,),
     ),
-    Case("IncidentRouterOrphans", "adopted in time", "20m", {of_process("orphans", "w"): "0 1x10 0x20"}),
+    Case("IncidentRouterOrphans", "adopted in time", "20m", {process_series("orphans", "w"): "0 1x10 0x20"}),
     Case(
         "IncidentRouterVendorErrors",
         "three of four fail",
@@ -336,35 +339,41 @@ CASES = [
         "IncidentRouterPublishingGuardTripped",
         "at one of two workers",
         "2m",
-        {of_process("publishing_guard_tripped", "w"): "0 1x9", of_process("publishing_guard_tripped", "w2"): "0x9"},
+        {
+            process_series("publishing_guard_tripped", "w"): "0 1x9",
+            process_series("publishing_guard_tripped", "w2"): "0x9",
+        },
         (A,),
     ),
     Case(
         "IncidentRouterPublishingGuardTripped",
         "after its process ended",
         "9m",
-        {of_process("publishing_guard_tripped", "w"): "1 1 0x9"},
+        {process_series("publishing_guard_tripped", "w"): "1 1 0x9"},
     ),
     Case(
         "IncidentRouterAlertStorm",
         "for a minute, reported by both workers",
         "4m",
-        {of_process("storm_queued_incidents", "w"): "0 7x9", of_process("storm_queued_incidents", "w2"): "0 7x9"},
+        {
+            process_series("storm_queued_incidents", "w"): "0 7x9",
+            process_series("storm_queued_incidents", "w2"): "0 7x9",
+        },
         (A,),
     ),
     Case(
         "IncidentRouterAlertStorm",
         "over within the minute",
         "4m",
-        {of_process("storm_queued_incidents", "w"): "0 0 7 0x9"},
+        {process_series("storm_queued_incidents", "w"): "0 0 7 0x9"},
     ),
     Case(
         "IncidentRouterRulesRefused",
         "at one of two webs",
         "4m",
         {
-            of_process("rules_last_reload_successful", "web"): "1 0x9",
-            of_process("rules_last_reload_successful", "web2"): "1x9",
+            process_series("rules_last_reload_successful", "web"): "1 0x9",
+            process_series("rules_last_reload_successful", "web2"): "1x9",
         },
         (A,),
     ),
@@ -372,7 +381,7 @@ CASES = [
         "IncidentRouterRulesRefused",
         "corrected within a minute",
         "9m",
-        {of_process("rules_last_reload_successful", "web"): "1 0 1x9"},
+        {process_series("rules_last_reload_successful", "web"): "1 0 1x9"},
     ),
     Case(
         "IncidentRouterQuarantineGrows",
@@ -398,24 +407,26 @@ CASES = [
         "IncidentRouterQuarantineFull",
         "one dropped",
         "5m",
-        {of_process("quarantine_dropped_total", "web"): "0 0 1x9"},
+        {process_series("quarantine_dropped_total", "web"): "0 0 1x9"},
         (A,),
     ),
     Case(
         "IncidentRouterQuarantineFull",
         "some dropped before the first scrape",
         "20m",
-        {of_process("quarantine_dropped_total", "web"): "_x10 7x20"},
+        {process_series("quarantine_dropped_total", "web"): "_x10 7x20"},
         (A,),
     ),
-    Case("IncidentRouterQuarantineFull", "none dropped", "5m", {of_process("quarantine_dropped_total", "web"): "0x9"}),
+    Case(
+        "IncidentRouterQuarantineFull", "none dropped", "5m", {process_series("quarantine_dropped_total", "web"): "0x9"}
+    ),
     Case(
         "IncidentRouterRedisMemory",
         "above the limit after the archive shrank",
         "9m",
         {
-            of_process("redis_memory_used_ratio", "w"): "0.5 0.72x9",
-            of_process("redis_memory_used_ratio", "web"): "0.5x9",
+            process_series("redis_memory_used_ratio", "w"): "0.5 0.72x9",
+            process_series("redis_memory_used_ratio", "web"): "0.5x9",
         },
         (A,),
     ),
@@ -423,6 +434,6 @@ CASES = [
         "IncidentRouterRedisMemory",
         "the archive shrinks",
         "9m",
-        {of_process("redis_memory_used_ratio", "w"): "0.5 0.72 0.72 0.6x9"},
+        {process_series("redis_memory_used_ratio", "w"): "0.5 0.72 0.72 0.6x9"},
     ),
 ]

@@ -22,7 +22,7 @@ _PLURALS = {"Secret": "api/v1/namespaces/alerts/secrets", "StatefulSet": "apis/a
 
 
 @contextlib.contextmanager
-def serving(objects: Iterable[helm.Object], folder: Path) -> Iterator[Path]:
+def serve(objects: Iterable[helm.Object], folder: Path) -> Iterator[Path]:
     """Serve these objects on loopback; yield the path of a kubeconfig for the server."""
     answers: dict[str, Any] = {
         f"/{_PLURALS[one['kind']]}/{one['metadata']['name']}": one for one in objects if one["kind"] in _PLURALS
@@ -75,7 +75,7 @@ def upgrade(values: helm.Object, kubeconfig: Path) -> dict[tuple[str, str], helm
         check=False,
     )
     if done.returncode:
-        raise helm.Refused(done.stderr + done.stdout)
+        raise helm.RenderError(done.stderr + done.stdout)
     return helm.objects(done.stdout)
 
 

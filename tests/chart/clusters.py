@@ -28,7 +28,7 @@ def _read(name: str) -> str:
     return json.dumps([[*key, one] for key, one in rendered.items()])
 
 
-def rendered(name: str) -> Rendered:
+def render(name: str) -> Rendered:
     """Return the objects of one file by kind and name, copied for each caller. Raises ``helm.Refused``."""
     return {(kind, called): one for kind, called, one in json.loads(_read(name))}
 
@@ -49,7 +49,7 @@ def configuration(found: Rendered) -> helm.Object:
     return helm.read(found["ConfigMap", FULLNAME]["data"]["incident-router.yaml"])
 
 
-def variables(one: helm.Object) -> dict[str, Any]:
+def get_variables(one: helm.Object) -> dict[str, Any]:
     """Return the variables of a container: their values or their references."""
     return {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in one["env"]}
 
@@ -60,7 +60,7 @@ def trigger(found: Rendered) -> helm.Object:
     return one
 
 
-def open_ports(found: Rendered) -> set[int]:
+def list_open_ports(found: Rendered) -> set[int]:
     """Return the TCP ports that the router's pods may reach at any address, except DNS."""
     rules = found["NetworkPolicy", FULLNAME]["spec"]["egress"]
     return {port["port"] for rule in rules if "to" not in rule for port in rule["ports"]} - {53}

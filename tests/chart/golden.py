@@ -6,7 +6,7 @@ The table of values in the chart's README is generated from values.yaml in the s
 import re
 from pathlib import Path
 
-from tests.chart import explained, helm
+from tests.chart import documented_values, helm
 from tests.structure import tree
 
 FOLDER = Path(__file__).parent / "golden"
@@ -16,12 +16,12 @@ _BLANKS = re.compile(r"[ \t]+$", re.MULTILINE)
 _GENERATED = re.compile(r'(?<=^  password: ")\w{32}(?="$)', re.MULTILINE)
 
 
-def rendered(name: str) -> str:
+def render(name: str) -> str:
     """Return the rendered output of a ci/ file, without trailing spaces and with generated passwords masked."""
-    return _GENERATED.sub("generated", _BLANKS.sub("", helm.text_of(name)))
+    return _GENERATED.sub("generated", _BLANKS.sub("", helm.render_case(name)))
 
 
-def expected(name: str) -> Path:
+def get_path(name: str) -> Path:
     """Return the path of the stored output."""
     return FOLDER / f"{name}.yaml"
 
@@ -30,9 +30,9 @@ def page(text: str) -> str:
     """Return the README with the current table of values."""
     before, begin, rest = text.partition(_BEGIN)
     _, end, after = rest.partition(_END)
-    assert begin, f"{tree.place(PAGE)} has no place for the table of values"
-    assert end, f"the table of values in {tree.place(PAGE)} does not end"
-    return f"{before}{begin}{explained.table()}{end}{after}"
+    assert begin, f"{tree.format_place(PAGE)} has no place for the table of values"
+    assert end, f"the table of values in {tree.format_place(PAGE)} does not end"
+    return f"{before}{begin}{documented_values.table()}{end}{after}"
 
 
 def renew() -> None:
@@ -41,7 +41,7 @@ def renew() -> None:
     for path in FOLDER.glob("*.yaml"):
         path.unlink()
     for name in helm.CASES:
-        expected(name).write_text(rendered(name))
+        get_path(name).write_text(render(name))
     PAGE.write_text(page(PAGE.read_text()))
 
 

@@ -21,7 +21,7 @@ CASES = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci")
 Object = dict[str, Any]
 
 
-class Refused(Exception):
+class RenderError(Exception):
     """Helm failed to render; the message is Helm's."""
 
 
@@ -40,7 +40,7 @@ def call(*arguments: str, values: Object | None = None) -> str:
         [program(), *arguments, *given], input=json.dumps(values), capture_output=True, text=True, check=False
     )
     if answer.returncode:
-        raise Refused(answer.stderr + answer.stdout)
+        raise RenderError(answer.stderr + answer.stdout)
     return answer.stdout
 
 
@@ -48,7 +48,7 @@ def read(text: str) -> Any:
     return yaml.YAML(typ="safe").load(text)
 
 
-def values_of(name: str) -> Object:
+def read_values(name: str) -> Object:
     """Return the values of one of the chart's ci/ files."""
     return read((CHART / "ci" / f"{name}-values.yaml").read_text())
 
@@ -74,15 +74,15 @@ def render(values: Object | None = None, release: str = RELEASE) -> dict[tuple[s
 
 
 @functools.cache
-def text_of(name: str) -> str:
+def render_case(name: str) -> str:
     """Return the output for one of the chart's ci/ files, rendered once for all tests."""
-    return template(values_of(name))
+    return template(read_values(name))
 
 
 @functools.cache
 def _read(name: str) -> str:
     """Return the objects of a ci/ file as JSON, which is much faster to parse than YAML."""
-    return json.dumps([[*key, one] for key, one in objects(text_of(name)).items()])
+    return json.dumps([[*key, one] for key, one in objects(render_case(name)).items()])
 
 
 def case(name: str) -> dict[tuple[str, str], Object]:
@@ -109,7 +109,7 @@ def notes(values: Object, folder: Path) -> str:
     (copy / "templates/notes.yaml").write_text(
         f'{{{{- define "notes" -}}}}{text}{{{{- end -}}}}\nnotes: {{{{ include "notes" . | toJson }}}}\n'
     )
-    shown = call(
+    answer = call(
         "template", RELEASE, str(copy), "--namespace", NAMESPACE, "--show-only", "templates/notes.yaml", values=values
     )
-    return read(shown)["notes"]
+    return read(answer)["notes"]

@@ -49,10 +49,10 @@ def expressions() -> dict[str, str]:
     return found
 
 
-def offered() -> dict[str, set[str]]:
+def list_series() -> dict[str, set[str]]:
     """Return every series of the router's registry by name, with its possible labels."""
     found: dict[str, set[str]] = {}
-    for name, metric in collectors.defined().items():
+    for name, metric in collectors.list_metrics().items():
         for suffix in SUFFIXES[metric.kind]:
             le = {"le"} if suffix == "_bucket" else set()
             found[name + suffix] = {*metric.labels, *le, *SCRAPED}
@@ -68,21 +68,21 @@ def outcomes(metric: str) -> set[str]:
 
 def problems(expression: str) -> list[str]:
     """Return the metrics and labels in an expression that no process of the router has. Raises ``ValueError``."""
-    known = offered()
+    series = list_series()
     found = []
     labels: set[str] = set()
     for node in _nodes(promql_parser.parse(expression)):
         if isinstance(node, promql_parser.VectorSelector):
-            if node.name not in known:
+            if node.name not in series:
                 found.append(f"no metric {node.name}")
                 continue
-            labels |= known[node.name]
-            found += _strange(node, known[node.name])
+            labels |= series[node.name]
+            found += _strange(node, series[node.name])
     found += [f"nothing here has a label {name}" for name in sorted(_grouped(expression) - labels)]
     return found
 
 
-def selected(expression: str) -> set[str]:
+def list_selected_series(expression: str) -> set[str]:
     """Return the names of the series that an expression selects."""
     nodes = _nodes(promql_parser.parse(expression))
     return {node.name for node in nodes if isinstance(node, promql_parser.VectorSelector)}

@@ -87,7 +87,7 @@ def test_probes_use_the_port_of_health_and_metrics(rendered):
         assert runs["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "health"}
 
 
-def references(spec: helm.Object) -> list[tuple[str, str]]:
+def list_references(spec: helm.Object) -> list[tuple[str, str]]:
     """Return the kinds and names that a pod references."""
     [runs] = spec["containers"]
     volumes = spec.get("volumes", [])
@@ -100,7 +100,7 @@ def references(spec: helm.Object) -> list[tuple[str, str]]:
 
 def test_mounted_objects_are_rendered_or_user_supplied(rendered):
     for spec in helm.pods(rendered).values():
-        missing = {name for kind, name in references(spec) if (kind, name) not in rendered}
+        missing = {name for kind, name in list_references(spec) if (kind, name) not in rendered}
         assert missing <= NAMED
 
 
@@ -114,7 +114,7 @@ def read_configuration(rendered) -> helm.Object:
     return helm.read(rendered["ConfigMap", "shop-incident-router"]["data"]["incident-router.yaml"])
 
 
-def written(rendered, folder) -> Any:
+def write_files(rendered, folder) -> Any:
     """Write the files as a container sees them, except for the path of the rules folder."""
     text = rendered["ConfigMap", "shop-incident-router"]["data"]["incident-router.yaml"]
     assert "rules: /etc/incident-router/rules\n" in text
@@ -129,7 +129,7 @@ def written(rendered, folder) -> Any:
 
 def test_router_accepts_the_rendered_configuration_and_rules(rendered, tmp_path):
     environment = dict.fromkeys(SECRETS, "secret") | {"SCRIPTS_CREDENTIALS": "user:secret"}
-    loaded = configuration.load(written(rendered, tmp_path), environment)
+    loaded = configuration.load(write_files(rendered, tmp_path), environment)
     factories.load_rules(loaded)
     assert (loaded.web.host, loaded.worker.health_host, loaded.management.host) == ("::", "::", "::")
 
@@ -137,7 +137,7 @@ def test_router_accepts_the_rendered_configuration_and_rules(rendered, tmp_path)
 def test_rendered_sources_equal_the_values():
     """Helm merges maps: a source in the defaults would remain active next to the user's sources."""
     for case in ["separate", "all"]:
-        assert read_configuration(helm.case(case))["sources"] == helm.values_of(case)["config"]["sources"]
+        assert read_configuration(helm.case(case))["sources"] == helm.read_values(case)["config"]["sources"]
 
 
 def test_other_settings_of_the_values_are_rendered():
@@ -151,7 +151,7 @@ def test_other_settings_of_the_values_are_rendered():
 
 def test_rule_files_are_rendered_unchanged():
     data = helm.case("separate")["ConfigMap", "shop-incident-router-rules"]["data"]
-    assert data == helm.values_of("separate")["rules"]
+    assert data == helm.read_values("separate")["rules"]
 
 
 def test_user_s_configmap_of_rules_is_mounted():
@@ -216,7 +216,7 @@ def test_secret_is_rendered_only_from_given_values():
 
 class TestNotes:
     def test_notes_name_the_webhook_of_each_source(self, tmp_path):
-        shown = helm.notes(helm.values_of("separate"), tmp_path)
+        shown = helm.notes(helm.read_values("separate"), tmp_path)
         for name in ["production", "scripts"]:
             assert f"  https://alerts.example.org/v1/webhooks/{name}\n" in shown
             assert f"  http://shop-incident-router.alerts/v1/webhooks/{name} " in shown
@@ -229,24 +229,24 @@ class TestNotes:
         assert "helm test" not in shown
 
     def test_notes_name_required_secrets_with_their_part(self, tmp_path):
-        shown = helm.notes(helm.values_of("separate"), tmp_path)
+        shown = helm.notes(helm.read_values("separate"), tmp_path)
         for name, part in [("webhooks", "web"), ("vendors", "worker"), ("redis", "shared")]:
             assert f"once the Secret incident-router-{name} (secrets.{part}) exists" in shown
             assert f"kubectl create secret generic incident-router-{name} --namespace alerts" in shown
 
     def test_notes_omit_commands_for_given_secrets(self, tmp_path):
-        shown = helm.notes(helm.values_of("all"), tmp_path)
+        shown = helm.notes(helm.read_values("all"), tmp_path)
         assert "kubectl create secret" not in shown
         assert "http://shop-incident-router.alerts:8080/v1/webhooks/alertmanager" in shown
         assert "helm test shop --namespace alerts" in shown
 
     def test_notes_name_webhooks_through_a_gateway(self, tmp_path):
-        shown = helm.notes(helm.values_of("gateway"), tmp_path)
+        shown = helm.notes(helm.read_values("gateway"), tmp_path)
         for host in ["alerts.example.org", "alerts.example.com"]:
             assert f"  https://{host}/v1/webhooks/grafana " in shown
 
     def test_notes_name_the_secret_of_valkey_s_password(self, tmp_path):
-        shown = helm.notes(helm.values_of("try"), tmp_path)
+        shown = helm.notes(helm.read_values("try"), tmp_path)
         assert "The Secret shop-incident-router-valkey has Valkey's password." in shown
         assert "With Argo CD, set `valkey.auth.existingSecret`" in shown
         assert "`valkey.networkPolicy.enabled` is false" not in shown

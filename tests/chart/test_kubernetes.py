@@ -8,7 +8,7 @@ from pathlib import Path
 import kubernetes_validate
 import pytest
 
-from tests.chart import described, helm
+from tests.chart import helm, value_schemas
 
 _HIGHEST = int(kubernetes_validate.latest_version().split(".")[1])
 NEWEST = [f"1.{minor}" for minor in range(_HIGHEST, _HIGHEST - 3, -1)]
@@ -21,25 +21,25 @@ def rendered(request) -> dict[tuple[str, str], helm.Object]:
 
 @pytest.mark.parametrize("name", helm.CASES)
 def test_lint_finds_nothing(name):
-    assert "0 chart(s) failed" in helm.call("lint", "--strict", str(helm.CHART), values=helm.values_of(name))
+    assert "0 chart(s) failed" in helm.call("lint", "--strict", str(helm.CHART), values=helm.read_values(name))
 
 
 @pytest.mark.parametrize("version", NEWEST)
 @pytest.mark.parametrize("name", helm.CASES)
 def test_every_object_matches_the_kubernetes_schema(name, version):
     for one in helm.case(name).values():
-        described.validate(one, version)
+        value_schemas.validate(one, version)
 
 
 def test_unknown_kubernetes_field_is_found():
     service = helm.case("all")["Service", "shop-incident-router"]
     service["spec"]["portz"] = []
     with pytest.raises(kubernetes_validate.ValidationError, match="portz"):
-        described.validate(service, NEWEST[0])
+        value_schemas.validate(service, NEWEST[0])
 
 
 def test_only_foreign_kinds_are_skipped():
-    for kind in described.BROUGHT:
+    for kind in value_schemas.BROUGHT:
         one = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "x"}}
         with pytest.raises(kubernetes_validate.SchemaNotFoundError):
             kubernetes_validate.validate(one, NEWEST[0], strict=True)
@@ -49,7 +49,7 @@ def test_oldest_supported_kubernetes_accepts_every_object():
     allowed = helm.read((helm.CHART / "Chart.yaml").read_text())["kubeVersion"]
     oldest = ".".join(allowed.removeprefix(">=").split(".")[:2])
     for one in helm.case("separate").values():
-        described.validate(one, oldest)
+        value_schemas.validate(one, oldest)
 
 
 def test_every_values_file_is_a_case():
@@ -80,7 +80,7 @@ def test_no_pod_mounts_a_kubernetes_token(rendered):
 
 
 def test_names_fit_kubernetes_limits_for_long_releases():
-    values = helm.values_of("valkey") | {"check": {"enabled": True}}
+    values = helm.read_values("valkey") | {"check": {"enabled": True}}
     release = "a" * 53
     for kind, name in helm.render(values, release):
         assert len(name) <= (52 if kind in {"StatefulSet", "Job"} else 63), (kind, name)

@@ -132,15 +132,15 @@ class TestDashboard:
     def test_namespace_choice_uses_a_common_metric(self):
         variable = promql.dashboard()["templating"]["list"][1]
         [metric] = re.findall(r"label_values\((\w+), namespace\)", variable["query"]["query"])
-        assert metric in promql.offered()
+        assert metric in promql.list_series()
         assert variable["allValue"] == ".*", "outside Kubernetes no series has a namespace"
 
 
 class TestRendered:
     def test_monitoring_objects_are_rendered_only_if_enabled(self):
-        found = helm.render({})
-        assert "PrometheusRule" not in {kind for kind, _ in found}
-        assert ("ConfigMap", f"{NAME}-dashboard") not in found
+        rendered = helm.render({})
+        assert "PrometheusRule" not in {kind for kind, _ in rendered}
+        assert ("ConfigMap", f"{NAME}-dashboard") not in rendered
 
     def test_fully_enabled_chart_passes_lint(self):
         values = {"monitoring": {"prometheusRule": {"enabled": True}, "dashboard": {"enabled": True}}}
@@ -195,5 +195,5 @@ class TestRendered:
         ],
     )
     def test_value_without_effect_is_refused(self, monitoring, names):
-        with pytest.raises(helm.Refused, match=names):
+        with pytest.raises(helm.RenderError, match=names):
             helm.render({"monitoring": monitoring})

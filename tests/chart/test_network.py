@@ -23,8 +23,8 @@ def selects(selector: helm.Object, given: dict[str, str]) -> bool:
     """Return whether a label selector matches a pod with these labels."""
     wanted = selector.get("matchLabels", {}).items() <= given.items()
     expressions = selector.get("matchExpressions", [])
-    assert all(one["operator"] == "In" for one in expressions)
-    return wanted and all(given.get(one["key"]) in one["values"] for one in expressions)
+    assert all(expression["operator"] == "In" for expression in expressions)
+    return wanted and all(given.get(expression["key"]) in expression["values"] for expression in expressions)
 
 
 def policies(rendered, component: str) -> list[helm.Object]:
@@ -34,7 +34,7 @@ def policies(rendered, component: str) -> list[helm.Object]:
     return [spec for spec in found if selects(spec["podSelector"], given)]
 
 
-def calls(rendered, component: str) -> dict[tuple[str, int], set[str]]:
+def list_calls(rendered, component: str) -> dict[tuple[str, int], set[str]]:
     """Return the ports that a component may call, with the peers: components, or `anyone`."""
     [policy] = policies(rendered, component)
     assert policy["policyTypes"] == ["Ingress", "Egress"]
@@ -62,13 +62,13 @@ def peers(rendered, given: list[helm.Object] | None) -> set[str]:
 def reached_by(rendered, component: str) -> set[str]:
     """Return the peers that may connect to a component: components, namespaces, or `anyone`."""
     [policy] = policies(rendered, component)
-    return {one for rule in policy["ingress"] for one in peers(rendered, rule.get("from"))}
+    return {peer for rule in policy["ingress"] for peer in peers(rendered, rule.get("from"))}
 
 
 class TestNetworkPolicy:
     @pytest.mark.parametrize("component", ["web", "worker"])
     def test_router_may_call_only_dns_redis_and_vendors(self, component):
-        assert calls(helm.case("valkey"), component) == {
+        assert list_calls(helm.case("valkey"), component) == {
             **{key: {"anyone"} for key in DNS},
             ("TCP", 443): {"anyone"},
             ("TCP", 6379): {"valkey"},
@@ -76,24 +76,24 @@ class TestNetworkPolicy:
 
     @pytest.mark.parametrize(("case", "port"), [("keda-tls", 6380), ("network", 6390)])
     def test_external_redis_is_allowed_at_its_port(self, case, port):
-        assert calls(helm.case(case), "worker")["TCP", port] == {"anyone"}
+        assert list_calls(helm.case(case), "worker")["TCP", port] == {"anyone"}
 
     def test_other_egress_follows_the_values(self):
-        found = calls(helm.case("network"), "worker")
-        assert found.keys() == DNS | {("TCP", 443), ("TCP", 6390), ("TCP", 9093)}
-        assert found["TCP", 9093] == {"namespace monitoring"}
+        calls = list_calls(helm.case("network"), "worker")
+        assert calls.keys() == DNS | {("TCP", 443), ("TCP", 6390), ("TCP", 9093)}
+        assert calls["TCP", 9093] == {"namespace monitoring"}
 
     def test_check_may_call_the_vendors(self):
         rendered = helm.render({"networkPolicy": {"enabled": True}, "check": {"enabled": True}})
-        assert ("TCP", 443) in calls(rendered, "check")
+        assert ("TCP", 443) in list_calls(rendered, "check")
 
     def test_helm_test_may_call_only_the_webhook_server(self):
-        assert calls(helm.case("valkey"), "test") == {**{key: {"anyone"} for key in DNS}, ("TCP", 8080): {"web"}}
+        assert list_calls(helm.case("valkey"), "test") == {**{key: {"anyone"} for key in DNS}, ("TCP", 8080): {"web"}}
         assert reached_by(helm.case("valkey"), "test") == set()
 
     def test_valkey_accepts_only_the_router_and_named_peers(self):
         rendered = helm.case("valkey")
-        assert calls(rendered, "valkey") == {}
+        assert list_calls(rendered, "valkey") == {}
         assert reached_by(rendered, "valkey") == {"web", "worker", "namespace keda"}
 
     def test_values_restrict_which_peers_may_post(self):

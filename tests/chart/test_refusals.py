@@ -329,7 +329,7 @@ BY_CLUSTER = (
 @pytest.mark.parametrize("case", BY_SCHEMA)
 def test_schema_refuses_a_wrong_value_by_name(case):
     values, names = BY_SCHEMA[case]
-    with pytest.raises(helm.Refused, match=names) as refused:
+    with pytest.raises(helm.RenderError, match=names) as refused:
         helm.render(copy.deepcopy(values))
     assert "values don't meet the specifications of the schema" in str(refused.value)
 
@@ -337,7 +337,7 @@ def test_schema_refuses_a_wrong_value_by_name(case):
 @pytest.mark.parametrize("case", BY_TEMPLATES)
 def test_templates_refuse_a_wrong_value_with_advice(case):
     values, message = BY_TEMPLATES[case]
-    with pytest.raises(helm.Refused) as refused:
+    with pytest.raises(helm.RenderError) as refused:
         helm.render(copy.deepcopy(values))
     assert message in str(refused.value)
 
@@ -345,8 +345,8 @@ def test_templates_refuse_a_wrong_value_with_advice(case):
 def test_every_template_refusal_has_a_case():
     said = "".join(path.read_text() for path in (helm.CHART / "templates").iterdir())
     known = [message for _, message in BY_TEMPLATES.values()] + [BY_CLUSTER]
-    found = re.findall(r'{{-? fail (?:\(printf )?"((?:[^"\\]|\\.)+)"', said)
-    for refusal in found:
+    matches = re.findall(r'{{-? fail (?:\(printf )?"((?:[^"\\]|\\.)+)"', said)
+    for refusal in matches:
         begins = re.escape(refusal.partition(" with ")[0]).replace("%q", ".*").replace("%s", ".*").replace("%d", ".*")
         assert any(re.match(begins, message) for message in known), refusal
-    assert said.count("{- fail ") == len(found), "a refusal is written in a way that this test does not see"
+    assert said.count("{- fail ") == len(matches), "a refusal is written in a way that this test does not see"

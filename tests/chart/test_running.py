@@ -53,7 +53,7 @@ class TestReleaseCheck:
 
     @staticmethod
     def asking(at: harness.Vendors) -> helm.Object:
-        values = helm.values_of("checked")
+        values = helm.read_values("checked")
         values["config"]["destinations"]["on-call"] |= {"base_url": f"{at.url}/incident-io"}
         return values
 
@@ -73,14 +73,14 @@ class TestReleaseCheck:
             assert at.calls(vendor="incident-io"), "no vendor was called"
 
     def test_strict_check_knows_the_name_of_the_installation(self, tmp_path):
-        values = helm.values_of("checked")
+        values = helm.read_values("checked")
         values["check"]["online"] = False
         assert values["check"]["strict"]
         status, said = self.run(values, tmp_path)
         assert (status, said[:17]) == (0, "no problems found"), said
 
     def test_check_fails_on_an_invalid_rule(self, tmp_path):
-        values = helm.values_of("checked") | {"rules": {"10-disk.yaml": "rules: [{name: disk, wen: {}}]\n"}}
+        values = helm.read_values("checked") | {"rules": {"10-disk.yaml": "rules: [{name: disk, wen: {}}]\n"}}
         values["check"]["online"] = False
         status, said = self.run(values, tmp_path)
         assert status == 1
@@ -127,7 +127,7 @@ def test_check_accepts_the_rendered_rules(name, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory):
+def running_router(tmp_path_factory):
     """Run a router whose rules open an incident for every alert, with its vendors."""
     folder = tmp_path_factory.mktemp("router")
     with (
@@ -159,25 +159,25 @@ class TestHelmTest:
         sources = {kind: {"kind": kind, "bearer": [{"env": "WEBHOOK_TOKEN"}]}}
         return {"config": {"sources": sources}, "secrets": {"shared": {"values": {"WEBHOOK_TOKEN": token}}}}
 
-    def test_test_alert_is_accepted_and_opens_nothing(self, running):
-        router, at = running
+    def test_test_alert_is_accepted_and_opens_nothing(self, running_router):
+        router, at = running_router
         for kind in ["alertmanager", "json"]:
             done = self.post(self.values(kind), router.url)
             assert (done.returncode, done.stderr) == (0, "")
             assert "accepted an alert" in done.stdout
-        router.receives(labels={"alertname": "Real"})  # It is folded after them and opens an incident.
+        router.send_alert(labels={"alertname": "Real"})  # It is folded after them and opens an incident.
         harness.eventually("a real alert opens an incident", lambda: at.incidents()["on-call"])
-        listed = router.command("incidents", "list").stdout
-        assert "Real" in listed
-        assert "IncidentRouterHelmTest" not in listed
+        output = router.command("incidents", "list").stdout
+        assert "Real" in output
+        assert "IncidentRouterHelmTest" not in output
 
-    def test_helm_test_reports_a_wrong_token(self, running):
-        done = self.post(self.values("alertmanager", "another"), running[0].url)
+    def test_helm_test_reports_a_wrong_token(self, running_router):
+        done = self.post(self.values("alertmanager", "another"), running_router[0].url)
         assert done.returncode == 1
         assert "answered 401, not 202" in done.stderr
 
     def test_helm_test_reports_an_unreachable_router(self):
-        done = self.post(self.values("json"), f"http://127.0.0.1:{ports.unanswered()}")
+        done = self.post(self.values("json"), f"http://127.0.0.1:{ports.reserve_closed()}")
         assert done.returncode == 1
         assert "does not answer" in done.stderr
 

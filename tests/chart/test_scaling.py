@@ -82,9 +82,9 @@ class TestPlacement:
         for component in ["web", "worker"]:
             found = deployment("separate", component)["template"]["spec"]["topologySpreadConstraints"]
             assert [one["topologyKey"] for one in found] == ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]
-            for one in found:
+            for constraint in found:
                 wanted = {**SELECTOR, "app.kubernetes.io/component": component}
-                assert one["labelSelector"] == {"matchLabels": wanted}
+                assert constraint["labelSelector"] == {"matchLabels": wanted}
 
     def test_given_spread_constraints_replace_the_default(self):
         [one] = deployment("placed", "web")["template"]["spec"]["topologySpreadConstraints"]
@@ -92,7 +92,7 @@ class TestPlacement:
         assert "topologySpreadConstraints" not in deployment("open", "web")["template"]["spec"]
 
     def test_every_pod_has_the_given_placement(self):
-        rendered = helm.render(helm.values_of("placed") | {"redis": {"url": ""}, "valkey": {"enabled": True}})
+        rendered = helm.render(helm.read_values("placed") | {"redis": {"url": ""}, "valkey": {"enabled": True}})
         for spec in helm.pods(rendered).values():
             assert spec["nodeSelector"] == {"pool": "monitoring"}
             assert spec["tolerations"][0]["key"] == "pool"

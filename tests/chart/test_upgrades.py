@@ -11,7 +11,7 @@ NAME = "shop-incident-router-valkey"
 VALKEY = {"valkey": {"enabled": True}}
 
 
-def stored(rendered: dict[tuple[str, str], helm.Object]) -> list[helm.Object]:
+def encode_stored(rendered: dict[tuple[str, str], helm.Object]) -> list[helm.Object]:
     """Return rendered objects as a cluster stores them, with the data of Secrets in base64."""
     for one in rendered.values():
         if one["kind"] == "Secret":
@@ -27,19 +27,19 @@ def password(rendered: dict[tuple[str, str], helm.Object]) -> str:
 def test_upgrade_keeps_the_generated_password(tmp_path):
     first = helm.render(VALKEY)
     before = password(first)
-    with api.serving(stored(first), tmp_path) as kubeconfig:
+    with api.serve(encode_stored(first), tmp_path) as kubeconfig:
         assert password(api.upgrade(VALKEY, kubeconfig)) == before
 
 
 def test_password_is_generated_for_each_installation(tmp_path):
     assert len(password(helm.render(VALKEY))) == 32
-    with api.serving([], tmp_path) as kubeconfig:
+    with api.serve([], tmp_path) as kubeconfig:
         assert len({password(helm.render(VALKEY)), password(api.upgrade(VALKEY, kubeconfig))}) == 2
 
 
 def test_given_password_replaces_the_generated_one(tmp_path):
     values = {"valkey": {"enabled": True, "auth": {"password": "another"}}}
-    with api.serving(stored(helm.render(VALKEY)), tmp_path) as kubeconfig:
+    with api.serve(encode_stored(helm.render(VALKEY)), tmp_path) as kubeconfig:
         after = api.upgrade(values, kubeconfig)
     assert password(after) == "another"
     pods = [one["spec"]["template"] for one in after.values() if one["kind"] in {"Deployment", "StatefulSet"}]
@@ -50,8 +50,8 @@ def test_given_password_replaces_the_generated_one(tmp_path):
 
 def test_upgrade_refuses_a_changed_volume_size(tmp_path):
     larger = {"valkey": {"enabled": True, "persistence": {"size": "8Gi"}}}
-    with api.serving(stored(helm.render(VALKEY)), tmp_path) as kubeconfig:
-        with pytest.raises(helm.Refused) as refused:
+    with api.serve(encode_stored(helm.render(VALKEY)), tmp_path) as kubeconfig:
+        with pytest.raises(helm.RenderError) as refused:
             api.upgrade(larger, kubeconfig)
         assert ("StatefulSet", NAME) in api.upgrade(VALKEY, kubeconfig)
     assert BY_CLUSTER in str(refused.value)

@@ -24,11 +24,11 @@ def container(rendered) -> helm.Object:
 
 
 @contextlib.contextmanager
-def started(rendered, folder) -> Iterator[tuple[subprocess.Popen, redis.Redis]]:
+def start_server(rendered, folder) -> Iterator[tuple[subprocess.Popen, redis.Redis]]:
     """Start the server as the rendered container does, except for its port and folders."""
     runs = container(rendered)
     variables = mounts.environment(rendered, runs, {"valkey-password": {"password": PASSWORD}})
-    port = ports.free()
+    port = ports.reserve()
     for name in ("bin", "data", "run"):
         (folder / name).mkdir(exist_ok=True)
     program = folder / "bin/valkey-server"
@@ -45,58 +45,58 @@ def started(rendered, folder) -> Iterator[tuple[subprocess.Popen, redis.Redis]]:
     )
     with contextlib.closing(redis.Redis(port=port, password=variables["VALKEY_PASSWORD"], retry=AT_ONCE)) as connection:
         try:
-            harness.eventually("the server answers", lambda: answers(connection))
+            harness.eventually("the server answers", lambda: is_answering(connection))
             yield server, connection
         finally:
             server.kill()
             server.wait()
 
 
-def answers(connection: redis.Redis) -> bool:
+def is_answering(connection: redis.Redis) -> bool:
     try:
         return bool(connection.ping())
     except redis.ConnectionError:
         return False
 
 
-def setting(connection: redis.Redis, name: str) -> str:
+def get_setting(connection: redis.Redis, name: str) -> str:
     return connection.config_get(name)[name]
 
 
 def test_confirmed_writes_are_on_disk_and_never_evicted(tmp_path):
-    with started(helm.case("try"), tmp_path) as (_, connection):
-        assert setting(connection, "appendonly") == "yes"
-        assert setting(connection, "appendfsync") == "always"
-        assert setting(connection, "save") == ""
-        assert setting(connection, "maxmemory") == str(64 * 1024 * 1024)
-        assert setting(connection, "maxmemory-policy") == "noeviction"
+    with start_server(helm.case("try"), tmp_path) as (_, connection):
+        assert get_setting(connection, "appendonly") == "yes"
+        assert get_setting(connection, "appendfsync") == "always"
+        assert get_setting(connection, "save") == ""
+        assert get_setting(connection, "maxmemory") == str(64 * 1024 * 1024)
+        assert get_setting(connection, "maxmemory-policy") == "noeviction"
 
 
 def test_data_survives_a_killed_pod(tmp_path):
-    with started(helm.case("try"), tmp_path) as (server, connection):
+    with start_server(helm.case("try"), tmp_path) as (server, connection):
         connection.set("a", "kept")
         server.kill()
         server.wait()
-    with started(helm.case("try"), tmp_path) as (_, connection):
+    with start_server(helm.case("try"), tmp_path) as (_, connection):
         assert connection.get("a") == b"kept"
 
 
 @pytest.mark.parametrize("name", ["try", "valkey"])
 def test_clients_need_the_password(name, tmp_path):
     """This holds for a generated and for a given password, because other pods can reach the port."""
-    with started(helm.case(name), tmp_path) as (_, connection):
+    with start_server(helm.case(name), tmp_path) as (_, connection):
         port = connection.connection_pool.connection_kwargs["port"]
         with (
             contextlib.closing(redis.Redis(port=port, retry=AT_ONCE)) as unauthenticated,
             pytest.raises(redis.AuthenticationError),
         ):
             unauthenticated.ping()
-        assert setting(connection, "protected-mode") == "no"
+        assert get_setting(connection, "protected-mode") == "no"
 
 
 def test_password_is_in_no_argument_or_environment(tmp_path):
     """Users of the node can read arguments. The file is in memory, and only its owner can read it."""
-    with started(helm.case("valkey"), tmp_path) as (server, _):
+    with start_server(helm.case("valkey"), tmp_path) as (server, _):
         process = Path("/proc") / str(server.pid)
         assert b"valkey-server" in (process / "cmdline").read_bytes()
         assert PASSWORD.encode() not in (process / "cmdline").read_bytes()
@@ -106,7 +106,7 @@ def test_password_is_in_no_argument_or_environment(tmp_path):
         assert written.stat().st_mode & 0o077 == 0
     runs = container(helm.case("valkey"))
     assert "VALKEY_PASSWORD" not in " ".join(runs["args"])
-    [run] = [one for one in runs["volumeMounts"] if one["mountPath"] == "/run/valkey"]
+    [run] = [volume_mount for volume_mount in runs["volumeMounts"] if volume_mount["mountPath"] == "/run/valkey"]
     volumes = helm.case("valkey")["StatefulSet", NAME]["spec"]["template"]["spec"]["volumes"]
     assert {"name": run["name"], "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}} in volumes
 
@@ -171,7 +171,7 @@ def test_one_pod_writes_to_one_volume():
 
 
 def test_memory_limit_exceeds_maxmemory_clearly():
-    for values in [{}, helm.values_of("valkey")["valkey"]]:
+    for values in [{}, helm.read_values("valkey")["valkey"]]:
         given = {"enabled": True, **values}
         runs = container(helm.render({"valkey": given}))
         most = int(runs["args"][runs["args"].index("--maxmemory") + 1].removesuffix("mb"))

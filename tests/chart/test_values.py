@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from tests.chart import explained, golden, helm, test_running
+from tests.chart import documented_values, golden, helm, test_running
 
-VALUES = explained.values()
+VALUES = documented_values.values()
 PAGE = helm.tree.ROOT / "docs/how-to/install/helm.md"
 SCHEMA = json.loads((helm.CHART / "values.schema.json").read_text())
 
@@ -18,7 +18,7 @@ def test_every_value_has_a_description():
     defaults = helm.read((helm.CHART / "values.yaml").read_text())
     missing = [
         path
-        for path in explained.leaves(defaults)
+        for path in documented_values.leaves(defaults)
         if known.isdisjoint(itertools.accumulate(path.split("."), "{}.{}".format))
     ]
     assert missing == []
@@ -35,7 +35,7 @@ def test_no_value_is_described_twice():
     assert len(paths) == len(set(paths))
 
 
-def described(path: str) -> dict:
+def get_schema(path: str) -> dict:
     """Return the schema of a value. Raises ``KeyError`` if the schema doesn't define it."""
     found = SCHEMA
     for key in path.split("."):
@@ -48,14 +48,14 @@ def described(path: str) -> dict:
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: value.path)
 def test_schema_defines_every_value(value):
     if value.path != "config.log":  # The router itself validates the content of `config`.
-        assert described(value.path)
+        assert get_schema(value.path)
 
 
 def test_schema_defines_only_existing_values():
     def known(schema: dict, path: str = "") -> set[str]:
         found = set()
         for key in schema.get("properties", {}):
-            inner = described(f"{path}{key}")
+            inner = get_schema(f"{path}{key}")
             found |= known(inner, f"{path}{key}.") or {f"{path}{key}"}
         return found
 
@@ -72,9 +72,9 @@ def test_documented_table_equals_the_values_file():
 
 @pytest.mark.parametrize("name", helm.CASES)
 def test_renders_equal_the_golden_files(name):
-    kept = golden.expected(name)
-    assert kept.exists(), f"{name} has no golden render: `make golden` creates it"
-    assert golden.rendered(name) == kept.read_text(), "`make golden` updates it; review the changes"
+    path = golden.get_path(name)
+    assert path.exists(), f"{name} has no golden render: `make golden` creates it"
+    assert golden.render(name) == path.read_text(), "`make golden` updates it; review the changes"
 
 
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
@@ -120,9 +120,9 @@ def test_every_documented_value_exists():
     """The documentation writes `a.b`, where `a` is a value of the chart; `config` has the router's settings."""
     known = {value.path for value in VALUES} | {parent for value in VALUES for parent in parents(value.path)}
     top = {path.partition(".")[0] for path in known} - {"config", "rules"}
-    named = re.findall(r"`([a-z]\w*(?:\.\w+)+)[:`]", PAGE.read_text())
-    assert len(named) > 20
-    assert {path for path in named if path.partition(".")[0] in top} <= known
+    matches = re.findall(r"`([a-z]\w*(?:\.\w+)+)[:`]", PAGE.read_text())
+    assert len(matches) > 20
+    assert {path for path in matches if path.partition(".")[0] in top} <= known
 
 
 def parents(path: str) -> list[str]:
@@ -140,8 +140,8 @@ class TestDescriptionParser:
     def test_description_above_a_key_belongs_to_it(self, monkeypatch, tmp_path):
         (tmp_path / "values.yaml").write_text(self.SOURCE)
         monkeypatch.setattr(helm, "CHART", tmp_path)
-        assert explained.values() == [("web.replicas", 2, "How many. `many` is best.")]
-        assert explained.table().splitlines()[2] == "| `web.replicas` | `2` | How many. `many` is best. |"
+        assert documented_values.values() == [("web.replicas", 2, "How many. `many` is best.")]
+        assert documented_values.table().splitlines()[2] == "| `web.replicas` | `2` | How many. `many` is best. |"
 
     def test_leaves_are_values_without_members(self):
-        assert list(explained.leaves({"a": {"b": 1, "c": {}}, "d": []})) == ["a.b", "a.c", "d"]
+        assert list(documented_values.leaves({"a": {"b": 1, "c": {}}, "d": []})) == ["a.b", "a.c", "d"]

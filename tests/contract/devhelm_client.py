@@ -22,8 +22,8 @@ class Client(devhelm.Devhelm):
         return self._send(shape, _generated.StatusPageIncidentDto, fields, path=path)
 
     def search(self, **filters: Any) -> Any:
-        wanted = _generated.IncidentFilterParams(**{"page": 0, "size": 200, **filters})
-        query = wanted.model_dump(mode="json", by_alias=True, exclude_none=True)
+        params = _generated.IncidentFilterParams(**{"page": 0, "size": 200, **filters})
+        query = params.model_dump(mode="json", by_alias=True, exclude_none=True)
         told = _http.api_get(self.wire, "/api/v1/incidents", params=query)
         return _validation.parse_list(_generated.IncidentDto, told["data"])
 

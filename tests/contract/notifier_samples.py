@@ -46,12 +46,12 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def recorded(*found: events.Event) -> list[events.Recorded]:
+def record(*found: events.Event) -> list[events.Recorded]:
     subject = "down"
     return [events.Recorded(number, NOW, subject, "IR-1", event) for number, event in enumerate(found, 1)]
 
 
-def delivered(kind: str, at: receiver.Receiver, found: list[events.Recorded], **settings: Any) -> base.Delivered:
+def deliver(kind: str, at: receiver.Receiver, found: list[events.Recorded], **settings: Any) -> base.Delivered:
     """Deliver events until none is left. Return the final state."""
 
     async def main() -> base.Delivered:

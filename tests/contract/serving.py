@@ -19,7 +19,7 @@ NOW = 1_772_450_000_000_000
 RESPONSE = decisions.Response("r", "a.yaml:1", "v1", (decisions.Target("on-call"),))
 
 
-class Served(NamedTuple):
+class WebServer(NamedTuple):
     """``url`` is the server's address. ``alerts`` reads the accepted alerts."""
 
     url: str
@@ -40,7 +40,7 @@ class Served(NamedTuple):
 
 
 @contextlib.contextmanager
-def served(redis_url: str, endpoints: Mapping[str, registry.ConfiguredSource]) -> Iterator[Served]:
+def run_web_server(redis_url: str, endpoints: Mapping[str, registry.ConfiguredSource]) -> Iterator[WebServer]:
     """Serve these sources in a separate thread."""
     ready = threading.Event()
     found: dict[str, Any] = {}
@@ -73,7 +73,7 @@ def served(redis_url: str, endpoints: Mapping[str, registry.ConfiguredSource]) -
     thread.start()
     try:
         assert ready.wait(30)
-        yield Served(f"http://127.0.0.1:{found['port']}", redis_url)
+        yield WebServer(f"http://127.0.0.1:{found['port']}", redis_url)
     finally:
         found["loop"].call_soon_threadsafe(found["task"].cancel)
         thread.join()

@@ -63,11 +63,11 @@ class World:
         said = {**FIELDS[kind], **(fields or {})}
         asked_for = "open" if operation == "find" else operation
         asked = scripted.operation(asked_for, said, severity=severity, vendor_id=at, linked_id=linked)
-        return self.run(kind, lambda there: getattr(there, operation)(asked), **settings)
+        return self.run(kind, lambda destination: getattr(destination, operation)(asked), **settings)
 
     def observe(self, kind, vendor_id):
-        asked = scripted.operation("update", FIELDS[kind], vendor_id=vendor_id)
-        return self.run(kind, lambda there: there.observe(asked))
+        operation = scripted.operation("update", FIELDS[kind], vendor_id=vendor_id)
+        return self.run(kind, lambda destination: destination.observe(operation))
 
     def fault(self, kind, action, method="POST", **others):
         fault = faults.Fault(action=action, vendor=VENDORS[kind], method=method, **others)

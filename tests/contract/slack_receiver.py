@@ -30,17 +30,17 @@ class Receiver:
 
 
 @contextlib.contextmanager
-def receiving() -> Iterator[Receiver]:
-    made = Receiver()
+def run_receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers["content-length"]))
-            made.raw.append(raw)
-            made.headers.append({name.lower(): value for name, value in self.headers.items()})
-            made.forms.append(dict(urllib.parse.parse_qsl(raw.decode(), keep_blank_values=True)))
-            body = json.dumps(made.bodies.pop(0)).encode() if made.bodies else b""
-            self.send_response(made.statuses.pop(0) if made.statuses else 200)
+            receiver.raw.append(raw)
+            receiver.headers.append({name.lower(): value for name, value in self.headers.items()})
+            receiver.forms.append(dict(urllib.parse.parse_qsl(raw.decode(), keep_blank_values=True)))
+            body = json.dumps(receiver.bodies.pop(0)).encode() if receiver.bodies else b""
+            self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -51,9 +51,9 @@ def receiving() -> Iterator[Receiver]:
     listening = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    made.url = f"http://127.0.0.1:{listening.server_port}/slack"
+    receiver.url = f"http://127.0.0.1:{listening.server_port}/slack"
     try:
-        yield made
+        yield receiver
     finally:
         listening.shutdown()
         thread.join()

@@ -38,21 +38,21 @@ def eventually(condition: Callable[[], bool]) -> None:
 def alertmanager(folder: Path, router_url: str) -> Iterator[str]:
     """Run Debian's Alertmanager with a receiver that posts to the router; yield its URL."""
     (folder / "alertmanager.yml").write_text(SETTINGS.format(url=router_url))
-    port = ports.free()
+    port = ports.reserve()
     command = ["prometheus-alertmanager", "--config.file=alertmanager.yml", "--storage.path=data"]
     command += [f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="]
     url = f"http://127.0.0.1:{port}"
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
     try:
-        eventually(lambda: answers(url))
+        eventually(lambda: is_ready(url))
         yield url
     finally:
         process.terminate()
         process.wait(30)
 
 
-def answers(url: str) -> bool:
+def is_ready(url: str) -> bool:
     with contextlib.suppress(httpx.HTTPError):
         return httpx.get(f"{url}/-/ready").is_success
     return False
@@ -67,7 +67,7 @@ def post(url: str, **more: str) -> None:
 def test_opsgenie_receiver_of_alertmanager_creates_and_closes_alerts(redis_url, tmp_path):
     config = registry.KINDS["opsgenie-api"].config(bearer=["a-long-random-token"])
     endpoints = {"og": registry.build("og", config)}
-    with serving.served(redis_url, endpoints) as router, alertmanager(tmp_path, router.url) as url:
+    with serving.run_web_server(redis_url, endpoints) as router, alertmanager(tmp_path, router.url) as url:
         post(url, startsAt="2026-01-01T00:00:00Z")
         eventually(lambda: len(router.alerts()) == 1)
         post(url, startsAt="2026-01-01T00:00:00Z", endsAt="2026-01-02T00:00:00Z")

@@ -18,7 +18,7 @@ world = simulated_destinations.world
 
 
 @pytest.fixture
-def held(world):
+def vendor_alerts(world):
     return world.simulator.app.state.vendors["incident-io"].paging.alerts
 
 
@@ -26,7 +26,7 @@ def perform(world, operation, *, settings=None, **fields):
     """Perform an operation with these ``fields``."""
     known = {**simulated_destinations.FIELDS[KIND], **fields.pop("fields", {})}
     asked = scripted.operation("update" if operation == "observe" else operation, known, **fields)
-    return world.run(KIND, lambda there: getattr(there, operation)(asked), **(settings or {}))
+    return world.run(KIND, lambda destination: getattr(destination, operation)(asked), **(settings or {}))
 
 
 def events(world):
@@ -37,7 +37,7 @@ def test_key_is_short_for_long_titles(world):
     """Keys made of labels exceeded the vendor's limit, so no responder was paged."""
     opened = world.do(KIND, "open", {"title": "x" * 5000})
     assert len(opened.vendor_id) <= 33
-    assert [one.field for one in opened.omitted] == ["title"]
+    assert [omission.field for omission in opened.omitted] == ["title"]
 
 
 def test_every_event_has_the_publication_s_key(world):
@@ -48,43 +48,43 @@ def test_every_event_has_the_publication_s_key(world):
     assert {event["deduplication_key"] for event in events(world)} == {opened.vendor_id}
 
 
-def test_next_episode_pages_again(world, held):
+def test_next_episode_pages_again(world, vendor_alerts):
     """The key identified the problem, so the vendor treated its next occurrence as the resolved alert."""
     first = perform(world, "open")
     perform(world, "resolve", vendor_id=first.vendor_id)
     second = perform(world, "open", episode="00000000000000000000000000000002")
     assert second.vendor_id != first.vendor_id
-    assert [one.status for one in held.known.values()] == ["resolved", "firing"]
+    assert [one.status for one in vendor_alerts.known.values()] == ["resolved", "firing"]
 
 
-def test_two_destinations_open_separate_alerts(world, held):
+def test_two_destinations_open_separate_alerts(world, vendor_alerts):
     """Two teams shared a key, and the resolution for one team ended the alert of the other."""
     keys = {perform(world, "open", destination=name).vendor_id for name in ("there", "elsewhere")}
-    assert len(keys) == len(held.known) == 2
+    assert len(keys) == len(vendor_alerts.known) == 2
 
 
-def test_key_survives_a_restart(world, held):
+def test_key_survives_a_restart(world, vendor_alerts):
     """The key was only in memory, so a restart left the alert open and created another one."""
     first, second = world.do(KIND, "open"), world.do(KIND, "open")
-    assert (first.vendor_id, len(held.known)) == (second.vendor_id, 1)
+    assert (first.vendor_id, len(vendor_alerts.known)) == (second.vendor_id, 1)
 
 
-def test_resolution_with_another_title_resolves_the_alert(world, held):
+def test_resolution_with_another_title_resolves_the_alert(world, vendor_alerts):
     """The title was the key, so a changed title in the resolution created a second alert."""
     opened = world.do(KIND, "open")
     assert world.do(KIND, "resolve", {"title": "[RESOLVED] Checkout works"}, at=opened.vendor_id).state == "resolved"
-    assert [one.status for one in held.known.values()] == ["resolved"]
+    assert [one.status for one in vendor_alerts.known.values()] == ["resolved"]
 
 
-def test_resolution_without_an_alert_opens_nothing(world, held):
+def test_resolution_without_an_alert_opens_nothing(world, vendor_alerts):
     """A resolution that arrived before the alert, or without one, opened a new alert."""
     assert world.do(KIND, "resolve", at="IR-1.abcdef00000000").state == "resolved"
-    assert held.known == {}
+    assert vendor_alerts.known == {}
 
 
-def test_alert_reopened_by_late_event_is_resolved_again(world, held):
+def test_alert_reopened_by_late_event_is_resolved_again(world, vendor_alerts):
     """A firing event that was processed after the resolution paged for a resolved problem."""
-    held.refires = True
+    vendor_alerts.refires = True
     opened = world.do(KIND, "open")
     world.do(KIND, "resolve", at=opened.vendor_id)
     world.do(KIND, "open")
@@ -93,38 +93,38 @@ def test_alert_reopened_by_late_event_is_resolved_again(world, held):
     assert world.observe(KIND, opened.vendor_id).state == "resolved"
 
 
-def test_update_never_reopens_an_alert_resolved_by_hand(world, held):
+def test_update_never_reopens_an_alert_resolved_by_hand(world, vendor_alerts):
     """A repeated firing event paged again for an alert that a responder had already resolved."""
-    held.refires = True
+    vendor_alerts.refires = True
     opened = world.do(KIND, "open")
-    held.by_key(opened.vendor_id).resolved_at = scripted.OPENED_AT
+    vendor_alerts.by_key(opened.vendor_id).resolved_at = scripted.OPENED_AT
     seen = world.do(KIND, "update", severity="critical", at=opened.vendor_id)
     assert (seen.state, len(events(world))) == ("resolved", 1)
 
 
-def test_flapping_within_an_episode_pages_once(world, held):
+def test_flapping_within_an_episode_pages_once(world, vendor_alerts):
     """Each flap was a new alert."""
     opened = world.do(KIND, "open")
     for severity in ("minor", "critical", "minor", "critical"):
         world.do(KIND, "update", severity=severity, at=opened.vendor_id)
-    (alert,) = held.known.values()
+    (alert,) = vendor_alerts.known.values()
     assert (alert.pages, alert.metadata["severity"]) == (1, "critical")
 
 
-def test_filtered_event_is_reported_and_sent_again(world, held):
+def test_filtered_event_is_reported_and_sent_again(world, vendor_alerts):
     """An accepted event was dropped without a report."""
-    held.drops = True
+    vendor_alerts.drops = True
     opened = world.do(KIND, "open")
-    seen = world.observe(KIND, opened.vendor_id)
-    assert seen.state == "open"
-    assert "dropped" in seen.differs
-    held.drops = False
+    state = world.observe(KIND, opened.vendor_id)
+    assert state.state == "open"
+    assert "dropped" in state.differs
+    vendor_alerts.drops = False
     assert world.do(KIND, "update", at=opened.vendor_id).state == "open"
     assert world.observe(KIND, opened.vendor_id).differs == ""
 
 
-def test_event_in_processing_is_no_difference(world, held):
-    held.drops = True
+def test_event_in_processing_is_no_difference(world, vendor_alerts):
+    vendor_alerts.drops = True
     opened = world.do(KIND, "open")
     seen = perform(world, "observe", vendor_id=opened.vendor_id, lags=True)
     assert (seen.is_stale, seen.differs) == (True, "")
@@ -140,7 +140,7 @@ def test_severity_reference_and_the_rules_metadata_are_sent(world):
 
 def test_invalid_link_is_omitted(world):
     opened = world.do(KIND, "open", {"source_url": "grafana"})
-    assert ([one.field for one in opened.omitted], opened.state) == (["source_url"], "open")
+    assert ([omission.field for omission in opened.omitted], opened.state) == (["source_url"], "open")
 
 
 @pytest.mark.parametrize("operation", ["open", "update", "resolve"])
@@ -157,12 +157,12 @@ def test_unknown_source_is_not_found(world):
         world.do(KIND, "open", alert_source="01NOBODY")
 
 
-def test_token_of_another_source_is_refused(world, held):
-    held.token = "another-token"
+def test_token_of_another_source_is_refused(world, vendor_alerts):
+    vendor_alerts.token = "another-token"
     with pytest.raises(errors.Denied) as caught:
         world.do(KIND, "open")
     assert caught.value.status == 401
-    held.token = scripted.SECRET
+    vendor_alerts.token = scripted.SECRET
     assert world.do(KIND, "open").state == "open"
 
 
@@ -172,8 +172,8 @@ def test_destination_without_account_key_reads_nothing(world):
         assert perform(world, operation, vendor_id=opened.vendor_id, settings=WITHOUT_KEY).state == "open"
     assert perform(world, "resolve", vendor_id=opened.vendor_id, settings=WITHOUT_KEY).state == "resolved"
     assert perform(world, "find", settings=WITHOUT_KEY) is None
-    assert world.run(KIND, lambda there: there.list_open(), **WITHOUT_KEY) == []
-    assert world.run(KIND, lambda there: there.check(), **WITHOUT_KEY) == []
+    assert world.run(KIND, lambda destination: destination.list_open(), **WITHOUT_KEY) == []
+    assert world.run(KIND, lambda destination: destination.check(), **WITHOUT_KEY) == []
     assert [call.method for call in world.simulator.app.state.calls.all] == ["POST"] * 3
 
 
@@ -181,7 +181,7 @@ def test_alert_of_another_destination_is_not_listed(world):
     perform(world, "open", destination="elsewhere")
     for key in ("foreign", "IR-7F3K2QXM.abc", "x.y.z"):
         perform(world, "update", vendor_id=key, settings=WITHOUT_KEY)
-    assert world.run(KIND, lambda there: there.list_open()) == []
+    assert world.run(KIND, lambda destination: destination.list_open()) == []
 
 
 @pytest.mark.parametrize(
@@ -193,13 +193,13 @@ def test_alert_of_another_destination_is_not_listed(world):
     ],
 )
 def test_check_reports_problems_of_the_alert_source(world, settings, problem):
-    (found,) = world.run(KIND, lambda there: there.check(), **settings)
+    (found,) = world.run(KIND, lambda destination: destination.check(), **settings)
     assert problem in found
 
 
-def test_check_reports_a_token_of_another_source(world, held):
-    held.token = "of-another-source"
-    (found,) = world.run(KIND, lambda there: there.check())
+def test_check_reports_a_token_of_another_source(world, vendor_alerts):
+    vendor_alerts.token = "of-another-source"
+    (found,) = world.run(KIND, lambda destination: destination.check())
     assert found == '"api_key" is not the token of alert source "incident-router by http"'
 
 
@@ -209,11 +209,11 @@ ATTACHED = {"attach_to": "incidents"}
 def attach(world, opened, incident, *, view=None):
     """Update the alert after the incident has opened, as the worker does when it finds the alert unattached."""
     content = scripted.operation("open", simulated_destinations.FIELDS[KIND]).content
-    asked = scripted.operation(
+    operation = scripted.operation(
         "update", simulated_destinations.FIELDS[KIND], vendor_id=opened.vendor_id, linked_id=incident, before=content
     )
-    asked = msgspec.structs.replace(asked, view=view or opened.view)
-    return world.run(KIND, lambda there: there.update(asked), **ATTACHED)
+    operation = msgspec.structs.replace(operation, view=view or opened.view)
+    return world.run(KIND, lambda destination: destination.update(operation), **ATTACHED)
 
 
 def test_alert_is_attached_after_the_incident_opens(world):
@@ -236,21 +236,21 @@ def test_alert_opened_after_its_incident_awaits_attachment(world):
     assert (opened.state, "not attached" in opened.differs) == ("open", True)
 
 
-def test_alert_detached_by_a_person_stays_detached(world, held):
+def test_alert_detached_by_a_person_stays_detached(world, vendor_alerts):
     opened = perform(world, "open", settings=ATTACHED)
     incident = world.do("incident-io", "open").vendor_id
-    held.unrelated.add((held.by_key(opened.vendor_id).id, incident))
+    vendor_alerts.unrelated.add((vendor_alerts.by_key(opened.vendor_id).id, incident))
     seen = attach(world, opened, incident)
-    assert ([one.field for one in seen.omitted], seen.differs, seen.state) == (["attach_to"], "", "open")
+    assert ([omission.field for omission in seen.omitted], seen.differs, seen.state) == (["attach_to"], "", "open")
 
 
-def test_attachment_to_a_locked_incident_is_retried(world, held):
+def test_attachment_to_a_locked_incident_is_retried(world, vendor_alerts):
     opened = perform(world, "open", settings=ATTACHED)
     incident = world.do("incident-io", "open").vendor_id
-    held.busy = True
+    vendor_alerts.busy = True
     with pytest.raises(errors.Conflict):
         attach(world, opened, incident)
-    held.busy = False
+    vendor_alerts.busy = False
     assert attach(world, opened, incident).differs == ""
 
 
@@ -260,11 +260,11 @@ def test_attachment_requires_an_account_key():
 
 
 @pytest.mark.parametrize("has_arrived", [True, False])
-def test_unconfirmed_alert_of_a_resolved_incident_is_resolved(world, held, has_arrived):
+def test_unconfirmed_alert_of_a_resolved_incident_is_resolved(world, vendor_alerts, has_arrived):
     """The outcome of a firing event was unknown, and its repetition after the end paged a responder."""
     if has_arrived:
         perform(world, "open")
     seen = perform(world, "open", is_repeated=True, is_over=True, failures=1)
     assert (seen.state, seen.ended) == ("resolved", True)
-    assert [one.status for one in held.known.values()] == ["resolved"] * has_arrived
+    assert [one.status for one in vendor_alerts.known.values()] == ["resolved"] * has_arrived
     assert [event["status"] for event in events(world)] == ["firing"] * has_arrived + ["resolved"]

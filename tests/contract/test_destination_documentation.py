@@ -20,7 +20,7 @@ def page(kind):
     return (PAGES / f"{kind}.md").read_text()
 
 
-def blocks(kind):
+def load_blocks(kind):
     return [yaml.YAML(typ="safe").load(text) for text in BLOCK.findall(page(kind))]
 
 
@@ -28,9 +28,9 @@ def blocks(kind):
 NEEDED = {"incident-io-alert": {"alert_source": "01GW2G3V0S59R238FAHPDS1R66"}}
 
 
-def configured(kind):
+def list_configured(kind):
     found = {}
-    for block in blocks(kind):
+    for block in load_blocks(kind):
         for name, settings in block.get("destinations", {}).items():
             model = registry.KINDS[settings["kind"]].config
             keys = dict.fromkeys({"api_key", "account_key"} & settings.keys(), "key")
@@ -40,13 +40,13 @@ def configured(kind):
 
 @each_kind
 def test_documented_settings_are_accepted(kind):
-    assert kind in {config.kind for config in configured(kind).values()}
+    assert kind in {config.kind for config in list_configured(kind).values()}
 
 
 @each_kind
 def test_documented_rules_are_valid_for_documented_settings(kind):
-    known = configured(kind)
-    entries = [entry for block in blocks(kind) for entry in block.get("open", ())]
+    known = list_configured(kind)
+    entries = [entry for block in load_blocks(kind) for entry in block.get("open", ())]
     assert kind in {known[entry["at"]].kind for entry in entries}
     for entry in entries:
         fields = {name: value for name, value in entry.items() if name not in OF_RULES}
@@ -71,7 +71,7 @@ def test_page_documents_only_existing_settings(kind):
 @each_kind
 def test_documented_defaults_match_the_code(kind):
     """The mappings on the page equal the defaults."""
-    (pasted,) = [config for config in configured(kind).values() if config.kind == kind]
+    (pasted,) = [config for config in list_configured(kind).values() if config.kind == kind]
     plain = registry.KINDS[kind].config(api_key="key", **NEEDED.get(kind, {}))
     for name in ("severities", "impacts", "component_statuses"):
         if name in registry.KINDS[kind].config.model_fields:

@@ -31,7 +31,7 @@ def no_pauses(monkeypatch):
     monkeypatch.setattr(call_policy, "_JITTER_SECONDS", 0.0)
 
 
-def failure_of(vendor, kind, operation):
+def catch_failure(vendor, kind, operation):
     with pytest.raises(errors.Failure) as caught:
         accounts.perform(vendor, kind, operation)
     return caught.value
@@ -52,14 +52,16 @@ def failure_text(failure):
 def test_rejected_change_raises_the_failure_of_its_status(kind, operation, status):
     vendor = accounts.scripted_account(kind, operation)
     vendor.failing = status
-    failure = failure_of(vendor, kind, operation)
+    failure = catch_failure(vendor, kind, operation)
     assert type(failure) is EXPECTED[status]
     assert str(status) in failure.message
     assert scripted.SECRET not in failure_text(failure)
     assert getattr(failure, "status", status) == status
 
 
-@pytest.mark.parametrize(("kind", "operation"), [one for one in accounts.OPERATIONS if one not in LOOKS_NOTHING_UP])
+@pytest.mark.parametrize(
+    ("kind", "operation"), [operation for operation in accounts.OPERATIONS if operation not in LOOKS_NOTHING_UP]
+)
 @pytest.mark.parametrize("status", [401, 429, 500, 503])
 def test_failed_read_before_a_change_changes_nothing(kind, operation, status):
     vendor = scripted.Vendor()
@@ -68,7 +70,7 @@ def test_failed_read_before_a_change_changes_nothing(kind, operation, status):
         if method == "GET":
             vendor.forget(method, path)
             vendor.answer(method, path, {"message": scripted.SECRET}, status=status)
-    failure = failure_of(vendor, kind, operation)
+    failure = catch_failure(vendor, kind, operation)
     assert type(failure) is {401: errors.Denied, 429: errors.Throttled}.get(status, errors.Temporary)
     assert vendor.changes == []
     assert scripted.SECRET not in failure_text(failure)
@@ -81,7 +83,7 @@ def test_open_with_a_lost_response_may_have_happened(kind):
         if method == "POST":
             vendor.forget(method, path)
             vendor.answer(method, path, status=0)
-    assert type(failure_of(vendor, kind, "open")) is errors.Unanswered
+    assert type(catch_failure(vendor, kind, "open")) is errors.Unanswered
 
 
 @pytest.mark.parametrize("kind", registry.KINDS)
@@ -91,7 +93,7 @@ def test_open_with_an_unexpected_response_may_have_happened(kind):
         if method == "POST":
             vendor.forget(method, path)
             vendor.answer(method, path, {"unexpected": True})
-    assert type(failure_of(vendor, kind, "open")) is errors.Unanswered
+    assert type(catch_failure(vendor, kind, "open")) is errors.Unanswered
 
 
 @pytest.mark.parametrize("kind", registry.KINDS)

@@ -38,9 +38,9 @@ def test_unreadable_row_with_our_reference_proves_nothing(kind, path, rows):
     vendor = scripted.Vendor()
     reference = scripted.operation("open", {}).reference
     vendor.answer("GET", path, {rows: [{"id": 7, "title": reference, "summary": reference}, {}], "hasNext": False})
-    asked = scripted.operation("open", simulated_destinations.FIELDS[kind])
+    operation = scripted.operation("open", simulated_destinations.FIELDS[kind])
     with pytest.raises(errors.Temporary, match="can't be read"):
-        vendor.run(kind, lambda there: there.find(asked))
+        vendor.run(kind, lambda destination: destination.find(operation))
 
 
 @pytest.mark.parametrize("kind", ["devhelm", "incident-io"])
@@ -64,7 +64,7 @@ def test_paused_incident_closes_after_it_is_resumed(world):
     opened = world.do("incident-io", "open")
     state = world.simulator.app.state.vendors["incident-io"]._state
     (incident,) = state.incidents.values()
-    live, incident.status = incident.status, next(one for one in state.statuses if one.category == "paused")
+    live, incident.status = incident.status, next(status for status in state.statuses if status.category == "paused")
     with pytest.raises(errors.Conflict, match="a person has paused it"):
         world.do("incident-io", "resolve", at=opened.vendor_id)
     assert world.observe("incident-io", opened.vendor_id).state == "open"

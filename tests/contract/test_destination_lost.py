@@ -19,27 +19,27 @@ def world(simulator):
     return simulated_destinations.World(simulator)
 
 
-def listed(world, kind):
-    return world.run(kind, lambda there: there.list_open())
+def list_open(world, kind):
+    return world.run(kind, lambda destination: destination.list_open())
 
 
 @simulated_destinations.each_kind
 def test_open_item_is_listed_until_it_is_resolved(world, kind):
     opened = world.do(kind, "open")
-    (item,) = listed(world, kind)
+    (item,) = list_open(world, kind)
     assert item.vendor_id == opened.vendor_id
     assert item.opened_at == scripted.OPENED_AT + 1_000_000
     assert item.reference == (REFERENCE if registry.KINDS[kind].has_references else "")
     assert "Checkout fails" in item.title
     world.do(kind, "resolve", at=opened.vendor_id)
-    assert listed(world, kind) == []
+    assert list_open(world, kind) == []
 
 
 @simulated_destinations.each_kind
 def test_listing_changes_nothing(world, kind):
     world.do(kind, "open")
     before = world.changes()
-    listed(world, kind)
+    list_open(world, kind)
     assert world.changes() == before
 
 
@@ -50,8 +50,8 @@ def test_post_on_another_destination_s_page_is_not_listed(world, kind):
     mine, other = simulated_destinations.PAGES[kind], "Acme EU"
 
     def listed_by(page, *others, **settings):
-        found = world.run(kind, lambda there: there.list_open(others), page=page, **settings)
-        return [item.vendor_id for item in found]
+        result = world.run(kind, lambda destination: destination.list_open(others), page=page, **settings)
+        return [item.vendor_id for item in result]
 
     assert listed_by(mine, other) == [opened.vendor_id]
     assert listed_by(other, mine) == []
@@ -67,21 +67,21 @@ def test_failed_listing_raises_a_failure(world, kind):
     world.do(kind, "open")
     world.fault(kind, "drop", method="GET", count=1000)
     with pytest.raises(errors.Failure):
-        listed(world, kind)
+        list_open(world, kind)
 
 
 @simulated_destinations.each_kind
 def test_item_without_reference_is_recognized_by_its_text(world, kind):
     """Items of a kind with references are never recognized by their text."""
     world.do(kind, "open")
-    (item,) = listed(world, kind)
+    (item,) = list_open(world, kind)
     same, others = (
         scripted.operation("open", {**simulated_destinations.FIELDS[kind], **more})
         for more in ({}, {"message": "Slow."})
     )
 
-    async def recognized(there):
-        return there.recognizes(item, same), there.recognizes(item, others)
+    async def recognized(destination):
+        return destination.recognizes(item, same), destination.recognizes(item, others)
 
     if registry.KINDS[kind].has_references:
         same = others = scripted.operation("open", simulated_destinations.FIELDS[kind])
@@ -100,4 +100,4 @@ def test_item_created_by_a_person_is_not_listed(world, kind, monkeypatch):
     monkeypatch.setattr(references, "add_footer", lambda text, _reference: text or "Nothing")
     world.do(kind, "open")
     assert len(world.objects(kind)) == 1
-    assert listed(world, kind) == []
+    assert list_open(world, kind) == []

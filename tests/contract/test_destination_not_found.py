@@ -34,7 +34,7 @@ def test_gateway_page_is_not_a_vendor_response(world, kind):
 
 @simulated_destinations.each_kind
 def test_probe_of_a_valid_account_changes_nothing(world, kind):
-    world.run(kind, lambda there: there.probe())
+    world.run(kind, lambda destination: destination.probe())
     assert world.changes() == []
 
 

@@ -16,7 +16,7 @@ def world(simulator):
     return simulated_destinations.World(simulator)
 
 
-def ended(world) -> str:
+def open_and_resolve(world) -> str:
     """Return the ID of an incident that the router opened and resolved."""
     opened = world.do(KIND, "open")
     assert world.do(KIND, "resolve", at=opened.vendor_id).ended
@@ -24,7 +24,7 @@ def ended(world) -> str:
 
 
 def test_reopened_incident_keeps_its_id_with_an_update(world):
-    first = ended(world)
+    first = open_and_resolve(world)
     seen = world.do(KIND, "open", at=first)
     assert (seen.vendor_id, seen.state, seen.note) == (first, "open", "")
     (one,) = world.objects(KIND)
@@ -34,7 +34,7 @@ def test_reopened_incident_keeps_its_id_with_an_update(world):
 
 
 def test_repeated_reopening_reopens_the_incident_once(world):
-    first = ended(world)
+    first = open_and_resolve(world)
     world.fault(KIND, "act-then-drop")
     with pytest.raises(errors.Unanswered):
         world.do(KIND, "open", at=first)
@@ -45,7 +45,7 @@ def test_repeated_reopening_reopens_the_incident_once(world):
 
 
 def test_lost_reopen_request_leaves_the_incident_resolved(world):
-    first = ended(world)
+    first = open_and_resolve(world)
     world.fault(KIND, "drop")
     with pytest.raises(errors.Unanswered):
         world.do(KIND, "open", at=first)
@@ -54,7 +54,7 @@ def test_lost_reopen_request_leaves_the_incident_resolved(world):
 
 
 def test_refused_reopening_creates_a_new_incident(world):
-    first = ended(world)
+    first = open_and_resolve(world)
     world.fault(KIND, "status", status=409)
     seen = world.do(KIND, "open", at=first)
     assert (seen.vendor_id == first, seen.state) == (False, "open")
@@ -68,5 +68,5 @@ def test_deleted_incident_is_created_again(world):
 
 
 def test_resolve_of_a_resolved_incident_ends_nothing(world):
-    first = ended(world)
+    first = open_and_resolve(world)
     assert not world.do(KIND, "resolve", at=first).ended

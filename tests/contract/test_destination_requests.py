@@ -48,17 +48,17 @@ def incident_io_models() -> dict[str, Any]:
 
 
 @functools.cache
-def documented() -> dict[str, Any]:
+def list_models() -> dict[str, Any]:
     """Return the vendor's model of each request's body."""
     return {**devhelm_models(), **incident_io_models()}
 
 
-def model_of(made: str) -> Any:
-    (model,) = [model for pattern, model in documented().items() if re.fullmatch(pattern, made)]
+def find_model(made: str) -> Any:
+    (model,) = [model for pattern, model in list_models().items() if re.fullmatch(pattern, made)]
     return model
 
 
-def unknown(part: Any) -> list[str]:
+def find_unknown(part: Any) -> list[str]:
     """Return additional properties, and values that are in no enumeration."""
     if isinstance(part, sdks.incident_io_models.AlertEventsCreateHTTPPayloadV2Metadata):
         return []  # The caller chooses the names of its members.
@@ -67,13 +67,13 @@ def unknown(part: Any) -> list[str]:
         for inner in value if isinstance(value, list) else [value]:
             if hasattr(type(inner), "__members__") and inner not in type(inner).__members__.values():
                 found.append(str(inner))
-            found += unknown(inner)
+            found += find_unknown(inner)
     return found
 
 
 def check(made: str, body: Any) -> None:
     """Validate a call against the vendor's model."""
-    model = model_of(made)
+    model = find_model(made)
     if model is None:
         assert body is None
     elif hasattr(model, "model_validate"):
@@ -81,13 +81,13 @@ def check(made: str, body: Any) -> None:
         assert read.model_dump(mode="json", by_alias=True, exclude_none=True) == body
     else:
         read = model.from_dict(body)
-        assert unknown(read) == []
+        assert find_unknown(read) == []
         assert read.to_dict() == body
         if "status_page" in made:
             assert [name for name, most in LONGEST.items() if len(body.get(name, "")) > most] == []
 
 
-def changes(kind: str, operation: str, **settings: Any) -> list[tuple[str, Any]]:
+def list_changes(kind: str, operation: str, **settings: Any) -> list[tuple[str, Any]]:
     vendor = accounts.scripted_account(kind, operation)
     accounts.perform(vendor, kind, operation, **settings)
     return [(f"{call.method} {call.path}", call.body) for call in vendor.calls if call.method != "GET"]
@@ -95,23 +95,23 @@ def changes(kind: str, operation: str, **settings: Any) -> list[tuple[str, Any]]
 
 @pytest.mark.parametrize(("kind", "operation"), accounts.CHANGES)
 def test_every_request_body_matches_the_vendor_s_sdk(kind, operation):
-    sent = changes(kind, operation)
+    sent = list_changes(kind, operation)
     assert sent, "the account is scripted so that every operation has something to do"
     for made, body in sent:
         check(made, body)
 
 
 def test_body_for_incident_io_version_2_is_valid():
-    (made, body), *_ = changes("incident-io", "open", api="v2")
+    (made, body), *_ = list_changes("incident-io", "open", api="v2")
     assert made == "POST /v2/incidents"
     check(made, body)
 
 
 def test_every_modeled_endpoint_is_called():
     """A request that no operation above sends would not be validated."""
-    made = {made for kind, operation in accounts.CHANGES for made, _ in changes(kind, operation)}
-    made |= {made for made, _ in changes("incident-io", "open", api="v2")}
-    assert [pattern for pattern in documented() if not any(re.fullmatch(pattern, one) for one in made)] == []
+    made = {made for kind, operation in accounts.CHANGES for made, _ in list_changes(kind, operation)}
+    made |= {made for made, _ in list_changes("incident-io", "open", api="v2")}
+    assert [pattern for pattern in list_models() if not any(re.fullmatch(pattern, one) for one in made)] == []
 
 
 @pytest.mark.parametrize("kind", registry.KINDS)

@@ -20,7 +20,7 @@ def world(simulator):
     return simulated_destinations.World(simulator)
 
 
-def asked(operation="open", **fields):
+def make_operation(operation="open", **fields):
     return msgspec.structs.replace(
         scripted.operation("open", {**simulated_destinations.POST, **fields}),
         began_at=scripted.OPENED_AT - 7_200_000_000,
@@ -29,16 +29,16 @@ def asked(operation="open", **fields):
     )
 
 
-def publishes(world, operation="open", **fields):
+def publish(world, operation="open", **fields):
     method = "find" if operation == "find" else "open"
-    return world.run(KIND, lambda there: getattr(there, method)(asked(operation, **fields)))
+    return world.run(KIND, lambda destination: getattr(destination, method)(make_operation(operation, **fields)))
 
 
 def test_resolved_incident_is_published_as_resolved(world):
-    seen = publishes(world, resolve_message="Payments work again.")
+    seen = publish(world, resolve_message="Payments work again.")
     assert seen.state == "resolved"
     [post] = world.objects(KIND)
-    updates = [(one["incident_status"], one["message"]) for one in post["updates"]]
+    updates = [(update["incident_status"], update["message"]) for update in post["updates"]]
     assert updates == [("investigating", "Payments may fail."), ("resolved", "Payments work again.")]
     assert len(post["component_impacts"]) == 2
     assert all(impact["end_at"] == post["updates"][1]["published_at"] for impact in post["component_impacts"])
@@ -49,19 +49,19 @@ def test_resolved_incident_is_published_as_resolved(world):
 def test_unanswered_publication_is_repeated_under_its_key(world):
     world.fault(KIND, "act-then-drop")
     with pytest.raises(errors.Unanswered):
-        publishes(world)
-    assert publishes(world, "repeated").state == "resolved"
-    assert publishes(world, "find").state == "resolved"
+        publish(world)
+    assert publish(world, "repeated").state == "resolved"
+    assert publish(world, "find").state == "resolved"
     assert len(world.objects(KIND)) == 1
 
 
 def test_live_post_with_equal_number_has_another_key(world):
-    assert asked().key != msgspec.structs.replace(asked(), ended_at=0).key
+    assert make_operation().key != msgspec.structs.replace(make_operation(), ended_at=0).key
 
 
 def test_rejected_components_are_omitted(world):
     world.fault(KIND, "status", status=422, path=PATH)
-    seen = publishes(world)
-    assert [one.field for one in seen.omitted] == ["component_statuses"]
+    seen = publish(world)
+    assert [omission.field for omission in seen.omitted] == ["component_statuses"]
     [post] = world.objects(KIND)
     assert (post["incident_status"], post["component_impacts"]) == ("resolved", [])

@@ -101,7 +101,7 @@ def test_rejection_contains_the_vendor_s_message(world, kind):
 
 @simulated_destinations.each_kind
 def test_check_of_a_valid_account_reports_nothing(world, kind):
-    assert world.run(kind, lambda there: there.check()) == []
+    assert world.run(kind, lambda destination: destination.check()) == []
 
 
 def test_incident_io_version_2_opens_and_resolves(world):
@@ -154,7 +154,7 @@ def test_self_publishing_page_is_adopted_with_a_warning(world):
     assert world.do(kind, "open", linked_id=linked, **page).state == "open"
     (post,) = next(one["incidents"] for one in world.state(kind)["pages"] if one["slug"] == "acme-auto")
     assert post["title"] == "Checkout fails"
-    (problem,) = world.run(kind, lambda there: there.check(), **page)
+    (problem,) = world.run(kind, lambda destination: destination.check(), **page)
     assert "AUTOMATIC" in problem
 
 
@@ -224,9 +224,9 @@ def test_rejected_required_field_fails_permanently(world, kind):
 def test_repeated_open_omits_no_rejected_field(world, kind):
     """While the outcome is unknown, a different body would be a different request."""
     world.fault(kind, "status", status=422)
-    asked = scripted.operation("open", simulated_destinations.FIELDS[kind], severity="major", is_repeated=True)
+    operation = scripted.operation("open", simulated_destinations.FIELDS[kind], severity="major", is_repeated=True)
     with pytest.raises(errors.Permanent):
-        world.run(kind, lambda there: there.open(asked))
+        world.run(kind, lambda destination: destination.open(operation))
     assert len(world.changes()) == 1
 
 
@@ -291,23 +291,23 @@ def test_only_the_faulty_custom_field_is_omitted(world):
     seen = world.do("incident-io", "open", {"custom_field_entries": entries})
     assert [omitted.field for omitted in seen.omitted] == ["custom_field_entries"]
     [made] = world.objects("incident-io")
-    assert [one["custom_field"]["id"] for one in made["custom_field_entries"]] == [state.custom_field.id]
+    assert [entry["custom_field"]["id"] for entry in made["custom_field_entries"]] == [state.custom_field.id]
 
 
-def checked(world, **fields):
-    return world.run("incident-io", lambda there: there.check(fields))
+def check(world, **fields):
+    return world.run("incident-io", lambda destination: destination.check(fields))
 
 
 def test_check_verifies_custom_fields_options_and_roles(world):
     state = world.simulator.app.state.vendors["incident-io"]._state
     option = {"custom_field_id": state.select_field.id, "values": [{"value_option_id": state.options[0].id}]}
     role = {"incident_role_id": state.role.id, "assignee": {"email": "ada@example.com"}}
-    assert checked(world, custom_field_entries=[option], incident_role_assignments=[role]) == []
+    assert check(world, custom_field_entries=[option], incident_role_assignments=[role]) == []
 
     unknown = {"custom_field_id": "01UNKNOWN", "values": []}
     other = {**option, "values": [{"value_option_id": "01UNKNOWN"}]}
     text = {**option, "values": [{"value_text": "Deployment"}]}
-    problems = checked(
+    problems = check(
         world,
         custom_field_entries=[unknown, other, text],
         incident_role_assignments=[{"incident_role_id": "01UNKNOWN", "assignee": {"id": "u"}}],
@@ -321,7 +321,7 @@ def test_check_verifies_custom_fields_options_and_roles(world):
     ]
 
 
-def gone(world, **more):
+def remove_version_1(world, **more):
     """Remove version 1 of the vendor's incidents API."""
     world.fault("incident-io", "status", method="", path="/v1/incidents", status=404, count=1000, **more)
 
@@ -332,18 +332,18 @@ def test_version_1_is_used_while_available(world):
 
 
 def test_version_2_replaces_a_removed_version_1(world):
-    gone(world)
+    remove_version_1(world)
     assert world.do("incident-io", "open").state == "open"
     assert world.changes() == ["POST /v1/incidents", "POST /v2/incidents"]
 
 
 def test_check_detects_the_available_version(world):
-    gone(world)
-    asked = scripted.operation("open", simulated_destinations.FIELDS["incident-io"], severity="major")
+    remove_version_1(world)
+    operation = scripted.operation("open", simulated_destinations.FIELDS["incident-io"], severity="major")
 
-    async def life(there):
-        assert await there.check() == []
-        await there.open(asked)
+    async def life(destination):
+        assert await destination.check() == []
+        await destination.open(operation)
 
     world.run("incident-io", life)
     assert world.changes() == ["POST /v2/incidents"]
@@ -357,12 +357,14 @@ def test_stray_404_does_not_change_the_version(world):
 
 
 def test_unknown_open_outcome_never_changes_the_version(world):
-    gone(world)
-    asked = scripted.operation("open", simulated_destinations.FIELDS["incident-io"], severity="major", is_repeated=True)
+    remove_version_1(world)
+    operation = scripted.operation(
+        "open", simulated_destinations.FIELDS["incident-io"], severity="major", is_repeated=True
+    )
 
-    async def life(there):
-        await there.check()
-        await there.open(asked)
+    async def life(destination):
+        await destination.check()
+        await destination.open(operation)
 
     with pytest.raises(errors.NotFound):
         world.run("incident-io", life)
@@ -370,7 +372,7 @@ def test_unknown_open_outcome_never_changes_the_version(world):
 
 
 def test_configured_version_is_used(world):
-    gone(world)
+    remove_version_1(world)
     with pytest.raises(errors.NotFound):
         world.do("incident-io", "open", api="v1")
     assert world.do("incident-io", "open", api="v2").state == "open"
@@ -380,8 +382,8 @@ def test_configured_version_is_used(world):
 def update_devhelm(world, vendor_id, severity, title="Checkout fails", before=("major", "Checkout fails")):
     level, said = before
     known = scripted.operation("update", {"title": said}, severity=level).content
-    asked = scripted.operation("update", {"title": title}, severity=severity, vendor_id=vendor_id, before=known)
-    return world.run("devhelm", lambda there: there.update(asked))
+    operation = scripted.operation("update", {"title": title}, severity=severity, vendor_id=vendor_id, before=known)
+    return world.run("devhelm", lambda destination: destination.update(operation))
 
 
 def test_devhelm_update_changes_severity_and_title(world):

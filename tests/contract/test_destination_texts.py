@@ -40,7 +40,7 @@ class Life(simulated_destinations.World):
         self.seen = None
         self.before = None
 
-    def does(self, operation, *, severity="major", lags=False, **fields):
+    def perform(self, operation, *, severity="major", lags=False, **fields):
         asked = scripted.operation(
             operation if operation != "observe" else "update",
             {**FIELDS[self.kind], **fields},
@@ -52,12 +52,12 @@ class Life(simulated_destinations.World):
         )
         if self.seen and self.seen.view:
             asked = msgspec.structs.replace(asked, view=self.seen.view)
-        seen = self.run(self.kind, lambda there: getattr(there, operation)(asked))
-        kept = {"told": seen.told or asked.told, "view": seen.view or asked.view}
-        self.seen = msgspec.structs.replace(seen, **kept)
+        result = self.run(self.kind, lambda destination: getattr(destination, operation)(asked))
+        kept = {"told": result.told or asked.told, "view": result.view or asked.view}
+        self.seen = msgspec.structs.replace(result, **kept)
         if operation != "observe":
             self.before = asked.content
-        return seen
+        return result
 
     def person(self, **changes):
         """Change the object without the API, as a person can."""
@@ -89,7 +89,7 @@ def life(simulator, kind):
     return Life(simulator, kind)
 
 
-def rewriting(life, action, style):
+def add_rewriting_fault(life, action, style):
     life.simulator.app.state.faults.append(faults.Fault(action=action, style=style, count=1000, length=60))
 
 
@@ -102,25 +102,25 @@ each_page = pytest.mark.parametrize("kind", PAGES)
 @each_action
 @each_style
 def test_normalized_texts_are_no_edits(life, style, action):
-    rewriting(life, action, style)
-    assert (life.does("open").state, life.seen.edited) == ("open", None)
-    assert life.does("observe").edited is None
-    assert life.does("update", severity="critical").edited is None
-    assert life.does("observe", severity="critical").edited is None
+    add_rewriting_fault(life, action, style)
+    assert (life.perform("open").state, life.seen.edited) == ("open", None)
+    assert life.perform("observe").edited is None
+    assert life.perform("update", severity="critical").edited is None
+    assert life.perform("observe", severity="critical").edited is None
     life.simulator.app.state.calls.all.clear()
-    assert life.does("update", severity="critical").edited is None
+    assert life.perform("update", severity="critical").edited is None
     # The router doesn't revert the vendor's normalization.
     assert life.changes() == []
-    assert life.does("resolve", severity="critical").state == "resolved"
+    assert life.perform("resolve", severity="critical").state == "resolved"
 
 
 @simulated_destinations.each_kind
 @each_style
 def test_normalized_title_follows_the_rule(life, style):
-    rewriting(life, "normalize", style)
-    life.does("open")
+    add_rewriting_fault(life, "normalize", style)
+    life.perform("open")
     field = "name" if life.kind == "incident-io" else "title"
-    assert life.does("update", **{field: "Everything is down now"}).edited is None
+    assert life.perform("update", **{field: "Everything is down now"}).edited is None
     (stored,) = life.objects(life.kind)
     incident = stored.get("incident", stored)
     # A DevHelm incident has the router's reference before its title. One of the styles truncates the end.
@@ -139,55 +139,55 @@ EDITS = {
 @each_style
 @pytest.mark.parametrize("edit", EDITS)
 def test_person_s_edit_is_detected_despite_normalization(life, style, action, edit):
-    rewriting(life, action, style)
-    life.does("open")
+    add_rewriting_fault(life, action, style)
+    life.perform("open")
     life.person(**EDITS[edit])
-    assert life.does("observe").edited == edit
+    assert life.perform("observe").edited == edit
 
 
 @each_page
 @pytest.mark.parametrize("edit", EDITS)
 @pytest.mark.parametrize("operation", ["update", "resolve"])
 def test_person_s_edit_stops_an_operation(life, operation, edit):
-    life.does("open")
-    life.does("update", severity="critical")
+    life.perform("open")
+    life.perform("update", severity="critical")
     life.person(**EDITS[edit])
     life.simulator.app.state.calls.all.clear()
-    assert life.does(operation, severity="major", title="Ours").edited == edit
+    assert life.perform(operation, severity="major", title="Ours").edited == edit
     assert life.changes() == []
 
 
 @each_page
 def test_small_title_edit_is_detected(life):
-    life.does("open")
+    life.perform("open")
     life.person(title=life.seen.view.fields["title"].replace(" at all there", ""))
-    assert life.does("observe").edited == Edit.TITLE_CHANGED
+    assert life.perform("observe").edited == Edit.TITLE_CHANGED
 
 
 @pytest.mark.parametrize("kind", ["devhelm-status-page"])
 def test_changed_impact_is_detected_despite_derivation(life):
-    rewriting(life, "normalize", "impact")
-    life.does("open", severity="minor")
+    add_rewriting_fault(life, "normalize", "impact")
+    life.perform("open", severity="minor")
     life.person(impact="CRITICAL")
-    assert life.does("observe", severity="minor").edited == Edit.IMPACT_CHANGED
+    assert life.perform("observe", severity="minor").edited == Edit.IMPACT_CHANGED
 
 
 @pytest.mark.parametrize("kind", ["devhelm-status-page"])
 def test_component_changed_by_a_person_is_detected(life):
-    life.does("open")
+    life.perform("open")
     (component,) = life.seen.view.asked
     life.person(affected={component: "UNDER_MAINTENANCE"})
-    assert life.does("observe").edited == Edit.COMPONENT_CHANGED
+    assert life.perform("observe").edited == Edit.COMPONENT_CHANGED
 
 
 @each_page
 def test_reviewed_edit_is_replaced_and_later_one_kept(life):
     """The detected text becomes the new baseline: an approval covers that text, and no later edit."""
-    life.does("open")
+    life.perform("open")
     life.person(title="Card payments fail")
-    life.does("observe")
-    assert life.does("update", title="Approved words").edited is None
+    life.perform("observe")
+    assert life.perform("update", title="Approved words").edited is None
     life.person(title="Once more by hand")
-    life.does("observe")
+    life.perform("observe")
     life.person(title="And again, unseen")
-    assert life.does("update", title="Other approved words").edited == Edit.TITLE_CHANGED
+    assert life.perform("update", title="Other approved words").edited == Edit.TITLE_CHANGED

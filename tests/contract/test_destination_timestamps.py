@@ -28,4 +28,4 @@ def test_rejected_timestamps_are_omitted_alone(world, api, edited):
     fields = {"incident_timestamps": {"Impact started": "2031-05-01T09:30:00Z"}}
     seen = world.do("incident-io", "open", fields, api=api)
     assert (seen.state, len(world.objects("incident-io"))) == ("open", 1)
-    assert [one.code for one in seen.omitted] == ["refused"]
+    assert [omission.code for omission in seen.omitted] == ["refused"]

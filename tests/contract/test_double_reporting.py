@@ -24,7 +24,7 @@ def client(simulator):
     simulator.app.state.vendors["devhelm"].reset()
 
 
-def found(url, kinds, page="", pages=None):
+def check_double_reporting(url, kinds, page="", pages=None):
     async def main():
         made = {}
         for name, kind in kinds.items():
@@ -49,29 +49,29 @@ BOTH = {"dh": "devhelm", "io": "incident-io", "page": "incident-io-status-page"}
 def test_enabled_channel_names_both_destinations(client, simulator):
     mail = {"channelType": "email", "recipients": ["ops@example.com"]}
     client.alert_channels.create({"name": "Mail", "config": mail})
-    assert found(f"{simulator.url}/devhelm", BOTH) == []
+    assert check_double_reporting(f"{simulator.url}/devhelm", BOTH) == []
     client.alert_channels.create({"name": "On call", "config": INCIDENT_IO})
-    (text,) = found(f"{simulator.url}/devhelm", BOTH)
+    (text,) = check_double_reporting(f"{simulator.url}/devhelm", BOTH)
     assert 'double reporting: the alert channel "On call" reports incidents of "dh" to incident.io' in text
     assert 'at "io"' in text
 
 
 def test_channel_without_incident_io_destination_is_not_reported(client, simulator):
     client.alert_channels.create({"name": "On call", "config": INCIDENT_IO})
-    assert found(f"{simulator.url}/devhelm", {"dh": "devhelm", "page": "devhelm-status-page"}) == []
+    assert check_double_reporting(f"{simulator.url}/devhelm", {"dh": "devhelm", "page": "devhelm-status-page"}) == []
 
 
 def test_disabled_channel_is_not_reported(client, simulator):
     client.alert_channels.create({"name": "On call", "config": INCIDENT_IO})
     simulator.app.state.vendors["devhelm"].channels.known[0].enabled = False
     assert [one.enabled for one in client.alert_channels.list()] == [False]
-    assert found(f"{simulator.url}/devhelm", BOTH) == []
+    assert check_double_reporting(f"{simulator.url}/devhelm", BOTH) == []
 
 
 def test_unreadable_channels_are_reported(client, simulator):
     simulator.app.state.faults.append(faults.Fault(action="status", vendor="devhelm", method="GET", status=403))
     try:
-        (text,) = found(f"{simulator.url}/devhelm", BOTH)
+        (text,) = check_double_reporting(f"{simulator.url}/devhelm", BOTH)
     finally:
         simulator.app.state.faults.clear()
     assert text.startswith("dh: can't check for double reporting: ")
@@ -81,15 +81,17 @@ PAGE = {"dh": "devhelm", "page": "devhelm-status-page"}
 
 
 def test_automatic_page_without_destination_gets_a_warning(client, simulator):
-    (text,) = found(f"{simulator.url}/devhelm", PAGE, "Acme", pages=set())
+    (text,) = check_double_reporting(f"{simulator.url}/devhelm", PAGE, "Acme", pages=set())
     assert text.startswith('dh: page "Acme Auto" publishes the incidents that the router opens at "dh"')
     assert "incidentMode AUTOMATIC" in text
 
 
 @pytest.mark.parametrize(("page", "pages"), [("Acme Auto", set()), ("acme-auto", set()), ("Acme", {"Acme Auto"})])
 def test_automatic_page_of_destination_is_not_warned_twice(client, simulator, page, pages):
-    assert found(f"{simulator.url}/devhelm", PAGE, page, pages=pages) == []
+    assert check_double_reporting(f"{simulator.url}/devhelm", PAGE, page, pages=pages) == []
 
 
 def test_automatic_page_matters_only_with_devhelm_incidents(client, simulator):
-    assert found(f"{simulator.url}/devhelm", {"page": "devhelm-status-page"}, "Acme", pages=set()) == []
+    assert (
+        check_double_reporting(f"{simulator.url}/devhelm", {"page": "devhelm-status-page"}, "Acme", pages=set()) == []
+    )

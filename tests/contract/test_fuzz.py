@@ -35,9 +35,9 @@ def test_parser_mistake_is_found(body):
 
 
 def test_fuzz_bodies_repeat_with_a_seed():
-    (_, body), *_ = bodies.samples()["alertmanager"]
-    made = [bodies.mutated(random.Random(seed), body) for seed in range(200)]
-    assert made == [bodies.mutated(random.Random(seed), body) for seed in range(200)]
+    (_, body), *_ = bodies.load_samples()["alertmanager"]
+    made = [bodies.mutate(random.Random(seed), body) for seed in range(200)]
+    assert made == [bodies.mutate(random.Random(seed), body) for seed in range(200)]
     assert len(set(made)) > 150
 
 
@@ -58,23 +58,28 @@ def fail(_data, _folder):
     raise KeyError("labels")
 
 
-def wrong(_data, _folder):
+def report_problem(_data, _folder):
     return "it is wrong"
 
 
 @pytest.mark.parametrize(
     ("judge", "said"),
-    [(fail, "KeyError"), (eat, "MemoryError"), (wrong, "it is wrong"), (spin, "the process ended with status -")],
+    [
+        (fail, "KeyError"),
+        (eat, "MemoryError"),
+        (report_problem, "it is wrong"),
+        (spin, "the process ended with status -"),
+    ],
 )
 def test_every_target_failure_is_a_find(judge, said):
-    found = runs.alone("a target", 0.0, 7, targets.Target("a target", make, judge))
+    found = runs.run_alone("a target", 0.0, 7, targets.Target("a target", make, judge))
     assert found.finds == 1
     assert said in found.examples[0]
     assert "b'input'" in found.examples[0]
 
 
 def test_documented_fuzz_table_is_complete_and_harmless():
-    rows = table.rows(table.DOCUMENT.read_text())
+    rows = table.parse_rows(table.DOCUMENT.read_text())
     assert set(rows) == {target.title for target in targets.TARGETS.values()}
     assert {row["harm"] for row in rows.values()} == {"none"}
     assert all(int(row["tried"].replace(",", "")) >= 100 for row in rows.values())

@@ -24,7 +24,7 @@ def vendor(simulator):
     one.reset()
 
 
-def imported(simulator):
+def import_silences(simulator):
     async def main():
         given = config.IncidentConfig(api_key=scripted.SECRET, base_url=f"{simulator.url}/incident-io")
         http = account.connect("io", given, lambda: scripted.OPENED_AT)
@@ -43,9 +43,9 @@ def plan(vendor, *groups, begins=-HOUR, lasts=2 * HOUR, **more):
     vendor.windows.known.append(window)
 
 
-def mutes(found, now, **labels):
-    one = alerts.Alert("json", "f", "firing", 1, 0, labels=labels)
-    return [each.id for each in found.silences if silences.Silencer([each]).mute(one, now) is not None]
+def list_muting(found, now, **labels):
+    alert = alerts.Alert("json", "f", "firing", 1, 0, labels=labels)
+    return [silence.id for silence in found.silences if silences.Silencer([silence]).mute(alert, now) is not None]
 
 
 def test_window_mutes_alerts_matching_a_whole_group(simulator, vendor):
@@ -54,21 +54,21 @@ def test_window_mutes_alerts_matching_a_whole_group(simulator, vendor):
         [("Service", "one_of", ["Card payments (EU)", "Search"]), ("Environment", "is_set", [])],
         [("Environment", "not_one_of", ["prod"])],
     )
-    found, now = imported(simulator), vendor._options.clock()
+    found, now = import_silences(simulator), vendor._options.clock()
     assert found.skipped == {}
-    assert mutes(found, now, service="Card payments (EU)", env="prod") == ["w0-1"]
-    assert mutes(found, now, service="01LITERAL1", env="prod") == ["w0-1"]
-    assert mutes(found, now, service="Card payments", env="prod") == []
-    assert mutes(found, now, service="Search") == []
-    assert mutes(found, now, service="Other", env="test") == ["w0-2"]
-    assert mutes(found, now, service="Other") == []
+    assert list_muting(found, now, service="Card payments (EU)", env="prod") == ["w0-1"]
+    assert list_muting(found, now, service="01LITERAL1", env="prod") == ["w0-1"]
+    assert list_muting(found, now, service="Card payments", env="prod") == []
+    assert list_muting(found, now, service="Search") == []
+    assert list_muting(found, now, service="Other", env="test") == ["w0-2"]
+    assert list_muting(found, now, service="Other") == []
 
 
 def test_future_windows_are_imported_and_past_ones_skipped(simulator, vendor):
     covered = [("Service", "one_of", ["Search"])]
     for begins in (-HOUR, HOUR, -5 * HOUR):
         plan(vendor, covered, begins=begins)
-    assert [one.id for one in imported(simulator).silences] == ["w1", "w0"]
+    assert [silence.id for silence in import_silences(simulator).silences] == ["w1", "w0"]
 
 
 @pytest.mark.parametrize(
@@ -86,14 +86,14 @@ def test_future_windows_are_imported_and_past_ones_skipped(simulator, vendor):
 )
 def test_partly_unreadable_window_mutes_nothing(simulator, vendor, groups, more, why):
     plan(vendor, *groups, **more)
-    found = imported(simulator)
+    found = import_silences(simulator)
     assert found.silences == []
     assert why in found.skipped["w0"]
 
 
 def test_archived_window_is_not_imported(simulator, vendor):
     plan(vendor, [("Service", "one_of", ["Search"])], archived_at="2026-01-01T00:00:00Z")
-    assert imported(simulator) == silences.Imported([])
+    assert import_silences(simulator) == silences.Imported([])
 
 
 def test_simulator_lists_windows_as_the_sdk_reads_them(vendor):
@@ -122,4 +122,4 @@ def test_windows_of_a_configured_account_are_imported(simulator, vendor, tmp_pat
             await ask.args[0].aclose()
 
     assert called == "maintenance at io"
-    assert [one.id for one in asyncio.run(main()).silences] == ["w0"]
+    assert [silence.id for silence in asyncio.run(main()).silences] == ["w0"]

@@ -30,9 +30,9 @@ each_kind = pytest.mark.parametrize("kind", registry.KINDS)
 
 
 @contextlib.contextmanager
-def receiving(kind: str) -> Iterator[receiver.Receiver]:
+def run_receiver(kind: str) -> Iterator[receiver.Receiver]:
     """Run a receiver that accepts deliveries of a kind."""
-    with receiver.receiving() as at:
+    with receiver.run_receiver() as at:
         at.always, at.body = ANSWERS[kind]
         yield at
 
@@ -47,8 +47,8 @@ def test_sample_events_include_every_type():
 
 @each_kind
 def test_every_type_of_event_is_delivered(kind):
-    with receiving(kind) as at:
-        assert notifier_samples.delivered(kind, at, notifier_samples.recorded(*notifier_samples.ALL)).sequence == len(
+    with run_receiver(kind) as at:
+        assert notifier_samples.deliver(kind, at, notifier_samples.record(*notifier_samples.ALL)).sequence == len(
             notifier_samples.ALL
         )
         assert at.requests
@@ -68,10 +68,10 @@ def test_every_type_of_event_is_delivered(kind):
     ],
 )
 def test_rejected_delivery_raises_the_failure_of_its_status(kind, answer, failure):
-    with receiver.receiving() as at:
+    with receiver.run_receiver() as at:
         at.answers = [answer]
         with pytest.raises(failure) as raised:
-            notifier_samples.delivered(kind, at, notifier_samples.recorded(notifier_samples.ALL[0]))
+            notifier_samples.deliver(kind, at, notifier_samples.record(notifier_samples.ALL[0]))
         assert notifier_samples.TOKEN not in str(raised.value)
         assert notifier_samples.SECRET not in str(raised.value)
         if failure is errors.Throttled and kind not in SAYS_LITTLE:
@@ -80,11 +80,11 @@ def test_rejected_delivery_raises_the_failure_of_its_status(kind, answer, failur
 
 @each_kind
 def test_refused_connection_raises_a_temporary_failure(kind):
-    with receiver.receiving() as at:
+    with receiver.run_receiver() as at:
         url = at.url
     at.url = url
     with pytest.raises(errors.Unanswered if kind in SAYS_LITTLE else errors.Temporary):
-        notifier_samples.delivered(kind, at, notifier_samples.recorded(notifier_samples.ALL[0]))
+        notifier_samples.deliver(kind, at, notifier_samples.record(notifier_samples.ALL[0]))
 
 
 @each_kind
@@ -94,7 +94,7 @@ def test_slow_receiver_times_out(kind):
         notifier = registry.KINDS[kind].make("ops", config, base.NotifierConnection(lambda: notifier_samples.NOW))
         try:
             with pytest.raises(errors.Unanswered):
-                await notifier.deliver(base.Batch(notifier_samples.recorded(notifier_samples.ALL[0]), {}))
+                await notifier.deliver(base.Batch(notifier_samples.record(notifier_samples.ALL[0]), {}))
         finally:
             await notifier.aclose()
 
@@ -142,8 +142,8 @@ def test_page_documents_every_setting_and_no_other(kind):
 
 
 def test_index_lists_every_kind():
-    listed = re.findall(r"^\| \[`(\w+)`\]", (PAGES / "index.md").read_text(), re.MULTILINE)
-    assert sorted(listed) == sorted(registry.KINDS)
+    matches = re.findall(r"^\| \[`(\w+)`\]", (PAGES / "index.md").read_text(), re.MULTILINE)
+    assert sorted(matches) == sorted(registry.KINDS)
 
 
 def test_third_party_kind_is_found_by_entry_point(monkeypatch):

@@ -14,18 +14,18 @@ KEY = "a-long-random-token"
 
 
 @pytest.fixture
-def router(redis_url: str) -> Iterator[serving.Served]:
+def router(redis_url: str) -> Iterator[serving.WebServer]:
     kind = registry.KINDS["opsgenie-api"]
     endpoints = {
         "og": registry.build("og", kind.config(bearer=[KEY])),
         "beats": registry.build("beats", kind.config(bearer=[KEY], heartbeats=True)),
         "quiet": registry.build("quiet", kind.config(token={"query": "key", "values": [KEY]})),
     }
-    with serving.served(redis_url, endpoints) as found:
+    with serving.run_web_server(redis_url, endpoints) as found:
         yield found
 
 
-def sdk(router: serving.Served, source: str = "og", key: str = KEY):
+def sdk(router: serving.WebServer, source: str = "og", key: str = KEY):
     """Return a client of the SDK. Only the host and the key differ from the default."""
     configuration = sdks.opsgenie.Configuration()
     configuration.host = f"{router.url}/v1/webhooks/{source}"

@@ -20,7 +20,7 @@ DESTINATIONS = {
 }
 
 
-def shown() -> bytes:
+def read_documented_rule() -> bytes:
     """The rule on the page, with its test."""
     (text,) = re.findall(
         r"^```yaml\n(rules:.*?)^```$", test_sources_documentation.page("opsgenie-api"), re.MULTILINE | re.DOTALL
@@ -29,15 +29,15 @@ def shown() -> bytes:
 
 
 def test_documented_rule_test_passes():
-    document = documents.parse(shown(), "r")
-    made = load.from_document(document, DESTINATIONS)
+    document = documents.parse(read_documented_rule(), "r")
+    ruleset = load.from_document(document, DESTINATIONS)
     places = {
         name: public_pages.ConfiguredPage(router.destinations.registry.KINDS[kind], "") for name, kind in NAMES.items()
     }
     problems = []
     (case,) = rule_tests.read(document, DESTINATIONS, problems)
     result = rule_test_runner.run(
-        case, lambda now: simulation.Simulation(made.decide, places, public_pages.render, now=now)
+        case, lambda now: simulation.Simulation(ruleset.decide, places, public_pages.render, now=now)
     )
     assert (problems, list(map(str, result.problems))) == ([], [])
 
@@ -47,6 +47,8 @@ def test_documented_rule_matches_a_ping():
     source = registry.build("opsgenie-clients", config).source
     ping = json.dumps({"body": None, "request": "GET /v2/heartbeats/nightly-backup/ping"}).encode()
     (alert,) = source.parse(ping, {}, 1_772_450_000_000_000).alerts
-    decision = load.from_document(documents.parse(shown(), "r"), DESTINATIONS).decide(alert, 1_772_450_000_000_000)
+    decision = load.from_document(documents.parse(read_documented_rule(), "r"), DESTINATIONS).decide(
+        alert, 1_772_450_000_000_000
+    )
     assert decision.response is not None
     assert (decision.response.rule, decision.response.timing.heartbeat) == ("backup-is-missing", 25 * 3_600_000_000)

@@ -39,24 +39,24 @@ def page(kind: str) -> str:
     return (PAGES / f"{kind}.md").read_text()
 
 
-def blocks(kind: str) -> list[str]:
+def read_blocks(kind: str) -> list[str]:
     return re.findall(r"^```text\n(.*?)^```$", page(kind), re.MULTILINE | re.DOTALL)
 
 
-def delivered(kind: str) -> set[str]:
+def list_delivered_members(kind: str) -> set[str]:
     """The names of all top-level members of the bodies in the kind's cases."""
     return {name for path in (DATA / kind).glob("*.json") for name in json.loads(path.read_text())["body"]}
 
 
 @pytest.mark.parametrize("kind", TEMPLATES)
 def test_template_is_json_with_only_known_members(kind):
-    (template,) = [json.loads(block) for block in blocks(kind) if block.startswith("{")]
-    assert template.keys() <= delivered(kind)
+    (template,) = [json.loads(block) for block in read_blocks(kind) if block.startswith("{")]
+    assert template.keys() <= list_delivered_members(kind)
 
 
 @pytest.mark.parametrize("kind", ["dynatrace", "uptimerobot"])
 def test_unfilled_template_is_unparsable(kind):
-    (template,) = [block for block in blocks(kind) if block.startswith("{")]
+    (template,) = [block for block in read_blocks(kind) if block.startswith("{")]
     source = registry.build("here", registry.KINDS[kind].config(auth="none")).source
     with pytest.raises(base.Unparsable, match="status: there is none"):
         source.parse(template.encode(), {}, NOW)
@@ -65,7 +65,7 @@ def test_unfilled_template_is_unparsable(kind):
 def test_zabbix_script_and_mapping_share_their_parameters():
     named = dict(re.findall(r"^\| `(\w+)` \| `([^`]*)` \|$", page("zabbix"), re.MULTILINE))
     own = {"router_url", "router_token"}
-    assert named.keys() - own <= delivered("zabbix")
+    assert named.keys() - own <= list_delivered_members("zabbix")
     (script,) = re.findall(r"^```javascript\n(.*?)^```$", page("zabbix"), re.MULTILINE | re.DOTALL)
     assert set(re.findall(r"fields\.(\w+)", script)) <= named.keys() | {"link"}
     values = {name: value for name, value in named.items() if name not in own}
@@ -102,8 +102,8 @@ def receiver():
 
 def command(name: str) -> str:
     """Return a command line of the page for Nagios on one line, with its macros."""
-    found = re.search(rf"command_name +{name}\n +command_line +(.*?)\n}}", page("nagios"), re.DOTALL)
-    return " ".join(found[1].replace("\\\n", " ").split())
+    match = re.search(rf"command_name +{name}\n +command_line +(.*?)\n}}", page("nagios"), re.DOTALL)
+    return " ".join(match[1].replace("\\\n", " ").split())
 
 
 def run(server, name: str, macros: dict[str, str]):
@@ -139,11 +139,11 @@ def test_nagios_host_command_works_through_a_shell(receiver):
 
 
 def test_icinga_command_names_only_known_fields():
-    (block,) = [block for block in blocks("nagios") if "NotificationCommand" in block]
-    assert set(re.findall(r'"(\w+)=\$', block)) <= delivered("nagios")
+    (block,) = [block for block in read_blocks("nagios") if "NotificationCommand" in block]
+    assert set(re.findall(r'"(\w+)=\$', block)) <= list_delivered_members("nagios")
 
 
 def test_json_page_lists_every_preset():
-    listed = re.findall(r"^\| \[`([\w-]+)`\]\(([\w-]+)\.md\) \|", page("json"), re.MULTILINE)
-    assert sorted(kind for kind, _ in listed) == PRESETS
-    assert all(kind == target for kind, target in listed)
+    matches = re.findall(r"^\| \[`([\w-]+)`\]\(([\w-]+)\.md\) \|", page("json"), re.MULTILINE)
+    assert sorted(kind for kind, _ in matches) == PRESETS
+    assert all(kind == target for kind, target in matches)

@@ -21,7 +21,7 @@ HARD = 'Disk "/var" is 97% full & \\ counting'
 
 
 def template(kind: str) -> str:
-    (found,) = [block for block in test_presets_documentation.blocks(kind) if block.lstrip().startswith("{")]
+    (found,) = [block for block in test_presets_documentation.read_blocks(kind) if block.lstrip().startswith("{")]
     return found
 
 
@@ -31,21 +31,21 @@ def read(kind: str, body: str) -> alerts.Alert:
     return alert
 
 
-def as_json(text: str) -> str:
+def escape_json(text: str) -> str:
     return json.dumps(text)[1:-1]
 
 
-def as_html(text: str) -> str:
+def escape_html(text: str) -> str:
     """Escape text like Laravel's Blade."""
     for plain, written in (("&", "&amp;"), ('"', "&quot;"), ("<", "&lt;"), (">", "&gt;")):
         text = text.replace(plain, written)
     return text
 
 
-def filled(kind: str, placeholder: str, values: dict[str, str], written: Callable[[str], str] = str) -> str:
+def fill_template(kind: str, placeholder: str, values: dict[str, str], written: Callable[[str], str] = str) -> str:
     """Fill in each placeholder of the page's body. A placeholder without a value becomes empty."""
-    found = re.findall(placeholder, template(kind))
-    assert values.keys() <= set(found)
+    matches = re.findall(placeholder, template(kind))
+    assert values.keys() <= set(matches)
     return re.sub(placeholder, lambda match: written(values.get(match[1], "")), template(kind))
 
 
@@ -57,8 +57,8 @@ BRACKET = r"\[([A-Z_]+)\]"
 
 def test_healthchecks_template_gives_both_states():
     values = {"CODE": "c-1", "NAME": "Backup", "TAGS": "prod team:archive", "NOW": "2026-03-02T09:15:30+00:00"}
-    down = read("healthchecks", filled("healthchecks", DOLLAR, {**values, "STATUS": "down"}))
-    up = read("healthchecks", filled("healthchecks", DOLLAR, {**values, "STATUS": "up"}))
+    down = read("healthchecks", fill_template("healthchecks", DOLLAR, {**values, "STATUS": "down"}))
+    up = read("healthchecks", fill_template("healthchecks", DOLLAR, {**values, "STATUS": "up"}))
     assert (down.status, up.status, down.fingerprint, down.title) == ("firing", "resolved", up.fingerprint, "Backup")
     assert down.labels == {"prod": "true", "team": "archive", "check": "Backup", "check_id": "c-1"}
 
@@ -66,8 +66,8 @@ def test_healthchecks_template_gives_both_states():
 def test_gatus_template_handles_escaped_quotes():
     values = {"ENDPOINT_NAME": "timetable", "ENDPOINT_GROUP": "ferry", "ALERT_DESCRIPTION": "fails"}
     state, errors = "ALERT_TRIGGERED_OR_RESOLVED", 'Get "https://a.example": EOF'.replace('"', '\\"')
-    triggered = read("gatus", filled("gatus", BRACKET, {**values, state: "TRIGGERED", "RESULT_ERRORS": errors}))
-    resolved = read("gatus", filled("gatus", BRACKET, {**values, state: "RESOLVED"}))
+    triggered = read("gatus", fill_template("gatus", BRACKET, {**values, state: "TRIGGERED", "RESULT_ERRORS": errors}))
+    resolved = read("gatus", fill_template("gatus", BRACKET, {**values, state: "RESOLVED"}))
     assert (triggered.status, resolved.status) == ("firing", "resolved")
     assert triggered.fingerprint == resolved.fingerprint == "ferry/timetable"
     assert triggered.annotations["description"] == 'Get "https://a.example": EOF'
@@ -75,8 +75,8 @@ def test_gatus_template_handles_escaped_quotes():
 
 def test_site24x7_template_gives_both_states():
     values = {"MONITOR_ID": "7", "MONITORNAME": "Camera", "INCIDENT_TIME_ISO": "2026-03-02T14:45:30+0530"}
-    down = read("site24x7", filled("site24x7", DOLLAR, {**values, "STATUS": "DOWN", "TAGS": "team:harbour"}))
-    up = read("site24x7", filled("site24x7", DOLLAR, {**values, "STATUS": "UP"}))
+    down = read("site24x7", fill_template("site24x7", DOLLAR, {**values, "STATUS": "DOWN", "TAGS": "team:harbour"}))
+    up = read("site24x7", fill_template("site24x7", DOLLAR, {**values, "STATUS": "UP"}))
     assert (down.status, down.severity, up.status, up.severity) == ("firing", "critical", "resolved", "")
     assert (down.fingerprint, down.labels["team"]) == (up.fingerprint, "harbour")
 
@@ -84,8 +84,10 @@ def test_site24x7_template_gives_both_states():
 def test_librenms_template_handles_blade_escapes():
     values = {"alert_id": "71", "severity": "critical", "name": "Port down", "hostname": "sw1"}
     title = HARD.replace("\\", "/")  # Blade doesn't escape backslashes.
-    firing = read("librenms", filled("librenms", BLADE, {**values, "state": "1", "title": title}, as_html))
-    over = read("librenms", filled("librenms", BLADE, {**values, "state": "0", "title": "recovered"}, as_html))
+    firing = read("librenms", fill_template("librenms", BLADE, {**values, "state": "1", "title": title}, escape_html))
+    over = read(
+        "librenms", fill_template("librenms", BLADE, {**values, "state": "0", "title": "recovered"}, escape_html)
+    )
     assert (firing.status, firing.title, firing.severity) == ("firing", title, "critical")
     assert (over.status, over.fingerprint, over.severity) == ("resolved", firing.fingerprint, "")
 
@@ -94,8 +96,10 @@ def test_kibana_template_handles_escaped_texts():
     values = {"rule.id": "r", "rule.name": "Too full", "alert.id": "web-1", "rule.tags": "team:web"}
     moment = {"date": "2026-03-02T09:15:30.544Z"}
     active = {**values, **moment, "alert.actionGroup": "metrics.threshold.fired", "context.reason": HARD}
-    firing = read("kibana", filled("kibana", MUSTACHE, active, as_json))
-    over = read("kibana", filled("kibana", MUSTACHE, {**values, **moment, "alert.actionGroup": "recovered"}, as_json))
+    firing = read("kibana", fill_template("kibana", MUSTACHE, active, escape_json))
+    over = read(
+        "kibana", fill_template("kibana", MUSTACHE, {**values, **moment, "alert.actionGroup": "recovered"}, escape_json)
+    )
     assert (firing.status, firing.fingerprint, firing.annotations["description"]) == ("firing", "r/web-1", HARD)
     assert (over.status, over.fingerprint) == ("resolved", "r/web-1")
 
@@ -104,10 +108,12 @@ def test_coralogix_template_gives_both_states():
     values = {"ALERT_UNIQUE_IDENTIFIER": "u", "ALERT_NAME": "Errors", "EVENT_TIMESTAMP_ISO": "2026-03-02T09:15:30Z"}
     group = {"ALERT_GROUPBY_LABELS": "host:web-1"}
     firing = read(
-        "coralogix", filled("coralogix", DOLLAR, {**values, **group, "ALERT_ACTION": "trigger", "ALERT_ID": "v1"})
+        "coralogix",
+        fill_template("coralogix", DOLLAR, {**values, **group, "ALERT_ACTION": "trigger", "ALERT_ID": "v1"}),
     )
     over = read(
-        "coralogix", filled("coralogix", DOLLAR, {**values, **group, "ALERT_ACTION": "resolve", "ALERT_ID": "v2"})
+        "coralogix",
+        fill_template("coralogix", DOLLAR, {**values, **group, "ALERT_ACTION": "resolve", "ALERT_ID": "v2"}),
     )
     assert (firing.status, over.status, firing.fingerprint) == ("firing", "resolved", over.fingerprint)
 
@@ -120,9 +126,9 @@ def test_unfilled_template_is_unparsable(kind):
 
 
 def test_prtg_payload_is_a_form_of_known_fields():
-    (payload,) = [block for block in test_presets_documentation.blocks("prtg") if block.startswith("sensorid=")]
+    (payload,) = [block for block in test_presets_documentation.read_blocks("prtg") if block.startswith("sensorid=")]
     fields = dict(field.split("=", 1) for field in payload.strip().split("&"))
-    assert fields.keys() == test_presets_documentation.delivered("prtg")
+    assert fields.keys() == test_presets_documentation.list_delivered_members("prtg")
     assert all(re.fullmatch("%[a-z]+", value) for value in fields.values())
 
 
@@ -218,4 +224,6 @@ def test_checkmk_script_is_retried_after_an_error(tmp_path):
 
 def test_checkmk_script_sends_only_known_fields():
     (text,) = re.findall(r"^```sh\n(.*?)^```$", test_presets_documentation.page("checkmk"), re.MULTILINE | re.DOTALL)
-    assert set(re.findall(r'--data-urlencode "(\w+)=', text)) == test_presets_documentation.delivered("checkmk")
+    assert set(re.findall(r'--data-urlencode "(\w+)=', text)) == test_presets_documentation.list_delivered_members(
+        "checkmk"
+    )

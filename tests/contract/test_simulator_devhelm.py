@@ -46,7 +46,7 @@ def components(client, page):
     return {one.name: one for one in client.status_pages.components.list(page.id)}
 
 
-def affected(client, page, **states):
+def list_affected(client, page, **states):
     known = components(client, page)
     return [{"componentId": str(known[name].id), "status": status} for name, status in states.items()]
 
@@ -89,7 +89,7 @@ def test_incidents_are_listed_completely_and_by_page(client):
     ids = [open_incident(client).incident.id for _ in range(5)]
     assert [one.id for one in client.incidents.list()] == ids[::-1]
     page = client.incidents.list_page(1, 2)
-    assert [one.id for one in page.data] == [ids[2], ids[1]]
+    assert [item.id for item in page.data] == [ids[2], ids[1]]
     assert (page.has_next, page.has_prev, page.total_elements, page.total_pages) == (True, True, 5, 3)
 
 
@@ -97,7 +97,7 @@ def test_incidents_are_listed_completely_and_by_page(client):
 def test_client_reaches_the_end_of_every_list(client, size):
     ids = [open_incident(client).incident.id for _ in range(5)]
     listed = sdks.devhelm_pagination.fetch_all_pages(client.wire, "/api/v1/incidents", models.IncidentDto, size)
-    assert [one.id for one in listed] == ids[::-1]
+    assert [item.id for item in listed] == ids[::-1]
 
 
 def test_reference_is_found_among_open_and_resolved_items(client):
@@ -121,17 +121,19 @@ def test_status_pages_and_components_are_listed(client, pages):
         assert client.status_pages.get(page.id) == page
         found = components(client, page)
         assert list(found) == ["Checkout API", "Payments", "Web shop", "Search"]
-        assert {(one.type, one.current_status) for one in found.values()} == {("STATIC", "OPERATIONAL")}
+        assert {(component.type, component.current_status) for component in found.values()} == {
+            ("STATIC", "OPERATIONAL")
+        }
 
 
 def test_post_is_created_updated_resolved_and_deleted(client, pages):
     page, posts = pages["acme"], client.status_pages.incidents
     linked = open_incident(client).incident.id
     body = {**POST, "monitoringIncidentId": str(linked), "notifySubscribers": False}
-    body["affectedComponents"] = affected(client, page, Payments="PARTIAL_OUTAGE")
+    body["affectedComponents"] = list_affected(client, page, Payments="PARTIAL_OUTAGE")
     post = posts.create(page.id, body)
     assert (post.status, post.incident_id, post.published_at) == ("INVESTIGATING", linked, post.started_at)
-    assert [one.component_name for one in post.affected_components] == ["Payments"]
+    assert [component.component_name for component in post.affected_components] == ["Payments"]
     assert components(client, page)["Payments"].current_status == "PARTIAL_OUTAGE"
     assert posts.get(page.id, post.id) == post
     assert posts.list(page.id).data == [post]
@@ -139,7 +141,7 @@ def test_post_is_created_updated_resolved_and_deleted(client, pages):
     changed = posts.update(page.id, post.id, {"title": "Payments fail", "impact": "CRITICAL"})
     assert (changed.title, changed.impact, changed.status) == ("Payments fail", "CRITICAL", "INVESTIGATING")
     fixed = posts.post_update(page.id, post.id, {"status": "MONITORING", "body": "A fix is out."})
-    assert [(one.body, one.notify_subscribers) for one in fixed.updates] == [
+    assert [(update.body, update.notify_subscribers) for update in fixed.updates] == [
         ("We are looking into it.", False),
         ("A fix is out.", True),
     ]
@@ -150,8 +152,8 @@ def test_post_is_created_updated_resolved_and_deleted(client, pages):
     assert components(client, page)["Payments"].current_status == "OPERATIONAL"
 
     why = {"postmortemBody": "A disk was full.", "postmortemUrl": "https://docs.example.com/why"}
-    told = posts.update(page.id, post.id, why)
-    assert (told.postmortem_body, told.postmortem_url) == tuple(why.values())
+    state = posts.update(page.id, post.id, why)
+    assert (state.postmortem_body, state.postmortem_url) == tuple(why.values())
     cleared = posts.update(page.id, post.id, dict.fromkeys(why, ""))
     assert (cleared.postmortem_body, cleared.postmortem_url) == (None, None)
 
@@ -164,7 +166,7 @@ def test_posts_are_listed_by_page(client, pages):
     page, posts = pages["acme"], client.status_pages.incidents
     ids = [posts.create(page.id, POST).id for _ in range(3)]
     first, second = posts.list(page.id, size=2), posts.list(page.id, page=1, size=2)
-    assert [one.id for one in (*first.data, *second.data)] == ids[::-1]
+    assert [item.id for item in (*first.data, *second.data)] == ids[::-1]
     assert (first.has_next, second.has_next, second.has_prev) == (True, False, True)
 
 
@@ -195,11 +197,11 @@ def test_draft_is_changed_and_published(client, pages):
     open_incident(client)
     (draft,) = posts.list(page.id).data
     posts.update(page.id, draft.id, {"title": "Checkout fails"})
-    states = affected(client, page, Search="MAJOR_OUTAGE")
+    states = list_affected(client, page, Search="MAJOR_OUTAGE")
     said = {"body": "We know why.", "status": "IDENTIFIED", "notify_subscribers": False}
     published = client.publish(page.id, draft.id, affected_components=states, **said)
     assert (published.title, published.status) == ("Checkout fails", "IDENTIFIED")
-    assert [(one.body, one.notify_subscribers) for one in published.updates] == [("We know why.", False)]
+    assert [(update.body, update.notify_subscribers) for update in published.updates] == [("We know why.", False)]
     assert components(client, page)["Search"].current_status == "MAJOR_OUTAGE"
 
 

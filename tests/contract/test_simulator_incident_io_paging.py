@@ -7,7 +7,7 @@ from router.simulator.incident_io import alerts, escalations
 from tests.contract import incident_io_client, sdks
 
 KEY = "any key"
-done = incident_io_client.done
+done = incident_io_client.perform
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def simulator():
 
 
 @pytest.fixture
-def held(simulator):
+def paging(simulator):
     return simulator.app.state.vendors["incident-io"].paging
 
 
@@ -36,17 +36,17 @@ def event(vendor, status: str = "firing", key: str = "IR-1", *, http_status: int
     return done("alert_events_v2", "alert_events_v2_create_http", vendor, source, status=http_status, body=body)
 
 
-def listed(vendor, **filters):
+def list_alerts(vendor, **filters):
     """List the alerts that the SDK reads, with one value per filter."""
     models = sdks.incident_io_models
     made = {
         name: getattr(models, f"AlertsV2List{name.title().replace('_', '')}").from_dict(value)
         for name, value in filters.items()
     }
-    return incident_io_client.operation("alerts_v2", "alerts_v2_list")(client=vendor, **made).parsed.alerts
+    return incident_io_client.get_operation("alerts_v2", "alerts_v2_list")(client=vendor, **made).parsed.alerts
 
 
-def escalated(vendor, key: str = "k", *, status: int = 201, **more):
+def escalate(vendor, key: str = "k", *, status: int = 201, **more):
     fields = {"idempotency_key": key, "title": "Checkout fails", **more}
     body = sdks.incident_io_models.EscalationsCreatePayloadV2.from_dict(fields)
     return done("escalations_v2", "escalations_v2_create", vendor, status=status, body=body)
@@ -55,25 +55,25 @@ def escalated(vendor, key: str = "k", *, status: int = 201, **more):
 def test_events_with_one_key_are_one_alert(vendor):
     assert event(vendor).deduplication_key == "IR-1"
     event(vendor, description="Worse.", metadata={"severity": "critical"}, source_url="https://grafana.example/1")
-    (alert,) = listed(vendor)
+    (alert,) = list_alerts(vendor)
     assert (alert.description, alert.source_url) == ("Worse.", "https://grafana.example/1")
     event(vendor, "resolved")
-    (alert,) = listed(vendor)
+    (alert,) = list_alerts(vendor)
     assert alert.status.value == "resolved"
     assert alert.resolved_at
 
 
 def test_resolved_event_without_alert_is_dropped(vendor):
     assert event(vendor, "resolved").status == "success"
-    assert listed(vendor) == []
+    assert list_alerts(vendor) == []
 
 
 @pytest.mark.parametrize(("refires", "status", "pages"), [(False, "resolved", 1), (True, "firing", 2)])
-def test_firing_event_after_resolution_reopens_if_configured(vendor, held, refires, status, pages):
-    held.alerts.refires = refires
+def test_firing_event_after_resolution_reopens_if_configured(vendor, paging, refires, status, pages):
+    paging.alerts.refires = refires
     for word in ("firing", "resolved", "firing"):
         event(vendor, word)
-    (alert,) = held.alerts.known.values()
+    (alert,) = paging.alerts.known.values()
     assert (alert.status, alert.pages) == (status, pages)
 
 
@@ -81,9 +81,9 @@ def test_alerts_are_filtered_by_key_status_and_source(vendor):
     event(vendor)
     event(vendor, key="IR-2")
     event(vendor, "resolved", "IR-2")
-    assert [one.deduplication_key for one in listed(vendor, deduplication_key={"is": ["IR-2"]})] == ["IR-2"]
-    assert [one.deduplication_key for one in listed(vendor, status={"one_of": ["firing"]})] == ["IR-1"]
-    assert listed(vendor, alert_source={"one_of": [alerts.OTHER_SOURCE]}) == []
+    assert [alert.deduplication_key for alert in list_alerts(vendor, deduplication_key={"is": ["IR-2"]})] == ["IR-2"]
+    assert [alert.deduplication_key for alert in list_alerts(vendor, status={"one_of": ["firing"]})] == ["IR-1"]
+    assert list_alerts(vendor, alert_source={"one_of": [alerts.OTHER_SOURCE]}) == []
 
 
 @pytest.mark.parametrize(
@@ -110,8 +110,8 @@ def test_unknown_source_is_not_found(vendor):
     assert event(vendor, source="01NOBODY", http_status=404).type_ == "not_found"
 
 
-def test_source_token_is_no_account_key(vendor, held):
-    held.alerts.token = "of-the-source"
+def test_source_token_is_no_account_key(vendor, paging):
+    paging.alerts.token = "of-the-source"
     assert event(vendor, http_status=401).type_ == "authentication_error"
     with sdks.incident_io.AuthenticatedClient(base_url=vendor._base_url, token="of-the-source") as own:
         assert event(own).status == "success"
@@ -120,9 +120,9 @@ def test_source_token_is_no_account_key(vendor, held):
 
 
 def test_alert_is_attached_once(vendor):
-    incident = incident_io_client.created_v2(vendor).id
+    incident = incident_io_client.create_v2(vendor).id
     event(vendor)
-    (alert,) = listed(vendor)
+    (alert,) = list_alerts(vendor)
     body = sdks.incident_io_models.AlertsCreateIncidentAlertPayloadV2(alert_id=alert.id, incident_id=incident)
     first = done("alerts_v2", "alerts_v2_create_incident_alert", vendor, status=201, body=body).incident_alert
     again = done("alerts_v2", "alerts_v2_create_incident_alert", vendor, status=201, body=body).incident_alert
@@ -131,24 +131,24 @@ def test_alert_is_attached_once(vendor):
     assert [one.id for one in listed_there] == [first.id]
 
 
-def test_alert_detached_by_a_person_is_not_attached(vendor, held):
-    incident = incident_io_client.created_v2(vendor).id
+def test_alert_detached_by_a_person_is_not_attached(vendor, paging):
+    incident = incident_io_client.create_v2(vendor).id
     event(vendor)
-    (alert,) = listed(vendor)
-    held.alerts.unrelated.add((alert.id, incident))
+    (alert,) = list_alerts(vendor)
+    paging.alerts.unrelated.add((alert.id, incident))
     body = sdks.incident_io_models.AlertsCreateIncidentAlertPayloadV2(alert_id=alert.id, incident_id=incident)
     assert done("alerts_v2", "alerts_v2_create_incident_alert", vendor, status=422, body=body).errors
 
 
 def test_escalation_with_one_key_pages_once(vendor):
-    incident = incident_io_client.created_v2(vendor).id
-    first = escalated(vendor, escalation_path_id=escalations.PRIMARY, incident_id=incident).escalation
-    again = escalated(vendor, escalation_path_id=escalations.PRIMARY, title="Other").escalation
+    incident = incident_io_client.create_v2(vendor).id
+    first = escalate(vendor, escalation_path_id=escalations.PRIMARY, incident_id=incident).escalation
+    again = escalate(vendor, escalation_path_id=escalations.PRIMARY, title="Other").escalation
     assert (first.id, again.title) == (again.id, "Checkout fails")
-    assert [one.id for one in first.related_incidents] == [incident]
+    assert [related_incident.id for related_incident in first.related_incidents] == [incident]
     by_key = sdks.incident_io_models.EscalationsV2ListIdempotencyKey.from_dict({"is": ["k"]})
     found = done("escalations_v2", "escalations_v2_list", vendor, idempotency_key=by_key).escalations
-    assert [one.id for one in found] == [first.id]
+    assert [escalation.id for escalation in found] == [first.id]
 
 
 @pytest.mark.parametrize(
@@ -162,15 +162,15 @@ def test_escalation_with_one_key_pages_once(vendor):
     ],
 )
 def test_escalation_with_invalid_fields_is_rejected(vendor, given, field):
-    assert escalated(vendor, status=422, **given).errors[0].source.field == field
+    assert escalate(vendor, status=422, **given).errors[0].source.field == field
 
 
-def test_canceled_escalation_can_be_canceled_again(vendor, held):
-    made = escalated(vendor, user_ids=[escalations.USER]).escalation
-    cancel = incident_io_client.operation("escalations_v2", "escalations_v2_cancel_escalation")
+def test_canceled_escalation_can_be_canceled_again(vendor, paging):
+    made = escalate(vendor, user_ids=[escalations.USER]).escalation
+    cancel = incident_io_client.get_operation("escalations_v2", "escalations_v2_cancel_escalation")
     assert [cancel(made.id, client=vendor).status_code for _ in range(2)] == [200, 200]
     assert done("escalations_v2", "escalations_v2_show", vendor, made.id).escalation.status.value == "cancelled"
-    held.escalations.known[made.id].status = "resolved"
+    paging.escalations.known[made.id].status = "resolved"
     assert cancel(made.id, client=vendor).status_code == 422
 
 

@@ -18,8 +18,8 @@ def simulator():
 
 @pytest.fixture
 def send(simulator):
-    for one in simulator.app.state.vendors.values():
-        one.reset()
+    for vendor in simulator.app.state.vendors.values():
+        vendor.reset()
 
     def ask(path: str, body=None, token: str = "any", method: str | None = None):
         return harness.ask(f"{simulator.url}/incident-io{path}", body, token, method)
@@ -40,7 +40,7 @@ def post(simulator):
     }
 
 
-def refused(answer, status: int = 422) -> list[str]:
+def check_refusal(answer, status: int = 422) -> list[str]:
     """Check the envelope of an error. Return the refused fields."""
     code, body = answer
     assert code == status, body
@@ -54,7 +54,7 @@ def refused(answer, status: int = 422) -> list[str]:
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_incident_without_required_fields_is_refused(send, missing, version):
     body = {key: value for key, value in INCIDENT.items() if key != missing}
-    assert refused(send(f"/{version}/incidents", body)) == [missing]
+    assert check_refusal(send(f"/{version}/incidents", body)) == [missing]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_incident_without_required_fields_is_refused(send, missing, version):
     ],
 )
 def test_incident_with_unknown_references_is_refused(send, change, field):
-    assert refused(send("/v1/incidents", {**INCIDENT, **change})) == [field]
+    assert check_refusal(send("/v1/incidents", {**INCIDENT, **change})) == [field]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_incident_with_unknown_references_is_refused(send, change, field):
 )
 def test_post_without_required_fields_is_refused(send, post, missing):
     del post[missing]
-    assert refused(send("/v2/status_page_incidents", post)) == [missing]
+    assert check_refusal(send("/v2/status_page_incidents", post)) == [missing]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_post_without_required_fields_is_refused(send, post, missing):
     ],
 )
 def test_post_with_mismatched_fields_is_refused(send, post, change, field):
-    assert refused(send("/v2/status_page_incidents", {**post, **change})) == [field]
+    assert check_refusal(send("/v2/status_page_incidents", {**post, **change})) == [field]
 
 
 def test_texts_of_maximum_length_are_accepted(send, post):
@@ -123,7 +123,7 @@ def test_components_are_refused_when_a_post_is_resolved(send, post, simulator):
         "incident_status": "resolved",
         "component_statuses": [{"component_id": held.components[0].id, "component_status": "operational"}],
     }
-    assert refused(send("/v2/status_page_incident_updates", update)) == ["component_statuses"]
+    assert check_refusal(send("/v2/status_page_incident_updates", update)) == ["component_statuses"]
 
 
 def test_update_101_of_a_post_is_rejected(send, post):
@@ -131,7 +131,7 @@ def test_update_101_of_a_post_is_rejected(send, post):
     update = {"status_page_incident_id": made, "message": "Still.", "notify_subscribers": False}
     for _ in range(99):
         assert send("/v2/status_page_incident_updates", update)[0] == 201
-    refused(send("/v2/status_page_incident_updates", update))
+    check_refusal(send("/v2/status_page_incident_updates", update))
 
 
 @pytest.mark.parametrize(
@@ -146,12 +146,12 @@ def test_update_101_of_a_post_is_rejected(send, post):
     ],
 )
 def test_unknown_id_is_not_found(send, path, body, method):
-    refused(send(path, body, method=method), 404)
+    check_refusal(send(path, body, method=method), 404)
 
 
 @pytest.mark.parametrize("path", ["/v1/severities", "/v2/incidents", "/v2/status_pages"])
 def test_request_without_key_is_unauthorized(send, path):
-    refused(send(path, token=""), 401)
+    check_refusal(send(path, token=""), 401)
 
 
 def test_only_a_configured_key_is_accepted():

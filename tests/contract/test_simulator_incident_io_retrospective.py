@@ -33,21 +33,23 @@ def update(status: str = "investigating", at: str = EARLY, **more):
 
 
 def body(vendor, *updates, **more):
-    page = incident_io_client.page_of(vendor).id
+    page = incident_io_client.get_page(vendor).id
     return {"idempotency_key": "r1", "status_page_id": page, "name": "Payments failed", "updates": updates, **more}
 
 
-def created(vendor, *updates):
+def create_post(vendor, *updates):
     shape = sdks.incident_io_models.StatusPagesCreateStatusPageRetrospectiveIncidentPayloadV2
     wanted = shape.from_dict(body(vendor, *updates))
-    return incident_io_client.done("status_pages_v2", NAME, vendor, status=201, body=wanted).status_page_incident
+    return incident_io_client.perform("status_pages_v2", NAME, vendor, status=201, body=wanted).status_page_incident
 
 
 def test_ended_incident_is_published_once_without_notifications(vendor, simulator):
-    affected = [{"component_id": incident_io_client.components(vendor)["Payments"], "component_status": "full_outage"}]
-    made = created(vendor, update(component_statuses=affected), update("resolved", LATE))
-    assert created(vendor, update(), update("resolved", LATE)).id == made.id
-    shown = incident_io_client.shown(vendor, made.id)
+    affected = [
+        {"component_id": incident_io_client.list_components(vendor)["Payments"], "component_status": "full_outage"}
+    ]
+    post = create_post(vendor, update(component_statuses=affected), update("resolved", LATE))
+    assert create_post(vendor, update(), update("resolved", LATE)).id == post.id
+    shown = incident_io_client.get_post(vendor, post.id)
     assert (shown.incident_status.value, shown.published_at.hour) == ("resolved", 13)
     assert [one.published_at.minute for one in shown.updates] == [28, 0]
     [impact] = shown.component_impacts
@@ -78,4 +80,4 @@ def test_unended_or_malformed_retrospective_is_refused(vendor, simulator, update
         headers={"authorization": "Bearer any key"},
     )
     assert answer.status_code == 422, answer.text
-    assert field in {one["source"]["field"] for one in answer.json()["errors"]}
+    assert field in {error["source"]["field"] for error in answer.json()["errors"]}

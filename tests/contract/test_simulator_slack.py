@@ -21,7 +21,7 @@ def slack(simulator):
     return slack_sdk.WebClient("xoxb-1", base_url=f"{simulator.url}/slack/api/", timeout=30)
 
 
-def refused(call) -> str:
+def expect_refusal(call) -> str:
     with pytest.raises(errors.SlackApiError) as raised:
         call()
     return raised.value.response["error"]
@@ -32,7 +32,7 @@ def test_message_is_posted_updated_and_answered_in_thread(slack, simulator):
     slack.chat_postMessage(channel=posted["channel"], text="reply", thread_ts=posted["ts"])
     slack.chat_update(channel=posted["channel"], ts=posted["ts"], text="two")
     messages = simulator.state()["slack"]["incidents"]
-    assert [(one["text"], one["edits"], bool(one["thread_ts"])) for one in messages] == [
+    assert [(message["text"], message["edits"], bool(message["thread_ts"])) for message in messages] == [
         ("two", 1, False),
         ("reply", 0, True),
     ]
@@ -41,13 +41,21 @@ def test_message_is_posted_updated_and_answered_in_thread(slack, simulator):
 
 def test_invalid_calls_get_slack_s_error_codes(slack):
     posted = slack.chat_postMessage(channel="incidents", text="one")
-    assert refused(lambda: slack.chat_postMessage(channel="#gone", text="x")) == "channel_not_found"
-    assert refused(lambda: slack.api_call("chat.postMessage", json={"channel": "incidents"})) == "no_text"
-    assert refused(lambda: slack.chat_postMessage(channel="incidents", text="x", thread_ts="9.9")) == "thread_not_found"
-    assert refused(lambda: slack.chat_update(channel=posted["channel"], ts="9.9", text="x")) == "message_not_found"
-    assert refused(lambda: slack.chat_update(channel="#incidents", ts=posted["ts"], text="x")) == "channel_not_found"
-    assert refused(lambda: slack.reactions_add(channel="C1", name="eyes", timestamp="1")) == "unknown_method"
-    assert refused(lambda: slack.chat_postMessage(channel="incidents", text="x" * 40_001)) == "msg_too_long"
+    assert expect_refusal(lambda: slack.chat_postMessage(channel="#gone", text="x")) == "channel_not_found"
+    assert expect_refusal(lambda: slack.api_call("chat.postMessage", json={"channel": "incidents"})) == "no_text"
+    assert (
+        expect_refusal(lambda: slack.chat_postMessage(channel="incidents", text="x", thread_ts="9.9"))
+        == "thread_not_found"
+    )
+    assert (
+        expect_refusal(lambda: slack.chat_update(channel=posted["channel"], ts="9.9", text="x")) == "message_not_found"
+    )
+    assert (
+        expect_refusal(lambda: slack.chat_update(channel="#incidents", ts=posted["ts"], text="x"))
+        == "channel_not_found"
+    )
+    assert expect_refusal(lambda: slack.reactions_add(channel="C1", name="eyes", timestamp="1")) == "unknown_method"
+    assert expect_refusal(lambda: slack.chat_postMessage(channel="incidents", text="x" * 40_001)) == "msg_too_long"
 
 
 def text(length: int, kind: str = "mrkdwn") -> dict:
@@ -82,9 +90,9 @@ def test_blocks_have_slack_s_limits(slack, blocks, fits):
     if fits:
         call()
     else:
-        assert refused(call) == "invalid_blocks"
+        assert expect_refusal(call) == "invalid_blocks"
 
 
 def test_missing_token_is_refused(simulator):
     anonymous = slack_sdk.WebClient(base_url=f"{simulator.url}/slack/api/")
-    assert refused(lambda: anonymous.chat_postMessage(channel="incidents", text="x")) == "not_authed"
+    assert expect_refusal(lambda: anonymous.chat_postMessage(channel="incidents", text="x")) == "not_authed"

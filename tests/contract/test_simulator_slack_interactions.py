@@ -56,7 +56,7 @@ def slack(simulator):
 @pytest.fixture
 def app(simulator):
     """An endpoint with configurable responses that receives HTTP requests of the simulated Slack."""
-    with slack_receiver.receiving() as receiver:
+    with slack_receiver.run_receiver() as receiver:
         settings = {"request_url": receiver.url, "retries": 1}
         assert harness.ask(f"{simulator.url}/workspace/app", settings, method="PUT")[0] == 200
         yield receiver
@@ -70,7 +70,7 @@ def state(simulator):
     return harness.ask(f"{simulator.url}/state")[1]["slack"]
 
 
-def refused(call) -> str:
+def expect_refusal(call) -> str:
     with pytest.raises(errors.SlackApiError) as raised:
         call()
     return raised.value.response["error"]
@@ -93,7 +93,9 @@ def test_click_sends_signed_block_actions(simulator, slack, app):
     assert said["type"] == "block_actions"
     assert (said["user"]["id"], said["channel"]["name"], said["message"]["ts"]) == ("U0BOB", "incidents", message["ts"])
     assert said["container"]["is_ephemeral"] is False
-    assert [(one["action_id"], one["value"], one["block_id"]) for one in said["actions"]] == [("approve", "v1", "acts")]
+    assert [(action["action_id"], action["value"], action["block_id"]) for action in said["actions"]] == [
+        ("approve", "v1", "acts")
+    ]
 
 
 def test_click_on_an_earlier_version_sends_its_value(simulator, slack, app):
@@ -156,13 +158,13 @@ def test_submission_response_shows_errors_or_another_view(simulator, slack, app)
 def test_trigger_opens_one_modal_within_three_seconds(simulator, slack, app, clock):
     opened(simulator, slack, app)
     used = payload(app)["trigger_id"]
-    assert refused(lambda: slack.views_open(trigger_id=used, view=VIEW)) == "exchanged_trigger_id"
-    assert refused(lambda: slack.views_open(trigger_id="1.2.x", view=VIEW)) == "invalid_trigger_id"
+    assert expect_refusal(lambda: slack.views_open(trigger_id=used, view=VIEW)) == "exchanged_trigger_id"
+    assert expect_refusal(lambda: slack.views_open(trigger_id="1.2.x", view=VIEW)) == "invalid_trigger_id"
     message = post(slack)
     act(simulator, "clicks", channel="incidents", ts=message["ts"], action="approve")
     clock.now += 3 * SECOND + 1
     late = payload(app)["trigger_id"]
-    assert refused(lambda: slack.views_open(trigger_id=late, view=VIEW)) == "expired_trigger_id"
+    assert expect_refusal(lambda: slack.views_open(trigger_id=late, view=VIEW)) == "expired_trigger_id"
 
 
 @pytest.mark.parametrize(
@@ -188,7 +190,7 @@ def test_modals_have_slack_s_limits(simulator, slack, app, change, error):
     message = post(slack)
     act(simulator, "clicks", channel="incidents", ts=message["ts"], action="approve")
     trigger = payload(app)["trigger_id"]
-    assert refused(lambda: slack.views_open(trigger_id=trigger, view={**VIEW, **change})) == error
+    assert expect_refusal(lambda: slack.views_open(trigger_id=trigger, view={**VIEW, **change})) == error
     slack.views_open(trigger_id=trigger, view=VIEW)
 
 
@@ -197,15 +199,15 @@ def test_modal_without_submit_must_not_have_inputs(simulator, slack, app):
     message = post(slack)
     act(simulator, "clicks", channel="incidents", ts=message["ts"], action="approve")
     trigger = payload(app)["trigger_id"]
-    assert refused(lambda: slack.views_open(trigger_id=trigger, view=view)) == "invalid_arguments"
+    assert expect_refusal(lambda: slack.views_open(trigger_id=trigger, view=view)) == "invalid_arguments"
 
 
 def test_modal_is_updated_only_by_its_hash(simulator, slack, app):
     view = opened(simulator, slack, app)
-    assert refused(lambda: slack.views_update(view_id=view["id"], hash="old", view=VIEW)) == "hash_conflict"
+    assert expect_refusal(lambda: slack.views_update(view_id=view["id"], hash="old", view=VIEW)) == "hash_conflict"
     slack.views_update(view_id=view["id"], hash=view["hash"], view={**VIEW, "callback_id": "second"})
     assert state(simulator)["modals"][0]["view"]["callback_id"] == "second"
-    assert refused(lambda: slack.views_update(view_id="V0", view=VIEW)) == "not_found"
+    assert expect_refusal(lambda: slack.views_update(view_id="V0", view=VIEW)) == "not_found"
 
 
 @pytest.mark.parametrize(
@@ -227,13 +229,13 @@ def test_buttons_have_slack_s_limits(slack, element, fits):
     if fits:
         post(slack, block)
     else:
-        assert refused(lambda: post(slack, block)) == "invalid_blocks"
+        assert expect_refusal(lambda: post(slack, block)) == "invalid_blocks"
 
 
 def test_action_ids_and_block_ids_are_unique(slack):
-    assert refused(lambda: post(slack, {"type": "actions", "elements": [BUTTON, BUTTON]})) == "invalid_blocks"
-    assert refused(lambda: post(slack, ACTIONS, ACTIONS)) == "invalid_blocks"
-    assert refused(lambda: post(slack, {"type": "actions", "elements": []})) == "invalid_blocks"
+    assert expect_refusal(lambda: post(slack, {"type": "actions", "elements": [BUTTON, BUTTON]})) == "invalid_blocks"
+    assert expect_refusal(lambda: post(slack, ACTIONS, ACTIONS)) == "invalid_blocks"
+    assert expect_refusal(lambda: post(slack, {"type": "actions", "elements": []})) == "invalid_blocks"
 
 
 def test_response_url_allows_five_uses_in_30_minutes(simulator, slack, app, clock):
@@ -246,9 +248,9 @@ def test_response_url_allows_five_uses_in_30_minutes(simulator, slack, app, cloc
     assert harness.ask(url, {}) == (400, {"ok": False, "error": "no_text"})
     shown = state(simulator)
     assert [(one["text"], one["user"]) for one in shown["ephemerals"]] == [("for you", "U0ADA")]
-    assert [one["text"] for one in shown["incidents"]] == ["replaced", "for all"]
+    assert [incident["text"] for incident in shown["incidents"]] == ["replaced", "for all"]
     assert harness.ask(url, {"delete_original": True}) == (200, "ok")
-    assert [one["text"] for one in state(simulator)["incidents"]] == ["for all"]
+    assert [incident["text"] for incident in state(simulator)["incidents"]] == ["for all"]
     assert harness.ask(url, {"text": "again"}) == (404, {"ok": False, "error": "used_url"})
     message = post(slack)
     act(simulator, "clicks", channel="incidents", ts=message["ts"], action="approve")
@@ -260,32 +262,38 @@ def test_command_response_reaches_one_user_or_all(simulator, app):
     app.bodies = [{"text": "None is open."}]
     act(simulator, "commands", command="/incidents", text="open", user="U0BOB")
     assert (app.forms[-1]["command"], app.forms[-1]["text"]) == ("/incidents", "open")
-    assert [(one["text"], one["user"]) for one in state(simulator)["ephemerals"]] == [("None is open.", "U0BOB")]
+    assert [(message["text"], message["user"]) for message in state(simulator)["ephemerals"]] == [
+        ("None is open.", "U0BOB")
+    ]
     app.bodies = [{"text": "Frozen.", "response_type": "in_channel"}]
     act(simulator, "commands", command="/freeze", text="drill")
-    assert [one["text"] for one in state(simulator)["incidents"]] == ["Frozen."]
+    assert [incident["text"] for incident in state(simulator)["incidents"]] == ["Frozen."]
 
 
 def test_users_and_groups_require_form_encoding(simulator, slack):
     assert slack.usergroups_users_list(usergroup="S0ONCALL")["users"] == ["U0ADA", "U0BOB"]
     assert slack.users_info(user="U0ADA")["user"]["real_name"] == "Ada Lovelace"
     assert slack.users_info(user="U0GONE")["user"]["deleted"] is True
-    assert refused(lambda: slack.users_info(user="U404")) == "user_not_found"
-    assert refused(lambda: slack.usergroups_users_list(usergroup="S404")) == "no_such_subteam"
+    assert expect_refusal(lambda: slack.users_info(user="U404")) == "user_not_found"
+    assert expect_refusal(lambda: slack.usergroups_users_list(usergroup="S404")) == "no_such_subteam"
     assert (
-        refused(lambda: slack.api_call("usergroups.users.list", json={"usergroup": "S0ONCALL"})) == "missing_argument"
+        expect_refusal(lambda: slack.api_call("usergroups.users.list", json={"usergroup": "S0ONCALL"}))
+        == "missing_argument"
     )
 
 
 def test_ephemeral_message_reaches_members_only(simulator, slack):
     slack.chat_postEphemeral(channel="incidents", user="U0ADA", text="for you")
     assert (
-        refused(lambda: slack.chat_postEphemeral(channel="incidents", user="U0OUT", text="x")) == "user_not_in_channel"
+        expect_refusal(lambda: slack.chat_postEphemeral(channel="incidents", user="U0OUT", text="x"))
+        == "user_not_in_channel"
     )
-    assert refused(lambda: slack.chat_postEphemeral(channel="gone", user="U0ADA", text="x")) == "channel_not_found"
+    assert (
+        expect_refusal(lambda: slack.chat_postEphemeral(channel="gone", user="U0ADA", text="x")) == "channel_not_found"
+    )
     [shown] = state(simulator)["ephemerals"]
     click = {"channel": shown["channel"], "ts": shown["ts"]}
-    assert refused(lambda: slack.chat_update(**click, text="x")) == "message_not_found"
+    assert expect_refusal(lambda: slack.chat_update(**click, text="x")) == "message_not_found"
 
 
 def test_ephemeral_button_is_clicked_without_a_message(simulator, slack, app):

@@ -37,7 +37,7 @@ def slack(simulator):
 
 
 @contextlib.contextmanager
-def connected(simulator):
+def connect_socket(simulator):
     """A raw connection, after the hello message."""
     url = web(simulator, None).apps_connections_open(app_token="xapp-1")["url"]
     with client.connect(url, proxy=None, close_timeout=0.1) as socket:
@@ -49,10 +49,10 @@ def click(simulator, slack):
     """Click a button in a separate thread. Return a queue that receives the outcome."""
     message = slack.chat_postMessage(channel="incidents", text="one", blocks=[ACTIONS])
     body = {"channel": "incidents", "ts": message["ts"], "action": "approve"}
-    return doing(lambda: harness.ask(f"{simulator.url}/workspace/clicks", body)[1])
+    return run_in_background(lambda: harness.ask(f"{simulator.url}/workspace/clicks", body)[1])
 
 
-def doing(call):
+def run_in_background(call):
     found = queue.Queue()
     threading.Thread(target=lambda: found.put(call()), daemon=True).start()
     return found
@@ -62,7 +62,7 @@ def acknowledge(socket, envelope, **more):
     socket.send(json.dumps({"envelope_id": envelope["envelope_id"], **more}))
 
 
-def received(socket):
+def receive_message(socket):
     return json.loads(socket.recv(5))
 
 
@@ -111,11 +111,11 @@ def test_connection_url_is_valid_once(simulator):
 
 
 def test_unacknowledged_envelope_goes_to_another_connection(simulator, slack):
-    with connected(simulator) as first, connected(simulator) as second:
+    with connect_socket(simulator) as first, connect_socket(simulator) as second:
         outcome = click(simulator, slack)
-        one = received(first)
+        one = receive_message(first)
         assert (one["type"], one["accepts_response_payload"], one["retry_attempt"]) == ("interactive", False, 0)
-        again = received(second)
+        again = receive_message(second)
         assert (again["envelope_id"], again["retry_attempt"]) == (one["envelope_id"], 1)
         acknowledge(second, again)
         assert outcome.get(timeout=10) == {"attempts": 2, "response": None, "error": ""}
@@ -123,11 +123,11 @@ def test_unacknowledged_envelope_goes_to_another_connection(simulator, slack):
 
 def test_envelope_goes_to_another_connection_when_one_closes(simulator, slack):
     harness.ask(f"{simulator.url}/workspace/app", {"ack_seconds": 30}, method="PUT")
-    with connected(simulator) as first, connected(simulator) as second:
+    with connect_socket(simulator) as first, connect_socket(simulator) as second:
         outcome = click(simulator, slack)
-        received(first)
+        receive_message(first)
         first.close()
-        acknowledge(second, received(second))
+        acknowledge(second, receive_message(second))
         assert outcome.get(timeout=10)["attempts"] == 2
 
 
@@ -136,33 +136,33 @@ def test_click_without_connection_fails(simulator, slack):
 
 
 def test_lost_acknowledgement_repeats_an_envelope(simulator, slack):
-    with connected(simulator) as only:
+    with connect_socket(simulator) as only:
         strike(simulator, action="lose-acks")
         outcome = click(simulator, slack)
         for _ in range(2):
-            acknowledge(only, received(only))
+            acknowledge(only, receive_message(only))
         assert outcome.get(timeout=10)["attempts"] == 2
 
 
 def test_disconnect_message_may_close_the_connection(simulator):
-    with connected(simulator) as only:
+    with connect_socket(simulator) as only:
         strike(simulator, action="disconnect", reason="warning")
-        assert received(only)["reason"] == "warning"
+        assert receive_message(only)["reason"] == "warning"
         strike(simulator, action="disconnect", reason="link_disabled", closes=True)
-        assert received(only)["reason"] == "link_disabled"
+        assert receive_message(only)["reason"] == "link_disabled"
         with pytest.raises(exceptions.ConnectionClosed):
             only.recv(5)
 
 
 def test_dropped_connection_ends_without_a_close_frame(simulator):
-    with connected(simulator) as only:
+    with connect_socket(simulator) as only:
         strike(simulator, action="drop")
         with pytest.raises(exceptions.ConnectionClosedError):
             only.recv(5)
 
 
 def test_silent_connection_answers_no_ping(simulator, slack):
-    with connected(simulator) as only:
+    with connect_socket(simulator) as only:
         assert only.ping().wait(5)
         strike(simulator, action="silence")
         assert not only.ping().wait(0.2)
@@ -173,7 +173,7 @@ def test_refused_connection_gets_no_hello(simulator):
     strike(simulator, action="refuse", reason="too_many_websockets")
     url = web(simulator, None).apps_connections_open(app_token="xapp-1")["url"]
     with client.connect(url, proxy=None) as socket:
-        assert received(socket) == {
+        assert receive_message(socket) == {
             "type": "disconnect",
             "reason": "too_many_websockets",
             "debug_info": {"host": "simulated"},
@@ -183,14 +183,14 @@ def test_refused_connection_gets_no_hello(simulator):
 def test_eleventh_connection_is_refused(simulator):
     with contextlib.ExitStack() as stack:
         for _ in range(10):
-            stack.enter_context(connected(simulator))
+            stack.enter_context(connect_socket(simulator))
         url = web(simulator, None).apps_connections_open(app_token="xapp-1")["url"]
         with client.connect(url, proxy=None) as socket:
-            assert received(socket)["reason"] == "too_many_websockets"
+            assert receive_message(socket)["reason"] == "too_many_websockets"
 
 
 def test_saved_state_omits_open_connections(tmp_path, simulator):
-    with connected(simulator):
+    with connect_socket(simulator):
         snapshot.save(simulator.app.state.vendors, tmp_path / "state")
         loaded = snapshot.load(tmp_path / "state")
     assert loaded is not None

@@ -64,9 +64,9 @@ class Vendor:
         """Return the name and the object of the next event."""
         headers, body = self._arrived.get(timeout=20)
         assert self._signature.problem(headers, body, vendors.workers.factories.clock()) == ""
-        said = json.loads(body)
-        event = said.get("event_type") or said["event"]
-        return event, said.get(event) or said["data"]
+        document = json.loads(body)
+        event = document.get("event_type") or document["event"]
+        return event, document.get(event) or document["data"]
 
 
 @pytest.fixture

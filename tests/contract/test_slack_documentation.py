@@ -19,16 +19,16 @@ PARTS = ["viewers", "responders", "admins"]
 @pytest.mark.parametrize("manifest", MANIFESTS, ids=["socket mode", "signed requests"])
 def test_manifest_has_commands_scopes_and_addresses(manifest):
     given = manifest["features"]["slash_commands"]
-    assert {one["command"].removeprefix("/") for one in given} == set(commands.ROLES)
+    assert {message["command"].removeprefix("/") for message in given} == set(commands.ROLES)
     scopes = set(manifest["oauth_config"]["scopes"]["bot"])
     assert scopes == {"chat:write", "chat:write.public", "commands", "usergroups:read"}
     settings = manifest["settings"]
     assert settings["interactivity"]["is_enabled"]
     if settings["socket_mode_enabled"]:
-        assert not any("url" in one for one in given)
+        assert not any("url" in message for message in given)
     else:
         assert settings["interactivity"]["request_url"].endswith(slack_endpoints.ACTIONS)
-        assert all(one["url"].endswith(slack_endpoints.COMMANDS) for one in given)
+        assert all(message["url"].endswith(slack_endpoints.COMMANDS) for message in given)
 
 
 def test_documented_settings_are_accepted():
@@ -41,5 +41,5 @@ def test_documented_settings_are_accepted():
 
 
 def test_page_documents_both_connection_modes():
-    assert [one["settings"]["socket_mode_enabled"] for one in MANIFESTS] == [True, False]
+    assert [manifest["settings"]["socket_mode_enabled"] for manifest in MANIFESTS] == [True, False]
     assert all(f"`{name}`" in PAGE for name in PARTS)

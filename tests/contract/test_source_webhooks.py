@@ -8,7 +8,7 @@ import pytest
 from router.sources import registry
 from router.store import errors
 from router.telemetry import metrics
-from tests.unit.web import asking
+from tests.unit.web import asgi_client
 
 DATA = Path(__file__).parent.parent / "data" / "sources"
 CASES = sorted(DATA.glob("*/*.json"))
@@ -16,17 +16,17 @@ KINDS = sorted(registry.KINDS)
 SEVERAL = ["alertmanager", "grafana"]  # These kinds put several alerts into one delivery.
 
 
-def quarantined() -> float:
+def count_quarantined() -> float:
     return metrics.REGISTRY.get_sample_value("incident_router_quarantined_total", {"source": "here"}) or 0.0
 
 
 def post(
     kind: str, body: bytes, settings: dict | None = None, query: bytes = b"explain=true"
-) -> tuple[asking.Answer, asking.Recording]:
-    store = asking.Recording()
+) -> tuple[asgi_client.Answer, asgi_client.Recording]:
+    store = asgi_client.Recording()
     config = registry.KINDS[kind].config(auth="none", **(settings or {}))
-    web_server = asking.web_server(store, endpoints={"here": registry.build("here", config)})
-    answer = asking.ask(web_server, "/v1/webhooks/here", chunks=(body,), headers=(), query=query)
+    web_server = asgi_client.web_server(store, endpoints={"here": registry.build("here", config)})
+    answer = asgi_client.send(web_server, "/v1/webhooks/here", chunks=(body,), headers=(), query=query)
     assert answer is not None
     return answer, store
 
@@ -92,7 +92,7 @@ def test_explain_request_overrides_the_kind_s_response():
     assert [alert["fingerprint"] for alert in answer.json["alerts"]] == ["k"]
 
 
-def mixed(kind: str) -> bytes:
+def make_mixed_delivery(kind: str) -> bytes:
     """Return a valid delivery of the kind that contains one unreadable alert."""
     body = json.loads((DATA / kind / "firing.json").read_text())["body"]
     return json.dumps({**body, "alerts": [{"status": "neither"}, *body["alerts"]]}).encode()
@@ -100,8 +100,8 @@ def mixed(kind: str) -> bytes:
 
 @pytest.mark.parametrize("kind", SEVERAL)
 def test_valid_alerts_are_accepted_and_invalid_ones_quarantined(kind):
-    before = quarantined()
-    answer, store = post(kind, mixed(kind), query=b"")
+    before = count_quarantined()
+    answer, store = post(kind, make_mixed_delivery(kind), query=b"")
     ((entry, _),) = store.accepted
     ((source, body, _, problem, _),) = store.kept
     assert (answer.status, answer.json["quarantined"]) == (202, "kept-1")
@@ -109,14 +109,14 @@ def test_valid_alerts_are_accepted_and_invalid_ones_quarantined(kind):
     assert answer.json["problem"] in problem
     assert [row["fingerprint"] for row in answer.json["alerts"]] == [row.alert.fingerprint for row in entry.rows]
     assert json.loads(body)["alerts"] == [{"status": "neither"}]
-    assert quarantined() == before + 1
-    explained, _ = post(kind, mixed(kind))
+    assert count_quarantined() == before + 1
+    explained, _ = post(kind, make_mixed_delivery(kind))
     assert explained.json["quarantined"] == "kept-1"
 
 
 @pytest.mark.parametrize("kind", SEVERAL)
 def test_replayed_invalid_alert_gives_the_same_error(kind):
-    _, store = post(kind, mixed(kind), query=b"")
+    _, store = post(kind, make_mixed_delivery(kind), query=b"")
     again, kept = post(kind, store.kept[0][1], query=b"")
     assert (again.status, again.json["where"]) == (202, "alerts[0].status")
     assert len(kept.kept) == 1
@@ -124,14 +124,14 @@ def test_replayed_invalid_alert_gives_the_same_error(kind):
 
 @pytest.mark.parametrize("kind", SEVERAL)
 def test_delivery_is_retried_while_quarantine_is_full(kind):
-    class Full(asking.Recording):
+    class Full(asgi_client.Recording):
         async def add(self, *_: object) -> str:
             raise errors.Unavailable("the quarantine is full", 5)
 
     store = Full()
     config = registry.KINDS[kind].config(auth="none")
-    web_server = asking.web_server(store, endpoints={"here": registry.build("here", config)})
-    answer = asking.ask(web_server, "/v1/webhooks/here", chunks=(mixed(kind),), headers=())
+    web_server = asgi_client.web_server(store, endpoints={"here": registry.build("here", config)})
+    answer = asgi_client.send(web_server, "/v1/webhooks/here", chunks=(make_mixed_delivery(kind),), headers=())
     assert answer is not None
     assert answer.status == 503
     assert b"retry-after" in answer.headers

@@ -38,16 +38,16 @@ def built(kind: str, settings: str) -> base.Source:
 
 
 @functools.cache
-def cases(kind: str) -> list[dict]:
+def load_cases(kind: str) -> list[dict]:
     return [json.loads(path.read_text()) for path in CASES if path.parent.name == kind]
 
 
-def parsed(kind: str, case: dict, body: bytes | None = None) -> base.Parsed:
+def parse_case(kind: str, case: dict, body: bytes | None = None) -> base.Parsed:
     body = json.dumps(case["body"]).encode() if body is None else body
     return source(kind, case.get("settings")).parse(body, {}, case.get("now", NOW))
 
 
-def survives(kind: str, body: bytes, settings: dict | None = None) -> None:
+def check_survival(kind: str, body: bytes, settings: dict | None = None) -> None:
     """Assert that a body gives storable alerts or an explanation."""
     problem = None
     found = []
@@ -66,7 +66,7 @@ def survives(kind: str, body: bytes, settings: dict | None = None) -> None:
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_body_becomes_the_expected_alerts(path):
     case = json.loads(path.read_text())
-    found = parsed(path.parent.name, case)
+    found = parse_case(path.parent.name, case)
     assert [msgspec.structs.asdict(alert) for alert in found.alerts] == [
         {"source": "here", "origin": alert.origin, **expected}
         for alert, expected in zip(found.alerts, case["alerts"], strict=True)
@@ -77,7 +77,9 @@ def test_body_becomes_the_expected_alerts(path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_firing_and_resolved_samples_share_a_fingerprint(kind):
     seen = {
-        status: {alert["fingerprint"] for case in cases(kind) for alert in case["alerts"] if alert["status"] == status}
+        status: {
+            alert["fingerprint"] for case in load_cases(kind) for alert in case["alerts"] if alert["status"] == status
+        }
         for status in ("firing", "resolved")
     }
     assert seen["firing"] & seen["resolved"]
@@ -85,37 +87,37 @@ def test_firing_and_resolved_samples_share_a_fingerprint(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_repeated_parsing_gives_equal_alerts(kind):
-    for case in cases(kind):
-        assert parsed(kind, case) == parsed(kind, case)
+    for case in load_cases(kind):
+        assert parse_case(kind, case) == parse_case(kind, case)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_truncated_body_is_unparsable(kind):
-    for case in cases(kind):
+    for case in load_cases(kind):
         body = json.dumps(case["body"]).encode()
         for length in range(0, len(body), 7):
             with pytest.raises(base.Unparsable):
-                parsed(kind, case, body[:length])
+                parse_case(kind, case, body[:length])
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(body=st.binary(max_size=300))
 def test_any_bytes_give_alerts_or_unparsable(kind, body):
-    survives(kind, body)
+    check_survival(kind, body)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @hypothesis.settings(max_examples=40)  # Per kind. `make fuzz` runs more examples.
 @given(body=anything)
 def test_any_json_gives_alerts_or_unparsable(kind, body):
-    survives(kind, json.dumps(body).encode())
+    check_survival(kind, json.dumps(body).encode())
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @hypothesis.settings(max_examples=40)
 @given(data=st.data())
 def test_mutated_body_gives_alerts_or_unparsable(kind, data):
-    case = data.draw(st.sampled_from(cases(kind)))
+    case = data.draw(st.sampled_from(load_cases(kind)))
     body = json.loads(json.dumps(case["body"]))
     node = body
     while True:
@@ -125,7 +127,7 @@ def test_mutated_body_gives_alerts_or_unparsable(kind, data):
             continue
         node[key] = data.draw(anything)
         break
-    survives(kind, json.dumps(body).encode(), case.get("settings"))
+    check_survival(kind, json.dumps(body).encode(), case.get("settings"))
 
 
 def times_in(node: object) -> list[tuple[dict | list, str | int]]:
@@ -144,17 +146,17 @@ def times_in(node: object) -> list[tuple[dict | list, str | int]]:
 def test_unreadable_time_never_loses_an_alert(path):
     """The time of receipt replaces it, and a notice reports it."""
     kind, case = path.parent.name, json.loads(path.read_text())
-    usual = parsed(kind, case)
+    usual = parse_case(kind, case)
     body = json.loads(json.dumps(case["body"]))
     for node, key in times_in(body):
         before, node[key] = node[key], "the day before yesterday"
-        found = parsed(kind, case, json.dumps(body).encode())
+        found = parse_case(kind, case, json.dumps(body).encode())
         node[key] = before
-        assert [one.identity for one in found.alerts] == [one.identity for one in usual.alerts]
+        assert [alert.identity for alert in found.alerts] == [alert.identity for alert in usual.alerts]
         if kind != "prometheus":  # Prometheus' status is the end time: without one, an alert fires.
-            assert [one.status for one in found.alerts] == [one.status for one in usual.alerts]
-        moved = [(one.starts_at, one.ends_at) for one in found.alerts] != [
-            (one.starts_at, one.ends_at) for one in usual.alerts
+            assert [alert.status for alert in found.alerts] == [alert.status for alert in usual.alerts]
+        moved = [(alert.starts_at, alert.ends_at) for alert in found.alerts] != [
+            (alert.starts_at, alert.ends_at) for alert in usual.alerts
         ]
         codes = {notice.code for notice in found.notices} - {notice.code for notice in usual.notices}
         assert not moved or codes == {"time_unreadable"}
@@ -191,7 +193,7 @@ def test_nesting_near_the_recursion_limit_never_crashes(kind):
     # A body at the limit of the decoder may be too deep for later steps, which need more stack.
     for depth in range(50, 1050, 3):
         deep = b"[" * depth + b"]" * depth
-        survives(kind, b'{"version":"4","status":"firing","title":"t","alerts":[],"labels":{"a":' + deep + b"}}")
+        check_survival(kind, b'{"version":"4","status":"firing","title":"t","alerts":[],"labels":{"a":' + deep + b"}}")
 
 
 @pytest.mark.parametrize("kind", KINDS)

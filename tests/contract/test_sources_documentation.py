@@ -18,7 +18,7 @@ def page(kind: str) -> str:
     return (PAGES / f"{kind}.md").read_text()
 
 
-def configured(kind: str) -> list[tuple[dict, list[bytes]]]:
+def list_configured(kind: str) -> list[tuple[dict, list[bytes]]]:
     """Each source's settings on the page, with the bodies that follow them."""
     found: list[tuple[dict, list[bytes]]] = []
     for language, text in BLOCK.findall(page(kind)):
@@ -32,15 +32,15 @@ def configured(kind: str) -> list[tuple[dict, list[bytes]]]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_documented_settings_are_accepted(kind):
-    assert configured(kind)
-    for settings, _ in configured(kind):
+    assert list_configured(kind)
+    for settings, _ in list_configured(kind):
         assert settings["kind"] == kind
         assert registry.build("documented", registry.KINDS[kind].config(**settings)).name == "documented"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_documented_bodies_are_valid_for_documented_settings(kind):
-    for settings, bodies in configured(kind):
+    for settings, bodies in list_configured(kind):
         endpoint = registry.build("documented", registry.KINDS[kind].config(**settings))
         for body in bodies:
             assert endpoint.source.parse(body, {}, 1).alerts

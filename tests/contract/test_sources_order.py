@@ -59,7 +59,7 @@ def order(alert: alerts.Alert) -> tuple[object, ...]:
     return (alert.starts_at, alert.status == "resolved", alert.ends_at)
 
 
-def pairs(firing: list[alerts.Alert], resolved: list[alerts.Alert]) -> list[tuple[alerts.Alert, alerts.Alert]]:
+def pair_alerts(firing: list[alerts.Alert], resolved: list[alerts.Alert]) -> list[tuple[alerts.Alert, alerts.Alert]]:
     """Pair the first firing state of each alert with its last resolved state."""
     ends = {alert.fingerprint: alert for alert in sorted(resolved, key=order) if alert.status == "resolved"}
     starts = {alert.fingerprint: alert for alert in sorted(firing, key=order, reverse=True) if alert.status == "firing"}
@@ -68,7 +68,7 @@ def pairs(firing: list[alerts.Alert], resolved: list[alerts.Alert]) -> list[tupl
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_resolution_after_its_start_ends_the_alert(kind):
-    found = pairs(read(kind, NOW), read(kind, LATER))
+    found = pair_alerts(read(kind, NOW), read(kind, LATER))
     assert found
     for fired, over in found:
         assert is_over((fired, NOW), (over, LATER))
@@ -76,7 +76,7 @@ def test_resolution_after_its_start_ends_the_alert(kind):
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in BY_ARRIVAL])
 def test_resolution_before_its_start_ends_the_alert(kind):
-    overtaken = pairs(read(kind, LATER), read(kind, NOW))
+    overtaken = pair_alerts(read(kind, LATER), read(kind, NOW))
     assert overtaken
     for fired, over in overtaken:
         assert is_over((over, NOW), (fired, LATER))

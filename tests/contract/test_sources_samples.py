@@ -49,14 +49,14 @@ RESOLVED_BY_KEY = {"opsgenie-api", "pagerduty-events"}
 whole = pytest.mark.parametrize("kind", [kind for kind in KINDS if (FOLDER / kind).is_dir()])
 
 
-def configured(kind: str, folder: Path, name: str = "tried-out") -> base.Config:
+def load_configuration(kind: str, folder: Path, name: str = "tried-out") -> base.Config:
     file = folder / "incident-router.yaml"
     file.write_text(samples.settings(kind, name))
-    return configuration.load(file, {samples.variable(name): sample_secrets.of(kind)}).sources[name]
+    return configuration.load(file, {samples.variable(name): sample_secrets.get_secret(kind)}).sources[name]
 
 
 def read(kind: str, folder: Path, status: str, now: int = NOW) -> base.Parsed:
-    endpoint = registry.build("here", configured(kind, folder))
+    endpoint = registry.build("here", load_configuration(kind, folder))
     return endpoint.source.parse(samples.body(kind, status, now, "delivery-1"), {}, now)
 
 
@@ -110,7 +110,7 @@ def test_samples_contain_no_unfilled_marks(kind):
 
 @whole
 def test_sample_settings_are_valid_with_authentication(kind, tmp_path):
-    config = configured(kind, tmp_path)
+    config = load_configuration(kind, tmp_path)
     assert (config.kind, config.auth) == (kind, "required")
     assert sample_secrets.SECRET not in samples.settings(kind, "tried-out")
 
@@ -142,4 +142,4 @@ def test_unusable_source_name_is_detected(name):
 def test_usable_source_name_gives_a_valid_variable(name, tmp_path):
     assert samples.is_valid_name(name)
     assert samples.variable(name).isidentifier()
-    assert configured("json", tmp_path, name).kind == "json"
+    assert load_configuration("json", tmp_path, name).kind == "json"

@@ -19,7 +19,7 @@ class Collector:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 assert self.path == "/v1/traces"
                 for resource in trace_service_pb2.ExportTraceServiceRequest.FromString(body).resource_spans:
-                    names = {one.key: one.value.string_value for one in resource.resource.attributes}
+                    names = {attribute.key: attribute.value.string_value for attribute in resource.resource.attributes}
                     outer.services.add(names["service.name"])
                     outer.spans += [span for scope in resource.scope_spans for span in scope.spans]
                 self.send_response(200)

@@ -24,7 +24,7 @@ _MODULES = sorted({f"router.cli.{entry.module}" for entry in cli.COMMANDS.values
 _FORKS.set_forkserver_preload(["router.cli", *_MODULES])
 
 
-def ran(
+def run_command(
     *arguments: str,
     cwd: Any = None,
     environment: Mapping[str, str] | None = None,
@@ -53,7 +53,7 @@ def ran(
         return subprocess.CompletedProcess(arguments, status, streams[1].read_text(), streams[2].read_text())
 
 
-class Started:
+class BackgroundCommand:
     """A command that runs in the background, with the part of ``subprocess.Popen`` that tests use.
 
     ``command`` begins with the program or a Python file. Its output goes to ``log``.

@@ -100,10 +100,10 @@ class Process:
     ) -> None:
         self.log = folder / f"{name}.log"
         surroundings = {**os.environ, **environment}
-        self._process: subprocess.Popen[bytes] | commands.Started
+        self._process: subprocess.Popen[bytes] | commands.BackgroundCommand
         with self.log.open("wb") as output:
             if forked:
-                self._process = commands.Started(command, folder, self.log, surroundings)
+                self._process = commands.BackgroundCommand(command, folder, self.log, surroundings)
             else:
                 self._process = subprocess.Popen(
                     command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, env=surroundings
@@ -128,7 +128,7 @@ class Process:
         self._process.kill()
         self._process.wait()
 
-    def lives(self, seconds: float) -> bool:
+    def is_running_after(self, seconds: float) -> bool:
         """Return whether the process still runs after this time; return early if it ends."""
         try:
             self._process.wait(seconds)
@@ -136,7 +136,7 @@ class Process:
             return True
         return False
 
-    def ended(self) -> int:
+    def wait_for_exit(self) -> int:
         """Wait until the process exits, and return its status."""
         return self._process.wait(PATIENCE_SECONDS)
 
@@ -180,27 +180,32 @@ class Vendors:
         ours, theirs = state["incident-io"], state["devhelm"]
         return {
             "on-call": [
-                "resolved" if one["incident_status"]["category"] == "closed" else "open" for one in ours["incidents"]
+                "resolved" if incident["incident_status"]["category"] == "closed" else "open"
+                for incident in ours["incidents"]
             ],
             "public-page": [
-                "resolved" if one["incident_status"] == "resolved" else "open" for one in ours["status_page_incidents"]
+                "resolved" if incident["incident_status"] == "resolved" else "open"
+                for incident in ours["status_page_incidents"]
             ],
             "devhelm": [
-                "resolved" if one["incident"]["status"] == "RESOLVED" else "open" for one in theirs["incidents"]
+                "resolved" if incident["incident"]["status"] == "RESOLVED" else "open"
+                for incident in theirs["incidents"]
             ],
-            "devhelm-page": [_post(one) for one in self.posts()],
+            "devhelm-page": [_post(post) for post in self.posts()],
         }
 
     def alerts(self) -> list[str]:
         """Return the states of the alerts at incident.io's alert source."""
-        return ["open" if one["status"] == "firing" else "resolved" for one in self.state()["incident-io"]["alerts"]]
+        return [
+            "open" if alert["status"] == "firing" else "resolved" for alert in self.state()["incident-io"]["alerts"]
+        ]
 
     def posts(self) -> list[dict[str, Any]]:
         """Return the posts of the configured DevHelm page, including drafts."""
         pages = self.state()["devhelm"]["pages"]
-        return [one for page in pages if page["name"] == self.page for one in page["incidents"]]
+        return [incident for page in pages if page["name"] == self.page for incident in page["incidents"]]
 
-    def everywhere(self, word: str) -> bool:
+    def is_everywhere(self, word: str) -> bool:
         """Return whether each of the four destinations has exactly one object, in this state."""
         return all(words == [word] for words in self.incidents().values())
 
@@ -253,7 +258,7 @@ class Router:
         assert status == 200, text
         return str(text)
 
-    def receives(self, *, status: str = "firing", to: str = "json", **alert: Any) -> dict[str, Any]:
+    def send_alert(self, *, status: str = "firing", to: str = "json", **alert: Any) -> dict[str, Any]:
         """Send one alert to the source `json`, and return the router's response."""
         body = {"title": "Checkout answers 5xx", "status": status, "dedup_key": "a", **alert}
         body["labels"] = {"service": "checkout", **alert.get("labels", {})}
@@ -263,7 +268,7 @@ class Router:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run another command with the same configuration."""
-        return commands.ran(*arguments, "--config", str(self.file), cwd=self.file.parent, environment=SECRETS)
+        return commands.run_command(*arguments, "--config", str(self.file), cwd=self.file.parent, environment=SECRETS)
 
 
 SECRETS = {"WEBHOOK_TOKEN": TOKEN, "KEY": "any key"}

@@ -53,9 +53,9 @@ class Prometheus:
 
 
 @contextlib.contextmanager
-def running(folder: Path, alerts: str, scraped: Iterable[int]) -> Iterator[Prometheus]:
+def run_prometheus(folder: Path, alerts: str, scraped: Iterable[int]) -> Iterator[Prometheus]:
     """Run a Prometheus that scrapes these ports twice a second, with these alerts."""
-    port = ports.free()
+    port = ports.reserve()
     targets = json.dumps([f"127.0.0.1:{each}" for each in scraped])
     (folder / "prometheus.yml").write_text(CONFIGURATION.format(targets=targets))
     (folder / "alerts.yaml").write_text(alerts)

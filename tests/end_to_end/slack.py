@@ -40,12 +40,14 @@ class Review:
     def __init__(self, scene, shop):
         self.router, self.at = scene
         self.shop = shop
-        self.router.receives(dedup_key=shop, labels={"shop": shop})
-        self.ts = harness.eventually("the review is in the channel", lambda: [one["ts"] for one in self._messages()])[0]
+        self.router.send_alert(dedup_key=shop, labels={"shop": shop})
+        self.ts = harness.eventually(
+            "the review is in the channel", lambda: [message["ts"] for message in self._messages()]
+        )[0]
 
     def _messages(self):
         shown = self.at.state()["slack"]["status-approvals"]
-        return [one for one in shown if f"fails in {self.shop}" in one["text"] and not one["thread_ts"]]
+        return [message for message in shown if f"fails in {self.shop}" in message["text"] and not message["thread_ts"]]
 
     @property
     def message(self):
@@ -54,7 +56,7 @@ class Review:
     @property
     def post(self):
         posts = self.at.state()["incident-io"]["status_page_incidents"]
-        return next((one for one in posts if self.shop in one["name"]), None)
+        return next((post for post in posts if self.shop in post["name"]), None)
 
     def click(self, action, **more):
         body = {"channel": "status-approvals", "ts": self.ts, "action": action, **more}
@@ -68,7 +70,7 @@ class Review:
     def replies(self, user, word=""):
         """Return the ephemeral messages of this user that contain a word."""
         shown = self.at.state()["slack"]["ephemerals"]
-        return [one for one in shown if one["user"] == user and word in one["text"]]
+        return [message for message in shown if message["user"] == user and word in message["text"]]
 
     def is_decided(self):
         return not self.has_buttons()

@@ -45,7 +45,7 @@ GROUP = {"version": "4", "status": "firing", "alerts": []}
 MUCH = 600  # Characters. Two bodies exceed the size of the quarantine.
 
 
-def shortened() -> str:
+def write_shortened_alerts() -> str:
     """Return the chart's alerts with times shortened to seconds."""
     text = promql.ALERTS.read_text()
     assert LIVES[0] in text
@@ -61,20 +61,22 @@ class Stage:
         self._stack = stack
         self.at = stack.enter_context(harness.vendors())
         self.file = harness.configure(folder, self.at, rules=RULES)
-        self.polled = ports.free()
+        self.polled = ports.reserve()
         poll = f'poll: {{url: "http://127.0.0.1:{self.polled}", every: 1s}}, '
         text = self.file.read_text().replace(*PAGES).replace(POLLED, POLLED + poll) + SETTINGS
         self.file.write_text(text)
         self.valkey = stack.enter_context(embedded.running(folder / "valkey"))
         self.redis = stack.enter_context(contextlib.closing(redis.Redis.from_url(self.valkey.url)))
         self.environment = {**harness.SECRETS, "REDIS_URL": self.valkey.url}
-        self.ports = {"web": ports.free(), "worker": ports.free()}
-        self.port = ports.free()
+        self.ports = {"web": ports.reserve(), "worker": ports.reserve()}
+        self.port = ports.reserve()
         self.url = f"http://127.0.0.1:{self.port}"
         self.processes: dict[str, harness.Process] = {}
         self.start("web")
         self.start("worker")
-        self.watching = stack.enter_context(prometheus.running(folder, shortened(), self.ports.values()))
+        self.watching = stack.enter_context(
+            prometheus.run_prometheus(folder, write_shortened_alerts(), self.ports.values())
+        )
 
     def start(self, role: str) -> None:
         command = [harness.COMMAND, role, "--config", str(self.file), "--health-port", str(self.ports[role])]
@@ -98,7 +100,7 @@ class Stage:
         assert self.post(GROUP | {"alerts": alerts}, "alertmanager") == 202
 
     def command(self, *arguments: str) -> None:
-        done = commands.ran(*arguments, "--config", str(self.file), environment=self.environment)
+        done = commands.run_command(*arguments, "--config", str(self.file), environment=self.environment)
         assert done.returncode == 0, done.stderr
 
     def fired_lately(self) -> set[str]:
@@ -126,7 +128,7 @@ def test_sender_and_file_errors_fire_their_alerts(stage: Stage, tmp_path: Path):
     assert stage.post(GROUP | {"truncatedAlerts": 7}, "alertmanager") == 202
     for _ in range(2):
         assert stage.post({"title": "", "status": "x" * MUCH}) == 422
-    fired(stage, *names, "PollsFail")
+    wait_for_alerts(stage, *names, "PollsFail")
     broken.unlink()
     stage.redis.delete(keys.DEAD)
     with test_sources.alertmanager(tmp_path, "http://127.0.0.1:9", stage.polled):
@@ -139,7 +141,7 @@ def test_vendor_failures_and_storms_fire_their_alerts(stage: Stage):
     stage.at.fault(vendor="devhelm", method="POST", path="/api/v1/incidents", action="status", status=422)
     services = [f"service-{number}" for number in range(8)]
     stage.alerts("firing", *services)
-    fired(stage, *names)
+    wait_for_alerts(stage, *names)
     stage.alerts("resolved", *services)
     assert harness.ask(f"{stage.at.url}/faults", method="DELETE")[0] == 204
     stage.alerts("firing", "probe")
@@ -157,7 +159,7 @@ def test_redis_without_memory_fires_its_alerts(stage: Stage):
     used = stage.redis.info("memory")["used_memory"]
     stage.redis.config_set("maxmemory", int(used * 1.1))
     harness.eventually("deliveries are refused", lambda: stage.post(IGNORED) == 503)
-    fired(stage, "RedisMemory", "Unavailable")
+    wait_for_alerts(stage, "RedisMemory", "Unavailable")
     stage.redis.config_set("maxmemory", 0)
     resolved(stage, "RedisMemory", "Unavailable")
 
@@ -167,20 +169,20 @@ def test_lost_redis_data_fires_its_alerts(stage: Stage):
     stage.alerts("firing", "lost")
     harness.eventually("an incident is open", lambda: "open" in stage.at.incidents()["devhelm"])
     stage.redis.flushall()
-    fired(stage, "DataLost", "Orphans")
+    wait_for_alerts(stage, "DataLost", "Orphans")
     stage.redis.delete(keys.ORPHANS)
     resolved(stage, "DataLost", "Orphans")
 
 
 def test_stopped_processes_fire_their_alerts(stage: Stage):
     stage.stop("web")
-    fires(stage, "WebAbsent")
+    wait_for_active_alert(stage, "WebAbsent")
     stage.start("web")
     resolved(stage, "WebAbsent")
     stage.stop("worker")
-    fires(stage, "WorkerSilent")
+    wait_for_active_alert(stage, "WorkerSilent")
     stage.stop("web")
-    fires(stage, "Absent")
+    wait_for_active_alert(stage, "Absent")
     stage.start("web")
     stage.start("worker")
     resolved(stage, "Absent", "WebAbsent", "WorkerSilent")
@@ -192,12 +194,12 @@ def test_every_alert_is_tested_live_or_by_promtool():
     assert promql.alerts().keys() - played == PLAYED_BY_PROMTOOL
 
 
-def fires(stage: Stage, name: str) -> None:
+def wait_for_active_alert(stage: Stage, name: str) -> None:
     """Wait until an alert that stays active fires."""
     harness.eventually(f"{name} fires", lambda: stage.states()[name] == "firing", every=0.2)
 
 
-def fired(stage: Stage, *names: str) -> None:
+def wait_for_alerts(stage: Stage, *names: str) -> None:
     """Wait until each of these alerts has fired. An alert that has already resolved counts."""
     waiting = set(names)
 

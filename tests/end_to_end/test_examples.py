@@ -22,7 +22,7 @@ SECRETS = dict.fromkeys(("ALERTMANAGER_TOKEN", "OPSGENIE_TOKEN", "INCIDENT_IO_AP
 
 def run(name, *arguments):
     config = ("--config", str(FOLDER / name / "incident-router.yaml"))
-    done = commands.ran(*arguments[:1], *config, *arguments[1:], environment=SECRETS)
+    done = commands.run_command(*arguments[:1], *config, *arguments[1:], environment=SECRETS)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -42,5 +42,5 @@ def test_example_payload_matches_the_expected_rule(name):
 
 def test_examples_are_numbered_and_listed():
     assert [name[:2] for name in EXAMPLES] == [f"{number:02}" for number in range(1, len(EXAMPLES) + 1)]
-    listed = re.findall(r"^\| \[(\S+)\]\(\1\) \|", (FOLDER / "README.md").read_text(), re.MULTILINE)
-    assert listed == EXAMPLES == list(RULES)
+    matches = re.findall(r"^\| \[(\S+)\]\(\1\) \|", (FOLDER / "README.md").read_text(), re.MULTILINE)
+    assert matches == EXAMPLES == list(RULES)

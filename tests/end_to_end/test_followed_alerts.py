@@ -57,7 +57,7 @@ def router(vendors, tmp_path_factory):
         yield found
 
 
-def nagios(router, state: str, service: str) -> dict:
+def send_nagios_alert(router, state: str, service: str) -> dict:
     fields = {
         "notification_type": "PROBLEM" if state != "OK" else "RECOVERY",
         "host_name": "p1",
@@ -87,51 +87,51 @@ def iso(seconds: float) -> str:
     return (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)).isoformat()
 
 
-def names(vendors) -> list[str]:
-    return [one["name"] for one in vendors.state()["incident-io"]["incidents"]]
+def list_names(vendors) -> list[str]:
+    return [incident["name"] for incident in vendors.state()["incident-io"]["incidents"]]
 
 
-def state_of(vendors, name: str) -> str:
-    (one,) = (one for one in vendors.state()["incident-io"]["incidents"] if one["name"] == name)
-    return "resolved" if one["incident_status"]["category"] == "closed" else "open"
+def get_state(vendors, name: str) -> str:
+    (incident,) = (one for one in vendors.state()["incident-io"]["incidents"] if one["name"] == name)
+    return "resolved" if incident["incident_status"]["category"] == "closed" else "open"
 
 
 def test_escalation_opens_the_pager_and_keeps_the_incident(router, vendors):
-    warned = nagios(router, "WARNING", "disk")
+    warned = send_nagios_alert(router, "WARNING", "disk")
     assert warned["rule"] == "warning-tickets"
     harness.eventually("the ticket is opened", lambda: vendors.calls("POST", "/incidents", "devhelm"))
-    critical = nagios(router, "CRITICAL", "disk")
+    critical = send_nagios_alert(router, "CRITICAL", "disk")
     assert critical["rule"] == "critical-pages"
     assert critical["incident_key"] == warned["incident_key"]
-    harness.eventually("the pager is called", lambda: len(names(vendors)) == 1)
-    assert nagios(router, "OK", "disk")["incident_key"] == warned["incident_key"]
-    harness.eventually("both incidents are resolved", lambda: state_of(vendors, names(vendors)[0]) == "resolved")
+    harness.eventually("the pager is called", lambda: len(list_names(vendors)) == 1)
+    assert send_nagios_alert(router, "OK", "disk")["incident_key"] == warned["incident_key"]
+    harness.eventually("both incidents are resolved", lambda: get_state(vendors, list_names(vendors)[0]) == "resolved")
 
 
 def test_same_start_fires_again_after_the_retry_window(router, vendors):
     started = iso(-600)
     alertmanager(router, "firing", started, alertname="SameStart")
-    harness.eventually("the incident opens", lambda: names(vendors).count("SameStart") == 1)
+    harness.eventually("the incident opens", lambda: list_names(vendors).count("SameStart") == 1)
     alertmanager(router, "resolved", started, alertname="SameStart")
-    harness.eventually("the incident is resolved", lambda: state_of(vendors, "SameStart") == "resolved")
+    harness.eventually("the incident is resolved", lambda: get_state(vendors, "SameStart") == "resolved")
     alertmanager(router, "firing", started, alertname="SameStart")
-    harness.eventually("the incident opens again", lambda: names(vendors).count("SameStart") == 2)
+    harness.eventually("the incident opens again", lambda: list_names(vendors).count("SameStart") == 2)
 
 
 def test_timeline_shows_ignored_late_message(router, vendors):
     started = iso(-600)
     send = {"to": "alertmanager", "alertname": "Late"}
     alertmanager(router, "firing", started, **send)
-    harness.eventually("the incident opens", lambda: "Late" in names(vendors))
+    harness.eventually("the incident opens", lambda: "Late" in list_names(vendors))
     alertmanager(router, "resolved", started, **send)
-    harness.eventually("the incident is resolved", lambda: state_of(vendors, "Late") == "resolved")
+    harness.eventually("the incident is resolved", lambda: get_state(vendors, "Late") == "resolved")
     key = alertmanager(router, "firing", started, **send)["incident_key"]
     shown = harness.eventually(
         "the timeline has the late message",
         lambda: "Ignored 1 late message" in (told := router.command("incidents", "show", key).stdout) and told,
     )
     assert "newer ones were received before" in " ".join(shown.split())
-    assert names(vendors).count("Late") == 1
+    assert list_names(vendors).count("Late") == 1
     metrics = router.metrics()
     assert 'incident_router_late_alerts_total{source="alertmanager"} 1.0' in metrics
 
@@ -142,11 +142,11 @@ def test_incident_stays_open_until_both_clusters_resolve(router, vendors):
     alertmanager(router, "firing", a, url="https://am-a", **labels)
     alertmanager(router, "firing", b, url="https://am-b", **labels)
     alertmanager(router, "resolved", b, url="https://am-b", **labels)
-    harness.eventually("the incident opens", lambda: "TwoClusters" in names(vendors))
+    harness.eventually("the incident opens", lambda: "TwoClusters" in list_names(vendors))
     alertmanager(router, "resolved", iso(-1), url="https://am-a", to="alertmanager", alertname="Marker")
-    assert state_of(vendors, "TwoClusters") == "open"
+    assert get_state(vendors, "TwoClusters") == "open"
     alertmanager(router, "resolved", a, url="https://am-a", **labels)
-    harness.eventually("the incident is resolved", lambda: state_of(vendors, "TwoClusters") == "resolved")
+    harness.eventually("the incident is resolved", lambda: get_state(vendors, "TwoClusters") == "resolved")
 
 
 def test_response_names_the_silence_of_an_alert(router, vendors):
@@ -168,7 +168,7 @@ def test_response_names_the_inhibiting_incident(router, vendors):
         lambda: alertmanager(router, "firing", iso(-1), alertname="ShopDown", region="eu").get("muted_by"),
     )
     assert muted_by == 'incident region-lost{labels.region="eu"}'
-    listed = router.command("incidents", "list", "--muted")
-    assert listed.returncode == 0, listed.stderr
-    assert "shop-down" in listed.stdout
-    assert "region-lost" in listed.stdout
+    result = router.command("incidents", "list", "--muted")
+    assert result.returncode == 0, result.stderr
+    assert "shop-down" in result.stdout
+    assert "region-lost" in result.stdout

@@ -31,7 +31,7 @@ def router(tmp_path_factory):
         file = harness.configure(folder, at, rules=RULES)
         with harness.router(folder, file) as running:
             labels = {"service": "checkout", "case": f"c{HOSTILE}", f"n{HOSTILE}": "v"}
-            running.receives(
+            running.send_alert(
                 title=f"T{HOSTILE}", dedup_key=f"e{HOSTILE}", labels=labels, annotations={"summary": HOSTILE}
             )
             body = {"title": "q", "status": f"zzz{HOSTILE}", "dedup_key": "x"}
@@ -42,7 +42,7 @@ def router(tmp_path_factory):
             yield running
 
 
-def shown(done: subprocess.CompletedProcess[str]) -> str:
+def check_output(done: subprocess.CompletedProcess[str]) -> str:
     """Return a command's output, after a check that it contains nothing hostile."""
     said = done.stdout + done.stderr
     assert OBEYED.search(said) is None, said
@@ -54,31 +54,33 @@ def shown(done: subprocess.CompletedProcess[str]) -> str:
 def test_lists_print_no_escape_sequences(router, what):
     done = router.command(what, "list")
     assert done.returncode == 0
-    shown(done)
+    check_output(done)
 
 
-def deliveries(router: harness.Router) -> list[str]:
+def list_deliveries(router: harness.Router) -> list[str]:
     listed = router.command("deliveries", "list").stdout.splitlines()[1:]
     return [line.split()[0] for line in listed]
 
 
 def test_delivery_is_printed_without_escape_sequences(router):
-    for identity in deliveries(router):
-        assert "red" in shown(router.command("deliveries", "show", identity))
-        assert "checkout-down" in shown(router.command("explain", "--delivery", identity))
+    for identity in list_deliveries(router):
+        assert "red" in check_output(router.command("deliveries", "show", identity))
+        assert "checkout-down" in check_output(router.command("explain", "--delivery", identity))
 
 
 def test_incident_and_review_are_printed_without_escape_sequences(router):
-    said = json.loads(router.command("explain", "--delivery", deliveries(router)[0], "--format", "json").stdout)
-    [incident] = set(re.findall(r'"incident_key": ?"((?:[^"\\]|\\.)*)"', json.dumps(said)))
+    document = json.loads(
+        router.command("explain", "--delivery", list_deliveries(router)[0], "--format", "json").stdout
+    )
+    [incident] = set(re.findall(r'"incident_key": ?"((?:[^"\\]|\\.)*)"', json.dumps(document)))
     name = json.loads(f'"{incident}"')
     assert OBEYED.search(name)
-    assert "checkout-down" in shown(router.command("incidents", "show", name))
-    assert "We are investigating." in shown(router.command("reviews", "show", name, "public-page"))
+    assert "checkout-down" in check_output(router.command("incidents", "show", name))
+    assert "We are investigating." in check_output(router.command("reviews", "show", name, "public-page"))
     for arguments in (("incidents", "show", name, "--json"), ("reviews", "show", name, "public-page", "--json")):
-        assert json.loads(shown(router.command(*arguments)))
+        assert json.loads(check_output(router.command(*arguments)))
 
 
 def test_quarantined_body_is_printed_without_escape_sequences(router):
     [identity] = [line.split()[0] for line in router.command("quarantine", "list").stdout.splitlines()[1:]]
-    assert "zzz" in shown(router.command("quarantine", "show", identity))
+    assert "zzz" in check_output(router.command("quarantine", "show", identity))

@@ -45,12 +45,12 @@ class Exported:
         return {name for name in names if name.startswith("incident_router_")}
 
     def value(self, series: str) -> float | None:
-        found = re.search(rf"^{re.escape(series)} (\S+)$", self.text, re.MULTILINE)
-        return float(found[1]) if found else None
+        match = re.search(rf"^{re.escape(series)} (\S+)$", self.text, re.MULTILINE)
+        return float(match[1]) if match else None
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory) -> Iterator[dict[str, Exported]]:
+def exported_metrics(tmp_path_factory) -> Iterator[dict[str, Exported]]:
     """Return the metrics of a web and a worker after an incident was opened."""
     folder = tmp_path_factory.mktemp("metrics")
     with embedded.running(folder / "valkey") as valkey, harness.vendors() as at:
@@ -69,8 +69,8 @@ def exported(tmp_path_factory) -> Iterator[dict[str, Exported]]:
                 "the worker has measured the archive",
                 lambda: "incident_router_archive_bytes" in Exported(health).series,
             )
-            router.receives()
-            harness.eventually("the incident is open everywhere", lambda: at.everywhere("open"))
+            router.send_alert()
+            harness.eventually("the incident is open everywhere", lambda: at.is_everywhere("open"))
             done = 'incident_router_operations_total{destination="on-call",operation="open",result="done"}'
             harness.eventually("the operation is counted", lambda: Exported(health).value(done))
             memory = "incident_router_redis_memory_used_ratio"
@@ -84,39 +84,39 @@ def exported(tmp_path_factory) -> Iterator[dict[str, Exported]]:
 
 
 @pytest.mark.parametrize("role", ["web", "worker"])
-def test_process_exports_only_its_role_s_metrics(exported, role):
-    documented = collectors.documented()
+def test_process_exports_only_its_role_s_metrics(exported_metrics, role):
+    documented = collectors.list_documented_metrics()
     own = documented[role] | documented["shared"]
-    families = exported[role].families
+    families = exported_metrics[role].families
     assert families <= own.keys()
     unasked = {"incident_router_vendor_request_duration_seconds"} if role == "web" else set()
     assert own.keys() - families <= EMPTY | unasked
 
 
 @pytest.mark.parametrize("role", ["web", "worker"])
-def test_every_process_exports_version_start_and_memory(exported, role):
-    series = exported[role].series
+def test_every_process_exports_version_start_and_memory(exported_metrics, role):
+    series = exported_metrics[role].series
     assert {"process_start_time_seconds", "process_resident_memory_bytes", "process_open_fds"} <= series
     assert {"python_info", "incident_router_build_info"} <= series
 
 
-def test_alerts_and_dashboard_use_only_exported_metrics(exported):
-    offered = exported["web"].series | exported["worker"].series
-    asked = {name for text in promql.expressions().values() for name in promql.selected(text)}
+def test_alerts_and_dashboard_use_only_exported_metrics(exported_metrics):
+    offered = exported_metrics["web"].series | exported_metrics["worker"].series
+    asked = {name for text in promql.expressions().values() for name in promql.list_selected_series(text)}
     empty = {f"{name}{suffix}" for name in EMPTY for suffix in ("", "_total")}
     assert len(asked) > 30
     assert asked - offered - empty == set()
 
 
-def test_uncounted_events_are_exported_as_zero(exported):
+def test_uncounted_events_are_exported_as_zero(exported_metrics):
     refused = 'incident_router_deliveries_total{outcome="unauthorized",source="json"}'
-    assert exported["web"].value(refused) == 0
+    assert exported_metrics["web"].value(refused) == 0
     dead = 'incident_router_operations_total{destination="on-call",operation="open",result="refused"}'
-    assert exported["worker"].value(dead) == 0
+    assert exported_metrics["worker"].value(dead) == 0
 
 
-def test_durations_of_webhooks_redis_and_vendors_are_exported(exported):
-    web, worker = exported["web"], exported["worker"]
+def test_durations_of_webhooks_redis_and_vendors_are_exported(exported_metrics):
+    web, worker = exported_metrics["web"], exported_metrics["worker"]
     assert web.value('incident_router_webhook_duration_seconds_count{code="2xx",source="json"}') == 1
     measured = (
         'incident_router_vendor_request_duration_seconds_count{destination="on-call",operation="open",outcome="ok"}'

@@ -35,8 +35,8 @@ def test_edited_text_is_published(scene):
     review = slack.Review(scene, "Rome")
     review.click("Edit")
     modal = harness.eventually("a form opens", lambda: review.at.state()["slack"]["modals"])[0]
-    fields = {one["block_id"] for one in modal["view"]["blocks"] if one["type"] == "input"}
-    title = next(one for one in fields if one.startswith("title"))
+    fields = {block["block_id"] for block in modal["view"]["blocks"] if block["type"] == "input"}
+    title = next(field for field in fields if field.startswith("title"))
     body = {"view": modal["id"], "values": {title: "Payments fail in Rome"}}
     assert harness.ask(f"{review.at.url}/workspace/submissions", body)[1]["error"] == ""
     harness.eventually("the post is published", lambda: review.post)
@@ -77,7 +77,7 @@ def test_command_lists_waiting_reviews(scene):
 def test_click_on_a_changed_post_publishes_nothing(scene):
     """The channel's message is updated at intervals. Until then, its button carries the version that it shows."""
     review = slack.Review(scene, "Nice")
-    review.router.receives(dedup_key="Nice", labels={"shop": "Nice", "severity": "critical"})
+    review.router.send_alert(dedup_key="Nice", labels={"shop": "Nice", "severity": "critical"})
     shown = 'checkout-down{labels.shop="Nice"}'
     changed = lambda: "critical" in review.router.command("incidents", "show", shown).stdout  # noqa: E731
     harness.eventually("the post has changed", changed, every=0.5)

@@ -48,11 +48,11 @@ class Channel:
         """Return the ephemeral messages, newest last."""
         return self.at.state()["slack"]["ephemerals"]
 
-    def waits(self, words: str) -> dict:
+    def wait_for_message(self, words: str) -> dict:
         """Wait for a message whose current version has this text."""
         return self._eventually(lambda: self.messages, words)
 
-    def replied(self, words: str) -> dict:
+    def wait_for_reply(self, words: str) -> dict:
         """Wait for a reply with this text."""
         return self._eventually(lambda: self.replies, words)
 
@@ -71,7 +71,7 @@ class Channel:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory):
+def running_router(tmp_path_factory):
     """Run the router beside the simulated vendors and Slack."""
     folder = tmp_path_factory.mktemp("slack")
     with harness.vendors() as at:
@@ -84,46 +84,48 @@ def running(tmp_path_factory):
             yield router, channel
 
 
-def fires(running, service: str, severity: str = "minor") -> None:
-    running[0].receives(dedup_key=service, labels={"service": service, "severity": severity})
+def fire(running, service: str, severity: str = "minor") -> None:
+    running[0].send_alert(dedup_key=service, labels={"service": service, "severity": severity})
 
 
-def buttons(message: dict) -> list[str]:
+def list_buttons(message: dict) -> list[str]:
     return [
         one["text"]["text"] for block in message["blocks"] for one in block.get("elements", []) if "action_id" in one
     ]
 
 
-def published(running, text: str) -> bool:
-    return any(text in str(one) for one in running[1].at.posts())
+def is_published(running, text: str) -> bool:
+    return any(text in str(post) for post in running[1].at.posts())
 
 
-def test_group_member_approves_a_review(running):
-    channel = running[1]
-    fires(running, "approved")
-    message = channel.waits("waits for a reviewer")
-    assert buttons(message) == ["Approve", "Edit", "Dismiss"]
+def test_group_member_approves_a_review(running_router):
+    channel = running_router[1]
+    fire(running_router, "approved")
+    message = channel.wait_for_message("waits for a reviewer")
+    assert list_buttons(message) == ["Approve", "Edit", "Dismiss"]
     channel.click(message, "Approve", "U0EVE")
-    channel.replied("You may not do this")
+    channel.wait_for_reply("You may not do this")
     assert channel.click(message, "Approve") == {"attempts": 1, "response": None, "error": ""}
-    decided = channel.waits("Approved by slack:U0ADA (ada)")
+    decided = channel.wait_for_message("Approved by slack:U0ADA (ada)")
     assert decided["ts"] == message["ts"]
-    assert buttons(decided) == []
+    assert list_buttons(decided) == []
     assert "Decided at" in str(decided)
-    harness.eventually("the post is published", lambda: published(running, "We are investigating."))
-    channel.replied("Approved. The router publishes it now.")
+    harness.eventually("the post is published", lambda: is_published(running_router, "We are investigating."))
+    channel.wait_for_reply("Approved. The router publishes it now.")
 
 
-def test_click_on_earlier_version_updates_the_message(running):
+def test_click_on_earlier_version_updates_the_message(running_router):
     """Changes alone are announced every 30 seconds. A click on an earlier version updates the message immediately."""
-    channel = running[1]
-    fires(running, "changed")
-    message = channel.waits("waits for a reviewer")
-    fires(running, "changed", "critical")
-    harness.eventually("the review has changed", lambda: "critical" in running[0].command("reviews", "list").stdout)
+    channel = running_router[1]
+    fire(running_router, "changed")
+    message = channel.wait_for_message("waits for a reviewer")
+    fire(running_router, "changed", "critical")
+    harness.eventually(
+        "the review has changed", lambda: "critical" in running_router[0].command("reviews", "list").stdout
+    )
     channel.click(message, "Approve")
-    reply = channel.replied("has changed since")
-    assert buttons(reply) == ["Approve", "Edit", "Dismiss"]
+    reply = channel.wait_for_reply("has changed since")
+    assert list_buttons(reply) == ["Approve", "Edit", "Dismiss"]
     updated = harness.eventually(
         "the message is updated", lambda: [m for m in channel.messages if m["ts"] == message["ts"] and m["edits"]], 25
     )[0]
@@ -131,35 +133,37 @@ def test_click_on_earlier_version_updates_the_message(running):
     # An outdated client still shows the first version.
     channel.click(updated, "Dismiss", version=0)
     channel.click(reply, "Dismiss")
-    assert buttons(channel.waits("Dismissed by slack:U0ADA (ada)")) == []
+    assert list_buttons(channel.wait_for_message("Dismissed by slack:U0ADA (ada)")) == []
 
 
-def test_text_edited_in_the_form_is_published(running):
-    channel = running[1]
-    fires(running, "edited")
-    channel.click(channel.waits("waits for a reviewer"), "Edit", "U0BOB")
+def test_text_edited_in_the_form_is_published(running_router):
+    channel = running_router[1]
+    fire(running_router, "edited")
+    channel.click(channel.wait_for_message("waits for a reviewer"), "Edit", "U0BOB")
     [modal] = harness.eventually("a form is open", lambda: channel.at.state()["slack"]["modals"])
     block = next(one["block_id"] for one in modal["view"]["blocks"] if one.get("block_id", "").startswith("message:"))
     form = {"view": modal["id"], "values": {block: "Payments fail."}}
     status, outcome = harness.ask(f"{channel.at.url}/workspace/submissions", form)
     assert (status, outcome["error"]) == (200, ""), outcome
-    channel.waits("Approved with changes by slack:U0BOB (bob)")
-    harness.eventually("the post is published", lambda: published(running, "Payments fail."))
+    channel.wait_for_message("Approved with changes by slack:U0BOB (bob)")
+    harness.eventually("the post is published", lambda: is_published(running_router, "Payments fail."))
 
 
-def test_decision_of_a_command_removes_the_buttons(running):
-    channel = running[1]
-    fires(running, "elsewhere")
-    message = channel.waits("waits for a reviewer")
-    done = running[0].command("reviews", "dismiss", 'down{labels.service="elsewhere"}', "devhelm-page", "--by", "carol")
+def test_decision_of_a_command_removes_the_buttons(running_router):
+    channel = running_router[1]
+    fire(running_router, "elsewhere")
+    message = channel.wait_for_message("waits for a reviewer")
+    done = running_router[0].command(
+        "reviews", "dismiss", 'down{labels.service="elsewhere"}', "devhelm-page", "--by", "carol"
+    )
     assert done.returncode == 0, done.stderr
-    assert buttons(channel.waits("Dismissed by carol")) == []
+    assert list_buttons(channel.wait_for_message("Dismissed by carol")) == []
     channel.click(message, "Approve", version=0)
-    channel.replied("carol decided first")
+    channel.wait_for_reply("carol decided first")
 
 
-def test_slash_commands_list_and_freeze(running):
-    channel = running[1]
+def test_slash_commands_list_and_freeze(running_router):
+    channel = running_router[1]
     channel.configure("commands")
     for command, words in (
         ("/incidents", "Incidents: "),
@@ -169,5 +173,5 @@ def test_slash_commands_list_and_freeze(running):
         said = {"command": command, "text": "", "user": "U0ADA"}
         status, outcome = harness.ask(f"{channel.at.url}/workspace/commands", said)
         assert (status, outcome["error"]) == (200, ""), outcome
-        channel.replied(words)
+        channel.wait_for_reply(words)
     channel.configure()

@@ -26,15 +26,15 @@ def scene(tmp_path):
             started.append(harness.Process(command, tmp_path, name, forked=True, **given))
             stack.callback(started[-1].stop)
         router = harness.Router(started[0], file)
-        connected(at, 2)
+        wait_for_connections(at, 2)
         yield router, at, redis, started[:2]
 
 
-def connected(at, count):
+def wait_for_connections(at, count):
     harness.eventually(f"{count} are connected", lambda: at.state()["slack"]["connections"] == count)
 
 
-def wait_less(at, seconds):
+def set_ack_timeout(at, seconds):
     settings = {"ack_seconds": seconds, "retries": 2}
     assert harness.ask(f"{at.url}/workspace/app", settings, method="PUT")[0] == 200
 
@@ -42,7 +42,7 @@ def wait_less(at, seconds):
 def test_click_reaches_a_running_process(scene):
     router, at, _, (_, other) = scene
     frozen, killed = slack.Review((router, at), "Oslo"), slack.Review((router, at), "Bern")
-    wait_less(at, 0.5)
+    set_ack_timeout(at, 0.5)
     other._process.send_signal(signal.SIGSTOP)
     try:
         # Slack alternates between connections, so one of two clicks goes to the frozen process first.
@@ -52,7 +52,7 @@ def test_click_reaches_a_running_process(scene):
     finally:
         other._process.send_signal(signal.SIGCONT)
     other.kill()
-    connected(at, 1)
+    wait_for_connections(at, 1)
     killed.click("Approve")
     harness.eventually("the post is published", lambda: killed.post)
 

@@ -49,7 +49,7 @@ groups:
 @contextlib.contextmanager
 def alertmanager(folder: Path, router_url: str, port: int = 0) -> Iterator[str]:
     """Run Debian's Alertmanager with this router as its receiver; yield its URL."""
-    port = port or ports.free()
+    port = port or ports.reserve()
     posts_to(folder, router_url)
     command = ["prometheus-alertmanager", "--config.file=alertmanager.yml", "--storage.path=am-data"]
     command += [f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="]
@@ -71,7 +71,7 @@ def posts_to(folder: Path, router_url: str) -> None:
 @contextlib.contextmanager
 def prometheus(folder: Path, exporter: int, alertmanager_port: str, more: str = "") -> Iterator[None]:
     """Run Debian's Prometheus with one rule, evaluated twice a second."""
-    port = ports.free()
+    port = ports.reserve()
     settings = PROMETHEUS.format(exporter=exporter, alertmanager=alertmanager_port)
     (folder / "prometheus.yml").write_text(settings + more)
     (folder / "alerts.yaml").write_text(ALERTS)
@@ -145,12 +145,12 @@ def test_real_alertmanager_s_alert_opens_publishes_and_resolves(tmp_path):
         alertmanager(tmp_path, router.url) as url,
     ):
         post_alert(url)
-        harness.eventually("the incident is open everywhere", lambda: at.everywhere("open"))
+        harness.eventually("the incident is open everywhere", lambda: at.is_everywhere("open"))
         assert "Checkout is unavailable" in at.shown("incident-io", "acme-status")
         assert "Checkout is unavailable" in at.shown("devhelm", "acme")
         assert at.component("Checkout API") != "OPERATIONAL"
         post_alert(url, ends_at=time.time() - 1)
-        harness.eventually("the incident is resolved everywhere", lambda: at.everywhere("resolved"))
+        harness.eventually("the incident is resolved everywhere", lambda: at.is_everywhere("resolved"))
         assert at.component("Checkout API") == "OPERATIONAL"
 
 
@@ -165,9 +165,9 @@ def test_real_prometheus_alert_reaches_both_vendors(tmp_path):
         measured = stack.enter_context(exporter())
         stack.enter_context(prometheus(tmp_path, measured, url.rsplit(":", 1)[1]))
         Exporter.errors = 0.9
-        harness.eventually("the incident is open everywhere", lambda: at.everywhere("open"))
+        harness.eventually("the incident is open everywhere", lambda: at.is_everywhere("open"))
         Exporter.errors = 0.0
-        harness.eventually("the incident is resolved everywhere", lambda: at.everywhere("resolved"), 90)
+        harness.eventually("the incident is resolved everywhere", lambda: at.is_everywhere("resolved"), 90)
 
 
 @pytest.mark.debian("prometheus")
@@ -178,9 +178,9 @@ def test_real_prometheus_posts_directly_to_the_router(tmp_path):
         router = stack.enter_context(harness.router(tmp_path, harness.configure(tmp_path, at)))
         measured = stack.enter_context(exporter())
         stack.enter_context(prometheus(tmp_path, measured, router.url.rsplit(":", 1)[1], STRAIGHT))
-        harness.eventually("the incident is open everywhere", lambda: at.everywhere("open"))
+        harness.eventually("the incident is open everywhere", lambda: at.is_everywhere("open"))
         Exporter.errors = 0.0
-        harness.eventually("the incident is resolved everywhere", lambda: at.everywhere("resolved"), 90)
+        harness.eventually("the incident is resolved everywhere", lambda: at.is_everywhere("resolved"), 90)
 
 
 @pytest.mark.debian("prometheus-alertmanager")
@@ -192,25 +192,25 @@ def test_alert_of_two_alertmanagers_opens_one_incident(tmp_path):
         with alertmanager(one, router.url) as first, alertmanager(two, router.url) as second:
             post_alert(first)
             post_alert(second)
-            harness.eventually("the incident is open everywhere", lambda: at.everywhere("open"))
+            harness.eventually("the incident is open everywhere", lambda: at.is_everywhere("open"))
             post_alert(first, ends_at=time.time() - 1)
             post_alert(second, ends_at=time.time() - 1)
-            harness.eventually("the incident is resolved everywhere", lambda: at.everywhere("resolved"))
+            harness.eventually("the incident is resolved everywhere", lambda: at.is_everywhere("resolved"))
 
 
 def test_mapped_json_is_opened_raised_and_resolved(tmp_path):
     with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at)) as router:
-        answer = router.receives(severity="minor")
+        answer = router.send_alert(severity="minor")
         assert answer["alerts"][0]["rule"] == "checkout-down"
         assert answer["alerts"][0]["decided_incident_key"] == 'checkout-down{labels.service="checkout"}'
-        harness.eventually("the incident is open everywhere", lambda: at.everywhere("open"))
+        harness.eventually("the incident is open everywhere", lambda: at.is_everywhere("open"))
         assert at.component("Checkout API") == "DEGRADED_PERFORMANCE"
-        router.receives(severity="critical", dedup_key="b")
+        router.send_alert(severity="critical", dedup_key="b")
         harness.eventually("the page shows the worst severity", lambda: at.component("Checkout API") == "MAJOR_OUTAGE")
         harness.eventually("the incident is critical", lambda: _severity(at) == "Critical")
         for key in ("a", "b"):
-            router.receives(status="resolved", dedup_key=key)
-        harness.eventually("the incident is resolved everywhere", lambda: at.everywhere("resolved"))
+            router.send_alert(status="resolved", dedup_key=key)
+        harness.eventually("the incident is resolved everywhere", lambda: at.is_everywhere("resolved"))
 
 
 def _severity(at: harness.Vendors) -> str:

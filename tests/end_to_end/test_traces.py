@@ -14,7 +14,7 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 SENDER = f"00-{TRACE}-b7ad6b7169203331-01"
 
 
-def configured(folder, at: harness.Vendors, endpoint: str):
+def configure_tracing(folder, at: harness.Vendors, endpoint: str):
     file = harness.configure(folder, at)
     file.write_text(f"tracing: {{endpoint: '{endpoint}', service_name: acme-router}}\n{file.read_text()}")
     return file
@@ -34,10 +34,10 @@ def send(router: harness.Router) -> None:
 
 def test_spans_reach_the_collector_before_the_exit(tmp_path):
     with contextlib.closing(collectors.Collector()) as collector, harness.vendors() as at:
-        file = configured(tmp_path, at, collector.url)
+        file = configure_tracing(tmp_path, at, collector.url)
         with harness.router(tmp_path, file) as router:
             send(router)
-            harness.eventually("the incident is open everywhere", lambda: at.everywhere("open"))
+            harness.eventually("the incident is open everywhere", lambda: at.is_everywhere("open"))
             said = router.process
             with urllib.request.urlopen(
                 urllib.request.Request(
@@ -57,10 +57,10 @@ def test_spans_reach_the_collector_before_the_exit(tmp_path):
 
 def test_unreachable_collector_delays_nothing(tmp_path):
     with harness.vendors() as at:
-        file = configured(tmp_path, at, f"http://127.0.0.1:{ports.unanswered()}")
+        file = configure_tracing(tmp_path, at, f"http://127.0.0.1:{ports.reserve_closed()}")
         with harness.router(tmp_path, file) as router:
             send(router)
-            harness.eventually("the incident is open everywhere", lambda: at.everywhere("open"))
+            harness.eventually("the incident is open everywhere", lambda: at.is_everywhere("open"))
             began = time.monotonic()
             assert router.process.stop() == 0
             assert time.monotonic() - began < 15
@@ -82,9 +82,9 @@ def test_disabled_tracing_imports_no_opentelemetry():
     assert answer.stdout == "[]\n"
 
 
-def without_the_extra(tmp_path, at, command: str) -> harness.Process:
+def run_without_extra(tmp_path, at, command: str) -> harness.Process:
     """Run a command with tracing configured and OpenTelemetry not installed."""
-    file = configured(tmp_path, at, "http://127.0.0.1:4318")
+    file = configure_tracing(tmp_path, at, "http://127.0.0.1:4318")
     program = (
         "import importlib.util, sys\n"
         "find = importlib.util.find_spec\n"
@@ -96,14 +96,14 @@ def without_the_extra(tmp_path, at, command: str) -> harness.Process:
 
 def test_tracing_without_its_extra_is_refused_clearly(tmp_path):
     with harness.vendors() as at:
-        process = without_the_extra(tmp_path, at, "run")
-        assert process.ended() == 1
+        process = run_without_extra(tmp_path, at, "run")
+        assert process.wait_for_exit() == 1
         assert "OpenTelemetry is not installed: install incident-router[otel]" in process.output
         assert "Traceback" not in process.output
 
 
 def test_check_reports_traces_without_the_extra(tmp_path):
     with harness.vendors() as at:
-        process = without_the_extra(tmp_path, at, "check")
-        assert process.ended() == 1
+        process = run_without_extra(tmp_path, at, "check")
+        assert process.wait_for_exit() == 1
         assert "tracing.endpoint is set, but OpenTelemetry is not installed" in process.output

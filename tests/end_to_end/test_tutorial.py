@@ -25,24 +25,24 @@ class Step(NamedTuple):
     output: str
 
 
-def files() -> dict[str, str]:
+def read_files() -> dict[str, str]:
     return {name: text for _, name, text in BLOCK.findall(PAGE.read_text()) if name}
 
 
-def steps() -> Iterator[Step]:
+def read_steps() -> Iterator[Step]:
     blocks = [(language, text.strip()) for language, name, text in BLOCK.findall(PAGE.read_text()) if not name]
     for (language, text), (following, output) in zip(blocks, [*blocks[1:], ("", "")], strict=True):
         if language == "bash":
             yield Step(text, output if following == "text" else "")
 
 
-def output(command: str, folder: Path) -> str:
+def run_step(command: str, folder: Path) -> str:
     """Run a command, and return its output. Commands of the router are forked, which is faster."""
     words = shlex.split(command)
     variables = dict(word.split("=", 1) for word in itertools.takewhile(ASSIGNMENT.match, words))
     program, *arguments = words[len(variables) :]
     if program == ".venv/bin/incident-router":
-        done = commands.ran(*arguments, cwd=folder, environment=variables)
+        done = commands.run_command(*arguments, cwd=folder, environment=variables)
     else:
         done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
     return done.stdout + done.stderr if done.returncode == 0 else f"status {done.returncode}"
@@ -50,15 +50,15 @@ def output(command: str, folder: Path) -> str:
 
 def await_output(step: Step, folder: Path) -> None:
     """Repeat a command until its output matches the page, because the worker runs asynchronously."""
-    harness.eventually(f"{step.command} prints {step.output!r}", lambda: step.output in output(step.command, folder))
+    harness.eventually(f"{step.command} prints {step.output!r}", lambda: step.output in run_step(step.command, folder))
 
 
 def test_tutorial_works_as_written(tmp_path):
-    for name, text in files().items():
+    for name, text in read_files().items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     router = None
-    for step in steps():
+    for step in read_steps():
         if step.command.startswith("make "):
             continue  # The test runs in the environment that the tutorial creates.
         if " run " in step.command:
@@ -73,5 +73,5 @@ def test_tutorial_works_as_written(tmp_path):
 
 
 def test_tutorial_has_files_and_commands():
-    assert set(files()) == {"acme/incident-router.yaml", "acme/rules/10-shop.yaml", "acme/slow.json"}
-    assert sum(bool(step.output) for step in steps()) >= 7
+    assert set(read_files()) == {"acme/incident-router.yaml", "acme/rules/10-shop.yaml", "acme/slow.json"}
+    assert sum(bool(step.output) for step in read_steps()) >= 7

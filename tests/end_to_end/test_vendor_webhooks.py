@@ -26,8 +26,8 @@ def scene(tmp_path_factory):
                 url = f"{router.url}/v1/vendor-webhooks/{name}"
                 asked = {"vendor": vendor, "url": url, "secret": SECRETS[vendor]}
                 assert harness.ask(f"{at.url}/webhooks", asked)[0] == 201
-            router.receives()
-            harness.eventually("the incident is open everywhere", lambda: at.everywhere("open"))
+            router.send_alert()
+            harness.eventually("the incident is open everywhere", lambda: at.is_everywhere("open"))
             yield router, at
 
 
@@ -39,9 +39,9 @@ def person(at, vendor, method, path, body):
 def timeline_contains(scene, words):
     """Return whether the timeline has this entry."""
     router, _ = scene
-    shown = router.command("incidents", "show", 'checkout-down{labels.service="checkout"}')
-    assert shown.returncode == 0, shown.stderr
-    return words in " ".join(shown.stdout.split())
+    result = router.command("incidents", "show", 'checkout-down{labels.service="checkout"}')
+    assert result.returncode == 0, result.stderr
+    return words in " ".join(result.stdout.split())
 
 
 def is_counted(scene, name):
@@ -51,7 +51,7 @@ def is_counted(scene, name):
     return f'{counter}"looked_at"}} 0.0' not in metrics and f'{counter}"unauthorized"}} 0.0' in metrics
 
 
-def looked(at, path):
+def count_requests(at, path):
     """Return how often the router has requested this path."""
     return len(at.calls("GET", path))
 
@@ -75,7 +75,7 @@ def test_timeline_names_a_title_edited_on_a_page(scene):
     (post,) = at.state()["incident-io"]["status_page_incidents"]
     path = f"/v2/status_page_incidents/{post['id']}"
     # The router reads a page every 15 s until the first read after a change, and then every five minutes.
-    harness.eventually("the post was read", lambda: looked(at, path))
+    harness.eventually("the post was read", lambda: count_requests(at, path))
     person(at, "incident-io", "PUT", path, {"name": "Card payments fail"})
     harness.eventually(
         "the timeline has the entry",

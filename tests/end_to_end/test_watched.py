@@ -18,13 +18,15 @@ def watched(tmp_path_factory) -> Iterator[tuple[harness.Router, prometheus.Prome
     with (
         harness.vendors() as at,
         harness.router(folder, harness.configure(folder, at)) as router,
-        prometheus.running(folder, promql.ALERTS.read_text(), [int(router.health_url.rsplit(":", 1)[1])]) as watching,
+        prometheus.run_prometheus(
+            folder, promql.ALERTS.read_text(), [int(router.health_url.rsplit(":", 1)[1])]
+        ) as watching,
     ):
         harness.eventually(
             "it is scraped", lambda: watching.query("incident_router_worker_heartbeat_timestamp_seconds")
         )
-        router.receives()
-        harness.eventually("the incident is open everywhere", lambda: at.everywhere("open"))
+        router.send_alert()
+        harness.eventually("the incident is open everywhere", lambda: at.is_everywhere("open"))
         yield router, watching
 
 

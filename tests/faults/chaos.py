@@ -18,7 +18,7 @@ from router.store import keys
 from router.store.store import Store
 from tests import ports
 from tests.end_to_end import harness
-from tests.faults import notified, oracles, topologies
+from tests.faults import notification_checks, oracles, topologies
 from tests.integration import receiver
 
 RULES = """
@@ -58,14 +58,14 @@ class Deployment:
         self._stack = stack
         self.vendors = stack.enter_context(harness.vendors())
         self.file = harness.configure(folder, self.vendors, timeout=3, rules=RULES)
-        self.ports = [ports.free() for _ in range(2)]
+        self.ports = [ports.reserve() for _ in range(2)]
         self._processes: dict[str, harness.Process] = {}
         self.kills: Counter[str] = Counter()
         self.unanswered: list[str] = []
-        self.topology = stack.enter_context(topologies.running(make(folder)))
+        self.topology = stack.enter_context(topologies.run_topology(make(folder)))
         written = self.file.read_text().replace("pages: {min_update_interval: 0s}", LIMITS)
-        self.hook = stack.enter_context(receiver.receiving()) if notifies else None
-        more = notified.settings(self.hook) if self.hook is not None else ""
+        self.hook = stack.enter_context(receiver.run_receiver()) if notifies else None
+        more = notification_checks.settings(self.hook) if self.hook is not None else ""
         self.file.write_text(f"redis: {json.dumps(self.topology.settings)}\n{more}{written}")
         stack.callback(self._stop)
         for name in names:
@@ -208,12 +208,12 @@ def run_phases(
         while wrong and looked_at - began < PATIENCE_SECONDS:
             last = wrong
             looked_at = time.monotonic()
-            wrong = asyncio.run(compared(deployment, oracle))
+            wrong = asyncio.run(list_differences(deployment, oracle))
             time.sleep(0.2)
-        wrong += failures(senders)
+        wrong += list_failures(senders)
         if deployment.hook is not None:
             kills_of_deliverers = deployment.kills["worker"] + deployment.kills["valkey"]
-            wrong += notified.doubled(deployment.hook.requests, kills_of_deliverers)
+            wrong += notification_checks.list_unexplained(deployment.hook.requests, kills_of_deliverers)
         then(deployment)
         return Report(seed, oracle.accepted, dict(deployment.kills), dict(answers), looked_at - began, wrong, last)
 
@@ -257,13 +257,13 @@ class Sender(threading.Thread):
     def _send(self, share: Sequence[Any], lines: list[SenderConnection]) -> None:
         for message in share:
             for web, line in enumerate(lines):
-                given = self._deployment.send(message, web, line)
+                answer = self._deployment.send(message, web, line)
                 self._oracle.accept(message)
                 with self._oracle.lock:
-                    self._answers.update(given)
+                    self._answers.update(answer)
 
 
-def failures(senders: list[Sender]) -> list[str]:
+def list_failures(senders: list[Sender]) -> list[str]:
     return [sender.failure for sender in senders if sender.failure]
 
 
@@ -287,7 +287,7 @@ def _kill(deployment: Deployment, chance: random.Random, kills: list[str], sende
         deployment.kill(chance.choice(names[kind]))
 
 
-async def compared(deployment: Deployment, oracle: oracles.Oracle) -> list[str]:
+async def list_differences(deployment: Deployment, oracle: oracles.Oracle) -> list[str]:
     """Return every difference from the oracle."""
     store = Store.connect(deployment.topology.server())
     try:
@@ -312,34 +312,41 @@ async def _differences(deployment: Deployment, oracle: oracles.Oracle, store: An
         leased = await store.redis.hget(keys.publications(name), "until")
         if leased and int(leased):
             yield f"{key}: a worker holds a lease"
-    for difference in at_vendors(deployment, firing):
+    for difference in compare_with_vendors(deployment, firing):
         yield difference
     if deployment.hook is not None:
-        async for difference in notified.lost(deployment.hook, store, names):
+        async for difference in notification_checks.list_lost(deployment.hook, store, names):
             yield difference
 
 
-def at_vendors(deployment: Deployment, firing: dict[str, set[str]]) -> Iterator[str]:
+def compare_with_vendors(deployment: Deployment, firing: dict[str, set[str]]) -> Iterator[str]:
     """Compare the open incidents at the vendors with the firing keys, and find episodes that were opened twice."""
     state = deployment.vendors.state()
     ours, theirs = state["incident-io"], state["devhelm"]
     shown: dict[str, list[tuple[str, bool]]] = {
-        "on-call": [(one["name"], one["incident_status"]["category"] != "closed") for one in ours["incidents"]],
-        "public-page": [(one["name"], one["incident_status"] != "resolved") for one in ours["status_page_incidents"]],
-        "devhelm": [(one["incident"]["title"], one["incident"]["status"] != "RESOLVED") for one in theirs["incidents"]],
-        "devhelm-page": [(one["title"], one["status"] != "RESOLVED") for one in deployment.vendors.posts()],
+        "on-call": [
+            (incident["name"], incident["incident_status"]["category"] != "closed") for incident in ours["incidents"]
+        ],
+        "public-page": [
+            (incident["name"], incident["incident_status"] != "resolved") for incident in ours["status_page_incidents"]
+        ],
+        "devhelm": [
+            (incident["incident"]["title"], incident["incident"]["status"] != "RESOLVED")
+            for incident in theirs["incidents"]
+        ],
+        "devhelm-page": [(post["title"], post["status"] != "RESOLVED") for post in deployment.vendors.posts()],
     }
-    wanted = Counter(key for key, alerts in firing.items() if alerts)
+    counts = Counter(key for key, alerts in firing.items() if alerts)
     for place, found in shown.items():
-        is_open = Counter(key_of(title) for title, still in found if still)
-        if is_open != wanted:
-            yield f"{place}: open {is_open - wanted} too many, {wanted - is_open} too few"
-    references = Counter(one["summary"].rpartition("Reference: ")[2] for one in ours["incidents"])
+        is_open = Counter(parse_key(title) for title, still in found if still)
+        if is_open != counts:
+            yield f"{place}: open {is_open - counts} too many, {counts - is_open} too few"
+    references = Counter(incident["summary"].rpartition("Reference: ")[2] for incident in ours["incidents"])
     for reference, number in references.items():
         if number > 1:
             yield f"incident.io has {number} incidents of {reference}"
 
 
-def key_of(title: str) -> str:
+def parse_key(title: str) -> str:
     """Return the incident key in a title."""
     return next(word for word in title.split() if word[0] == "k" and word[1:].isdigit())

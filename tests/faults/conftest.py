@@ -19,5 +19,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def setup(tmp_path: Path) -> Iterator[setups.Setup]:
     """The processes that stay while workers are killed."""
-    with setups.running(tmp_path) as setup:
+    with setups.run_setup(tmp_path) as setup:
         yield setup

@@ -40,7 +40,7 @@ class BlackHole:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.fronts = [int(port) for port in self._heard().split()]
 
-    def say(self, word: str, front: int) -> None:
+    def send_command(self, word: str, front: int) -> None:
         """Send ``cut`` or ``heal``, and wait for its confirmation."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{word} {front}\n")
@@ -64,7 +64,7 @@ class SentinelTopology:
     """
 
     def __init__(self, folder: Path) -> None:
-        own = [ports.free() for _ in range(3)]
+        own = [ports.reserve() for _ in range(3)]
         self._hole = BlackHole(own)
         self._fronts = dict(zip(own, self._hole.fronts, strict=True))
         follow = ["--replicaof", f"127.0.0.1 {self._fronts[own[0]]}"]
@@ -103,7 +103,7 @@ class SentinelTopology:
         """Kill the primary, whatever the state of the other servers, and wait for another primary."""
         primary = self.primary()
         primary.kill()
-        self.succeeded(primary)
+        self.wait_for_successor(primary)
 
     def fail_over(self) -> None:
         """Request a failover, as an operator does for maintenance."""
@@ -115,33 +115,33 @@ class SentinelTopology:
             if self._named() != front:
                 return True
             with contextlib.suppress(redis.exceptions.ResponseError):
-                self._sentinels[0].asks("SENTINEL", "FAILOVER", "acme")
+                self._sentinels[0].execute("SENTINEL", "FAILOVER", "acme")
             return False
 
         harness.eventually("a sentinel names another one", asked)
-        self.succeeded(primary)
+        self.wait_for_successor(primary)
 
     def hang(self) -> None:
         """Suspend the primary with its connections open until it is replaced, and resume it then."""
         primary = self.complete()
         primary.signal(signal.SIGSTOP)
-        self.succeeded(primary)
+        self.wait_for_successor(primary)
         primary.signal(signal.SIGCONT)
 
     def cut(self) -> None:
         """Separate the primary from all other servers, but not from its clients, until it is replaced."""
-        with self.parted() as primary:
-            self.succeeded(primary)
+        with self.separated() as primary:
+            self.wait_for_successor(primary)
 
     @contextlib.contextmanager
-    def parted(self) -> Iterator[topologies.Valkey]:
+    def separated(self) -> Iterator[topologies.Valkey]:
         """Separate the primary from all other servers for the length of a ``with`` block."""
         primary = self.complete()
-        self._hole.say("cut", self._fronts[primary.port])
+        self._hole.send_command("cut", self._fronts[primary.port])
         try:
             yield primary
         finally:
-            self._hole.say("heal", self._fronts[primary.port])
+            self._hole.send_command("heal", self._fronts[primary.port])
 
     def complete(self) -> topologies.Valkey:
         """Return the primary once both replicas are connected."""
@@ -156,9 +156,9 @@ class SentinelTopology:
     def replicas(self) -> list[topologies.Valkey]:
         """Return the replicas of the primary."""
         primary = self.complete()
-        return [one for one in self._valkeys if one is not primary]
+        return [valkey for valkey in self._valkeys if valkey is not primary]
 
-    def succeeded(self, primary: topologies.Valkey) -> None:
+    def wait_for_successor(self, primary: topologies.Valkey) -> None:
         """Wait until another server is the primary."""
         front = self._fronts[primary.port]
         harness.eventually("another one is the primary", lambda: self._named() != front and self._primary())
@@ -170,23 +170,25 @@ class SentinelTopology:
 
     def _known(self) -> Iterator[dict[bytes, bytes]]:
         for sentinel in self._sentinels:
-            answer = sentinel.asks("SENTINEL", "MASTER", "acme") or []
+            answer = sentinel.execute("SENTINEL", "MASTER", "acme") or []
             yield answer if isinstance(answer, dict) else dict(zip(answer[::2], answer[1::2], strict=True))
 
     def _named(self) -> int:
         """Return the proxy port of the primary, as the first sentinel reports it."""
-        return int(self._sentinels[0].asks("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "acme")[1])
+        return int(self._sentinels[0].execute("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "acme")[1])
 
     def _primary(self) -> topologies.Valkey | None:
         named = self._named()
-        return next((one for one in self._valkeys if self._fronts[one.port] == named and one.is_primary()), None)
+        return next(
+            (valkey for valkey in self._valkeys if self._fronts[valkey.port] == named and valkey.is_primary()), None
+        )
 
     def _complete(self) -> topologies.Valkey | None:
         primary = self._primary()
         if primary is None:
             return None
-        following = [(one.asks("ROLE") or [])[3:4] == [b"connected"] for one in self._valkeys]
-        return primary if sum(following) == len(self._valkeys) - 1 == len(primary.asks("ROLE")[2]) else None
+        following = [(valkey.execute("ROLE") or [])[3:4] == [b"connected"] for valkey in self._valkeys]
+        return primary if sum(following) == len(self._valkeys) - 1 == len(primary.execute("ROLE")[2]) else None
 
 
 def _settled(known: dict[Any, Any]) -> bool:
@@ -208,9 +210,9 @@ def sentinel(folder: Path, primary: int, *more: str, quorum: int = 2) -> topolog
         "sentinel failover-timeout acme 1500\n"
         "sentinel parallel-syncs acme 2\n" + "".join(f"{line}\n" for line in more)
     )
-    made = topologies.Valkey(folder, str(file), "--sentinel")
-    speed_up(made.asks)
-    return made
+    valkey = topologies.Valkey(folder, str(file), "--sentinel")
+    speed_up(valkey.execute)
+    return valkey
 
 
 def speed_up(asks: Callable[..., Any]) -> None:

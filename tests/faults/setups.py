@@ -50,7 +50,7 @@ class Setup:
         process.wait_for_output(harness.STARTED)
         return process
 
-    def worker_that_dies(
+    def start_dying_worker(
         self, place: str, kind: str, point: str, without: str = "", sleeps: Path | None = None
     ) -> harness.Process:
         """Start a worker that kills itself at a point of an operation, or waits there until a file appears."""
@@ -60,7 +60,7 @@ class Setup:
 
 
 @contextlib.contextmanager
-def running(
+def run_setup(
     folder: Path, rules: str = "", limits: str = "", configured: Callable[[str, harness.Vendors], str] | None = None
 ) -> Iterator[Setup]:
     """Run a setup for the length of a ``with`` block."""
@@ -68,5 +68,5 @@ def running(
         yield Setup(folder, stack, rules, limits, configured)
 
 
-def killed(process: harness.Process) -> bool:
-    return process.ended() == -signal.SIGKILL
+def is_killed(process: harness.Process) -> bool:
+    return process.wait_for_exit() == -signal.SIGKILL

@@ -41,7 +41,7 @@ class Place:
         self._file.write_text(f"redis: {{url: {valkey.settings['url']}}}\n{STORM}{self._file.read_text()}")
         self.connection = redis.Redis.from_url(valkey.settings["url"])
         self.workers = [self._start("worker", "--name", f"w{number}", "--health-port", "0") for number in range(3)]
-        self._webs = [self._start("web", "--console-port", str(ports.free())) for _ in range(2)]
+        self._webs = [self._start("web", "--console-port", str(ports.reserve())) for _ in range(2)]
         urls = [web.wait_for_output(r"(http://127\.0\.0\.1:\d+)/v1/webhooks")[1] for web in self._webs]
         self._urls = itertools.cycle(urls)
 
@@ -74,12 +74,12 @@ class Place:
         """Return the states at each vendor by name: ``open`` or ``resolved``, once per open."""
         state = self.at.state()
         found: dict[str, dict[str, list[str]]] = {"on-call": {}, "devhelm": {}}
-        for one in state["incident-io"]["incidents"]:
-            over = one["incident_status"]["category"] == "closed"
-            found["on-call"].setdefault(one["name"], []).append("resolved" if over else "open")
-        for one in state["devhelm"]["incidents"]:
-            over = one["incident"]["status"] == "RESOLVED"
-            title = one["incident"]["title"].partition("] ")[2]  # The router's reference is at the start.
+        for incident in state["incident-io"]["incidents"]:
+            over = incident["incident_status"]["category"] == "closed"
+            found["on-call"].setdefault(incident["name"], []).append("resolved" if over else "open")
+        for incident in state["devhelm"]["incidents"]:
+            over = incident["incident"]["status"] == "RESOLVED"
+            title = incident["incident"]["title"].partition("] ")[2]  # The router's reference is at the start.
             found["devhelm"].setdefault(title, []).append("resolved" if over else "open")
         return found
 
@@ -97,14 +97,14 @@ def alert_body(status: str, number: int) -> dict:
 
 @pytest.fixture
 def place(tmp_path) -> Iterator[Place]:
-    with harness.vendors() as at, topologies.running(topologies.Standalone(tmp_path)) as valkey:
+    with harness.vendors() as at, topologies.run_topology(topologies.Standalone(tmp_path)) as valkey:
         made = Place(tmp_path, at, valkey)
         with contextlib.closing(contextlib.ExitStack()) as stack:
             stack.callback(made.stop)
             yield made
 
 
-def as_they_should(place: Place) -> bool:
+def has_expected_incidents(place: Place) -> bool:
     """Return whether exactly the firing incidents are open at both vendors."""
     still = {f"Key k{number}" for number in range(GO_ON)}
     found = place.opened()
@@ -114,7 +114,7 @@ def as_they_should(place: Place) -> bool:
     )
 
 
-def too_fast(place: Place, began_at: int) -> list[str]:
+def list_early_opens(place: Place, began_at: int) -> list[str]:
     """Return the opens that exceed the limit of the windows started since the first delivery.
 
     A call may be later than its turn, but not earlier.
@@ -133,8 +133,8 @@ def test_storm_of_2000_incidents_opens_each_once(place):
     harness.eventually("one incident reports the storm", lambda: place.opened()["on-call"].get(self_alerts.STORM.title))
     place.kill_worker()
     place.post("resolved", range(GO_ON, KEYS))
-    harness.eventually("only incidents that still fire are open", lambda: as_they_should(place), 90)
-    assert too_fast(place, began_at) == []
+    harness.eventually("only incidents that still fire are open", lambda: has_expected_incidents(place), 90)
+    assert list_early_opens(place, began_at) == []
     place.post("resolved", range(GO_ON))
     storm = self_alerts.STORM.title
     harness.eventually("the storm is over", lambda: place.opened()["on-call"][storm] == ["resolved"], 60)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import chaos, notified, oracles, sentinels, topologies
+from tests.faults import chaos, notification_checks, oracles, sentinels, topologies
 from tests.integration import receiver
 
 CUT = ({"worker": 8, "web": 3, "valkey": 2}, 2_000, 60)
@@ -18,7 +18,7 @@ WATCHED_FULL = ({"worker": 10, "web": 3, "valkey": 8}, 4_000, 150)  # Two distur
 CLUSTERED_FULL = ({"worker": 10, "web": 3, "valkey": 6}, 4_000, 150)
 
 
-def report_line(report: chaos.Report) -> str:
+def format_report(report: chaos.Report) -> str:
     return f"seed {report.seed}: {report}"
 
 
@@ -32,12 +32,12 @@ def check(folder: Path, make: Callable[[Path], topologies.Topology], cut: Length
     kills, count, incident_keys = full if os.environ.get("CHAOS") == "full" else cut
     total = [kind for kind, times in kills.items() for _ in range(times)]
     report = chaos.run(folder, make, seed=seed, count=count, incident_keys=incident_keys, kills=total)
-    print(report_line(report))
-    assert report.wrong == [], report_line(report)
-    assert report.settled_seconds < chaos.SETTLED_SECONDS, report_line(report)
+    print(format_report(report))
+    assert report.wrong == [], format_report(report)
+    assert report.settled_seconds < chaos.SETTLED_SECONDS, format_report(report)
     assert report.accepted == 2 * count
     assert report.kills == kills
-    assert all(status in {0, 202} or status >= 500 for status in report.answers), report_line(report)
+    assert all(status in {0, 202} or status >= 500 for status in report.answers), format_report(report)
 
 
 @pytest.mark.timeout(240)
@@ -97,8 +97,11 @@ def request(identity: str, *, reference: str = "IR-1", title: str = "Down") -> r
     ],
 )
 def test_doubled_notifications_are_found(requests, problem):
-    assert list(notified.doubled(requests, 1)) == [problem]
+    assert list(notification_checks.list_unexplained(requests, 1)) == [problem]
 
 
 def test_repeated_event_after_a_kill_is_accepted():
-    assert list(notified.doubled([request("a"), request("b", reference="IR-2"), request("a")], 1)) == []
+    assert (
+        list(notification_checks.list_unexplained([request("a"), request("b", reference="IR-2"), request("a")], 1))
+        == []
+    )

@@ -24,11 +24,11 @@ def stage(tmp_path):
             yield at, router
 
 
-def lives_and_ends(at: harness.Vendors, router: harness.Router) -> None:
-    router.receives(severity="critical")
-    harness.eventually("exactly one incident is open everywhere", lambda: at.everywhere("open"))
-    router.receives(status="resolved")
-    harness.eventually("exactly that incident is resolved", lambda: at.everywhere("resolved"))
+def open_and_resolve(at: harness.Vendors, router: harness.Router) -> None:
+    router.send_alert(severity="critical")
+    harness.eventually("exactly one incident is open everywhere", lambda: at.is_everywhere("open"))
+    router.send_alert(status="resolved")
+    harness.eventually("exactly that incident is resolved", lambda: at.is_everywhere("resolved"))
 
 
 @pytest.mark.parametrize("action", ["act-then-drop", "drop", "truncate", "act-then-hang", "500"])
@@ -37,7 +37,7 @@ def test_failing_open_leaves_exactly_one_incident(stage, place, action):
     at, router = stage
     vendor, path = CREATES[place]
     at.fault(vendor=vendor, method="POST", path=path, action=action, hang_seconds=3)
-    lives_and_ends(at, router)
+    open_and_resolve(at, router)
     assert any(call["fault"] == action for call in at.calls("POST", path))
 
 
@@ -46,7 +46,7 @@ def test_no_retry_before_the_vendor_retry_time(stage, place):
     at, router = stage
     vendor, path = CREATES[place]
     at.fault(vendor=vendor, method="POST", path=path, action="429", retry_after=2)
-    lives_and_ends(at, router)
+    open_and_resolve(at, router)
     refused, *later = [call for call in at.calls("POST", vendor=vendor) if call["path"].startswith(path)]
     assert refused["status"] == 429
     # incident.io reports times in whole seconds, so its date may be up to one second early.
@@ -56,20 +56,20 @@ def test_no_retry_before_the_vendor_retry_time(stage, place):
 def test_failing_vendor_does_not_delay_the_other(stage):
     at, router = stage
     at.fault(vendor="devhelm", action="503", count=1000)
-    router.receives(severity="critical")
+    router.send_alert(severity="critical")
     harness.eventually("incident.io shows the post", lambda: at.incidents()["public-page"] == ["open"])
     assert at.incidents()["devhelm"] == []
     harness.ask(f"{at.url}/faults", method="DELETE")
-    harness.eventually("the incident opens at DevHelm", lambda: at.everywhere("open"), 90)
+    harness.eventually("the incident opens at DevHelm", lambda: at.is_everywhere("open"), 90)
 
 
 def test_permanent_rejection_is_not_retried(stage):
     """Calls to other destinations continue."""
     at, router = stage
     at.fault(vendor="devhelm", method="POST", path="/api/v1/incidents", action="status", status=422, count=1)
-    router.receives(severity="critical")
+    router.send_alert(severity="critical")
     harness.eventually("the page shows the post", lambda: at.incidents()["devhelm-page"] == ["open"])
-    router.receives(severity="critical", dedup_key="b")
+    router.send_alert(severity="critical", dedup_key="b")
     creates = [call for call in at.calls("POST") if call["path"] == "/api/v1/incidents"]
     assert [call["status"] for call in creates] == [422]
 

@@ -16,10 +16,10 @@ OPENINGS = [(place, "open", point) for place in PLACES for point in TELLING] + [
 
 @pytest.mark.parametrize(("place", "kind", "point"), OPENINGS)
 def test_worker_killed_while_opening_leaves_one_incident(setup, place, kind, point):
-    dying = setup.worker_that_dies(place, kind, point)
-    setup.web.receives(severity="critical")
-    assert setups.killed(dying)
+    dying = setup.start_dying_worker(place, kind, point)
+    setup.web.send_alert(severity="critical")
+    assert setups.is_killed(dying)
     setup.worker()
-    harness.eventually("exactly one incident is open everywhere", lambda: setup.vendors.everywhere("open"))
-    setup.web.receives(status="resolved")
-    harness.eventually("exactly that incident is resolved", lambda: setup.vendors.everywhere("resolved"))
+    harness.eventually("exactly one incident is open everywhere", lambda: setup.vendors.is_everywhere("open"))
+    setup.web.send_alert(status="resolved")
+    harness.eventually("exactly that incident is resolved", lambda: setup.vendors.is_everywhere("resolved"))

@@ -27,7 +27,7 @@ rules:
 LIMITS = "pages: {min_update_interval: 0s, observe_interval: 1s}"
 
 
-def long(point: str) -> object:
+def mark_long(point: str) -> object:
     """Return a point that differs from the others in the recorded state, and not in the calls."""
     return pytest.param(point, marks=pytest.mark.long)
 
@@ -41,14 +41,14 @@ def pager(at: harness.Vendors) -> str:
     )
 
 
-def start(folder: Path, rules: str, failover: str = "") -> setups.running:
+def start(folder: Path, rules: str, failover: str = "") -> setups.run_setup:
     """Return a setup with an alert source; ``failover`` is the failover of the destination `devhelm`."""
 
     def configured(text: str, at: harness.Vendors) -> str:
         text = text.replace("worker: {", f"{pager(at)}worker: {{", 1)
         return text.replace("/devhelm, timeout_seconds: 1, ", f"/devhelm, timeout_seconds: 1, {failover}", 1)
 
-    return setups.running(folder, rules, LIMITS, configured)
+    return setups.run_setup(folder, rules, LIMITS, configured)
 
 
 @pytest.fixture
@@ -57,71 +57,73 @@ def paging(tmp_path) -> Iterator[setups.Setup]:
         yield setup
 
 
-def pages(setup: setups.Setup) -> tuple[list[str], list[str], list[str]]:
+def get_states(setup: setups.Setup) -> tuple[list[str], list[str], list[str]]:
     """Return the states of the incidents, of the alerts, and of the escalations."""
     state = setup.vendors.state()["incident-io"]
-    escalations = [one["status"] for one in state["escalations"]]
+    escalations = [escalation["status"] for escalation in state["escalations"]]
     return setup.vendors.incidents()["on-call"], setup.vendors.alerts(), escalations
 
 
 def is_paged_once(setup: setups.Setup) -> bool:
-    return pages(setup) == (["open"], ["open"], ["triggered"])
+    return get_states(setup) == (["open"], ["open"], ["triggered"])
 
 
-def ends(setup: setups.Setup) -> None:
-    setup.web.receives(status="resolved")
+def resolve_and_wait(setup: setups.Setup) -> None:
+    setup.web.send_alert(status="resolved")
     over = (["resolved"], ["resolved"], ["cancelled"])
-    harness.eventually("everything is resolved, and no page continues", lambda: pages(setup) == over)
-    assert [one["pages"] for one in setup.vendors.state()["incident-io"]["alerts"]] == [1]
+    harness.eventually("everything is resolved, and no page continues", lambda: get_states(setup) == over)
+    assert [alert["pages"] for alert in setup.vendors.state()["incident-io"]["alerts"]] == [1]
 
 
-@pytest.mark.parametrize("point", ["after-intent", "after-call", long("before-intent"), long("before-record")])
+@pytest.mark.parametrize(
+    "point", ["after-intent", "after-call", mark_long("before-intent"), mark_long("before-record")]
+)
 @pytest.mark.parametrize("place", ["pager", "on-call"])
 def test_worker_killed_while_paging_pages_once(paging, place, point):
-    dying = paging.worker_that_dies(place, "open", point)
-    paging.web.receives(severity="critical")
-    assert setups.killed(dying)
+    dying = paging.start_dying_worker(place, "open", point)
+    paging.web.send_alert(severity="critical")
+    assert setups.is_killed(dying)
     paging.worker()
     harness.eventually("each kind has one page", lambda: is_paged_once(paging))
-    ends(paging)
+    resolve_and_wait(paging)
 
 
-@pytest.mark.parametrize("point", ["after-call", long("after-intent")])
+@pytest.mark.parametrize("point", ["after-call", mark_long("after-intent")])
 @pytest.mark.parametrize("place", ["pager", "on-call"])
 def test_worker_killed_while_resolving_leaves_no_page(paging, place, point):
-    dying = paging.worker_that_dies(place, "resolve", point)
-    paging.web.receives(severity="critical")
+    dying = paging.start_dying_worker(place, "resolve", point)
+    paging.web.send_alert(severity="critical")
     harness.eventually("each kind has one page", lambda: is_paged_once(paging))
-    paging.web.receives(status="resolved")
-    assert setups.killed(dying)
+    paging.web.send_alert(status="resolved")
+    assert setups.is_killed(dying)
     paging.worker()
-    ends(paging)
+    resolve_and_wait(paging)
 
 
 @pytest.mark.parametrize("path", [f"/v2/alert_events/http/{alerts.SOURCE}", "/v1/incidents"])
 def test_lost_response_pages_once(paging, path):
     paging.vendors.fault(vendor="incident-io", action="act-then-drop", method="POST", path=path)
     paging.worker()
-    paging.web.receives(severity="critical")
+    paging.web.send_alert(severity="critical")
     harness.eventually("each kind has one page", lambda: is_paged_once(paging))
-    ends(paging)
+    resolve_and_wait(paging)
 
 
 def test_alert_is_attached_to_the_incident(paging):
     paging.worker()
-    paging.web.receives(severity="critical")
+    paging.web.send_alert(severity="critical")
     attached = harness.eventually(
         "the alert is attached", lambda: paging.vendors.state()["incident-io"]["incident_alerts"]
     )
     assert len(attached) == 1
-    ends(paging)
+    resolve_and_wait(paging)
 
 
 def test_outage_across_a_restart_delays_no_page(tmp_path):
     with start(tmp_path, FAILS_OVER, "failover: {after: 1s, publish: [pager]}, ") as setup:
         setup.vendors.fault(vendor="devhelm", action="503", method="POST", count=100_000)
         first = setup.worker("w1")
-        setup.web.receives(severity="critical")
+        setup.web.send_alert(severity="critical")
         first.wait_for_output('destination=devhelm|"destination": ?"devhelm"')
         first.kill()
         second = setup.worker("w2")
@@ -131,6 +133,6 @@ def test_outage_across_a_restart_delays_no_page(tmp_path):
         setup.worker("w3")
         harness.eventually("the vendor's own opens", lambda: setup.vendors.incidents()["devhelm"] == ["open"])
         assert setup.vendors.alerts() == ["open"]
-        setup.web.receives(status="resolved")
+        setup.web.send_alert(status="resolved")
         harness.eventually("both incidents are resolved", lambda: setup.vendors.alerts() == ["resolved"])
         harness.eventually("both incidents are resolved", lambda: setup.vendors.incidents()["devhelm"] == ["resolved"])

@@ -31,7 +31,7 @@ MONITORING = {"MONITORING", "monitoring"}
 
 @pytest.fixture
 def setup(tmp_path):
-    with setups.running(tmp_path, RULES, LIMITS) as setup:
+    with setups.run_setup(tmp_path, RULES, LIMITS) as setup:
         for seed, fault in enumerate(FAULTS, int(os.environ.get("CHAOS_SEED", "1"))):
             setup.vendors.fault(**fault, seed=seed, count=1_000_000)
         for name in ("w2", "w3"):
@@ -42,7 +42,7 @@ def setup(tmp_path):
 def statuses(setup: setups.Setup, key: str) -> set[str]:
     """Return the statuses of the unresolved posts of an incident key."""
     posts = [*setup.vendors.state()["incident-io"]["status_page_incidents"], *setup.vendors.posts()]
-    about = [one for one in posts if chaos.key_of(one.get("title", one.get("name"))) == key]
+    about = [post for post in posts if chaos.parse_key(post.get("title", post.get("name"))) == key]
     said = {one.get("incident_status", one.get("status")) for one in about}
     return said - {"RESOLVED", "resolved"}
 
@@ -59,13 +59,13 @@ def wait_until_settled(setup: setups.Setup, firing: dict[str, set[str]]) -> None
     )
 
 
-def until_killed(
+def send_until_killed(
     setup: setups.Setup, senders: test_vendors_stage.Senders, dying: harness.Process, kind: str
 ) -> list[str]:
     """Send and resolve alerts (for an update, fire them again) until the worker is killed; return the firing keys."""
     deadline = time.monotonic() + SETTLE_SECONDS
     firing: list[str] = []
-    while dying.lives(test_vendors_stage.AGAIN_SECONDS):
+    while dying.is_running_after(test_vendors_stage.AGAIN_SECONDS):
         assert time.monotonic() < deadline, dying.output
         senders.fire()
         key = senders.keys[-1]
@@ -77,7 +77,7 @@ def until_killed(
             )
             senders.send(key)
             firing.append(key)
-    assert setups.killed(dying), dying.output
+    assert setups.is_killed(dying), dying.output
     return firing
 
 
@@ -88,7 +88,7 @@ def test_workers_killed_during_monitoring_leave_no_post(setup, kind):
     senders = test_vendors_stage.Senders(setup)
     firing: list[str] = []
     for place, point in itertools.product(PLACES if FULL else PLACES[:1], POINTS):
-        firing += until_killed(setup, senders, setup.worker_that_dies(place, kind, point), kind)
+        firing += send_until_killed(setup, senders, setup.start_dying_worker(place, kind, point), kind)
     if FULL:  # The vendor refuses the API key for a while.
         setup.vendors.fault(action="status", status=401, vendor="devhelm", count=20)
     wait_until_settled(setup, {key: {"alert"} if key in firing else set() for key in senders.keys})

@@ -118,7 +118,7 @@ class BalancedDeployment(chaos.Deployment):
         self._stack.callback(old.kill)
         kind, _, number = name.partition("-")
         if kind == "web":
-            before, self.ports[int(number)] = self.ports[int(number)], ports.free()
+            before, self.ports[int(number)] = self.ports[int(number)], ports.reserve()
             self.start(name, "new")
             self._processes[name].wait_for_output("/v1/webhooks")
             self.balancer.backends.append(self.ports[int(number)])
@@ -153,7 +153,7 @@ def test_rolling_update_loses_and_doubles_nothing(tmp_path):
         for sender in senders:
             sender.enough.set()
             sender.join()
-        assert chaos.failures(senders) == []
+        assert chaos.list_failures(senders) == []
         assert deployment.statuses == dict.fromkeys(deployment.statuses, 0)
         assert len(deployment.took) == 4
         assert max(deployment.took.values()) < MOST_SECONDS, deployment.took
@@ -162,4 +162,6 @@ def test_rolling_update_loses_and_doubles_nothing(tmp_path):
         assert deployment.balancer.unanswered == 0
         told = f"{Counter(deployment.unanswered)} by senders, {Counter(deployment.balancer.refused)} by the balancer"
         assert answers[0] == len(deployment.balancer.refused), told
-        harness.eventually("all is as was sent", lambda: asyncio.run(chaos.compared(deployment, oracle)) == [], 60)
+        harness.eventually(
+            "all is as was sent", lambda: asyncio.run(chaos.list_differences(deployment, oracle)) == [], 60
+        )

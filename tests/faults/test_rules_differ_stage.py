@@ -18,11 +18,11 @@ rules:
 """
 
 
-def at_both(webs: list[harness.Router], number: int, status: str) -> None:
+def send_to_both(webs: list[harness.Router], number: int, status: str) -> None:
     """Send one alert to both webhook servers at the same time."""
     alert = {"title": f"s{number} is down", "dedup_key": f"a{number}", "labels": {"service": f"s{number}"}}
     with concurrent.futures.ThreadPoolExecutor(len(webs)) as pool:
-        for answer in [pool.submit(web.receives, status=status, **alert) for web in webs]:
+        for answer in [pool.submit(web.send_alert, status=status, **alert) for web in webs]:
             answer.result()
 
 
@@ -30,7 +30,7 @@ def at_both(webs: list[harness.Router], number: int, status: str) -> None:
 @pytest.mark.timeout(240)
 def test_differing_rules_open_each_incident_once(tmp_path):
     rules = RULES.format(name="service-down", group="labels.service")
-    with setups.running(tmp_path, rules) as setup:
+    with setups.run_setup(tmp_path, rules) as setup:
         newer = tmp_path / "newer"
         newer.mkdir()
         (newer / "rules").mkdir()
@@ -40,7 +40,7 @@ def test_differing_rules_open_each_incident_once(tmp_path):
         webs = [setup.web, setup.another_web("newer-web")]
         workers = [setup.worker(f"w{number}") for number in range(2)]
         for number in range(ALERTS):
-            at_both(webs, number, "firing")
+            send_to_both(webs, number, "firing")
             if number == ALERTS // 2:
                 workers[0].kill()
                 workers[0] = setup.worker("w2")
@@ -48,7 +48,7 @@ def test_differing_rules_open_each_incident_once(tmp_path):
             "all incidents are open", lambda: setup.vendors.incidents()["on-call"].count("open") >= ALERTS, 90
         )
         for number in range(ALERTS):
-            webs[number % 2].receives(
+            webs[number % 2].send_alert(
                 status="resolved", title=f"s{number} is down", dedup_key=f"a{number}", labels={"service": f"s{number}"}
             )
         harness.eventually("all are resolved", lambda: "open" not in setup.vendors.incidents()["on-call"], 90)

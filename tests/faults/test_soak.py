@@ -33,7 +33,7 @@ def processes_below(folder) -> list[int]:
 
 
 @pytest.fixture
-def soaking(tmp_path):
+def soak_command(tmp_path):
     """Start the command. In any case, end it in order, with all its processes."""
     started = []
 
@@ -50,8 +50,8 @@ def soaking(tmp_path):
 
 @pytest.mark.long
 @pytest.mark.timeout(240)
-def test_short_soak_loses_and_doubles_nothing(soaking, tmp_path):
-    process = soaking(*HALF_A_MINUTE, "--json")
+def test_short_soak_loses_and_doubles_nothing(soak_command, tmp_path):
+    process = soak_command(*HALF_A_MINUTE, "--json")
     assert process._process.wait(220) == 0, process.output
     lines, _, rest = process.output.partition("\n{\n")
     report = json.loads("{" + rest)
@@ -69,8 +69,8 @@ def test_short_soak_loses_and_doubles_nothing(soaking, tmp_path):
 
 @pytest.mark.long
 @pytest.mark.timeout(240)
-def test_signal_ends_soak_with_a_report(soaking, tmp_path):
-    process = soaking("--hours", "0.02", "--rate", "20", "--keys", "5", "--fault-every", "2s", "--no-kill-redis")
+def test_signal_ends_soak_with_a_report(soak_command, tmp_path):
+    process = soak_command("--hours", "0.02", "--rate", "20", "--keys", "5", "--fault-every", "2s", "--no-kill-redis")
     process.wait_for_output(" min  accepted ")
     assert process.stop() == 0, process.output
     assert "alerts accepted in" in process.output
@@ -78,8 +78,8 @@ def test_signal_ends_soak_with_a_report(soaking, tmp_path):
     assert processes_below(tmp_path) == []
 
 
-def test_soak_stopped_during_startup_reports_no_success(soaking, tmp_path):
-    process = soaking("--hours", "1")
+def test_soak_stopped_during_startup_reports_no_success(soak_command, tmp_path):
+    process = soak_command("--hours", "1")
     harness.eventually("the soak has started a process", lambda: list(tmp_path.glob("*/web-0.log")))
     assert process.stop() in {1, -signal.SIGTERM}, process.output
     assert "lost 0" not in process.output or "behind 1" in process.output
@@ -98,10 +98,10 @@ class TestNegativeControl:
     """A short trial whose ledger has more deliveries than the router received, or different ones."""
 
     @pytest.fixture
-    def tried(self, tmp_path, monkeypatch):
+    def try_change(self, tmp_path, monkeypatch):
         monkeypatch.setattr(trial, "SETTLE_SECONDS", 4.0)
 
-        def tried(change) -> trial.Findings:
+        def run_trial(change) -> trial.Findings:
             place = cluster.Cluster(tmp_path)
             try:
                 place.start()
@@ -109,7 +109,7 @@ class TestNegativeControl:
             finally:
                 place.stop()
 
-        return tried
+        return run_trial
 
     async def _tried(self, place: cluster.Cluster, change) -> trial.Findings:
         plan = trial.Plan(seconds=4, rate=20, incident_keys=3, fault_seconds=60)
@@ -119,40 +119,40 @@ class TestNegativeControl:
             )
             looked = []
 
-            def tell(found: trial.Findings) -> None:
-                looked.append(found)
+            def tell(findings: trial.Findings) -> None:
+                looked.append(findings)
                 if len(looked) == 8:
                     change(one, place)
 
             return await one.run(tell, asyncio.Event())
 
-    def test_missing_accepted_delivery_counts_as_lost(self, tried):
-        found = tried(lambda one, _: one.findings.ledger.open.add("phantom"))
+    def test_missing_accepted_delivery_counts_as_lost(self, try_change):
+        found = try_change(lambda one, _: one.findings.ledger.open.add("phantom"))
         assert found.outcome.lost == ["delivery phantom was accepted and not processed"]
         assert not found.clean
         report = command.reported(found, trial.Plan(4, 20), 1)
         assert "wrong: delivery phantom was accepted and not processed" in "\n".join(command._lines(report))
 
-    def test_alert_with_missing_last_message_is_lost(self, tried):
+    def test_alert_with_missing_last_message_is_lost(self, try_change):
         standing = load.Standing(1, 0)
-        found = tried(lambda one, _: one.findings.ledger.standing.update({"k1-unheard": standing}))
+        found = try_change(lambda one, _: one.findings.ledger.standing.update({"k1-unheard": standing}))
         [lost] = found.outcome.lost
         assert lost.startswith("k1: ")
         assert "'k1-unheard'] should" in lost
 
-    def test_incident_that_stays_open_is_reported(self, tried):
+    def test_incident_that_stays_open_is_reported(self, try_change):
         def forget(one: trial.Trial, _) -> None:
             one.findings.ledger.firing = dict
 
-        found = tried(forget)
+        found = try_change(forget)
         assert {line.rpartition(" ")[2] for line in found.outcome.doubled} >= {"on-call", "devhelm"}
         assert not found.clean
 
-    def test_unexpected_process_end_is_reported(self, tried):
+    def test_unexpected_process_end_is_reported(self, try_change):
         def strike(_, place: cluster.Cluster) -> None:
             os.kill(place._processes["worker-1"].pid, signal.SIGKILL)
 
-        found = tried(strike)
+        found = try_change(strike)
         assert found.died == ["worker-1 ended unexpectedly with status -9"]
         assert found.outcome.clean
         assert not found.clean
@@ -193,6 +193,6 @@ class TestDeployment:
         place._commands["valkey"] = ["sleep", "60"]
         place._start("valkey")
         [life] = place.look()
-        given = Path(f"/proc/{life.pid}/environ").read_text()
-        assert "elsewhere" not in given
-        assert str(tmp_path) in given
+        text = Path(f"/proc/{life.pid}/environ").read_text()
+        assert "elsewhere" not in text
+        assert str(tmp_path) in text

@@ -36,20 +36,20 @@ class Delivery:
         return {"version": "4", "groupKey": "g", "receiver": "r", "status": "firing", "alerts": list(self._alerts())}
 
     def _alerts(self) -> Iterator[dict[str, Any]]:
-        for one in self.messages:
-            over = {"endsAt": written(one.ends_at)} if one.ends_at else {}
+        for message in self.messages:
+            over = {"endsAt": format_time(message.ends_at)} if message.ends_at else {}
             yield {
-                "status": "resolved" if one.ends_at else "firing",
+                "status": "resolved" if message.ends_at else "firing",
                 "labels": {
                     "alertname": "Down",
                     "env": "chaos",
-                    "key": one.key,
-                    "instance": f"{one.alert}.example:9100",
+                    "key": message.key,
+                    "instance": f"{message.alert}.example:9100",
                 },
                 # Stored deliveries are compressed. This text can't be.
-                "annotations": {"log": hashlib.shake_256(one.alert.encode()).hexdigest(100)},
-                "startsAt": written(one.starts_at),
-                "fingerprint": one.alert,
+                "annotations": {"log": hashlib.shake_256(message.alert.encode()).hexdigest(100)},
+                "startsAt": format_time(message.starts_at),
+                "fingerprint": message.alert,
             } | over
 
 
@@ -57,11 +57,11 @@ class Oracle(oracles.Oracle):
     """Records deliveries, whose alerts are accepted or rejected together."""
 
     def accept(self, delivery: Delivery) -> None:
-        for one in delivery.messages:
-            super().accept(one)
+        for message in delivery.messages:
+            super().accept(message)
 
 
-def written(milliseconds: int) -> str:
+def format_time(milliseconds: int) -> str:
     return dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC).isoformat()
 
 
@@ -85,11 +85,11 @@ def storm(chance: random.Random) -> list[list[Delivery]]:
 
 def operations(deployment: chaos.Deployment) -> Counter[str]:
     """Return the number of writes to each incident at incident.io, including the call that created it."""
-    found = Counter(one["id"] for one in deployment.vendors.state()["incident-io"]["incidents"])
+    counts = Counter(incident["id"] for incident in deployment.vendors.state()["incident-io"]["incidents"])
     for call in deployment.vendors.calls("POST", vendor="incident-io"):
         if call["path"].startswith("/v2/incidents/"):
-            found[call["path"].split("/")[3]] += 1
-    return found
+            counts[call["path"].split("/")[3]] += 1
+    return counts
 
 
 def peak(deployment: chaos.Deployment) -> int:
@@ -98,7 +98,7 @@ def peak(deployment: chaos.Deployment) -> int:
         return int(connection.info("memory")["used_memory_peak"])
 
 
-def refusals(deployment: chaos.Deployment) -> int:
+def count_refusals(deployment: chaos.Deployment) -> int:
     """Return the number of deliveries that were rejected because memory was nearly full."""
     return sum((deployment.folder / f"web-{number}.log").read_text().count("of its memory") for number in range(2))
 
@@ -112,7 +112,7 @@ def test_storm_on_full_store_loses_and_doubles_nothing(tmp_path):
 
     def look(deployment: chaos.Deployment) -> None:
         seen.update(
-            operations=operations(deployment), refusals=refusals(deployment), peak_mb=peak(deployment) / 1_048_576
+            operations=operations(deployment), refusals=count_refusals(deployment), peak_mb=peak(deployment) / 1_048_576
         )
 
     report = chaos.run_phases(

@@ -65,7 +65,7 @@ AGAIN_SECONDS = 0.5
 
 @pytest.fixture
 def setup(tmp_path):
-    with setups.running(tmp_path, chaos.RULES, chaos.LIMITS) as setup:
+    with setups.run_setup(tmp_path, chaos.RULES, chaos.LIMITS) as setup:
         for seed, fault in enumerate(FAULTS, int(os.environ.get("CHAOS_SEED", "1"))):
             setup.vendors.fault(**fault, seed=seed, count=1_000_000)
         yield setup
@@ -80,7 +80,7 @@ class Senders:
 
     def send(self, key: str, status: str = "firing") -> None:
         for web in self._webs:
-            web.receives(status=status, dedup_key=f"alert of {key}", labels={"env": "chaos", "key": key})
+            web.send_alert(status=status, dedup_key=f"alert of {key}", labels={"env": "chaos", "key": key})
 
     def fire(self) -> None:
         """Send a firing alert of a new incident key."""
@@ -90,10 +90,10 @@ class Senders:
     def until_killed(self, dying: harness.Process) -> None:
         """Send alerts of new incident keys until the worker is killed while it handles one."""
         deadline = time.monotonic() + SETTLE_SECONDS
-        while dying.lives(AGAIN_SECONDS):
+        while dying.is_running_after(AGAIN_SECONDS):
             assert time.monotonic() < deadline, dying.output
             self.fire()
-        assert setups.killed(dying), dying.output
+        assert setups.is_killed(dying), dying.output
 
 
 def wait_until_settled(setup: setups.Setup, firing: dict[str, set[str]], seconds: float = SETTLE_SECONDS) -> None:
@@ -104,7 +104,7 @@ def wait_until_settled(setup: setups.Setup, firing: dict[str, set[str]], seconds
     def right() -> bool:
         # Before the comparison, so that no late request can change the state after it.
         pending = setup.vendors.pending()
-        wrong[:] = chaos.at_vendors(at, firing)
+        wrong[:] = chaos.compare_with_vendors(at, firing)
         if pending:
             wrong.append(f"the vendors carry out {pending} requests late")
         return not wrong
@@ -134,7 +134,7 @@ def senders(setup) -> Senders:
 def test_killed_workers_at_failing_vendors_double_nothing(setup, senders, point):
     first = POINTS.index(point)  # One kill per point then covers every place.
     for place in itertools.islice(itertools.cycle(PLACES), first, first + TIMES):
-        senders.until_killed(setup.worker_that_dies(place, "open", point))
+        senders.until_killed(setup.start_dying_worker(place, "open", point))
     wait_until_settled(setup, {key: {"alert"} for key in senders.keys})
     for key in senders.keys:
         senders.send(key, "resolved")
@@ -147,7 +147,7 @@ def test_killed_workers_at_failing_vendors_double_nothing(setup, senders, point)
 def test_workers_killed_before_acknowledging_double_nothing(setup, senders):
     """Another worker folds the delivery before a third worker is killed: that would make it a dead letter."""
     for _ in range(TIMES):
-        senders.until_killed(setup.worker_that_dies("", "", "before-acknowledge"))
+        senders.until_killed(setup.start_dying_worker("", "", "before-acknowledge"))
     wait_until_settled(setup, {key: {"alert"} for key in senders.keys})
     assert faults_met(setup)
 
@@ -156,7 +156,7 @@ def test_workers_killed_before_acknowledging_double_nothing(setup, senders):
 @pytest.mark.timeout(1800)
 def test_incidents_are_correct_soon_after_an_outage(tmp_path):
     """Incidents are resolved during the outage as well. The vendors carry out some calls that they don't answer."""
-    with setups.running(tmp_path, chaos.RULES, chaos.LIMITS) as setup:
+    with setups.run_setup(tmp_path, chaos.RULES, chaos.LIMITS) as setup:
         workers = [setup.worker(name) for name in ("w1", "w2", "w3")]
         senders = Senders(setup)
         for _ in range(6):

@@ -43,7 +43,7 @@ class Valkey:
     """One server process on a port of loopback."""
 
     def __init__(self, folder: Path, *arguments: str, port: int = 0) -> None:
-        self.port = port or ports.free()
+        self.port = port or ports.reserve()
         self._arguments = arguments
         self._folder = folder
         folder.mkdir(exist_ok=True)
@@ -54,9 +54,9 @@ class Valkey:
         command = [embedded.find_program(), *self._arguments, *more, "--port", str(self.port), "--bind", "127.0.0.1"]
         command += ["--dir", str(self._folder), "--logfile", str(self._folder / "valkey.log")]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        harness.eventually(f"Valkey answers at {self.port}", lambda: self.asks("PING"))
+        harness.eventually(f"Valkey answers at {self.port}", lambda: self.execute("PING"))
 
-    def asks(self, *command: Any) -> Any:
+    def execute(self, *command: Any) -> Any:
         """Send a command and return the response; None if there is none."""
         try:
             with contextlib.closing(redis.Redis(port=self.port, socket_timeout=5, retry=AT_ONCE)) as connection:
@@ -68,7 +68,7 @@ class Valkey:
 
     def is_primary(self) -> bool:
         """Return whether the server reports itself as primary."""
-        return bool((self.asks("ROLE") or [b""])[0] == b"master")
+        return bool((self.execute("ROLE") or [b""])[0] == b"master")
 
     def signal(self, number: int) -> None:
         """Send a signal to the process."""
@@ -112,16 +112,16 @@ class Clustered:
     def _join(self) -> None:
         primaries, replicas = self._valkeys[:3], self._valkeys[3:]
         for number, primary in enumerate(primaries):
-            primary.asks("CLUSTER", "ADDSLOTSRANGE", SLOTS * number // 3, SLOTS * (number + 1) // 3 - 1)
-            primary.asks("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+            primary.execute("CLUSTER", "ADDSLOTSRANGE", SLOTS * number // 3, SLOTS * (number + 1) // 3 - 1)
+            primary.execute("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
         for other in self._valkeys[1:]:
-            other.asks("CLUSTER", "MEET", "127.0.0.1", primaries[0].port)
+            other.execute("CLUSTER", "MEET", "127.0.0.1", primaries[0].port)
         for primary, replica in zip(primaries, replicas, strict=True):
-            name = primary.asks("CLUSTER", "MYID")
+            name = primary.execute("CLUSTER", "MYID")
             harness.eventually(
-                "the servers know one another", lambda one=replica, of=name: of in one.asks("CLUSTER", "NODES")
+                "the servers know one another", lambda one=replica, of=name: of in one.execute("CLUSTER", "NODES")
             )
-            replica.asks("CLUSTER", "REPLICATE", name)
+            replica.execute("CLUSTER", "REPLICATE", name)
         harness.eventually("the cluster is whole", lambda: len(list(self.primaries())) == 3 and self._whole())
 
     def server(self) -> connection_settings.Server:
@@ -129,18 +129,18 @@ class Clustered:
 
     def primaries(self) -> Iterator[Valkey]:
         """Return the primaries with a connected replica."""
-        for one in self._valkeys:
-            role = one.asks("ROLE")
+        for valkey in self._valkeys:
+            role = valkey.execute("ROLE")
             if role and role[0] == b"master" and len(role[2]) == 1:
-                yield one
+                yield valkey
 
     def holder(self, key: str, by: Valkey | None = None) -> Valkey:
         """Return the primary of a key, as one of the servers reports it."""
         asked = by or self._valkeys[0]
-        slot = asked.asks("CLUSTER", "KEYSLOT", key)
-        for first, last, primary, *_ in asked.asks("CLUSTER", "SLOTS"):
+        slot = asked.execute("CLUSTER", "KEYSLOT", key)
+        for first, last, primary, *_ in asked.execute("CLUSTER", "SLOTS"):
             if first <= slot <= last:
-                return next(one for one in self._valkeys if one.port == primary[1])
+                return next(valkey for valkey in self._valkeys if valkey.port == primary[1])
         raise AssertionError(f"no primary has the slot of {key}")
 
     def disturb(self) -> None:
@@ -158,28 +158,30 @@ class Clustered:
     def move(self, key: str) -> None:
         """Move the slot of a key to another primary."""
         self._complete()
-        slot, source = self._valkeys[0].asks("CLUSTER", "KEYSLOT", key), self.holder(key)
-        target = next(one for one in self.primaries() if one is not source)
-        name = target.asks("CLUSTER", "MYID")
-        assert source.asks("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", name) == b"OK"
-        harness.eventually("the slot is there", lambda: all(self.holder(key, one) is target for one in self._valkeys))
+        slot, source = self._valkeys[0].execute("CLUSTER", "KEYSLOT", key), self.holder(key)
+        target = next(primary for primary in self.primaries() if primary is not source)
+        name = target.execute("CLUSTER", "MYID")
+        assert source.execute("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", name) == b"OK"
+        harness.eventually(
+            "the slot is there", lambda: all(self.holder(key, valkey) is target for valkey in self._valkeys)
+        )
 
     def _complete(self) -> None:
         harness.eventually("all primaries have their replicas", lambda: len(list(self.primaries())) == 3)
 
     def stop(self) -> None:
-        for one in self._valkeys:
-            one.kill()
+        for valkey in self._valkeys:
+            valkey.kill()
 
     def _whole(self, but: Valkey | None = None) -> bool:
-        others = [one for one in self._valkeys if one is not but]
-        return all(b"cluster_state:ok" in one.asks("CLUSTER", "INFO") for one in others) and (
+        others = [valkey for valkey in self._valkeys if valkey is not but]
+        return all(b"cluster_state:ok" in one.execute("CLUSTER", "INFO") for one in others) and (
             but is None or sum(one.is_primary() for one in others) == 3
         )
 
 
 @contextlib.contextmanager
-def running(topology: Topology) -> Iterator[Topology]:
+def run_topology(topology: Topology) -> Iterator[Topology]:
     """Run a topology for the length of a ``with`` block."""
     try:
         yield topology

@@ -62,7 +62,7 @@ def arm_acknowledgement() -> None:
     inbox.InboxReader.acknowledge = done
 
 
-def do_without(part: str) -> None:
+def disable(part: str) -> None:
     """Disable one of the mechanisms that keep incidents from being opened twice."""
     if part == "intent":
         record = lease_session.LeaseSession.record
@@ -88,7 +88,7 @@ def do_without(part: str) -> None:
         publications.Publications.record = writing
 
 
-def tell_refusals() -> None:
+def print_refusals() -> None:
     """Print each write that is refused because the lease has passed on."""
     write = publications.Publications.record
 
@@ -104,7 +104,7 @@ def tell_refusals() -> None:
 hooks = {"passed": lambda _: None}
 
 
-def passed(name: str) -> None:
+def call_hook(name: str) -> None:
     """Call the hook for a point."""
     hooks["passed"](name)
 
@@ -114,15 +114,15 @@ async def main(file: str) -> None:
     async with (
         asyncio.TaskGroup() as group,
         processes.connect(settings, connection_settings.Server(os.environ["REDIS_URL"])) as store,
-        processes.working(settings, store, group, checkpoint=passed),
+        processes.working(settings, store, group, checkpoint=call_hook),
     ):
         print("started", flush=True)
         await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    tell_refusals()
-    do_without(os.environ.get("WITHOUT", ""))
+    print_refusals()
+    disable(os.environ.get("WITHOUT", ""))
     _, config, wanted_destination, wanted_kind, wanted_point = sys.argv
     if wanted_point == "before-acknowledge":
         arm_acknowledgement()

@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--update-docs", action="store_true", help="write the results into docs/concepts/security.md")
     wanted = parser.parse_args(arguments)
     found = []
-    for one in runs.run(wanted.seconds, wanted.seed, wanted.target or list(runs.names())):
+    for one in runs.run(wanted.seconds, wanted.seed, wanted.target or list(runs.list_targets())):
         found.append(one)
         print(
             f"{one.target:<16} {one.tried:>9} inputs  {one.finds:>3} finds"

@@ -39,7 +39,7 @@ ODD: tuple[Any, ...] = (
 RAW = (b"", b"\x00", b"\xff\xfe", b"[" * 100_000, b'{"a":' * 50_000, b'"\\ud800"', b"NaN", b"1e999", b"\xef\xbb\xbf{}")
 
 
-def samples() -> dict[str, list[tuple[dict[str, Any], Any]]]:
+def load_samples() -> dict[str, list[tuple[dict[str, Any], Any]]]:
     """By kind: settings and body of every case that the contract tests have."""
     found: dict[str, list[tuple[dict[str, Any], Any]]] = {}
     for path in sorted(DATA.glob("*/*.json")):
@@ -48,7 +48,7 @@ def samples() -> dict[str, list[tuple[dict[str, Any], Any]]]:
     return found
 
 
-def mutated(chance: random.Random, body: Any) -> bytes:
+def mutate(chance: random.Random, body: Any) -> bytes:
     """One body that is a little, or altogether, wrong."""
     if chance.random() < 0.02:
         return chance.choice(RAW)
@@ -89,13 +89,13 @@ def problem(source: base.Source, body: bytes) -> str:
         return "" if told.problem else "it does not say what is wrong"
     except Exception as error:  # noqa: BLE001 - that is what is looked for
         return f"{type(error).__name__}: {error}"
-    for one in found.alerts:
-        if msgspec.msgpack.decode(msgspec.msgpack.encode(one), type=alerts.Alert) != one:
-            return f"the alert does not survive storing: {one}"
-        if not one.fingerprint or one.starts_at <= 0 or _ends_wrongly(one):
-            return f"the alert is none: {one}"
+    for alert in found.alerts:
+        if msgspec.msgpack.decode(msgspec.msgpack.encode(alert), type=alerts.Alert) != alert:
+            return f"the alert does not survive storing: {alert}"
+        if not alert.fingerprint or alert.starts_at <= 0 or _ends_wrongly(alert):
+            return f"the alert is none: {alert}"
     return ""
 
 
-def _ends_wrongly(one: alerts.Alert) -> bool:
-    return 0 < one.ends_at <= NOW if one.status == "firing" else one.ends_at <= 0
+def _ends_wrongly(alert: alerts.Alert) -> bool:
+    return 0 < alert.ends_at <= NOW if alert.status == "firing" else alert.ends_at <= 0

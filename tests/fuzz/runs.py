@@ -34,7 +34,7 @@ class Run(NamedTuple):
     examples: list[str]
 
 
-def names() -> Iterable[str]:
+def list_targets() -> Iterable[str]:
     """The names of all targets."""
     from tests.fuzz import targets
 
@@ -44,10 +44,10 @@ def names() -> Iterable[str]:
 def run(seconds: float, seed: int, wanted: list[str]) -> Iterator[Run]:
     """Fuzz each target for an equal share of the seconds of processor time."""
     for name in wanted:
-        yield alone(name, seconds / len(wanted), seed)
+        yield run_alone(name, seconds / len(wanted), seed)
 
 
-def alone(name: str, seconds: float, seed: int, target: Any = None) -> Run:
+def run_alone(name: str, seconds: float, seed: int, target: Any = None) -> Run:
     """Fuzz one target in a separate process; ``target`` replaces the registered target of that name."""
     with tempfile.TemporaryDirectory() as folder:
         at, result = Path(folder) / "input", Path(folder) / "result"

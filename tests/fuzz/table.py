@@ -14,10 +14,10 @@ _ROW = re.compile(
 )
 
 
-def rows(text: str) -> dict[str, dict[str, str]]:
+def parse_rows(text: str) -> dict[str, dict[str, str]]:
     """The rows of the table in a document, by the title of their target."""
-    (found,) = _TABLE.findall(text)
-    return {row["title"]: row.groupdict() for row in _ROW.finditer(found)}
+    (match,) = _TABLE.findall(text)
+    return {row["title"]: row.groupdict() for row in _ROW.finditer(match)}
 
 
 def update(found: Iterable[runs.Run]) -> None:

@@ -41,7 +41,7 @@ def _encoded(text: str) -> bytes:
 
 
 def _of(corpus: list[str]) -> Callable[[random.Random], bytes]:
-    return lambda chance: _encoded(texts.mutated(chance, chance.choice(corpus)))
+    return lambda chance: _encoded(texts.mutate(chance, chance.choice(corpus)))
 
 
 def _files(*patterns: str) -> list[str]:
@@ -56,13 +56,13 @@ class _Deliveries:
     """Bodies for every kind of source, read as the webhook endpoint reads them."""
 
     def __init__(self) -> None:
-        self._known = [(kind, case) for kind, cases in bodies.samples().items() for case in cases]
+        self._known = [(kind, case) for kind, cases in bodies.load_samples().items() for case in cases]
         self._endpoints: dict[int, registry.ConfiguredSource] = {}
 
     def make(self, chance: random.Random) -> bytes:
         number = chance.randrange(len(self._known))
         _, (_, body) = self._known[number]
-        return number.to_bytes(2, "big") + bodies.mutated(chance, body)
+        return number.to_bytes(2, "big") + bodies.mutate(chance, body)
 
     def judge(self, data: bytes, _: Path) -> str:
         number, body = int.from_bytes(data[:2], "big"), data[2:]
@@ -175,9 +175,9 @@ def _document(data: bytes, folder: Path) -> str:
 
 
 def _hostile_value(chance: random.Random) -> bytes:
-    words = hostile.Words(chance)
+    words = hostile.WordGenerator(chance)
     _, make = chance.choice(list(hostile.KINDS.items()))
-    return _encoded(texts.mutated(chance, make(words)) if chance.random() < 0.5 else make(words))
+    return _encoded(texts.mutate(chance, make(words)) if chance.random() < 0.5 else make(words))
 
 
 _DELIVERIES = _Deliveries()

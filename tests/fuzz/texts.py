@@ -33,7 +33,7 @@ ODD = (
 _MOST_REPEATED = 20_000  # Characters: what takes the square of the time is seen at this length.
 
 
-def mutated(chance: random.Random, text: str) -> str:
+def mutate(chance: random.Random, text: str) -> str:
     """One text that is a little, or altogether, wrong."""
     for _ in range(chance.randint(1, 4)):
         text = _changed(chance, text)

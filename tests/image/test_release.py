@@ -40,15 +40,15 @@ def make(target: str, folder: Path, source: Path = tree.ROOT, **environment: str
     return done.stdout
 
 
-def locked() -> dict[str, str]:
+def list_locked_versions() -> dict[str, str]:
     """Return the version of every package that the image installs."""
     lines = (tree.ROOT / "requirements/runtime.txt").read_text().splitlines()
     names = [requirements.Requirement(line.removesuffix(" \\")) for line in lines if re.match(r"\w", line)]
-    return {one.name: str(one.specifier).removeprefix("==") for one in names}
+    return {name.name: str(name.specifier).removeprefix("==") for name in names}
 
 
 @pytest.fixture(scope="module")
-def released(tmp_path_factory) -> Path:
+def release(tmp_path_factory) -> Path:
     """Build a release in a folder that has files of an earlier release."""
     folder = tmp_path_factory.mktemp("dist")
     (folder / "incident_router-0.0.1.tar.gz").touch()
@@ -58,18 +58,18 @@ def released(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def sbom(released) -> dict:
-    return json.loads((released / f"incident-router-{VERSION}.cdx.json").read_text())
+def sbom(release) -> dict:
+    return json.loads((release / f"incident-router-{VERSION}.cdx.json").read_text())
 
 
-def archived(path: Path) -> Iterator[str]:
+def read_archive(path: Path) -> Iterator[str]:
     """Return the files of an archive below its first folder."""
     with tarfile.open(path) as archive:
         yield from (member.name.partition("/")[2] for member in archive if member.isfile())
 
 
-def test_release_is_complete_and_replaces_the_previous_one(released):
-    assert {path.name for path in released.iterdir()} == {
+def test_release_is_complete_and_replaces_the_previous_one(release):
+    assert {path.name for path in release.iterdir()} == {
         f"incident_router-{VERSION}-py3-none-any.whl",
         f"incident_router-{VERSION}.tar.gz",
         f"incident-router-{VERSION}.tgz",
@@ -79,51 +79,53 @@ def test_release_is_complete_and_replaces_the_previous_one(released):
     }
 
 
-def test_checksums_cover_every_file(released):
-    listed = dict(line.split()[::-1] for line in (released / "SHA256SUMS").read_text().splitlines())
-    assert listed.keys() == {path.name for path in released.iterdir()} - {"SHA256SUMS", "notes.txt"}
+def test_checksums_cover_every_file(release):
+    listed = dict(line.split()[::-1] for line in (release / "SHA256SUMS").read_text().splitlines())
+    assert listed.keys() == {path.name for path in release.iterdir()} - {"SHA256SUMS", "notes.txt"}
     for name, checksum in listed.items():
-        assert hashlib.sha256((released / name).read_bytes()).hexdigest() == checksum
+        assert hashlib.sha256((release / name).read_bytes()).hexdigest() == checksum
 
 
-def test_release_is_reproducible(released, tmp_path):
+def test_release_is_reproducible(release, tmp_path):
     """The permissions of files, and files left by tools and runs in the tree, must not affect it."""
     source = tmp_path / "elsewhere"
     for left_behind in [".editor/state", "data/valkey.log", "dist/old.whl", "router/__pycache__/x.pyc"]:
         (source / left_behind).parent.mkdir(parents=True)
         (source / left_behind).touch()
-    for path in tree.files("*"):
+    for path in tree.list_files("*"):
         copy = source / path.relative_to(tree.ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
         copy.chmod(0o700 if os.access(path, os.X_OK) else 0o600)
     make("dist", tmp_path / "dist", source, SOURCE_DATE_EPOCH="1700000000", TZ="Asia/Tokyo", LC_ALL="C")
-    assert (tmp_path / "dist/SHA256SUMS").read_text() == (released / "SHA256SUMS").read_text()
+    assert (tmp_path / "dist/SHA256SUMS").read_text() == (release / "SHA256SUMS").read_text()
 
 
-def test_wheel_contains_every_file_of_the_package(released):
+def test_wheel_contains_every_file_of_the_package(release):
     """This includes Lua scripts, templates, and other files that are read at run time."""
-    with zipfile.ZipFile(released / f"incident_router-{VERSION}-py3-none-any.whl") as wheel:
+    with zipfile.ZipFile(release / f"incident_router-{VERSION}-py3-none-any.whl") as wheel:
         held = {name for name in wheel.namelist() if name.startswith("router/")}
-    assert held == {tree.place(path) for path in tree.files("*") if path.is_relative_to(tree.ROOT / "router")}
+    assert held == {
+        tree.format_place(path) for path in tree.list_files("*") if path.is_relative_to(tree.ROOT / "router")
+    }
     assert any(name.endswith(".lua") for name in held)
 
 
-def test_source_archive_contains_exactly_the_tree(released):
-    held = set(archived(released / f"incident_router-{VERSION}.tar.gz"))
-    assert held == {tree.place(path) for path in tree.files("*")} | {"PKG-INFO"}
+def test_source_archive_contains_exactly_the_tree(release):
+    held = set(read_archive(release / f"incident_router-{VERSION}.tar.gz"))
+    assert held == {tree.format_place(path) for path in tree.list_files("*")} | {"PKG-INFO"}
 
 
-def test_helm_reads_the_chart_with_the_version(released):
-    archive = released / f"incident-router-{VERSION}.tgz"
+def test_helm_reads_the_chart_with_the_version(release):
+    archive = release / f"incident-router-{VERSION}.tgz"
     chart = helm.read(helm.call("show", "chart", str(archive)))
     assert (chart["version"], chart["appVersion"]) == (VERSION, VERSION)
     assert "kind: Deployment" in helm.call("template", "x", str(archive), values={"valkey": {"enabled": True}})
-    assert not any(name.startswith("ci/") for name in archived(archive))
+    assert not any(name.startswith("ci/") for name in read_archive(archive))
 
 
 def test_sbom_lists_exactly_the_locked_packages(sbom):
-    assert {part["name"]: part["version"] for part in sbom["components"]} == locked()
+    assert {part["name"]: part["version"] for part in sbom["components"]} == list_locked_versions()
     assert all(part["purl"] == f"pkg:pypi/{part['name']}@{part['version']}" for part in sbom["components"])
 
 
@@ -142,10 +144,10 @@ def test_sbom_has_this_version_and_no_timestamp(sbom):
     assert (sbom["bomFormat"], sbom["specVersion"]) == ("CycloneDX", "1.6")
 
 
-def test_separate_sbom_equals_the_release_s(released, tmp_path):
+def test_separate_sbom_equals_the_release_s(release, tmp_path):
     make("sbom", tmp_path)
     [alone] = tmp_path.iterdir()
-    assert alone.read_bytes() == (released / alone.name).read_bytes()
+    assert alone.read_bytes() == (release / alone.name).read_bytes()
 
 
 def test_failed_build_gives_reason_and_no_checksums(tmp_path):

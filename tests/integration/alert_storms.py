@@ -16,7 +16,7 @@ class StormHarness:
         self.on = workers.WorkerHarness(store, *self.places, most=most)
         self.store = store
 
-    async def fires(self, *names: str, level=severities.Severity.MAJOR, response=None, resolved: bool = False) -> None:
+    async def fire(self, *names: str, level=severities.Severity.MAJOR, response=None, resolved: bool = False) -> None:
         for name in names:
             told = workers.resolved(name) if resolved else workers.firing(name)
             await self.on.deliver(told, key=name, level=level, response=response or workers.rule())
@@ -29,13 +29,13 @@ class StormHarness:
         await self.on.turn()
 
     def opened(self) -> list[str]:
-        return sorted(one["content"].fields["alert"].split()[0] for one in self.pager.incidents.values())
+        return sorted(incident["content"].fields["alert"].split()[0] for incident in self.pager.incidents.values())
 
     async def storm_events(self, name: str) -> list[str]:
         return [event.text for event in await self.on.incidents.timeline(name) if event.what == "storm"]
 
     async def held(self, name: str) -> bool:
-        return any(one.held_since for one in await self.on.publications.look(name))
+        return any(publication.held_since for publication in await self.on.publications.look(name))
 
 
 def run(with_redis, play) -> None:

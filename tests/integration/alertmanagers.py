@@ -26,7 +26,7 @@ START = 0
 BEGAN = 0
 
 
-def written(moment: int) -> str:
+def format_time(moment: int) -> str:
     """Format a time as Alertmanager's API does, with whole milliseconds."""
     at = dt.datetime.fromtimestamp(moment // 1000 / 1000, dt.UTC)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -37,12 +37,12 @@ class Alertmanager:
 
     def __init__(self, up_since: int) -> None:
         self.alerts: dict[str, dict[str, Any]] = {}
-        self.status = {"cluster": {"status": "ready"}, "uptime": written(up_since), "config": {"original": ""}}
+        self.status = {"cluster": {"status": "ready"}, "uptime": format_time(up_since), "config": {"original": ""}}
         self.fails: dict[str, tuple[int, Any]] = {}
         self.asked: list[requests.Request] = []
         self.meanwhile: list[Callable[[], Coroutine[Any, Any, None]]] = []
 
-    def has(
+    def add_alert(
         self,
         fingerprint: str,
         starts_at: int,
@@ -55,9 +55,9 @@ class Alertmanager:
             "fingerprint": fingerprint,
             "labels": {"alertname": "Down", **labels},
             "annotations": {"summary": f"{fingerprint} is down"},
-            "startsAt": written(starts_at),
-            "endsAt": written(starts_at + 10**12),
-            "updatedAt": written(starts_at),
+            "startsAt": format_time(starts_at),
+            "endsAt": format_time(starts_at + 10**12),
+            "updatedAt": format_time(starts_at),
             "generatorURL": "http://prometheus.example/graph",
             "receivers": [{"name": name} for name in receivers],
             "status": {"state": state, "inhibitedBy": [], "silencedBy": [], "mutedBy": []},
@@ -83,7 +83,7 @@ class Alertmanager:
         app = applications.Starlette(
             routes=[routing.Route("/am/api/v2/alerts", alerts), routing.Route("/am/api/v2/status", status)]
         )
-        port = ports.free()
+        port = ports.reserve()
         server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="off"))
         task = asyncio.create_task(server.serve())
         while not server.started:
@@ -95,22 +95,22 @@ class Alertmanager:
             await task
 
 
-def decide(one: Alert, _now: int) -> decisions.Decision:
-    if one.labels.get("noise"):
+def decide(alert: Alert, _now: int) -> decisions.Decision:
+    if alert.labels.get("noise"):
         return decisions.Decision(ignored="noise")
     response = workers.rule()
-    if one.labels.get("beat"):
+    if alert.labels.get("beat"):
         response = msgspec.structs.replace(response, timing=decisions.Timing(heartbeat=workers.HOUR))
-    return decisions.Decision(one.labels.get("key", "down"), severities.Severity.MAJOR, response)
+    return decisions.Decision(alert.labels.get("key", "down"), severities.Severity.MAJOR, response)
 
 
 class AlertmanagerHarness:
     """A simulated Alertmanager, a worker, and polls one minute apart on a simulated clock."""
 
-    def __init__(self, on: workers.WorkerHarness, there: Alertmanager, url: str, **config) -> None:
+    def __init__(self, on: workers.WorkerHarness, destination: Alertmanager, url: str, **config) -> None:
         self.on = on
         self.inbox = inbox.LimitedInbox(on.inbox)
-        self.there = there
+        self.there = destination
         self.now = START
         self.config = polled.Config(url=url, **config)
         self.http = alertmanager_polls._client("am", self.config)

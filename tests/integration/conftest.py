@@ -18,12 +18,12 @@ def play(with_redis: Callable[..., Any], tmp_path: Path) -> Callable[..., None]:
 
 
 @pytest.fixture
-def with_liar(with_redis: Callable[..., Any], tmp_path: Path) -> Callable[..., None]:
+def with_lying_provider(with_redis: Callable[..., Any], tmp_path: Path) -> Callable[..., None]:
     """Run a coroutine function with the console and a simulated provider that returns the test's responses."""
 
     def run(body: Callable[..., Any], **more: Any) -> None:
         async def main(store: Any) -> None:
-            async with identity.lying(store, tmp_path, **more) as (provider, found):
+            async with identity.serve_with_lying_provider(store, tmp_path, **more) as (provider, found):
                 await body(provider, found)
 
         with_redis(main)

@@ -126,15 +126,15 @@ class ManagementHarness:
 
     async def client(self, **headers: str) -> httpx.AsyncClient:
         """Create a client that keeps cookies and follows no redirect."""
-        made = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=20.0)
-        return await self._clients.enter_async_context(made)
+        client = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=20.0)
+        return await self._clients.enter_async_context(client)
 
     async def token(self, role: str, seconds: int = 0, name: str = "") -> str:
         me = actions.Caller(access.Person("test", access.Role.ADMIN, "test"))
-        wanted = request_bodies.NewToken(name=name or role, role=role, seconds=seconds)
-        return (await self.parts.actions.make_token(actions.ActionContext(me, wanted.name), wanted)).token
+        token = request_bodies.NewToken(name=name or role, role=role, seconds=seconds)
+        return (await self.parts.actions.make_token(actions.ActionContext(me, token.name), token)).token
 
-    async def as_(self, role: str, name: str = "") -> httpx.AsyncClient:
+    async def client_for(self, role: str, name: str = "") -> httpx.AsyncClient:
         """Create a client with a token of the role; without a token if the role is empty."""
         if not role:
             return await self.client()
@@ -158,7 +158,7 @@ class ManagementHarness:
         """Deliver alerts without folding them."""
         now = factories.clock()
         self.last = identity.new_delivery_id(now, random.Random(now))
-        packed = deliveries.pack(self.last, "json", now, [(one, self._decide(one, now)) for one in alerts])
+        packed = deliveries.pack(self.last, "json", now, [(alert, self._decide(alert, now)) for alert in alerts])
         await self.on.inbox.accept(packed, b'{"title": "as it was sent"}')
 
     async def aclose(self) -> None:
@@ -174,7 +174,7 @@ def settings(folder: Any, public_url: str = "", rules: str = RULES) -> configura
 
 
 @contextlib.asynccontextmanager
-async def serving(loaded: configuration.Settings, store: Any) -> AsyncIterator[ManagementHarness]:
+async def serve_console(loaded: configuration.Settings, store: Any) -> AsyncIterator[ManagementHarness]:
     clock = Clock()
     made = app.dependencies(loaded, store, clock, secrets.token_urlsafe)
     routes, feed = views.routes(made, secrets.token_urlsafe)
@@ -200,7 +200,7 @@ def run(with_redis: Any, folder: Any, play: Play, public_url: str = "", rules: s
     """Run the coroutine function ``play`` with a management harness on an empty server."""
 
     async def body(store: Any) -> None:
-        async with serving(settings(folder, public_url, rules), store) as management:
+        async with serve_console(settings(folder, public_url, rules), store) as management:
             await play(management)
 
     with_redis(body)

@@ -44,7 +44,7 @@ class DraftHarness:
         (post,) = self.page.posts.values()
         return post
 
-    def links(self, *, draft):
+    def create_linked_post(self, *, draft):
         """Create a post for the open incident, like a user at DevHelm."""
         (incident,) = self.state.incidents.values()
         wanted = requests.CreatePost(
@@ -56,30 +56,30 @@ class DraftHarness:
 
     async def published(self):
         """Return every published post."""
-        return [one for one in self.page.posts.values() if one.published_at]
+        return [post for post in self.page.posts.values() if post.published_at]
 
     async def publication(self):
         """Return the router's record of its publication on the page."""
-        known = await self.on.publications.look("down")
-        return next(one for one in known if one.destination == "page")
+        publications = await self.on.publications.look("down")
+        return next(publication for publication in publications if publication.destination == "page")
 
     async def waiting(self):
         found = await self.reviews.waiting()
         return found[0] if found else None
 
-    async def until_waiting(self, met=lambda _: True):
+    async def wait_for_review(self, met=lambda _: True):
         async def right():
             one = await self.waiting()
             return one is not None and met(one)
 
-        await self.on.until_awaited(right)
+        await self.on.wait_until_async(right)
         return await self.waiting()
 
-    async def approves(self, seen, **fields):
+    async def approve(self, seen, **fields):
         await self.reviews.decide(seen, reviews.ReviewDecision("approved", "ada", fields=fields))
         await self.on.turn()
 
-    async def dismisses(self, seen):
+    async def dismiss(self, seen):
         await self.reviews.decide(seen, reviews.ReviewDecision("dismissed", "ada"))
         await self.on.turn()
 

@@ -61,7 +61,7 @@ def browser(url: str = "") -> httpx.AsyncClient:
 @contextlib.contextmanager
 def real_provider(**claims: dict[str, Any]) -> Iterator[str]:
     """Run a real provider with these users and their claims; yield its issuer."""
-    port = ports.free()
+    port = ports.reserve()
     people = [f"--user-claims={json.dumps({'sub': name, **said})}" for name, said in claims.items()]
     command = [sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--require-nonce", f"--port={port}", *people]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as program:
@@ -129,12 +129,12 @@ class Provider:
         if self.answer is not None:
             status, body = self.answer
             return responses.Response(body if isinstance(body, str) else json.dumps(body), status)
-        claims = {**self.right_claims(), **self.claims}
+        claims = {**self.make_claims(), **self.claims}
         said = {name: value for name, value in claims.items() if value is not None}
         token = self.signed(said) if self.signed else jwt.encode({"alg": "RS256", "kid": "one"}, said, self.key)
         return responses.JSONResponse({"access_token": "an-access-token", "token_type": "Bearer", "id_token": token})
 
-    def right_claims(self) -> dict[str, Any]:
+    def make_claims(self) -> dict[str, Any]:
         now = microseconds() // 1_000_000
         return {
             "iss": self.issuer,
@@ -151,12 +151,12 @@ class Provider:
         known = request.headers.get("authorization") == "Bearer an-access-token"
         return responses.JSONResponse(self.userinfo, 200 if known else 401)
 
-    def takes(self, url: str) -> str:
+    def sign_in(self, url: str) -> str:
         """Sign in at ``url``, and return the address of the redirect with a code."""
         self.asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
         return f"{self.asked['redirect_uri']}?code=a-code&state={self.asked['state']}"
 
-    def proves(self, verifier: str) -> bool:
+    def is_verifier(self, verifier: str) -> bool:
         """Return whether a verifier belongs to the challenge that was sent (RFC 7636, section 4.6)."""
         made = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         return made == self.asked["code_challenge"]
@@ -184,13 +184,13 @@ class Console(NamedTuple):
 
     async def csrf(self) -> str:
         """Return the CSRF token of the session."""
-        found = re.search(r'name="csrf" value="([^"]+)"', (await self.browser.get("/silences")).text)
-        assert found is not None
-        return found[1]
+        match = re.search(r'name="csrf" value="([^"]+)"', (await self.browser.get("/silences")).text)
+        assert match is not None
+        return match[1]
 
 
 @contextlib.asynccontextmanager
-async def serving(application: Any, port: int = 0) -> AsyncIterator[str]:
+async def serve_application(application: Any, port: int = 0) -> AsyncIterator[str]:
     async with (
         asyncio.timeout(60),
         asyncio.TaskGroup() as group,
@@ -200,7 +200,7 @@ async def serving(application: Any, port: int = 0) -> AsyncIterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def console_of(
+async def serve_console(
     store: Any,
     folder: Any,
     issuer: str | None,
@@ -210,7 +210,7 @@ async def console_of(
     more: str = "",
 ) -> AsyncIterator[Console]:
     """Serve the console with a provider for the length of the block; ``more`` are further settings of ``oidc``."""
-    port = ports.free()
+    port = ports.reserve()
     address = f"http://127.0.0.1:{port}" if public_url is None else public_url
     text = CONFIG.format(issuer=issuer, public_url=address) + more if issuer else ""
     (folder / "router.yaml").write_text(text)
@@ -218,42 +218,42 @@ async def console_of(
     settings = configuration.load(folder / "router.yaml", {"OIDC_SECRET": SECRET})
     made = app.dependencies(settings, store, clock, secrets.token_urlsafe)
     pages, feed = views.routes(made, secrets.token_urlsafe)
-    async with serving(app.create_app(made, pages), port) as url:
+    async with serve_application(app.create_app(made, pages), port) as url:
         async with browser(url) as looking:
             yield Console(url, looking, made)
         feed.close()
 
 
 @contextlib.asynccontextmanager
-async def lying(store: Any, folder: Any, **more: Any) -> AsyncIterator[tuple[Provider, Console]]:
+async def serve_with_lying_provider(store: Any, folder: Any, **more: Any) -> AsyncIterator[tuple[Provider, Console]]:
     """Serve the console with the simulated provider for the length of the block."""
     provider = Provider()
-    async with serving(applications.Starlette(routes=provider.routes())) as issuer:
+    async with serve_application(applications.Starlette(routes=provider.routes())) as issuer:
         provider.issuer = issuer
-        async with console_of(store, folder, issuer, **more) as found:
+        async with serve_console(store, folder, issuer, **more) as found:
             yield provider, found
 
 
-async def token_of(found: Console, name: str, *, seconds: int = 0) -> tuple[access.Token, str]:
+async def create_token(console: Console, name: str, *, seconds: int = 0) -> tuple[access.Token, str]:
     """Create a viewer's token, and return it with its secret; without ``seconds`` it never expires."""
-    now = found.parts.queries.clock()
+    now = console.parts.queries.clock()
     expires_at = now + seconds * 1_000_000 if seconds else 0
     token, text = access.new_token(name, access.Role.VIEWER, now, expires_at, secrets.token_urlsafe)
-    await found.parts.tokens.save(token)
+    await console.parts.tokens.save(token)
     return token, text
 
 
-async def come_back(provider: Provider, found: Console, **query: str) -> httpx.Response:
+async def sign_in_at_provider(provider: Provider, console: Console, **query: str) -> httpx.Response:
     """Sign in at the provider, and return the console's response."""
-    back = provider.takes(await found.leave())
+    back = provider.sign_in(await console.leave())
     if query:
         back = f"{provider.asked['redirect_uri']}?{urllib.parse.urlencode({'state': provider.asked['state'], **query})}"
-    return await found.browser.get(back)
+    return await console.browser.get(back)
 
 
-async def refused(provider: Provider, found: Console, status: int, text: str, **query: str) -> None:
+async def expect_refusal(provider: Provider, console: Console, status: int, text: str, **query: str) -> None:
     """Check that a sign-in is refused, and that the page shows the reason."""
-    answer = await come_back(provider, found, **query)
+    answer = await sign_in_at_provider(provider, console, **query)
     assert (answer.status_code, text in answer.text) == (status, True), answer.text
-    assert auth.COOKIE not in found.browser.cookies
-    assert await found.may() == 401
+    assert auth.COOKIE not in console.browser.cookies
+    assert await console.may() == 401

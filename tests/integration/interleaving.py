@@ -93,7 +93,7 @@ class _Stopping:
 
 def worker(store: Any, name: str, scheduler: Scheduler) -> workers.WorkerHarness:
     """Create a worker that stops at each call to the incident store."""
-    made = workers.WorkerHarness(store, consumer=name)
-    stopping = _Stopping(made.incidents._scripts, scheduler, name)
-    made.incidents._scripts = made.incidents.owners._scripts = stopping  # type: ignore[assignment]
-    return made
+    harness = workers.WorkerHarness(store, consumer=name)
+    stopping = _Stopping(harness.incidents._scripts, scheduler, name)
+    harness.incidents._scripts = harness.incidents.owners._scripts = stopping  # type: ignore[assignment]
+    return harness

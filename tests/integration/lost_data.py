@@ -48,7 +48,7 @@ class LostDataHarness:
         self.publications = store.publications
         self._number = 0
 
-    async def say(
+    async def send_messages(
         self, status: alerts.Status, keys: Iterable[str], name: str = "", *, starts_at: int = 0, **wanted: Any
     ) -> None:
         """Send one message for each incident; ``name`` distinguishes the alerts of one incident."""
@@ -56,11 +56,11 @@ class LostDataHarness:
             self._number += 1
             now = factories.clock()
             ends_at = now if status == "resolved" else 0
-            one = alerts.Alert(
+            alert = alerts.Alert(
                 "am", f"{key}{name}", status, starts_at or now - 60_000_000, ends_at, title=f"{key} is down"
             )
             decided = decisions.Decision(key, severities.Severity.MAJOR, response(key, **wanted))
-            packed = deliveries.pack(f"d{self._number}", "am", now, [(one, decided)])
+            packed = deliveries.pack(f"d{self._number}", "am", now, [(alert, decided)])
             await self.inbox.accept(packed, b"{}")
 
     async def snapshot(self) -> dict[bytes, bytes]:
@@ -80,14 +80,14 @@ class LostDataHarness:
         found = await asyncio.to_thread(self.at.incidents)
         return {name: sorted(words) for name, words in found.items()}
 
-    async def until(self, met: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    async def wait_until(self, met: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         """Wait until a condition is met."""
         async with asyncio.timeout(60):
             while not (found := await met()):
                 await asyncio.sleep(0.02)
         return found
 
-    async def until_shown(self, *words: str, at: Iterable[str] = PLACES) -> None:
+    async def wait_until_shown(self, *words: str, at: Iterable[str] = PLACES) -> None:
         """Wait until each destination has exactly these states."""
         shown: dict[str, list[str]] = {}
 
@@ -96,23 +96,23 @@ class LostDataHarness:
             return all(shown[name] == sorted(words) for name in at)
 
         try:
-            await self.until(met)
+            await self.wait_until(met)
         except TimeoutError:
             raise AssertionError(f"not {sorted(words)}: {shown}") from None
 
-    async def until_idle(self) -> None:
+    async def wait_until_idle(self) -> None:
         """Wait until every message has been folded."""
 
         async def met() -> bool:
             return (await self.store.inbox.depth())[0] == 0
 
-        await self.until(met)
+        await self.wait_until(met)
 
     async def state(self) -> dataset.DataSetState:
         """Return the state of the data set."""
         return await self.store.data_set.read_state(factories.clock())
 
-    async def until_noticed(self, reason: str) -> dataset.DataSetState:
+    async def wait_until_noticed(self, reason: str) -> dataset.DataSetState:
         """Wait until the router has noticed the loss and read every destination."""
 
         async def met() -> dataset.DataSetState | None:
@@ -120,18 +120,18 @@ class LostDataHarness:
             done = state.reason == reason and state.since and all(name in state.read for name in PLACES)
             return state if done else None
 
-        return await self.until(met)
+        return await self.wait_until(met)
 
-    async def known(self, key: str) -> dict[str, publications.Publication]:
+    async def get_publications(self, key: str) -> dict[str, publications.Publication]:
         """Return the router's records of an incident's publications, by destination."""
-        return {one.destination: one for one in await self.publications.look(key)}
+        return {publication.destination: publication for publication in await self.publications.look(key)}
 
     async def timeline(self, key: str) -> list[timeline.Event]:
         """Return the timeline of an incident."""
         return await self.store.incidents.timeline(key)
 
     @contextlib.asynccontextmanager
-    async def working(self) -> AsyncIterator[None]:
+    async def run_worker(self) -> AsyncIterator[None]:
         """Run a worker for the length of the block."""
         places = factories.places(self.settings, self.store)
         stop = asyncio.Event()
@@ -166,6 +166,6 @@ def run(
         with_redis(body)
 
 
-def settled(monkeypatch: Any) -> None:
+def read_without_delay(monkeypatch: Any) -> None:
     """Read each destination a second time without delay."""
     monkeypatch.setattr(recovery, "SETTLED", 0)

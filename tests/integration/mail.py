@@ -56,11 +56,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[Server]:
+def run_mail_server() -> Iterator[Server]:
     """Run a mail server for the duration of the block."""
-    made = Server()
-    made._controller.start()
+    server = Server()
+    server._controller.start()
     try:
-        yield made
+        yield server
     finally:
-        made._controller.stop()
+        server._controller.stop()

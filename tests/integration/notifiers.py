@@ -63,7 +63,7 @@ class NotifierHarness:
         await self.router.turn()
         await self.deliver()
 
-    async def until(self, met) -> None:
+    async def wait_until(self, met) -> None:
         """Take turns until the condition is met. Retries wait by the clock of Redis."""
         async with asyncio.timeout(60):
             while not met():
@@ -72,7 +72,7 @@ class NotifierHarness:
 
 
 @contextlib.asynccontextmanager
-async def running(
+async def run_harness(
     store: Any,
     *places: Any,
     configs: dict[str, base.Config],

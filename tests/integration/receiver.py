@@ -66,10 +66,10 @@ class Receiver:
 
 
 @contextlib.contextmanager
-def receiving() -> Iterator[Receiver]:
+def run_receiver() -> Iterator[Receiver]:
     """Run a receiver for the duration of the block."""
-    made = Receiver()
+    receiver = Receiver()
     try:
-        yield made
+        yield receiver
     finally:
-        made.close()
+        receiver.close()

@@ -9,7 +9,7 @@ from router.web import serve
 
 
 @contextlib.asynccontextmanager
-async def serving(application: Any, *options: Any) -> AsyncIterator[tuple[int, asyncio.Task[None]]]:
+async def run_server(application: Any, *options: Any) -> AsyncIterator[tuple[int, asyncio.Task[None]]]:
     """Serve the application on a free port for the duration of the block. Yield the port and the server's task.
 
     ``options`` are further arguments of ``serve.serve``. A server that can't start raises its error here.

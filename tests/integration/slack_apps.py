@@ -148,9 +148,9 @@ class SlackHarness:
     async def audit(self, most: int = 100) -> list[tuple[str, str, str]]:
         """Return the audit log as (actor, action, outcome), newest first."""
         lines, _ = await self.management.store.audit.page("", most)
-        return [(one.who, one.what, one.outcome) for one in lines if one.who != "test"]
+        return [(line.who, line.what, line.outcome) for line in lines if line.who != "test"]
 
-    async def restarted(self) -> None:
+    async def forget_requests(self) -> None:
         """Forget the handled requests, as if their time to live had passed."""
         names = [name async for name in self.management.store.redis.scan_iter("ir:{access}:slack:*")]
         assert slack_requests.LIFE_SECONDS > 600
@@ -161,10 +161,10 @@ Play = Callable[[SlackHarness], Coroutine[Any, Any, None]]
 
 
 @contextlib.asynccontextmanager
-async def serving(loaded: Any, store: Any, **more: Any) -> AsyncIterator[SlackHarness]:
+async def serve_app(loaded: Any, store: Any, **more: Any) -> AsyncIterator[SlackHarness]:
     """Serve a management application with a Slack app; ``more`` are settings of the app."""
     workspace = Workspace()
-    async with servers.serving(workspace.application()) as (port, _):
+    async with servers.run_server(workspace.application()) as (port, _):
         url = f"http://127.0.0.1:{port}"
         given = {
             "token": "xoxb-1",
@@ -174,7 +174,7 @@ async def serving(loaded: Any, store: Any, **more: Any) -> AsyncIterator[SlackHa
             **more,
         }
         config = sections.SlackApp.model_validate(given)
-        async with consoles.serving(dataclasses.replace(loaded, slack_app=config), store) as management:
+        async with consoles.serve_console(dataclasses.replace(loaded, slack_app=config), store) as management:
             yield SlackHarness(management, workspace, url)
 
 
@@ -184,7 +184,7 @@ def run(
     """Run ``play`` with a Slack harness on an empty server."""
 
     async def body(store: Any) -> None:
-        async with serving(consoles.settings(folder, public_url, rules), store, **more) as slack:
+        async with serve_app(consoles.settings(folder, public_url, rules), store, **more) as slack:
             await play(slack)
 
     with_redis(body)

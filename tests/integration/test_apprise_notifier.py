@@ -30,7 +30,7 @@ def service(at: receiver.Receiver, path: str = "/") -> str:
 
 
 @contextlib.asynccontextmanager
-async def connected(*urls: str, quota=None, **settings) -> AsyncIterator[apprise.Apprise]:
+async def connect(*urls: str, quota=None, **settings) -> AsyncIterator[apprise.Apprise]:
     config = apprise.Config(urls=urls, **settings)
     made = apprise.Apprise(
         "ops", config, base.NotifierConnection(lambda: notifier_samples.NOW, "prod", "https://c.example", quota)
@@ -43,25 +43,25 @@ def deliver(*urls: str, found=(OPENED,), state=None, **settings) -> base.Deliver
     """Make one delivery attempt for the events."""
 
     async def main() -> base.Delivered:
-        async with connected(*urls, **settings) as made:
-            return await made.deliver(base.Batch(notifier_samples.recorded(*found), state or {}))
+        async with connect(*urls, **settings) as made:
+            return await made.deliver(base.Batch(notifier_samples.record(*found), state or {}))
 
     return asyncio.run(main())
 
 
-def failure_of(*urls: str, **settings) -> errors.Failure:
+def catch_failure(*urls: str, **settings) -> errors.Failure:
     with pytest.raises(errors.Failure) as raised:
         deliver(*urls, **settings)
     return raised.value
 
 
-def titles(at: receiver.Receiver) -> list[str]:
+def list_titles(at: receiver.Receiver) -> list[str]:
     return [json.loads(request.body)["title"] for request in at.requests]
 
 
 class TestMail:
     def test_mail_has_a_subject_and_a_plain_text(self):
-        with mail.serving() as server:
+        with mail.run_mail_server() as server:
             assert deliver(server.url(), found=(OPENED, WAITING)) == base.Delivered(2, {})
             (message,) = server.messages
             assert message["subject"] == "Review: Checkout fails"
@@ -73,7 +73,7 @@ class TestMail:
         incident = msgspec.structs.replace(
             notifier_samples.INCIDENT, title="<script>x</script>\r\nBcc: evil@example.com\r\n\r\nbody"
         )
-        with mail.serving() as server:
+        with mail.run_mail_server() as server:
             for url in (server.url(), server.url() + "&format=html"):
                 deliver(url, found=(events.IncidentOpened(incident),))
             for message in server.messages:
@@ -85,12 +85,12 @@ class TestMail:
             assert "&lt;script&gt;" in html
 
     def test_rejected_recipient_fails_without_the_password(self):
-        with mail.serving() as server:
+        with mail.run_mail_server() as server:
             server.rejected.add("gone@example.com")
-            failure = failure_of(server.url("gone@example.com"))
+            failure = catch_failure(server.url("gone@example.com"))
             assert str(failure).startswith("ops: URL 1 (mailto://): ")
             assert server.messages == []
-        away = failure_of(f"mailto://user:{PASSWORD}@127.0.0.1:{server.port}?from=r@example.com&to=team@example.com")
+        away = catch_failure(f"mailto://user:{PASSWORD}@127.0.0.1:{server.port}?from=r@example.com&to=team@example.com")
         assert isinstance(away, errors.Unanswered)
         assert PASSWORD not in str(away)
 
@@ -98,7 +98,7 @@ class TestMail:
 class TestPartialFailure:
     def test_only_the_url_that_failed_is_retried(self):
         """The first call delivers to one of two URLs, and reports that. The second call delivers to the other URL."""
-        with receiver.receiving() as good, receiver.receiving() as bad:
+        with receiver.run_receiver() as good, receiver.run_receiver() as bad:
             bad.answers = [500]
             urls = service(good), service(bad)
             first = deliver(*urls)
@@ -108,22 +108,22 @@ class TestPartialFailure:
             assert (len(good.requests), len(bad.requests)) == (1, 2)
 
     def test_failing_url_causes_no_repetition_at_other_urls(self):
-        with receiver.receiving() as good, receiver.receiving() as bad:
+        with receiver.run_receiver() as good, receiver.run_receiver() as bad:
             bad.always = 500
             urls = service(good), service(bad)
             state = deliver(*urls).state
             for _ in range(3):
-                assert isinstance(failure_of(*urls, state=state), errors.Unanswered)
+                assert isinstance(catch_failure(*urls, state=state), errors.Unanswered)
             assert len(good.requests) == 1
             # The first URL gets the new event only, and the second URL gets both events in one message.
             bad.always = 204
             assert deliver(*urls, found=(OPENED, WAITING), state=state) == base.Delivered(2, {})
-            assert titles(good) == ["Major: Checkout is down", "Review: Checkout fails"]
+            assert list_titles(good) == ["Major: Checkout is down", "Review: Checkout fails"]
             assert "Opened" in json.loads(bad.requests[-1].body)["message"]
             assert "Opened" not in json.loads(good.requests[-1].body)["message"]
 
     def test_urls_may_be_reordered_between_attempts(self):
-        with receiver.receiving() as good, receiver.receiving() as bad, receiver.receiving() as added:
+        with receiver.run_receiver() as good, receiver.run_receiver() as bad, receiver.run_receiver() as added:
             bad.answers = [500]
             state = deliver(service(good), service(bad)).state
             deliver(service(added), service(bad), service(good), state=state)
@@ -131,12 +131,12 @@ class TestPartialFailure:
 
     def test_redelivery_reaches_every_url(self):
         """Some events had reached only one URL when an operator redelivered earlier events."""
-        with receiver.receiving() as good, receiver.receiving() as bad:
+        with receiver.run_receiver() as good, receiver.run_receiver() as bad:
             bad.answers = [500]
-            urls, (first, second) = (service(good), service(bad)), notifier_samples.recorded(OPENED, WAITING)
+            urls, (first, second) = (service(good), service(bad)), notifier_samples.record(OPENED, WAITING)
 
             async def main() -> base.Delivered:
-                async with connected(*urls) as made:
+                async with connect(*urls) as made:
                     partly = await made.deliver(base.Batch([second], {}))
                     return await made.deliver(base.Batch([first, second], partly.state))
 
@@ -144,7 +144,7 @@ class TestPartialFailure:
             assert (len(good.requests), len(bad.requests)) == (2, 2)
 
     def test_state_holds_no_part_of_a_url(self):
-        with receiver.receiving() as good, receiver.receiving() as bad:
+        with receiver.run_receiver() as good, receiver.run_receiver() as bad:
             bad.answers = [500]
             state = deliver(service(good, f"/{TOKEN}"), service(bad)).state
             assert TOKEN not in json.dumps(dict(state))
@@ -153,13 +153,13 @@ class TestPartialFailure:
         """Each URL gets one delivery with the delivery loop's retries and its record in Redis."""
 
         async def main(store):
-            with receiver.receiving() as good, receiver.receiving() as bad:
+            with receiver.run_receiver() as good, receiver.run_receiver() as bad:
                 bad.answers = [500, 500]
                 config = apprise.Config(urls=[service(good), service(bad)])
                 at = vendor.on_call(vendor.Vendor())
-                async with notifiers.running(store, at, configs={"hook": config}) as harness:
+                async with notifiers.run_harness(store, at, configs={"hook": config}) as harness:
                     await harness.on.deliver(workers.firing())
-                    await harness.until(lambda: any("Published" in str(one.body) for one in bad.requests))
+                    await harness.wait_until(lambda: any("Published" in str(request.body) for request in bad.requests))
                     bodies = [json.loads(request.body)["message"] for request in good.requests]
                     assert sum("Opened, major" in body for body in bodies) == 1
                     assert sum("Published at" in body for body in bodies) == 1
@@ -172,8 +172,8 @@ class TestThreads:
         """A service accepts the connection and never responds: the event loop continues, and the call times out."""
 
         async def main(url: str) -> int:
-            async with connected(url, timeout_seconds=0.3) as made:
-                await made.deliver(base.Batch(notifier_samples.recorded(OPENED), {}))  # Loads Apprise.
+            async with connect(url, timeout_seconds=0.3) as made:
+                await made.deliver(base.Batch(notifier_samples.record(OPENED), {}))  # Loads Apprise.
                 turns = 0
 
                 async def count() -> None:
@@ -184,11 +184,11 @@ class TestThreads:
 
                 counting = asyncio.create_task(count())
                 with pytest.raises(errors.Unanswered, match=r"no answer within 0\.3 s"):
-                    await made.deliver(base.Batch(notifier_samples.recorded(OPENED), {"slow": "1"}))
+                    await made.deliver(base.Batch(notifier_samples.record(OPENED), {"slow": "1"}))
                 counting.cancel()
                 return turns
 
-        with socket.create_server(("127.0.0.1", 0)) as server, receiver.receiving() as fast:
+        with socket.create_server(("127.0.0.1", 0)) as server, receiver.run_receiver() as fast:
             slow = f"json://127.0.0.1:{server.getsockname()[1]}"
             deliver(service(fast))
             with pytest.raises(errors.Unanswered):
@@ -234,7 +234,7 @@ class TestThreads:
             raise ValueError(TOKEN)
 
         monkeypatch.setattr(apprise, "_notify", notify)
-        failure = failure_of("json://127.0.0.1:1")
+        failure = catch_failure("json://127.0.0.1:1")
         assert str(failure) == "ops: URL 1 (json://): ValueError"
 
     def test_exhausted_quota_delivers_nothing(self):
@@ -242,8 +242,8 @@ class TestThreads:
             async def admit(self, _turn: call_policy.Turn) -> call_policy.Admission:
                 return call_policy.Admission(30.0)
 
-        with receiver.receiving() as at:
-            assert isinstance(failure_of(service(at), quota=Quota()), errors.Queued)
+        with receiver.run_receiver() as at:
+            assert isinstance(catch_failure(service(at), quota=Quota()), errors.Queued)
             assert at.requests == []
 
 
@@ -251,31 +251,31 @@ class TestSecrets:
     @pytest.mark.parametrize("status", [400, 401, 404, 429, 500])
     def test_urls_are_absent_from_errors_and_log(self, status, capfd, caplog):
         caplog.set_level(logging.WARNING)  # The router logs messages of libraries at this level or above.
-        with receiver.receiving() as at:
+        with receiver.run_receiver() as at:
             at.always = status
             url = at.url.replace("http://", f"json://ann:{PASSWORD}@") + f"/{TOKEN}?+x-key={TOKEN}"
-            failure = failure_of(url)
+            failure = catch_failure(url)
         assert f"error={status}" in str(failure)
         for text in (str(failure), repr(failure), *capfd.readouterr(), caplog.text):
             assert TOKEN not in text
             assert PASSWORD not in text
 
     def test_rejected_url_is_not_printed(self, capfd):
-        failure = failure_of(f"tgram://{TOKEN}")
+        failure = catch_failure(f"tgram://{TOKEN}")
         assert str(failure).startswith("ops: URL 1 (tgram://): Apprise does not accept the URL")
         assert TOKEN not in "".join(capfd.readouterr())
 
     def test_apprise_writes_no_files(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("HOME", str(tmp_path))
-        with receiver.receiving() as at, mail.serving() as server:
+        with receiver.run_receiver() as at, mail.run_mail_server() as server:
             deliver(service(at), server.url())
         assert list(tmp_path.iterdir()) == []
 
     def test_redirect_is_not_followed(self):
-        with receiver.receiving() as inner, receiver.receiving() as at:
+        with receiver.run_receiver() as inner, receiver.run_receiver() as at:
             at.answers = [(302, {"location": inner.url})]
-            failure_of(service(at))
+            catch_failure(service(at))
             assert inner.requests == []
 
 
@@ -329,21 +329,21 @@ class TestConfiguration:
 def test_opening_and_publication_share_one_message():
     second = events.IncidentOpened(msgspec.structs.replace(notifier_samples.INCIDENT, reference="IR-2"))
     found = notifier_samples.ALL[0], notifier_samples.ALL[2], notifier_samples.ALL[4], second
-    with receiver.receiving() as at:
+    with receiver.run_receiver() as at:
         first = deliver(service(at), found=found)
         assert first.sequence == 3
-        assert titles(at) == ["Major: Checkout is down"]
+        assert list_titles(at) == ["Major: Checkout is down"]
         assert "Published at page (open)" in json.loads(at.requests[0].body)["message"]
 
 
 def test_review_of_a_rule_arrives_as_mail(with_redis):
     async def main(store):
-        with mail.serving() as server:
+        with mail.run_mail_server() as server:
             page = vendor.place("page", vendor.Vendor(), public=True)
             fields = {"title": "Checkout fails", "message": "We are on it.", "components": ["Checkout API"]}
             response = workers.rule(decisions.Target("page", fields, publish="review"))
             config = apprise.Config(urls=[server.url()])
-            async with notifiers.running(store, page, configs={"hook": config}) as harness:
+            async with notifiers.run_harness(store, page, configs={"hook": config}) as harness:
                 await harness.on.deliver(workers.firing(), response=response)
                 await harness.turn()
                 assert [message["subject"] for message in server.messages][-1] == "Review: Checkout fails"

@@ -22,7 +22,7 @@ CHANNELS = ("webhook", "slack", "apprise")
 
 def messages(channel: str, at: receiver.Receiver) -> collections.Counter[str]:
     """The number of messages for each incident. Updates of Slack messages don't count."""
-    posted = [one for one in at.requests if channel != "slack" or one.path.endswith("/chat.postMessage")]
+    posted = [request for request in at.requests if channel != "slack" or request.path.endswith("/chat.postMessage")]
     return collections.Counter(NAME.search(json.dumps(json.loads(one.body)))[0] for one in posted)
 
 
@@ -35,7 +35,7 @@ def test_storm_causes_at_most_three_messages_per_incident(with_redis, monkeypatc
 
     async def main(store):
         with contextlib.ExitStack() as stack:
-            at = {channel: stack.enter_context(receiver.receiving()) for channel in CHANNELS}
+            at = {channel: stack.enter_context(receiver.run_receiver()) for channel in CHANNELS}
             at["slack"].always, at["slack"].body = 200, b'{"ok": true, "channel": "C1", "ts": "1.1"}'
             configs = {
                 "webhook": notifiers.webhook(at["webhook"].url, timeout_seconds=30),
@@ -50,7 +50,7 @@ def test_storm_causes_at_most_three_messages_per_incident(with_redis, monkeypatc
             fields = {"title": "Checkout fails", "message": "We are on it.", "components": ["Checkout API"]}
             response = workers.rule(decisions.Target("page", fields, publish="auto"))
             topics = dict.fromkeys(notifiers.EVERYTHING, CHANNELS)
-            async with notifiers.running(store, page, configs=configs, topics=topics, at_once=2) as harness:
+            async with notifiers.run_harness(store, page, configs=configs, topics=topics, at_once=2) as harness:
                 for part, level in enumerate(LEVELS):
                     for number in range(INCIDENTS):
                         name = f"incident-{number}"

@@ -21,21 +21,21 @@ def play(with_redis, body, *, configs=None, **more) -> None:
     places = vendor.place("page", page, public=True), vendor.on_call(pager)
 
     async def main(store):
-        with receiver.receiving() as at:
+        with receiver.run_receiver() as at:
             made = configs(at) if configs else {"hook": notifiers.webhook(f"{at.url}/in?token=s3cret")}
-            async with notifiers.running(store, *places, configs=made, **more) as harness:
+            async with notifiers.run_harness(store, *places, configs=made, **more) as harness:
                 await body(harness, at, page)
 
     with_redis(main)
 
 
-def reviewed(**more) -> decisions.Response:
+def make_review_response(**more) -> decisions.Response:
     return workers.rule(decisions.Target("on-call", {"name": "Down"}), decisions.Target("page", PAGE_FIELDS, **more))
 
 
 def test_life_of_an_incident_is_delivered_in_order(with_redis):
     async def body(harness, at, _):
-        await harness.on.deliver(workers.firing(), response=reviewed(publish="auto"))
+        await harness.on.deliver(workers.firing(), response=make_review_response(publish="auto"))
         await harness.turn()
         assert at.types == ["incident.opened", "incident.published"]
         await harness.on.deliver(workers.resolved())
@@ -52,7 +52,9 @@ def test_life_of_an_incident_is_delivered_in_order(with_redis):
 
 def test_review_event_contains_the_public_text(with_redis):
     async def body(harness, at, _):
-        await harness.on.deliver(workers.firing(), response=reviewed(publish="review", deadline=workers.HOUR))
+        await harness.on.deliver(
+            workers.firing(), response=make_review_response(publish="review", deadline=workers.HOUR)
+        )
         await harness.turn()
         waiting = at.requests[-1].event["data"]
         assert waiting["type"] == "review.waiting"
@@ -71,8 +73,8 @@ def test_review_event_contains_the_public_text(with_redis):
 
 def test_refused_operation_is_delivered(with_redis):
     async def body(harness, at, page):
-        page.before.append(vendor.permanent())
-        await harness.on.deliver(workers.firing(), response=reviewed(publish="auto"))
+        page.before.append(vendor.make_permanent())
+        await harness.on.deliver(workers.firing(), response=make_review_response(publish="auto"))
         await harness.turn()
         (failed,) = [request.event["data"] for request in at.requests if "operation" in request.event["type"]]
         assert (failed["destination"], failed["problem"]) == ("page", "422: no such component")
@@ -121,7 +123,7 @@ def test_dead_delivery_is_delivered(with_redis):
 
 def test_notifier_receives_only_the_topics_it_subscribes_to(with_redis):
     async def body(harness, at, _):
-        await harness.on.deliver(workers.firing(), response=reviewed())
+        await harness.on.deliver(workers.firing(), response=make_review_response())
         await harness.turn()
         assert at.types == ["review.waiting"]
 
@@ -130,9 +132,9 @@ def test_notifier_receives_only_the_topics_it_subscribes_to(with_redis):
 
 def test_rule_s_notifier_receives_all_its_incidents_events(with_redis):
     async def body(harness, at, _):
-        named = msgspec.structs.replace(reviewed(), notify=("hook",))
+        named = msgspec.structs.replace(make_review_response(), notify=("hook",))
         await harness.on.deliver(workers.firing(), response=named)
-        await harness.on.deliver(workers.firing("f2"), key="other", response=reviewed())
+        await harness.on.deliver(workers.firing("f2"), key="other", response=make_review_response())
         await harness.turn()
         assert {request.event["subject"] for request in at.requests} == {"down"}
         assert "incident.opened" in at.types
@@ -142,9 +144,9 @@ def test_rule_s_notifier_receives_all_its_incidents_events(with_redis):
 
 def test_owners_notifier_receives_all_its_incidents(with_redis):
     async def body(harness, at, _):
-        owned = msgspec.structs.replace(reviewed(), owner="team-checkout")
+        owned = msgspec.structs.replace(make_review_response(), owner="team-checkout")
         await harness.on.deliver(workers.firing(), response=owned)
-        await harness.on.deliver(workers.firing("f2"), key="other", response=reviewed())
+        await harness.on.deliver(workers.firing("f2"), key="other", response=make_review_response())
         await harness.on.store.publishing_controls.freeze("ann", workers.LONG_AGO, "")
         await harness.turn()
         assert {request.event.get("subject") for request in at.requests} == {"down"}
@@ -155,7 +157,7 @@ def test_owners_notifier_receives_all_its_incidents(with_redis):
 
 def test_notifier_named_twice_receives_an_event_once(with_redis):
     async def body(harness, at, _):
-        owned = msgspec.structs.replace(reviewed(publish="auto"), owner="team-checkout", notify=("hook",))
+        owned = msgspec.structs.replace(make_review_response(publish="auto"), owner="team-checkout", notify=("hook",))
         await harness.on.deliver(workers.firing(), response=owned)
         await harness.turn()
         assert at.types == ["incident.opened", "incident.published"]
@@ -167,7 +169,7 @@ def test_failed_delivery_is_retried_unchanged(with_redis):
     async def body(harness, at, _):
         at.answers = [500, 404, 301]
         await harness.on.deliver(workers.firing())
-        await harness.until(lambda: len(at.requests) == 5)
+        await harness.wait_until(lambda: len(at.requests) == 5)
         opened = at.requests[:4]
         assert len({(request.headers["webhook-id"], request.body) for request in opened}) == 1
         assert at.types[4] == "incident.published"
@@ -196,7 +198,7 @@ def test_dead_notifier_delays_neither_incidents_nor_other_notifiers(with_redis):
     async def body(harness, at, page):
         for number in range(circuit_breaker.FAILURES + 3):
             name = f"incident-{number}"
-            await harness.on.deliver(workers.firing(name), key=name, response=reviewed(publish="auto"))
+            await harness.on.deliver(workers.firing(name), key=name, response=make_review_response(publish="auto"))
         await harness.turn()
         assert page.kinds.count("open") == circuit_breaker.FAILURES + 3
         assert at.types.count("incident.opened") == circuit_breaker.FAILURES + 3
@@ -215,7 +217,7 @@ def test_expired_events_are_dropped_and_logged(with_redis, monkeypatch):
         dropped = metrics.notifications.labels("hook", "dropped")
         before = dropped._value.get()
         await harness.on.deliver(workers.firing())
-        await harness.until(lambda: dropped._value.get() > before)
+        await harness.wait_until(lambda: dropped._value.get() > before)
         await harness.turn()
         assert at.types == ["incident.opened"]
         assert await harness.on.store.redis.zcard(keys.notify("down")) == 0
@@ -243,7 +245,7 @@ class TestCrashes:
         """A worker dies between recording and announcing a change. The next reconciliation announces it."""
 
         async def body(harness, at, _):
-            await harness.on.deliver(workers.firing(), response=reviewed(publish="auto"))
+            await harness.on.deliver(workers.firing(), response=make_review_response(publish="auto"))
             told, harness.on.reconciler._announcer = harness.on.reconciler._announcer, None
             await harness.on.turn()
             harness.on.reconciler._announcer = told

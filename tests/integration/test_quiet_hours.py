@@ -17,40 +17,40 @@ from tests.integration import notifiers, receiver, vendor, workers
 DAY = 24 * workers.HOUR
 
 
-class Night(quiet_hours.QuietHours):
+class EndableQuietHours(quiet_hours.QuietHours):
     """Quiet hours that a test can end."""
 
     end = 2**62
 
     def until(self, now: int) -> int:
-        return Night.end if now < Night.end else 0
+        return EndableQuietHours.end if now < EndableQuietHours.end else 0
 
     def retries_begin(self, at: int, within: int) -> int:  # noqa: ARG002 - the signature is that of the base
-        return max(at, Night.end)
+        return max(at, EndableQuietHours.end)
 
 
 @pytest.fixture(autouse=True)
 def night(monkeypatch):
-    monkeypatch.setattr(Night, "end", Night.end)
+    monkeypatch.setattr(EndableQuietHours, "end", EndableQuietHours.end)
 
 
 def play(with_redis, body, *, configs=None, **exceptions) -> None:
     """Run ``body`` with a harness, a receiver, and the on-call destination during quiet hours."""
 
     async def main(store):
-        with receiver.receiving() as at:
+        with receiver.run_receiver() as at:
             made = {"hook": notifiers.webhook(at.url)} if configs is None else configs(at)
-            async with notifiers.running(store, vendor.on_call(vendor.Vendor()), configs=made) as harness:
-                harness.channels.quiet["hook"] = Night((), **exceptions)
-                Night.end = await harness.on.redis_now() + DAY
+            async with notifiers.run_harness(store, vendor.on_call(vendor.Vendor()), configs=made) as harness:
+                harness.channels.quiet["hook"] = EndableQuietHours((), **exceptions)
+                EndableQuietHours.end = await harness.on.redis_now() + DAY
                 await body(harness, at)
 
     with_redis(main)
 
 
-async def morning(harness) -> None:
+async def end_quiet_hours(harness) -> None:
     """End the quiet hours, and deliver the held events."""
-    Night.end = await harness.on.redis_now()
+    EndableQuietHours.end = await harness.on.redis_now()
     await harness.on.notifications.wake("down")
     await harness.turn()
 
@@ -60,11 +60,11 @@ def test_events_are_held_until_quiet_hours_end(with_redis):
         await harness.on.deliver(workers.firing())
         await harness.turn()
         assert at.requests == []
-        assert await harness.on.store.redis.zscore(keys.notify("down"), "down") == Night.end
+        assert await harness.on.store.redis.zscore(keys.notify("down"), "down") == EndableQuietHours.end
         await harness.on.deliver(workers.resolved())
         await harness.turn()
         assert at.requests == []
-        await morning(harness)
+        await end_quiet_hours(harness)
         assert at.types == ["incident.opened", "incident.published", "incident.resolved"]
         await harness.turn()
         assert len(at.requests) == 3
@@ -81,7 +81,7 @@ def test_incident_during_quiet_hours_is_one_message(with_redis):
         await harness.turn()
         await harness.on.deliver(workers.resolved())
         await harness.turn()
-        await morning(harness)
+        await end_quiet_hours(harness)
         (message,) = [json.loads(request.body) for request in at.requests]
         assert message["title"].startswith("Resolved")
 
@@ -105,7 +105,7 @@ def test_passing_event_does_not_release_later_events(with_redis):
         await harness.on.deliver(workers.firing())
         await harness.turn()
         assert at.types == ["incident.opened"]
-        await morning(harness)
+        await end_quiet_hours(harness)
         assert at.types == ["incident.opened", "incident.published"]
 
     play(with_redis, body, types=frozenset({"incident.opened"}))
@@ -116,7 +116,7 @@ def test_another_worker_delivers_held_events(with_redis):
         await harness.on.deliver(workers.firing())
         await harness.turn()
         harness.deliveries = harness.deliverer()
-        await morning(harness)
+        await end_quiet_hours(harness)
         assert at.types == ["incident.opened", "incident.published"]
 
     play(with_redis, body)
@@ -131,7 +131,7 @@ def test_events_held_for_days_are_not_dropped(with_redis, monkeypatch):
         await harness.turn()
         dropped = metrics.notifications.labels("hook", "dropped")._value.get()
         monkeypatch.setattr(notifications, "GIVE_UP", workers.HOUR)
-        await morning(harness)
+        await end_quiet_hours(harness)
         assert at.types == ["incident.opened", "incident.published"]
         assert metrics.notifications.labels("hook", "dropped")._value.get() == dropped
 
@@ -159,7 +159,7 @@ def test_replaced_events_are_counted_once(with_redis):
         assert at.requests == []
         before = metrics.notifications.labels("hook", "coalesced")._value.get()
         at.answers = [500]
-        Night.end = await harness.on.redis_now()
+        EndableQuietHours.end = await harness.on.redis_now()
         await store.wake("")
         async with workers.asyncio.timeout(60):
             while len(at.requests) < 2:

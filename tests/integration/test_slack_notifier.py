@@ -25,11 +25,11 @@ class Channel:
 
     @property
     def texts(self) -> list[str]:
-        return [one["text"] for one in self.messages if not one["thread_ts"]]
+        return [message["text"] for message in self.messages if not message["thread_ts"]]
 
     @property
     def replies(self) -> list[str]:
-        return [one["text"] for one in self.messages if one["thread_ts"]]
+        return [message["text"] for message in self.messages if message["thread_ts"]]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def play(with_redis, simulator):
         async def main(store):
             given = {"token": "xoxb-1", "channel": "#incidents", "base_url": f"{simulator.url}/slack/api", **settings}
             configs = {"hook": registry.KINDS["slack"].config(**given)}
-            async with notifiers.running(store, *places, configs=configs, topics=topics) as worker:
+            async with notifiers.run_harness(store, *places, configs=configs, topics=topics) as worker:
                 await body(worker, Channel(simulator))
 
         with_redis(main)
@@ -59,23 +59,23 @@ def play(with_redis, simulator):
     return run
 
 
-def reviewed(publish="review", **more) -> decisions.Response:
+def make_review_response(publish="review", **more) -> decisions.Response:
     return workers.rule(
         decisions.Target("on-call", {"name": "Down"}), decisions.Target("page", PAGE_FIELDS, publish, **more)
     )
 
 
-def words(message: dict) -> str:
+def get_block_text(message: dict) -> str:
     return str(message["blocks"])
 
 
 def test_incident_has_one_message_that_is_updated(play):
     async def body(worker, channel):
-        await worker.on.deliver(workers.firing(), response=reviewed("auto"))
+        await worker.on.deliver(workers.firing(), response=make_review_response("auto"))
         await worker.turn()
         [opened] = channel.texts
         assert opened.startswith("Open, major: f1 is down (IR-")
-        assert "page" in words(channel.messages[0])
+        assert "page" in get_block_text(channel.messages[0])
         await worker.on.deliver(workers.resolved())
         await worker.turn()
         [resolved] = channel.texts
@@ -90,14 +90,14 @@ def test_incident_has_one_message_that_is_updated(play):
 
 def test_review_message_shows_exact_text_and_outcome(play):
     async def body(worker, channel):
-        await worker.on.deliver(workers.firing(), response=reviewed(deadline=workers.HOUR))
+        await worker.on.deliver(workers.firing(), response=make_review_response(deadline=workers.HOUR))
         await worker.turn()
         [waiting] = channel.messages
         plain = [
             block["text"]["text"] for block in waiting["blocks"] if block.get("text", {}).get("type") == "plain_text"
         ]
         assert plain == [PAGE_FIELDS["title"], PAGE_FIELDS["message"]]
-        assert "Without a decision it is dismissed at" in words(waiting)
+        assert "Without a decision it is dismissed at" in get_block_text(waiting)
         await worker.on.deliver(workers.resolved())
         await worker.turn()
         [decided] = channel.messages
@@ -137,9 +137,9 @@ def test_failed_call_is_retried(play, simulator, action):
     async def body(worker, channel):
         simulator.fault(vendor="slack", action=action, method="POST", path=POST, retry_after=0)
         await worker.on.deliver(workers.firing())
-        await worker.until(lambda: channel.texts)
+        await worker.wait_until(lambda: channel.texts)
         await worker.on.deliver(workers.resolved())
-        await worker.until(lambda: channel.replies)
+        await worker.wait_until(lambda: channel.replies)
         assert [text.split(":")[0] for text in channel.texts] == ["Resolved"]
 
     play(body)
@@ -147,7 +147,7 @@ def test_failed_call_is_retried(play, simulator, action):
 
 def test_completed_calls_are_not_repeated_after_a_failure(play, simulator):
     async def body(worker, channel):
-        await worker.on.deliver(workers.firing(), response=reviewed())
+        await worker.on.deliver(workers.firing(), response=make_review_response())
         await worker.on.turn()
         record = worker.on.notifications.record
 
@@ -157,7 +157,7 @@ def test_completed_calls_are_not_repeated_after_a_failure(play, simulator):
             return await record(*arguments)
 
         worker.on.notifications.record = fail_next
-        await worker.until(lambda: len(channel.texts) == 2)
+        await worker.wait_until(lambda: len(channel.texts) == 2)
         await worker.turn()
         assert sorted(text.split()[0] for text in channel.texts) == ["A", "Open,"]
         assert len(simulator.calls("POST", POST, "slack")) == 3
@@ -184,7 +184,7 @@ def test_alert_text_cannot_mention_users(play):
         await worker.on.deliver(hostile)
         await worker.turn()
         [message] = channel.messages
-        assert "<!channel>" not in words(message) + message["text"]
+        assert "<!channel>" not in get_block_text(message) + message["text"]
         assert "&lt;!channel&gt;" in message["text"]
         assert len(message["text"]) <= 3000
 
@@ -215,9 +215,9 @@ def test_reminder_is_a_reply_shown_in_the_channel(play):
         target = decisions.Target("page", PAGE_FIELDS, "review", remind_every=300_000)
         await worker.on.deliver(workers.firing(), response=workers.rule(target))
         await worker.turn()
-        await worker.until(lambda: channel.replies)
+        await worker.wait_until(lambda: channel.replies)
         assert channel.replies[0].startswith(":bell: Still waits at page")
-        [review] = [one for one in channel.messages if not one["thread_ts"]]
+        [review] = [message for message in channel.messages if not message["thread_ts"]]
         assert review["text"].startswith("A post waits for a reviewer")
 
     play(body, topics={"reviews": ("hook",)})

@@ -169,7 +169,7 @@ def temporary(retry_after: float | None = None) -> errors.Temporary:
     return errors.Temporary("429: too many requests", retry_after)
 
 
-def unanswered() -> errors.Unanswered:
+def make_unanswered() -> errors.Unanswered:
     return errors.Unanswered("no answer within 10 s")
 
 
@@ -177,5 +177,5 @@ def not_found() -> errors.NotFound:
     return errors.NotFound("404: incident not found", status=404)
 
 
-def permanent() -> errors.Permanent:
+def make_permanent() -> errors.Permanent:
     return errors.Permanent("422: no such component")

@@ -54,7 +54,7 @@ class VendorHarness:
         self.at = at
         self.kind = kind
 
-    async def fires(self, key: str = "down", **fields: Any) -> None:
+    async def fire(self, key: str = "down", **fields: Any) -> None:
         """Fire an alert of an incident, and take a turn."""
         await self.on.deliver(workers.firing(key), key=key, response=self.response(**fields))
         await self.on.turn()
@@ -63,7 +63,7 @@ class VendorHarness:
         """Return the response of a rule that opens at the destination."""
         return workers.rule(decisions.Target(NAME, {**FIELDS[self.kind], **fields}, publish="auto"))
 
-    async def ends(self, key: str = "down") -> None:
+    async def end_alert(self, key: str = "down") -> None:
         """Resolve the alert of an incident, and take a turn."""
         await self.on.deliver(workers.resolved(key), key=key)
         await self.on.turn()
@@ -82,24 +82,24 @@ class VendorHarness:
         """Return the states of all items at the vendor."""
         return self.at.alerts() if self.kind == "incident-io-alert" else self.at.incidents()[PLACES[self.kind]]
 
-    def creates(self) -> list[dict[str, Any]]:
+    def list_creates(self) -> list[dict[str, Any]]:
         """Return the calls that create items."""
         calls = self.at.calls("POST", vendor=VENDORS[self.kind])
         ends = "/incidents" if self.kind == "devhelm-status-page" else CREATES[self.kind]
         return [call for call in calls if call["path"].endswith(ends)]
 
-    async def known(self, key: str = "down") -> publications.Publication:
+    async def get_publication(self, key: str = "down") -> publications.Publication:
         """Return the router's record of the publication."""
         (publication,) = await self.on.publications.look(key)
         return publication
 
     async def is_open(self) -> bool:
         """Return whether the router has recorded the publication as open."""
-        return (await self.known()).state == "open"
+        return (await self.get_publication()).state == "open"
 
     async def changed(self, key: str = "down", **changes: Any) -> None:
         """Change the router's record of the publication, and make its incident due immediately."""
-        known = msgspec.structs.replace(await self.known(key), **changes)
+        known = msgspec.structs.replace(await self.get_publication(key), **changes)
         # Use the worker's store, so that the test doesn't depend on the storage format.
         await self.on.store.redis.zadd(keys.timers(keys.shard(key)), {key: 0})
         for lease in await self.on.due():
@@ -109,9 +109,9 @@ class VendorHarness:
 
     async def waits_since(self, since: int) -> None:
         """Simulate that the publication's review has waited since this time."""
-        await self.changed(review=publications.PendingReview((await self.known()).review.digest, since))
+        await self.changed(review=publications.PendingReview((await self.get_publication()).review.digest, since))
 
-    async def lease_expires(self, key: str = "down") -> None:
+    async def expire_lease(self, key: str = "down") -> None:
         """Let the lease of an incident expire, so that the next turn takes the incident over."""
         await self.on.store.redis.hset(keys.publications(key), "until", 0)
         await self.on.store.redis.zadd(keys.timers(keys.shard(key)), {key: 0})
@@ -125,7 +125,7 @@ class VendorHarness:
 
 
 @contextlib.asynccontextmanager
-async def running(
+async def run_harness(
     store: Any,
     at: harness.Vendors,
     kind: str,
@@ -166,7 +166,7 @@ def run(with_redis: Callable[[Any], Any], kind: str, play: Callable[[VendorHarne
 
     async def body(store: Any) -> None:
         with harness.vendors() as at:
-            async with running(store, at, kind, **settings) as scene:
+            async with run_harness(store, at, kind, **settings) as scene:
                 await play(scene)
 
     with_redis(body)

@@ -40,7 +40,7 @@ HOUR = 3_600_000_000
 GENEROUS = publishing_guard.GuardLimits(publishing_state.Limit(100, HOUR), publishing_state.Limit(100, HOUR))
 
 
-def demanding(store: Store, replicas: int, wait_seconds: float = 0.1) -> Store:
+def require_replicas(store: Store, replicas: int, wait_seconds: float = 0.1) -> Store:
     """Return a store on the same connections whose writes require replica acknowledgements."""
     durability = connection_settings.Durability(replicas, wait_seconds)
     return Store(connection.Connection(store.redis, durability), store.limits)
@@ -58,15 +58,15 @@ class NoJitter(random.Random):
 WINDOWS = (400_000, 4_000_000, 40_000_000)
 
 
-async def in_time(store, act):
+async def run_in_window(store, act):
     """Call ``act`` with a window in microseconds, and again with a longer one if it didn't end within the window.
 
     Return the result and the window. This is for behavior that depends on a window of Redis' clock.
     """
     for window in WINDOWS:
-        began = await now_of(store)
+        began = await get_time(store)
         result = await act(window)
-        if await now_of(store) - began < window:
+        if await get_time(store) - began < window:
             return result, window
     raise AssertionError(f"{act} took longer than {WINDOWS[-1]} microseconds")
 
@@ -75,7 +75,7 @@ class TooSlowError(Exception):
     """The machine was too slow for a scene to observe what happens within its window."""
 
 
-async def now_of(store) -> int:
+async def get_time(store) -> int:
     """Return the time of the server, in microseconds."""
     seconds, micros = await store.redis.time()
     return seconds * 1_000_000 + micros
@@ -85,8 +85,8 @@ def rule(*targets: decisions.Target, name: str = "down") -> decisions.Response:
     return decisions.Response(name, "rules/a.yaml:3", "v1", targets or (decisions.Target("on-call", {"name": "Down"}),))
 
 
-def routed(one: Alert) -> decisions.Routed:
-    return decisions.Routed(one, decisions.Decision("down", severities.Severity.MAJOR, rule()))
+def route(alert: Alert) -> decisions.Routed:
+    return decisions.Routed(alert, decisions.Decision("down", severities.Severity.MAJOR, rule()))
 
 
 def firing(fingerprint: str = "f1", starts_at: int = 100) -> Alert:
@@ -180,11 +180,11 @@ class WorkerHarness:
         received_at: int = 0,
     ) -> None:
         decided = decisions.Decision(key, level, response or rule())
-        packed = deliveries.pack("d1", "am", received_at, [(one, decided) for one in alerts])
+        packed = deliveries.pack("d1", "am", received_at, [(alert, decided) for alert in alerts])
         await self.inbox.accept(packed, b"{}")
 
-    async def deliver_decided(self, one: Alert, decided: decisions.Decision) -> None:
-        await self.inbox.accept(deliveries.pack("d1", "am", self.redis_time(), [(one, decided)]), b"{}")
+    async def deliver_decided(self, alert: Alert, decided: decisions.Decision) -> None:
+        await self.inbox.accept(deliveries.pack("d1", "am", self.redis_time(), [(alert, decided)]), b"{}")
 
     async def fold(self) -> None:
         await self.reader.prepare()
@@ -200,14 +200,14 @@ class WorkerHarness:
         while leases := await self.due():
             await asyncio.gather(*(self.reconciler.reconcile(lease) for lease in leases))
 
-    async def until(self, met) -> None:
+    async def wait_until(self, met) -> None:
         """Take turns until the condition is met. Retries wait by the clock of Redis."""
         async with asyncio.timeout(60):
             while not met():
                 await self.turn()
                 await asyncio.sleep(0.005)
 
-    async def until_awaited(self, met) -> None:
+    async def wait_until_async(self, met) -> None:
         """Take turns until the asynchronous condition is met."""
         async with asyncio.timeout(60):
             while not await met():
@@ -215,7 +215,7 @@ class WorkerHarness:
                 await asyncio.sleep(0.005)
 
     async def redis_now(self) -> int:
-        return await now_of(self.store)
+        return await get_time(self.store)
 
     async def check_before(self, moment: int) -> None:
         """Raise ``TooSlowError`` if it is later than ``moment``, so that the scene has proven nothing."""

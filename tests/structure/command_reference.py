@@ -18,7 +18,7 @@ _COMMON = frozenset({"help", "server", "config", "as_json"})  # Described once f
 BEGIN = "<!-- Made from the commands by `make golden`. -->\n"
 
 
-def commands() -> Iterator[tuple[str, Any]]:
+def list_commands() -> Iterator[tuple[str, Any]]:
     """Return every command with its words, in the order of the help."""
 
     def below(command: Any, *words: str) -> Iterator[tuple[str, Any]]:
@@ -33,7 +33,7 @@ def commands() -> Iterator[tuple[str, Any]]:
 
 def reference() -> str:
     """Return the reference of all commands: description, arguments, JSON output, and exit statuses."""
-    return "\n".join(line for words, command in sorted(commands()) for line in _section(words, command))
+    return "\n".join(line for words, command in sorted(list_commands()) for line in _section(words, command))
 
 
 def page() -> str:
@@ -46,12 +46,12 @@ def _section(words: str, command: Any) -> Iterator[str]:
     contract = contracts.CONTRACTS[words]
     arguments = [one for one in command.params if isinstance(one, core.TyperArgument)]
     options = [one for one in command.params if one not in arguments]
-    named = [_argument(one) for one in arguments]
+    named = [_argument(argument) for argument in arguments]
     yield f"### {words}\n"
     yield f"`incident-router {' '.join([words, '[OPTIONS]', *named])}`\n"
     yield f"{_plain(command.help or '')}\n"
     rows = [(f"`{name}`", getattr(one, "help", "") or "") for name, one in zip(named, arguments, strict=True)]
-    rows += [(_option(one), _help(one)) for one in options if one.name not in _COMMON]
+    rows += [(_option(option), _help(option)) for option in options if option.name not in _COMMON]
     if rows:
         yield "| argument or option | |\n| --- | --- |"
         yield "".join(f"| {name} | {_plain(said)} |\n" for name, said in rows)

@@ -12,7 +12,7 @@ from tests.structure import tree
 BLOCK = re.compile(r"^ *```bash\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`((?:\.venv/bin/)?(?:incident-router|make) [^`]+)`")
 ASSIGNMENT = re.compile(r"[A-Z_]+=.*")
-MANAGED = "|".join(re.sub(r"{[^}]*}", "[^/]+", endpoints.PREFIX + one.path) for one in endpoints.ENDPOINTS)
+MANAGED = "|".join(re.sub(r"{[^}]*}", "[^/]+", endpoints.PREFIX + endpoint.path) for endpoint in endpoints.ENDPOINTS)
 ROUTES = re.compile(rf"/v1/webhooks/[\w-]+|/healthz|/readyz|/metrics|/faults|/webhooks|/calls|{MANAGED}")
 
 
@@ -23,7 +23,7 @@ class Command(NamedTuple):
     text: str
 
 
-def documented(path: Path) -> Iterator[Command]:
+def list_documented(path: Path) -> Iterator[Command]:
     """Yield every command of a document: each line of its bash blocks, and each command in backticks."""
     text = path.read_text()
     for block in BLOCK.finditer(text):
@@ -31,9 +31,9 @@ def documented(path: Path) -> Iterator[Command]:
         joined = block[1].replace("\\\n", " ")
         for offset, command in enumerate(joined.splitlines()):
             if command.strip() and not command.lstrip().startswith("#"):
-                yield Command(tree.place(path, line + offset), command.strip())
+                yield Command(tree.format_place(path, line + offset), command.strip())
     for found in INLINE.finditer(text):
-        yield Command(tree.place(path, text.count("\n", 0, found.start()) + 1), found[1])
+        yield Command(tree.format_place(path, text.count("\n", 0, found.start()) + 1), found[1])
 
 
 def targets(makefile: str) -> set[str]:
@@ -44,7 +44,7 @@ def targets(makefile: str) -> set[str]:
 _OF_THE_PROGRAM = frozenset({"-h", "--help", "--version", "--install-completion", "--show-completion"})
 
 
-class Known:
+class CommandIndex:
     """The existing commands: make's targets, and the program's commands with their options."""
 
     def __init__(self, makefile: str, commands: Mapping[str, Any], root: Path = tree.ROOT) -> None:

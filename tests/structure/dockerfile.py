@@ -37,7 +37,7 @@ class Stage(NamedTuple):
         return {name: value for name, _, value in (word.partition("=") for word in words)}
 
 
-def stages(text: str) -> list[Stage]:
+def parse_stages(text: str) -> list[Stage]:
     """Return all stages with their steps: lines joined, comments removed, and bases with their ARG's default."""
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     found: list[Stage] = []
@@ -54,7 +54,7 @@ def stages(text: str) -> list[Stage]:
     return found
 
 
-def copied(value: str) -> Copy:
+def parse_copy(value: str) -> Copy:
     """Parse the arguments of a COPY."""
     words = shlex.split(value)
     [stage] = [word.removeprefix("--from=") for word in words if word.startswith("--from=")] or [""]
@@ -64,5 +64,5 @@ def copied(value: str) -> Copy:
 
 def from_context(stage: Stage) -> list[str]:
     """Return the paths of the build context that a stage copies."""
-    copies = map(copied, stage.values("COPY"))
+    copies = map(parse_copy, stage.values("COPY"))
     return [source for copy in copies if not copy.stage for source in copy.sources]

@@ -37,19 +37,19 @@ class CompiledPattern(NamedTuple):
     uses: tuple[str, ...]
 
 
-def misplaced(paths: list[Path]) -> Iterator[str]:
+def list_misplaced(paths: list[Path]) -> Iterator[str]:
     """Yield uses of ``re`` other than patterns that a module compiles once and keeps under a name."""
     for path in paths:
         module = ast.parse(path.read_text())
         kept = {id(value) for _, value in _kept(module)}
         for node in ast.walk(module):
             if isinstance(node, ast.Call) and _is_of_re(node.func) and id(node) not in kept:
-                yield tree.place(path, node.lineno)
+                yield tree.format_place(path, node.lineno)
             if isinstance(node, ast.ImportFrom) and node.module in {"re", "re2"}:
-                yield tree.place(path, node.lineno)
+                yield tree.format_place(path, node.lineno)
 
 
-def compiled_patterns(paths: list[Path]) -> list[CompiledPattern]:
+def list_patterns(paths: list[Path]) -> list[CompiledPattern]:
     """Return all patterns that modules compile with ``re`` and keep."""
     modules = {path: ast.parse(path.read_text()) for path in paths}
     found = []
@@ -60,7 +60,7 @@ def compiled_patterns(paths: list[Path]) -> list[CompiledPattern]:
             uses = sorted({use for each in where for use in _uses(each, name)})
             parts = path.relative_to(tree.ROOT).with_suffix("").parts
             dotted = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-            found.append(CompiledPattern(tree.place(path, value.lineno), dotted, name, tuple(uses)))
+            found.append(CompiledPattern(tree.format_place(path, value.lineno), dotted, name, tuple(uses)))
     return found
 
 
@@ -85,13 +85,13 @@ def _uses(module: ast.Module, name: str) -> Iterator[str]:
                 yield node.attr
 
 
-def written(one: CompiledPattern) -> str:
+def get_text(compiled_pattern: CompiledPattern) -> str:
     """Return the text of a pattern."""
-    pattern = getattr(importlib.import_module(one.module), one.name).pattern
+    pattern = getattr(importlib.import_module(compiled_pattern.module), compiled_pattern.name).pattern
     return pattern.decode("latin-1") if isinstance(pattern, bytes) else str(pattern)
 
 
-def nested(pattern: str) -> bool:
+def is_nested(pattern: str) -> bool:
     """Return whether an element that can repeat in several ways is itself repeated."""
     return any(_nested(item, within=False) for item in parser.parse(pattern))
 
@@ -116,7 +116,7 @@ def _bodies(operation: Any, argument: Any) -> list[Any]:
     return [argument] if operation is codes.ATOMIC_GROUP else []
 
 
-def letters(pattern: str) -> list[str]:
+def list_letters(pattern: str) -> list[str]:
     """Return one letter for each class that a pattern distinguishes, and two that none of our patterns names."""
     found: dict[str, None] = {}
 
@@ -173,10 +173,10 @@ def measure(pattern: "re.Pattern[Any]", uses: tuple[str, ...]) -> str:
     """Try hostile texts. Return, as code, the text that takes more than linear time; empty if there is none."""
     binary = isinstance(pattern.pattern, bytes)
     written = pattern.pattern.decode("latin-1") if isinstance(pattern.pattern, bytes) else str(pattern.pattern)
-    known = letters(written)
+    letters = list_letters(written)
     sample = example(written)
     beginnings = {sample[:end] for end in range(len(sample) + 1)}
-    pumps = [*known, *("".join(pair) for pair in itertools.permutations(known[:14], 2)), *(beginnings - {""})]
+    pumps = [*letters, *("".join(pair) for pair in itertools.permutations(letters[:14], 2)), *(beginnings - {""})]
     for begin, pump, end in itertools.product(beginnings, pumps, ("", "\0")):
         for length in (24, LENGTH):  # Exponential time is visible immediately; a longer text would never finish.
             text = begin + pump * (length // len(pump)) + end

@@ -9,11 +9,11 @@ from router import cli
 from router.cli import contracts
 from tests.structure import command_reference
 
-COMMANDS = dict(command_reference.commands())
+COMMANDS = dict(command_reference.list_commands())
 SHOWS = {"list", "show", "stats", "kinds"}  # The names of commands that list or show objects.
 
 
-def options(words: str) -> set[str]:
+def list_options(words: str) -> set[str]:
     return {name for one in COMMANDS[words].params for name in one.opts}
 
 
@@ -34,10 +34,10 @@ def test_reference_page_lists_the_general_exit_statuses():
 @pytest.mark.parametrize("words", sorted(COMMANDS))
 def test_list_and_show_commands_print_api_models(words):
     if words.rpartition(" ")[2] in SHOWS:
-        assert "--json" in options(words)
+        assert "--json" in list_options(words)
         assert contracts.CONTRACTS[words].json is not None
     elif contracts.CONTRACTS[words].json is not None:
-        assert "--json" in options(words)
+        assert "--json" in list_options(words)
 
 
 @pytest.mark.parametrize("words", sorted(COMMANDS))

@@ -11,24 +11,24 @@ from router.bootstrap import factories
 from router.sources import registry
 from tests.structure import commands, tree
 
-DOCUMENTS = tree.files("*.md")
+DOCUMENTS = tree.list_files("*.md")
 README = tree.ROOT / "README.md"
 
 
 @pytest.fixture(scope="module")
-def known() -> commands.Known:
+def command_index() -> commands.CommandIndex:
     program = typer.main.get_command(cli.app)
-    return commands.Known((tree.ROOT / "Makefile").read_text(), program.commands)
+    return commands.CommandIndex((tree.ROOT / "Makefile").read_text(), program.commands)
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=tree.place)
-def test_every_documented_command_exists(path, known):
-    checked = [(command, known.problem(command.text)) for command in commands.documented(path)]
+@pytest.mark.parametrize("path", DOCUMENTS, ids=tree.format_place)
+def test_every_documented_command_exists(path, command_index):
+    checked = [(command, command_index.problem(command.text)) for command in commands.list_documented(path)]
     assert [f"{command.place}: {command.text}: {problem}" for command, problem in checked if problem] == []
 
 
 def test_readme_begins_with_the_two_main_commands():
-    typed = [command.text for command in commands.documented(README)]
+    typed = [command.text for command in commands.list_documented(README)]
     assert typed[:2] == ["make run", "make test"]
 
 
@@ -39,20 +39,20 @@ def test_every_router_command_is_documented():
     assert missing == []
 
 
-def test_dockerfile_command_uses_existing_options(known):
+def test_dockerfile_command_uses_existing_options(command_index):
     start = next(line for line in (tree.ROOT / "Dockerfile").read_text().splitlines() if line.startswith("CMD "))
-    assert known.problem(shlex.join(["incident-router", *json.loads(start.removeprefix("CMD "))])) == ""
+    assert command_index.problem(shlex.join(["incident-router", *json.loads(start.removeprefix("CMD "))])) == ""
 
 
-def test_make_run_starts_the_router_with_simulators(known):
+def test_make_run_starts_the_router_with_simulators(command_index):
     recipe = (tree.ROOT / "Makefile").read_text()
     assert "incident-router run --simulate" in recipe
-    assert known.problem("incident-router run --simulate") == ""
+    assert command_index.problem("incident-router run --simulate") == ""
 
 
 def readme_webhook() -> tuple[str, bytes]:
     """Return the source and the body of the README's first curl command."""
-    command = next(command.text for command in commands.documented(README) if command.text.startswith("curl "))
+    command = next(command.text for command in commands.list_documented(README) if command.text.startswith("curl "))
     words = shlex.split(command)
     address = next(word for word in words if word.startswith("http://"))
     return address.rpartition("/")[2], words[words.index("-d") + 1].encode()
@@ -90,12 +90,12 @@ class TestCommandCheck:
             ("npm install", "no check for 'npm': add one to tests/structure/commands.py"),
         ],
     )
-    def test_wrong_command_has_its_problem_named(self, known, command, problem):
-        assert known.problem(command) == problem
+    def test_wrong_command_has_its_problem_named(self, command_index, command, problem):
+        assert command_index.problem(command) == problem
 
     def test_commands_are_found_inline_and_in_blocks(self, tmp_path):
         page = tmp_path / "page.md"
         block = "```bash\n# first\nmake two \\\n  x=1\n\nmake three\n```\n"
         page.write_text(f"Type `make one`.\n\n{block}\n```yaml\nmake: four\n```\n")
-        found = {command.text for command in commands.documented(page)}
+        found = {command.text for command in commands.list_documented(page)}
         assert found == {"make one", "make two    x=1", "make three"}

@@ -14,7 +14,7 @@ HADOLINT = Path(sys.executable).parent / "hadolint"
 INSTALL = re.compile(r"/pip (?:--python \S+ )?install ([^&]*)")
 
 
-def linted(text: str) -> str:
+def lint(text: str) -> str:
     """Return hadolint's findings in a Dockerfile; empty if there are none."""
     answer = subprocess.run([HADOLINT, "-"], input=text, capture_output=True, text=True, timeout=60, check=False)
     assert not answer.stderr
@@ -23,7 +23,7 @@ def linted(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def built() -> list[dockerfile.Stage]:
-    return dockerfile.stages((tree.ROOT / "Dockerfile").read_text())
+    return dockerfile.parse_stages((tree.ROOT / "Dockerfile").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -93,11 +93,11 @@ def test_image_starts_the_router_without_a_shell(final):
 
 
 def test_hadolint_finds_nothing():
-    assert linted((tree.ROOT / "Dockerfile").read_text()) == ""
+    assert lint((tree.ROOT / "Dockerfile").read_text()) == ""
 
 
 def test_hadolint_reports_an_unpinned_base():
-    assert "DL3006" in linted("FROM python\n")
+    assert "DL3006" in lint("FROM python\n")
 
 
 def test_image_contains_compiled_bytecode_and_writes_none(built, final):
@@ -107,17 +107,17 @@ def test_image_contains_compiled_bytecode_and_writes_none(built, final):
 
 def test_parser_joins_lines_and_skips_comments():
     text = "# a\nFROM x AS build\nRUN one \\\n    # why\n    && two\nFROM y\nCOPY --from=build /a b /c\nCOPY d e /f\n"
-    read = dockerfile.stages(text)
-    assert [(stage.base, stage.name) for stage in read] == [("x", "build"), ("y", "")]
-    assert read[0].values("RUN") == ["one && two"]
-    assert dockerfile.from_context(read[1]) == ["d", "e"]
+    stages = dockerfile.parse_stages(text)
+    assert [(stage.base, stage.name) for stage in stages] == [("x", "build"), ("y", "")]
+    assert stages[0].values("RUN") == ["one && two"]
+    assert dockerfile.from_context(stages[1]) == ["d", "e"]
 
 
 def test_parser_resolves_a_base_named_by_an_argument():
-    [read] = dockerfile.stages("ARG BASE=x:1\nARG OTHER\nFROM ${BASE} AS build\nENV A=1 B='2 3'\nARG C\n")
-    assert (read.base, read.name) == ("x:1", "build")
-    assert read.environment() == {"A": "1", "B": "2 3"}
+    [stage] = dockerfile.parse_stages("ARG BASE=x:1\nARG OTHER\nFROM ${BASE} AS build\nENV A=1 B='2 3'\nARG C\n")
+    assert (stage.base, stage.name) == ("x:1", "build")
+    assert stage.environment() == {"A": "1", "B": "2 3"}
 
 
 def test_parser_splits_a_copy_instruction():
-    assert dockerfile.copied("--from=build --chmod=0555 /a /b /c") == ("build", ["/a", "/b"], "/c")
+    assert dockerfile.parse_copy("--from=build --chmod=0555 /a /b /c") == ("build", ["/a", "/b"], "/c")

@@ -20,18 +20,18 @@ from router.telemetry import label_sets, metrics
 from tests import collectors
 from tests.structure import tree
 
-DOCUMENTS = tree.files("*.md")
+DOCUMENTS = tree.list_files("*.md")
 LINK = re.compile(r"\]\(([^)#\s]*)(#[^)\s]*)?\)")
 CHANGES = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 
 
-def anchors(text: str) -> set[str]:
+def list_anchors(text: str) -> set[str]:
     """Return the anchors of a page's headings, as GitHub and the documentation site generate them."""
     headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def broken_links(path: Path) -> list[str]:
+def list_broken_links(path: Path) -> list[str]:
     text = path.read_text()
     links = [(match[1], match[2] or "") for match in LINK.finditer(text) if "://" not in match[1]]
     return [link + anchor for link, anchor in links if not is_reachable(path, link, anchor)]
@@ -39,10 +39,10 @@ def broken_links(path: Path) -> list[str]:
 
 def is_reachable(path: Path, link: str, anchor: str) -> bool:
     target = path.parent / link if link else path
-    return target.exists() and (not anchor or anchor[1:] in anchors(target.read_text()))
+    return target.exists() and (not anchor or anchor[1:] in list_anchors(target.read_text()))
 
 
-def changelog_problems(text: str) -> list[str]:
+def check_changelog(text: str) -> list[str]:
     """Yield deviations from the format of Keep a Changelog."""
     versions = re.findall(r"^## (.*)$", text, re.MULTILINE)
     found = [] if versions[:1] == ["[Unreleased]"] else ["the first heading is not [Unreleased]"]
@@ -52,13 +52,13 @@ def changelog_problems(text: str) -> list[str]:
     return found
 
 
-def setting_names(section: type[pydantic.BaseModel], before: str = "") -> list[str]:
+def list_settings(section: type[pydantic.BaseModel], before: str = "") -> list[str]:
     """Return every setting of the configuration file in its documented notation, for example ``web.port``."""
     found = []
     for name, field in section.model_fields.items():
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, pydantic.BaseModel):
-            found += setting_names(inner, f"{before}{name}.")
+            found += list_settings(inner, f"{before}{name}.")
         else:
             found.append(f"{before}{name}")
     return found
@@ -91,7 +91,7 @@ def test_every_kind_of_notifier_has_a_page(kind):
 
 def test_no_page_documents_a_missing_kind():
     folders = ("sources", "destinations", "notifiers")
-    pages = {path.stem for path in tree.files(*(f"docs/how-to/{folder}/*.md" for folder in folders))}
+    pages = {path.stem for path in tree.list_files(*(f"docs/how-to/{folder}/*.md" for folder in folders))}
     assert (
         pages - {"index"}
         <= router.sources.registry.KINDS.keys()
@@ -100,9 +100,9 @@ def test_no_page_documents_a_missing_kind():
     )
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=tree.place)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=tree.format_place)
 def test_every_relative_link_has_a_target(path):
-    assert broken_links(path) == []
+    assert list_broken_links(path) == []
 
 
 @pytest.mark.parametrize("section", ["tutorial", "how-to", "concepts", "reference", "runbooks", "adr"])
@@ -125,7 +125,7 @@ def test_documented_metrics_are_those_of_the_code(metric_tables):
 
 
 def test_documented_metric_labels_match_the_code(metric_tables):
-    for name, metric in collectors.defined().items():
+    for name, metric in collectors.list_metrics().items():
         [row] = re.findall(rf"^\| `{name}(?:_total)?` \| (.*?) \|", metric_tables, re.MULTILINE)
         assert re.findall(r"`(\w+)`", row) == list(metric.labels)
 
@@ -151,7 +151,7 @@ def test_every_label_value_is_documented(name, metric_tables):
 
 
 def test_every_setting_is_documented(configuration_page):
-    names = setting_names(sections.File)
+    names = list_settings(sections.File)
     assert "web.port" in names
     assert [name for name in names if f"`{name}`" not in configuration_page] == []
 
@@ -160,7 +160,7 @@ def test_every_documented_setting_exists(configuration_page):
     rows = re.findall(r"^\| (`[a-z_.]+`(?:, `[a-z_.]+`)*) \| [^|]* \| [^|]* \|$", configuration_page, re.MULTILINE)
     explained = {name for row in rows for name in re.findall(r"`([a-z_.]+)`", row)}
     settings_of_file = {name for name in explained if not name.startswith("incident_router_")}
-    assert settings_of_file == set(setting_names(sections.File))
+    assert settings_of_file == set(list_settings(sections.File))
 
 
 DESCRIBED = {
@@ -173,7 +173,7 @@ DESCRIBED = {
 }
 
 
-def documented_defaults(text: str) -> dict[str, str]:
+def read_documented_defaults(text: str) -> dict[str, str]:
     """Return the default of each setting as the table shows it."""
     rows = re.findall(r"^\| (`[a-z_.]+`(?:, `[a-z_.]+`)*) \| ([^|]*) \| [^|]* \|$", text, re.MULTILINE)
     found: dict[str, str] = {}
@@ -185,7 +185,9 @@ def documented_defaults(text: str) -> dict[str, str]:
 
 
 def test_documented_defaults_match_the_code(configuration_page):
-    shown = {name: value for name, value in documented_defaults(configuration_page).items() if name not in DESCRIBED}
+    shown = {
+        name: value for name, value in read_documented_defaults(configuration_page).items() if name not in DESCRIBED
+    }
     written: dict[str, typing.Any] = {}
     for name, value in shown.items():
         *parents, last = name.split(".")
@@ -209,7 +211,7 @@ def test_every_environment_variable_is_documented(configuration_page):
 
 
 def test_changelog_follows_keep_a_changelog():
-    assert changelog_problems((tree.ROOT / "CHANGELOG.md").read_text()) == []
+    assert check_changelog((tree.ROOT / "CHANGELOG.md").read_text()) == []
 
 
 def test_every_decision_record_is_listed_and_complete():
@@ -237,7 +239,7 @@ class TestNegativeControl:
         page.write_text(
             "# Top\n[here](page.md#top) [there](gone.md) [up](#bottom) [outside](https://example.org/gone.md)"
         )
-        assert broken_links(page) == ["gone.md", "#bottom"]
+        assert list_broken_links(page) == ["gone.md", "#bottom"]
 
     @pytest.mark.parametrize(
         ("text", "problems"),
@@ -248,4 +250,4 @@ class TestNegativeControl:
         ],
     )
     def test_deviations_from_the_changelog_format_are_reported(self, text, problems):
-        assert len(changelog_problems(text)) == problems
+        assert len(check_changelog(text)) == problems

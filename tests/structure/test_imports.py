@@ -10,8 +10,8 @@ from tests.structure import tree
 @pytest.mark.parametrize("folder", ["router", "tests"])
 def test_own_modules_are_imported_without_aliases(folder):
     aliases = [
-        f"{tree.place(path, node.lineno)}: {name.name} as {name.asname}"
-        for path in tree.python(folder)
+        f"{tree.format_place(path, node.lineno)}: {name.name} as {name.asname}"
+        for path in tree.list_python_files(folder)
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in node.names
@@ -51,8 +51,8 @@ OF_EACH_KIND = {
 
 def test_public_classes_have_distinct_names():
     places: dict[str, list[str]] = {}
-    for path in tree.python("router"):
-        place = tree.place(path)
+    for path in tree.list_python_files("router"):
+        place = tree.format_place(path)
         if place.startswith(REPRESENTATIONS) or place.endswith("/wire.py"):
             continue
         for node in ast.parse(path.read_text()).body:

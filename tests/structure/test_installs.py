@@ -22,12 +22,12 @@ PLACES = [
     tree.ROOT / "Makefile",
     tree.ROOT / "Dockerfile",
     tree.ROOT / ".ci/run",
-    *tree.files(".github/workflows/*.yml"),
-    *tree.files("scripts/*"),
+    *tree.list_files(".github/workflows/*.yml"),
+    *tree.list_files("scripts/*"),
 ]
 
 
-def fetches(text: str) -> list[str]:
+def list_fetches(text: str) -> list[str]:
     """Return the commands of a file that fetch packages, with variables expanded and continued lines joined."""
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
     joined = re.sub(r"\s*\\\n\s*", " ", "\n".join(lines))
@@ -37,21 +37,21 @@ def fetches(text: str) -> list[str]:
     return [found for line in filled.splitlines() for found in FETCHES.findall(line) if " := " not in line]
 
 
-def unpinned(text: str) -> list[str]:
+def list_unpinned(text: str) -> list[str]:
     """Return the commands that could fetch a package outside the locks."""
-    return [found for found in fetches(text) if not LOCKED.search(found) and not OURS.search(found)]
+    return [found for found in list_fetches(text) if not LOCKED.search(found) and not OURS.search(found)]
 
 
-@pytest.mark.parametrize("path", PLACES, ids=tree.place)
+@pytest.mark.parametrize("path", PLACES, ids=tree.format_place)
 def test_every_package_is_fetched_with_a_lock(path):
-    assert unpinned(path.read_text()) == []
+    assert list_unpinned(path.read_text()) == []
 
 
 @pytest.mark.parametrize("name", ["Makefile", "Dockerfile"])
 def test_pinned_pip_is_installed_first(name):
-    found = fetches((tree.ROOT / name).read_text())
-    assert len(found) >= 3
-    assert found[0].rstrip().endswith("-r requirements/pip.txt")
+    fetches = list_fetches((tree.ROOT / name).read_text())
+    assert len(fetches) >= 3
+    assert fetches[0].rstrip().endswith("-r requirements/pip.txt")
 
 
 @pytest.mark.parametrize(
@@ -68,14 +68,14 @@ def test_pinned_pip_is_installed_first(name):
     ],
 )
 def test_command_without_a_lock_is_reported(line):
-    assert len(unpinned(line)) == 1
+    assert len(list_unpinned(line)) == 1
 
 
-def required_extras(name: str) -> dict[str, set[str]]:
+def list_required_extras(name: str) -> dict[str, set[str]]:
     """Return the extras that locked packages require of other packages, read from the installed packages."""
-    locked = test_locks.pins(name)
+    locked = test_locks.read_pins(name)
     asked: dict[str, set[str]] = {}
-    todo = [(package, extra) for package, extras in test_locks.extras(name).items() for extra in ["", *extras]]
+    todo = [(package, extra) for package, extras in test_locks.read_extras(name).items() for extra in ["", *extras]]
     todo += [(package, "") for package in locked]
     seen = set()
     while todo:
@@ -97,8 +97,8 @@ def required_extras(name: str) -> dict[str, set[str]]:
 def test_lock_names_every_extra(name):
     """Versions of pip before 24 reject an extra that the lock doesn't name, or install its newest release."""
     missing = {
-        package: extras - test_locks.extras(name).get(package, set())
-        for package, extras in required_extras(name).items()
-        if extras - test_locks.extras(name).get(package, set())
+        package: extras - test_locks.read_extras(name).get(package, set())
+        for package, extras in list_required_extras(name).items()
+        if extras - test_locks.read_extras(name).get(package, set())
     }
     assert missing == {}

@@ -20,16 +20,16 @@ def lock(name: str) -> str:
     return (tree.ROOT / "requirements" / f"{name}.txt").read_text()
 
 
-def pins(name: str) -> dict[str, str]:
+def read_pins(name: str) -> dict[str, str]:
     return {match["name"]: match["version"] for match in PINNED.finditer(lock(name))}
 
 
-def extras(name: str) -> dict[str, set[str]]:
+def read_extras(name: str) -> dict[str, set[str]]:
     """Return the extras in a lock by package."""
     return {match["name"]: set(match["extras"].split(",")) for match in PINNED.finditer(lock(name)) if match["extras"]}
 
 
-def declared(*extras: str) -> set[str]:
+def list_declared(*extras: str) -> set[str]:
     """Return the names of the dependencies in ``pyproject.toml``, in the notation of locks."""
     project = tomllib.loads((tree.ROOT / "pyproject.toml").read_text())["project"]
     wanted = list(project["dependencies"])
@@ -62,7 +62,7 @@ def test_lock_that_names_a_registry_is_rejected(tmp_path, line):
 def test_every_pin_has_a_hash(name):
     blocks = re.split(r"\n(?=\S)", lock(name))
     pinned = [block for block in blocks if PINNED.match(block)]
-    assert len(pinned) == len(pins(name)) > 0
+    assert len(pinned) == len(read_pins(name)) > 0
     assert [block.split("\n")[0] for block in pinned if "--hash=sha256:" not in block] == []
 
 
@@ -71,15 +71,15 @@ def test_every_pin_has_a_hash(name):
 )
 def test_lock_contains_every_declared_dependency(name, extras):
     """Fails if a dependency was added without `make lock`."""
-    assert declared(*extras) - pins(name).keys() == set()
+    assert list_declared(*extras) - read_pins(name).keys() == set()
 
 
 def test_locks_agree_on_versions():
     newest: dict[str, str] = {}
     for name in LOCKS:
-        for package, version in pins(name).items():
+        for package, version in read_pins(name).items():
             assert newest.setdefault(package, version) == version, f"{package} in requirements/{name}.txt"
 
 
 def test_runtime_lock_contains_no_development_tool():
-    assert pins("runtime").keys() & DEVELOPMENT == set()
+    assert read_pins("runtime").keys() & DEVELOPMENT == set()

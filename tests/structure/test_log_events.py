@@ -31,27 +31,27 @@ def events(source: str) -> dict[str, set[str]]:
     return found
 
 
-def logged() -> dict[str, set[str]]:
+def list_logged() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
-    for path in tree.python("router"):
-        if not tree.place(path).startswith(ELSEWHERE):
+    for path in tree.list_python_files("router"):
+        if not tree.format_place(path).startswith(ELSEWHERE):
             for name, levels in events(path.read_text()).items():
                 found.setdefault(name, set()).update(levels)
     return found
 
 
-def listed() -> dict[str, set[str]]:
+def list_documented() -> dict[str, set[str]]:
     table = PAGE.read_text().partition("\n## All events\n")[2]
     rows = re.findall(r"^\| `(\w+)` \| ([\w, ]+) \|", table, re.MULTILINE)
     return {name: set(levels.split(", ")) for name, levels in rows}
 
 
 def test_reference_lists_every_event_with_its_levels():
-    assert listed() == logged()
+    assert list_documented() == list_logged()
 
 
 def test_listed_events_are_sorted():
-    assert list(listed()) == sorted(listed())
+    assert list(list_documented()) == sorted(list_documented())
 
 
 def test_events_of_renamed_logger_methods_are_found():

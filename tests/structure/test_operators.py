@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.structure.test_command_reference import COMMANDS, SHOWS, options
+from tests.structure.test_command_reference import COMMANDS, SHOWS, list_options
 
 CHANGES_NOTHING = {
     *(words for words in COMMANDS if words.rpartition(" ")[2] in SHOWS),
@@ -23,4 +23,4 @@ def test_listed_commands_exist():
 
 @pytest.mark.parametrize("words", CHANGES)
 def test_command_that_changes_something_takes_actor_and_reason(words):
-    assert options(words) >= {"--by", "--reason"}
+    assert list_options(words) >= {"--by", "--reason"}

@@ -14,7 +14,7 @@ WALL_FACTOR = 20  # The factor by which a busy machine may slow the work down.
 RE2_IS_USED_BY = {"router/domain/patterns.py", "router/rules/conditions/regex.py"}
 
 
-def measured(asked: list[tuple[str, str, tuple[str, ...], str]], seconds: int = DEADLINE) -> dict[str, str]:
+def measure_all(asked: list[tuple[str, str, tuple[str, ...], str]], seconds: int = DEADLINE) -> dict[str, str]:
     """Return the result of ``patterns.measure`` by pattern. It runs in a subprocess, which is killed on a timeout."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.structure.patterns"],
@@ -33,13 +33,13 @@ def measured(asked: list[tuple[str, str, tuple[str, ...], str]], seconds: int = 
 
 
 def test_every_pattern_is_a_named_constant():
-    assert list(patterns.misplaced(tree.python("router"))) == []
+    assert list(patterns.list_misplaced(tree.list_python_files("router"))) == []
 
 
 def test_only_two_modules_import_re2():
     using = {
         path.relative_to(tree.ROOT).as_posix()
-        for path in tree.python("router")
+        for path in tree.list_python_files("router")
         if any(line.startswith("import re2") for line in path.read_text().splitlines())
     }
     assert using == RE2_IS_USED_BY
@@ -48,11 +48,11 @@ def test_only_two_modules_import_re2():
 # Processor time limits the subprocess. On a busy machine, that can exceed the usual time limit of a test.
 @pytest.mark.timeout((WALL_FACTOR + 2) * DEADLINE)
 def test_every_python_pattern_takes_linear_time():
-    made = patterns.compiled_patterns(tree.python("router"))
+    made = patterns.list_patterns(tree.list_python_files("router"))
     assert len(made) > 20
-    assert [one.place for one in made if not one.uses] == []
-    assert [one.place for one in made if patterns.nested(patterns.written(one))] == []
-    found = measured([(one.module, one.name, one.uses, "") for one in made])
+    assert [pattern.place for pattern in made if not pattern.uses] == []
+    assert [pattern.place for pattern in made if patterns.is_nested(patterns.get_text(pattern))] == []
+    found = measure_all([(pattern.module, pattern.name, pattern.uses, "") for pattern in made])
     assert {name: how for name, how in found.items() if how} == {}
 
 
@@ -68,12 +68,12 @@ def test_every_python_pattern_takes_linear_time():
     ],
 )
 def test_nested_repetition_is_detected(pattern):
-    assert patterns.nested(pattern)
+    assert patterns.is_nested(pattern)
 
 
 @pytest.mark.parametrize("pattern", [r"[a-z]+(-[0-9]{4}){3}", r"a+b*c?", r"(?:ab)*[cd]+", r"(x|y)+"])
 def test_adjacent_repetitions_are_not_nested(pattern):
-    assert not patterns.nested(pattern)
+    assert not patterns.is_nested(pattern)
 
 
 @pytest.mark.parametrize(
@@ -88,10 +88,10 @@ def test_adjacent_repetitions_are_not_nested(pattern):
     ],
 )
 def test_quadratic_time_is_detected(use, pattern):
-    assert use in measured([("", "tried", (use,), pattern)])[".tried"]
+    assert use in measure_all([("", "tried", (use,), pattern)])[".tried"]
 
 
 def test_pattern_with_exponential_time_is_named():
-    found = measured([("", "first", ("search",), "a"), ("", "second", ("search",), r"(?:[a-z](?:[a-z]*)?)+!")], 2)
+    found = measure_all([("", "first", ("search",), "a"), ("", "second", ("search",), r"(?:[a-z](?:[a-z]*)?)+!")], 2)
     assert found[".first"] == ""
     assert found[".second"]

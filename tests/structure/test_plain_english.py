@@ -57,7 +57,7 @@ LIMITS = {
 }
 
 
-def denied(text: str) -> list[tuple[int, str]]:
+def list_denied(text: str) -> list[tuple[int, str]]:
     """Return the line number and the text of each denied phrase."""
     return [
         (number, match.group()) for number, line in enumerate(text.splitlines(), 1) for match in _DENIED.finditer(line)
@@ -66,13 +66,13 @@ def denied(text: str) -> list[tuple[int, str]]:
 
 def _counted() -> tuple[Counter[str], list[str]]:
     counts, places = Counter[str](), list[str]()
-    for path in tree.files("*"):
+    for path in tree.list_files("*"):
         parts = path.relative_to(tree.ROOT).parts
         if path.suffix not in _TEXT or parts[:2] == ("tests", "data") or path.name == "test_plain_english.py":
             continue
-        for number, phrase in denied(path.read_bytes().decode(errors="replace")):
+        for number, phrase in list_denied(path.read_bytes().decode(errors="replace")):
             counts[parts[0] if len(parts) > 1 else ""] += 1
-            places.append(f"{tree.place(path, number)}: {phrase}")
+            places.append(f"{tree.format_place(path, number)}: {phrase}")
     return counts, places
 
 
@@ -87,8 +87,8 @@ def test_number_of_denied_phrases_does_not_grow():
 
 @pytest.mark.parametrize("text", ["It is not there any more.", "the Door", "Nobody asks", "it is told twice"])
 def test_denied_phrase_is_found(text):
-    assert len(denied(f"first\n{text}")) == 1
+    assert len(list_denied(f"first\n{text}")) == 1
 
 
 def test_denied_phrase_within_a_word_is_ignored():
-    assert denied("company moreover, downtown, desktop, so-long-id") == []
+    assert list_denied("company moreover, downtown, desktop, so-long-id") == []

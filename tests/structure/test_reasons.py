@@ -24,7 +24,7 @@ FOREIGN = {
 """The modules that parse texts of other programs, because those programs offer no codes."""
 
 
-def branches(source: str) -> Iterator[int]:
+def list_branches(source: str) -> Iterator[int]:
     """Yield the lines that compare or parse prose."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in TAKE_APART:
@@ -33,7 +33,7 @@ def branches(source: str) -> Iterator[int]:
             operands = [node.left, *node.comparators]
         else:
             continue
-        if any(is_rendered(one) or is_prose(one) for one in operands):
+        if any(is_rendered(operand) or is_prose(operand) for operand in operands):
             yield node.lineno
 
 
@@ -48,14 +48,14 @@ def is_prose(node: ast.expr) -> bool:
 
 
 def test_no_code_branches_on_rendered_text():
-    ours = [path for path in tree.python("router") if not tree.place(path).startswith(tuple(FOREIGN))]
-    assert [tree.place(path, line) for path in ours for line in branches(path.read_text())] == []
+    ours = [path for path in tree.list_python_files("router") if not tree.format_place(path).startswith(tuple(FOREIGN))]
+    assert [tree.format_place(path, line) for path in ours for line in list_branches(path.read_text())] == []
 
 
 def test_no_template_branches_on_rendered_text():
     found = [
-        tree.place(path, number)
-        for path in tree.files("*.html")
+        tree.format_place(path, number)
+        for path in tree.list_files("*.html")
         for number, line in enumerate(path.read_text().splitlines(), 1)
         if TEMPLATE.search(line)
     ]
@@ -73,12 +73,12 @@ def test_no_template_branches_on_rendered_text():
     ],
 )
 def test_branch_on_rendered_text_is_detected(line):
-    assert list(branches(line)) == [1]
+    assert list(list_branches(line)) == [1]
 
 
 @pytest.mark.parametrize("line", ['url.startswith("https://")', 'state == "open"', 'word in {"open", "closed"}'])
 def test_comparison_of_codes_and_formats_is_allowed(line):
-    assert list(branches(line)) == []
+    assert list(list_branches(line)) == []
 
 
 @pytest.mark.parametrize("reason", list(reasons.Reason))
@@ -100,10 +100,10 @@ def test_reference_lists_every_reason_code():
 
 
 def test_reason_texts_of_earlier_versions_stay_readable():
-    known = publications.Publication("e1", "page", state="open", taken_over="a person has moved the post")
+    publication = publications.Publication("e1", "page", state="open", taken_over="a person has moved the post")
     desired = publications.Desired(
         present=True, content=publications.Content(severities.Severity.MAJOR, {}), public=True, publish="auto"
     )
-    step = plan.plan(desired, known, now=1)
+    step = plan.plan(desired, publication, now=1)
     assert step.cause.code is reasons.Reason.EDITED_AT_VENDOR
     assert messages.describe_step(step, desired) == "awaiting approval: a person has moved the post"

@@ -12,22 +12,22 @@ _NAME = re.compile(r"^ *(?:async )?def test_(\w+)\(")
 _POSSESSIVE = re.compile(r"_s(?=_|$)")
 
 
-def words(name: str) -> int:
+def count_words(name: str) -> int:
     """Return the number of words of a name. A possessive is one word."""
     return _POSSESSIVE.sub("", name).count("_") + 1
 
 
 def test_test_names_have_at_most_eight_words():
     names = [
-        (tree.place(path, number), name[1])
-        for path in tree.python("tests")
+        (tree.format_place(path, number), name[1])
+        for path in tree.list_python_files("tests")
         for number, line in enumerate(path.read_text().splitlines(), 1)
         if (name := _NAME.match(line))
     ]
     assert names
-    assert [(place, name) for place, name in names if words(name) > MOST] == []
+    assert [(place, name) for place, name in names if count_words(name) > MOST] == []
 
 
 @pytest.mark.parametrize(("name", "count"), [("a_b", 2), ("the_vendor_s_limit", 3), ("its_limit_is_the_vendor_s", 5)])
 def test_possessive_counts_as_one_word(name, count):
-    assert words(name) == count
+    assert count_words(name) == count

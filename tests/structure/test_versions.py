@@ -32,6 +32,6 @@ def test_readme_builds_the_chart_s_image():
 
 
 def test_changelog_has_no_future_version():
-    told = re.findall(r"^## \[(\d\S*)\]", (tree.ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    matches = re.findall(r"^## \[(\d\S*)\]", (tree.ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     ours = version.Version(router.__version__)
-    assert [one for one in told if version.Version(one) > ours] == []
+    assert [match for match in matches if version.Version(match) > ours] == []

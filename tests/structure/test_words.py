@@ -14,9 +14,13 @@ FORBIDDEN = re.compile("|".join(map(re.escape, PLACES + REGISTRIES)), re.IGNOREC
 UNFINISHED = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b|Not" + r"ImplementedError|mark\.(skip|xfail)\b")
 
 
-def found(pattern: re.Pattern[str], paths: list[Path]) -> list[str]:
+def search(pattern: re.Pattern[str], paths: list[Path]) -> list[str]:
     lines = [(path, number, line) for path in paths for number, line in enumerate(_text(path).splitlines(), 1)]
-    return [f"{tree.place(path, number)}: {line.strip()[:80]}" for path, number, line in lines if pattern.search(line)]
+    return [
+        f"{tree.format_place(path, number)}: {line.strip()[:80]}"
+        for path, number, line in lines
+        if pattern.search(line)
+    ]
 
 
 def _text(path: Path) -> str:
@@ -24,17 +28,17 @@ def _text(path: Path) -> str:
 
 
 def test_no_file_names_a_workplace_or_registry():
-    assert found(FORBIDDEN, tree.files("*")) == []
+    assert search(FORBIDDEN, tree.list_files("*")) == []
 
 
 def test_code_contains_no_unfinished_marks():
-    assert found(UNFINISHED, tree.python("router", "tests")) == []
+    assert search(UNFINISHED, tree.list_python_files("router", "tests")) == []
 
 
 @pytest.mark.parametrize("word", PLACES + REGISTRIES)
 def test_forbidden_word_is_found(tmp_path, word):
     (tmp_path / "page.md").write_text(f"first\nsee {word} there\n")
-    [hit] = found(FORBIDDEN, [tmp_path / "page.md"])
+    [hit] = search(FORBIDDEN, [tmp_path / "page.md"])
     assert ":2: see" in hit
 
 
@@ -50,7 +54,7 @@ def test_walk_includes_only_our_hidden_folders(tmp_path):
     ]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    seen = [str(path.relative_to(tmp_path)) for path in tree.files("*", root=tmp_path)]
+    seen = [str(path.relative_to(tmp_path)) for path in tree.list_files("*", root=tmp_path)]
     assert seen == [".ci/run", "router/a.py", "tests/data/a"]
 
 
@@ -58,6 +62,8 @@ def test_code_catches_undecodable_msgspec_bytes():
     """``msgspec.DecodeError`` doesn't cover text that isn't UTF-8, or JSON that is nested too deeply."""
     allowed = {"router/domain/undecodable.py", "router/sources/body.py", "router/sources/repairs.py"}
     found = {
-        str(path.relative_to(tree.ROOT)) for path in tree.python("router") if "msgspec.DecodeError" in path.read_text()
+        str(path.relative_to(tree.ROOT))
+        for path in tree.list_python_files("router")
+        if "msgspec.DecodeError" in path.read_text()
     }
     assert found - allowed == set()

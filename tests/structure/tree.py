@@ -20,28 +20,28 @@ class Function(NamedTuple):
     positional: int
 
 
-def files(*patterns: str, root: Path = ROOT) -> list[Path]:
+def list_files(*patterns: str, root: Path = ROOT) -> list[Path]:
     """Return the tree's own files that match one of the patterns of ``Path.match``, in order."""
     return sorted(path for path in _walk(root, root) if any(path.match(pattern) for pattern in patterns))
 
 
-def python(*folders: str, root: Path = ROOT) -> list[Path]:
+def list_python_files(*folders: str, root: Path = ROOT) -> list[Path]:
     """Return the Python files under these folders."""
-    return [path for path in files("*.py", root=root) if path.relative_to(root).parts[0] in folders]
+    return [path for path in list_files("*.py", root=root) if path.relative_to(root).parts[0] in folders]
 
 
-def place(path: Path, line: int = 0, root: Path = ROOT) -> str:
+def format_place(path: Path, line: int = 0, root: Path = ROOT) -> str:
     """Format a file, with a line if there is one, for messages."""
     relative = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
     return f"{relative}:{line}" if line else relative
 
 
-def line_count(path: Path) -> int:
+def count_lines(path: Path) -> int:
     """Return the number of lines of a file."""
     return len(path.read_text().splitlines())
 
 
-def functions(path: Path) -> tuple[Function, ...]:
+def list_functions(path: Path) -> tuple[Function, ...]:
     """Yield every function of a file, including methods and nested functions."""
     return _functions(path, path.read_text())
 
@@ -59,7 +59,7 @@ def _found(path: Path, module: ast.Module) -> Iterator[Function]:
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             bound = id(node) in methods and not _is_static(node)
             positional = len(node.args.posonlyargs) + len(node.args.args) - bound
-            yield Function(place(path, node.lineno), node.name, lines, positional)
+            yield Function(format_place(path, node.lineno), node.name, lines, positional)
 
 
 def _statements(within: ast.AST) -> Iterator[ast.AST]:

@@ -22,4 +22,6 @@ def test_invalid_file_gives_its_declared_messages(path):
     except configuration.InvalidConfiguration as refused:
         found = refused.problems
     assert expected
-    assert sorted((one.level, f"{one.line}:{one.column}: {one.message}") for one in found) == expected
+    assert (
+        sorted((problem.level, f"{problem.line}:{problem.column}: {problem.message}") for problem in found) == expected
+    )

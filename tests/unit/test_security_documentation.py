@@ -12,7 +12,7 @@ SENDERS = (DOCS / "reference" / "authentication.md").read_text()
 SIGN_IN = (DOCS / "how-to" / "sign-in-with-openid-connect.md").read_text()
 
 
-def shown(page: str, tmp_path) -> configuration.Settings:
+def load_example(page: str, tmp_path) -> configuration.Settings:
     """Load the example configuration of a page."""
     [example] = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     file = tmp_path / "router.yaml"
@@ -21,7 +21,7 @@ def shown(page: str, tmp_path) -> configuration.Settings:
 
 
 def test_documented_sources_can_be_configured(tmp_path):
-    loaded = shown(SENDERS, tmp_path)
+    loaded = load_example(SENDERS, tmp_path)
     endpoints = {name: registry.build(name, config) for name, config in loaded.sources.items()}
     assert repr(endpoints["grafana"].signature).startswith("Signature(x-grafana-alerting-signature")
     assert endpoints["monitoring"].token.place == "query parameter auth_token"
@@ -29,14 +29,14 @@ def test_documented_sources_can_be_configured(tmp_path):
 
 
 def test_documented_provider_can_be_configured(tmp_path):
-    management = shown(SIGN_IN, tmp_path).management
+    management = load_example(SIGN_IN, tmp_path).management
     assert (management.oidc.issuer, management.oidc.admins) == ("https://id.example.com", ("platform",))
     assert "whatever" not in repr(management)
 
 
 def test_id_token_algorithms_and_redirect_are_documented():
-    (named,) = re.findall(r"own signature \(([^;]*);", SIGN_IN)
-    assert set(re.findall(r"\w+\d+", named)) == set(oidc.ALGORITHMS)
+    (match,) = re.findall(r"own signature \(([^;]*);", SIGN_IN)
+    assert set(re.findall(r"\w+\d+", match)) == set(oidc.ALGORITHMS)
     assert f"`<public_url>{login.BACK}`" in SIGN_IN
 
 

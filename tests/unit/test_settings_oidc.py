@@ -12,55 +12,55 @@ GOOD = {
 }
 
 
-def loaded(tmp_path, **changed):
+def load(tmp_path, **changed):
     lines = "".join(f"    {name}: {value}\n" for name, value in {**GOOD, **changed}.items() if value)
     file = tmp_path / "router.yaml"
     file.write_text(f"management:\n  public_url: https://console.example.com\n  oidc:\n{lines}")
     return configuration.load(file, {"OIDC_SECRET": "very-secret", "EMPTY": ""})
 
 
-def refused(tmp_path, **changed) -> str:
+def expect_refusal(tmp_path, **changed) -> str:
     with pytest.raises(configuration.InvalidConfiguration) as error:
-        loaded(tmp_path, **changed)
-    return "\n".join(f"{one.line}: {one.message}" for one in error.value.problems)
+        load(tmp_path, **changed)
+    return "\n".join(f"{problem.line}: {problem.message}" for problem in error.value.problems)
 
 
 def test_provider_needs_only_client_and_one_group(tmp_path):
-    oidc = loaded(tmp_path).management.oidc
+    oidc = load(tmp_path).management.oidc
     assert (oidc.groups_claim, oidc.scopes, oidc.viewers) == ("groups", ("openid", "email", "profile"), ())
 
 
 def test_repr_of_settings_contains_no_secret(tmp_path):
-    assert "very-secret" not in repr(loaded(tmp_path))
+    assert "very-secret" not in repr(load(tmp_path))
 
 
 @pytest.mark.parametrize("issuer", ["http://localhost:9400", "http://127.0.0.1:9400/realm", "http://[::1]:9400"])
 def test_local_provider_may_omit_tls(tmp_path, issuer):
-    assert loaded(tmp_path, issuer=issuer).management.oidc.issuer == issuer
+    assert load(tmp_path, issuer=issuer).management.oidc.issuer == issuer
 
 
 @pytest.mark.parametrize(
     "issuer", ["http://id.example.com", "http://localhost.example.com", "http://localhost@id.example.com", "http://"]
 )
 def test_remote_provider_requires_https(tmp_path, issuer):
-    assert "must start with https://" in refused(tmp_path, issuer=issuer)
+    assert "must start with https://" in expect_refusal(tmp_path, issuer=issuer)
 
 
 def test_provider_without_groups_is_an_error(tmp_path):
-    assert "at least one group in viewers, responders, or admins" in refused(tmp_path, admins="")
+    assert "at least one group in viewers, responders, or admins" in expect_refusal(tmp_path, admins="")
 
 
 def test_scopes_must_contain_openid(tmp_path):
-    assert 'must contain "openid"' in refused(tmp_path, scopes="[email]")
+    assert 'must contain "openid"' in expect_refusal(tmp_path, scopes="[email]")
 
 
 @pytest.mark.parametrize("name", ["issuer", "client_id", "client_secret"])
 def test_every_client_setting_is_required(tmp_path, name):
-    assert name in refused(tmp_path, **{name: ""})
+    assert name in expect_refusal(tmp_path, **{name: ""})
 
 
 def test_empty_client_id_is_refused(tmp_path):
-    assert "client_id" in refused(tmp_path, client_id='""')
+    assert "client_id" in expect_refusal(tmp_path, client_id='""')
 
 
 def test_provider_needs_a_public_url(tmp_path):
@@ -83,9 +83,9 @@ def test_console_must_be_at_the_root_path(tmp_path, url):
 
 @pytest.mark.parametrize(("said", "microseconds"), [("", 3600_000_000), ("5m", 300_000_000), ("12h", 43_200_000_000)])
 def test_session_lifetime_is_an_hour_by_default(tmp_path, said, microseconds):
-    assert loaded(tmp_path, session_lifetime=said).management.oidc.session_lifetime == microseconds
+    assert load(tmp_path, session_lifetime=said).management.oidc.session_lifetime == microseconds
 
 
 @pytest.mark.parametrize("said", ["0s", "299s", "13h", "5", "soon"])
 def test_session_lifetime_outside_the_limits_is_an_error(tmp_path, said):
-    assert refused(tmp_path, session_lifetime=said).startswith("8: ")
+    assert expect_refusal(tmp_path, session_lifetime=said).startswith("8: ")

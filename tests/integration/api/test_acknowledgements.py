@@ -11,7 +11,7 @@ from tests.integration import consoles
 API = "/api/v1"
 
 
-async def shown(client, service="checkout"):
+async def get_incident(client, service="checkout"):
     answer = await client.get(f"{API}/incidents/{consoles.key(service)}")
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -23,32 +23,32 @@ async def acknowledge(client, **more):
 
 async def audit(at, most=1):
     lines, _ = await at.store.audit.page("", most)
-    return [(one.who, one.what, one.subject, one.outcome, one.reason) for one in lines]
+    return [(line.who, line.what, line.subject, line.outcome, line.reason) for line in lines]
 
 
 def test_acknowledgement_is_shown_and_withdrawn(play):
     async def body(at):
         await at.deliver(consoles.firing())
-        ann, bob = await at.as_("responder", name="ann"), await at.as_("responder", name="bob")
-        before = await shown(ann)
+        ann, bob = await at.client_for("responder", name="ann"), await at.client_for("responder", name="bob")
+        before = await get_incident(ann)
         done = await ann.post(f"{API}/acknowledgements", json={"incident": before["reference"], "reason": "on it"})
         assert done.status_code == 200, done.text
-        given = done.json()
-        assert (given["incident"], given["is_new"]) == (consoles.key(), True)
-        assert (given["acknowledgement"]["by"], given["acknowledgement"]["reason"]) == ("ann", "on it")
+        document = done.json()
+        assert (document["incident"], document["is_new"]) == (consoles.key(), True)
+        assert (document["acknowledgement"]["by"], document["acknowledgement"]["reason"]) == ("ann", "on it")
         assert await audit(at) == [("ann", "acknowledge", consoles.key(), "done", "on it")]
-        seen = await shown(bob)
-        assert seen["acknowledgement"] == given["acknowledgement"]
-        assert "Acknowledged by ann: on it" in [event["text"] for event in seen["timeline"]]
+        incident = await get_incident(bob)
+        assert incident["acknowledgement"] == document["acknowledgement"]
+        assert "Acknowledged by ann: on it" in [event["text"] for event in incident["timeline"]]
         listed = (await bob.get(f"{API}/incidents")).json()["items"]
-        assert [one["acknowledgement"]["by"] for one in listed] == ["ann"]
+        assert [item["acknowledgement"]["by"] for item in listed] == ["ann"]
         query = {"incident": consoles.key(), "reason": "not mine"}
         withdrawn = await bob.delete(f"{API}/acknowledgements", params=query)
         assert (withdrawn.status_code, withdrawn.json()["by"]) == (200, "ann")
         assert await audit(at) == [("bob", "unacknowledge", consoles.key(), "done", "not mine")]
-        seen = await shown(ann)
-        assert seen["acknowledgement"] is None
-        assert "bob withdrew the acknowledgement by ann: not mine" in [event["text"] for event in seen["timeline"]]
+        incident = await get_incident(ann)
+        assert incident["acknowledgement"] is None
+        assert "bob withdrew the acknowledgement by ann: not mine" in [event["text"] for event in incident["timeline"]]
 
     play(body)
 
@@ -56,11 +56,11 @@ def test_acknowledgement_is_shown_and_withdrawn(play):
 def test_second_acknowledgement_learns_of_the_first(play):
     async def body(at):
         await at.deliver(consoles.firing())
-        ann, bob = await at.as_("responder", name="ann"), await at.as_("responder", name="bob")
+        ann, bob = await at.client_for("responder", name="ann"), await at.client_for("responder", name="bob")
         assert (await acknowledge(ann)).json()["is_new"]
         again = (await acknowledge(bob)).json()
         assert (again["is_new"], again["acknowledgement"]["by"]) == (False, "ann")
-        assert len([event for event in (await shown(ann))["timeline"] if event["what"] == "acknowledged"]) == 1
+        assert len([event for event in (await get_incident(ann))["timeline"] if event["what"] == "acknowledged"]) == 1
 
     play(body)
 
@@ -81,7 +81,7 @@ def together(monkeypatch):
 def test_one_of_two_concurrent_acknowledgements_is_recorded(play, together):
     async def body(at):
         await at.deliver(consoles.firing())
-        people = [await at.as_("responder", name=name) for name in ("ann", "bob")]
+        people = [await at.client_for("responder", name=name) for name in ("ann", "bob")]
         together()
         answers = [answer.json() for answer in await asyncio.gather(*map(acknowledge, people))]
         assert sorted(answer["is_new"] for answer in answers) == [False, True]
@@ -98,7 +98,7 @@ def test_acknowledgement_that_races_with_the_end_never_reopens(play, monkeypatch
 
     async def body(at):
         await at.deliver(consoles.firing())
-        ann = await at.as_("responder", name="ann")
+        ann = await at.client_for("responder", name="ann")
         if ends_first:
             write = incidents.Incidents.write
 
@@ -123,15 +123,15 @@ def test_acknowledgement_that_races_with_the_end_never_reopens(play, monkeypatch
 def test_raised_severity_ends_the_acknowledgement(play):
     async def body(at):
         await at.deliver(consoles.firing())
-        ann = await at.as_("responder", name="ann")
+        ann = await at.client_for("responder", name="ann")
         await acknowledge(ann)
         await at.deliver(consoles.firing())
-        assert (await shown(ann))["acknowledgement"]["by"] == "ann"
+        assert (await get_incident(ann))["acknowledgement"]["by"] == "ann"
         await at.deliver(consoles.firing(severity="critical"))
-        seen = await shown(ann)
-        assert (seen["severity"], seen["acknowledgement"]) == ("critical", None)
+        incident = await get_incident(ann)
+        assert (incident["severity"], incident["acknowledgement"]) == ("critical", None)
         assert "The acknowledgement by ann has ended, because the severity was raised." in [
-            event["text"] for event in seen["timeline"]
+            event["text"] for event in incident["timeline"]
         ]
         assert (await acknowledge(ann)).json()["is_new"]
         assert (await at.on.incident(consoles.key())).acknowledged.severity == severities.Severity.CRITICAL
@@ -152,7 +152,7 @@ def test_raised_severity_ends_the_acknowledgement(play):
 def test_impossible_acknowledgement_is_refused(play, method, more, status, detail):
     async def body(at):
         await at.deliver(consoles.firing())
-        ann = await at.as_("responder", name="ann")
+        ann = await at.client_for("responder", name="ann")
         answer = await ann.request(method, f"{API}/acknowledgements", **more)
         assert (answer.status_code, detail in answer.json()["detail"]) == (status, True), answer.text
         assert (await at.on.incident(consoles.key())).interventions.acknowledgement is None

@@ -24,7 +24,7 @@ BODIES = [
 TEXTS = {"--reason", "--by"}
 OPTIONS = [
     (words, option)
-    for words, command in command_reference.commands()
+    for words, command in command_reference.list_commands()
     for parameter in command.params
     for option in parameter.opts
     if option in TEXTS
@@ -33,7 +33,7 @@ OPTIONS = [
 
 def test_api_refuses_blank_texts_and_names_their_fields(play):
     async def body(at):
-        client = await at.as_("admin")
+        client = await at.client_for("admin")
         for path, wanted, pointer in BODIES:
             answer = await client.post(f"{API}{path}", json=wanted)
             assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json"), path
@@ -42,7 +42,7 @@ def test_api_refuses_blank_texts_and_names_their_fields(play):
         assert answer.status_code == 422
         assert answer.json()["errors"] == [{"parameter": "reason", "detail": "must not be blank"}]
         recorded = (await client.get(f"{API}/audit")).json()["items"]
-        assert {one["what"] for one in recorded} == {"make token"}, "nothing was tried"
+        assert {item["what"] for item in recorded} == {"make token"}, "nothing was tried"
 
     play(body)
 

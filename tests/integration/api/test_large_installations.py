@@ -30,7 +30,7 @@ async def fill(at):
     await pipeline.execute()
 
 
-async def measured(client, at, path):
+async def measure(client, at, path):
     """Return the medians of five uncached requests: elapsed time, CPU time, and bytes."""
     taken, worked = [], []
     for _ in range(5):
@@ -50,7 +50,7 @@ def test_pages_stay_quick_with_100000_deliveries(with_redis, tmp_path):
         overview = (await client.get("/api/v1/overview")).json()
         assert (sum(overview["incidents"].values()), overview["reviews"]) == (INCIDENTS, WAITING)
         assert overview["kept_deliveries"] >= DELIVERIES
-        found = {path: await measured(client, at, path) for path in PAGES}
+        found = {path: await measure(client, at, path) for path in PAGES}
         for path, (seconds, worked, size) in found.items():
             print(f"{path}: {seconds * 1000:.0f} ms, of them {worked * 1000:.0f} ms of work, {size / 1000:.0f} KB")
         bounds = (MOST_SECONDS, MOST_WORK, MOST_BYTES)

@@ -14,7 +14,7 @@ from tests.integration import consoles
 ENDPOINT = "POST /v1/incidents"
 
 
-def without_vendor_keys(at):
+def create_keyless_application(at):
     """Create the management application of a process without API keys of vendors."""
     settings = configuration.load(pathlib.Path(at.settings.file), {}, configuration.StandIn("not-used", {}))
     return app.dependencies(settings, at.store, at.clock, secrets.token_urlsafe)
@@ -33,7 +33,7 @@ def test_pauses_are_listed_without_vendor_keys(play):
     async def body(at):
         await at.on.reconciler.sweep()
         await pause(at)
-        made = without_vendor_keys(at)
+        made = create_keyless_application(at)
         listed = [(one.destination, one.kind, one.endpoint) for one in await made.queries.records.pauses()]
         assert listed == [("on-call", "rate_limit", ENDPOINT), ("page", "rate_limit", ENDPOINT)]
 
@@ -44,7 +44,7 @@ def test_pauses_are_lifted_without_vendor_keys(play):
     async def body(at):
         await at.on.reconciler.sweep()
         await pause(at)
-        made = without_vendor_keys(at)
+        made = create_keyless_application(at)
         assert (await lift(made, "page")).lifted == 1
         assert await at.parts.queries.records.pauses() == []
 

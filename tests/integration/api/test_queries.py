@@ -10,7 +10,7 @@ from tests.integration import consoles
 API = "/api/v1"
 
 
-async def items(client, path, **query):
+async def list_items(client, path, **query):
     answer = await client.get(f"{API}{path}", params=query)
     assert answer.status_code == 200, answer.text
     return answer.json()["items"]
@@ -19,13 +19,13 @@ async def items(client, path, **query):
 def test_incident_is_returned_completely(play):
     async def body(at):
         await at.deliver(consoles.firing())
-        client = await at.as_("viewer")
-        [row] = await items(client, "/incidents")
+        client = await at.client_for("viewer")
+        [row] = await list_items(client, "/incidents")
         assert (row["key"], row["status"], row["severity"], row["firing"]) == (consoles.key(), "open", "major", 1)
         one = (await client.get(f"{API}/incidents/{consoles.key()}")).json()
         assert one["title"] == "checkout is down"
         assert one["labels"]["service"] == "checkout"
-        assert {each["destination"]: each["state"] for each in one["publications"]} == {
+        assert {publication["destination"]: publication["state"] for publication in one["publications"]} == {
             "on-call": "open",
             "page": "absent",
         }
@@ -38,20 +38,20 @@ def test_incident_is_returned_completely(play):
 def test_cursors_visit_each_incident_once_despite_changes(play):
     async def body(at):
         services = [f"s{number:02}" for number in range(23)]
-        await at.put(*(consoles.firing(one, severity="minor") for one in services))
+        await at.put(*(consoles.firing(service, severity="minor") for service in services))
         await at.on.fold()
-        client = await at.as_("viewer")
+        client = await at.client_for("viewer")
         seen, cursor = [], ""
         while True:
             answer = (await client.get(f"{API}/incidents", params={"limit": 5, "cursor": cursor})).json()
-            seen += [one["key"] for one in answer["items"]]
+            seen += [item["key"] for item in answer["items"]]
             if len(seen) == 10:  # The incident at the cursor resolves, which changes its position in the list.
                 await at.deliver(consoles.resolved(seen[-1].split('"')[1]))
                 at.clock.offset += 2_000_000
             cursor = answer["next"]
             if not cursor:
                 break
-        assert sorted(seen) == [consoles.key(one) for one in services]
+        assert sorted(seen) == [consoles.key(service) for service in services]
 
     play(body)
 
@@ -61,10 +61,10 @@ def test_filters_choose_by_status_severity_and_text(play):
         await at.deliver(consoles.firing("a", severity="critical"), consoles.firing("b", severity="minor", team="Blue"))
         await at.deliver(consoles.firing("c"), consoles.firing("d", noise="yes"))
         await at.deliver(consoles.resolved("c"))
-        client = await at.as_("viewer")
+        client = await at.client_for("viewer")
 
         async def found(**query):
-            return [one["key"].split('"')[1] for one in await items(client, "/incidents", **query)]
+            return [item["key"].split('"')[1] for item in await list_items(client, "/incidents", **query)]
 
         assert await found() == ["a", "b"]
         assert await found(status="closed") == ["c"]
@@ -100,7 +100,7 @@ def test_filters_choose_by_status_severity_and_text(play):
 )
 def test_invalid_query_is_an_error(play, path, query, said):
     async def body(at):
-        answer = await (await at.as_("admin")).get(f"{API}{path}?{query}")
+        answer = await (await at.client_for("admin")).get(f"{API}{path}?{query}")
         assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
         problem = answer.json()
         assert said in problem["detail"]
@@ -115,11 +115,11 @@ def test_deliveries_are_listed_by_page_and_shown_completely(play):
         sent = [
             await at.deliver(consoles.firing(f"s{number}"), consoles.firing("x", noise="yes")) for number in range(7)
         ]
-        client = await at.as_("viewer")
+        client = await at.client_for("viewer")
         seen, cursor = [], ""
         for _ in range(4):
             answer = (await client.get(f"{API}/deliveries", params={"limit": 2, "cursor": cursor})).json()
-            seen += [one["id"] for one in answer["items"]]
+            seen += [item["id"] for item in answer["items"]]
             cursor = answer["next"]
         assert (seen, cursor) == (sent[::-1], "")
         one = (await client.get(f"{API}/deliveries/{sent[0]}")).json()
@@ -135,16 +135,16 @@ def test_deliveries_are_listed_by_page_and_shown_completely(play):
 def test_recordings_are_paged_from_the_oldest(play):
     async def body(at):
         sent = [await at.deliver(consoles.firing(name)) for name in "abc"]
-        client = await at.as_("viewer")
+        client = await at.client_for("viewer")
         seen, cursor = [], ""
         while not seen or cursor:
             query = {"limit": 2, "cursor": cursor, "since": "2020-01-01T00:00:00Z"}
             answer = (await client.get(f"{API}/recordings", params=query)).json()
-            seen += [recordings.decode(json.dumps(one).encode()) for one in answer["items"]]
+            seen += [recordings.decode(json.dumps(item).encode()) for item in answer["items"]]
             cursor = answer["next"]
         assert [one.id for one in seen] == sent
         assert seen[0].alerts == [consoles.firing("a")]
-        assert await items(client, "/recordings", since="2100-01-01T00:00:00+02:00") == []
+        assert await list_items(client, "/recordings", since="2100-01-01T00:00:00+02:00") == []
         assert (await client.get(f"{API}/recordings", params={"since": "2020-01-01T00:00:00"})).status_code == 422
 
     play(body)
@@ -152,7 +152,7 @@ def test_recordings_are_paged_from_the_oldest(play):
 
 def test_payload_is_explained_or_its_error_reported(play):
     async def body(at):
-        client = await at.as_("viewer")
+        client = await at.client_for("viewer")
         payload = '{"title": "t", "status": "firing", "labels": {"service": "x"}}'
         done = await client.post(f"{API}/explain", json={"source": "json", "payload": payload})
         assert done.status_code == 200
@@ -181,7 +181,7 @@ def decision(kind="approve", service="checkout", **more):
 def test_approved_post_is_shown_and_names_the_person(play):
     async def body(at):
         await at.deliver(consoles.firing())
-        client = await at.as_("responder", name="ann")
+        client = await at.client_for("responder", name="ann")
         found = await review(client)
         assert found.headers["etag"] == f'"{found.json()["digest"]}"'
         headers = {"if-match": found.headers["etag"]}
@@ -190,7 +190,7 @@ def test_approved_post_is_shown_and_names_the_person(play):
         await at.on.turn()
         assert at.page.kinds == ["open"]
         assert (await review(client)).status_code == 404
-        assert await items(client, "/reviews") == []
+        assert await list_items(client, "/reviews") == []
         told = (await client.get(f"{API}/incidents/{consoles.key()}")).json()["timeline"]
         assert "Approved at page by ann: seen" in [event["text"] for event in told]
 
@@ -200,7 +200,7 @@ def test_approved_post_is_shown_and_names_the_person(play):
 def test_edited_text_is_published_and_invalid_text_refused(play):
     async def body(at):
         await at.deliver(consoles.firing())
-        client = await at.as_("responder")
+        client = await at.client_for("responder")
         seen = (await review(client)).json()["digest"]
         too_long = await client.post(f"{API}/review", json=decision(seen=seen, fields={"title": "x" * 300}))
         assert (too_long.status_code, "title" in too_long.json()["detail"]) == (422, True)
@@ -217,14 +217,14 @@ def test_edited_text_is_published_and_invalid_text_refused(play):
 def test_dismissed_post_is_not_shown(play):
     async def body(at):
         await at.deliver(consoles.firing())
-        client = await at.as_("responder")
+        client = await at.client_for("responder")
         seen = (await review(client)).json()["digest"]
         refused = await client.post(f"{API}/review", json=decision("dismiss", seen=seen, fields={"title": "x"}))
         assert refused.status_code == 422
         done = await client.post(f"{API}/review", json=decision("dismiss", seen=seen, reason="a drill"))
         assert done.json()["kind"] == "dismissed"
         await at.on.turn()
-        assert (at.page.calls, await items(client, "/reviews")) == ([], [])
+        assert (at.page.calls, await list_items(client, "/reviews")) == ([], [])
 
     play(body)
 
@@ -232,7 +232,7 @@ def test_dismissed_post_is_not_shown(play):
 def test_second_decision_names_the_first_reviewer(play):
     async def body(at):
         await at.deliver(consoles.firing())
-        ann, bob = await at.as_("responder", name="ann"), await at.as_("responder", name="bob")
+        ann, bob = await at.client_for("responder", name="ann"), await at.client_for("responder", name="bob")
         tag = {"if-match": (await review(bob)).headers["etag"]}
         assert (await ann.post(f"{API}/review", json=decision(), headers=tag)).is_success
         lost = await bob.post(f"{API}/review", json=decision("dismiss"), headers=tag)
@@ -247,7 +247,7 @@ def test_second_decision_names_the_first_reviewer(play):
 def test_conflict_shows_the_current_review(play):
     async def body(at):
         await at.deliver(consoles.firing())
-        client = await at.as_("responder")
+        client = await at.client_for("responder")
         old = (await review(client)).headers["etag"]
         await at.deliver(consoles.firing(severity="critical", starts="again"))
         lost = await client.post(f"{API}/review", json=decision(), headers={"if-match": old})
@@ -263,11 +263,11 @@ def test_conflict_shows_the_current_review(play):
 def test_decision_without_a_digest_is_refused(play):
     async def body(at):
         await at.deliver(consoles.firing())
-        client = await at.as_("responder")
+        client = await at.client_for("responder")
         for headers in ({}, {"if-match": ""}, {"if-match": '""'}):
             assert (await client.post(f"{API}/review", json=decision(), headers=headers)).status_code == 428
         nothing = await client.post(f"{API}/review", json=decision(service="none", seen="x"))
         assert (nothing.status_code, nothing.json()["now"]) == (412, None)
-        assert len(await items(client, "/reviews")) == 1
+        assert len(await list_items(client, "/reviews")) == 1
 
     play(body)

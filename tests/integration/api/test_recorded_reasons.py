@@ -26,7 +26,7 @@ ACTIONS = [name for name, _ in inspect.getmembers(api_client.Actions, inspect.is
 REASON = "upgrade of Redis"
 
 
-async def last(at) -> access.AuditEntry:
+async def get_last_audit_entry(at) -> access.AuditEntry:
     lines, _ = await at.store.audit.page("", 1)
     return lines[0]
 
@@ -48,32 +48,38 @@ def test_reason_of_every_action_is_recorded(play, name):
             await act(api_client.Actions(client), name)
         finally:
             await client.aclose()
-        beyond = await last(at)
+        beyond = await get_last_audit_entry(at)
         assert (beyond.who, beyond.reason) == ("bob", REASON)
         await act(at.parts.actions, name)
-        beside = await last(at)
+        beside = await get_last_audit_entry(at)
         assert (beside.who, beside.reason, beside.what) == ("ann", REASON, beyond.what)
 
     play(body)
 
 
 def test_every_changing_endpoint_accepts_a_reason():
-    for one in endpoints.ENDPOINTS:
-        if one.method == "GET" or one.path == "/explain":
+    for endpoint in endpoints.ENDPOINTS:
+        if endpoint.method == "GET" or endpoint.path == "/explain":
             continue
-        fields = set((one.body or one.query).model_fields)
-        assert fields & {"reason", "comment"}, one.path
+        fields = set((endpoint.body or endpoint.query).model_fields)
+        assert fields & {"reason", "comment"}, endpoint.path
 
 
 def test_token_is_made_and_revoked_with_a_reason(play):
     async def body(at):
-        client = await at.as_("admin", name="bob")
+        client = await at.client_for("admin", name="bob")
         made = await client.post("/api/v1/tokens", json={"name": "ci", "role": "viewer", "reason": REASON})
         assert made.status_code == 201
-        assert ((await last(at)).what, (await last(at)).reason) == ("make token", REASON)
+        assert ((await get_last_audit_entry(at)).what, (await get_last_audit_entry(at)).reason) == (
+            "make token",
+            REASON,
+        )
         gone = await client.delete(f"/api/v1/tokens/{made.json()['id']}", params={"reason": REASON})
         assert gone.status_code == 204
-        assert ((await last(at)).what, (await last(at)).reason) == ("revoke token", REASON)
+        assert ((await get_last_audit_entry(at)).what, (await get_last_audit_entry(at)).reason) == (
+            "revoke token",
+            REASON,
+        )
 
     play(body)
 
@@ -83,7 +89,7 @@ def test_redriving_many_records_the_filters_without_the_reason(play):
         browser, csrf = await at.browser("responder", name="ann")
         form = {"csrf": csrf, "problem": "422", "reason": REASON}
         assert (await browser.post("/dead-letters/redrive-all", data=form)).status_code == 303
-        line = await last(at)
+        line = await get_last_audit_entry(at)
         assert (line.subject, line.reason) == ("problem=422", REASON)
 
     play(body)

@@ -13,7 +13,7 @@ async def rules_change(at, old: str, new: str) -> None:
 def test_redelivery_of_current_alerts_changes_nothing(play):
     async def body(at):
         delivered = await at.deliver(consoles.firing())
-        client = await at.as_("responder", name="ann")
+        client = await at.client_for("responder", name="ann")
         before = await at.on.incident(consoles.key())
         answer = await client.post(f"{API}/deliveries/{delivered}/reprocess")
         assert answer.status_code == 200, answer.text
@@ -22,7 +22,7 @@ def test_redelivery_of_current_alerts_changes_nothing(play):
         assert await at.on.incident(consoles.key()) == before
         assert at.on_call.kinds == ["open"]
         listed = (await client.get(f"{API}/deliveries")).json()["items"]
-        assert [one["id"] for one in listed] == [answer.json()["delivery"], delivered]
+        assert [item["id"] for item in listed] == [answer.json()["delivery"], delivered]
         assert (await client.get(f"{API}/deliveries/{listed[0]['id']}")).json()["body"] == '{"title": "as it was sent"}'
 
     play(body)
@@ -39,7 +39,7 @@ def test_redelivery_is_decided_by_the_current_rules(play):
         await at.on.turn()
         assert (await at.on.incident(consoles.key())).status == "open"
         lines = (await at.parts.queries.records.audit()).items
-        assert [(one.who, one.what, one.subject, one.outcome) for one in lines[:1]] == [
+        assert [(line.who, line.what, line.subject, line.outcome) for line in lines[:1]] == [
             ("ann", "reprocess delivery", delivered, "done")
         ]
 
@@ -49,7 +49,7 @@ def test_redelivery_is_decided_by_the_current_rules(play):
 def test_missing_delivery_and_viewer_replay_nothing(play):
     async def body(at):
         delivered = await at.deliver(consoles.firing())
-        responder, viewer = await at.as_("responder"), await at.as_("viewer")
+        responder, viewer = await at.client_for("responder"), await at.client_for("viewer")
         assert (await responder.post(f"{API}/deliveries/{'0' * 32}/run")).status_code == 404
         assert (await viewer.post(f"{API}/deliveries/{delivered}/reprocess")).status_code == 403
         assert len((await viewer.get(f"{API}/deliveries")).json()["items"]) == 1

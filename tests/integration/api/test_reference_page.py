@@ -20,12 +20,15 @@ ROW = re.compile(r"^\| `([A-Z]+ /[^`]*)` \| (\w+) \| ", re.MULTILINE)
 PROBLEM = re.compile(r"^\| (\d{3}) \| `([\w-]+)` \| ", re.MULTILINE)
 
 
-def plain(path):
+def remove_converters(path):
     return path.replace(":path}", "}")
 
 
 def test_page_lists_every_endpoint_with_its_role():
-    there = [(f"{one.method} {plain(one.path)}", one.role.word) for one in endpoints.ENDPOINTS]
+    there = [
+        (f"{endpoint.method} {remove_converters(endpoint.path)}", endpoint.role.word)
+        for endpoint in endpoints.ENDPOINTS
+    ]
     assert ROW.findall(PAGE.read_text()) == there
 
 
@@ -39,7 +42,9 @@ def test_document_is_valid_openapi_with_every_endpoint():
     assert document["openapi"].startswith("3.1")
     schemathesis.openapi.from_dict(document).validate()
     described = {(path, method.upper()) for path, each in document["paths"].items() for method in each}
-    assert described == {(endpoints.PREFIX + plain(one.path), one.method) for one in endpoints.ENDPOINTS}
+    assert described == {
+        (endpoints.PREFIX + remove_converters(endpoint.path), endpoint.method) for endpoint in endpoints.ENDPOINTS
+    }
 
 
 def test_every_schema_reference_in_the_document_resolves():
@@ -49,7 +54,7 @@ def test_every_schema_reference_in_the_document_resolves():
     assert {name.rpartition("/")[2] for name in references} <= set(document["components"]["schemas"])
 
 
-class Checked:
+class DocumentCheck:
     """Compares responses with the document, and records the requested operations."""
 
     def __init__(self, document):
@@ -70,7 +75,7 @@ class Checked:
             return f"{method} {path}: {media} is not described"
         schema = {**described["content"][media]["schema"], "components": self.document["components"]}
         found = jsonschema_rs.Draft202012Validator(schema).iter_errors(answer.json())
-        return "; ".join(f"{method} {path}: {one.message}" for one in found)
+        return "; ".join(f"{method} {path}: {error.message}" for error in found)
 
 
 # It succeeds only at a DevHelm page: see cli/test_corrections.
@@ -79,7 +84,7 @@ ELSEWHERE = {("POST", "/corrections")}
 
 async def furnish(at, client):
     """Create an object of every kind. Return the path values, query, and body for each endpoint."""
-    at.on_call.before.append(vendor.permanent())
+    at.on_call.before.append(vendor.make_permanent())
     delivered = await at.deliver(consoles.firing())
     await at.deliver(consoles.firing("beats", beat="yes"), consoles.firing("x", noise="yes"))
     well = b'{"title": "t", "status": "firing", "labels": {"service": "late"}}'
@@ -130,13 +135,13 @@ async def furnish(at, client):
 
 def test_every_endpoint_behaves_as_documented(play):
     async def body(at):
-        client, unauthenticated, viewer = await at.as_("admin"), await at.client(), await at.as_("viewer")
-        checked = Checked((await client.get(f"{endpoints.PREFIX}/openapi.json")).json())
+        client, unauthenticated, viewer = await at.client_for("admin"), await at.client(), await at.client_for("viewer")
+        checked = DocumentCheck((await client.get(f"{endpoints.PREFIX}/openapi.json")).json())
         known = await furnish(at, client)
         problems = []
-        for one in endpoints.ENDPOINTS:
-            path = plain(one.path)
-            values, query, sent = known.get(f"{one.method} {path}", ({}, {}, None))
+        for endpoint in endpoints.ENDPOINTS:
+            path = remove_converters(endpoint.path)
+            values, query, sent = known.get(f"{endpoint.method} {path}", ({}, {}, None))
             well = endpoints.PREFIX + path.format(**values)
             badly = endpoints.PREFIX + path.format(name="none", id="none", destination="none")
             for asker, target, params, content in (
@@ -145,37 +150,37 @@ def test_every_endpoint_behaves_as_documented(play):
                 (client, badly, {"no": "such"}, {"no": "such"}),
                 (client, well, query, sent),
             ):
-                answer = await asker.request(one.method, target, params=params, json=content)
-                problems.append(checked.problem(one.method, path, answer))
-        assert [each for each in problems if each] == []
-        for one in endpoints.ENDPOINTS:
-            succeeded = (one.method, plain(one.path), True) in checked.seen
-            assert succeeded != ((one.method, plain(one.path)) in ELSEWHERE), one
-            assert (one.method, plain(one.path), False) in checked.seen, one
+                answer = await asker.request(endpoint.method, target, params=params, json=content)
+                problems.append(checked.problem(endpoint.method, path, answer))
+        assert [problem for problem in problems if problem] == []
+        for endpoint in endpoints.ENDPOINTS:
+            succeeded = (endpoint.method, remove_converters(endpoint.path), True) in checked.seen
+            assert succeeded != ((endpoint.method, remove_converters(endpoint.path)) in ELSEWHERE), endpoint
+            assert (endpoint.method, remove_converters(endpoint.path), False) in checked.seen, endpoint
 
     play(body)
 
 
 def test_undocumented_response_is_detected(play):
     async def body(at):
-        client = await at.as_("viewer")
+        client = await at.client_for("viewer")
         document = openapi.document()
         document["components"]["schemas"]["Publishing"]["properties"]["freeze_reason"] = {"type": "integer"}
         answer = await client.get(f"{endpoints.PREFIX}/publishing")
-        assert '"" is not of type "integer"' in Checked(document).problem("GET", "/publishing", answer)
+        assert '"" is not of type "integer"' in DocumentCheck(document).problem("GET", "/publishing", answer)
         del document["paths"][f"{endpoints.PREFIX}/publishing"]["get"]["responses"]["200"]
-        assert "not described" in Checked(document).problem("GET", "/publishing", answer)
+        assert "not described" in DocumentCheck(document).problem("GET", "/publishing", answer)
 
     play(body)
 
 
-def examples():
+def list_examples():
     """Return the curl commands of the page, except those for DevHelm pages only: see cli/test_corrections."""
-    found = [command.text for command in commands.documented(PAGE) if command.text.startswith("curl ")]
+    found = [command.text for command in commands.list_documented(PAGE) if command.text.startswith("curl ")]
     return [command for command in found if "/corrections" not in command and "/incidents/IR-" not in command]
 
 
-def typed(command, url, **environment):
+def run_example(command, url, **environment):
     """Run a command of the page against another address, and return its output."""
     words = [os.path.expandvars(word) for word in shlex.split(command.replace("http://127.0.0.1:8082", url))]
     for name, value in environment.items():
@@ -189,7 +194,7 @@ def test_every_documented_curl_works(play):
         await at.deliver(consoles.firing())
         seen = (await at.parts.queries.reviews())[0].digest
         # A retracted post never opens, so retraction comes last.
-        for command in sorted(examples(), key=lambda one: "retractions" in one):
+        for command in sorted(list_examples(), key=lambda one: "retractions" in one):
             if "retractions" in command:
                 await at.on.turn()
                 assert at.page.kinds == ["open"]
@@ -200,8 +205,8 @@ def test_every_documented_curl_works(play):
                 .replace("public-page", "page")
                 .replace('="checkout"}"', '=\\"checkout\\"}"')
             )
-            done = await asyncio.to_thread(typed, asked, at.url, TOKEN=token, SEEN=seen)
+            done = await asyncio.to_thread(run_example, asked, at.url, TOKEN=token, SEEN=seen)
             assert done.returncode == 0, f"{command}: {done.stdout}"
 
     play(body)
-    assert len(examples()) >= 5
+    assert len(list_examples()) >= 5

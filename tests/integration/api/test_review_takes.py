@@ -24,13 +24,13 @@ async def take(client, **more):
 
 async def audit(at, most=1):
     lines, _ = await at.store.audit.page("", most)
-    return [(one.who, one.what, one.subject, one.outcome) for one in lines]
+    return [(line.who, line.what, line.subject, line.outcome) for line in lines]
 
 
 def test_taken_review_shows_its_holder_and_end_time(play):
     async def body(at):
         await at.deliver(consoles.firing())
-        ann, bob = await at.as_("responder", name="ann"), await at.as_("responder", name="bob")
+        ann, bob = await at.client_for("responder", name="ann"), await at.client_for("responder", name="bob")
         assert (await review(bob))["taken_by"] == ""
         taken = (await take(ann, seconds=600)).json()
         assert (taken["by"], taken["is_new"]) == ("ann", True)
@@ -51,7 +51,7 @@ def test_taken_review_shows_its_holder_and_end_time(play):
 def test_take_expires_and_has_a_limited_duration(play):
     async def body(at):
         await at.deliver(consoles.firing())
-        ann, bob = await at.as_("responder", name="ann"), await at.as_("responder", name="bob")
+        ann, bob = await at.client_for("responder", name="ann"), await at.client_for("responder", name="bob")
         await take(ann)
         at.clock.offset = 16 * MINUTE
         assert (await review(bob))["taken_by"] == ""
@@ -65,7 +65,7 @@ def test_take_expires_and_has_a_limited_duration(play):
 def test_any_responder_can_release_a_taken_review(play):
     async def body(at):
         await at.deliver(consoles.firing())
-        ann, bob = await at.as_("responder", name="ann"), await at.as_("responder", name="bob")
+        ann, bob = await at.client_for("responder", name="ann"), await at.client_for("responder", name="bob")
         await take(ann)
         released = await bob.delete(f"{API}/review/take", params=WHERE)
         assert (released.status_code, released.json()["taken_by"]) == (200, "ann")
@@ -83,7 +83,7 @@ def test_any_responder_can_release_a_taken_review(play):
 def test_another_reviewer_can_decide_a_taken_review(play, decision):
     async def body(at):
         await at.deliver(consoles.firing())
-        ann, bob = await at.as_("responder", name="ann"), await at.as_("responder", name="bob")
+        ann, bob = await at.client_for("responder", name="ann"), await at.client_for("responder", name="bob")
         await take(ann)
         digest = (await review(bob))["digest"]
         done = await bob.post(f"{API}/review", json={**WHERE, "seen": digest, "decision": decision})
@@ -99,7 +99,7 @@ def test_another_reviewer_can_decide_a_taken_review(play, decision):
 def test_one_of_two_concurrent_takes_is_recorded(play, together):  # noqa: F811 - the fixture
     async def body(at):
         await at.deliver(consoles.firing())
-        people = [await at.as_("responder", name=name) for name in ("ann", "bob")]
+        people = [await at.client_for("responder", name=name) for name in ("ann", "bob")]
         together()
         answers = [answer.json() for answer in await asyncio.gather(*map(take, people))]
         assert sorted(answer["is_new"] for answer in answers) == [False, True]
@@ -111,7 +111,7 @@ def test_one_of_two_concurrent_takes_is_recorded(play, together):  # noqa: F811 
 def test_take_of_a_post_without_review_is_refused(play):
     async def body(at):
         await at.deliver(consoles.firing())
-        ann = await at.as_("responder", name="ann")
+        ann = await at.client_for("responder", name="ann")
         for where in ({"destination": "on-call"}, {"destination": "page", "incident": "none"}):
             for answer in (
                 await ann.post(f"{API}/review/take", json={**WHERE, **where}),

@@ -13,7 +13,7 @@ from tests.integration import consoles
 RANK = {**access.ROLES, "": 0}
 OPEN_TO_ALL = {"/sign-in", "/sign-out", "/sign-in/oidc", "/sign-in/oidc/back", "/static/{name}"}
 FORMS = {path: role for path, role, _ in views.FORMS} | {"/playground": endpoints.VIEWER}
-VIEWED = {one.path: one.role for one in pages.PAGES} | {"/events": endpoints.VIEWER}
+VIEWED = {page.path: page.role for page in pages.PAGES} | {"/events": endpoints.VIEWER}
 HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -22,11 +22,11 @@ HEADERS = {
 }
 
 
-def filled(path):
+def fill_path(path):
     return path.replace("{key:path}", "none").replace("{id}", "none")
 
 
-def allowed(answer):
+def is_allowed(answer):
     """Return whether a request was authorized. Ignore other errors: the requested object doesn't exist."""
     return answer.status_code not in {401, 403}
 
@@ -37,7 +37,7 @@ def test_every_route_is_tested_for_authorization(play):
         made = app.create_app(at.parts, routes)
         there = {(route.path, method) for route in made._app.routes for method in getattr(route, "methods", ["GET"])}
         there = {(path, method) for path, method in there if method != "HEAD"}
-        walked = {(endpoints.PREFIX + one.path, one.method) for one in endpoints.ENDPOINTS}
+        walked = {(endpoints.PREFIX + endpoint.path, endpoint.method) for endpoint in endpoints.ENDPOINTS}
         walked |= {(path, "POST") for path in FORMS} | {(path, "GET") for path in VIEWED}
         rest = {path for path, _ in there - walked}
         assert rest == OPEN_TO_ALL | {f"{endpoints.PREFIX}/openapi.json"}
@@ -50,18 +50,18 @@ def test_every_route_is_tested_for_authorization(play):
 def test_endpoint_admits_its_role_and_higher_ones(play, role):
     async def body(at):
         await at.token("viewer")
-        client = await at.as_(role)
-        for one in endpoints.ENDPOINTS:
-            answer = await client.request(one.method, endpoints.PREFIX + filled(one.path))
-            told = f"{one.method} {one.path} as {role or 'no role'}: {answer.status_code} {answer.text}"
+        client = await at.client_for(role)
+        for endpoint in endpoints.ENDPOINTS:
+            answer = await client.request(endpoint.method, endpoints.PREFIX + fill_path(endpoint.path))
+            told = f"{endpoint.method} {endpoint.path} as {role or 'no role'}: {answer.status_code} {answer.text}"
             if not role:
                 assert answer.status_code == 401, told
                 assert answer.headers["www-authenticate"] == "Bearer"
-            elif RANK[role] < one.role:
+            elif RANK[role] < endpoint.role:
                 assert answer.status_code == 403, told
-                assert f"needs the role {one.role.word}" in answer.json()["detail"]
+                assert f"needs the role {endpoint.role.word}" in answer.json()["detail"]
             else:
-                assert allowed(answer), told
+                assert is_allowed(answer), told
                 assert answer.status_code < 500, told
         described = await client.get(f"{endpoints.PREFIX}/openapi.json")
         assert described.status_code == (200 if role else 401)
@@ -101,7 +101,7 @@ def test_form_admits_only_its_role(play, role):
                 assert answer.status_code == 403, told
                 assert "needs the role" in answer.text
             else:
-                assert allowed(answer), told
+                assert is_allowed(answer), told
                 assert answer.status_code < 500, told
 
     play(body)
@@ -110,7 +110,7 @@ def test_form_admits_only_its_role(play, role):
 def test_expired_revoked_or_malformed_token_is_refused(play):
     async def body(at):
         short, revoked = await at.token("admin", seconds=60), await at.token("admin")
-        admin = await at.as_("admin")
+        admin = await at.client_for("admin")
         identity = revoked.split("_")[1]
         assert (await admin.delete(f"{endpoints.PREFIX}/tokens/{identity}")).status_code == 204
         assert (await admin.delete(f"{endpoints.PREFIX}/tokens/{identity}")).status_code == 404
@@ -119,11 +119,11 @@ def test_expired_revoked_or_malformed_token_is_refused(play):
         for text in wrong:
             for scheme in ("Bearer", "bearer", "Basic", ""):
                 credential = f"{scheme} {text}".strip().encode("latin-1")
-                for one in endpoints.ENDPOINTS:
-                    if one.method == "GET":
+                for endpoint in endpoints.ENDPOINTS:
+                    if endpoint.method == "GET":
                         headers = {"authorization": credential}
-                        answer = await admin.get(endpoints.PREFIX + filled(one.path), headers=headers)
-                        assert answer.status_code == 401, (one.path, credential)
+                        answer = await admin.get(endpoints.PREFIX + fill_path(endpoint.path), headers=headers)
+                        assert answer.status_code == 401, (endpoint.path, credential)
                     if scheme != "Bearer":
                         break  # One endpoint is enough, because all endpoints share the authorization code.
 
@@ -213,10 +213,10 @@ def test_every_response_has_the_security_headers(play):
 
 def test_failure_response_has_headers_and_reveals_nothing(play, monkeypatch):
     async def body(at):
-        client = await at.as_("viewer")
+        client = await at.client_for("viewer")
         await at.store.redis.set("ir:{silences}:all", "of another type")
         monkeypatch.setattr(Tokens, "read", lambda _: 1 / 0)
-        admin = await at.as_("admin")
+        admin = await at.client_for("admin")
         broken = await admin.get(f"{endpoints.PREFIX}/tokens")
         assert broken.status_code == 500
         assert broken.json()["detail"] == "the router failed; see its log"
@@ -230,7 +230,7 @@ def test_failure_response_has_headers_and_reveals_nothing(play, monkeypatch):
 
 def test_oversize_body_is_refused_while_being_sent(play):
     async def body(at):
-        client, unauthenticated = await at.as_("viewer"), await at.client()
+        client, unauthenticated = await at.client_for("viewer"), await at.client()
 
         async def endless():
             for _ in range(200):
@@ -246,7 +246,7 @@ def test_oversize_body_is_refused_while_being_sent(play):
 
 def test_path_with_trailing_slash_is_not_redirected(play):
     async def body(at):
-        client = await at.as_("viewer")
+        client = await at.client_for("viewer")
         assert (await client.get(f"{endpoints.PREFIX}/overview/")).status_code == 404
 
     play(body)
@@ -256,7 +256,7 @@ def test_authenticated_request_during_store_outage_gets_503(tmp_path, play):
     async def body(at):
         text = await at.token("admin")
         lost = Store.connect("redis://127.0.0.1:1/0")
-        async with consoles.serving(at.settings, lost) as other:
+        async with consoles.serve_console(at.settings, lost) as other:
             client = await other.client(authorization=f"Bearer {text}")
             answer = await client.get(f"{endpoints.PREFIX}/overview")
             assert answer.status_code == 503
@@ -270,10 +270,10 @@ def test_authenticated_request_during_store_outage_gets_503(tmp_path, play):
 def test_unsaved_rules_require_the_responder_role(play):
     async def body(at):
         form = {"source": "json", "payload": "{}", "rules": "rules: []"}
-        viewer = await at.as_("viewer")
+        viewer = await at.client_for("viewer")
         assert (await viewer.post("/playground", data=form)).status_code == 403
         assert 'id="rules"' not in (await viewer.get("/playground")).text
-        responder = await at.as_("responder")
+        responder = await at.client_for("responder")
         assert 'id="rules"' in (await responder.get("/playground")).text
 
     play(body)
@@ -283,9 +283,9 @@ def test_unsaved_rules_are_explained_beside_the_active_rules(play):
     async def body(at):
         await at.deliver(consoles.firing())
         rules = "rules: [{name: edited-rule, when: {labels.service: checkout}, open: [{at: on-call, name: Edited}]}]"
-        viewer = await at.as_("viewer")
+        viewer = await at.client_for("viewer")
         delivery, *_ = (await viewer.get(f"{endpoints.PREFIX}/deliveries")).json()["items"]
-        responder = await at.as_("responder")
+        responder = await at.client_for("responder")
         shown = await responder.post("/playground", data={"delivery": delivery["id"], "rules": rules})
         assert shown.status_code == 200
         assert "With the rules above" in shown.text

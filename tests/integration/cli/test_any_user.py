@@ -19,19 +19,19 @@ class Scene:
 
     def __init__(self, router, folder, address):
         self.router, self.folder, self.address = router, folder, address
-        self.delivery = router.receives(labels={"title": "\x85"})["delivery"]
+        self.delivery = router.send_alert(labels={"title": "\x85"})["delivery"]
         harness.eventually("the delivery is processed", lambda: self.delivery in self("deliveries", "list").stdout)
 
     def __call__(self, *arguments, **environment):
         """Run a command as a user without a name, and without the secrets that commands don't need."""
         given = {"REDIS_URL": self.address, **environment}
         file = ("--config", str(self.folder / "router.yaml"))
-        return commands.ran(*arguments, *file, cwd="/", environment=given, user=USER)
+        return commands.run_command(*arguments, *file, cwd="/", environment=given, user=USER)
 
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory):
-    port = ports.free()
+    port = ports.reserve()
     address = f"redis://127.0.0.1:{port}/0"
     # Other users have no access to pytest's temporary folder.
     with tempfile.TemporaryDirectory(prefix="any-user-") as name, harness.vendors() as at:

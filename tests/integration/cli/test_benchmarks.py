@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 MARK = "INCIDENT_ROUTER_BENCHMARK_TEST"
 
 
-def started(script: str, folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def start_script(script: str, folder: Path, *arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, f"tests/benchmarks/{script}.py", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), MARK: str(folder)}
     return subprocess.Popen(
@@ -28,10 +28,10 @@ def started(script: str, folder: Path, *arguments: str) -> subprocess.Popen[str]
     )
 
 
-def left_behind(folder: Path) -> list[str]:
+def list_leftover_processes(folder: Path) -> list[str]:
     """Return the processes that a benchmark of this test has started and not ended."""
-    wanted = f"{MARK}={folder}".encode()
-    return [entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit() and wanted in _environment(entry)]
+    encoded = f"{MARK}={folder}".encode()
+    return [entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit() and encoded in _environment(entry)]
 
 
 def _environment(process: Path) -> list[bytes]:
@@ -41,14 +41,14 @@ def _environment(process: Path) -> list[bytes]:
         return []
 
 
-def rows(script: str, folder: Path) -> Iterator[dict[str, Any]]:
+def measure_rows(script: str, folder: Path) -> Iterator[dict[str, Any]]:
     """Return the JSON rows of a script that measures processes. The script must succeed."""
     found = written_whole(script, folder)
     assert found["machine"]["cores"] == os.cpu_count()
     yield from found["rows"]
 
 
-def written(script: str, folder: Path) -> list[dict[str, Any]]:
+def read_written_rows(script: str, folder: Path) -> list[dict[str, Any]]:
     """Return the rows that the script wrote."""
     found: list[dict[str, Any]] = written_whole(script, folder)["rows"]
     return found
@@ -57,10 +57,10 @@ def written(script: str, folder: Path) -> list[dict[str, Any]]:
 def written_whole(script: str, folder: Path) -> dict[str, Any]:
     """Return the JSON document of a script. The script must succeed."""
     file = folder / "out" / f"{script}.json"
-    process = started(script, folder, "--quick", "--json", str(file))
+    process = start_script(script, folder, "--quick", "--json", str(file))
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
-    assert not left_behind(folder)
+    assert not list_leftover_processes(folder)
     found: dict[str, Any] = json.loads(file.read_text())
     return found
 
@@ -68,7 +68,7 @@ def written_whole(script: str, folder: Path) -> dict[str, Any]:
 @pytest.mark.timeout(120)
 @pytest.mark.debian("prometheus-alertmanager")
 def test_accept_benchmark_compares_router_endpoint_and_alertmanager(tmp_path: Path) -> None:
-    found = {(row["alerts a delivery"], row["server"]): row for row in rows("accept", tmp_path)}
+    found = {(row["alerts a delivery"], row["server"]): row for row in measure_rows("accept", tmp_path)}
     assert set(found) == set(itertools.product((1, 20), ("router", "bare", "alertmanager")))
     for (_, server), row in found.items():
         assert row["deliveries/s"] > 10
@@ -77,7 +77,7 @@ def test_accept_benchmark_compares_router_endpoint_and_alertmanager(tmp_path: Pa
 
 @pytest.mark.timeout(120)
 def test_latency_is_measured_alone_and_at_rate(tmp_path: Path) -> None:
-    single, crowd = rows("latency", tmp_path)
+    single, crowd = measure_rows("latency", tmp_path)
     assert single["incidents"] == 20
     assert crowd["incidents"] == 150
     for row in (single, crowd):
@@ -87,7 +87,7 @@ def test_latency_is_measured_alone_and_at_rate(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(120)
 def test_vendor_calls_are_compared_with_httpx(tmp_path: Path) -> None:
-    found = list(rows("calls", tmp_path))
+    found = list(measure_rows("calls", tmp_path))
     assert [row["calls at once"] for row in found] == [1, 32]
     for row in found:
         assert row["httpx is times"] == pytest.approx(row["httpx us"] / row["router us"])
@@ -96,7 +96,7 @@ def test_vendor_calls_are_compared_with_httpx(tmp_path: Path) -> None:
 @pytest.mark.timeout(240)
 @pytest.mark.debian("prometheus-alertmanager")
 def test_router_and_alertmanager_process_the_same_alerts(tmp_path: Path) -> None:
-    found = {row["server"]: row for row in rows("peers", tmp_path)}
+    found = {row["server"]: row for row in measure_rows("peers", tmp_path)}
     assert set(found) == {"router", "alertmanager"}
     for row in found.values():
         assert row["alerts"] == 50
@@ -111,7 +111,7 @@ def test_scale_measures_the_cost_of_each_role(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.benchmarks.scale", str(file), "--quick"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert not left_behind(tmp_path)
+    assert not list_leftover_processes(tmp_path)
     found = json.loads(file.read_text())["rows"]
     assert [row["alerts a delivery"] for row in found] == [1, 20]
     assert all(row[role] > 0 for row in found for role in ("web us", "worker us", "valkey us"))
@@ -119,7 +119,7 @@ def test_scale_measures_the_cost_of_each_role(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(120)
 def test_notification_latency_is_measured(tmp_path: Path) -> None:
-    single, crowd = rows("notifications", tmp_path)
+    single, crowd = measure_rows("notifications", tmp_path)
     assert (single["incidents"], crowd["incidents"]) == (20, 6)
     for row in (single, crowd):
         assert 0 < row["median ms"] <= row["99th ms"] <= row["most ms"]
@@ -127,7 +127,7 @@ def test_notification_latency_is_measured(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(120)
 def test_honest_senders_are_measured_during_attacks(tmp_path: Path) -> None:
-    found = list(rows("hostile", tmp_path))
+    found = list(measure_rows("hostile", tmp_path))
     assert [row["attack"] for row in found] == ["no attack", "deep lists", "forged SNS messages"]
     for row in found:
         assert row["accepted"] == row["honest"] == 30
@@ -137,7 +137,7 @@ def test_honest_senders_are_measured_during_attacks(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(120)
 def test_end_to_end_covers_new_and_repeated_alerts(tmp_path: Path) -> None:
-    found = list(rows("end_to_end", tmp_path))
+    found = list(measure_rows("end_to_end", tmp_path))
     assert [(row["alerts a delivery"], row["alerts"]) for row in found] == [
         (1, "new"),
         (1, "repeats"),
@@ -150,40 +150,40 @@ def test_end_to_end_covers_new_and_repeated_alerts(tmp_path: Path) -> None:
 @pytest.mark.timeout(120)
 def test_rule_matching_is_compared_with_linear_search(tmp_path: Path) -> None:
     """Every shape of rule set is measured."""
-    found = written("match", tmp_path)
-    assert [(row["shape"], row["rules"]) for row in found] == list(
+    rows = read_written_rows("match", tmp_path)
+    assert [(row["shape"], row["rules"]) for row in rows] == list(
         itertools.product(("beside", "storm", "only", "skewed"), (10, 1000))
     )
-    for row in found:
+    for row in rows:
         assert 0 < row["us an alert"] < row["naive us"]
         assert row["load s"] >= 0
         assert row["from YAML s"] > 0
-    assert max(row["naive to indexed"] for row in found) > 20
+    assert max(row["naive to indexed"] for row in rows) > 20
 
 
 @pytest.mark.timeout(120)
 def test_rule_loading_is_measured_with_memory_and_lag(tmp_path: Path) -> None:
-    found = written("rule_loading", tmp_path)
-    assert [row["rules"] for row in found] == [100, 1000]
-    for row in found:
+    rows = read_written_rows("rule_loading", tmp_path)
+    assert [row["rules"] for row in rows] == [100, 1000]
+    for row in rows:
         assert row["load s"] == pytest.approx(row["us a rule"] * row["rules"] / 1e6, abs=0.001)
         assert row["loop lag ms"] > 0
-    assert found[-1]["bytes a rule"] > 100
+    assert rows[-1]["bytes a rule"] > 100
 
 
 @pytest.mark.timeout(120)
 def test_parsing_is_measured_for_every_source_kind(tmp_path: Path) -> None:
     """Signed deliveries are measured as well."""
-    found = written("sources", tmp_path)
-    assert [row["source"] for row in found] == [*registry.KINDS, "signed"]
-    for row in found:
+    rows = read_written_rows("sources", tmp_path)
+    assert [row["source"] for row in rows] == [*registry.KINDS, "signed"]
+    for row in rows:
         assert 0 < row["bare us"] < row["us a delivery"]
         assert row["ratio"] == pytest.approx(row["us a delivery"] / row["bare us"], rel=0.1)
 
 
 @pytest.mark.timeout(120)
 def test_folding_is_measured_against_a_bare_loop(tmp_path: Path) -> None:
-    found = list(rows("fold", tmp_path))
+    found = list(measure_rows("fold", tmp_path))
     assert [row["incident keys"] for row in found] == [1_000, 40_000] * 2
     for row in found:
         assert row["ratio"] == pytest.approx(row["worker alerts/s"] / row["bare loop alerts/s"])
@@ -192,7 +192,7 @@ def test_folding_is_measured_against_a_bare_loop(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(120)
 def test_storm_benchmark_counts_calls_per_incident(tmp_path: Path) -> None:
-    (row,) = rows("storm", tmp_path)
+    (row,) = measure_rows("storm", tmp_path)
     assert row["alerts"] == 2_000
     assert row["changing calls an incident and destination"] >= 1
     assert row["in step after s"] > row["accepted in s"] > 0
@@ -200,7 +200,7 @@ def test_storm_benchmark_counts_calls_per_incident(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(120)
 def test_replay_is_compared_with_reading_alone(tmp_path: Path) -> None:
-    (row,) = written("replay", tmp_path)
+    (row,) = read_written_rows("replay", tmp_path)
     assert row["alerts"] == 20_000
     assert row["incidents"] > 10
     assert row["changed"] > 0
@@ -210,12 +210,12 @@ def test_replay_is_compared_with_reading_alone(tmp_path: Path) -> None:
 @pytest.mark.timeout(160)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_benchmark_leaves_no_process(number: signal.Signals, tmp_path: Path) -> None:
-    process = started("end_to_end", tmp_path, "--seconds", "60")
-    harness.eventually("router and Valkey have started", lambda: len(left_behind(tmp_path)) >= 4)
+    process = start_script("end_to_end", tmp_path, "--seconds", "60")
+    harness.eventually("router and Valkey have started", lambda: len(list_leftover_processes(tmp_path)) >= 4)
     process.send_signal(number)
     process.communicate(timeout=300)  # A router has 40 seconds to shut down.
     assert process.returncode != 0
-    harness.eventually("all of them have ended", lambda: not left_behind(tmp_path))
+    harness.eventually("all of them have ended", lambda: not list_leftover_processes(tmp_path))
 
 
 def test_load_alerts_have_unique_labels_and_fixed_length() -> None:

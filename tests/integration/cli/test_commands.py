@@ -20,7 +20,7 @@ BROKEN = """rules:
 
 
 def run(*arguments: str, cwd=None, **environment: str) -> subprocess.CompletedProcess[str]:
-    return commands.ran(*arguments, cwd=cwd, environment=environment)
+    return commands.run_command(*arguments, cwd=cwd, environment=environment)
 
 
 @pytest.fixture
@@ -30,9 +30,9 @@ def file(tmp_path):
 
 
 def test_help_names_every_command():
-    said = run("--help").stdout
+    output = run("--help").stdout
     for command in ("run", "web", "worker", "simulate", "demo", "check", "reviews"):
-        assert f" {command} " in said
+        assert f" {command} " in output
 
 
 def test_check_of_valid_rules_reports_no_problems(file):
@@ -99,7 +99,7 @@ def test_printed_curl_command_opens_an_incident(tmp_path):
     root = os.getcwd()
     command = [harness.COMMAND, "run", "--simulate", "--config", f"{root}/incident-router.yaml", "--port", "0"]
     unset = dict.fromkeys(("WEBHOOK_TOKEN", "INCIDENT_IO_API_KEY", "DEVHELM_API_KEY"), "")
-    command += ["--simulator-port", str(ports.free())]
+    command += ["--simulator-port", str(ports.reserve())]
     process = harness.Process(command, tmp_path, "run", INCIDENT_ROUTER_DATA=str(tmp_path / "data"), **unset)
     try:
         process.wait_for_output("Ctrl-C stops everything")
@@ -126,7 +126,7 @@ def test_printed_curl_command_opens_an_incident(tmp_path):
 def test_simulated_vendors_keep_their_objects_across_restarts(tmp_path):
     """After a restart, nothing is opened twice and all objects still exist."""
     root = os.getcwd()
-    port = str(ports.free())
+    port = str(ports.reserve())
     command = [harness.COMMAND, "run", "--simulate", "--config", f"{root}/incident-router.yaml", "--port", "0"]
     command += ["--simulator-port", port]
     unset = dict.fromkeys(("INCIDENT_IO_API_KEY", "DEVHELM_API_KEY"), "")

@@ -23,8 +23,8 @@ def scene(tmp_path_factory):
     with harness.vendors() as at:
         file = harness.configure(folder, at)
         with harness.router(folder, file) as router:
-            router.receives(severity="major")
-            harness.eventually("the incident is open everywhere", lambda: at.everywhere("open"))
+            router.send_alert(severity="major")
+            harness.eventually("the incident is open everywhere", lambda: at.is_everywhere("open"))
             yield router, at
 
 
@@ -32,18 +32,22 @@ def scene(tmp_path_factory):
 def console(scene):
     """Return the URL of the console and a responder's token."""
     router, _ = scene
-    made = router.command("tokens", "create", "ada", "--role", "responder")
-    assert made.returncode == 0, made.stderr
-    return router.process.wait_for_output(r"console\W+(http://127\.0\.0\.1:\d+)")[1], made.stdout.split()[-1]
+    result = router.command("tokens", "create", "ada", "--role", "responder")
+    assert result.returncode == 0, result.stderr
+    return router.process.wait_for_output(r"console\W+(http://127\.0\.0\.1:\d+)")[1], result.stdout.split()[-1]
 
 
 def correct(router, *options, page="devhelm-page"):
     return router.command("incidents", "correct", KEY, page, *options)
 
 
-def posted(router):
-    shown = router.command("incidents", "show", KEY, "--json")
-    (page,) = [one for one in json.loads(shown.stdout)["publications"] if one["destination"] == "devhelm-page"]
+def get_post(router):
+    result = router.command("incidents", "show", KEY, "--json")
+    (page,) = [
+        publication
+        for publication in json.loads(result.stdout)["publications"]
+        if publication["destination"] == "devhelm-page"
+    ]
     return page["posted"]
 
 
@@ -51,20 +55,20 @@ def text(at):
     return at.posts()[0]["updates"][0]["body"]
 
 
-def settles(router, at, begins):
+def wait_for_correction(router, at, begins):
     harness.eventually("the update is corrected", lambda: text(at).startswith(begins))
-    harness.eventually("the router has the corrected text", lambda: posted(router)[0]["text"].startswith(begins))
+    harness.eventually("the router has the corrected text", lambda: get_post(router)[0]["text"].startswith(begins))
 
 
 def test_operator_corrects_the_newest_update(scene):
     router, at = scene
-    (update,) = posted(router)
+    (update,) = get_post(router)
     assert f"update {update['id']} --if-match {update['seen']}" in router.command("incidents", "show", KEY).stdout
     done = correct(router, "--body", "Payments fail, mail ann@acme.example.", "--reason", "a typo", "--by", "ada")
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"devhelm-page: the update {update['id']} will be corrected\n"
     assert "warning: your text has an e-mail address" in done.stderr
-    settles(router, at, "Payments fail, mail ann@acme.example.")
+    wait_for_correction(router, at, "Payments fail, mail ann@acme.example.")
     assert "ada corrects an update at devhelm-page: a typo" in router.command("incidents", "show", KEY).stdout
 
 
@@ -88,28 +92,28 @@ def test_status_resolved_is_refused_before_anything_is_recorded(scene, console):
     refusal = "status: a correction neither resolves a post nor opens it again"
     assert (done.returncode, done.stderr) == (1, f"incident-router: {refusal}\n")
     url, token = console
-    (update,) = posted(router)
+    (update,) = get_post(router)
     wanted = {"incident": KEY, "destination": "devhelm-page", "update": update["id"], "seen": update["seen"]}
     headers = {"authorization": f"Bearer {token}"}
     answer = httpx.post(f"{url}{API}/corrections", json={**wanted, "body": "x", "status": "RESOLVED"}, headers=headers)
     assert answer.status_code == 422
-    assert [one["pointer"] for one in answer.json()["errors"]] == ["#/status"]
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["#/status"]
     assert "It is over." not in router.command("incidents", "show", KEY).stdout
 
 
 def test_audit_log_and_timeline_have_both_texts(scene):
     router, at = scene
-    (update,) = posted(router)
+    (update,) = get_post(router)
     done = correct(router, "--body", "Payments by card fail again.", "--reason", "clearer", "--by", "ada")
     assert done.returncode == 0, done.stderr
-    settles(router, at, "Payments by card fail again.")
-    shown = router.command("incidents", "show", KEY).stdout
-    assert f"    before: {update['text'].splitlines()[0]}" in shown
-    assert "    after:  Payments by card fail again." in shown
-    made = router.command("tokens", "create", "root", "--role", "admin")
+    wait_for_correction(router, at, "Payments by card fail again.")
+    output = router.command("incidents", "show", KEY).stdout
+    assert f"    before: {update['text'].splitlines()[0]}" in output
+    assert "    after:  Payments by card fail again." in output
+    result = router.command("tokens", "create", "root", "--role", "admin")
     url = router.process.wait_for_output(r"console\W+(http://127\.0\.0\.1:\d+)")[1]
-    audit = httpx.get(f"{url}{API}/audit", headers={"authorization": f"Bearer {made.stdout.split()[-1]}"}).json()
-    (line,) = [one for one in audit["items"] if one["what"] == "correct" and one["reason"] == "clearer"]
+    audit = httpx.get(f"{url}{API}/audit", headers={"authorization": f"Bearer {result.stdout.split()[-1]}"}).json()
+    (line,) = [item for item in audit["items"] if item["what"] == "correct" and item["reason"] == "clearer"]
     assert line["detail"] == {
         "update": update["id"],
         "before": update["text"],
@@ -121,7 +125,7 @@ def test_audit_log_and_timeline_have_both_texts(scene):
 def test_api_corrects_only_the_seen_version(scene, console):
     router, at = scene
     url, token = console
-    (update,) = posted(router)
+    (update,) = get_post(router)
     wanted = {"incident": KEY, "destination": "devhelm-page", "update": update["id"], "seen": update["seen"]}
     with httpx.Client(base_url=url, headers={"authorization": f"Bearer {token}"}) as client:
         for body in ("", " \u200b\n"):
@@ -130,15 +134,15 @@ def test_api_corrects_only_the_seen_version(scene, console):
         assert client.post(f"{API}/corrections", json={**wanted, "seen": "0", "body": "x"}).status_code == 412
         done = client.post(f"{API}/corrections", json={**wanted, "body": "Payments by card fail."})
         assert (done.status_code, done.json()) == (200, {"warnings": []})
-        settles(router, at, "Payments by card fail.")
+        wait_for_correction(router, at, "Payments by card fail.")
 
 
 def test_curl_commands_of_the_page_correct_an_update(scene, console):
     router, at = scene
     url, token = console
-    (update,) = posted(router)
+    (update,) = get_post(router)
     reference = json.loads(router.command("incidents", "show", KEY, "--json").stdout)["reference"]
-    curls = [command.text for command in commands.documented(PAGE) if command.text.startswith("curl ")]
+    curls = [command.text for command in commands.list_documented(PAGE) if command.text.startswith("curl ")]
     found = [command for command in curls if "/corrections" in command or "/incidents/IR-" in command]
     actual = {
         "http://127.0.0.1:8082": url,
@@ -154,7 +158,7 @@ def test_curl_commands_of_the_page_correct_an_update(scene, console):
         done = subprocess.run(words, capture_output=True, timeout=60, check=False)
         assert done.returncode == 0, done.stdout
     assert len(found) == 2
-    settles(router, at, "Payments by card fail, as documented.")
+    wait_for_correction(router, at, "Payments by card fail, as documented.")
 
 
 def test_console_corrects_with_a_form(scene, console):
@@ -165,7 +169,7 @@ def test_console_corrects_with_a_form(scene, console):
         page = browser.get("/incident", params={"key": KEY}).text
         assert 'action="/corrections"' in page
         assert "Payments by card fail, as documented." in page
-        (update,) = posted(router)
+        (update,) = get_post(router)
         form = {"incident": KEY, "destination": "devhelm-page", "update": update["id"], "seen": update["seen"]}
         form |= {
             "csrf": page.partition('name="csrf" value="')[2].partition('"')[0],
@@ -175,4 +179,4 @@ def test_console_corrects_with_a_form(scene, console):
         done = browser.post("/corrections", data=form)
         assert (done.status_code, "done=corrected" in done.headers["location"]) == (303, True)
         assert "The update is being corrected" in browser.get(done.headers["location"]).text
-        settles(router, at, "Cards fail.")
+        wait_for_correction(router, at, "Cards fail.")

@@ -12,7 +12,7 @@ from tests.integration.cli.test_commands import run
 
 @pytest.fixture(scope="module")
 def delivery(router):
-    accepted = router.receives(labels={"service": "checkout", "password": "[bold]"})
+    accepted = router.send_alert(labels={"service": "checkout", "password": "[bold]"})
     harness.eventually(
         "the delivery is processed", lambda: accepted["delivery"] in router.command("deliveries", "list").stdout
     )
@@ -25,11 +25,11 @@ def test_newest_deliveries_are_listed_with_their_rules(router, delivery):
 
 
 def test_delivery_is_shown_with_its_decisions(router, delivery):
-    said = router.command("deliveries", "show", delivery).stdout
-    assert f"delivery {delivery} from json, received 20" in said
-    assert "Checkout answers 5xx  firing" in said
-    assert "password=[bold] service=checkout" in said
-    assert ", by rule " in said
+    output = router.command("deliveries", "show", delivery).stdout
+    assert f"delivery {delivery} from json, received 20" in output
+    assert "Checkout answers 5xx  firing" in output
+    assert "password=[bold] service=checkout" in output
+    assert ", by rule " in output
 
 
 def test_body_is_printed_as_received(router, delivery):
@@ -44,9 +44,9 @@ def test_missing_delivery_is_reported(router, delivery):
 
 
 def test_delivery_is_explained_by_id(router, delivery):
-    said = router.command("explain", "--delivery", delivery).stdout
-    assert "Checkout answers 5xx  firing, from json" in said
-    assert "✓ rule " in said
+    output = router.command("explain", "--delivery", delivery).stdout
+    assert "Checkout answers 5xx  firing, from json" in output
+    assert "✓ rule " in output
 
 
 def test_deliveries_are_saved_for_a_replay_elsewhere(router, delivery, tmp_path):

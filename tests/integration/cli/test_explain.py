@@ -43,12 +43,14 @@ def payload(**labels: str) -> str:
     return json.dumps({"version": "4", "status": "firing", "groupKey": "g", "receiver": "r", "alerts": [alert]})
 
 
-def explained(file, body, *arguments):
-    return commands.ran("explain", "-", "--config", str(file), "--source", "alertmanager", *arguments, given=body)
+def explain(file, body, *arguments):
+    return commands.run_command(
+        "explain", "-", "--config", str(file), "--source", "alertmanager", *arguments, given=body
+    )
 
 
 def test_tree_shows_rules_conditions_values_and_posts(file):
-    done = explained(file, payload(service="checkout", rate="0.9", alertname="Errors"))
+    done = explain(file, payload(service="checkout", rate="0.9", alertname="Errors"))
     assert done.returncode == 0, done.stderr
     for said in (
         "✓ rule checkout decides", "r.yaml:3, team-checkout", '✓ labels.rate gt 0.5  it is "0.9"', "critical incident",
@@ -59,19 +61,19 @@ def test_tree_shows_rules_conditions_values_and_posts(file):
 
 
 def test_partially_matching_rule_shows_the_failed_condition(file):
-    done = explained(file, payload(service="checkout"))
+    done = explain(file, payload(service="checkout"))
     assert "✗ rule checkout does not match" in done.stdout
     assert "✗ labels.rate gt 0.5  it is absent" in done.stdout
     assert "✗ rule staging" not in done.stdout
-    assert "✗ rule staging" in explained(file, payload(service="checkout"), "--all").stdout
+    assert "✗ rule staging" in explain(file, payload(service="checkout"), "--all").stdout
 
 
 def test_ignored_alert_shows_its_reason(file):
-    assert "ignored: staging pages no responder" in explained(file, payload(env="staging")).stdout
+    assert "ignored: staging pages no responder" in explain(file, payload(env="staging")).stdout
 
 
 def test_json_output_contains_the_whole_explanation(file):
-    done = explained(file, payload(service="checkout", rate="0.9"), "--format", "json")
+    done = explain(file, payload(service="checkout", rate="0.9"), "--format", "json")
     (one,) = json.loads(done.stdout)
     assert one["rule"] == "checkout"
     assert one["timing"] == {"open_after": "1m30s"}
@@ -90,8 +92,8 @@ def test_json_output_contains_the_whole_explanation(file):
 
 
 def test_unexplainable_input_is_refused_with_a_reason(file, tmp_path):
-    assert explained(file, "{").returncode == 1
-    assert "can't read the payload" in explained(file, "{").stderr
+    assert explain(file, "{").returncode == 1
+    assert "can't read the payload" in explain(file, "{").stderr
     unknown = run("explain", "--config", str(file), "--source", "alertmanagr", str(tmp_path / "x"))
     assert (unknown.returncode, 'did you mean "alertmanager"?' in unknown.stderr) == (2, True)
     missing = run("explain", "--config", str(file), "--source", "alertmanager", str(tmp_path / "none.json"))
@@ -100,7 +102,7 @@ def test_unexplainable_input_is_refused_with_a_reason(file, tmp_path):
 
 def test_explain_can_use_other_rule_files(file, tmp_path):
     (tmp_path / "r.yaml").write_text("rules: [{name: other, when: {}, open: []}]")
-    assert "rule other decides" in explained(file, payload(), "--rules", str(tmp_path)).stdout
+    assert "rule other decides" in explain(file, payload(), "--rules", str(tmp_path)).stdout
     (tmp_path / "r.yaml").write_text("rules: [{name: other, when: {}}]")
-    refused = explained(file, payload(), "--rules", str(tmp_path))
+    refused = explain(file, payload(), "--rules", str(tmp_path))
     assert (refused.returncode, '"open" is missing' in refused.stderr) == (1, True)

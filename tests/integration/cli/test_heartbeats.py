@@ -27,7 +27,7 @@ def scene(tmp_path):
 
 
 def beat(router, cluster="eu"):
-    router.receives(dedup_key=cluster, labels={"alertname": "Watchdog", "cluster": cluster})
+    router.send_alert(dedup_key=cluster, labels={"alertname": "Watchdog", "cluster": cluster})
 
 
 def test_missed_heartbeat_ends_with_the_next_signal(scene):
@@ -48,9 +48,9 @@ def test_heartbeat_groups_are_listed_and_can_be_deleted(scene):
         for cluster in ("eu", "us"):
             beat(router, cluster)
         harness.eventually("both are known", lambda: router.command("heartbeats", "list").stdout.count("alive") == 2)
-        listed = router.command("heartbeats", "list").stdout
-        assert KEY in listed
-        assert "1h" in listed
+        output = router.command("heartbeats", "list").stdout
+        assert KEY in output
+        assert "1h" in output
         assert router.command("heartbeats", "forget", KEY).stdout == f"{KEY} is no longer expected\n"
         assert KEY not in router.command("heartbeats", "list").stdout
         again = router.command("heartbeats", "forget", KEY)

@@ -36,7 +36,7 @@ def test_commands_print_no_control_characters_of_alerts(router):
         "labels": {"kind": "hostile", "service": f"svc{HOSTILE}", f"n{HOSTILE}": "v"},
         "annotations": {"summary": f"a{HOSTILE}"},
     }
-    answer = router.receives(**alert)
+    answer = router.send_alert(**alert)
     delivery, key = answer["delivery"], answer["alerts"][0]["decided_incident_key"]
     code, _ = harness.ask(f"{router.url}/v1/webhooks/json", {**alert, "status": f"zzz{HOSTILE}"}, harness.TOKEN)
     assert code == 422

@@ -16,11 +16,11 @@ API = "/api/v1"
 
 
 def change(key: str, episode: str = "", version: int = 0, **more) -> Change:
-    made = incidents.Incident(key=key, status="open" if episode else "pending", episode=episode, **more)
-    return Change(made, version, wake=False)
+    incident = incidents.Incident(key=key, status="open" if episode else "pending", episode=episode, **more)
+    return Change(incident, version, wake=False)
 
 
-async def members(store) -> list[bytes]:
+async def list_names(store) -> list[bytes]:
     found = [await store.redis.zrange(keys.names(number), 0, -1) for number in range(keys.SHARDS)]
     return [name for of_shard in found for name in of_shard]
 
@@ -76,7 +76,7 @@ def test_reference_of_earlier_episode_finds_nothing(with_redis):
         await store.incidents.write(change("down", "e2", version))
         assert await incident_names.find_keys(store, identity.reference("e1")) == []
         assert await incident_names.find_keys(store, identity.reference("e2")) == ["down"]
-        assert len(await members(store)) == 1
+        assert len(await list_names(store)) == 1
 
     with_redis(body)
 
@@ -105,7 +105,7 @@ def test_names_of_expired_incidents_are_removed(with_redis):
         assert await incident_names.find_keys(store, "dow") == []
         assert await incident_names.find_keys(store, identity.reference("e2")) == []
         assert await store.incidents.names() == ["stays"]
-        assert len(await members(store)) == 1
+        assert len(await list_names(store)) == 1
 
     with_redis(body)
 
@@ -147,7 +147,7 @@ def test_second_name_of_an_earlier_version_is_removed(with_redis):
         await store.redis.zadd(keys.names(keys.shard("down")), {f"r:{before}\0down": 0})
         assert await incident_names.find_keys(store, before) == ["down"]
         await store.incidents.write(change("down", "e2", version))
-        assert await members(store) == [f"k:down\0{identity.reference('e2')}".encode()]
+        assert await list_names(store) == [f"k:down\0{identity.reference('e2')}".encode()]
 
     with_redis(body)
 
@@ -155,7 +155,7 @@ def test_second_name_of_an_earlier_version_is_removed(with_redis):
 def test_inhibition_keys_have_no_name(with_redis):
     async def body(store):
         await store.incidents.commit([change("inhibit:down", "e1")])
-        assert await members(store) == []
+        assert await list_names(store) == []
 
     with_redis(body)
 
@@ -199,10 +199,10 @@ def play(with_redis, tmp_path):
     return run
 
 
-async def two(at) -> tuple[str, str]:
+async def open_two(at) -> tuple[str, str]:
     """Open two incidents that wait for review, and return their references."""
     await at.deliver(consoles.firing(), consoles.firing("cart"))
-    client = await at.as_("viewer")
+    client = await at.client_for("viewer")
     rows = (await client.get(f"{API}/incidents")).json()["items"]
     found = {row["key"]: row["reference"] for row in rows}
     assert all(row["problems"] == ["awaiting_review"] for row in rows)
@@ -211,8 +211,8 @@ async def two(at) -> tuple[str, str]:
 
 def test_every_api_path_accepts_key_reference_and_prefix(play):
     async def body(at):
-        reference, _ = await two(at)
-        client = await at.as_("responder")
+        reference, _ = await open_two(at)
+        client = await at.client_for("responder")
         for name in (consoles.key(), reference, reference[:8].lower(), consoles.key()[:-8]):
             one = await client.get(f"{API}/incidents/{name}")
             assert (one.status_code, one.json()["key"]) == (200, consoles.key())
@@ -221,7 +221,7 @@ def test_every_api_path_accepts_key_reference_and_prefix(play):
             assert review.json()["incident"] == consoles.key()
         wanted = {"incident": reference, "destination": "page", "decision": "approve", "seen": review.json()["digest"]}
         assert (await client.post(f"{API}/review", json=wanted)).status_code == 200
-        admin = await at.as_("admin")
+        admin = await at.client_for("admin")
         lines = (await admin.get(f"{API}/audit")).json()["items"]
         assert next(line["subject"] for line in lines if line["what"] == "review") == f"{consoles.key()} at page"
 
@@ -231,7 +231,7 @@ def test_every_api_path_accepts_key_reference_and_prefix(play):
 def test_heartbeat_is_deleted_by_key_prefix(play):
     async def body(at):
         await at.deliver(consoles.firing("eu", beat="yes"))
-        client = await at.as_("responder")
+        client = await at.client_for("responder")
         assert (await client.delete(f"{API}/heartbeats/beat")).status_code == 204
         assert (await client.get(f"{API}/heartbeats")).json()["items"] == []
         assert (await client.delete(f"{API}/heartbeats/beat")).status_code == 404
@@ -243,8 +243,8 @@ def test_ambiguous_name_lists_the_candidates(play):
     """The command changes nothing."""
 
     async def body(at):
-        references = await two(at)
-        client = await at.as_("responder")
+        references = await open_two(at)
+        client = await at.client_for("responder")
         review = (await client.get(f"{API}/review", params={"incident": consoles.key(), "destination": "page"})).json()
         wanted = {"incident": "down{", "destination": "page", "decision": "approve", "seen": review["digest"]}
         for answer in (
@@ -257,7 +257,7 @@ def test_ambiguous_name_lists_the_candidates(play):
             problem = answer.json()
             assert (answer.status_code, answer.headers["content-type"]) == (409, "application/problem+json")
             assert problem["type"] == "urn:incident-router:problem:ambiguous"
-            assert {one["reference"] for one in problem["candidates"]} == set(references)
+            assert {candidate["reference"] for candidate in problem["candidates"]} == set(references)
             assert (problem["candidates"][0]["problems"], problem["more"]) == (["awaiting_review"], False)
         assert len((await client.get(f"{API}/reviews")).json()["items"]) == 2
 
@@ -268,7 +268,7 @@ def test_console_finds_incident_by_reference(play):
     """Open and closed incidents are found."""
 
     async def body(at):
-        reference, other = await two(at)
+        reference, other = await open_two(at)
         await at.deliver(consoles.resolved())
         at.clock.offset += 2_000_000
         browser, _ = await at.browser("viewer")
@@ -287,7 +287,7 @@ def test_console_finds_incident_by_reference(play):
 
 def test_command_lists_candidates_and_exits_2(play):
     async def body(at):
-        references = await two(at)
+        references = await open_two(at)
         token = await at.token("responder")
         for command in (("incidents", "show", "down"), ("reviews", "approve", "down", "page")):
             done = await asyncio.to_thread(run, *command, "--server", at.url, INCIDENT_ROUTER_TOKEN=token)
@@ -295,7 +295,7 @@ def test_command_lists_candidates_and_exits_2(play):
             head, *candidates = done.stderr.splitlines()
             assert head == 'incident-router: "down" is ambiguous: 2 incidents match it; add more of the name:'
             assert {line.split()[0] for line in candidates} == set(references)
-        client = await at.as_("viewer")
+        client = await at.client_for("viewer")
         assert len((await client.get(f"{API}/reviews")).json()["items"]) == 2, "nothing was decided"
 
     play(body)

@@ -69,9 +69,9 @@ def file(tmp_path, at):
     return harness.configure(tmp_path, at)
 
 
-def refused(*arguments: str, **environment: str) -> list[dict]:
+def run_failing_command(*arguments: str, **environment: str) -> list[dict]:
     """Return the output of a command that fails to start, on both streams."""
-    done = commands.ran(*arguments, environment={**harness.SECRETS, **environment})
+    done = commands.run_command(*arguments, environment={**harness.SECRETS, **environment})
     assert done.returncode == 1
     return lines(done.stdout + done.stderr)
 
@@ -80,7 +80,7 @@ def refused(*arguments: str, **environment: str) -> list[dict]:
 def test_refused_configuration_is_one_log_line(command, file):
     """The line lists all problems."""
     file.write_text(file.read_text() + "wbe: {port: 1}\nworker: {lease_seconds: x}\n")
-    line = refused(command, "--config", str(file))[-1]
+    line = run_failing_command(command, "--config", str(file))[-1]
     assert (line["event"], line["level"]) == ("start_failed", "critical")
     assert len(line["problems"]) >= 1
     assert all("router.yaml" in problem for problem in line["problems"])
@@ -89,7 +89,9 @@ def test_refused_configuration_is_one_log_line(command, file):
 @pytest.mark.parametrize("command", ["run", "web"])
 def test_refused_rules_are_one_log_line(command, file, tmp_path):
     (tmp_path / "rules" / "10.yaml").write_text(BROKEN_RULES)
-    line = refused(command, "--config", str(file), "--console-port", "0", REDIS_URL="redis://127.0.0.1:1")[-1]
+    line = run_failing_command(command, "--config", str(file), "--console-port", "0", REDIS_URL="redis://127.0.0.1:1")[
+        -1
+    ]
     assert (line["event"], line["problem"]) == ("start_failed", "the rules can't be used")
     assert 'did you mean "on-call"?' in line["problems"][0]
 
@@ -97,20 +99,20 @@ def test_refused_rules_are_one_log_line(command, file, tmp_path):
 def test_port_in_use_is_one_log_line(file):
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = str(taken.getsockname()[1])
-        line = refused("web", "--config", str(file), "--port", port, REDIS_URL="redis://127.0.0.1:1")[-1]
+        line = run_failing_command("web", "--config", str(file), "--port", port, REDIS_URL="redis://127.0.0.1:1")[-1]
     assert (line["event"], line["level"]) == ("process_failed", "critical")
     assert f"can't listen on 127.0.0.1:{port}" in line["problem"]
 
 
 def test_missing_redis_url_is_one_log_line(file):
-    line = refused("worker", "--config", str(file), "--health-port", "0")[-1]
+    line = run_failing_command("worker", "--config", str(file), "--health-port", "0")[-1]
     assert line["problem"].startswith("set REDIS_URL")
 
 
 def test_console_log_format_prints_text(file, tmp_path):
     (tmp_path / "rules" / "10.yaml").write_text(BROKEN_RULES)
     file.write_text(file.read_text() + "log: {format: console}\n")
-    done = commands.ran("run", "--config", str(file), "--console-port", "0", environment=harness.SECRETS)
+    done = commands.run_command("run", "--config", str(file), "--console-port", "0", environment=harness.SECRETS)
     assert "The rules cannot be used." in done.stderr
 
 
@@ -152,7 +154,7 @@ def log(tmp_path_factory, at):
     with harness.router(folder, file) as router:
         assert harness.ask(f"{router.url}/v1/webhooks/json", {"title": "x"}, "a wrong token")[0] == 401
         assert harness.ask(f"{router.url}/nothing")[0] == 404
-        router.receives()
+        router.send_alert()
         harness.eventually("the operation is refused", lambda: '"result": "refused"' in router.process.output)
         harness.eventually("the other incidents are open", lambda: at.incidents()["devhelm"] == ["open"])
     return router.process.output

@@ -31,7 +31,7 @@ def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess
     )
 
 
-def commands(venv: Path, target: str) -> list[str]:
+def list_commands(venv: Path, target: str) -> list[str]:
     """Return the commands that make would run for a target of this environment."""
     printed = run("make", "--dry-run", f"VENV={venv}", f"{venv}/{target}")
     assert printed.returncode == 0, printed.stdout
@@ -41,12 +41,12 @@ def commands(venv: Path, target: str) -> list[str]:
 @pytest.fixture(params=[OLDEST, NEWEST], ids=["oldest", "newest"])
 def venv(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Create an environment with `make` and this version of pip."""
-    made = run(tree.ROOT / "scripts/make-venv", sys.executable, tmp_path / "venv")
-    assert made.returncode == 0, made.stdout
+    result = run(tree.ROOT / "scripts/make-venv", sys.executable, tmp_path / "venv")
+    assert result.returncode == 0, result.stdout
     (tmp_path / "pip.txt").write_text(request.param)
     done = run(tmp_path / "venv/bin/python", "-m", "pip", "install", "--require-hashes", "-r", tmp_path / "pip.txt")
     if done.returncode != 0:
-        if programs.in_ci():
+        if programs.is_ci():
             pytest.fail(f"in CI nothing is skipped, yet pip can't be installed: {done.stdout[-2000:]}", pytrace=False)
         pytest.skip("this pip can't be installed: no package registry answers")
     return tmp_path / "venv"
@@ -55,7 +55,7 @@ def venv(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 @pytest.mark.timeout(600)
 def test_every_pip_installs_the_locks(venv: Path) -> None:
     """The test resolves the complete lock of the tests, and installs the lock of `make run`."""
-    *installs, _, _ = commands(venv, ".installed-dev")
+    *installs, _, _ = list_commands(venv, ".installed-dev")
     assert any("-r requirements/dev.txt" in command for command in installs)
     for command in installs:
         only_resolved = {"PIP_DRY_RUN": "1"} if "requirements/pip.txt" not in command else {}

@@ -30,7 +30,7 @@ notify:
 
 @pytest.fixture(scope="module")
 def hook():
-    with receiver.receiving() as at:
+    with receiver.run_receiver() as at:
         yield at
 
 
@@ -52,16 +52,16 @@ def router(tmp_path_factory, hook):
                 yield running
 
 
-def of_type(hook, name):
+def filter_requests(hook, name):
     return [request for request in hook.requests if request.event.get("type") == f"incident-router.{name}"]
 
 
 def test_incident_and_its_reviews_are_delivered(router, hook):
-    router.receives()
-    harness.eventually("the reviews are delivered", lambda: len(of_type(hook, "review.waiting")) == 2)
-    [opened] = of_type(hook, "incident.opened")
+    router.send_alert()
+    harness.eventually("the reviews are delivered", lambda: len(filter_requests(hook, "review.waiting")) == 2)
+    [opened] = filter_requests(hook, "incident.opened")
     standardwebhooks.Webhook(SECRET).verify(opened.body, opened.headers)
-    assert {one.event["data"]["review"]["destination"] for one in of_type(hook, "review.waiting")} == {
+    assert {request.event["data"]["review"]["destination"] for request in filter_requests(hook, "review.waiting")} == {
         "public-page",
         "devhelm-page",
     }
@@ -70,17 +70,17 @@ def test_incident_and_its_reviews_are_delivered(router, hook):
 def test_freeze_names_the_operator(router, hook):
     assert router.command("publishing", "freeze", "--by", "ann", "--reason", "all hands").returncode == 0
     assert router.command("publishing", "unfreeze").returncode == 0
-    [ended] = harness.eventually("the resolution is delivered", lambda: of_type(hook, "freeze.ended"))
+    [ended] = harness.eventually("the resolution is delivered", lambda: filter_requests(hook, "freeze.ended"))
     assert ended.event["data"]["by"]
 
 
 def test_events_are_delivered_again_on_request(router, hook):
-    harness.eventually("the incident is delivered", lambda: of_type(hook, "incident.opened"))
-    key = of_type(hook, "incident.opened")[0].event["subject"]
+    harness.eventually("the incident is delivered", lambda: filter_requests(hook, "incident.opened"))
+    key = filter_requests(hook, "incident.opened")[0].event["subject"]
     done = router.command("notifiers", "redeliver", "status-team", "--incident", key)
     assert done.returncode == 0, done.stderr
-    both = harness.eventually("the event is redelivered", lambda: of_type(hook, "incident.opened")[1:])
-    assert both[0].headers["webhook-id"] == of_type(hook, "incident.opened")[0].headers["webhook-id"]
+    both = harness.eventually("the event is redelivered", lambda: filter_requests(hook, "incident.opened")[1:])
+    assert both[0].headers["webhook-id"] == filter_requests(hook, "incident.opened")[0].headers["webhook-id"]
     assert router.command("notifiers", "redeliver", "status-team", "--incident", "gone").returncode == 1
     assert 'did you mean "status-team"' in router.command("notifiers", "redeliver", "status-taem").stderr
 
@@ -97,7 +97,7 @@ def test_notifiers_are_listed(router):
 
 def test_test_event_reports_its_delivery_or_failure(router, hook):
     assert router.command("notifiers", "test", "status-team", "--by", "ann").stdout == "status-team: delivered\n"
-    [test] = of_type(hook, "notifier.test")
+    [test] = filter_requests(hook, "notifier.test")
     assert test.event["data"]["by"] == "ann"
     hook.answers = [403]
     refused = router.command("notifiers", "test", "status-team")

@@ -24,13 +24,13 @@ def scene(tmp_path_factory):
 def firing(scene):
     """Open an incident that waits for review at both pages, and resolve it after the test."""
     router, at = scene
-    router.receives(severity="major")
+    router.send_alert(severity="major")
     harness.eventually(
         "both pages have a pending review",
         lambda: router.command("reviews", "list").stdout.count("would be shown") == 2,
     )
     yield router, at
-    router.receives(status="resolved")
+    router.send_alert(status="resolved")
     harness.eventually(
         "the incident is resolved", lambda: router.command("incidents", "list").stdout == "no incident is open\n"
     )
@@ -47,11 +47,11 @@ def decide(router, *arguments, page="public-page"):
 
 def test_review_shows_the_post_and_approval_command(firing):
     router, _ = firing
-    shown = decide(router, "show").stdout
-    assert "would be shown at public-page (awaiting approval: the rule requires a review)" in shown
-    assert "Checkout is unavailable" in shown
-    assert "because rule checkout-down" in shown
-    assert f"--if-match {review(router)['digest'][:8]}" in shown
+    output = decide(router, "show").stdout
+    assert "would be shown at public-page (awaiting approval: the rule requires a review)" in output
+    assert "Checkout is unavailable" in output
+    assert "because rule checkout-down" in output
+    assert f"--if-match {review(router)['digest'][:8]}" in output
     assert decide(router, "show", page="on-call").returncode == 1
 
 
@@ -79,10 +79,10 @@ def test_edited_text_is_shown_and_checked(firing):
     )
     assert done.stdout == 'approved by ann: "Cards fail" at "public-page"\n'
     harness.eventually("the post is shown", lambda: "open" in at.incidents()["public-page"])
-    assert "Cards fail" in [one["name"] for one in at.state()["incident-io"]["status_page_incidents"]]
-    told = router.command("incidents", "show", KEY).stdout
-    assert "Approved at public-page by ann: clearer" in told
-    assert "with text by ann" in told
+    assert "Cards fail" in [incident["name"] for incident in at.state()["incident-io"]["status_page_incidents"]]
+    output = router.command("incidents", "show", KEY).stdout
+    assert "Approved at public-page by ann: clearer" in output
+    assert "with text by ann" in output
 
 
 def test_dismissed_post_is_counted_and_not_shown(firing):
@@ -126,8 +126,8 @@ def test_retract_takes_the_post_down(firing):
     harness.eventually("the post is taken down", lambda: at.incidents()["devhelm-page"].count("open") == shown)
     again = router.command(*words)
     assert (again.returncode, "nothing to do: the post was retracted before" in again.stdout) == (1, True)
-    told = router.command("incidents", "show", KEY).stdout
-    assert "Retracted at devhelm-page by ann: the post is taken down. Reason: a false alarm" in told
+    output = router.command("incidents", "show", KEY).stdout
+    assert "Retracted at devhelm-page by ann: the post is taken down. Reason: a false alarm" in output
     everywhere = router.command("incidents", "retract", KEY, "--reason", "a false alarm")
     assert "the post awaited a review and is dismissed" in everywhere.stdout
     unknown = router.command("incidents", "retract", KEY, "--destination", "devhelm-pag", "--reason", "x")
@@ -145,9 +145,9 @@ def test_incident_is_acknowledged_and_withdrawn(firing):
     assert done.stdout == f"{reference}: acknowledged by ann\n", done.stderr
     again = router.command("incidents", "ack", reference, "--by", "bob")
     assert (again.returncode, "the incident was already acknowledged by ann at" in again.stdout) == (0, True)
-    shown = router.command("incidents", "show", KEY).stdout
-    assert re.search(r"acknowledged: +by ann at .*: on it\n", shown)
-    assert "Acknowledged by ann: on it" in shown
+    output = router.command("incidents", "show", KEY).stdout
+    assert re.search(r"acknowledged: +by ann at .*: on it\n", output)
+    assert "Acknowledged by ann: on it" in output
     assert "ann, 20" in router.command("incidents", "list").stdout
     assert (
         json.loads(router.command("incidents", "list", "--json").stdout)["items"][0]["acknowledgement"]["by"] == "ann"
@@ -184,10 +184,10 @@ def test_publishing_states_are_shown(scene):
 def test_incident_shows_publications_and_timeline(firing):
     router, _ = firing
     assert KEY in router.command("incidents", "list").stdout
-    shown = router.command("incidents", "show", KEY).stdout
-    assert "open, major, 1 alert firing" in shown
-    assert "on-call: open" in shown
-    assert "by rule checkout-down" in shown
+    output = router.command("incidents", "show", KEY).stdout
+    assert "open, major, 1 alert firing" in output
+    assert "on-call: open" in output
+    assert "by rule checkout-down" in output
     story = json.loads(router.command("incidents", "show", KEY, "--json").stdout)
     assert (story["status"], story["severity"]) == ("open", "major")
     assert story["problems"] == ["awaiting_review"]

@@ -37,7 +37,7 @@ class Scene:
 
     def __call__(self, *words):
         surroundings = {**harness.SECRETS, "REDIS_URL": self.url}
-        done = commands.ran(*words, "--config", str(self.file), environment=surroundings)
+        done = commands.run_command(*words, "--config", str(self.file), environment=surroundings)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -10,7 +10,7 @@ from tests.end_to_end import commands
 SIGPIPE = 141
 
 
-def ends(output, *arguments: str, **environment: str) -> tuple[int, str]:
+def run_with_output(output, *arguments: str, **environment: str) -> tuple[int, str]:
     """Run a command with this standard output. Return its status and its standard error."""
     done = subprocess.run(
         [commands.PROGRAM, *arguments],
@@ -28,7 +28,7 @@ def test_closed_output_pipe_ends_the_command_silently(arguments):
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        assert ends(writing, *arguments) == (SIGPIPE, "")
+        assert run_with_output(writing, *arguments) == (SIGPIPE, "")
     finally:
         os.close(writing)
 
@@ -37,5 +37,5 @@ def test_closed_output_pipe_ends_the_command_silently(arguments):
 def test_full_disk_is_reported_in_one_line(unbuffered):
     """Without a buffer, the first write fails; otherwise, the last one."""
     with open("/dev/full", "wb") as full:
-        status, said = ends(full, "sources", "kinds", PYTHONUNBUFFERED=unbuffered)
+        status, said = run_with_output(full, "sources", "kinds", PYTHONUNBUFFERED=unbuffered)
     assert (status, said) == (1, "incident-router: standard output can't be written: No space left on device\n")

@@ -11,7 +11,7 @@ from tests.integration.cli.test_commands import run
 
 
 @pytest.fixture
-def kept(router):
+def unreadable_body(router):
     """Send an authentic but unreadable body: the mapped source requires a title."""
     sent = {"title": "t", "status": "odd", "labels": {"service": "x"}}
     code, answer = harness.ask(f"{router.url}/v1/webhooks/json", sent, harness.TOKEN)
@@ -19,33 +19,33 @@ def kept(router):
     return answer["quarantined"]
 
 
-def test_quarantined_body_is_listed_with_its_problem(router, kept):
-    listed = router.command("quarantine", "list").stdout
-    assert kept in listed
-    assert " json " in listed
-    shown = router.command("quarantine", "show", kept).stdout
-    assert f"{kept} from json, kept 20" in shown
+def test_quarantined_body_is_listed_with_its_problem(router, unreadable_body):
+    output = router.command("quarantine", "list").stdout
+    assert unreadable_body in output
+    assert " json " in output
+    shown = router.command("quarantine", "show", unreadable_body).stdout
+    assert f"{unreadable_body} from json, kept 20" in shown
     assert "status" in shown
     assert harness.TOKEN not in shown
-    body = json.loads(router.command("quarantine", "show", kept, "--body").stdout)
+    body = json.loads(router.command("quarantine", "show", unreadable_body, "--body").stdout)
     assert body["status"] == "odd"
 
 
-def test_retry_fails_while_body_is_unreadable(router, kept):
-    done = router.command("quarantine", "retry", kept)
+def test_retry_fails_while_body_is_unreadable(router, unreadable_body):
+    done = router.command("quarantine", "retry", unreadable_body)
     assert (done.returncode, "it still can't be read" in done.stderr) == (1, True)
-    assert kept in router.command("quarantine", "list").stdout
+    assert unreadable_body in router.command("quarantine", "list").stdout
 
 
-def test_retry_after_fix_removes_body_from_quarantine(router, kept):
+def test_retry_after_fix_removes_body_from_quarantine(router, unreadable_body):
     fixed = router.file.with_name("fixed.yaml")
     fixed.write_text(
         router.file.read_text().replace("json: {kind: json,", "json: {kind: json, status: {firing: [odd]},")
     )
-    done = run("quarantine", "retry", kept, "--config", str(fixed), **harness.SECRETS)
+    done = run("quarantine", "retry", unreadable_body, "--config", str(fixed), **harness.SECRETS)
     assert done.returncode == 0, done.stderr
     assert "with 1 alerts" in done.stdout
-    assert kept not in router.command("quarantine", "list").stdout
+    assert unreadable_body not in router.command("quarantine", "list").stdout
 
 
 def test_unreadable_alerts_stay_after_partial_retry(router):
@@ -66,10 +66,10 @@ def test_unreadable_alerts_stay_after_partial_retry(router):
     router.command("quarantine", "discard", left)
 
 
-def test_quarantined_body_can_be_deleted(router, kept):
-    assert router.command("quarantine", "discard", kept).stdout == f"discarded {kept}\n"
+def test_quarantined_body_can_be_deleted(router, unreadable_body):
+    assert router.command("quarantine", "discard", unreadable_body).stdout == f"discarded {unreadable_body}\n"
     for command in ("show", "retry", "discard"):
-        done = router.command("quarantine", command, kept)
+        done = router.command("quarantine", command, unreadable_body)
         assert (done.returncode, "the quarantine has no body" in done.stderr) == (1, True)
     assert router.command("quarantine", "show", "no id at all").returncode == 1
 

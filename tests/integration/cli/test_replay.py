@@ -39,13 +39,13 @@ def file(tmp_path_factory):
         yield made
 
 
-def replayed(file, *arguments, folders=("rules", "other"), name="all.jsonl"):
+def replay(file, *arguments, folders=("rules", "other"), name="all.jsonl"):
     given = [*folders, "--file", name, "--config", "router.yaml", *arguments]
     return run("deliveries", "replay", *given, cwd=file.parent, WEBHOOK_TOKEN="", KEY="")
 
 
 def test_differences_are_listed_with_texts_and_counted(file):
-    done = replayed(file)
+    done = replay(file)
     assert done.returncode == 0, done.stderr
     for line in (
         "- 2001-09-09 01:46:41  minor    rest  by rule rest",
@@ -57,33 +57,33 @@ def test_differences_are_listed_with_texts_and_counted(file):
         "0 incidents appear, 1 vanish, 1 change, 0 stay the same",
     ):
         assert line in done.stdout
-    assert replayed(file, name="all.jsonl.gz").stdout == done.stdout
+    assert replay(file, name="all.jsonl.gz").stdout == done.stdout
 
 
 def test_exit_code_option_reports_differences(file):
-    assert replayed(file, "--exit-code").returncode == 3
-    same = replayed(file, "--exit-code", folders=("rules", "rules"))
+    assert replay(file, "--exit-code").returncode == 3
+    same = replay(file, "--exit-code", folders=("rules", "rules"))
     assert same.returncode == 0
     assert "0 incidents appear, 0 vanish, 0 change, 2 stay the same" in same.stdout
 
 
 def test_json_output_has_both_sides_of_every_difference(file):
-    said = json.loads(replayed(file, "--format", "json").stdout)
-    assert said["counts"]["incidents"] == {"before": 2, "after": 1}
-    assert said["vanish"][0]["key"] == "rest"
-    assert said["change"][0]["after"]["calls"][1]["fields"]["title"] == "Unavailable"
-    assert said["versions"]["before"] != said["versions"]["after"]
+    document = json.loads(replay(file, "--format", "json").stdout)
+    assert document["counts"]["incidents"] == {"before": 2, "after": 1}
+    assert document["vanish"][0]["key"] == "rest"
+    assert document["change"][0]["after"]["calls"][1]["fields"]["title"] == "Unavailable"
+    assert document["versions"]["before"] != document["versions"]["after"]
 
 
 def test_markdown_output_uses_a_longer_code_fence(file):
-    said = replayed(file, "--format", "markdown").stdout
-    assert said.startswith("### What these rules would change\n")
-    assert "| incidents | 2 | 1 |" in said
-    assert "```diff\n" in said
-    assert "+     open at public-page: title: Unavailable" in said
+    output = replay(file, "--format", "markdown").stdout
+    assert output.startswith("### What these rules would change\n")
+    assert "| incidents | 2 | 1 |" in output
+    assert "```diff\n" in output
+    assert "+     open at public-page: title: Unavailable" in output
     (file.parent / "fence").mkdir(exist_ok=True)
     (file.parent / "fence" / "10.yaml").write_text(RULES.replace("title: Down", "title: '```` out'"))
-    fenced = replayed(file, "--format", "markdown", folders=("rules", "fence")).stdout
+    fenced = replay(file, "--format", "markdown", folders=("rules", "fence")).stdout
     assert "\n`````diff\n" in fenced
     assert fenced.rstrip().endswith("</details>")
 
@@ -98,14 +98,14 @@ def test_impossible_replay_is_refused(file):
         ({"name": "bad.jsonl.gz"}, 2, "bad.jsonl.gz: can't be read"),
         ({"folders": ("rules", "nowhere")}, 1, "can't be read"),
     ):
-        done = replayed(file, **arguments)
+        done = replay(file, **arguments)
         assert (done.returncode, said in done.stderr) == (status, True), done.stderr
-    assert replayed(file, "--tail", "soon").returncode == 2
+    assert replay(file, "--tail", "soon").returncode == 2
 
 
 def test_archived_deliveries_are_replayed(tmp_path):
     with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at)) as router:
-        identity = router.receives()["delivery"]
+        identity = router.send_alert()["delivery"]
         harness.eventually("the delivery is archived", lambda: identity in router.command("deliveries", "list").stdout)
         (tmp_path / "none").mkdir()
         (tmp_path / "none" / "none.yaml").write_text("rules: []\n")

@@ -14,9 +14,9 @@ def test_schema_names_the_configured_destinations(tmp_path):
         file = harness.configure(tmp_path, at)
     done = run("schema", "--config", str(file), WEBHOOK_TOKEN="", KEY="")
     assert done.returncode == 0, done.stderr
-    made = json.loads(done.stdout)
-    jsonschema_rs.meta.validate(made)
-    opens = made["$defs"]["rule"]["properties"]["open"]["items"]["anyOf"]
+    document = json.loads(done.stdout)
+    jsonschema_rs.meta.validate(document)
+    opens = document["$defs"]["rule"]["properties"]["open"]["items"]["anyOf"]
     assert {entry["properties"]["at"]["const"] for entry in opens} == {
         "on-call", "public-page", "devhelm", "devhelm-page",
     }  # fmt: skip
@@ -24,8 +24,8 @@ def test_schema_names_the_configured_destinations(tmp_path):
 
 
 def test_missing_named_configuration_is_an_error(tmp_path):
-    named = run("schema", "--config", str(tmp_path / "none.yaml"))
-    assert (named.returncode, named.stdout) == (1, "")
+    result = run("schema", "--config", str(tmp_path / "none.yaml"))
+    assert (result.returncode, result.stdout) == (1, "")
     by_environment = run("schema", cwd=tmp_path, INCIDENT_ROUTER_CONFIG="incident-router.yaml")
     assert (by_environment.returncode, by_environment.stdout) == (1, "")
 
@@ -35,6 +35,6 @@ def test_schema_without_configuration_allows_any_destination(tmp_path, monkeypat
     done = run("schema", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "There is no incident-router.yaml here" in done.stderr
-    made = jsonschema_rs.Draft202012Validator(json.loads(done.stdout))
-    assert made.is_valid({"rules": [{"name": "x", "when": {}, "open": [{"at": "anywhere", "z": 1}]}]})
-    assert not made.is_valid({"rules": [{"name": "x", "when": {}, "opens": []}]})
+    validator = jsonschema_rs.Draft202012Validator(json.loads(done.stdout))
+    assert validator.is_valid({"rules": [{"name": "x", "when": {}, "open": [{"at": "anywhere", "z": 1}]}]})
+    assert not validator.is_valid({"rules": [{"name": "x", "when": {}, "opens": []}]})

@@ -37,15 +37,15 @@ def configure(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def router(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sources")
-    secrets = {samples.variable(kind): sample_secrets.of(kind) for kind in KINDS}
+    secrets = {samples.variable(kind): sample_secrets.get_secret(kind) for kind in KINDS}
     with harness.router(folder, configure(folder), **secrets) as running:
         yield running
 
 
-def sent(router, kind: str, *more: str, to: str = "", **environment: str):
+def send(router, kind: str, *more: str, to: str = "", **environment: str):
     """Run the command in this process, because starting a process for each kind is slow."""
     command = ["sources", "send", kind, "--json", "--to", f"{router.url}/v1/webhooks/{to or kind}", *more]
-    known = {"OURS": sample_secrets.of(kind), "WRONG": sample_secrets.wrong(kind)}
+    known = {"OURS": sample_secrets.get_secret(kind), "WRONG": sample_secrets.get_wrong_secret(kind)}
     return testing.CliRunner().invoke(cli.app, command, env={**known, **environment})
 
 
@@ -53,32 +53,32 @@ def sent(router, kind: str, *more: str, to: str = "", **environment: str):
 def test_samples_are_accepted_with_the_source_authentication(router, kind):
     """Each kind sends a firing and a resolved sample."""
     for more in ([], ["--resolved"]):
-        done = sent(router, kind, "--secret-env", "OURS", *more)
+        done = send(router, kind, "--secret-env", "OURS", *more)
         assert (done.exit_code, done.stderr) == (0, "")
         [alert] = json.loads(done.stdout)["alerts"]
         assert (alert["rule"], alert["test"]) == ("everything", True)
         assert alert["incident_key"].endswith(" (test)")
-        assert sample_secrets.of(kind) not in done.stdout
+        assert sample_secrets.get_secret(kind) not in done.stdout
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_sample_without_the_correct_secret_is_refused(router, kind):
     for more in ([],) if kind in UNSIGNED else ([], ["--secret-env", "WRONG"]):
-        done = sent(router, kind, *more)
+        done = send(router, kind, *more)
         assert (done.exit_code, done.stdout) == (1, "")
         refused = 403 if kind in UNSIGNED else 401
         assert f"{kind}: POST /v1/webhooks/{kind}: {refused}: " in done.stderr
-        assert sample_secrets.wrong(kind) not in done.stderr
+        assert sample_secrets.get_wrong_secret(kind) not in done.stderr
 
 
 def test_bearer_token_works_for_every_kind(router):
-    done = sent(router, "azure", "--bearer-env", "WEBHOOK_TOKEN", to="by-token", WEBHOOK_TOKEN=harness.TOKEN)
+    done = send(router, "azure", "--bearer-env", "WEBHOOK_TOKEN", to="by-token", WEBHOOK_TOKEN=harness.TOKEN)
     assert (done.exit_code, done.stderr) == (0, "")
 
 
 def test_open_source_needs_no_secret(router):
     """The URL may have a query."""
-    done = sent(router, "json", to="open?explain=true")
+    done = send(router, "json", to="open?explain=true")
     assert done.exit_code == 0, done.stderr
     (alert,) = json.loads(done.stdout)["alerts"]
     assert (alert["fingerprint"], alert["status"]) == ("sample (test)", "firing")
@@ -86,15 +86,15 @@ def test_open_source_needs_no_secret(router):
 
 def test_unsignable_sample_is_refused_with_reason(router):
     """The sample goes to a source with another authentication."""
-    done = sent(router, "cloudwatch", "--secret-env", "OURS")
+    done = send(router, "cloudwatch", "--secret-env", "OURS")
     assert (done.exit_code, "only the sender can sign deliveries of kind cloudwatch" in done.stderr) == (2, True)
-    done = sent(router, "cloudwatch", to="topic?key=in-the-address")
+    done = send(router, "cloudwatch", to="topic?key=in-the-address")
     assert (done.exit_code, done.stderr) == (0, "")
     assert "in-the-address" not in done.stdout
 
 
 def test_sample_of_another_kind_is_reported(router):
-    done = sent(router, "grafana", to="another-kind")
+    done = send(router, "grafana", to="another-kind")
     assert done.exit_code == 1
     assert "could not parse it: does the source have this kind?" in done.stderr
 
@@ -108,7 +108,7 @@ def test_send_process_prints_the_accepted_test_delivery(router):
 
 def test_unreachable_router_is_reported_in_one_sentence():
     done = testing.CliRunner().invoke(
-        cli.app, ["sources", "send", "json", "--to", f"http://127.0.0.1:{ports.unanswered()}/v1/webhooks/json"]
+        cli.app, ["sources", "send", "json", "--to", f"http://127.0.0.1:{ports.reserve_closed()}/v1/webhooks/json"]
     )
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.startswith("incident-router: json: POST /v1/webhooks/json: can't connect to 127.0.0.1:")

@@ -37,10 +37,10 @@ def test_token_is_printed_once_and_grants_its_role(router, management):
     assert re.fullmatch(r"irt_[\w-]+_[\w-]{43}", token)
     assert management(token)[0] == 200
     assert management(token, "/audit")[0] == 403
-    listed = router.command("tokens", "list").stdout
-    assert "deploy-bot" in listed
-    assert "responder" in listed
-    assert token.split("_", 2)[2] not in listed
+    output = router.command("tokens", "list").stdout
+    assert "deploy-bot" in output
+    assert "responder" in output
+    assert token.split("_", 2)[2] not in output
 
 
 def test_default_token_has_viewer_role_and_an_expiry(router, management):
@@ -48,7 +48,7 @@ def test_default_token_has_viewer_role_and_an_expiry(router, management):
     status, problem = management(token, "/tokens")
     assert (status, "yours is viewer" in problem["detail"]) == (403, True)
     admin = create(router, "chief", "--role", "admin", "--for", "0s")
-    rows = {one["name"]: one for one in management(admin, "/tokens")[1]["items"]}
+    rows = {item["name"]: item for item in management(admin, "/tokens")[1]["items"]}
     assert rows["looker"]["expires_at"] > rows["looker"]["created_at"]
     assert rows["chief"]["expires_at"] is None
     assert "for ever" in router.command("tokens", "list").stdout

@@ -29,7 +29,7 @@ class Scene:
 
     def __call__(self, command):
         words = [KEY if word == "KEY" else word for word in command.split()]
-        return commands.ran(*words, "--config", str(self.router.file), environment=self.environment)
+        return commands.run_command(*words, "--config", str(self.router.file), environment=self.environment)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def scene(tmp_path_factory):
             harness.router(folder, file, REDIS_URL=server.url) as router,
             redis.Redis(unix_socket_path=server.socket) as store,
         ):
-            router.receives(severity="major")
+            router.send_alert(severity="major")
             made = Scene(router, server, store)
             harness.eventually(
                 "both reviews are pending", lambda: made("reviews list").stdout.count("would be shown") == 2
@@ -68,25 +68,25 @@ def damage(scene, request):
 
 
 @pytest.fixture(params=[keys.incident, keys.publications], ids=["incident", "publications"])
-def damaged(damage, request):
+def damaged_key(damage, request):
     """Return the key of an unreadable document."""
     damage(request.param(KEY))
     return request.param(KEY)
 
 
-def test_lists_name_unreadable_incidents_with_the_reason(scene, damaged):
+def test_lists_name_unreadable_incidents_with_the_reason(scene, damaged_key):
     for command in LISTS:
         done = scene(command)
         assert (done.returncode, "Traceback" in done.stderr) == (0, False), command
-        assert f"warning: can't be read: {damaged}: " in done.stderr, command
+        assert f"warning: can't be read: {damaged_key}: " in done.stderr, command
 
 
-def test_command_for_an_unreadable_incident_fails_clearly(scene, damaged):
+def test_command_for_an_unreadable_incident_fails_clearly(scene, damaged_key):
     for command in NEED_IT:
         done = scene(command)
         last = done.stderr.splitlines()[-1]
         assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (1, "", False), (command, done.stderr)
-        assert last.startswith(f"incident-router: {damaged}: "), (command, last)
+        assert last.startswith(f"incident-router: {damaged_key}: "), (command, last)
 
 
 def test_incident_with_unreadable_publications_lists_the_problem(scene, damage):

@@ -17,12 +17,12 @@ def test_incident_is_acknowledged_and_withdrawn(play):
     async def body(at):
         await at.deliver(consoles.firing())
         browser, csrf = await at.browser("responder", name="ann <b>")
-        shown = (await browser.get(PAGE)).text
-        assert "Not acknowledged." in shown
+        text = (await browser.get(PAGE)).text
+        assert "Not acknowledged." in text
         form = {"csrf": csrf, "subject": consoles.key(), "reason": "on it"}
         assert location(await browser.post("/acknowledge", data=form)) == "acknowledged"
-        shown = (await browser.get(PAGE)).text
-        assert "<strong>Acknowledged</strong> by ann &lt;b&gt; at <time" in shown
+        text = (await browser.get(PAGE)).text
+        assert "<strong>Acknowledged</strong> by ann &lt;b&gt; at <time" in text
         assert "acknowledged by ann &lt;b&gt;, <time" in (await browser.get("/incidents")).text
         assert location(await browser.post("/acknowledge", data=form)) == "acknowledged-before"
         assert location(await browser.post("/unacknowledge", data=form)) == "unacknowledged"
@@ -36,12 +36,12 @@ def test_incident_is_acknowledged_and_withdrawn(play):
 def test_viewer_sees_the_acknowledgement_and_no_button(play):
     async def body(at):
         await at.deliver(consoles.firing())
-        ann = await at.as_("responder", name="ann")
+        ann = await at.client_for("responder", name="ann")
         await ann.post("/api/v1/acknowledgements", json={"incident": consoles.key()})
         browser, csrf = await at.browser("viewer")
-        shown = (await browser.get(PAGE)).text
-        assert "<strong>Acknowledged</strong> by ann at" in shown
-        assert "/unacknowledge" not in shown
+        text = (await browser.get(PAGE)).text
+        assert "<strong>Acknowledged</strong> by ann at" in text
+        assert "/unacknowledge" not in text
         for path in ("/acknowledge", "/unacknowledge", "/review/take", "/review/release"):
             assert (await browser.post(path, data={"csrf": csrf})).status_code == 403
         assert access.ROLES["viewer"] < access.ROLES["responder"]
@@ -59,9 +59,9 @@ def test_review_is_taken_and_released(play):
         form = {"csrf": csrf, "incident": consoles.key(), "destination": "page"}
         assert "Take for 15 minutes" in (await ann.get("/reviews")).text
         assert location(await ann.post("/review/take", data=form)) == "taken"
-        shown = (await bob.get("/reviews")).text
-        assert "<strong>ann</strong> is working on this review until <time" in shown
-        assert "Approve" in shown
+        text = (await bob.get("/reviews")).text
+        assert "<strong>ann</strong> is working on this review until <time" in text
+        assert "Approve" in text
         assert location(await bob.post("/review/take", data={**form, "csrf": of_bob})) == "taken-before"
         assert location(await bob.post("/review/release", data={**form, "csrf": of_bob})) == "released"
         assert "works on it" not in (await ann.get("/reviews")).text

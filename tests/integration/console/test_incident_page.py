@@ -35,13 +35,13 @@ async def get_incident(at, client) -> dict:
 
 
 def place(one: dict, name: str) -> dict:
-    return next(each for each in one["publications"] if each["destination"] == name)
+    return next(publication for publication in one["publications"] if publication["destination"] == name)
 
 
 def test_decision_is_explained_with_conditions_and_values(play):
     async def body(at):
         await at.deliver(consoles.firing())
-        [reason] = (await get_incident(at, await at.as_("viewer")))["decided"]
+        [reason] = (await get_incident(at, await at.client_for("viewer")))["decided"]
         assert (reason["rule"], reason["place"].endswith("a.yaml:3")) == ("down", True)
         assert reason["conditions"][0] == {"asks": 'source = "json"', "value": ""}
         assert reason["conditions"][1]["asks"].startswith("labels.service matches")
@@ -53,7 +53,7 @@ def test_decision_is_explained_with_conditions_and_values(play):
 def test_publication_shows_current_and_desired_state(play):
     async def body(at):
         await at.deliver(consoles.firing())
-        client = await at.as_("responder")
+        client = await at.client_for("responder")
         one = await get_incident(at, client)
         there, page = place(one, "on-call"), place(one, "page")
         assert there["shown"] == there["fields"] == {"name": "checkout is down", "summary": "It is major"}
@@ -65,7 +65,7 @@ def test_publication_shows_current_and_desired_state(play):
 def test_rejected_change_is_shown_beside_the_current_state(play):
     async def body(at):
         await at.deliver(consoles.firing())
-        at.on_call.before.append(vendor.permanent())
+        at.on_call.before.append(vendor.make_permanent())
         await at.deliver(consoles.firing("checkout", severity="critical", another="yes"))
         client, _ = await at.browser("viewer")
         there = place(await get_incident(at, client), "on-call")
@@ -82,7 +82,7 @@ def test_rejected_change_is_shown_beside_the_current_state(play):
 def test_next_steps_are_listed_with_their_times(play):
     async def body(at):
         await at.deliver(consoles.firing())
-        client = await at.as_("viewer")
+        client = await at.client_for("viewer")
         [waits] = (await get_incident(at, client))["coming"]
         assert waits["destination"] == "page"
         assert waits["reason"] == "review_required"
@@ -97,9 +97,9 @@ def test_next_steps_are_listed_with_their_times(play):
 
 def test_rejected_and_pending_steps_are_upcoming(play):
     async def body(at):
-        at.on_call.before.append(vendor.permanent())
+        at.on_call.before.append(vendor.make_permanent())
         await at.deliver(consoles.firing())
-        coming = {one["destination"]: one for one in (await get_incident(at, await at.as_("viewer")))["coming"]}
+        coming = {one["destination"]: one for one in (await get_incident(at, await at.client_for("viewer")))["coming"]}
         assert coming["on-call"]["reason"] == "dead_letter"
         assert coming["on-call"]["at"] is None
 
@@ -156,13 +156,13 @@ def test_overview_shows_traffic_and_last_vendor_calls(play):
         at.clock.offset += 20_000_000
         await at.deliver(consoles.firing("another"))
         assert (await client.get(f"{API}/overview")).json()["received_a_minute"] == pytest.approx(3.0, abs=1.5)
-        places = {one["name"]: one for one in (await client.get(f"{API}/destinations")).json()["items"]}
+        places = {item["name"]: item for item in (await client.get(f"{API}/destinations")).json()["items"]}
         assert places["on-call"]["called_at"] > "2020"
         assert places["page"]["called_at"] is None
         page = (await client.get("/")).text
         for text in ("a minute", "No worker is running", "rules and reviewers decide", "last call"):
             assert text in page, text
-        await (await at.as_("responder")).post(f"{API}/publishing/freeze", json={"reason": "a drill"})
+        await (await at.client_for("responder")).post(f"{API}/publishing/freeze", json={"reason": "a drill"})
         assert "Publishing is frozen" in (await client.get("/")).text
 
     play(body)

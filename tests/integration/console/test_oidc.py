@@ -29,7 +29,7 @@ def signed_in_by(with_redis, tmp_path, issuer):
 
     def run(body, **more):
         async def main(store):
-            async with identity.console_of(store, tmp_path, issuer, **more) as found:
+            async with identity.serve_console(store, tmp_path, issuer, **more) as found:
                 await body(found)
 
         with_redis(main)

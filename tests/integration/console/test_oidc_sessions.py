@@ -14,7 +14,7 @@ def run_scene(with_redis, tmp_path):
 
     def run(body, **more):
         async def main(store):
-            async with identity.lying(store, tmp_path, **more) as (provider, found):
+            async with identity.serve_with_lying_provider(store, tmp_path, **more) as (provider, found):
                 await body(provider, found, store)
 
         with_redis(main)
@@ -23,12 +23,12 @@ def run_scene(with_redis, tmp_path):
 
 
 async def signed_in(provider, found, to="/"):
-    answer = await found.browser.get(provider.takes(await found.leave(to)))
+    answer = await found.browser.get(provider.sign_in(await found.leave(to)))
     assert answer.status_code == 303, answer.text
     return answer
 
 
-def session_of(found) -> str:
+def get_session_key(found) -> str:
     return keys.session(access.digest(found.browser.cookies[auth.COOKIE]))
 
 
@@ -36,7 +36,7 @@ def session_of(found) -> str:
 def test_session_lifetime_is_configured_or_an_hour(run_scene, more, seconds):
     async def body(provider, found, store):
         await signed_in(provider, found)
-        assert seconds - 60 < await store.redis.ttl(session_of(found)) <= seconds
+        assert seconds - 60 < await store.redis.ttl(get_session_key(found)) <= seconds
 
     run_scene(body, more=more)
 
@@ -44,11 +44,11 @@ def test_session_lifetime_is_configured_or_an_hour(run_scene, more, seconds):
 def test_expired_session_returns_through_the_provider(run_scene):
     async def body(provider, found, store):
         await signed_in(provider, found)
-        await store.redis.delete(session_of(found))
+        await store.redis.delete(get_session_key(found))
         answer = await found.browser.get("/incident", params={"key": "a b", "x": "1"})
         assert (answer.status_code, answer.headers["location"][:18]) == (303, "/sign-in/oidc?to=%")
         there = (await found.browser.get(answer.headers["location"])).headers["location"]
-        back = await found.browser.get(provider.takes(there))
+        back = await found.browser.get(provider.sign_in(there))
         assert back.headers["location"] == "/incident?key=a+b&x=1"
         assert await found.may() == 200
 
@@ -58,10 +58,10 @@ def test_expired_session_returns_through_the_provider(run_scene):
 def test_person_removed_from_the_group_loses_the_role(run_scene):
     async def body(provider, found, store):
         await signed_in(provider, found)
-        await store.redis.delete(session_of(found))
+        await store.redis.delete(get_session_key(found))
         provider.claims["groups"] = ["elsewhere"]
         there = (await found.browser.get("/sign-in/oidc")).headers["location"]
-        answer = await found.browser.get(provider.takes(there))
+        answer = await found.browser.get(provider.sign_in(there))
         assert (answer.status_code, "is not in a group" in answer.text) == (403, True)
         assert await found.may() == 401
 
@@ -89,7 +89,7 @@ def test_token_user_is_not_sent_to_the_provider(run_scene):
 def test_background_requests_are_refused_without_a_redirect(run_scene):
     async def body(provider, found, store):
         await signed_in(provider, found)
-        await store.redis.delete(session_of(found))
+        await store.redis.delete(get_session_key(found))
         for path, headers in (("/events", {"accept": "text/event-stream"}), ("/", {"hx-request": "true"})):
             assert (await found.browser.get(path, headers=headers)).status_code == 401
 

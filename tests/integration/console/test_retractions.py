@@ -9,12 +9,12 @@ def test_console_shows_a_post_that_is_still_public(play):
     async def body(at):
         await at.deliver(consoles.firing())
         browser, csrf = await at.browser("responder", name="ann")
-        ann = await at.as_("responder", name="ann")
+        ann = await at.client_for("responder", name="ann")
         query = {"incident": consoles.key(), "destination": "page"}
         seen = (await ann.get(f"{API}/review", params=query)).json()["digest"]
         await ann.post(f"{API}/review", json=query | {"seen": seen, "decision": "approve"})
         await at.on.turn()
-        at.page.before += [vendor.permanent()]
+        at.page.before += [vendor.make_permanent()]
         form = {"csrf": csrf, **query, "reason": "a false alarm"}
         locations = []
         for _ in range(2):

@@ -30,7 +30,7 @@ def with_console(with_redis, tmp_path):
     def run(body):
         async def main(store):
             clock = Clock()
-            async with identity.console_of(store, tmp_path, None, clock=clock) as found:
+            async with identity.serve_console(store, tmp_path, None, clock=clock) as found:
                 await body(found, clock)
 
         with_redis(main)
@@ -44,7 +44,7 @@ async def sign_in(found, text, to="/"):
 
 def test_revoking_a_token_ends_every_session_immediately(with_console):
     async def body(found, _):
-        token, text = await identity.token_of(found, "ada")
+        token, text = await identity.create_token(found, "ada")
         await sign_in(found, text)
         async with found.another_browser() as phone:
             await phone.post("/sign-in", data={"token": text})
@@ -60,7 +60,7 @@ def test_revoking_a_token_ends_every_session_immediately(with_console):
 
 def test_session_ends_when_its_token_expires(with_console):
     async def body(found, clock):
-        _, text = await identity.token_of(found, "ada", seconds=60)
+        _, text = await identity.create_token(found, "ada", seconds=60)
         await sign_in(found, text)
         clock.now += 59_999_999
         assert await found.may() == 200
@@ -74,8 +74,8 @@ def test_session_ends_when_its_token_expires(with_console):
 
 def test_revoking_one_token_does_not_affect_others(with_console):
     async def body(found, _):
-        token, _text = await identity.token_of(found, "ada")
-        _, other = await identity.token_of(found, "ben")
+        token, _text = await identity.create_token(found, "ada")
+        _, other = await identity.create_token(found, "ben")
         await sign_in(found, other)
         await found.parts.tokens.revoke(token.id)
         assert await found.may() == 200
@@ -95,7 +95,7 @@ def test_provider_session_needs_no_token(with_console):
 
 def test_session_lasts_twelve_hours_despite_activity(with_console):
     async def body(found, _):
-        _, text = await identity.token_of(found, "ada")
+        _, text = await identity.create_token(found, "ada")
         answer = await sign_in(found, text)
         assert f"Max-Age={SESSION_SECONDS}" in answer.headers["set-cookie"]
         name = keys.session(access.digest(found.browser.cookies[auth.COOKIE]))
@@ -110,7 +110,7 @@ def test_session_lasts_twelve_hours_despite_activity(with_console):
 
 def test_store_contains_neither_cookie_nor_token(with_console):
     async def body(found, _):
-        _, text = await identity.token_of(found, "ada")
+        _, text = await identity.create_token(found, "ada")
         await sign_in(found, text)
         redis, secrets = found.parts.queries.store.redis, [found.browser.cookies[auth.COOKIE], text.split("_", 2)[2]]
         async for name in redis.scan_iter("*"):
@@ -123,7 +123,7 @@ def test_store_contains_neither_cookie_nor_token(with_console):
 def test_another_sign_in_ends_the_previous_session(with_console):
     async def body(found, _):
         for name in ("ada", "ben"):
-            _, text = await identity.token_of(found, name)
+            _, text = await identity.create_token(found, name)
             await sign_in(found, text)
             if name == "ada":
                 first = found.browser.cookies[auth.COOKIE]
@@ -136,7 +136,7 @@ def test_another_sign_in_ends_the_previous_session(with_console):
 def test_planted_cookie_is_not_adopted(with_console):
     async def body(found, _):
         found.browser.cookies.set(auth.COOKIE, "planted", domain="127.0.0.1")
-        _, text = await identity.token_of(found, "ada")
+        _, text = await identity.create_token(found, "ada")
         answer = await sign_in(found, text)
         assert "planted" not in answer.headers["set-cookie"]
         assert await found.parts.sessions.find("planted") is None
@@ -157,8 +157,8 @@ def test_invalid_token_does_not_sign_in(with_console, text):
 
 def test_secret_of_another_token_is_refused(with_console):
     async def body(found, _):
-        ada, _text = await identity.token_of(found, "ada")
-        _, other = await identity.token_of(found, "ben")
+        ada, _text = await identity.create_token(found, "ada")
+        _, other = await identity.create_token(found, "ben")
         assert (await sign_in(found, f"irt_{ada.id}_{other.split('_', 2)[2]}")).status_code == 401
 
     with_console(body)
@@ -166,7 +166,7 @@ def test_secret_of_another_token_is_refused(with_console):
 
 def test_sign_in_attempts_are_limited_per_minute(with_console):
     async def body(found, _):
-        _, text = await identity.token_of(found, "ada")
+        _, text = await identity.create_token(found, "ada")
         assert [(await sign_in(found, "wrong")).status_code for _ in range(10)] == [401] * 10
         answer = await sign_in(found, text)
         assert (answer.status_code, "Too many attempts" in answer.text) == (429, True)
@@ -178,7 +178,7 @@ def test_sign_in_attempts_are_limited_per_minute(with_console):
 @pytest.mark.parametrize(("to", "goes"), [("/reviews", "/reviews"), ("//evil.example", "/"), ("http://[", "/")])
 def test_token_sign_in_returns_to_the_requested_page(with_console, to, goes):
     async def body(found, _):
-        _, text = await identity.token_of(found, "ada")
+        _, text = await identity.create_token(found, "ada")
         assert (await sign_in(found, text, to)).headers["location"] == goes
 
     with_console(body)
@@ -186,7 +186,7 @@ def test_token_sign_in_returns_to_the_requested_page(with_console, to, goes):
 
 def test_signing_out_keeps_the_token_valid(with_console):
     async def body(found, _):
-        _, text = await identity.token_of(found, "ada")
+        _, text = await identity.create_token(found, "ada")
         await sign_in(found, text)
         cookie = found.browser.cookies[auth.COOKIE]
         session = await found.parts.sessions.find(cookie)
@@ -201,8 +201,8 @@ def test_signing_out_keeps_the_token_valid(with_console):
 
 def test_session_of_an_earlier_version_is_read(with_redis):
     async def body(store):
-        kept = msgspec.msgpack.encode(["ada", 1, "token abc", "csrf", START])
-        await store.redis.set(keys.session(access.digest("secret")), kept)
+        encoded = msgspec.msgpack.encode(["ada", 1, "token abc", "csrf", START])
+        await store.redis.set(keys.session(access.digest("secret")), encoded)
         session = await store.sessions.find("secret")
         assert (session.name, session.role, session.token) == ("ada", access.Role.VIEWER, "")
 

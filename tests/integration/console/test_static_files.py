@@ -20,16 +20,16 @@ def play(play):
     return run
 
 
-async def addresses(client):
+async def list_asset_urls(client):
     """Return the URLs of a page's scripts and styles."""
-    found = re.findall(r'(?:src|href)="(/static/[^"]*)"', (await client.get("/sign-in")).text)
-    assert len(found) == 4
-    return found
+    matches = re.findall(r'(?:src|href)="(/static/[^"]*)"', (await client.get("/sign-in")).text)
+    assert len(matches) == 4
+    return matches
 
 
 def test_versioned_files_are_cached_for_a_year(play):
     async def body(client):
-        for address in await addresses(client):
+        for address in await list_asset_urls(client):
             answer = await client.get(address)
             assert answer.status_code == 200
             assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
@@ -69,7 +69,7 @@ def test_unknown_static_path_is_not_found(play):
 )
 def test_static_file_is_compressed_if_the_client_accepts(play, accepted, packed):
     async def body(client):
-        address = next(one for one in await addresses(client) if "htmx" in one)
+        address = next(url for url in await list_asset_urls(client) if "htmx" in url)
         async with client.stream("GET", address, headers={"accept-encoding": accepted}) as answer:
             raw = b"".join([piece async for piece in answer.aiter_raw()])
         assert (answer.headers.get("content-encoding") == "gzip") is packed
@@ -82,7 +82,7 @@ def test_static_file_is_compressed_if_the_client_accepts(play, accepted, packed)
 
 def test_cached_file_gets_304_per_encoding(play):
     async def body(client):
-        address = (await addresses(client))[0]
+        address = (await list_asset_urls(client))[0]
         packed = await client.get(address, headers={"accept-encoding": "gzip"})
         plain = await client.get(address, headers=PLAIN)
         assert packed.headers["etag"] != plain.headers["etag"]
@@ -107,7 +107,7 @@ def test_file_of_another_version_is_not_cached(play):
 
 def test_page_with_all_its_files_is_small(play):
     async def body(client):
-        loaded = [(await client.get(one, headers=PLAIN)).content for one in await addresses(client)]
+        loaded = [(await client.get(url, headers=PLAIN)).content for url in await list_asset_urls(client)]
         page = (await client.get("/sign-in")).content
         assert len(page) + sum(map(len, loaded)) < MOST_BYTES
 
@@ -117,7 +117,8 @@ def test_page_with_all_its_files_is_small(play):
 def test_scripts_and_styles_have_their_content_types(play):
     async def body(client):
         told = {
-            one.partition("?")[0]: (await client.get(one)).headers["content-type"] for one in await addresses(client)
+            url.partition("?")[0]: (await client.get(url)).headers["content-type"]
+            for url in await list_asset_urls(client)
         }
         assert told["/static/console.css"] == "text/css; charset=utf-8"
         assert told["/static/console.js"] == told["/static/theme.js"] == "text/javascript; charset=utf-8"

@@ -40,7 +40,7 @@ rules:
 """
 
 
-class Seen(NamedTuple):
+class SeenVersion(NamedTuple):
     """The version that a reviewer saw, and the reviewer's replacement text, if any."""
 
     review: models.Review
@@ -59,7 +59,7 @@ class Reviewer:
     def __init__(self, at: slack_apps.SlackHarness, scheduler: interleaving.Scheduler, name: str, place: str) -> None:
         self.at, self.scheduler, self.name, self.place = at, scheduler, name, place
         self.who = f"slack:{name} ({name})" if place in {"click", "form"} else name
-        self.seen: Seen | None = None
+        self.seen: SeenVersion | None = None
         self.is_cut_off = False  # On a loaded machine, the server may not respond in time.
         redis = copy.copy(at.management.store.redis)
         call = redis.execute_command
@@ -90,7 +90,7 @@ class Reviewer:
         if review is None:
             return
         message = f"In the words of {self.name}." if choice == "edit" else ""
-        self.seen = Seen(review, message)
+        self.seen = SeenVersion(review, message)
         if self.place in {"click", "form"}:
             await self._in_slack(review, "edit" if self.place == "form" else choice, message)
         else:
@@ -171,7 +171,7 @@ class Contest:
         lines = await self.at.audit(10 * TOGETHER)
         for service, reviewers in self.reviewers.items():
             incident = await self.at.management.parts.queries.incident(consoles.key(service))
-            verdicts = {one.who: one.text for one in incident.timeline if one.what == "verdict"}
+            verdicts = {event.who: event.text for event in incident.timeline if event.what == "verdict"}
             for reviewer in reviewers:
                 if reviewer.seen is None:
                     continue
@@ -195,7 +195,7 @@ def test_approval_never_applies_to_an_unseen_version(with_redis, tmp_path):
     totals = {"decided": 0, "refused": 0, "published": 0}
 
     async def body(store):
-        async with slack_apps.serving(loaded, store, responders=[slack_apps.ADA]) as at:
+        async with slack_apps.serve_app(loaded, store, responders=[slack_apps.ADA]) as at:
             roles = at.management.settings.slack_app
             for number in range(FIRST_SEED, FIRST_SEED + INTERLEAVINGS // TOGETHER):
                 contest = Contest(at, number)

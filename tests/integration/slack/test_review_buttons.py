@@ -29,7 +29,7 @@ def test_approval_publishes_the_shown_version(slack):
         assert await at.audit() == [("slack:U0ADA (ada)", "review", "done")]
         assert await state(at) == "We are investigating."
         incident = await at.management.parts.queries.incident(consoles.key())
-        assert "Approved at page by slack:U0ADA (ada)" in [one.text for one in incident.timeline]
+        assert "Approved at page by slack:U0ADA (ada)" in [event.text for event in incident.timeline]
 
     slack(body)
 
@@ -128,7 +128,7 @@ def test_click_after_a_console_decision_changes_nothing(slack):
     async def body(at):
         await at.management.deliver(consoles.firing())
         subject = await at.subject()
-        client = await at.management.as_("responder", name="carol")
+        client = await at.management.client_for("responder", name="carol")
         said = {"incident": consoles.key(), "destination": "page", "decision": "dismiss", "seen": subject.digest}
         assert (await client.post("/api/v1/review", json=said)).status_code == 200
         await at.act(at.click(APPROVE, subject))

@@ -26,7 +26,7 @@ async def post(at):
     return posts[0] if posts else None
 
 
-def inputs(view) -> dict[str, str]:
+def list_inputs(view) -> dict[str, str]:
     """Return the shown text of each field."""
     found = [block for block in view["blocks"] if block["type"] == "input"]
     return {block["block_id"].partition(":")[0]: block["element"].get("initial_value", "") for block in found}
@@ -39,7 +39,7 @@ def test_form_opens_with_the_trigger_of_the_click(slack):
         await at.act(click)
         [(method, said)] = at.workspace.calls
         assert (method, said["trigger_id"]) == ("views.open", click["trigger_id"])
-        assert inputs(said["view"]) == {
+        assert list_inputs(said["view"]) == {
             "title": "Checkout is unavailable",
             "message": "We are investigating.",
             "reason": "",
@@ -59,7 +59,7 @@ def test_own_text_is_published_with_the_reason(slack):
         shown = await post(at)
         assert (shown.title, shown.message) == ("Checkout is unavailable", "Payments fail.")
         incident = await at.management.parts.queries.incident(consoles.key())
-        assert "Approved at page by slack:U0ADA (ada): clearer" in [one.text for one in incident.timeline]
+        assert "Approved at page by slack:U0ADA (ada): clearer" in [event.text for event in incident.timeline]
 
     slack(body)
 
@@ -72,7 +72,7 @@ def test_unchanged_form_approves_the_post_unchanged(slack):
         await at.act(at.submission({"message": "We are investigating.\n", "title": " Checkout is unavailable"}))
         assert (await post(at)).message == "We are investigating."
         incident = await at.management.parts.queries.incident(consoles.key())
-        [given] = [one for one in incident.timeline if one.what == "verdict"]
+        [given] = [event for event in incident.timeline if event.what == "verdict"]
         assert given.detail["fields"] == {}
 
     slack(body)
@@ -125,7 +125,7 @@ def test_changed_review_is_shown_again(slack):
         assert "has changed since the form was opened" in str(second)
         assert await post(at) is None
         # The reviewer's text is kept. The blocks have new IDs, because Slack would otherwise keep their content.
-        assert inputs(second)["message"] == "Payments fail."
+        assert list_inputs(second)["message"] == "Payments fail."
         old = {block["block_id"] for block in first["blocks"] if block["type"] == "input"}
         assert old.isdisjoint(block.get("block_id") for block in second["blocks"])
         assert second["private_metadata"] == (await at.subject()).value != first["private_metadata"]
@@ -155,7 +155,7 @@ def test_form_that_slack_refuses_is_reported(slack, error):
         assert "did not open the form in time. Click again" in at.text
         at.workspace.errors.clear()
         await at.act(at.click(EDIT, await at.subject()))
-        assert inputs(at.workspace.view)["title"] == "Checkout is unavailable"
+        assert list_inputs(at.workspace.view)["title"] == "Checkout is unavailable"
 
     slack(body)
 
@@ -179,7 +179,7 @@ def test_slow_slack_does_not_delay_the_acknowledgement(slack):
         assert answer is None
         at.workspace.held.set()
         await at.management.slack.finish()
-        assert inputs(at.workspace.view)["title"] == "Checkout is unavailable"
+        assert list_inputs(at.workspace.view)["title"] == "Checkout is unavailable"
         assert at.workspace.replies == []
 
     slack(body)

@@ -96,7 +96,7 @@ def test_session_and_token_do_not_replace_the_signature(slack):
         browser, csrf = await at.management.browser("admin")
         answer = await browser.post(ACTIONS, data={"payload": "{}", "csrf": csrf})
         assert problem(answer) == (401, "unauthorized")
-        token = await at.management.as_("admin")
+        token = await at.management.client_for("admin")
         assert problem(await token.post(COMMANDS, data={"command": "/freeze"})) == (401, "unauthorized")
 
     slack(body)

@@ -10,12 +10,12 @@ APPROVE = slack_reviews.APPROVE
 MINUTE = 60_000_000
 
 
-def asked(at) -> list[str]:
+def list_read_groups(at) -> list[str]:
     """Return the user groups that were read."""
     return [body["usergroup"] for method, body in at.workspace.calls if method == "usergroups.users.list"]
 
 
-async def may(at, user: str) -> bool:
+async def may_freeze(at, user: str) -> bool:
     """Return whether a user may freeze publishing."""
     answer = await at.send("/v1/slack/commands", at.command("/freeze", "test", user))
     await at.send("/v1/slack/commands", at.command("/unfreeze", "", ADA))
@@ -25,8 +25,8 @@ async def may(at, user: str) -> bool:
 def test_member_of_a_group_has_its_role(slack):
     async def body(at):
         at.workspace.groups = {"S0ONCALL": [BOB]}
-        assert await may(at, BOB)
-        assert not await may(at, EVE)
+        assert await may_freeze(at, BOB)
+        assert not await may_freeze(at, EVE)
 
     slack(body, responders=[ADA, "S0ONCALL"])
 
@@ -34,13 +34,13 @@ def test_member_of_a_group_has_its_role(slack):
 def test_group_is_read_again_after_a_minute(slack):
     async def body(at):
         at.workspace.groups = {"S0ONCALL": [BOB]}
-        assert await may(at, BOB)
+        assert await may_freeze(at, BOB)
         at.workspace.groups = {"S0ONCALL": []}
-        assert await may(at, BOB)
-        assert asked(at) == ["S0ONCALL"]
+        assert await may_freeze(at, BOB)
+        assert list_read_groups(at) == ["S0ONCALL"]
         at.management.clock.offset += MINUTE
-        assert not await may(at, BOB)
-        assert asked(at) == ["S0ONCALL", "S0ONCALL"]
+        assert not await may_freeze(at, BOB)
+        assert list_read_groups(at) == ["S0ONCALL", "S0ONCALL"]
 
     slack(body, responders=[ADA, "S0ONCALL"])
 
@@ -49,16 +49,16 @@ def test_group_is_read_again_after_a_minute(slack):
 def test_unreadable_group_gives_no_role(slack, error):
     async def body(at):
         at.workspace.groups = {"S0ONCALL": [BOB]}
-        assert await may(at, BOB)
+        assert await may_freeze(at, BOB)
         at.management.clock.offset += MINUTE
         at.workspace.errors["usergroups.users.list"] = error
         answer = await at.send("/v1/slack/commands", at.command("/freeze", "test", BOB))
         assert "the user group S0ONCALL can't be read now" in answer.json()["text"]
         assert (await at.audit(1))[0][2].startswith("refused: this needs the role responder, and the user group")
         # The roles of listed users don't depend on the group.
-        assert await may(at, ADA)
+        assert await may_freeze(at, ADA)
         at.workspace.errors.clear()
-        assert await may(at, BOB)
+        assert await may_freeze(at, BOB)
 
     slack(body, responders=[ADA, "S0ONCALL"])
 
@@ -66,7 +66,7 @@ def test_unreadable_group_gives_no_role(slack, error):
 def test_readable_group_gives_the_role(slack):
     async def body(at):
         at.workspace.groups = {"S0ADMINS": [BOB]}  # The simulated Slack doesn't have the other group, and fails.
-        assert await may(at, BOB)
+        assert await may_freeze(at, BOB)
 
     slack(body, responders=[ADA, "S0GONE"], admins=["S0ADMINS"])
 
@@ -74,8 +74,8 @@ def test_readable_group_gives_the_role(slack):
 def test_group_of_a_lower_role_is_not_read(slack):
     async def body(at):
         at.workspace.groups = {"S0ALL": [BOB]}
-        assert not await may(at, BOB)
-        assert asked(at) == []
+        assert not await may_freeze(at, BOB)
+        assert list_read_groups(at) == []
         answer = await at.send("/v1/slack/commands", at.command("/incidents", "", BOB))
         assert answer.json()["text"].startswith("Incidents: 0 open")
 

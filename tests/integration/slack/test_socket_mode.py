@@ -79,10 +79,10 @@ class Slack:
         async def met():
             return (await self.state())["connections"] == count
 
-        await until(met)
+        await wait_until(met)
 
 
-async def until(met, seconds=20.0):
+async def wait_until(met, seconds=20.0):
     async with asyncio.timeout(seconds):
         while not await met():
             await asyncio.sleep(0.01)
@@ -111,7 +111,7 @@ def opener(url, token=TOKEN):
 
 
 @contextlib.asynccontextmanager
-async def connecting(url, app, timing=FAST):
+async def connect(url, app, timing=FAST):
     open_url, close = opener(url)
     async with socket_mode.SocketMode(open_url, app.handle, random.Random(1), timing).running():
         yield
@@ -127,7 +127,7 @@ def play(simulator):
             slack, app = Slack(simulator.url), App()
             await slack.ask("/reset", {})
             await slack.configure(ack_seconds=3)
-            async with connecting(simulator.url, app, timing):
+            async with connect(simulator.url, app, timing):
                 if waits:
                     await slack.connections(1)
                 async with asyncio.timeout(60):
@@ -184,7 +184,7 @@ def test_envelope_on_a_replaced_connection_is_still_acknowledged(play):
     async def body(slack, app):
         app.held = asyncio.Event()
         click = asyncio.create_task(slack.click())
-        await until(lambda: asyncio.sleep(0, len(app.payloads) == 1))
+        await wait_until(lambda: asyncio.sleep(0, len(app.payloads) == 1))
         await slack.strike(action="disconnect", reason="warning")
         await slack.connections(2)
         app.held.set()
@@ -197,7 +197,7 @@ def test_dropped_connection_reopens_with_a_new_url(play):
     async def body(slack, app):
         before = await slack.opened()
         await slack.strike(action="drop")
-        await until(lambda: opened_since(slack, before))
+        await wait_until(lambda: opened_since(slack, before))
         await slack.connections(1)
         assert (await slack.click())["error"] == ""
 
@@ -214,12 +214,12 @@ def test_silent_connection_is_detected_and_replaced(play):
     async def body(slack, app):
         before = await slack.opened()
         await slack.strike(action="silence")
-        await until(lambda: opened_since(slack, before))
+        await wait_until(lambda: opened_since(slack, before))
 
         async def answered():
             return (await slack.click())["error"] == ""
 
-        await until(answered)
+        await wait_until(answered)
 
     play(
         body, socket_mode.ConnectionTimeouts(hello=5, ping=0.2, answer=1, drain=0.3, settled=0, backoff=0.01, cap=0.05)
@@ -232,7 +232,7 @@ def test_failed_request_for_a_url_is_repeated(play, action):
         before = await slack.opened()
         await slack.fault(action=action, method="POST", path=OPEN, retry_after=0, count=3)
         await slack.strike(action="drop")
-        await until(lambda: opened_since(slack, before, 4))
+        await wait_until(lambda: opened_since(slack, before, 4))
         await slack.connections(1)
         assert (await slack.click())["error"] == ""
 
@@ -247,7 +247,7 @@ def test_refused_connection_is_retried(capsys, play, reason):
         before = await slack.opened()
         await slack.strike(action="refuse", reason=reason, count=3)
         await slack.strike(action="drop")
-        await until(lambda: opened_since(slack, before, 4))
+        await wait_until(lambda: opened_since(slack, before, 4))
         await slack.connections(1)
         assert (await slack.click())["error"] == ""
         assert capsys.readouterr().out.count(f"reason={reason} ") == 3
@@ -263,7 +263,7 @@ def test_disabled_socket_mode_is_retried_rarely(capsys, play):
         async def is_logged():
             return "reason=link_disabled retry_seconds=600" in capsys.readouterr().out
 
-        await until(is_logged)
+        await wait_until(is_logged)
 
     play(body, socket_mode.ConnectionTimeouts(backoff=0.01, cap=600))
 
@@ -300,7 +300,7 @@ def test_connection_with_a_wrong_token_is_retried(simulator):
             return await open_url()
 
         async with socket_mode.SocketMode(counted, app.handle, random.Random(1), FAST).running():
-            await until(lambda: asyncio.sleep(0, len(asked) > 2))
+            await wait_until(lambda: asyncio.sleep(0, len(asked) > 2))
             assert gauge() == 0
         await close()
 
@@ -340,7 +340,7 @@ def test_slow_payload_delays_no_other(play):
     async def body(slack, app):
         app.held = asyncio.Event()
         slow = asyncio.create_task(slack.click())
-        await until(lambda: asyncio.sleep(0, len(app.payloads) == 1))
+        await wait_until(lambda: asyncio.sleep(0, len(app.payloads) == 1))
         held, app.held = app.held, None
         assert (await slack.click())["error"] == ""
         held.set()
@@ -370,12 +370,12 @@ def test_retried_envelope_of_another_process_is_handled(play):
         other = App()
         other.held = asyncio.Event()
         slow = socket_mode.ConnectionTimeouts(answer=2.5, settled=0, backoff=0.01, cap=0.05)
-        async with connecting(slack.url, other, slow):
+        async with connect(slack.url, other, slow):
             await slack.connections(2)
             await slack.configure(ack_seconds=0.3)
             outcomes = [await slack.click() for _ in range(2)]
-            assert [one["error"] for one in outcomes] == ["", ""]
-            assert sorted(one["attempts"] for one in outcomes) == [1, 2]
+            assert [outcome["error"] for outcome in outcomes] == ["", ""]
+            assert sorted(outcome["attempts"] for outcome in outcomes) == [1, 2]
             assert len(app.payloads) == 2
             other.held.set()
 
@@ -385,7 +385,7 @@ def test_retried_envelope_of_another_process_is_handled(play):
 def test_processes_share_the_clicks(play):
     async def body(slack, app):
         other = App()
-        async with connecting(slack.url, other):
+        async with connect(slack.url, other):
             await slack.connections(2)
             for _ in range(4):
                 assert (await slack.click())["error"] == ""
@@ -399,10 +399,10 @@ def test_shutdown_acknowledges_payloads_in_progress(simulator):
         slack, app = Slack(simulator.url), App()
         app.held = asyncio.Event()
         await slack.ask("/reset", {})
-        async with connecting(simulator.url, app, socket_mode.ConnectionTimeouts(answer=2.5)):
+        async with connect(simulator.url, app, socket_mode.ConnectionTimeouts(answer=2.5)):
             await slack.connections(1)
             click = asyncio.create_task(slack.click())
-            await until(lambda: asyncio.sleep(0, len(app.payloads) == 1))
+            await wait_until(lambda: asyncio.sleep(0, len(app.payloads) == 1))
             asyncio.get_running_loop().call_later(0.05, app.held.set)
         assert (await click)["error"] == ""
 
@@ -418,9 +418,9 @@ def test_stop_does_not_wait_for_a_connection(simulator, action):
         await slack.fault(action=action, method="POST", path=OPEN, hang_seconds=600, count=100)
         async with (
             asyncio.timeout(5),
-            connecting(simulator.url, App(), socket_mode.ConnectionTimeouts(backoff=600, cap=600)),
+            connect(simulator.url, App(), socket_mode.ConnectionTimeouts(backoff=600, cap=600)),
         ):
-            await until(lambda: opened_since(slack, before))
+            await wait_until(lambda: opened_since(slack, before))
         await slack.ask("/faults", method="DELETE")
 
     asyncio.run(main())

@@ -14,7 +14,7 @@ from router.domain import access
 from router.store import backup, backup_file, embedded, errors, keys, schema
 from router.store.store import Store
 from tests.integration import vendor, workers
-from tests.integration.store.test_inbox import accepted, names
+from tests.integration.store.test_inbox import accept, list_ids
 
 HEADER = backup_file.Header(backup_file.FORMAT, schema.VERSION, 1_700_000_000_000_000, "test")
 
@@ -188,14 +188,14 @@ def test_restored_incident_continues_its_timers(with_redis):
 
 def test_pending_delivery_is_read_again_after_restore(with_redis):
     async def body(store):
-        reader = await accepted(store, "read", "unread")
+        reader = await accept(store, "read", "unread")
         await reader.read(1, 100)
         data = await back_up(store)
         await delete_all(store)
         await restore(store, data)
         other = store.make_inbox_reader("w2")
         await other.prepare()
-        assert names(await other.read(10, 100)) == ["read", "unread"]
+        assert list_ids(await other.read(10, 100)) == ["read", "unread"]
         assert await store.redis.zrange(keys.WORKERS, 0, -1) == []
 
     with_redis(body)
@@ -254,7 +254,7 @@ def test_damaged_incident_does_not_stop_the_backup(with_redis):
 
 
 @pytest.fixture
-def two_keys(with_redis):
+def two_key_backup(with_redis):
     """Create a small backup."""
 
     async def body(store):
@@ -265,14 +265,14 @@ def two_keys(with_redis):
     return with_redis(body)
 
 
-def test_restore_into_nonempty_store_needs_an_option(with_redis, two_keys):
+def test_restore_into_nonempty_store_needs_an_option(with_redis, two_key_backup):
     async def body(store):
         await store.redis.set("ir:{vendors}:id:b", 1)
         with pytest.raises(backup.BackupError, match="not empty: add --replace"):
-            await restore(store, two_keys)
+            await restore(store, two_key_backup)
         assert await store.redis.exists("ir:{vendors}:id:b")
         await store.redis.set("another:program's", 1)
-        await restore(store, two_keys, replace=True)
+        await restore(store, two_key_backup, replace=True)
         assert not await store.redis.exists("ir:{vendors}:id:b")
         assert await store.redis.exists("another:program's")
         await store.schema.ensure()
@@ -307,15 +307,15 @@ def test_restored_data_of_earlier_version_is_migrated(with_redis):
 
 
 @pytest.mark.parametrize("how", ["cut", "cut inside", "flipped", "longer", "another", "empty", "later", "renamed"])
-def test_damaged_backup_file_is_refused(with_redis, two_keys, how):
+def test_damaged_backup_file_is_refused(with_redis, two_key_backup, how):
     """No process uses the partly restored data."""
-    plain = gzip.decompress(two_keys)
+    plain = gzip.decompress(two_key_backup)
     trailer = plain.rindex(b"T", 0, plain.rindex(b"keys"))
     damaged = {
-        "cut": two_keys[:-20],
+        "cut": two_key_backup[:-20],
         "cut inside": gzip.compress(plain[:trailer]),
         "flipped": gzip.compress(plain.replace(b"value", b"valve")),
-        "longer": two_keys + gzip.compress(b"x"),
+        "longer": two_key_backup + gzip.compress(b"x"),
         "another": gzip.compress(b"x" * 100),
         "empty": b"",
         "later": gzip.compress(plain.replace(b"format\x01", b"format\x02")),
@@ -331,7 +331,7 @@ def test_damaged_backup_file_is_refused(with_redis, two_keys, how):
         if await store.redis.keys("ir:*"):
             with pytest.raises(errors.Unavailable, match="restore was interrupted"):
                 await store.schema.ensure()
-        await restore(store, two_keys, replace=True)
+        await restore(store, two_key_backup, replace=True)
         await store.schema.ensure()
 
     with_redis(body)
@@ -339,7 +339,7 @@ def test_damaged_backup_file_is_refused(with_redis, two_keys, how):
 
 def test_concurrent_write_fails_the_restore(with_redis):
     async def body(store):
-        await accepted(store, "a")
+        await accept(store, "a")
         data = await back_up(store)
         await delete_all(store)
         await store.redis.xadd(keys.INBOX, {"h": b"", "b": b""})

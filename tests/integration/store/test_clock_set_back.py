@@ -9,7 +9,7 @@ from tests.integration import vendor, workers
 HOUR = 3_600_000_000
 
 
-async def ahead(on) -> int:
+async def get_time_ahead(on) -> int:
     return await on.redis_now() + HOUR
 
 
@@ -19,7 +19,7 @@ def test_lease_from_the_future_lasts_one_lease(with_redis):
     async def play(on):
         await on.deliver(workers.firing())
         await on.fold()
-        await on.store.redis.hset(keys.publications("down"), "until", await ahead(on))
+        await on.store.redis.hset(keys.publications("down"), "until", await get_time_ahead(on))
         await on.turn()
         assert at.calls == []
         until = int(await on.store.redis.hget(keys.publications("down"), "until"))
@@ -36,11 +36,11 @@ def test_clock_set_back_makes_all_timers_due(with_redis):
     async def play(on):
         await on.deliver(workers.firing())
         await on.fold()
-        await on.store.redis.zadd(keys.timers(keys.shard("down")), {"down": await ahead(on)})
+        await on.store.redis.zadd(keys.timers(keys.shard("down")), {"down": await get_time_ahead(on)})
         await on.turn()
         assert at.calls == []
         # The worker has seen the later time. Now the clock is back.
-        on.publications._seen_at = dict.fromkeys(range(keys.SHARDS), await ahead(on))
+        on.publications._seen_at = dict.fromkeys(range(keys.SHARDS), await get_time_ahead(on))
         await on.turn()
         assert at.states() == ["open"]
 

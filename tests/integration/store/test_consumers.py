@@ -5,14 +5,14 @@ import dataclasses
 
 from router.store import keys
 from tests.integration import workers
-from tests.integration.store.test_inbox import accepted, names, packed
-from tests.integration.worker.test_supervisor import QUICK, until, worker
+from tests.integration.store.test_inbox import accept, list_ids, pack_delivery
+from tests.integration.worker.test_supervisor import QUICK, wait_until, worker
 
 HOUR_MS = 60 * 60 * 1000
 
 
-async def consumers(store) -> set[str]:
-    return {one["name"].decode() for one in await store.redis.xinfo_consumers(keys.INBOX, keys.GROUP)}
+async def list_consumers(store) -> set[str]:
+    return {consumer["name"].decode() for consumer in await store.redis.xinfo_consumers(keys.INBOX, keys.GROUP)}
 
 
 def test_stopped_worker_leaves_no_consumer(with_redis):
@@ -24,12 +24,12 @@ def test_stopped_worker_leaves_no_consumer(with_redis):
         await on.deliver(workers.firing())
 
         async def folded():
-            return not await store.redis.xlen(keys.INBOX) and bool(await consumers(store))
+            return not await store.redis.xlen(keys.INBOX) and bool(await list_consumers(store))
 
-        await until(folded)
+        await wait_until(folded)
         stop.set()
         await asyncio.wait_for(task, 30)
-        assert await consumers(store) == set()
+        assert await list_consumers(store) == set()
 
     with_redis(body)
 
@@ -38,14 +38,14 @@ def test_consumer_with_pending_deliveries_is_kept(with_redis):
     """Its removal would also remove its pending deliveries, and accepted alerts would be lost."""
 
     async def body(store):
-        reader = await accepted(store, "a", "b")
+        reader = await accept(store, "a", "b")
         (first, second) = await reader.read(10, 100)
         assert await reader.retire(0) == []
         await reader.acknowledge([first])
         await reader.leave()
-        assert await consumers(store) == {"w1"}
+        assert await list_consumers(store) == {"w1"}
         other = store.make_inbox_reader("w2")
-        assert names(await other.take_over(10, 0)) == ["b"]
+        assert list_ids(await other.take_over(10, 0)) == ["b"]
         assert await other.retire(0) == ["w1"]
         await other.acknowledge([second])
         assert await store.redis.xlen(keys.INBOX) == 0
@@ -55,12 +55,12 @@ def test_consumer_with_pending_deliveries_is_kept(with_redis):
 
 def test_slow_consumer_stays_and_removed_consumer_returns(with_redis):
     async def body(store):
-        reader = await accepted(store, "a")
+        reader = await accept(store, "a")
         await reader.acknowledge(await reader.read(10, 100))
         assert await reader.retire(HOUR_MS) == []
         assert await reader.retire(0) == ["w1"]
-        await store.inbox.accept(packed("b"), b"{}")
-        assert names(await reader.read(10, 100)) == ["b"]
+        await store.inbox.accept(pack_delivery("b"), b"{}")
+        assert list_ids(await reader.read(10, 100)) == ["b"]
 
     with_redis(body)
 
@@ -77,7 +77,7 @@ def test_missing_inbox_has_no_consumers(with_redis):
 def test_dead_consumers_without_pending_deliveries_are_removed(with_redis):
     async def body(store):
         on = workers.WorkerHarness(store)
-        reader = await accepted(store, "a")
+        reader = await accept(store, "a")
         await reader.read(10, 100)  # The consumer dies.
         await store.health.record_heartbeat("w0", 1)
         made, _ = worker(on, pace=dataclasses.replace(QUICK, retire_seconds=0.0))
@@ -86,9 +86,9 @@ def test_dead_consumers_without_pending_deliveries_are_removed(with_redis):
 
         async def gone():
             known = await store.redis.zrange(keys.WORKERS, 0, -1)
-            return await consumers(store) <= {on.reader._consumer} and b"w0" not in known
+            return await list_consumers(store) <= {on.reader._consumer} and b"w0" not in known
 
-        await until(gone)
+        await wait_until(gone)
         assert await store.redis.xlen(keys.INBOX) == 0
         stop.set()
         await asyncio.wait_for(task, 30)

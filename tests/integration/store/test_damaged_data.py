@@ -55,12 +55,12 @@ SWEPT_FIRST = {"large"}
 
 
 @pytest.fixture(autouse=True)
-def all_is_told(monkeypatch):
+def log_every_message(monkeypatch):
     """Reset the log's deduplication of recent messages."""
     monkeypatch.setattr(damage, "_reported_at", {})
 
 
-async def found(store, kind: str) -> str:
+async def find_or_make_key(store, kind: str) -> str:
     """Return the key of a kind. If keys of the kind end in a number, return the existing one."""
     key = KINDS[kind]
     if kind not in {"homes", "claims"}:
@@ -85,16 +85,16 @@ async def junk(store, key: str) -> None:
         await store.redis.set(key, b"\xff junk")
 
 
-async def wrong_type(store, key: str) -> None:
+async def replace_with_list(store, key: str) -> None:
     await store.redis.delete(key)
     await store.redis.lpush(key, "a list")
 
 
-async def deleted(store, key: str) -> None:
+async def delete(store, key: str) -> None:
     await store.redis.delete(key)
 
 
-DAMAGES = {"junk": junk, "wrong_type": wrong_type, "deleted": deleted}
+DAMAGES = {"junk": junk, "wrong_type": replace_with_list, "deleted": delete}
 
 
 def run_scene(with_redis, play):
@@ -120,7 +120,7 @@ def test_damaged_key_affects_no_other_incident(with_redis, kind, harm):
         public = workers.rule(decisions.Target("page", {"title": "Down", "message": "Sorry."}, "auto"))
         await on.deliver(workers.firing("shown"), key="shown", response=public)
         await opened(on, HURT)
-        await DAMAGES[harm](on.store, await found(on.store, kind))
+        await DAMAGES[harm](on.store, await find_or_make_key(on.store, kind))
         if kind in SWEPT_FIRST:
             await on.reconciler.sweep()
         await opened(on, BESIDE, ELSEWHERE)
@@ -128,11 +128,11 @@ def test_damaged_key_affects_no_other_incident(with_redis, kind, harm):
         await on.turn()
         for name in (BESIDE, ELSEWHERE):
             assert (await on.incident(name)).status == "open"
-            assert [one.state for one in await on.publications.look(name)] == ["open"]
+            assert [publication.state for publication in await on.publications.look(name)] == ["open"]
             await on.deliver(workers.resolved(name), key=name)
         await on.turn()
         for name in (BESIDE, ELSEWHERE):
-            assert [one.state for one in await on.publications.look(name)] == ["resolved"]
+            assert [publication.state for publication in await on.publications.look(name)] == ["resolved"]
         assert await on.store.redis.xlen(keys.INBOX) == 0
         assert len(at.by_key) == 3
 
@@ -281,7 +281,7 @@ SHOWN = ["incident", "publications", "timers", "tokens", "audit", "quarantine", 
 @pytest.mark.parametrize("harm", ["junk", "wrong_type"])
 def test_pages_show_readable_data_beside_damaged_keys(play, kind, harm):
     async def body(at):
-        admin = await at.as_("admin")
+        admin = await at.client_for("admin")
         await at.deliver(consoles.firing(), consoles.firing("other"))
         await at.on.store.quarantine.add("json", b"x", {}, "bad", 1)
         hurt = {"incident": keys.incident(consoles.key()), "publications": keys.publications(consoles.key())}
@@ -298,6 +298,6 @@ def test_pages_show_readable_data_beside_damaged_keys(play, kind, harm):
             assert answer.status_code == 200, (page, answer.text)
         if kind in hurt:
             assert hurt[kind] in (await admin.get("/api/v1/overview")).json()["unreadable"][0]
-        assert consoles.key("other") in {one["key"] for one in (await admin.get("/api/v1/incidents")).json()["items"]}
+        assert consoles.key("other") in {item["key"] for item in (await admin.get("/api/v1/incidents")).json()["items"]}
 
     play(body)

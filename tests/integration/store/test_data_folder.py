@@ -64,7 +64,7 @@ def modes(folder):
 def run_again(file, *options: str, **environment: str):
     """Start a second `run` with this configuration, and wait until it ends."""
     arguments = ["run", "--config", str(file), *options]
-    return commands.ran(*arguments, cwd=file.parent, environment=harness.SECRETS | environment)
+    return commands.run_command(*arguments, cwd=file.parent, environment=harness.SECRETS | environment)
 
 
 class TestLock:
@@ -142,17 +142,17 @@ class TestRun:
     def test_second_run_on_one_folder_is_refused(self, file, tmp_path):
         """The second run has other ports but the same data folder. Two servers would lose deliveries."""
         with harness.router(tmp_path, file) as first:
-            first.receives(dedup_key="before")
+            first.send_alert(dedup_key="before")
             again = run_again(file, "--port", "0", "--console-port", "0")
             assert again.returncode == 1
             assert "is in use by process " in again.stderr
             assert again.stderr.count("\n") == 1
-            first.receives(dedup_key="after")
+            first.send_alert(dedup_key="after")
             assert first.command("incidents", "list").returncode == 0
             assert embedded.running_address(tmp_path / "data") is not None
 
     def test_second_run_with_simulator_is_refused(self, file, tmp_path):
-        simulated = ["--simulate", "--simulator-port", str(ports.free())]
+        simulated = ["--simulate", "--simulator-port", str(ports.reserve())]
         with harness.router(tmp_path, file):
             assert "is in use by process " in run_again(file, "--port", "0", *simulated).stderr
 
@@ -190,7 +190,7 @@ class TestRun:
     def test_port_in_use_error_names_its_option(self, file, command, option, setting, redis_url):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = str(taken.getsockname()[1])
-            done = commands.ran(
+            done = commands.run_command(
                 command, "--config", str(file), option, port, environment=harness.SECRETS | {"REDIS_URL": redis_url}
             )
         assert done.returncode == 1
@@ -199,14 +199,22 @@ class TestRun:
     def test_router_starts_after_an_earlier_one_was_killed(self, file, tmp_path):
         command = [harness.COMMAND, "run", "--config", str(file)]
         killed = harness.Process(command, tmp_path, "killed", forked=True, **harness.SECRETS)
-        harness.Router(killed, file).receives(dedup_key="before")
+        harness.Router(killed, file).send_alert(dedup_key="before")
         killed.kill()
         with harness.router(tmp_path, file) as again:
             assert "checkout-down" in again.command("incidents", "list").stdout
 
     def test_generated_secrets_are_kept_in_configured_folder(self, file, tmp_path):
         file.write_text(file.read_text().replace("data: data", "data: elsewhere"))
-        command = [harness.COMMAND, "run", "--simulate", "--simulator-port", str(ports.free()), "--config", str(file)]
+        command = [
+            harness.COMMAND,
+            "run",
+            "--simulate",
+            "--simulator-port",
+            str(ports.reserve()),
+            "--config",
+            str(file),
+        ]
         process = harness.Process(command, tmp_path, "simulated", forked=True, WEBHOOK_TOKEN="", KEY="")
         try:
             process.wait_for_output("Ctrl-C stops everything")

@@ -14,15 +14,15 @@ from tests.integration import vendor, workers
 ITEM = operations.OpenItem("v1", "IR-4R3YMT7A-A1B4T9", "Down")
 
 
-def known(store, process, seed=0, **more):
+def watch(store, process, seed=0, **more):
     return store.watch_data_set(process, random.Random(f"{process}{seed}"), **more)
 
 
-async def copied(store):
+async def copy_markers(store):
     return {key: await store.redis.dump(key) for key in (keys.MARKER, keys.MARKS)}
 
 
-async def restored(store, copy):
+async def restore_markers(store, copy):
     await store.redis.flushall()
     for key, data in copy.items():
         await store.redis.restore(key, 0, data)
@@ -30,7 +30,7 @@ async def restored(store, copy):
 
 def test_new_data_set_needs_no_reconciliation(with_redis):
     async def body(store):
-        first, second = known(store, "a"), known(store, "b")
+        first, second = watch(store, "a"), watch(store, "b")
         for one in (first, second, first, second):
             state = await one.check()
             assert (state.since, state.reason) == (0, "")
@@ -41,7 +41,7 @@ def test_new_data_set_needs_no_reconciliation(with_redis):
 
 def test_new_data_set_of_installation_is_reconciled(with_redis):
     async def body(store):
-        first = known(store, "a", reconciles_new=True)
+        first = watch(store, "a", reconciles_new=True)
         state = await first.check()
         assert state.reason == "new"
         again = await first.check()
@@ -55,19 +55,19 @@ def test_flushall_is_detected_once(with_redis, first):
     """All processes agree on the new data set, whichever notices first, and no process starts a second one."""
 
     async def body(store):
-        processes = {"a": known(store, "a"), "b": known(store, "b")}
-        for one in processes.values():
-            await one.check()
+        processes = {"a": watch(store, "a"), "b": watch(store, "b")}
+        for process in processes.values():
+            await process.check()
         await store.redis.flushall()
-        processes["c"] = known(store, "c")
+        processes["c"] = watch(store, "c")
         await processes[first].check()
-        for one in processes.values():
-            await one.check()
+        for process in processes.values():
+            await process.check()
         state = await processes["a"].check()
         assert state.since > 0
         assert state.reason == ("replaced" if first == "c" else "vanished")
-        for one in processes.values():
-            later = await one.check()
+        for process in processes.values():
+            later = await process.check()
             assert (later.id, later.since) == (state.id, state.since)
 
     with_redis(body)
@@ -75,12 +75,12 @@ def test_flushall_is_detected_once(with_redis, first):
 
 def test_restored_older_copy_is_detected(with_redis):
     async def body(store):
-        first, second = known(store, "a"), known(store, "b")
+        first, second = watch(store, "a"), watch(store, "b")
         await first.check()
-        copy = await copied(store)
+        copy = await copy_markers(store)
         await first.check()
         await second.check()
-        await restored(store, copy)
+        await restore_markers(store, copy)
         assert (await second.check()).reason == "went_back"
         state = await first.check()
         assert state.reason == "went_back"
@@ -91,12 +91,12 @@ def test_restored_older_copy_is_detected(with_redis):
 
 def test_backup_of_another_data_set_is_detected(with_redis):
     async def body(store):
-        await known(store, "old").check()
-        copy = await copied(store)
+        await watch(store, "old").check()
+        copy = await copy_markers(store)
         await store.redis.flushall()
-        process = known(store, "a")
+        process = watch(store, "a")
         await process.check()
-        await restored(store, copy)
+        await restore_markers(store, copy)
         assert (await process.check()).reason == "replaced"
 
     with_redis(body)
@@ -106,7 +106,7 @@ def test_failover_that_lost_a_write_is_detected(with_redis):
     """Other processes have written since the failover, but each process checks its own mark."""
 
     async def body(store):
-        first, second = known(store, "a"), known(store, "b")
+        first, second = watch(store, "a"), watch(store, "b")
         await first.check()
         before = await store.redis.hget(keys.MARKS, "a")
         await first.check()
@@ -119,12 +119,12 @@ def test_failover_that_lost_a_write_is_detected(with_redis):
 
 def test_long_unused_data_is_treated_as_a_backup(with_redis):
     async def body(store):
-        await known(store, "a").check()
-        assert (await known(store, "b").check()).reason == ""
+        await watch(store, "a").check()
+        assert (await watch(store, "b").check()).reason == ""
         for process in ("a", "b"):
             mark = int(await store.redis.hget(keys.MARKS, process))
             await store.redis.hset(keys.MARKS, process, mark - dataset.UNATTENDED)
-        assert (await known(store, "c").check()).reason == "unattended"
+        assert (await watch(store, "c").check()).reason == "unattended"
 
     with_redis(body)
 
@@ -132,7 +132,7 @@ def test_long_unused_data_is_treated_as_a_backup(with_redis):
 def test_data_marked_as_restored_is_reconciled_once(with_redis):
     async def body(store):
         await store.data_set.mark_restored()
-        first, second = known(store, "a"), known(store, "b")
+        first, second = watch(store, "a"), watch(store, "b")
         state = await first.check()
         assert state.reason == "restored"
         assert (await second.check()).since == state.since
@@ -144,7 +144,7 @@ def test_data_marked_as_restored_is_reconciled_once(with_redis):
 
 def test_second_loss_restarts_the_reconciliation(with_redis):
     async def body(store):
-        process = known(store, "a")
+        process = watch(store, "a")
         await process.check()
         await store.redis.flushall()
         first = await process.check()
@@ -162,7 +162,7 @@ def test_second_loss_restarts_the_reconciliation(with_redis):
 
 def test_one_incident_claims_an_orphan(with_redis):
     async def body(store):
-        data = known(store, "a")
+        data = watch(store, "a")
         orphan = dataset.Orphan("page", ITEM)
         assert await data.claim(orphan, "k1")
         assert not await data.claim(orphan, "k2")
@@ -173,16 +173,16 @@ def test_one_incident_claims_an_orphan(with_redis):
 
 def test_second_reading_drops_resolved_and_skips_claimed_items(with_redis):
     async def body(store):
-        data = known(store, "a")
+        data = watch(store, "a")
         orphans = [dataset.Orphan("page", operations.OpenItem(f"v{number}"), "OWNER") for number in range(3)]
         other = dataset.Orphan("other", ITEM, "OWNER")
         await data.end_reading("other", 1, [other], ["v1"])
         await data.end_reading("page", 1, orphans[:2], ["v0", "v1"])
-        assert [one async for one in data.orphans("OTHER")] == []
+        assert [orphan async for orphan in data.orphans("OTHER")] == []
         await data.claim(orphans[1], "k")
         await data.remove_orphan(orphans[1])
         await data.end_reading("page", 2, orphans[1:], ["v1", "v2"])
-        assert {one.name async for one in data.orphans("OWNER")} == {orphans[2].name, other.name}
+        assert {orphan.name async for orphan in data.orphans("OWNER")} == {orphans[2].name, other.name}
         assert await data.has_orphans(["OTHER", "OWNER"])
         assert not await data.has_orphans(["OTHER", ""])
 
@@ -191,7 +191,7 @@ def test_second_reading_drops_resolved_and_skips_claimed_items(with_redis):
 
 def test_destination_is_read_by_one_process(with_redis):
     async def body(store):
-        data = known(store, "a")
+        data = watch(store, "a")
         assert await data.begin_reading("page")
         assert not await data.begin_reading("page")
         assert await data.begin_reading("other")
@@ -228,7 +228,7 @@ def test_process_that_shut_down_is_not_running(with_redis):
     """A concurrent comparison must not report the removed mark as a loss."""
 
     async def body(store):
-        first, second = known(store, "a"), known(store, "b")
+        first, second = watch(store, "a"), watch(store, "b")
         await first.check()
         await second.check()
         assert set(await store.data_set.marks()) == {"a", "b"}

@@ -13,11 +13,11 @@ DECISIONS = {
     "dismiss": {"decision": "dismiss"},
     "edit": {"decision": "approve", "fields": {"message": "In other words."}},
 }
-PAIRS = [(one, other) for one in DECISIONS for other in DECISIONS]
+PAIRS = [(decision, other) for decision in DECISIONS for other in DECISIONS]
 
 
 @pytest.fixture
-def both_checked(monkeypatch):
+def delayed_writes(monkeypatch):
     """Delay the writes of two decisions until both have been checked."""
     barrier = asyncio.Barrier(2)
     change = incidents.Incidents.update
@@ -33,13 +33,13 @@ def both_checked(monkeypatch):
 
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
-def test_one_of_two_review_decisions_wins(play, both_checked, one, other):
+def test_one_of_two_review_decisions_wins(play, delayed_writes, one, other):
     async def body(at):
         await at.deliver(consoles.firing())
-        people = {name: await at.as_("responder", name=name) for name in ("ann", "bob")}
+        people = {name: await at.client_for("responder", name=name) for name in ("ann", "bob")}
         found = await people["ann"].get(f"{API}/review", params={"incident": consoles.key(), "destination": "page"})
         where = {"incident": consoles.key(), "destination": "page", "seen": found.json()["digest"]}
-        both_checked()
+        delayed_writes()
         answers = await asyncio.gather(
             people["ann"].post(f"{API}/review", json=where | DECISIONS[one]),
             people["bob"].post(f"{API}/review", json=where | DECISIONS[other]),
@@ -58,12 +58,12 @@ def test_one_of_two_review_decisions_wins(play, both_checked, one, other):
 
 @pytest.mark.parametrize("decision", list(DECISIONS))
 @pytest.mark.parametrize("retracted_first", [True, False])
-def test_retraction_unseen_by_reviewer_keeps_post_down(play, both_checked, decision, retracted_first):
+def test_retraction_unseen_by_reviewer_keeps_post_down(play, delayed_writes, decision, retracted_first):
     """The retraction is written before or after the decision. Both were checked before either write."""
 
     async def body(at):
         await at.deliver(consoles.firing())
-        ann, bob = await at.as_("responder", name="ann"), await at.as_("responder", name="bob")
+        ann, bob = await at.client_for("responder", name="ann"), await at.client_for("responder", name="bob")
         query = {"incident": consoles.key(), "destination": "page"}
         seen = (await ann.get(f"{API}/review", params=query)).json()["digest"]
         retraction = {**query, "reason": "a false alarm"}
@@ -72,7 +72,7 @@ def test_retraction_unseen_by_reviewer_keeps_post_down(play, both_checked, decis
             answer = await ann.post(f"{API}/review", json=query | {"seen": seen} | DECISIONS[decision])
             assert answer.status_code == 412
         else:
-            both_checked()
+            delayed_writes()
             answer, done = await asyncio.gather(
                 ann.post(f"{API}/review", json=query | {"seen": seen} | DECISIONS[decision]),
                 bob.post(f"{API}/retractions", json=retraction),
@@ -91,7 +91,7 @@ def test_retraction_unseen_by_reviewer_keeps_post_down(play, both_checked, decis
 def test_republishing_decision_applies_to_newest_retraction(play):
     async def body(at):
         await at.deliver(consoles.firing())
-        ann = await at.as_("responder", name="ann")
+        ann = await at.client_for("responder", name="ann")
         query = {"incident": consoles.key(), "destination": "page"}
         digests = [(await ann.get(f"{API}/review", params=query)).json()["digest"]]
         for _ in range(2):
@@ -112,12 +112,12 @@ def test_republishing_decision_applies_to_newest_retraction(play):
 def test_approval_after_dismissal_needs_the_new_version(play):
     async def body(at):
         await at.deliver(consoles.firing())
-        ann = await at.as_("responder", name="ann")
+        ann = await at.client_for("responder", name="ann")
         query = {"incident": consoles.key(), "destination": "page"}
         await ann.post(f"{API}/retractions", json={**query, "reason": "false"})
         seen = (await ann.get(f"{API}/review", params=query)).json()["digest"]
         decisions = [query | {"seen": seen, "decision": one} for one in ("dismiss", "approve")]
-        assert [(await ann.post(f"{API}/review", json=one)).status_code for one in decisions] == [200, 412]
+        assert [(await ann.post(f"{API}/review", json=decision)).status_code for decision in decisions] == [200, 412]
         again = (await ann.get(f"{API}/review", params=query)).json()["digest"]
         answer = await ann.post(f"{API}/review", json=query | {"seen": again, "decision": "approve"})
         assert answer.status_code == 200
@@ -128,13 +128,13 @@ def test_approval_after_dismissal_needs_the_new_version(play):
 
 
 @pytest.mark.parametrize("actions", [("redrive", "discard"), ("discard", "discard"), ("redrive", "redrive")])
-def test_one_of_two_dead_letter_decisions_wins(play, both_checked, actions):
+def test_one_of_two_dead_letter_decisions_wins(play, delayed_writes, actions):
     async def body(at):
-        at.on_call.before += [vendor.permanent()]
+        at.on_call.before += [vendor.make_permanent()]
         await at.deliver(consoles.firing())
-        ann, bob = await at.as_("responder", name="ann"), await at.as_("responder", name="bob")
+        ann, bob = await at.client_for("responder", name="ann"), await at.client_for("responder", name="bob")
         [letter] = (await ann.get(f"{API}/dead-letters")).json()["items"]
-        both_checked()
+        delayed_writes()
         path = f"{API}/dead-letters/{letter['id']}"
         answers = await asyncio.gather(
             *(

@@ -34,7 +34,7 @@ def poll(met, seconds: float = 20.0) -> None:
         time.sleep(0.02)
 
 
-def gone(url: str) -> bool:
+def is_gone(url: str) -> bool:
     try:
         with redis.Redis.from_url(url) as connection:
             connection.ping()
@@ -74,10 +74,10 @@ def test_embedded_server_ends_with_the_router(data_folder, last_word):
     command = [sys.executable, "-c", OWNER, str(data_folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as owner:
         url = owner.stdout.readline().strip()
-        assert not gone(url)
+        assert not is_gone(url)
         os.kill(owner.pid, last_word)
         owner.wait()
-    poll(lambda: gone(url))
+    poll(lambda: is_gone(url))
 
 
 def test_terminal_interrupt_does_not_reach_the_server(data_folder):

@@ -15,16 +15,16 @@ RESPONSE = decisions.Response("r", "a.yaml:1", "v1", (decisions.Target("on-call"
 ROUTED = decisions.Decision("key", severities.Severity.MAJOR, RESPONSE)
 
 
-def packed(name: str) -> deliveries.Delivery:
+def pack_delivery(name: str) -> deliveries.Delivery:
     return deliveries.pack(name, "am", 5, [(alerts.Alert("am", name, "firing", 1, 0), ROUTED)])
 
 
-def names(entries: list[inbox.InboxEntry]) -> list[str]:
+def list_ids(entries: list[inbox.InboxEntry]) -> list[str]:
     return [codec.unpack_delivery(entry.packed).id for entry in entries]
 
 
-async def accepted(store, *wanted: str) -> inbox.InboxReader:
-    await asyncio.gather(*(store.inbox.accept(packed(name), b"{}") for name in wanted))
+async def accept(store, *wanted: str) -> inbox.InboxReader:
+    await asyncio.gather(*(store.inbox.accept(pack_delivery(name), b"{}") for name in wanted))
     reader = store.make_inbox_reader("w1")
     await reader.prepare()
     return reader
@@ -34,8 +34,8 @@ def test_accepted_delivery_is_read_once(with_redis):
     """Its body is kept."""
 
     async def body(store):
-        reader = await accepted(store, "a", "b", "c")
-        assert names(await reader.read(10, 100)) == ["a", "b", "c"]
+        reader = await accept(store, "a", "b", "c")
+        assert list_ids(await reader.read(10, 100)) == ["a", "b", "c"]
         assert await reader.read(10, None) == []
         entries = await store.redis.xrange(keys.INBOX)
         assert [fields[b"b"] for _, fields in entries] == [b"{}"] * 3
@@ -46,7 +46,7 @@ def test_accepted_delivery_is_read_once(with_redis):
 def test_requests_in_flight_share_one_commit(with_redis):
     async def body(store):
         before = (await store.redis.info("commandstats")).get("cmdstat_evalsha", {"calls": 0})["calls"]
-        await accepted(store, *(str(number) for number in range(200)))
+        await accept(store, *(str(number) for number in range(200)))
         after = (await store.redis.info("commandstats"))["cmdstat_evalsha"]["calls"]
         assert await store.redis.xlen(keys.INBOX) == 200
         assert after - before <= 3
@@ -58,8 +58,8 @@ def test_oversized_group_is_split_into_commits(with_redis, monkeypatch):
     monkeypatch.setattr(inbox, "MAX_BYTES_PER_COMMIT", 1000)
 
     async def body(store):
-        reader = await accepted(store, *(str(number) for number in range(50)))
-        assert sorted(names(await reader.read(100, 100)), key=int) == [str(number) for number in range(50)]
+        reader = await accept(store, *(str(number) for number in range(50)))
+        assert sorted(list_ids(await reader.read(100, 100)), key=int) == [str(number) for number in range(50)]
 
     with_redis(body)
 
@@ -71,7 +71,7 @@ def test_delivery_after_a_commit_starts_its_own(with_redis, monkeypatch):
 
         async def one_after_the_other():
             for name in ("one", "two", "three"):
-                await store.inbox.accept(packed(name), b"{}")
+                await store.inbox.accept(pack_delivery(name), b"{}")
 
         await asyncio.wait_for(one_after_the_other(), 5)
         assert await store.redis.xlen(keys.INBOX) == 3
@@ -81,10 +81,10 @@ def test_delivery_after_a_commit_starts_its_own(with_redis, monkeypatch):
 
 def test_failed_commit_fails_its_waiters_only(with_redis):
     async def scenario(store):
-        broken = store.inbox.accept(packed("one"), [])  # redis-py refuses values of this type.
+        broken = store.inbox.accept(pack_delivery("one"), [])  # redis-py refuses values of this type.
         with pytest.raises(errors.Unavailable, match="was interrupted"):
             await asyncio.wait_for(broken, 5)
-        await asyncio.wait_for(store.inbox.accept(packed("two"), b"{}"), 5)
+        await asyncio.wait_for(store.inbox.accept(pack_delivery("two"), b"{}"), 5)
         assert await store.redis.xlen(keys.INBOX) == 1
 
     with_redis(scenario)
@@ -95,7 +95,7 @@ def test_full_queue_refuses_a_delivery(with_redis, monkeypatch):
 
     async def body(store):
         results = await asyncio.gather(
-            *(store.inbox.accept(packed(str(number)), b"") for number in range(5)), return_exceptions=True
+            *(store.inbox.accept(pack_delivery(str(number)), b"") for number in range(5)), return_exceptions=True
         )
         refused = [result for result in results if isinstance(result, errors.Unavailable)]
         assert len(refused) == 3
@@ -109,7 +109,7 @@ def test_full_store_accepts_no_delivery(with_redis):
         limited = inbox.LimitedInbox(store.inbox)
         limited.refusing = "Redis is over 75% of its memory"
         with pytest.raises(errors.Unavailable, match="75%"):
-            await limited.accept(packed("a"), b"")
+            await limited.accept(pack_delivery("a"), b"")
         assert await store.redis.xlen(keys.INBOX) == 0
 
     with_redis(body)
@@ -119,7 +119,7 @@ def test_missing_store_is_reported_as_unavailable():
     async def main():
         store = Store.connect("redis://127.0.0.1:1")
         with pytest.raises(errors.Unavailable, match="cannot be reached"):
-            await store.inbox.accept(packed("a"), b"")
+            await store.inbox.accept(pack_delivery("a"), b"")
         await store.aclose()
 
     asyncio.run(main())
@@ -127,17 +127,17 @@ def test_missing_store_is_reported_as_unavailable():
 
 def test_too_few_replicas_refuse_a_delivery(with_redis):
     async def body(store):
-        strict = workers.demanding(store, 1, 0.01)
+        strict = workers.require_replicas(store, 1, 0.01)
         with pytest.raises(errors.Unavailable, match="only 0 of 1 replicas"):
-            await strict.inbox.accept(packed("a"), b"")
+            await strict.inbox.accept(pack_delivery("a"), b"")
 
     with_redis(body)
 
 
 def test_cancelled_sender_does_not_cancel_its_group(with_redis):
     async def body(store):
-        leaver = asyncio.create_task(store.inbox.accept(packed("leaver"), b""))
-        stayer = asyncio.create_task(store.inbox.accept(packed("stayer"), b""))
+        leaver = asyncio.create_task(store.inbox.accept(pack_delivery("leaver"), b""))
+        stayer = asyncio.create_task(store.inbox.accept(pack_delivery("stayer"), b""))
         await asyncio.sleep(0)
         leaver.cancel()
         await stayer
@@ -148,7 +148,7 @@ def test_cancelled_sender_does_not_cancel_its_group(with_redis):
 
 def test_only_acknowledged_entries_are_removed(with_redis):
     async def body(store):
-        reader = await accepted(store, "a", "b")
+        reader = await accept(store, "a", "b")
         first, second = await reader.read(10, 100)
         await reader.acknowledge([first])
         assert [identity for identity, _ in await store.redis.xrange(keys.INBOX)] == [second.id]
@@ -159,28 +159,28 @@ def test_only_acknowledged_entries_are_removed(with_redis):
 
 def test_returning_worker_reads_its_pending_entries(with_redis):
     async def body(store):
-        reader = await accepted(store, "a")
+        reader = await accept(store, "a")
         await reader.read(10, 100)
         again = store.make_inbox_reader("w1")
-        assert names(await again.own_pending(10)) == ["a"]
+        assert list_ids(await again.own_pending(10)) == ["a"]
 
     with_redis(body)
 
 
 def test_pending_entries_of_dead_worker_are_claimed(with_redis):
     async def body(store):
-        reader = await accepted(store, "a", "b")
+        reader = await accept(store, "a", "b")
         await reader.read(10, 100)
         other = store.make_inbox_reader("w2")
         assert await other.take_over(10, idle_ms=60_000) == []
-        assert names(await other.take_over(10, idle_ms=0)) == ["a", "b"]
+        assert list_ids(await other.take_over(10, idle_ms=0)) == ["a", "b"]
 
     with_redis(body)
 
 
 def test_delivery_attempts_are_counted_per_entry(with_redis):
     async def body(store):
-        reader = await accepted(store, "a", "b")
+        reader = await accept(store, "a", "b")
         first, second = await reader.read(10, 100)
         for _ in range(3):
             await reader.own_pending(10)  # Being handed out doesn't count as a failed attempt.
@@ -201,7 +201,7 @@ def test_delivery_attempts_are_counted_per_entry(with_redis):
 
 def test_unprocessable_entry_becomes_dead_letter_with_reason(with_redis):
     async def body(store):
-        reader = await accepted(store, "a")
+        reader = await accept(store, "a")
         entry = (await reader.read(10, 100))[0]
         await reader.move_to_dead_letters(entry, "no such schema")
         await reader.move_to_dead_letters(entry, "twice does no harm")
@@ -217,7 +217,7 @@ def test_unprocessable_entry_becomes_dead_letter_with_reason(with_redis):
 def test_depth_counts_waiting_entries_and_their_age(with_redis):
     async def body(store):
         assert await store.inbox.depth() == (0, 0)
-        await accepted(store, "a", "b")
+        await accept(store, "a", "b")
         seconds, micros = await store.redis.time()
         count, oldest_at = await store.inbox.depth()
         assert count == 2
@@ -228,10 +228,10 @@ def test_depth_counts_waiting_entries_and_their_age(with_redis):
 
 def test_lost_consumer_group_is_recreated_without_gaps(with_redis):
     async def body(store):
-        reader = await accepted(store, "a")
+        reader = await accept(store, "a")
         await store.redis.xgroup_destroy(keys.INBOX, keys.GROUP)
         assert await reader.read(10, None) == []
-        assert names(await reader.read(10, 100)) == ["a"]
+        assert list_ids(await reader.read(10, 100)) == ["a"]
 
     with_redis(body)
 
@@ -321,7 +321,7 @@ def test_uncompressed_entries_of_earlier_versions_are_read(with_redis):
     """Compressed and uncompressed entries share the inbox while web processes are replaced one after the other."""
 
     async def body(store):
-        reader = await accepted(store)
+        reader = await accept(store)
         await store.redis.xadd(keys.INBOX, {"h": msgspec.msgpack.encode(many("old")), "b": b"{}" * 1000})
         await store.inbox.accept(many("new"), b"{}" * 1000)
         entries = await reader.read(10, 100)

@@ -19,9 +19,9 @@ async def write(documents: incidents.Incidents, *held: Incident) -> None:
     assert await documents.commit([incidents.Change(one, 0, wake=False) for one in held]) == []
 
 
-async def written(documents: incidents.Incidents, held: Incident, version: int = 0) -> int:
+async def replace(documents: incidents.Incidents, incident: Incident, version: int = 0) -> int:
     """Replace a version of an incident, and return the new version."""
-    new = await documents.write(incidents.Change(held, version, wake=False))
+    new = await documents.write(incidents.Change(incident, version, wake=False))
     assert new > version
     return new
 
@@ -29,12 +29,12 @@ async def written(documents: incidents.Incidents, held: Incident, version: int =
 def test_unchanged_incidents_are_not_read_again(with_redis):
     async def body(store):
         cached = incidents.Incidents(store.connection, cached_alerts=100)
-        version = await written(store.incidents, opened())
+        version = await replace(store.incidents, opened())
         first, again = [(await cached.read([KEY]))[KEY] for _ in range(2)]
         assert again.incident is first.incident
         assert again.version == version
         assert again.read_at >= first.read_at
-        await written(cached, changed := opened(changed_at=7), version)
+        await replace(cached, changed := opened(changed_at=7), version)
         assert (await cached.read([KEY]))[KEY].incident is changed, "the cache has its own writes"
 
     with_redis(body)
@@ -43,8 +43,8 @@ def test_unchanged_incidents_are_not_read_again(with_redis):
 def test_changes_of_other_processes_are_read(with_redis):
     async def body(store):
         cached = incidents.Incidents(store.connection, cached_alerts=100)
-        first = await written(cached, opened())
-        second = await written(store.incidents, opened(changed_at=7), first)
+        first = await replace(cached, opened())
+        second = await replace(store.incidents, opened(changed_at=7), first)
         held = (await cached.read([KEY]))[KEY]
         assert (held.version, held.incident.changed_at) == (second, 7)
 
@@ -54,8 +54,8 @@ def test_changes_of_other_processes_are_read(with_redis):
 def test_rejected_write_is_not_cached(with_redis):
     async def body(store):
         cached = incidents.Incidents(store.connection, cached_alerts=100)
-        first = await written(cached, opened())
-        await written(store.incidents, opened(changed_at=7), first)
+        first = await replace(cached, opened())
+        await replace(store.incidents, opened(changed_at=7), first)
         assert await cached.commit([incidents.Change(opened(changed_at=9), first, wake=False)]) == [KEY]
         assert (await cached.read([KEY]))[KEY].incident.changed_at == 7
 
@@ -78,11 +78,11 @@ def test_write_lost_in_failover_is_not_cached(with_redis):
 
     async def body(store):
         cached, other = incidents.Incidents(store.connection, cached_alerts=100), store.incidents
-        version = await written(cached, opened())
+        version = await replace(cached, opened())
         before = await store.redis.hgetall(keys.incident(KEY))
-        await written(cached, opened(changed_at=7), version)
+        await replace(cached, opened(changed_at=7), version)
         await store.redis.hset(keys.incident(KEY), mapping=before)
-        await written(other, opened(changed_at=9), version)
+        await replace(other, opened(changed_at=9), version)
         assert (await cached.read([KEY]))[KEY].incident.changed_at == 9
 
     with_redis(body)
@@ -93,11 +93,11 @@ def test_read_lost_in_failover_overwrites_nothing(with_redis):
 
     async def body(store):
         cached, other = incidents.Incidents(store.connection), store.incidents
-        version = await written(cached, opened())
+        version = await replace(cached, opened())
         before = await store.redis.hgetall(keys.incident(KEY))
-        lost = await written(cached, opened(changed_at=7), version)
+        lost = await replace(cached, opened(changed_at=7), version)
         await store.redis.hset(keys.incident(KEY), mapping=before)
-        await written(other, opened(changed_at=9), version)
+        await replace(other, opened(changed_at=9), version)
         assert await cached.write(incidents.Change(opened(changed_at=8), lost, wake=False)) == 0
         assert (await cached.read([KEY]))[KEY].incident.changed_at == 9
 
@@ -107,9 +107,9 @@ def test_read_lost_in_failover_overwrites_nothing(with_redis):
 def test_versions_grow_when_the_clock_is_behind(with_redis):
     async def body(store):
         cached = incidents.Incidents(store.connection, cached_alerts=100)
-        ahead = await written(cached, opened()) + 10_000_000
+        ahead = await replace(cached, opened()) + 10_000_000
         await store.redis.hset(keys.incident(KEY), "v", ahead)
-        assert await written(cached, opened(changed_at=7), ahead) == ahead + 1
+        assert await replace(cached, opened(changed_at=7), ahead) == ahead + 1
         assert (await cached.read([KEY]))[KEY].version == ahead + 1
         assert int(await store.redis.hget(keys.incident(KEY), "v")) == ahead + 1
 
@@ -152,8 +152,8 @@ def test_incidents_are_listed_until_they_expire(with_redis):
 
 def test_reopened_incident_stays_listed(with_redis):
     async def body(store):
-        version = await written(store.incidents, msgspec.structs.replace(opened(), status="closed"))
-        await written(store.incidents, opened(), version)
+        version = await replace(store.incidents, msgspec.structs.replace(opened(), status="closed"))
+        await replace(store.incidents, opened(), version)
         assert await store.redis.zscore(keys.incidents(keys.shard(KEY)), KEY) == float("inf")
 
     with_redis(body)

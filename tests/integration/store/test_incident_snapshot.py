@@ -39,11 +39,11 @@ async def opened(on, *names: str) -> None:
 def test_snapshot_contains_every_incident_with_its_publications(with_redis):
     async def play(on, looking, _clock, _at):
         await opened(on, "a", "b")
-        seen = await looking.get()
-        assert [held.incident.status for held in seen.incidents.values()] == ["open", "open"]
-        assert seen.incidents["a"].version == (await on.incidents.read(["a"]))["a"].version
-        assert seen.publications == {name: await on.publications.look(name) for name in ("a", "b")}
-        assert [one.destination for one in seen.publications["b"]] == ["on-call"]
+        snapshot = await looking.get()
+        assert [held.incident.status for held in snapshot.incidents.values()] == ["open", "open"]
+        assert snapshot.incidents["a"].version == (await on.incidents.read(["a"]))["a"].version
+        assert snapshot.publications == {name: await on.publications.look(name) for name in ("a", "b")}
+        assert [one.destination for one in snapshot.publications["b"]] == ["on-call"]
 
     run_scene(with_redis, play)
 
@@ -126,8 +126,8 @@ def test_expired_incident_leaves_the_snapshot(with_redis):
         await looking.get()
         await on.store.redis.delete(keys.incident("a"), keys.publications("a"))
         clock.pass_(2)
-        seen = await looking.get()
-        assert (list(seen.incidents), list(seen.publications)) == (["b"], ["b"])
+        snapshot = await looking.get()
+        assert (list(snapshot.incidents), list(snapshot.publications)) == (["b"], ["b"])
 
     run_scene(with_redis, play)
 
@@ -147,12 +147,12 @@ def test_recreated_incident_replaces_the_cached_one(with_redis):
 
 def test_publications_of_an_expired_incident_remain_visible(with_redis):
     async def play(on, looking, _clock, at):
-        at.before.append(vendor.permanent())
+        at.before.append(vendor.make_permanent())
         await opened(on, "a")
         await on.store.redis.delete(keys.incident("a"))
-        seen = await looking.get()
-        assert seen.incidents == {}
-        assert [one.rejection is not None for one in seen.publications["a"]] == [True]
+        snapshot = await looking.get()
+        assert snapshot.incidents == {}
+        assert [one.rejection is not None for one in snapshot.publications["a"]] == [True]
 
     run_scene(with_redis, play)
 
@@ -164,11 +164,11 @@ def test_damaged_document_is_reported_and_hides_only_itself(with_redis, of, caps
     async def play(on, looking, _clock, _at):
         await opened(on, "a", "b")
         await on.store.redis.hset(of("a"), mapping={"d": b"\xc1 no document"})
-        seen = await looking.get()
+        snapshot = await looking.get()
         left = {keys.incident: (["b"], ["a", "b"]), keys.publications: (["a", "b"], ["b"])}
-        assert (list(seen.incidents), list(seen.publications)) == left[of]
-        assert list(seen.unreadable) == ["a"]
-        assert of("a") in seen.unreadable["a"]
+        assert (list(snapshot.incidents), list(snapshot.publications)) == left[of]
+        assert list(snapshot.unreadable) == ["a"]
+        assert of("a") in snapshot.unreadable["a"]
 
     run_scene(with_redis, play)
     assert "data_damaged" in capsys.readouterr().out

@@ -80,11 +80,11 @@ def test_only_closed_incidents_expire_after_a_day(with_redis):
     with_redis(body)
 
 
-def claims(*alerts: str, key: str = "old", fires: bool = True) -> dict[str, alert_owners.Claim]:
+def make_claims(*alerts: str, key: str = "old", fires: bool = True) -> dict[str, alert_owners.Claim]:
     return {alert: alert_owners.Claim(key, fires) for alert in alerts}
 
 
-async def look(store, asked) -> dict[str, str]:
+async def claim(store, asked) -> dict[str, str]:
     return {alert: home.key for alert, home in (await store.owners.claim(asked)).items()}
 
 
@@ -92,8 +92,11 @@ def test_placements_are_claimed_once_across_shards(with_redis):
     async def body(store):
         names = [f"am/{number}" for number in range(100)]
         wanted = dict.fromkeys(names, "old")
-        assert await look(store.incidents, claims(*names)) == wanted
-        assert await look(store.incidents, claims(*names, key="another") | claims("am/unknown", key="")) == wanted
+        assert await claim(store.incidents, make_claims(*names)) == wanted
+        assert (
+            await claim(store.incidents, make_claims(*names, key="another") | make_claims("am/unknown", key=""))
+            == wanted
+        )
         assert await store.incidents.owners.find([*names, "am/unknown"]) == wanted
         kept = [name async for name in store.redis.scan_iter("ir:{s*}:homes:*")]
         assert len(kept) == keys.SHARDS
@@ -106,7 +109,7 @@ def test_placements_are_claimed_once_across_shards(with_redis):
 def test_concurrent_placements_agree_on_one_incident(with_redis):
     async def body(store):
         answers = await asyncio.gather(
-            *(look(store.incidents, claims("am/1", key=f"k{number}")) for number in range(10))
+            *(claim(store.incidents, make_claims("am/1", key=f"k{number}")) for number in range(10))
         )
         assert len({home for answer in answers for home in answer.values()}) == 1
 
@@ -115,14 +118,14 @@ def test_concurrent_placements_agree_on_one_incident(with_redis):
 
 def test_placement_records_the_time_of_its_claim(with_redis):
     async def body(store):
-        found = await store.incidents.owners.claim(claims("am/1") | claims("am/2", fires=False))
+        found = await store.incidents.owners.claim(make_claims("am/1") | make_claims("am/2", fires=False))
         seconds, micros = await store.redis.time()
         assert 0 <= seconds * 1_000_000 + micros - found["am/1"].claimed_at < 60_000_000
         assert found["am/2"].claimed_at == 0
-        assert await store.incidents.owners.claim(claims("am/1", "am/2", key="other")) == found
+        assert await store.incidents.owners.claim(make_claims("am/1", "am/2", key="other")) == found
         (name,) = [name async for name in store.redis.scan_iter("ir:{s*}:claims:*")]
         await store.redis.hset(name, "am/1", found["am/1"].claimed_at - 3_600_000_001)
-        assert (await store.incidents.owners.claim(claims("am/1")))["am/1"].claimed_at == 0
+        assert (await store.incidents.owners.claim(make_claims("am/1")))["am/1"].claimed_at == 0
 
     with_redis(body)
 
@@ -135,12 +138,12 @@ def move(token: str = "t1", **more) -> alert_owners.Move:
 
 def test_moved_alert_is_found_in_its_new_incident(with_redis):
     async def body(store):
-        await look(store.incidents, claims("am/1"))
+        await claim(store.incidents, make_claims("am/1"))
         await store.incidents.owners.begin_moves([move()])
-        found = (await store.incidents.owners.claim(claims("am/1")))["am/1"]
+        found = (await store.incidents.owners.claim(make_claims("am/1")))["am/1"]
         assert (found.key, found.move) == ("old", move())
         await store.incidents.owners.finish_moves([move()])
-        found = (await store.incidents.owners.claim(claims("am/1", key="other")))["am/1"]
+        found = (await store.incidents.owners.claim(make_claims("am/1", key="other")))["am/1"]
         assert (found.key, found.move, found.claimed_at > 0) == ("new key", None, True)
         assert await store.redis.exists(keys.moves(keys.shard("am/1"))) == 0
 
@@ -159,7 +162,7 @@ def test_moved_alert_is_found_in_its_new_incident(with_redis):
 )
 def test_only_a_started_move_is_finished(with_redis, steps):
     async def body(store):
-        await look(store.incidents, claims("am/1"))
+        await claim(store.incidents, make_claims("am/1"))
         for step, moved in steps:
             await getattr(store.incidents.owners, step)([moved])
         assert await store.incidents.owners.find(["am/1"]) == {"am/1": "old"}

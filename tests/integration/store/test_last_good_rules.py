@@ -33,11 +33,11 @@ def folder(tmp_path):
     return folder
 
 
-def started(folder, kept=None) -> reload.Rules:
+def start_rules(folder, kept=None) -> reload.Rules:
     return reload.Rules(folder, conftest.DESTINATIONS, changed=lambda _: None, kept_files=kept)
 
 
-def names(rules) -> list[str]:
+def list_rules(rules) -> list[str]:
     return [rule.name for rule in rules.in_force.rules]
 
 
@@ -46,7 +46,7 @@ def gauge(name: str) -> float | None:
 
 
 def test_kept_files_compile_to_the_same_rules(folder):
-    rules = started(folder)
+    rules = start_rules(folder)
     again = load.load_files(rules.accepted_files.files, conftest.DESTINATIONS)
     assert again.rules.version == rules.in_force.version
     assert [rule.place for rule in again.rules.rules] == [rule.place for rule in rules.in_force.rules]
@@ -56,12 +56,12 @@ def test_kept_files_compile_to_the_same_rules(folder):
 
 
 def test_kept_rules_replace_broken_ones_until_fixed(folder):
-    kept = started(folder).accepted_files._replace(kept_at=1_700_000_000_000_000)
+    kept = start_rules(folder).accepted_files._replace(kept_at=1_700_000_000_000_000)
     (folder / "a.yaml").write_text(BROKEN)
     with pytest.raises(load.RulesRefused):
-        started(folder)
-    rules = started(folder, kept)
-    assert names(rules) == ["listed", "team"]
+        start_rules(folder)
+    rules = start_rules(folder, kept)
+    assert list_rules(rules) == ["listed", "team"]
     assert rules.fallback == kept
     assert rules.accepted_files is None, "broken rules are never kept"
     assert "a.yaml" in rules.problems[0].place
@@ -80,7 +80,7 @@ def test_kept_rules_replace_broken_ones_until_fixed(folder):
         await asyncio.wait({watching})
 
     asyncio.run(mended())
-    assert names(rules) == ["mended", "team"]
+    assert list_rules(rules) == ["mended", "team"]
     assert rules.problems == []
     assert gauge("incident_router_rules_fallback_active") == 0
     assert gauge("incident_router_rules_last_reload_successful") == 1
@@ -88,11 +88,11 @@ def test_kept_rules_replace_broken_ones_until_fixed(folder):
 
 def test_only_the_broken_folder_falls_back(folder):
     """Other folders use their new rules."""
-    kept = started(folder).accepted_files
+    kept = start_rules(folder).accepted_files
     (folder / "team" / "t.yaml").write_text(BROKEN)
     (folder / "b.yaml").write_text(RULE.format("newer"))
-    rules = started(folder, kept)
-    assert names(rules) == ["listed", "newer", "team"]
+    rules = start_rules(folder, kept)
+    assert list_rules(rules) == ["listed", "newer", "team"]
     assert rules.fallback is None
     assert "t.yaml" in rules.problems[0].place
     assert rules.accepted_files is None
@@ -100,7 +100,7 @@ def test_only_the_broken_folder_falls_back(folder):
 
 def test_kept_rules_must_match_the_configuration(folder):
     (folder / "b.yaml").write_text("rules: [{name: x, when: {labels.a: b}, open: [{at: on-call, name: n}]}]\n")
-    kept = started(folder).accepted_files
+    kept = start_rules(folder).accepted_files
     (folder / "b.yaml").write_text(BROKEN)
     with pytest.raises(load.RulesRefused, match="wen"):
         reload.Rules(folder, {}, changed=lambda _: None, kept_files=kept)
@@ -109,7 +109,7 @@ def test_kept_rules_must_match_the_configuration(folder):
 def test_changed_or_missing_rules_are_kept_again(folder, with_redis):
     async def body(store):
         assert await store.good_rules.read() is None
-        rules = started(folder)
+        rules = start_rules(folder)
         turn = initial_rules.make_keeper(rules, store)
         await turn()
         kept = await store.good_rules.read()
@@ -168,8 +168,8 @@ def test_router_with_broken_rules_runs_and_reports_it(tmp_path):
             harness.eventually("the rules are kept", lambda: _kept(router))
         rules.write_text(BROKEN)
         with harness.router(tmp_path, file) as router:
-            assert router.receives()["alerts"][0]["rule"] == "checkout-down"
-            harness.eventually("one incident is open everywhere", lambda: at.everywhere("open"))
+            assert router.send_alert()["alerts"][0]["rule"] == "checkout-down"
+            harness.eventually("one incident is open everywhere", lambda: at.is_everywhere("open"))
             status, said = harness.ask(f"{router.url}/readyz")
             assert (status, said["status"]) == (200, "degraded")
             assert "the last good rules from Redis, kept at 20" in said["checks"]["rules"]

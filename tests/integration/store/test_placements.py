@@ -9,12 +9,12 @@ from tests.integration import workers
 MAJOR = severities.Severity.MAJOR
 
 
-def of(name: str, status: alerts.Status = "firing", starts_at: int = 100) -> alerts.Alert:
+def make_alert(name: str, status: alerts.Status = "firing", starts_at: int = 100) -> alerts.Alert:
     return alerts.Alert("am", name, status, starts_at, starts_at + 50 if status == "resolved" else 0, title=name)
 
 
-def decided(one: alerts.Alert, key: str, **more) -> decisions.Routed:
-    return decisions.Routed(one, decisions.Decision(key, MAJOR, workers.rule(), **more))
+def route(alert: alerts.Alert, key: str, **more) -> decisions.Routed:
+    return decisions.Routed(alert, decisions.Decision(key, MAJOR, workers.rule(), **more))
 
 
 async def find(on: workers.WorkerHarness, *asked: decisions.Routed) -> list[placements.Placement]:
@@ -23,13 +23,17 @@ async def find(on: workers.WorkerHarness, *asked: decisions.Routed) -> list[plac
 
 def test_firing_alert_stays_in_its_incident(with_redis):
     async def play(on):
-        await on.deliver(of("a"), key="old")
+        await on.deliver(make_alert("a"), key="old")
         await on.turn()
-        asked = [decided(of("a"), "new"), decided(of("b"), "new"), decided(of("a", "resolved"), "new")]
+        asked = [
+            route(make_alert("a"), "new"),
+            route(make_alert("b"), "new"),
+            route(make_alert("a", "resolved"), "new"),
+        ]
         assert [one.incident_key for one in await find(on, *asked)] == ["old", "new", "old"]
-        await on.deliver(of("a", "resolved"), key="old")
+        await on.deliver(make_alert("a", "resolved"), key="old")
         await on.turn()
-        fires_anew = decided(of("a", starts_at=900), "new")
+        fires_anew = route(make_alert("a", starts_at=900), "new")
         assert [one.incident_key for one in await find(on, fires_anew)] == ["new"]
 
     workers.run(with_redis, play)
@@ -37,15 +41,19 @@ def test_firing_alert_stays_in_its_incident(with_redis):
 
 def test_mute_is_named_unless_the_alert_has_opened(with_redis):
     async def play(on):
-        await on.deliver(of("a"), key="shop")
+        await on.deliver(make_alert("a"), key="shop")
         await on.turn()
         now = await on.redis_now()
         matcher = silences.matcher("source=am")
         await on.store.silences.save(silences.Silence("s", (matcher,), now, now + workers.HOUR, "ann"))
         await on.mutes.refresh()
-        asked = [decided(of("a"), "shop"), decided(of("b"), "shop"), decided(of("b", "resolved"), "shop")]
+        asked = [
+            route(make_alert("a"), "shop"),
+            route(make_alert("b"), "shop"),
+            route(make_alert("b", "resolved"), "shop"),
+        ]
         assert [one.mute.by if one.mute else "" for one in await find(on, *asked)] == ["", "silence s of ann", ""]
-        window = decided(of("c"), "shop", mute_windows=((now, now + workers.HOUR, "night"),))
+        window = route(make_alert("c"), "shop", mute_windows=((now, now + workers.HOUR, "night"),))
         (placement,) = await find(on, window)
         assert placement.mute.kind == "window"
 
@@ -54,9 +62,9 @@ def test_mute_is_named_unless_the_alert_has_opened(with_redis):
 
 def test_inhibiting_incident_is_named(with_redis):
     async def play(on):
-        await on.deliver(of("a"), key="region")
+        await on.deliver(make_alert("a"), key="region")
         await on.turn()
-        (placement,) = await find(on, decided(of("b"), "shop", while_open=("region",)))
+        (placement,) = await find(on, route(make_alert("b"), "shop", while_open=("region",)))
         assert placement.mute.by == "incident region"
 
     workers.run(with_redis, play)
@@ -66,12 +74,12 @@ def test_concurrent_look_ups_share_round_trips(with_redis):
     """Concurrent look-ups of 100 deliveries run few scripts."""
 
     async def play(on):
-        await on.deliver(*(of(f"a{number}") for number in range(100)), key="old")
+        await on.deliver(*(make_alert(f"a{number}") for number in range(100)), key="old")
         await on.turn()
         before = (await on.store.redis.info("commandstats")).get("cmdstat_evalsha", {"calls": 0})["calls"]
         shared = placements.Placements(on.store, on.mutes)
         now = await on.redis_now()
-        asked = [[decided(of(f"a{number}"), "new")] for number in range(100)]
+        asked = [[route(make_alert(f"a{number}"), "new")] for number in range(100)]
         found = await asyncio.gather(*(shared.find(one, now, shared.look_up(one)) for one in asked))
         assert {placement.incident_key for (placement,) in found} == {"old"}
         scripts = (await on.store.redis.info("commandstats"))["cmdstat_evalsha"]["calls"] - before
@@ -82,10 +90,10 @@ def test_concurrent_look_ups_share_round_trips(with_redis):
 
 def test_cancelled_look_up_affects_no_other_caller(with_redis):
     async def play(on):
-        await on.deliver(of("a"), key="old")
+        await on.deliver(make_alert("a"), key="old")
         await on.turn()
         shared = placements.Placements(on.store, on.mutes)
-        asked = [decided(of("a"), "new")]
+        asked = [route(make_alert("a"), "new")]
         gone, waits = shared.look_up(asked), shared.look_up(asked)
         gone.cancel()
         assert (await shared.find(asked, await on.redis_now(), waits))[0].incident_key == "old"

@@ -106,8 +106,8 @@ def test_incident_resolved_during_slow_operation_is_not_published(with_redis, mo
 def test_unannounced_unfreeze_is_found_by_recheck(with_redis):
     async def play(on, page, _pager):
         await on.store.publishing_controls.freeze("ann", 1, "")
-        shown = decisions.Target("page", {"title": "Down", "message": "Sorry."}, "auto")
-        await on.deliver(workers.firing(), response=workers.rule(shown))
+        target = decisions.Target("page", {"title": "Down", "message": "Sorry."}, "auto")
+        await on.deliver(workers.firing(), response=workers.rule(target))
         await on.turn()
         due = await on.store.redis.zscore(keys.timers(keys.shard("down")), "down")
         assert 0 < due - on.redis_time() <= plan.HELD_RECHECK_INTERVAL
@@ -165,7 +165,7 @@ def test_retried_post_counts_once_for_the_guard(with_redis):
     async def play(on, page, _):
         page.before += [vendor.temporary(0.001)] * 4
         await on.deliver(workers.firing(), response=automatic(components=["a", "b"]))
-        await on.until(lambda: page.states() == ["open"])
+        await on.wait_until(lambda: page.states() == ["open"])
         assert (await on.store.publishing_controls.read()).tripped is None
 
     public_pages.run(with_redis, play, limits=FEW)
@@ -216,8 +216,8 @@ def test_leaking_text_uses_the_fallback(with_redis):
         await on.deliver(workers.firing(), response=workers.rule(leaky))
         await on.turn()
         assert page.incidents["v1"]["content"].fields["title"] == "An outage"
-        told = (await on.incidents.timeline("down"))[-1].text
-        assert "fallback replaces a text with an IP address" in told
+        text = (await on.incidents.timeline("down"))[-1].text
+        assert "fallback replaces a text with an IP address" in text
 
     public_pages.run(with_redis, play)
 
@@ -234,7 +234,7 @@ def test_frequent_updates_are_combined(with_redis):
             await on.deliver(workers.firing(f"g{number}"), level=level, response=automatic())
             await on.turn()
         assert (page.kinds, pager.kinds) == (["open"], ["open", "update"])
-        await on.until(lambda: page.kinds == ["open", "update"])
+        await on.wait_until(lambda: page.kinds == ["open", "update"])
 
     public_pages.run(with_redis, play, limits=apart)
 
@@ -259,7 +259,7 @@ def test_resolution_by_a_person_is_detected(with_redis, monkeypatch):
         async def both():
             return len(await observation_texts()) == 2
 
-        await on.until_awaited(both)
+        await on.wait_until_async(both)
         resolved, missed = sorted(await observation_texts())
         assert resolved == "It was resolved at page by a person. The router does not change it back."
         assert missed.startswith("Not found at on-call")

@@ -7,14 +7,14 @@ import pytest
 from router.store import archive, health, keys, quarantine, stream_pages
 from router.telemetry import metrics
 from tests.integration import workers
-from tests.integration.store.test_archive import HOUR, packed, processed
+from tests.integration.store.test_archive import HOUR, pack_delivery, process
 from tests.integration.worker import test_supervisor
 
 KIB = 1024
 MIB = 1024 * KIB
 
 
-def dropped() -> float:
+def count_dropped() -> float:
     return metrics.quarantine_dropped._value.get()
 
 
@@ -28,7 +28,7 @@ async def keep(kept: quarantine.Quarantine, number: int, size: int) -> str:
 
 def test_full_quarantine_evicts_the_oldest_bodies(with_redis):
     async def play(store):
-        before = dropped()
+        before = count_dropped()
         kept = quarantine.Quarantine(store.connection, most_bytes=2 * MIB)
         for number in range(50):
             await keep(kept, number, 100 * KIB)
@@ -36,7 +36,7 @@ def test_full_quarantine_evicts_the_oldest_bodies(with_redis):
         assert 15 <= len(found) <= 20
         assert [one.kept_at for one in found] == list(range(49, 49 - len(found), -1))
         assert await store.redis.memory_usage(keys.QUARANTINE, samples=0) <= 2.2 * MIB
-        assert dropped() - before == 50 - len(found)
+        assert count_dropped() - before == 50 - len(found)
 
     with_redis(play)
 
@@ -66,7 +66,7 @@ def test_large_bodies_shorten_pages_without_gaps(with_redis, monkeypatch):
                 break
         assert [one.kept_at for one in found] == list(range(19, -1, -1))
         assert max(sizes) == 3
-        await processed(store, *(packed(str(number)) for number in range(20)), body=incompressible(30 * KIB))
+        await process(store, *(pack_delivery(str(number)) for number in range(20)), body=incompressible(30 * KIB))
         recorded = archive.Archive(store.connection, retention=HOUR, max_bytes=10**9)
         assert [one.delivery.source for one in await recorded.newest(12)] == [str(n) for n in range(19, 7, -1)]
         assert [one.delivery.source async for one in recorded.since(0)] == [str(n) for n in range(20)]
@@ -75,12 +75,12 @@ def test_large_bodies_shorten_pages_without_gaps(with_redis, monkeypatch):
 
 
 @pytest.fixture
-def filled(with_redis):
+def with_filled_server(with_redis):
     """Run a test on a server whose memory exceeds the limits. Restore the limit afterwards."""
 
     def run(play, *, archived_mib: int, quarantined_mib: int, fullness: float) -> None:
         async def body(store):
-            await processed(store, *(packed(str(n)) for n in range(archived_mib)), body=incompressible(MIB))
+            await process(store, *(pack_delivery(str(n)) for n in range(archived_mib)), body=incompressible(MIB))
             for number in range(quarantined_mib):
                 await keep(store.quarantine, number, MIB)
             used = (await store.redis.info("memory"))["used_memory"]
@@ -99,15 +99,15 @@ def filled(with_redis):
     return run
 
 
-def test_archive_is_evicted_before_the_quarantine(filled):
+def test_archive_is_evicted_before_the_quarantine(with_filled_server):
     async def play(store, fullness):
         assert fullness < archive.SHORT_OF_MEMORY
         assert await store.redis.xlen(keys.QUARANTINE) == 5
 
-    filled(play, archived_mib=40, quarantined_mib=5, fullness=0.74)
+    with_filled_server(play, archived_mib=40, quarantined_mib=5, fullness=0.74)
 
 
-def test_quarantine_is_evicted_if_memory_stays_short(filled):
+def test_quarantine_is_evicted_if_memory_stays_short(with_filled_server):
     """Otherwise the bodies of one sender could fill 75% of memory, and all senders would be refused."""
 
     async def play(store, fullness):
@@ -115,4 +115,4 @@ def test_quarantine_is_evicted_if_memory_stays_short(filled):
         assert await store.redis.xlen(keys.ARCHIVE) == 0
         assert 0 < await store.redis.xlen(keys.QUARANTINE) <= 21
 
-    filled(play, archived_mib=1, quarantined_mib=40, fullness=0.9)
+    with_filled_server(play, archived_mib=1, quarantined_mib=40, fullness=0.9)

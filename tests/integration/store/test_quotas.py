@@ -16,17 +16,17 @@ NOW, UPDATE, LAST = call_policy.Turn(0.0), call_policy.Turn(0.4), call_policy.Tu
 MINUTE = 60_000_000
 
 
-async def refilled(store, since: int, per_minute: int) -> int:
+async def get_refill(store, since: int, per_minute: int) -> int:
     """Return the number of calls that a quota has gained since a server time, rounded up."""
-    return (await workers.now_of(store) - since) * per_minute // MINUTE + 1
+    return (await workers.get_time(store) - since) * per_minute // MINUTE + 1
 
 
 def test_burst_is_limited_to_four_fifths(with_redis):
     async def body(store):
         shared = [store.make_quota("account", 100) for _ in range(3)]
-        began = await workers.now_of(store)
+        began = await workers.get_time(store)
         waits = await asyncio.gather(*(shared[number % 3].admit(NOW) for number in range(100)))
-        assert sum(one.wait == 0 for one in waits) in range(80, 82 + await refilled(store, began, 80))
+        assert sum(one.wait == 0 for one in waits) in range(80, 82 + await get_refill(store, began, 80))
         assert 0 < max(one.wait for one in waits) <= 60 / 80
         assert (await store.make_quota("another", 100).admit(NOW)).wait == 0
 
@@ -37,11 +37,11 @@ def test_urgent_operations_pass_when_updates_wait(with_redis):
     async def body(store):
         quota = store.make_quota("account", 100)
         taken = {0.4: 0, 0.2: 0, 0.0: 0}
-        began = await workers.now_of(store)
+        began = await workers.get_time(store)
         for floor in taken:
             while (await quota.admit(call_policy.Turn(floor))).wait == 0:
                 taken[floor] += 1
-        more = await refilled(store, began, 80)
+        more = await get_refill(store, began, 80)
         assert 46 <= taken[0.4] <= 50 + more
         assert 14 <= taken[0.2] <= 18 + more
         assert 14 <= taken[0.0] <= 18 + more
@@ -118,13 +118,13 @@ def test_operations_resume_gradually_after_a_pause(with_redis):
         await quota.admit(NOW)
         await quota.pause(60.0)
         assert 59 < (await quota.admit(UPDATE)).wait <= 60
-        began = await workers.now_of(store)
+        began = await workers.get_time(store)
         # The pause has ended. The quota begins to refill where the pause ends.
         await store.redis.hset("ir:{quotas}:account", mapping={"from:": began - 1, "until:": began, "at": began})
         taken = 0
         while not (await quota.admit(NOW)).wait:
             taken += 1
-        assert 300 <= taken < 320 + await refilled(store, began, 800)
+        assert 300 <= taken < 320 + await get_refill(store, began, 800)
 
     with_redis(body)
 
@@ -187,7 +187,7 @@ def test_call_without_redis_is_admitted():
     asyncio.run(body())
 
 
-class Counted:
+class CountedQuota:
     """A quota with a limited number of calls."""
 
     def __init__(self, left: int) -> None:
@@ -215,7 +215,7 @@ def test_call_beyond_quota_is_not_made():
             timeout_seconds=5,
             now=lambda: 0,
         )
-        http.quota = quota = Counted(2)
+        http.quota = quota = CountedQuota(2)
         await http.call("GET", "/api/v1/incidents")
         at.fault(vendor="devhelm", method="GET", action="429", retry_after=3)
         for asked in (3.0, 2.5):

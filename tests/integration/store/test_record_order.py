@@ -38,7 +38,10 @@ def test_older_write_does_not_undo_another_destination(with_redis):
         targets = (decisions.Target("a", {"name": "Down"}), decisions.Target("b", {"name": "Down"}))
         await on.deliver(workers.firing(), response=workers.rule(*targets))
         await on.turn()
-        assert {one.destination: one.state for one in await slow.look("down")} == {"a": "open", "b": "open"}
+        assert {publication.destination: publication.state for publication in await slow.look("down")} == {
+            "a": "open",
+            "b": "open",
+        }
 
     workers.run(with_redis, body, *places)
     assert (first.kinds, second.kinds) == (["open"], ["open"])

@@ -83,7 +83,7 @@ def on_one_server(module: ModuleType) -> list:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    with topologies.running(topologies.Clustered(tmp_path_factory.mktemp("cluster"))) as running:
+    with topologies.run_topology(topologies.Clustered(tmp_path_factory.mktemp("cluster"))) as running:
         yield running
 
 
@@ -111,13 +111,13 @@ def test_single_server_behavior_holds_on_a_cluster(with_cluster, test):
 def test_cluster_is_as_full_as_its_fullest_server(with_cluster, cluster):
     async def play(store):
         (one, *_) = cluster.primaries()
-        used = one.asks("INFO", "memory")["used_memory"]
+        used = one.execute("INFO", "memory")["used_memory"]
         assert await store.health.fullness() == 0.0
-        one.asks("CONFIG", "SET", "maxmemory", used * 10)
+        one.execute("CONFIG", "SET", "maxmemory", used * 10)
         try:
             assert 0.05 < await store.health.fullness() < 0.5
         finally:
-            one.asks("CONFIG", "SET", "maxmemory", 0)
+            one.execute("CONFIG", "SET", "maxmemory", 0)
 
     with_cluster(play)
 
@@ -125,7 +125,7 @@ def test_cluster_is_as_full_as_its_fullest_server(with_cluster, cluster):
 def test_replicas_confirm_before_a_delivery_is_acknowledged(with_cluster):
     async def play(store):
         await workers.WorkerHarness(store).deliver(workers.firing())
-        sure = await acknowledged_when_confirmed(store)
+        sure = await check_acknowledgement(store)
         assert (await sure.incidents.read(["down"]))["down"].incident.status == "open"
 
     with_cluster(play)
@@ -140,7 +140,7 @@ def test_replicas_confirm_an_unchanged_incident_too(with_cluster):
         await on.fold()
         held = await store.redis.hgetall(keys.incident("down"))
         await on.deliver(workers.firing())
-        await acknowledged_when_confirmed(store)
+        await check_acknowledgement(store)
         assert await store.redis.hgetall(keys.incident("down")) == held
 
     with_cluster(play)
@@ -155,34 +155,34 @@ def test_missing_replicas_count_no_delivery_attempt(with_cluster):
         await reader.prepare()
         (entry,) = await reader.read(10, None)
         for number in range(5):
-            life = workers.demanding(store, 2, 0.02).make_inbox_reader("w1", life=f"{number}")
+            life = workers.require_replicas(store, 2, 0.02).make_inbox_reader("w1", life=f"{number}")
             with pytest.raises(errors.Unavailable, match=r"only [01] of 2 replicas"):
                 await life.record_redelivery(entry)
-        sure = workers.demanding(store, 1, 5.0).make_inbox_reader("w1", life="5")
+        sure = workers.require_replicas(store, 1, 5.0).make_inbox_reader("w1", life="5")
         assert await sure.record_redelivery(entry) == 1
 
     with_cluster(play)
 
 
-async def acknowledged_when_confirmed(store) -> workers.WorkerHarness:
+async def check_acknowledgement(store) -> workers.WorkerHarness:
     """Check that a delivery stays in the inbox until enough replicas acknowledge. Return the worker."""
     with pytest.raises(errors.Unavailable, match=r"only [01] of 2 replicas"):
-        await confirmed(store, 2).fold()
+        await make_confirming_worker(store, 2).fold()
     assert await store.redis.xlen(keys.INBOX) == 1
-    sure = confirmed(store, 1)
+    sure = make_confirming_worker(store, 1)
     await sure.triage.handle_again(await sure.reader.own_pending(10))
     assert await store.redis.xlen(keys.INBOX) == 0
     return sure
 
 
-def confirmed(store, least: int) -> workers.WorkerHarness:
+def make_confirming_worker(store, least: int) -> workers.WorkerHarness:
     """Create a worker that requires replica acknowledgements. Each server has one replica."""
-    return workers.WorkerHarness(workers.demanding(store, least))
+    return workers.WorkerHarness(workers.require_replicas(store, least))
 
 
 def test_too_few_inbox_replicas_refuse_a_delivery(with_cluster):
     async def play(store):
-        strict = workers.demanding(store, 2)
+        strict = workers.require_replicas(store, 2)
         with pytest.raises(errors.Unavailable, match=r"only [01] of 2 replicas"):
             await strict.inbox.accept(deliveries.pack("d1", "am", 1, []), b"{}")
 
@@ -211,7 +211,7 @@ def test_unconfirmed_leases_and_records_are_refused(with_cluster):
         on = workers.WorkerHarness(store, vendor.on_call(vendor.Vendor()))
         await on.deliver(workers.firing())
         await on.fold()
-        strict = workers.demanding(store, 2, 0.05)  # Simulates a missing replica.
+        strict = workers.require_replicas(store, 2, 0.05)  # Simulates a missing replica.
         with pytest.raises(errors.Unavailable, match=r"only [01] of 2 replicas"):
             await strict.publications.claim(keys.shard("down"), 10)
 
@@ -223,7 +223,7 @@ def test_confirmed_lease_is_granted_and_usable(with_cluster):
         on = workers.WorkerHarness(store, vendor.on_call(vendor.Vendor()))
         await on.deliver(workers.firing())
         await on.fold()
-        documents = workers.demanding(store, 1, 5.0).publications
+        documents = workers.require_replicas(store, 1, 5.0).publications
         (lease,) = [lease for shard in range(keys.SHARDS) for lease in await documents.claim(shard, 10)]
         assert lease.key == "down"
         assert await documents.record(lease, [])
@@ -234,7 +234,7 @@ def test_confirmed_lease_is_granted_and_usable(with_cluster):
 
 def test_moved_slot_is_found_on_new_server(with_cluster, cluster):
     async def play(store):
-        strict = workers.demanding(store, 1, 5.0)
+        strict = workers.require_replicas(store, 1, 5.0)
         await strict.inbox.accept(deliveries.pack("d1", "am", 1, []), b"{}")
         before = cluster.holder(keys.INBOX)
         await asyncio.to_thread(cluster.move, keys.INBOX)

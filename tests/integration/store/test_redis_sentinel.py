@@ -14,7 +14,7 @@ from tests.integration.store import test_backup
 BEATS = 10
 
 
-def ask(server: connection_settings.Server, body) -> None:
+def run_against(server: connection_settings.Server, body) -> None:
     async def main():
         store = Store.connect(server)
         async with contextlib.aclosing(store):
@@ -24,7 +24,7 @@ def ask(server: connection_settings.Server, body) -> None:
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory):
+def protected_sentinel(tmp_path_factory):
     """Run one server and one sentinel, each with its own password; yield the sentinel's port."""
     folder = tmp_path_factory.mktemp("guarded")
     valkey = topologies.Valkey(folder / "valkey", "--requirepass", "of-the-server")
@@ -42,44 +42,46 @@ def guarded(tmp_path_factory):
     valkey.kill()
 
 
-def of(port: int, *, service: str = "acme", password: str = "of-the-sentinel", url: str = "redis://:of-the-server@"):
+def get_server(
+    port: int, *, service: str = "acme", password: str = "of-the-sentinel", url: str = "redis://:of-the-server@"
+):
     sentinel = connection_settings.Sentinel(service, (("127.0.0.1", port),), password=password)
     return connection_settings.Server(url, sentinel=sentinel)
 
 
-def test_sentinels_and_servers_use_separate_passwords(guarded):
-    ask(of(guarded), lambda store: store.health.ping())
+def test_sentinels_and_servers_use_separate_passwords(protected_sentinel):
+    run_against(get_server(protected_sentinel), lambda store: store.health.ping())
 
 
-def test_backup_and_restore_work_through_sentinel(guarded):
+def test_backup_and_restore_work_through_sentinel(protected_sentinel):
     async def body(store):
         await store.redis.hset(keys.incident("down"), mapping={"v": 1, "d": b"d"})
         data = await test_backup.back_up(store)
         assert await test_backup.restore(store, data, replace=True) == (1, 0)
         assert await store.redis.hget(keys.incident("down"), "v") == b"1"
 
-    ask(of(guarded), body)
+    run_against(get_server(protected_sentinel), body)
 
 
-def test_wrong_password_error_names_the_server(guarded):
+def test_wrong_password_error_names_the_server(protected_sentinel):
     with pytest.raises(errors.Unavailable, match="No master found"):
-        ask(of(guarded, password="wrong"), lambda store: store.health.ping())
+        run_against(get_server(protected_sentinel, password="wrong"), lambda store: store.health.ping())
     with pytest.raises(errors.Unavailable, match="invalid username-password pair"):
-        ask(of(guarded, url="redis://:wrong@"), lambda store: store.health.ping())
+        run_against(get_server(protected_sentinel, url="redis://:wrong@"), lambda store: store.health.ping())
 
 
-def test_unknown_sentinel_service_is_named(guarded):
+def test_unknown_sentinel_service_is_named(protected_sentinel):
     with pytest.raises(errors.Unavailable, match="No master found for 'other'"):
-        ask(of(guarded, service="other"), lambda store: store.health.ping())
+        run_against(get_server(protected_sentinel, service="other"), lambda store: store.health.ping())
 
 
-def test_sentinel_refuses_a_unix_socket_server(guarded):
+def test_sentinel_refuses_a_unix_socket_server(protected_sentinel):
     with pytest.raises(errors.Unavailable, match="not by unix://"):
-        Store.connect(of(guarded, url="unix:///tmp/valkey.sock"))
+        Store.connect(get_server(protected_sentinel, url="unix:///tmp/valkey.sock"))
 
 
-def test_repr_hides_every_password(guarded):
-    assert "of-the" not in repr(of(guarded))
+def test_repr_hides_every_password(protected_sentinel):
+    assert "of-the" not in repr(get_server(protected_sentinel))
 
 
 @pytest.mark.timeout(120)
@@ -96,5 +98,5 @@ def test_connection_follows_to_the_new_primary(tmp_path):
         await store.health.remove_worker(f"w{BEATS - 1}")
         assert await store.health.latest_heartbeat() == BEATS
 
-    with topologies.running(sentinels.SentinelTopology(tmp_path)) as watched:
-        ask(watched.server(), body)
+    with topologies.run_topology(sentinels.SentinelTopology(tmp_path)) as watched:
+        run_against(watched.server(), body)

@@ -80,5 +80,5 @@ def test_tls_files_are_relative_to_the_configuration(tmp_path, valkey, redis_url
         section = "redis: {tls: {ca: ca.pem, cert: cert.pem, key: key.pem}}\n"
         file.write_text(section + file.read_text())
         with harness.router(tmp_path, file, REDIS_URL=f"rediss://127.0.0.1:{port}") as router:
-            router.receives()
-            harness.eventually("the incident is open everywhere", lambda: vendors.everywhere("open"))
+            router.send_alert()
+            harness.eventually("the incident is open everywhere", lambda: vendors.is_everywhere("open"))

@@ -37,6 +37,6 @@ def test_unconfirmed_write_is_not_reported_as_done(with_redis, write):
     async def body(store):
         await write(store)
         with pytest.raises(errors.Unavailable, match=r"only 0 of 9 replicas acknowledged the write$"):
-            await write(workers.demanding(store, 9, 0.005))
+            await write(workers.require_replicas(store, 9, 0.005))
 
     with_redis(body)

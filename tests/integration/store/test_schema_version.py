@@ -28,13 +28,13 @@ def test_current_data_is_not_migrated(with_redis):
     async def body(store):
         ran = []
         await schema.Schema(store.connection, version=2).ensure()
-        await schema.Schema(store.connection, version=2, steps={1: noted(ran, 1)}).ensure()
+        await schema.Schema(store.connection, version=2, steps={1: record_step(ran, 1)}).ensure()
         assert (await version(store), ran) == (2, [])
 
     with_redis(body)
 
 
-def noted(ran: list[int], number: int):
+def record_step(ran: list[int], number: int):
     async def step(store) -> None:
         ran.append(number)
         await store.redis.set(f"ir:{{schema}}:step-{number}", "done")
@@ -46,7 +46,7 @@ def test_older_data_is_migrated_stepwise_once(with_redis):
     async def body(store):
         ran: list[int] = []
         await schema.Schema(store.connection, version=1).ensure()
-        newer = schema.Schema(store.connection, version=3, steps={2: noted(ran, 2), 1: noted(ran, 1)})
+        newer = schema.Schema(store.connection, version=3, steps={2: record_step(ran, 2), 1: record_step(ran, 1)})
         await newer.ensure()
         await newer.ensure()
         assert (await version(store), ran) == (3, [1, 2])
@@ -64,9 +64,11 @@ def test_failed_migration_resumes_at_its_step(with_redis):
 
         await schema.Schema(store.connection, version=1).ensure()
         with pytest.raises(errors.Unavailable, match="gone"):
-            await schema.Schema(store.connection, version=3, steps={1: noted(ran, 1), 2: fails}).ensure()
+            await schema.Schema(store.connection, version=3, steps={1: record_step(ran, 1), 2: fails}).ensure()
         assert await version(store) == 2
-        await schema.Schema(store.connection, version=3, steps={1: noted(ran, 1), 2: noted(ran, 2)}).ensure()
+        await schema.Schema(
+            store.connection, version=3, steps={1: record_step(ran, 1), 2: record_step(ran, 2)}
+        ).ensure()
         assert (await version(store), ran) == (3, [1, 2])
 
     with_redis(body)
@@ -123,7 +125,7 @@ def test_worker_drains_and_exits_on_newer_data(with_redis):
                 return at.states() == ["open"]
 
             await on.deliver(workers.firing())
-            await test_supervisor.until(opened)
+            await test_supervisor.wait_until(opened)
             assert await store.redis.zscore(keys.WORKERS, "w1")
             await store.redis.set(keys.SCHEMA, schema.VERSION + 1)
             with pytest.raises(errors.SchemaTooNew):
@@ -188,7 +190,7 @@ def test_every_command_exits_1_on_newer_data(tmp_path, command):
     with deployment(tmp_path) as (valkey, start):
         set_version(valkey.url, 7)
         process = start(*command)
-        assert process.ended() == 1
+        assert process.wait_for_exit() == 1
         assert process.output.count(REFUSAL) == 1
         assert "Traceback" not in process.output
 
@@ -198,7 +200,7 @@ def test_running_worker_exits_1_on_newer_data(tmp_path):
         process = start("worker", "--health-port", "0")
         process.wait_for_output(harness.STARTED)
         set_version(valkey.url, 7)
-        assert process.ended() == 1
+        assert process.wait_for_exit() == 1
         assert REFUSAL in process.output
         assert "Traceback" not in process.output
 

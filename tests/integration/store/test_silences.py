@@ -20,14 +20,14 @@ from tests.integration import vendor, workers
 NOW = 1_700_000_000_000_000
 
 
-def quiet(identity: str = "s1", end: int = NOW + workers.HOUR) -> Silence:
+def make_silence(identity: str = "s1", end: int = NOW + workers.HOUR) -> Silence:
     return Silence(identity, (matcher('alertname="Down"'),), NOW, end, "ann", "works")
 
 
 def test_silences_are_stored_ended_and_expired(with_redis):
     async def body(store):
-        await store.silences.save(quiet("later", NOW + 2 * workers.HOUR))
-        await store.silences.save(quiet("sooner"))
+        await store.silences.save(make_silence("later", NOW + 2 * workers.HOUR))
+        await store.silences.save(make_silence("sooner"))
         assert [one.id for one in await store.silences.read()] == ["sooner", "later"]
         assert (await store.silences.expire("sooner", NOW + 5)).ends_at == NOW + 5
         assert await store.silences.expire("sooner", NOW + 6) is None
@@ -54,10 +54,10 @@ def test_silenced_alert_opens_when_silence_ends(with_redis):
             told = [event.text for event in await on.incidents.timeline(name)]
             return name, told, list(at.calls)
 
-        (name, told, calls), _ = await workers.in_time(on.store, mute)
+        (name, told, calls), _ = await workers.run_in_window(on.store, mute)
         assert calls == []
         assert told == [f"Muted by silence {name} of ann: works: am/{name}."]
-        await on.until(lambda: at.states() == ["open"])
+        await on.wait_until(lambda: at.states() == ["open"])
         assert (await on.incident(name)).muted == {}
 
     workers.run(with_redis, play, vendor.on_call(at))
@@ -99,7 +99,7 @@ class Serving:
             return responses.JSONResponse(content, status)
 
         app = applications.Starlette(routes=[routing.Route("/am/api/v2/silences", listed)])
-        port = ports.free()
+        port = ports.reserve()
         server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="off"))
         task = asyncio.create_task(server.serve())
         while not server.started:
@@ -133,7 +133,7 @@ def test_last_import_stays_active_while_alertmanager_is_down(with_redis):
         await at.import_all()
         down = workers.firing()
         labelled = type(down)("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
-        routed = workers.routed(labelled)
+        routed = workers.route(labelled)
         assert "u1 of bob: upgrade" in at(routed, NOW).by
         for failing in ((503, {}), (200, {"not": "a list"})):
             serving.answer = failing
@@ -158,7 +158,7 @@ def test_unsupported_pattern_affects_only_its_silence(with_redis):
         at = silencing.SilenceService(store, [("am", lambda: alertmanager.read_silences(http, "am"))])
         await at.import_all()
         labelled = type(workers.firing())("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
-        assert at(workers.routed(labelled), NOW) is not None
+        assert at(workers.route(labelled), NOW) is not None
 
     with_redis(lambda store: serving.ask(lambda http: importing(http, store)))
 
@@ -178,7 +178,7 @@ def test_unreadable_silence_is_skipped_and_counted(with_redis):
 
     async def importing(http, store):
         imported = await alertmanager.read_silences(http, "am")
-        assert [one.id for one in imported.silences] == ["u1"]
+        assert [silence.id for silence in imported.silences] == ["u1"]
         assert list(imported.skipped) == ["all", "no-end", "bare", "[3]"]
         assert "length >= 1" in imported.skipped["all"]
         at = silencing.SilenceService(store, [("am", lambda: alertmanager.read_silences(http, "am"))])
@@ -187,9 +187,9 @@ def test_unreadable_silence_is_skipped_and_counted(with_redis):
             await at.import_all()
         assert [line["event"] for line in logs] == ["silences_skipped"]
         labelled = type(workers.firing())("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
-        assert at(workers.routed(labelled), NOW) is not None
+        assert at(workers.route(labelled), NOW) is not None
         other = type(workers.firing())("am", "g", "firing", 1, 0, labels={"alertname": "Other"})
-        assert at(workers.routed(other), NOW) is None
+        assert at(workers.route(other), NOW) is None
         assert metrics.REGISTRY.get_sample_value("incident_router_skipped_silences", {"source": "am"}) == 4
         serving.answer = (200, [LISTED[0]])
         await at.import_all()
@@ -219,11 +219,13 @@ def router(tmp_path_factory):
 
 def test_commands_create_list_and_end_silences(router):
     assert router.command("silences", "list").stdout == "there is no silence\n"
-    made = router.command("silences", "add", 'service="checkout"', "--reason", "upgrade", "--for", "2h", "--by", "ann")
-    assert made.returncode == 0, made.stderr
-    identity = made.stdout.split()[0]
-    listed = router.command("silences", "list").stdout
-    assert all(part in listed for part in (identity, "active", "ann", 'service="checkout"', "upgrade"))
+    result = router.command(
+        "silences", "add", 'service="checkout"', "--reason", "upgrade", "--for", "2h", "--by", "ann"
+    )
+    assert result.returncode == 0, result.stderr
+    identity = result.stdout.split()[0]
+    output = router.command("silences", "list").stdout
+    assert all(part in output for part in (identity, "active", "ann", 'service="checkout"', "upgrade"))
     harness.eventually("the silence is active", lambda: is_silence_active(router))
     assert "open" not in router.at.incidents()["on-call"]
     assert router.command("silences", "expire", identity).stdout == f"ended {identity}\n"
@@ -239,11 +241,11 @@ def is_muted(router) -> bool:
 
 def is_silence_active(router) -> bool:
     """Return whether the worker has loaded the silence. Resolve the alert of the probe, which may have fired before."""
-    router.receives()
+    router.send_alert()
     harness.eventually("the delivery is folded", lambda: is_muted(router) or "open" in router.at.incidents()["on-call"])
     if is_muted(router):
         return True
-    router.receives(status="resolved")
+    router.send_alert(status="resolved")
     harness.eventually("the incident is resolved", lambda: "open" not in router.at.incidents()["on-call"])
     return False
 

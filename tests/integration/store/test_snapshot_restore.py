@@ -21,7 +21,7 @@ PROGRAMS = [
 @contextlib.contextmanager
 def server(program, folder, *, appendonly="yes"):
     folder.mkdir(exist_ok=True)
-    port = ports.free()
+    port = ports.reserve()
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
     with subprocess.Popen([*command, "--appendonly", appendonly], stdout=subprocess.DEVNULL) as process:
         connection = redis.Redis(port=port, decode_responses=True)
@@ -41,9 +41,9 @@ BUSY = (
 )
 
 
-def writes_nothing(connection) -> bool:
-    told = connection.info("persistence")
-    return not any(int(told.get(name, 0)) for name in BUSY)
+def is_idle(connection) -> bool:
+    info = connection.info("persistence")
+    return not any(int(info.get(name, 0)) for name in BUSY)
 
 
 def fill(connection) -> None:
@@ -56,14 +56,14 @@ def test_snapshot_is_restored_without_append_only_file(program, tmp_path):
     with server(program, tmp_path / "first") as connection:
         fill(connection)
         connection.bgsave()
-        harness.eventually("the snapshot is written", lambda: writes_nothing(connection))
+        harness.eventually("the snapshot is written", lambda: is_idle(connection))
     second = tmp_path / "second"
     second.mkdir()
     shutil.copy(tmp_path / "first" / "dump.rdb", second)
     with server(program, second, appendonly="no") as connection:
         assert connection.dbsize() == KEYS
         connection.config_set("appendonly", "yes")
-        harness.eventually("the append-only file is written", lambda: writes_nothing(connection))
+        harness.eventually("the append-only file is written", lambda: is_idle(connection))
         assert connection.info("persistence")["aof_enabled"] == 1
     with server(program, second) as connection:
         assert connection.dbsize() == KEYS
@@ -88,7 +88,7 @@ def test_append_only_folder_copy_is_restored(program, tmp_path):
     with server(program, tmp_path / "first") as connection:
         fill(connection)
         connection.config_set("auto-aof-rewrite-percentage", 0)
-        harness.eventually("nothing rewrites the file", lambda: writes_nothing(connection))
+        harness.eventually("nothing rewrites the file", lambda: is_idle(connection))
         shutil.copytree(tmp_path / "first" / "appendonlydir", tmp_path / "second" / "appendonlydir")
         connection.config_set("auto-aof-rewrite-percentage", 100)
     with server(program, tmp_path / "second") as connection:

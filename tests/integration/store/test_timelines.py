@@ -16,7 +16,7 @@ def opened(key: str = KEY, **more) -> Incident:
     return Incident(key=key, status="open", episode="e1", severity=severities.Severity.MAJOR, **more)
 
 
-def happened(at: int, text: str) -> timeline.Event:
+def make_event(at: int, text: str) -> timeline.Event:
     return timeline.Event(at, "opened", text)
 
 
@@ -31,9 +31,9 @@ async def texts(documents, key: str = KEY) -> list[str]:
 
 def test_few_events_create_no_separate_key(with_redis):
     async def body(store):
-        await change(store.incidents, opened(), happened(1, "first"))
+        await change(store.incidents, opened(), make_event(1, "first"))
         await change(store.incidents, opened(changed_at=2))
-        await change(store.incidents, opened(changed_at=3), happened(2, "second"), happened(2, "third"))
+        await change(store.incidents, opened(changed_at=3), make_event(2, "second"), make_event(2, "third"))
         assert await texts(store.incidents) == ["first", "second", "third"]
         assert not await store.redis.exists(keys.timeline(KEY))
 
@@ -47,7 +47,7 @@ def test_many_events_are_in_order(with_redis, length, events):
         numbers = itertools.count(1)
         written = []
         for _ in range(20):
-            said = [happened(at, f"{at} {'x' * length}") for at in itertools.islice(numbers, events)]
+            said = [make_event(at, f"{at} {'x' * length}") for at in itertools.islice(numbers, events)]
             await change(store.incidents, opened(changed_at=said[-1].at), *said)
             written += [event.text for event in said]
             assert await texts(store.incidents) == written
@@ -62,12 +62,12 @@ def test_many_events_are_in_order(with_redis, length, events):
 
 def test_timeline_outlives_the_document_of_a_closed_incident(with_redis):
     async def body(store):
-        await change(store.incidents, opened(), happened(1, "first"))
-        await change(store.incidents, msgspec.structs.replace(opened(), status="closed"), happened(3, "closed"))
+        await change(store.incidents, opened(), make_event(1, "first"))
+        await change(store.incidents, msgspec.structs.replace(opened(), status="closed"), make_event(3, "closed"))
         await store.redis.delete(keys.incident(KEY))
         assert await texts(store.incidents) == ["first", "closed"]
         assert keys.CLOSED_LIFE_MS < await store.redis.pttl(keys.timeline(KEY)) <= keys.HOME_LIFE_MS
-        await change(store.incidents, opened(), happened(5, "again"))
+        await change(store.incidents, opened(), make_event(5, "again"))
         assert await texts(store.incidents) == ["first", "closed", "again"]
 
     with_redis(body)
@@ -75,7 +75,7 @@ def test_timeline_outlives_the_document_of_a_closed_incident(with_redis):
 
 def test_incident_that_begins_closed_has_a_stream(with_redis):
     async def body(store):
-        await change(store.incidents, msgspec.structs.replace(opened(), status="closed"), happened(1, "over"))
+        await change(store.incidents, msgspec.structs.replace(opened(), status="closed"), make_event(1, "over"))
         assert await store.redis.hget(keys.incident(KEY), "e") is None
         assert await texts(store.incidents) == ["over"]
 
@@ -84,8 +84,8 @@ def test_incident_that_begins_closed_has_a_stream(with_redis):
 
 def test_stream_of_an_earlier_version_comes_first(with_redis):
     async def body(store):
-        await store.redis.xadd(keys.timeline(KEY), {"e": msgspec.msgpack.encode([happened(1, "before")])})
-        await change(store.incidents, opened(), happened(4, "first"))
+        await store.redis.xadd(keys.timeline(KEY), {"e": msgspec.msgpack.encode([make_event(1, "before")])})
+        await change(store.incidents, opened(), make_event(4, "first"))
         assert await texts(store.incidents) == ["before", "first"]
 
     with_redis(body)
@@ -96,10 +96,10 @@ def test_outdated_change_affects_no_other_change(with_redis):
 
     async def body(store):
         names = [f"down-{number}" for number in range(3_000)]
-        await change(store.incidents, opened("down-77"), happened(1, "first"))
+        await change(store.incidents, opened("down-77"), make_event(1, "first"))
         await store.redis.set(keys.incident("down-99"), "no hash")
         lost = await store.incidents.commit(
-            [incidents.Change(opened(name), 0, False, [happened(2, "late")]) for name in names]
+            [incidents.Change(opened(name), 0, False, [make_event(2, "late")]) for name in names]
         )
         assert sorted(lost) == ["down-77", "down-99"]
         assert await texts(store.incidents, "down-77") == ["first"]

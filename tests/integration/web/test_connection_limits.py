@@ -37,7 +37,7 @@ SOURCES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @contextlib.asynccontextmanager
-async def served(
+async def serve(
     url: str, limits: request_limits.RequestLimits, patience: connections.ConnectionLimits
 ) -> AsyncIterator[tuple[int, Any]]:
     store = Store.connect(url)
@@ -52,7 +52,7 @@ async def served(
         limits=limits,
     )
     try:
-        async with servers.serving(app.create_app(web_server, checks={}), patience) as (port, _):
+        async with servers.run_server(app.create_app(web_server, checks={}), patience) as (port, _):
             yield port, store
     finally:
         await store.aclose()
@@ -63,7 +63,7 @@ def run(url: str, body: Any, limits: request_limits.RequestLimits | None = None,
         given = connections.ConnectionLimits(**patience) if patience else connections.ConnectionLimits()
         async with (
             asyncio.timeout(30),
-            served(url, limits or request_limits.RequestLimits(), given) as (port, store),
+            serve(url, limits or request_limits.RequestLimits(), given) as (port, store),
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
         ):
             await body(port, http, store)
@@ -74,7 +74,7 @@ def run(url: str, body: Any, limits: request_limits.RequestLimits | None = None,
 HEAD = b"POST /v1/webhooks/any HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
 
 
-async def answered(port: int, start: bytes) -> tuple[bytes, float]:
+async def send_start(port: int, start: bytes) -> tuple[bytes, float]:
     """Send only the start of a request. Return the response and the seconds until the connection ends."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     began = time.monotonic()
@@ -89,7 +89,7 @@ def test_incomplete_request_is_answered_408(redis_url):
 
     async def body(port: int, http: httpx.AsyncClient, _: Any) -> None:
         for start in (HEAD[:30], HEAD[:-2], HEAD, HEAD + b'{"status"'):
-            answer, seconds = await answered(port, start)
+            answer, seconds = await send_start(port, start)
             assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
             assert b"application/problem+json" in answer
             assert 0.2 <= seconds < 5
@@ -159,7 +159,7 @@ Connected = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 ALIVE = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-async def connected(stack: contextlib.AsyncExitStack, port: int, start: bytes) -> Connected:
+async def open_connection(stack: contextlib.AsyncExitStack, port: int, start: bytes) -> Connected:
     """Open a connection for the duration of the test, and send the start of a request."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     stack.callback(writer.close)
@@ -167,7 +167,7 @@ async def connected(stack: contextlib.AsyncExitStack, port: int, start: bytes) -
     return reader, writer
 
 
-async def asked(connection: Connected) -> bytes:
+async def send_request(connection: Connected) -> bytes:
     """Send a complete request on a connection. Return the status line, or an empty one if the connection is closed."""
     reader, writer = connection
     with contextlib.suppress(ConnectionError):
@@ -182,16 +182,18 @@ async def asked(connection: Connected) -> bytes:
 def test_new_connection_replaces_the_longest_idle_one(redis_url):
     async def body(port: int, _: httpx.AsyncClient, __: Any) -> None:
         async with contextlib.AsyncExitStack() as stack:
-            kept = await connected(stack, port, b"")
-            assert (await asked(kept)).startswith(b"HTTP/1.1 200")
-            silent = await connected(stack, port, b"")
-            incomplete = await connected(stack, port, HEAD[:-2])
-            assert (await asked(kept)).startswith(b"HTTP/1.1 200")  # The other connections have been idle for longer.
+            kept = await open_connection(stack, port, b"")
+            assert (await send_request(kept)).startswith(b"HTTP/1.1 200")
+            silent = await open_connection(stack, port, b"")
+            incomplete = await open_connection(stack, port, HEAD[:-2])
+            assert (await send_request(kept)).startswith(
+                b"HTTP/1.1 200"
+            )  # The other connections have been idle for longer.
             for evicted in (silent, incomplete):
-                new = await connected(stack, port, b"")
-                assert (await asked(new)).startswith(b"HTTP/1.1 200")
+                new = await open_connection(stack, port, b"")
+                assert (await send_request(new)).startswith(b"HTTP/1.1 200")
                 assert await evicted[0].read() == b""
-            assert (await asked(kept)).startswith(b"HTTP/1.1 200")
+            assert (await send_request(kept)).startswith(b"HTTP/1.1 200")
 
     run(redis_url, body, max_connections=3)
 
@@ -202,7 +204,7 @@ def test_idle_connections_do_not_block_other_senders(redis_url):
     async def body(port: int, http: httpx.AsyncClient, store: Any) -> None:
         async with contextlib.AsyncExitStack() as stack:
             for _ in range(1000):
-                await connected(stack, port, b"")
+                await open_connection(stack, port, b"")
             for _ in range(20):
                 assert (await http.post("/v1/webhooks/any", content=BODY)).status_code == 202
         assert await store.redis.xlen(keys.INBOX) == 20
@@ -214,7 +216,7 @@ def test_incomplete_bodies_do_not_block_other_senders(redis_url):
     async def body(port: int, http: httpx.AsyncClient, store: Any) -> None:
         async with contextlib.AsyncExitStack() as stack:
             for _ in range(1000):
-                await connected(stack, port, HEAD + BODY[:10])
+                await open_connection(stack, port, HEAD + BODY[:10])
             for _ in range(20):
                 assert (await http.post("/v1/webhooks/any", content=BODY)).status_code == 202
         assert await store.redis.xlen(keys.INBOX) == 20
@@ -224,7 +226,7 @@ def test_incomplete_bodies_do_not_block_other_senders(redis_url):
 
 def test_too_many_pipelined_requests_are_refused(redis_url):
     async def body(port: int, http: httpx.AsyncClient, _: Any) -> None:
-        answer, _seconds = await answered(port, ALIVE * 3 * connections.MAX_PIPELINED)
+        answer, _seconds = await send_start(port, ALIVE * 3 * connections.MAX_PIPELINED)
         assert answer.count(b"HTTP/1.1 400") == 1
         assert answer.count(b"HTTP/1.1 200") <= connections.MAX_PIPELINED + 1
         assert (await http.get("/-/healthy")).status_code == 200
@@ -232,7 +234,7 @@ def test_too_many_pipelined_requests_are_refused(redis_url):
     run(redis_url, body)
 
 
-def signed(name: str, body: bytes = BODY) -> dict[str, str]:
+def sign(name: str, body: bytes = BODY) -> dict[str, str]:
     at = str(NOW // 1_000_000)
     key = base64.b64decode(SECRET)
     made = base64.b64encode(hmac.new(key, f"{name}.{at}.".encode() + body, hashlib.sha256).digest()).decode()
@@ -241,13 +243,13 @@ def signed(name: str, body: bytes = BODY) -> dict[str, str]:
 
 def test_repeated_delivery_is_accepted_once_a_day(redis_url):
     async def body(_: int, http: httpx.AsyncClient, store: Any) -> None:
-        first = (await http.post("/v1/webhooks/signed", content=BODY, headers=signed("msg_1"))).json()
-        again = await http.post("/v1/webhooks/signed", content=BODY, headers=signed("msg_1"))
+        first = (await http.post("/v1/webhooks/signed", content=BODY, headers=sign("msg_1"))).json()
+        again = await http.post("/v1/webhooks/signed", content=BODY, headers=sign("msg_1"))
         assert (again.status_code, again.json()) == (
             202,
             {"delivery": first["delivery"], "duplicate": True, "alerts": []},
         )
-        other = (await http.post("/v1/webhooks/signed", content=BODY, headers=signed("msg_2"))).json()
+        other = (await http.post("/v1/webhooks/signed", content=BODY, headers=sign("msg_2"))).json()
         assert other["delivery"] != first["delivery"]
         assert await store.redis.xlen(keys.INBOX) == 2
         (name, *_rest) = [key async for key in store.redis.scan_iter("ir:{inbox}:seen:*")]
@@ -260,11 +262,11 @@ def test_unsigned_delivery_id_is_ignored(redis_url):
     """The ID of a refused delivery isn't recorded either."""
 
     async def body(_: int, http: httpx.AsyncClient, store: Any) -> None:
-        forged = {**signed("msg_1"), "webhook-id": "msg_9"}
+        forged = {**sign("msg_1"), "webhook-id": "msg_9"}
         assert (await http.post("/v1/webhooks/signed", content=BODY, headers=forged)).status_code == 401
-        refused = await http.post("/v1/webhooks/signed", content=b"{", headers=signed("msg_3", b"{"))
+        refused = await http.post("/v1/webhooks/signed", content=b"{", headers=sign("msg_3", b"{"))
         assert refused.status_code == 422
-        fixed = await http.post("/v1/webhooks/signed", content=BODY, headers=signed("msg_3"))
+        fixed = await http.post("/v1/webhooks/signed", content=BODY, headers=sign("msg_3"))
         assert "duplicate" not in fixed.json()
         assert await store.redis.xlen(keys.INBOX) == 1
 

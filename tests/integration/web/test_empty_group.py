@@ -25,7 +25,7 @@ def test_alert_with_empty_group_gets_a_notice(with_redis):
             randomness=workers.NoJitter(),
         )
         async with (
-            servers.serving(app.create_app(web_server, checks={})) as (port, _),
+            servers.run_server(app.create_app(web_server, checks={})) as (port, _),
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http,
         ):
             body = test_large_deliveries.body(
@@ -35,7 +35,7 @@ def test_alert_with_empty_group_gets_a_notice(with_redis):
         assert answer.status_code == 202
         (notice,) = answer.json()["notices"]
         assert (notice["code"], notice["fingerprint"]) == ("group_empty", f"{1:016x}")
-        assert [one["decided_incident_key"] for one in answer.json()["alerts"]] == [
+        assert [alert["decided_incident_key"] for alert in answer.json()["alerts"]] == [
             'all{labels.team=""}',
             'all{labels.team="shop"}',
         ]

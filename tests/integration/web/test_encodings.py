@@ -39,7 +39,7 @@ class Service(NamedTuple):
 
 
 @contextlib.asynccontextmanager
-async def served(url: str) -> AsyncIterator[Service]:
+async def serve(url: str) -> AsyncIterator[Service]:
     store = Store.connect(url)
     web_server = webhooks.WebhookHandler(
         {name: registry.build(name, config) for name, config in SOURCES.items()},
@@ -51,7 +51,7 @@ async def served(url: str) -> AsyncIterator[Service]:
     )
     try:
         async with (
-            servers.serving(app.create_app(web_server, checks={})) as (port, _),
+            servers.run_server(app.create_app(web_server, checks={})) as (port, _),
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/v1/webhooks") as http_client,
         ):
             yield Service(http_client, store)
@@ -63,7 +63,7 @@ async def served(url: str) -> AsyncIterator[Service]:
 def with_service(redis_url: str):
     def run(play):
         async def main() -> None:
-            async with asyncio.timeout(20), served(redis_url) as service:
+            async with asyncio.timeout(20), serve(redis_url) as service:
                 await play(service)
 
         asyncio.run(main())

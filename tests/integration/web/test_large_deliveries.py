@@ -47,7 +47,7 @@ def play(with_redis, story, *, one_incident=True, limits: request_limits.Request
         )
         web_server.labels_named = lambda: frozenset({"zz_team"})
         async with (
-            servers.serving(app.create_app(web_server, checks={})) as (port, _),
+            servers.run_server(app.create_app(web_server, checks={})) as (port, _),
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http,
         ):
             await story(http, workers.WorkerHarness(store))
@@ -61,7 +61,7 @@ async def post(http: httpx.AsyncClient, content: bytes, **headers: str) -> dict:
     return answer.json()
 
 
-async def notice_texts(on: workers.WorkerHarness, key: str) -> list[str]:
+async def list_notices(on: workers.WorkerHarness, key: str) -> list[str]:
     return [event.text for event in await on.incidents.timeline(key) if event.what == "notice"]
 
 
@@ -69,10 +69,10 @@ def test_oversized_delivery_opens_incident_with_a_notice(with_redis):
     async def story(http, on):
         answer = await post(http, body(*map(alert, range(1001))))
         assert len(answer["alerts"]) == 1000
-        assert [(one["code"], one["count"]) for one in answer["notices"]] == [("alerts_truncated", 1)]
+        assert [(notice["code"], notice["count"]) for notice in answer["notices"]] == [("alerts_truncated", 1)]
         await on.fold()
         assert (await on.incident("all")).still_fires == 1000
-        assert await notice_texts(on, "all") == [
+        assert await list_notices(on, "all") == [
             "alerts_truncated: alerts: 1001 alerts arrived, and the first 1000 are read (web.max_alerts)."
         ]
 
@@ -85,12 +85,12 @@ def test_excess_labels_are_dropped_unless_rules_use_them(with_redis):
     async def story(http, on):
         many = {f"l{number:02}": "v" for number in range(70)}
         answer = await post(http, body(alert(1, zz_team="web", a_long="x" * 5000, **many)))
-        assert [one["code"] for one in answer["notices"]] == ["labels_truncated", "value_truncated"]
+        assert [notice["code"] for notice in answer["notices"]] == ["labels_truncated", "value_truncated"]
         await on.fold()
         opened = (await on.incident("all")).opening_alert
         assert len(opened.labels) == 64
         assert (opened.labels["alertname"], opened.labels["zz_team"]) == ("TargetDown", "web")
-        assert len(await notice_texts(on, "all")) == 2
+        assert len(await list_notices(on, "all")) == 2
 
     play(with_redis, story)
 
@@ -100,7 +100,7 @@ def test_repeated_cut_delivery_adds_no_timeline_event(with_redis):
         for _ in range(3):
             await post(http, body(*map(alert, range(6))))
             await on.fold()
-        assert len(await notice_texts(on, "all")) == 1
+        assert len(await list_notices(on, "all")) == 1
 
     play(with_redis, story, limits=request_limits.RequestLimits(alerts=5))
 

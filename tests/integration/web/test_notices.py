@@ -48,13 +48,13 @@ def test_sources_parse_reports_truncated_alerts_and_labels(file, payload):
     assert "alerts_truncated: alerts: 3 alerts arrived, and the first 2 are read (web.max_alerts)" in done.stdout
     assert "labels_truncated: labels of 0: 5 arrived, and 3 are kept (web.max_labels)" in done.stdout
     as_json = run("sources", "parse", str(payload), "--source", "am", "--json", "--config", str(file), KEY="k")
-    read = json.loads(as_json.stdout)
-    assert read["alerts"][0]["labels"] == {"alertname": "Down", "a": "1", "zone": "eu"}
-    assert len(read["notices"]) == 3
+    document = json.loads(as_json.stdout)
+    assert document["alerts"][0]["labels"] == {"alertname": "Down", "a": "1", "zone": "eu"}
+    assert len(document["notices"]) == 3
 
 
 def test_explain_shows_notices_beside_the_matching_rule(file, payload):
-    done = commands.ran("explain", str(payload), "--config", str(file), "--source", "am")
+    done = commands.run_command("explain", str(payload), "--config", str(file), "--source", "am")
     assert "✓ rule all" in done.stdout
     assert "alerts_truncated: alerts: 3 alerts arrived" in done.stderr
 
@@ -66,8 +66,8 @@ def test_api_and_console_show_notices_of_delivery(with_redis, tmp_path):
         routed = [(consoles.firing(), at._decide(consoles.firing(), now))]
         await at.on.inbox.accept(deliveries.pack(name, "json", now, routed, notices=(CUT,)), b"{}")
         await at.on.turn()
-        client = await at.as_("viewer")
-        again = await (await at.as_("responder")).post(f"{endpoints.PREFIX}/deliveries/{name}/reprocess")
+        client = await at.client_for("viewer")
+        again = await (await at.client_for("responder")).post(f"{endpoints.PREFIX}/deliveries/{name}/reprocess")
         assert again.status_code < 300, again.text
         await at.on.turn()
         rerun = (await client.get(f"{endpoints.PREFIX}/deliveries")).json()["items"][0]["id"]

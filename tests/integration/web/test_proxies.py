@@ -13,7 +13,7 @@ import pytest
 from router.sources import registry
 from router.web import app, client_addresses, serve
 from tests import ports
-from tests.unit.web import asking
+from tests.unit.web import asgi_client
 
 BODY = b'{"status":"firing","title":"t","alias":"a"}'
 ALLOWED = "203.0.113.5"
@@ -60,7 +60,7 @@ http {{
 
 
 @contextlib.contextmanager
-def running(command: list[str], *listening: int) -> Iterator[None]:
+def run_proxy(command: list[str], *listening: int) -> Iterator[None]:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             for port in listening:
@@ -93,10 +93,10 @@ async def status(port: int, parts: list[bytes]) -> int:
     return int(line.split()[1])
 
 
-async def served(port: int) -> "asyncio.Task[None]":
+async def serve_web(port: int) -> "asyncio.Task[None]":
     config = registry.KINDS["json"].config
-    web_server = asking.web_server(
-        asking.Recording(),
+    web_server = asgi_client.web_server(
+        asgi_client.Recording(),
         endpoints={
             "near": registry.build("near", config(auth="none", allow_from=[f"{ALLOWED}/32"])),
             "token": registry.build("token", config(bearer=["word"])),
@@ -113,8 +113,8 @@ async def served(port: int) -> "asyncio.Task[None]":
     return serving
 
 
-async def all_are_refused(web_server: int, *proxies: int) -> None:
-    serving = await served(web_server)
+async def check_all_refused(web_server: int, *proxies: int) -> None:
+    serving = await serve_web(web_server)
     forged = b"X-Forwarded-For: 203.0.113.5\r\n"
     try:
         for port in proxies:
@@ -131,27 +131,27 @@ async def all_are_refused(web_server: int, *proxies: int) -> None:
 @pytest.mark.debian("haproxy")
 def test_trailer_through_haproxy_keeps_the_sender_address(tmp_path: Path):
     """As a header, the trailer would be the last ``X-Forwarded-For``, and bypass ``allow_from``."""
-    web_server, plain, buffered = (ports.free() for _ in range(3))
+    web_server, plain, buffered = (ports.reserve() for _ in range(3))
     file = tmp_path / "haproxy.cfg"
     file.write_text(HAPROXY.format(web_server=web_server, plain=plain, buffered=buffered))
-    with running(["haproxy", "-db", "-f", str(file)], plain, buffered):
-        asyncio.run(all_are_refused(web_server, plain, buffered))
+    with run_proxy(["haproxy", "-db", "-f", str(file)], plain, buffered):
+        asyncio.run(check_all_refused(web_server, plain, buffered))
 
 
 @pytest.mark.debian("nginx")
 def test_trailer_through_nginx_keeps_the_sender_address(tmp_path: Path):
-    web_server, plain = ports.free(), ports.free()
+    web_server, plain = ports.reserve(), ports.reserve()
     file = tmp_path / "nginx.conf"
     file.write_text(NGINX.format(web_server=web_server, plain=plain, folder=tmp_path))
-    with running(["nginx", "-p", str(tmp_path), "-c", str(file)], plain):
-        asyncio.run(all_are_refused(web_server, plain))
+    with run_proxy(["nginx", "-p", str(tmp_path), "-c", str(file)], plain):
+        asyncio.run(check_all_refused(web_server, plain))
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["in one read", "in two"])
 def test_trailer_without_proxy_is_no_header(together):
     async def main() -> None:
-        web_server = ports.free()
-        serving = await served(web_server)
+        web_server = ports.reserve()
+        serving = await serve_web(web_server)
         try:
             whole = request(b"", b"Authorization: Bearer word\r\n").replace(b"/near ", b"/token ")
             head, end, rest = whole.partition(b"\r\n\r\n")

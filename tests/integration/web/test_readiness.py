@@ -16,7 +16,7 @@ from router.store.store import Store
 from router.web import health
 
 
-def probes(checks):
+def make_probe_application(checks):
     return applications.Starlette(routes=health.probes(functools.partial(health.states, checks)))
 
 
@@ -28,8 +28,8 @@ class Scene:
         self.store = Store.connect(server.url)
         rules = reload.Rules(folder, {}, changed=lambda _: None)
         self.checks = factories.checks(self.store, rules)
-        self._web = probes(self.checks)
-        self._worker = probes(factories.checks(self.store))
+        self._web = make_probe_application(self.checks)
+        self._worker = make_probe_application(factories.checks(self.store))
 
     async def web(self):
         return await self._asked(self._web)

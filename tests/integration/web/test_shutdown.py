@@ -20,7 +20,7 @@ async def echo(scope, receive, send) -> None:
     await send({"type": "http.response.body", "body": body + message["body"]})
 
 
-async def answered(port: int, *parts: bytes) -> bytes:
+async def send_and_receive(port: int, *parts: bytes) -> bytes:
     """Return the complete response on a new connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for part in parts:
@@ -31,7 +31,7 @@ async def answered(port: int, *parts: bytes) -> bytes:
     return found
 
 
-def ending(body) -> None:
+def run_during_shutdown(body) -> None:
     """Run ``body`` with an accepted connection, the port, and the task of the server."""
 
     async def main() -> None:
@@ -50,7 +50,7 @@ def ending(body) -> None:
     uvloop.run(main())
 
 
-async def refused(port: int) -> None:
+async def wait_for_refusal(port: int) -> None:
     """Wait until the server refuses new connections."""
     while True:
         try:
@@ -69,9 +69,9 @@ def test_stopped_server_finishes_the_current_request():
         port = await started
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(REQUEST[:-1])
-        assert await answered(port, REQUEST)
+        assert await send_and_receive(port, REQUEST)
         stop.set()
-        await refused(port)
+        await wait_for_refusal(port)
         assert not serving.done(), "a request is in flight"
         writer.write(REQUEST[-1:])
         assert (await reader.read()).endswith(b"body")
@@ -87,28 +87,28 @@ def test_request_on_open_connection_is_answered_during_shutdown(before):
 
     async def body(reader, writer, port, serving):
         writer.write(REQUEST[:before])
-        assert (await answered(port, REQUEST)).endswith(b"body"), "connections are accepted in order"
+        assert (await send_and_receive(port, REQUEST)).endswith(b"body"), "connections are accepted in order"
         serving.cancel()
-        await refused(port)
+        await wait_for_refusal(port)
         writer.write(REQUEST[before:])
         answer = await reader.read()
         assert answer.startswith(b"HTTP/1.1 202 ")
         assert b"connection: close" in answer
         assert answer.endswith(b"body")
 
-    ending(body)
+    run_during_shutdown(body)
 
 
 def test_silent_connection_delays_shutdown_by_one_second():
     async def body(reader, _writer, port, serving):
-        assert await answered(port, REQUEST)
+        assert await send_and_receive(port, REQUEST)
         began = time.monotonic()
         serving.cancel()
         assert await reader.read() == b""
         await asyncio.wait([serving])
         assert connections.LAST_SECONDS - 0.1 < time.monotonic() - began < 5
 
-    ending(body)
+    run_during_shutdown(body)
 
 
 def test_idle_connection_does_not_delay_shutdown():
@@ -120,4 +120,4 @@ def test_idle_connection_does_not_delay_shutdown():
         assert await reader.read() == b""
         assert time.monotonic() - began < connections.LAST_SECONDS
 
-    ending(body)
+    run_during_shutdown(body)

@@ -26,7 +26,7 @@ RESPONSE = decisions.Response("r", "a.yaml:1", "v1", (decisions.Target("on-call"
 
 
 @contextlib.contextmanager
-def served(url: str) -> Iterator[str]:
+def serve_web(url: str) -> Iterator[str]:
     """Run the webhook server in a thread, with one open source of each kind."""
     endpoints = {kind: registry.build(kind, registry.KINDS[kind].config(auth="none")) for kind in registry.KINDS}
     ready = threading.Event()
@@ -85,15 +85,15 @@ CHECKS = [
 @pytest.mark.parametrize("kind", sorted(registry.KINDS))
 def test_generated_posts_get_documented_answers(redis_url, kind):
     """No body makes the router fail, for any source kind."""
-    fuzzed(redis_url, kind, "POST")
+    fuzz_endpoint(redis_url, kind, "POST")
 
 
 def test_generated_requests_before_delivery_get_documented_answers(redis_url):
-    fuzzed(redis_url, "json", "OPTIONS")
+    fuzz_endpoint(redis_url, "json", "OPTIONS")
 
 
-def fuzzed(redis_url: str, kind: str, method: str) -> None:
-    with served(redis_url) as url:
+def fuzz_endpoint(redis_url: str, kind: str, method: str) -> None:
+    with serve_web(redis_url) as url:
         schema = schemathesis.openapi.from_dict(openapi.document())
         schema.config.update(base_url=url)
         operation = schema["/v1/webhooks/{source}"][method]
@@ -115,7 +115,7 @@ def fuzzed(redis_url: str, kind: str, method: str) -> None:
 
 @pytest.mark.parametrize("destination", ["told", "elsewhere"])
 def test_generated_vendor_webhooks_get_documented_answers(redis_url, destination):
-    with served(redis_url) as url:
+    with serve_web(redis_url) as url:
         schema = schemathesis.openapi.from_dict(openapi.document())
         schema.config.update(base_url=url)
         statuses = set()
@@ -139,7 +139,7 @@ def test_generated_vendor_webhooks_get_documented_answers(redis_url, destination
 
 
 def test_every_other_path_answers_as_documented(redis_url):
-    with served(redis_url) as url:
+    with serve_web(redis_url) as url:
         schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
         schema.config.update(base_url=url)
         paths = []

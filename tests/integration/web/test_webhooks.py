@@ -59,11 +59,11 @@ def application(store: Any) -> app.App:
 
 
 @contextlib.asynccontextmanager
-async def served(url: str) -> AsyncIterator[Service]:
+async def serve_web(url: str) -> AsyncIterator[Service]:
     store = Store.connect(url)
     try:
         async with (
-            servers.serving(application(store)) as (port, server),
+            servers.run_server(application(store)) as (port, server),
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=TOKEN) as http,
         ):
             yield Service(port, http, store, server)
@@ -76,7 +76,7 @@ async def served(url: str) -> AsyncIterator[Service]:
 def with_service(redis_url: str) -> Callable[[Callable[[Service], Coroutine[Any, Any, None]]], None]:
     def run(body: Callable[[Service], Coroutine[Any, Any, None]]) -> None:
         async def main() -> None:
-            async with asyncio.timeout(20), served(redis_url) as service:
+            async with asyncio.timeout(20), serve_web(redis_url) as service:
                 await body(service)
 
         uvloop.run(main())
@@ -233,7 +233,7 @@ def test_redis_outage_turns_202_into_503(tmp_path):
     server.start()
 
     async def main() -> None:
-        async with served(server.url) as service:
+        async with serve_web(server.url) as service:
             sent = {"content": b'{"status":"ok","dedup_key":"a"}'}
             assert (await service.http.post("/v1/webhooks/any", **sent)).status_code == 202
             assert (await service.http.get("/readyz")).status_code == 200

@@ -27,14 +27,14 @@ def play(with_redis):
 def test_account_condition_is_no_dead_letter(play, kind, status):
     async def body(scene):
         scene.fault("status", status=status, count=2)
-        await scene.fires()
+        await scene.fire()
         await scene.eventually(lambda: scene.states() == ["open"])
-        assert (await scene.known()).rejection is None
+        assert (await scene.get_publication()).rejection is None
         scene.faults("status", status=500 if status == 404 else status, count=2)
-        await scene.ends()
+        await scene.end_alert()
         await scene.eventually(lambda: scene.states() == ["resolved"])
-        known = await scene.known()
-        assert (known.rejection, known.state, known.condition) == (None, "resolved", "")
+        publication = await scene.get_publication()
+        assert (publication.rejection, publication.state, publication.condition) == (None, "resolved", "")
 
     play(kind, body)
 
@@ -44,7 +44,7 @@ def test_operations_resume_with_the_first_good_answer(play, kind):
     """The vendor had refused the API key."""
 
     async def body(scene):
-        await scene.fires("a")
+        await scene.fire("a")
         # The state right after the refusal of the key: no incident exists, and the next attempt is much later.
         harness.ask(f"{scene.at.url}/reset", {})
         now = await scene.on.redis_now()
@@ -54,7 +54,7 @@ def test_operations_resume_with_the_first_good_answer(play, kind):
         await scene.on.turn()
         assert scene.states() == []
         scene.on.performer.breakers.record("there", errors.Denied("401", status=401), now, "open")
-        await scene.fires("b")
+        await scene.fire("b")
         await scene.eventually(lambda: scene.states() == ["open", "open"])
 
     play(kind, body)
@@ -65,14 +65,14 @@ def test_new_worker_resumes_waiting_operations(play, kind):
     """The key was renewed during a restart, so the new worker has no memory of the refusal."""
 
     async def body(scene):
-        await scene.fires("a")
+        await scene.fire("a")
         harness.ask(f"{scene.at.url}/reset", {})
         now = await scene.on.redis_now()
         nothing = {"state": "absent", "vendor_id": "", "digest": "", "content": None, "number": 0}
         await scene.changed("a", **nothing, retry_at=now + 55 * MICROS, failed_at=now, condition="denied")
         await scene.on.turn()
         scene.on.performer.breakers = circuit_breaker.CircuitBreakers(workers.NoJitter())
-        await scene.fires("b")
+        await scene.fire("b")
         await scene.eventually(lambda: scene.states() == ["open", "open"])
 
     play(kind, body)
@@ -81,11 +81,11 @@ def test_new_worker_resumes_waiting_operations(play, kind):
 @each_kind
 def test_already_resolved_conflict_counts_as_success(play, kind):
     async def body(scene):
-        await scene.fires()
+        await scene.fire()
         scene.faults("act-then-conflict")
-        await scene.ends()
-        known = await scene.known()
-        assert (scene.states(), known.state, known.rejection) == (["resolved"], "resolved", None)
+        await scene.end_alert()
+        publication = await scene.get_publication()
+        assert (scene.states(), publication.state, publication.rejection) == (["resolved"], "resolved", None)
 
     play(kind, body)
 
@@ -97,15 +97,15 @@ def test_refusal_does_not_end_an_unanswered_open(play, kind, status):
 
     async def body(scene):
         scene.fault("act-then-drop" if kind.startswith("devhelm") else "act-then-busy", status=status)
-        await scene.fires()
+        await scene.fire()
         if kind.startswith("devhelm"):  # This vendor has no idempotency keys, so it refuses the search.
-            assert (await scene.known()).intent
+            assert (await scene.get_publication()).intent
             scene.fault("status", "GET", status=status)
-        await scene.on.until_awaited(scene.is_open)
-        known = await scene.known()
-        assert (scene.states(), known.rejection) == (["open"], None)
-        assert len({call["idempotency_key"] for call in scene.creates()}) == 1
-        await scene.ends()
+        await scene.on.wait_until_async(scene.is_open)
+        publication = await scene.get_publication()
+        assert (scene.states(), publication.rejection) == (["open"], None)
+        assert len({call["idempotency_key"] for call in scene.list_creates()}) == 1
+        await scene.end_alert()
         await scene.eventually(lambda: scene.states() == ["resolved"])
 
     play(kind, body)
@@ -114,15 +114,15 @@ def test_refusal_does_not_end_an_unanswered_open(play, kind, status):
 @pytest.mark.parametrize("kind", ["incident-io", "incident-io-status-page"])
 def test_open_with_expired_key_is_searched_first(play, kind):
     async def body(scene):
-        await scene.fires()
-        known = await scene.known()
+        await scene.fire()
+        publication = await scene.get_publication()
         # The state an hour after the response was lost.
         old = await scene.on.redis_now() - 3600 * MICROS
-        intent = publications.Intent("open", known.number, old, known.content)
+        intent = publications.Intent("open", publication.number, old, publication.content)
         await scene.changed(state="absent", vendor_id="", digest="", content=None, intent=intent)
         await scene.on.turn()
-        assert (await scene.known()).vendor_id == known.vendor_id
-        assert len(scene.creates()) == 1
+        assert (await scene.get_publication()).vendor_id == publication.vendor_id
+        assert len(scene.list_creates()) == 1
 
     play(kind, body)
 
@@ -131,9 +131,9 @@ def test_open_with_expired_key_is_searched_first(play, kind):
 def test_proxy_redirect_is_not_a_vendor_response(play, kind):
     async def body(scene):
         scene.fault("redirect", count=2)
-        await scene.fires()
+        await scene.fire()
         await scene.eventually(lambda: scene.states() == ["open"])
-        assert (await scene.known()).rejection is None
+        assert (await scene.get_publication()).rejection is None
 
     play(kind, body)
 
@@ -142,18 +142,18 @@ def test_proxy_redirect_is_not_a_vendor_response(play, kind):
 def test_redriven_open_keeps_its_idempotency_key(play, kind):
     async def body(scene):
         scene.fault("refuse-field", field="name")
-        await scene.fires()
-        known = await scene.known()
-        assert known.rejection is not None
+        await scene.fire()
+        publication = await scene.get_publication()
+        assert publication.rejection is not None
         now = await scene.on.redis_now() + MICROS
 
         def pardon(held):
-            after = incidents.with_interventions(held.incident, redriven_at={known.name: now})
+            after = incidents.with_interventions(held.incident, redriven_at={publication.name: now})
             return Change(after, held.version, wake=True)
 
         await scene.on.incidents.update("down", pardon)
         await scene.eventually(lambda: scene.states() == ["open"])
-        keys = [call["idempotency_key"] for call in scene.creates()]
+        keys = [call["idempotency_key"] for call in scene.list_creates()]
         assert len(keys) == 2
         assert len(set(keys)) == 1
 
@@ -167,12 +167,12 @@ def test_late_open_leaves_no_duplicate(play, kind, is_over):
 
     async def body(scene):
         scene.fault("act-late", hang_seconds=2)
-        await scene.fires()
+        await scene.fire()
         await scene.eventually(lambda: len(scene.states()) == 2)
-        assert (await scene.known()).unanswered_at
+        assert (await scene.get_publication()).unanswered_at
         if is_over:
-            await scene.ends()
-            assert (await scene.known()).state == "resolved"
+            await scene.end_alert()
+            assert (await scene.get_publication()).state == "resolved"
         else:
             old = await scene.on.redis_now() - 181 * MICROS
             await scene.changed(unanswered_at=old)
@@ -184,9 +184,9 @@ def test_late_open_leaves_no_duplicate(play, kind, is_over):
 @pytest.mark.parametrize("kind", ["devhelm", "devhelm-status-page"])
 def test_ended_duplicate_is_in_timeline_and_metric(play, kind):
     async def body(scene):
-        await scene.fires()
-        [made] = scene.creates()
-        harness.ask(f"{scene.at.url}/devhelm{made['path']}", made["body"], "any key")
+        await scene.fire()
+        [create] = scene.list_creates()
+        harness.ask(f"{scene.at.url}/devhelm{create['path']}", create["body"], "any key")
         assert scene.states() == ["open", "open"]
         before = vendors.metric_value("incident_router_duplicates_ended_total", destination="there")
         await scene.changed(unanswered_at=await scene.on.redis_now() - 181 * MICROS)
@@ -203,24 +203,24 @@ def test_ended_duplicate_is_in_timeline_and_metric(play, kind):
 def test_late_open_after_resolution_is_ended(play, kind):
     async def body(scene):
         scene.fault("act-late", hang_seconds=2)
-        await scene.fires()
-        await scene.ends()
+        await scene.fire()
+        await scene.end_alert()
         await scene.eventually(lambda: len(scene.states()) == 2 or scene.states().count("open") == 1)
         old = await scene.on.redis_now() - 181 * MICROS
         await scene.changed(unanswered_at=old, searched_at=0)
         await scene.eventually(lambda: "open" not in scene.states())
 
         async def searched() -> bool:
-            return bool((await scene.known()).searched_at)
+            return bool((await scene.get_publication()).searched_at)
 
-        await scene.on.until_awaited(searched)  # The vendor may have taken longer than half a second.
+        await scene.on.wait_until_async(searched)  # The vendor may have taken longer than half a second.
         await scene.changed(unanswered_at=old - 900 * MICROS)
-        assert (await scene.known()).search_at == 0
+        assert (await scene.get_publication()).search_at == 0
 
     play(kind, body)
 
 
-def omitted_count(**labels):
+def count_omitted(**labels):
     return vendors.metric_value("incident_router_omitted_fields_total", destination="there", **labels)
 
 
@@ -236,11 +236,11 @@ def test_omitted_fields_are_in_timeline_and_metric(play, kind):
 
     async def body(scene):
         counted = {"field": named.replace("C", "_c"), "code": "refused"}
-        before = omitted_count(**counted)
+        before = count_omitted(**counted)
         scene.fault("refuse-field", field=named, count=10)
-        await scene.fires()
+        await scene.fire()
         assert scene.states() == ["open"]
-        assert omitted_count(**counted) == before + 1
+        assert count_omitted(**counted) == before + 1
         events = await scene.on.incidents.timeline("down")
         [opened] = [event.text for event in events if event.text.startswith("Opened at there")]
         assert f"{counted['field']}: omitted, because the vendor refused it" in opened
@@ -256,11 +256,11 @@ def test_refused_resolution_is_never_sent_without_status(play, kind, updates):
     """The page would show the text of a resolution with the status of an outage."""
 
     async def body(scene):
-        await scene.fires(resolve_message="Everything works.")
+        await scene.fire(resolve_message="Everything works.")
         scene.fault("status", "POST", updates, status=422)
-        await scene.ends()
-        known = await scene.known()
-        if known.rejection is None:  # At DevHelm, another field could be omitted.
+        await scene.end_alert()
+        publication = await scene.get_publication()
+        if publication.rejection is None:  # At DevHelm, another field could be omitted.
             assert scene.states() == ["resolved"]
             return
         assert scene.states() == ["open"]

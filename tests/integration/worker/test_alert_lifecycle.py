@@ -203,7 +203,7 @@ def test_late_message_is_folded_into_the_earlier_incident(with_redis):
 
 def test_failing_target_does_not_delay_other_targets(with_redis):
     good, bad = vendor.Vendor(), vendor.Vendor()
-    bad.before = [vendor.permanent()]
+    bad.before = [vendor.make_permanent()]
     both = workers.rule(decisions.Target("good"), decisions.Target("bad"))
 
     async def play(on):

@@ -16,7 +16,7 @@ def test_queued_incidents_open_when_the_limit_resets(with_redis):
     """Each queued incident opens once."""
 
     async def play(scene):
-        await scene.fires("a", "b", "c", "d", "e")
+        await scene.fire("a", "b", "c", "d", "e")
         assert scene.opened() == ["a", "b"]
         assert await scene.storm_events("a") == []
         assert await scene.storm_events("c") == [
@@ -28,7 +28,7 @@ def test_queued_incidents_open_when_the_limit_resets(with_redis):
         await scene.room()
         assert scene.opened() == ["a", "b", "c", "d", "e"]
         assert (await scene.storm_events("e"))[1:] == ["Released from the queue of the alert storm after 0 s."]
-        await scene.fires("a", "b", "c", "d", "e", resolved=True)
+        await scene.fire("a", "b", "c", "d", "e", resolved=True)
         assert scene.pager.states() == ["resolved"] * 5
         assert scene.pager.kinds.count("open") == 5
 
@@ -37,10 +37,10 @@ def test_queued_incidents_open_when_the_limit_resets(with_redis):
 
 def test_most_severe_queued_incident_opens_first(with_redis):
     async def play(scene):
-        await scene.fires("a", "b")
-        await scene.fires("c", "d", level=MINOR)
-        await scene.fires("e", level=CRITICAL)
-        await scene.fires("f")
+        await scene.fire("a", "b")
+        await scene.fire("c", "d", level=MINOR)
+        await scene.fire("e", level=CRITICAL)
+        await scene.fire("f")
         await scene.room()
         assert scene.opened() == ["a", "b", "e", "f"]
 
@@ -49,7 +49,7 @@ def test_most_severe_queued_incident_opens_first(with_redis):
 
 def test_queued_incident_moves_up_with_its_severity(with_redis):
     async def play(scene):
-        await scene.fires("a", "b", "c", "d", "e")
+        await scene.fire("a", "b", "c", "d", "e")
         await scene.on.deliver(workers.firing("worse"), key="e", level=CRITICAL)
         await scene.on.turn()
         await scene.room()
@@ -60,8 +60,8 @@ def test_queued_incident_moves_up_with_its_severity(with_redis):
 
 def test_incident_resolved_while_queued_never_opens(with_redis):
     async def play(scene):
-        await scene.fires("a", "b", "c", "d")
-        await scene.fires("c", resolved=True)
+        await scene.fire("a", "b", "c", "d")
+        await scene.fire("c", resolved=True)
         assert (await scene.storm_events("c"))[
             -1
         ] == "The alerts resolved while the incident was queued in an alert storm. No incident was opened."
@@ -75,8 +75,8 @@ def test_incident_resolved_while_queued_never_opens(with_redis):
 
 def test_refiring_incident_is_counted_again(with_redis):
     async def play(scene):
-        await scene.fires("a", "b", "c")
-        await scene.fires("c", resolved=True)
+        await scene.fire("a", "b", "c")
+        await scene.fire("c", resolved=True)
         await scene.on.deliver(workers.firing("c", starts_at=900), key="c")
         await scene.on.turn()
         assert len(await scene.storm_events("c")) == 3
@@ -93,8 +93,8 @@ def test_quiet_incident_leaves_queue_until_it_fires(with_redis):
     )  # fmt: skip
 
     async def play(scene):
-        await scene.fires("a", "b", "c", "d", response=patient)
-        await scene.fires("c", resolved=True, response=patient)
+        await scene.fire("a", "b", "c", "d", response=patient)
+        await scene.fire("c", resolved=True, response=patient)
         assert (await scene.on.storms.turn()).waiting == 1
         await scene.on.deliver(workers.firing("c", starts_at=900), key="c", response=patient)
         await scene.on.turn()
@@ -108,10 +108,16 @@ def test_quiet_incident_leaves_queue_until_it_fires(with_redis):
 
 def test_queued_incident_requests_no_review(with_redis):
     async def play(scene):
-        await scene.fires("a", "b", "c", response=WITH_PAGE)
-        assert [one.review is not None for one in await scene.on.publications.look("c")] == [False, False]
+        await scene.fire("a", "b", "c", response=WITH_PAGE)
+        assert [publication.review is not None for publication in await scene.on.publications.look("c")] == [
+            False,
+            False,
+        ]
         await scene.room()
-        assert [one.review is not None for one in await scene.on.publications.look("c")] == [False, True]
+        assert [publication.review is not None for publication in await scene.on.publications.look("c")] == [
+            False,
+            True,
+        ]
 
     alert_storms.run(with_redis, play)
 
@@ -121,8 +127,8 @@ def test_incident_in_review_uses_no_room(with_redis):
     reviewed = workers.rule(decisions.Target("page", {"title": "Down", "message": "Sorry."}))
 
     async def play(scene):
-        await scene.fires("a", "b", "c", response=reviewed)
-        await scene.fires("d", "e", "f")
+        await scene.fire("a", "b", "c", response=reviewed)
+        await scene.fire("d", "e", "f")
         assert scene.opened() == ["d", "e"]
         held = (await scene.on.incidents.read(["c"]))["c"]
         assert held.incident.status == "open"
@@ -145,7 +151,7 @@ async def _approve(scene: alert_storms.StormHarness, name: str) -> None:
 
 def test_self_reports_are_never_queued(with_redis):
     async def play(scene):
-        await scene.fires("a", "b", "c")
+        await scene.fire("a", "b", "c")
         told = self_alerts.GUARD.alert("firing", 1, 2, "too many")
         await scene.on.deliver(told, key=self_alerts.GUARD.key)
         await scene.on.turn()
@@ -159,11 +165,11 @@ def test_admitted_episode_is_never_queued_again(with_redis):
 
     async def play(scene):
         scene.pager.before += [vendor.temporary(0.3)]
-        await scene.fires("a")
+        await scene.fire("a")
         assert scene.opened() == []
         await scene.store.redis.delete(keys.ADMITTED)
-        await scene.fires("b", "c", "d")
-        await scene.on.until(lambda: "a" in scene.opened())
+        await scene.fire("b", "c", "d")
+        await scene.on.wait_until(lambda: "a" in scene.opened())
         assert scene.opened() == ["a", "b", "c"]
         assert await scene.storm_events("a") == []
 
@@ -179,7 +185,7 @@ def test_worker_killed_after_counting_counts_once(with_redis):
             storm_queue.QueuedEpisode(held.episode, "a"), MAJOR, 1, alert_storms.TWO
         )
         await scene.on.turn()
-        await scene.fires("b", "c")
+        await scene.fire("b", "c")
         assert scene.opened() == ["a", "b"]
 
     alert_storms.run(with_redis, play)
@@ -205,7 +211,7 @@ def test_queued_incidents_open_without_a_limit(with_redis):
     """The limit was removed from the configuration."""
 
     async def play(scene):
-        await scene.fires("a", "b", "c")
+        await scene.fire("a", "b", "c")
         unlimited = workers.WorkerHarness(scene.store, *scene.places, consumer="w2")
         assert (await unlimited.storms.turn()).waiting == 0
         await scene.on.publications.wake_all()
@@ -219,7 +225,7 @@ def test_incident_that_needs_review_leaves_queue(with_redis):
     automatic = workers.rule(decisions.Target("page", {"title": "Down", "message": "Sorry."}, "auto"))
 
     async def play(scene):
-        await scene.fires("a", "b", "c", response=automatic)
+        await scene.fire("a", "b", "c", response=automatic)
         await scene.store.publishing_controls.trip(1, "too many")
         await scene.room()
         assert (await scene.on.storms.turn()).waiting == 0
@@ -232,7 +238,7 @@ def test_incident_that_needs_review_leaves_queue(with_redis):
 
 def test_deleted_incident_does_not_block_the_queue(with_redis):
     async def play(scene):
-        await scene.fires("a", "b", "c")
+        await scene.fire("a", "b", "c")
         assert not await scene.store.storm_queue.admit(
             storm_queue.QueuedEpisode("f" * 32, "gone"), MAJOR, 1, alert_storms.TWO
         )

@@ -32,8 +32,10 @@ async def _held(at, client) -> str:
     waits = []
     for service in ("a", "b"):
         one = (await client.get(f"/api/v1/incidents/{consoles.key(service)}")).json()
-        if any(each["next_reason"] == WAITS for each in one["publications"]):
-            assert {(each["next_reason"], each["next_at"]) for each in one["publications"]} == {(WAITS, None)}
+        if any(publication["next_reason"] == WAITS for publication in one["publications"]):
+            assert {(publication["next_reason"], publication["next_at"]) for publication in one["publications"]} == {
+                (WAITS, None)
+            }
             assert "Queued in an alert storm" in one["timeline"][-1]["text"]
             assert one["timeline"][-1]["what"] == "storm"
             waits.append(service)
@@ -43,7 +45,7 @@ async def _held(at, client) -> str:
 
 def test_api_and_timeline_show_the_queue(play):
     async def body(at):
-        assert await _held(at, await at.as_("viewer")) in {"a", "b"}
+        assert await _held(at, await at.client_for("viewer")) in {"a", "b"}
         assert at.on_call.kinds == ["open"]
 
     play(body)
@@ -52,7 +54,7 @@ def test_api_and_timeline_show_the_queue(play):
 def test_console_shows_that_incident_is_queued(play):
     async def body(at):
         client, _ = await at.browser("viewer")
-        held = await _held(at, await at.as_("viewer"))
+        held = await _held(at, await at.client_for("viewer"))
         page = (await client.get("/incident", params={"key": consoles.key(held)})).text
         assert "queued in an alert storm" in page
         assert "Queued in an alert storm" in page
@@ -62,7 +64,7 @@ def test_console_shows_that_incident_is_queued(play):
 
 def test_overview_counts_queued_incidents(play):
     async def body(at):
-        api, (console, _) = await at.as_("viewer"), await at.browser("viewer")
+        api, (console, _) = await at.client_for("viewer"), await at.browser("viewer")
         assert (await api.get("/api/v1/overview")).json()["storm"] is None
         assert "Alert storm" not in (await console.get("/")).text
         began = await at.on.reconciler._storms.turn()
@@ -75,17 +77,17 @@ def test_overview_counts_queued_incidents(play):
 
 def test_queued_post_is_not_in_reviews(play):
     async def body(at):
-        client = await at.as_("viewer")
+        client = await at.client_for("viewer")
         held = await _held(at, client)
         listed = (await client.get("/api/v1/reviews")).json()["items"]
-        assert [one["incident"] for one in listed] == [consoles.key("b" if held == "a" else "a")]
+        assert [item["incident"] for item in listed] == [consoles.key("b" if held == "a" else "a")]
 
     play(body)
 
 
 def test_command_shows_that_incident_is_queued(play, capsys):
     async def body(at):
-        held = await _held(at, await at.as_("viewer"))
+        held = await _held(at, await at.client_for("viewer"))
         one = await at.parts.queries.incident(consoles.key(held))
         incidents._print(one)
         said = " ".join(capsys.readouterr().out.split())

@@ -27,7 +27,11 @@ class Parent:
     def texts(self) -> list[str]:
         """Return the texts and the status of the parent at the vendor. At most one parent exists."""
         found = self.scene.pager.incidents.values()
-        return [f"{one['state']} {one['content'].fields['body']}" for one in found if "body" in one["content"].fields]
+        return [
+            f"{incident['state']} {incident['content'].fields['body']}"
+            for incident in found
+            if "body" in incident["content"].fields
+        ]
 
 
 def test_storm_incident_opens_and_ends_with_storm(with_redis):
@@ -37,16 +41,16 @@ def test_storm_incident_opens_and_ends_with_storm(with_redis):
         parent = Parent(scene, "on-call")
         await parent.turn()
         assert parent.texts() == []
-        await scene.fires("a", "b", "c")
+        await scene.fire("a", "b", "c")
         await parent.turn()
         await parent.turn()
         assert [text.partition(" are queued;")[0] for text in parent.texts()] == [
             "open More incidents were due to open than are allowed per window. At least 1"
         ]
-        await scene.fires("d", "e", "f", "g")
+        await scene.fire("d", "e", "f", "g")
         await parent.turn()
         assert "At least 5 are queued" in parent.texts()[0]
-        await scene.fires("c", "d", "e", "f", "g", resolved=True)
+        await scene.fire("c", "d", "e", "f", "g", resolved=True)
         await parent.turn()
         assert "open" in parent.texts()[0]
         assert "The queue is empty" in parent.texts()[0]
@@ -64,10 +68,10 @@ def test_second_storm_opens_a_new_incident(with_redis):
     async def play(scene):
         parent = Parent(scene, "on-call")
         for name in ("c", "d"):
-            await scene.fires("a", "b", name)
+            await scene.fire("a", "b", name)
             await parent.own.turn(scene.on.redis_time() + workers.HOUR)
             await scene.on.turn()
-            await scene.fires(name, resolved=True)
+            await scene.fire(name, resolved=True)
             await scene.store.redis.hset(keys.STORM, "last", await scene.on.redis_now() - workers.HOUR)
             await parent.own.turn(scene.on.redis_time() + workers.HOUR)
             await scene.on.turn()
@@ -79,7 +83,7 @@ def test_second_storm_opens_a_new_incident(with_redis):
 def test_unchanged_storm_report_is_not_rewritten(with_redis):
     async def play(scene):
         parent = Parent(scene, "on-call")
-        await scene.fires("a", "b", "c")
+        await scene.fire("a", "b", "c")
         await parent.turn()
         versions = []
         for _ in range(3):
@@ -94,7 +98,7 @@ def test_unchanged_storm_report_is_not_rewritten(with_redis):
 def test_queue_is_checked_every_second(with_redis):
     async def play(scene):
         parent = Parent(scene)
-        await scene.fires("a", "b", "c")
+        await scene.fire("a", "b", "c")
         await scene.store.redis.delete(keys.ADMITTED)
         await parent.own.admit()
         await scene.on.turn()
@@ -106,7 +110,7 @@ def test_queue_is_checked_every_second(with_redis):
 def test_storm_incident_ends_when_disabled(with_redis):
     async def play(scene):
         parent = Parent(scene, "on-call")
-        await scene.fires("a", "b", "c")
+        await scene.fire("a", "b", "c")
         await parent.turn()
         scene.on.storms = storm_control.StormControl(scene.on.store, None)
         await Parent(scene).turn()

@@ -20,7 +20,7 @@ def run_scene(with_redis):
     return functools.partial(alertmanagers.run, with_redis)
 
 
-def counted(outcome: str) -> float:
+def count_polls(outcome: str) -> float:
     return metrics.polled_alerts.labels("am", outcome)._value.get()
 
 
@@ -28,8 +28,8 @@ def test_poll_opens_incident_of_lost_webhook(run_scene):
     at = vendor.Vendor()
 
     async def play(scene):
-        before = counted("found")
-        scene.there.has("f1", alertmanagers.BEGAN, service="checkout")
+        before = count_polls("found")
+        scene.there.add_alert("f1", alertmanagers.BEGAN, service="checkout")
         assert await scene.poll(2) == ["whole", "whole"]
         assert at.calls == []
         await scene.poll()
@@ -38,12 +38,12 @@ def test_poll_opens_incident_of_lost_webhook(run_scene):
         assert one.opening_alert.title == "f1 is down"
         assert one.opening_alert.labels == {"alertname": "Down", "service": "checkout"}
         assert one.opening_alert.starts_at == alertmanagers.BEGAN // 1000 * 1000
-        assert counted("found") == before + 1
+        assert count_polls("found") == before + 1
         late = msgspec.structs.replace(workers.firing(starts_at=alertmanagers.BEGAN), title="late")
         await scene.webhook(late)
         await scene.poll(5)
         assert at.states() == ["open"]
-        assert counted("found") == before + 1
+        assert count_polls("found") == before + 1
         await scene.webhook(workers.resolved(starts_at=alertmanagers.BEGAN))
         assert at.states() == ["resolved"]
 
@@ -54,8 +54,8 @@ def test_poll_ends_alert_of_lost_resolution(run_scene):
     at = vendor.Vendor()
 
     async def play(scene):
-        before = counted("ended")
-        scene.there.has("f1", alertmanagers.BEGAN)
+        before = count_polls("ended")
+        scene.there.add_alert("f1", alertmanagers.BEGAN)
         await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))
         await scene.poll(3)
         assert at.states() == ["open"]
@@ -67,7 +67,7 @@ def test_poll_ends_alert_of_lost_resolution(run_scene):
         assert at.states() == ["resolved"]
         assert (await scene.on.incident()).alerts["am/f1"].ends_at == first
         assert (await scene.timeline_texts())[2:4] == ["Alertmanager no longer has am/f1.", "All alerts are resolved."]
-        assert counted("ended") == before + 1
+        assert count_polls("ended") == before + 1
         await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))
         await scene.poll(3)
         assert at.states() == ["resolved"]
@@ -77,9 +77,9 @@ def test_poll_ends_alert_of_lost_resolution(run_scene):
 
 def test_poll_keeps_active_alert_from_expiring(run_scene):
     async def play(scene):
-        found, repeated = counted("found"), counted("repeated")
+        found, repeated = count_polls("found"), count_polls("repeated")
         soon = await scene.on.redis_now() + 3 * alertmanagers.MINUTE
-        scene.there.has("f1", alertmanagers.BEGAN)
+        scene.there.add_alert("f1", alertmanagers.BEGAN)
         await scene.webhook(msgspec.structs.replace(workers.firing(starts_at=alertmanagers.BEGAN), ends_at=soon))
         parse = scene.read
 
@@ -92,7 +92,7 @@ def test_poll_keeps_active_alert_from_expiring(run_scene):
         )
         await scene.poll(4)
         assert (await scene.on.incident()).alerts["am/f1"].ends_at == soon + workers.HOUR
-        assert (counted("found"), counted("repeated")) == (found, repeated + 1)
+        assert (count_polls("found"), count_polls("repeated")) == (found, repeated + 1)
 
     run_scene(play)
 
@@ -130,7 +130,7 @@ def test_moved_alert_ends_in_its_new_incident(run_scene):
 
 def test_poll_does_not_change_recent_webhook_alerts(run_scene):
     async def play(scene):
-        scene.there.has("f1", alertmanagers.BEGAN)
+        scene.there.add_alert("f1", alertmanagers.BEGAN)
         await scene.poll()
         await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))
         before = await scene.timeline_texts()
@@ -145,9 +145,9 @@ def test_poll_opens_matching_alerts_of_receiver_only(run_scene):
     """Other alerts don't count as resolved."""
 
     async def play(scene):
-        scene.there.has("elsewhere", alertmanagers.BEGAN, receivers=("pager", "not-router"), env="prod")
-        scene.there.has("staging", alertmanagers.BEGAN, receivers=("pager", "router-eu"), env="staging")
-        scene.there.has("ours", alertmanagers.BEGAN, receivers=("pager", "router-eu"), env="prod")
+        scene.there.add_alert("elsewhere", alertmanagers.BEGAN, receivers=("pager", "not-router"), env="prod")
+        scene.there.add_alert("staging", alertmanagers.BEGAN, receivers=("pager", "router-eu"), env="staging")
+        scene.there.add_alert("ours", alertmanagers.BEGAN, receivers=("pager", "router-eu"), env="prod")
         await scene.webhook(
             workers.firing("staging", alertmanagers.BEGAN), workers.firing("elsewhere", alertmanagers.BEGAN)
         )
@@ -171,8 +171,8 @@ def test_poll_does_not_change_alerts_of_other_sources(run_scene):
 
 def test_poll_skips_ignored_alerts_and_heartbeats(run_scene):
     async def play(scene):
-        scene.there.has("f1", alertmanagers.BEGAN, noise="yes")
-        scene.there.has("f2", alertmanagers.BEGAN, beat="yes", key="beating")
+        scene.there.add_alert("f1", alertmanagers.BEGAN, noise="yes")
+        scene.there.add_alert("f2", alertmanagers.BEGAN, beat="yes", key="beating")
         await scene.poll(5)
         assert await scene.on.incidents.names() == []
 
@@ -184,7 +184,7 @@ def test_poll_adds_nothing_to_full_incident(run_scene, monkeypatch):
 
     async def play(scene):
         for name in ("f1", "f2"):
-            scene.there.has(name, alertmanagers.BEGAN)
+            scene.there.add_alert(name, alertmanagers.BEGAN)
         await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))
         await scene.poll(6)
         assert (await scene.on.incident()).overflow_count == 0
@@ -194,7 +194,7 @@ def test_poll_adds_nothing_to_full_incident(run_scene, monkeypatch):
 
 def test_another_process_continues_polling_after_a_crash(run_scene):
     async def play(scene):
-        scene.there.has("f1", alertmanagers.BEGAN)
+        scene.there.add_alert("f1", alertmanagers.BEGAN)
         await scene.poll(2)
         assert await scene.worker().turn(scene.asked) == ""
         scene.polls = scene.worker()
@@ -210,7 +210,7 @@ def test_large_poll_is_delivered_in_parts(run_scene):
 
     async def play(scene):
         for name in names:
-            scene.there.has(name, alertmanagers.BEGAN)
+            scene.there.add_alert(name, alertmanagers.BEGAN)
         await scene.poll(3)
         assert len((await scene.on.incident()).firing) == 300
         scene.there.alerts = {"f000": scene.there.alerts["f000"]}
@@ -239,12 +239,12 @@ def test_polled_delivery_is_archived_as_polled(with_redis):
         there = alertmanagers.Alertmanager(alertmanagers.START - workers.HOUR)
         async with there.serving() as url:
             scene = alertmanagers.AlertmanagerHarness(on, there, url)
-            there.has("f1", alertmanagers.BEGAN)
+            there.add_alert("f1", alertmanagers.BEGAN)
             await scene.poll(3)
             await scene.http.aclose()
-        kept = await archive.Archive(store.connection, retention=workers.HOUR, max_bytes=2**20).newest(9)
+        entries = await archive.Archive(store.connection, retention=workers.HOUR, max_bytes=2**20).newest(9)
         (bodies,) = [codec.unpack_body(entry[1]) for entry in await store.redis.xrange(keys.ARCHIVE)]
-        assert len(kept) == 1
+        assert len(entries) == 1
         written = msgspec.json.decode(bodies)
         assert (written["version"], written["notification_reason"]) == ("4", "poll")
         again = alertmanager.Alertmanager("am").parse(bodies, {}, 1)
@@ -256,19 +256,19 @@ def test_polled_delivery_is_archived_as_polled(with_redis):
 def test_running_router_polls_by_current_rules(tmp_path):
     async def main():
         there = alertmanagers.Alertmanager(alertmanagers.START)
-        there.has("f1", alertmanagers.BEGAN, service="checkout")
+        there.add_alert("f1", alertmanagers.BEGAN, service="checkout")
         async with there.serving() as url:
             await asyncio.to_thread(play, url, there)
 
-    def play(url: str, there: alertmanagers.Alertmanager) -> None:
+    def play(url: str, destination: alertmanagers.Alertmanager) -> None:
         with harness.vendors() as at:
             file = harness.configure(tmp_path, at)
             poll = f'{{kind: alertmanager, poll: {{url: "{url}", every: 1s, basic: {{env: BASIC}}}}, '
             file.write_text(file.read_text().replace("{kind: alertmanager, ", poll))
             with harness.router(tmp_path, file, BASIC="ann:word"):
-                harness.eventually("the incident is open everywhere", lambda: at.everywhere("open"))
-                there.alerts.clear()
-                harness.eventually("the incident is resolved everywhere", lambda: at.everywhere("resolved"))
-        assert {request.headers["authorization"] for request in there.asked} == {"Basic YW5uOndvcmQ="}
+                harness.eventually("the incident is open everywhere", lambda: at.is_everywhere("open"))
+                destination.alerts.clear()
+                harness.eventually("the incident is resolved everywhere", lambda: at.is_everywhere("resolved"))
+        assert {request.headers["authorization"] for request in destination.asked} == {"Basic YW5uOndvcmQ="}
 
     asyncio.run(main())

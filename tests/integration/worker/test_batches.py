@@ -7,17 +7,17 @@ from router.worker import batch_size, inbox_consumer
 from tests.integration import workers
 
 
-def taking(on: workers.WorkerHarness, least: int = 2, most: int = 4) -> inbox_consumer.InboxConsumer:
+def make_consumer(on: workers.WorkerHarness, least: int = 2, most: int = 4) -> inbox_consumer.InboxConsumer:
     return inbox_consumer.InboxConsumer(on.reader, on.triage, batch_size.BatchSizer(least, most), 10)
 
 
-async def delivered(on: workers.WorkerHarness, count: int) -> None:
+async def deliver_count(on: workers.WorkerHarness, count: int) -> None:
     await on.reader.prepare()
     for number in range(count):
         await on.deliver(workers.firing(str(number)))
 
 
-async def left(on: workers.WorkerHarness) -> tuple[int, int]:
+async def count_entries(on: workers.WorkerHarness) -> tuple[int, int]:
     """Return the number of entries in the inbox, and the number of entries that have been read."""
     pending = await on.store.redis.xpending(keys.INBOX, keys.GROUP)
     return await on.store.redis.xlen(keys.INBOX), pending["pending"]
@@ -25,25 +25,25 @@ async def left(on: workers.WorkerHarness) -> tuple[int, int]:
 
 def test_waiting_deliveries_are_folded_once(with_redis):
     async def play(on):
-        await delivered(on, 11)
-        taken = taking(on)
+        await deliver_count(on, 11)
+        taken = make_consumer(on)
         for _ in range(4):
             await taken.turn()
         assert len((await on.incident()).firing) == 11
-        assert await left(on) == (0, 0)
+        assert await count_entries(on) == (0, 0)
 
     workers.run(with_redis, play)
 
 
 def test_prefetched_batch_is_folded_before_shutdown(with_redis):
     async def play(on):
-        await delivered(on, 5)
-        taken = taking(on)
+        await deliver_count(on, 5)
+        taken = make_consumer(on)
         await taken.turn()
         assert 2 <= len((await on.incident()).firing) < 5, "else there is nothing ahead"
         await taken.finish()
         assert len((await on.incident()).firing) == 5
-        assert await left(on) == (0, 0)
+        assert await count_entries(on) == (0, 0)
         await taken.finish()
 
     workers.run(with_redis, play)
@@ -51,9 +51,9 @@ def test_prefetched_batch_is_folded_before_shutdown(with_redis):
 
 def test_last_batch_is_acknowledged(with_redis):
     async def play(on):
-        await delivered(on, 1)
-        await taking(on).turn()
-        assert await left(on) == (0, 0)
+        await deliver_count(on, 1)
+        await make_consumer(on).turn()
+        assert await count_entries(on) == (0, 0)
 
     workers.run(with_redis, play)
 
@@ -73,19 +73,19 @@ def test_failed_batch_stays_pending(with_redis):
     """Other batches continue."""
 
     async def play(on):
-        await delivered(on, 2)
+        await deliver_count(on, 2)
         await on.deliver(workers.firing("9"), key="other")
-        taken = taking(on)
+        taken = make_consumer(on)
         on.incidents.fails = True
         with pytest.raises(errors.Unavailable):
             await taken.turn()
         on.incidents.fails = False
         await taken.turn()
         assert (await on.incident("other")).status == "open"
-        assert await left(on) == (2, 2)
+        assert await count_entries(on) == (2, 2)
         await on.triage.handle_again(await on.reader.own_pending(10))
         assert len((await on.incident()).firing) == 2
-        assert await left(on) == (0, 0)
+        assert await count_entries(on) == (0, 0)
 
     async def body(store):
         await play(workers.WorkerHarness(store, incidents=Failing(store.connection)))

@@ -10,7 +10,7 @@ from tests.integration import vendor, workers
 MOST_FRAMES = 10
 
 
-class Measured(vendor.Vendor):
+class FrameRecordingVendor(vendor.Vendor):
     """A vendor that records the worker's coroutines that wait for its calls."""
 
     def __init__(self) -> None:
@@ -18,11 +18,11 @@ class Measured(vendor.Vendor):
         self.frames: list[str] = []
 
     async def open(self, call):
-        self.frames = list(worker_frames())
+        self.frames = list(list_worker_frames())
         return await super().open(call)
 
 
-def worker_frames() -> Iterator[str]:
+def list_worker_frames() -> Iterator[str]:
     """Return the worker's functions that wait for this call, in its task and in the tasks that wait for its task."""
     frame = sys._getframe(1)
     while frame is not None:
@@ -39,7 +39,7 @@ def worker_frames() -> Iterator[str]:
 
 
 def test_vendor_call_is_ten_frames_below_the_loop(with_redis):
-    measured = Measured()
+    measured = FrameRecordingVendor()
 
     async def play(on):
         target = decisions.Target("on-call", {"name": "Down"})

@@ -51,13 +51,13 @@ rules:
 def test_devhelm_component_recovers_while_incident_is_open(tmp_path):
     with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at, rules=RULES)) as router:
         for service in ("pay", "site"):
-            router.receives(dedup_key=service, severity="critical", labels={"env": "shop", "service": service})
+            router.send_alert(dedup_key=service, severity="critical", labels={"env": "shop", "service": service})
         harness.eventually("both components are down", lambda: at.component("Web shop") == "MAJOR_OUTAGE")
         harness.eventually("both components are down", lambda: at.component("Checkout API") == "MAJOR_OUTAGE")
-        router.receives(dedup_key="pay", status="resolved", labels={"env": "shop", "service": "pay"})
+        router.send_alert(dedup_key="pay", status="resolved", labels={"env": "shop", "service": "pay"})
         harness.eventually("one is well", lambda: at.component("Checkout API") == "OPERATIONAL")
         assert at.component("Web shop") == "MAJOR_OUTAGE"
         assert at.incidents()["devhelm-page"] == ["open"]
-        router.receives(dedup_key="site", status="resolved", labels={"env": "shop", "service": "site"})
+        router.send_alert(dedup_key="site", status="resolved", labels={"env": "shop", "service": "site"})
         harness.eventually("the component is operational", lambda: at.component("Web shop") == "OPERATIONAL")
         assert at.incidents()["devhelm-page"] == ["resolved"]

@@ -107,13 +107,13 @@ rules:
 def test_devhelm_component_recovers_with_its_last_incident(tmp_path):
     with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at, rules=RULES)) as router:
         for service, severity in (("pay", "critical"), ("cart", "warning")):
-            router.receives(dedup_key=service, severity=severity, labels={"env": "shop", "service": service})
+            router.send_alert(dedup_key=service, severity=severity, labels={"env": "shop", "service": service})
         harness.eventually("both are open", lambda: at.incidents()["devhelm-page"] == ["open", "open"])
-        router.receives(dedup_key="pay", status="resolved", labels={"env": "shop", "service": "pay"})
+        router.send_alert(dedup_key="pay", status="resolved", labels={"env": "shop", "service": "pay"})
         harness.eventually("one is over", lambda: "resolved" in at.incidents()["devhelm-page"])
         (ending,) = [call["body"] for call in at.calls("POST", "/updates") if call["body"].get("status") == "RESOLVED"]
-        assert [one["status"] for one in ending["affectedComponents"]] == ["DEGRADED_PERFORMANCE"]
-        router.receives(dedup_key="cart", status="resolved", labels={"env": "shop", "service": "cart"})
+        assert [component["status"] for component in ending["affectedComponents"]] == ["DEGRADED_PERFORMANCE"]
+        router.send_alert(dedup_key="cart", status="resolved", labels={"env": "shop", "service": "cart"})
         harness.eventually("the component is operational", lambda: at.component("Checkout API") == "OPERATIONAL")
         assert at.incidents()["devhelm-page"] == ["resolved", "resolved"]
 
@@ -132,7 +132,7 @@ def check_released(with_redis, at, end):
         await end(on)
         before = len(at.calls)
         await on.deliver(workers.firing("b"), key="second", response=on_page(Checkout="degraded_performance"))
-        await on.until(lambda: [call.kind for call in at.calls[before:]] == ["open"])
+        await on.wait_until(lambda: [call.kind for call in at.calls[before:]] == ["open"])
         assert at.calls[-1].others == {}
 
     workers.run(with_redis, play, vendor.place("page", at, public=True), limits=LIMITS)
@@ -170,7 +170,7 @@ def test_post_that_a_person_resolved_affects_no_component(with_redis):
         async def is_noticed():
             return all(known.settled for known in await on.publications.look("first"))
 
-        await on.until_awaited(is_noticed)
+        await on.wait_until_async(is_noticed)
 
     check_released(with_redis, at, end)
 
@@ -186,6 +186,6 @@ def test_deleted_post_affects_no_component(with_redis, monkeypatch):
         async def is_noticed():
             return all(known.settled for known in await on.publications.look("first"))
 
-        await on.until_awaited(is_noticed)
+        await on.wait_until_async(is_noticed)
 
     check_released(with_redis, at, end)

@@ -11,13 +11,13 @@ AUTOMATIC = workers.rule(
 )
 
 
-def counted() -> float:
+def count_conflicts() -> float:
     return metrics.REGISTRY.get_sample_value("incident_router_conflicting_deliveries_total", {"source": "am"}) or 0
 
 
 def test_automatic_post_on_contradiction_needs_review(with_redis):
     """One delivery has f1 as both firing and resolved. Without f1, the firing f2 would be posted automatically."""
-    before = counted()
+    before = count_conflicts()
 
     async def play(on, page, pager):
         await on.deliver(workers.firing(), workers.resolved(), workers.firing("f2"), response=AUTOMATIC)
@@ -32,7 +32,7 @@ def test_automatic_post_on_contradiction_needs_review(with_redis):
         assert (await on.store.review_outcomes.read()) == {}
 
     public_pages.run(with_redis, play)
-    assert counted() == before + 1
+    assert count_conflicts() == before + 1
 
 
 def test_post_is_published_after_guard_reset(with_redis):

@@ -37,7 +37,7 @@ class Operator(drafts.DraftHarness):
     async def posted(self):
         return corrections.list_posted(await self.publication())
 
-    async def corrects(self, body, at=-1, *, seen="", status=""):
+    async def correct(self, body, at=-1, *, seen="", status=""):
         one = (await self.posted())[at]
         word = corrections.CorrectionRequest(one.id, body, seen or one.seen, "ada", status, "a typo")
         await self.corrections.correct("down", "page", word)
@@ -50,7 +50,7 @@ class Operator(drafts.DraftHarness):
             one, incident = await self.publication(), await self.on.incident()
             return all(wanted.at <= (one.corrected_at or 0) for wanted in incident.interventions.corrections.values())
 
-        await self.on.until_awaited(right)
+        await self.on.wait_until_async(right)
 
     def bodies(self):
         return [update.body for update in self.post.updates]
@@ -61,23 +61,23 @@ class Operator(drafts.DraftHarness):
 
 def run_scene(with_redis, simulator, play, response=RESPONSE):
     async def begin(scene):
-        await scene.on.until(lambda: scene.page.posts and scene.post.published_at)
+        await scene.on.wait_until(lambda: scene.page.posts and scene.post.published_at)
         await play(Operator(scene))
 
     drafts.run(with_redis, simulator, begin, page="Acme", response=response)
 
 
-def patches(simulator):
+def list_patches(simulator):
     return [call.body for call in simulator.app.state.calls.all if call.method == "PATCH"]
 
 
 def test_posted_update_is_corrected_and_keeps_the_reference(with_redis, simulator):
     async def play(scene):
-        await scene.corrects("Payments may fail.")
+        await scene.correct("Payments may fail.")
         await scene.done()
         assert scene.bodies()[0].startswith("Payments may fail.\n\nReference: IR-")
         assert [one.text for one in await scene.posted()] == scene.bodies()
-        (sent,) = patches(simulator)
+        (sent,) = list_patches(simulator)
         sdks.devhelm_models.UpdateStatusPageIncidentUpdateRequest.model_validate(sent)
         said = await scene.timeline_events()
         assert ("correction", "ada corrects an update at page: a typo") in said
@@ -90,14 +90,14 @@ def test_corrected_text_is_not_a_manual_edit(with_redis, simulator):
     """Updates and the resolution continue, and the rule's first text isn't posted again."""
 
     async def play(scene):
-        await scene.corrects("Payments may fail.")
+        await scene.correct("Payments may fail.")
         await scene.done()
         changed = drafts.rule("auto", update_message="We are on it.", title="The shop is slow")
         await scene.on.deliver(workers.firing("f2"), response=changed)
         await scene.on.deliver(workers.firing(), response=changed)
         await scene.on.turn()
         await scene.on.deliver(workers.resolved(), workers.resolved("f2"), response=changed)
-        await scene.on.until(lambda: scene.post.resolved_at)
+        await scene.on.wait_until(lambda: scene.post.resolved_at)
         assert not (await scene.publication()).taken_over
         assert "Sorry." not in str(scene.bodies()[1:])
 
@@ -107,8 +107,8 @@ def test_corrected_text_is_not_a_manual_edit(with_redis, simulator):
 def test_resolution_is_corrected_after_the_end(with_redis, simulator):
     async def play(scene):
         await scene.on.deliver(workers.resolved(), response=RESPONSE)
-        await scene.on.until(lambda: scene.post.resolved_at)
-        await scene.corrects("Resolved at noon.")
+        await scene.on.wait_until(lambda: scene.post.resolved_at)
+        await scene.correct("Resolved at noon.")
         await scene.done()
         assert scene.bodies()[-1] == "Resolved at noon."
         assert scene.post.status == "RESOLVED"
@@ -118,11 +118,11 @@ def test_resolution_is_corrected_after_the_end(with_redis, simulator):
 
 def test_update_changed_by_a_person_is_not_corrected(with_redis, simulator):
     async def play(scene):
-        await scene.corrects("Payments may fail.")
+        await scene.correct("Payments may fail.")
         scene.post.updates[0].body = "A colleague's text."
         await scene.done()
         assert scene.bodies() == ["A colleague's text."]
-        assert patches(simulator) == []
+        assert list_patches(simulator) == []
         (why,) = [text for _, text in await scene.timeline_events() if text.startswith("Could not correct")]
         assert "changed the update at the vendor" in why
         assert (await scene.publication()).rejection is None
@@ -133,7 +133,7 @@ def test_update_changed_by_a_person_is_not_corrected(with_redis, simulator):
 def test_corrections_of_outdated_or_foreign_updates_are_refused(with_redis, simulator):
     async def play(scene):
         with pytest.raises(corrections.OutdatedError):
-            await scene.corrects("Payments may fail.", seen=texts.mark("something else"))
+            await scene.correct("Payments may fail.", seen=texts.mark("something else"))
         scene.state.update_post(scene.page, scene.post, "IDENTIFIED", "By a colleague.", notify=False)
         foreign = corrections.CorrectionRequest(
             scene.post.updates[-1].id, "Ours.", texts.mark("By a colleague."), "ada"
@@ -141,9 +141,9 @@ def test_corrections_of_outdated_or_foreign_updates_are_refused(with_redis, simu
         await scene.on.turn()
         with pytest.raises(corrections.UnknownUpdateError):
             await scene.corrections.correct("down", "page", foreign)
-        await scene.corrects("Payments may fail.")
+        await scene.correct("Payments may fail.")
         with pytest.raises(corrections.UnderWayError):
-            await scene.corrects("Payments fail.")
+            await scene.correct("Payments fail.")
 
     run_scene(with_redis, simulator, play)
 
@@ -152,7 +152,7 @@ def test_corrections_of_outdated_or_foreign_updates_are_refused(with_redis, simu
 def test_unanswered_correction_is_made_once(with_redis, simulator, action):
     async def play(scene):
         simulator.app.state.faults.append(faults.Fault(action=action, vendor="devhelm", method="PATCH", retry_after=0))
-        await scene.corrects("Payments may fail.")
+        await scene.correct("Payments may fail.")
         await scene.done()
         assert scene.bodies()[0].startswith("Payments may fail.")
         assert len(scene.bodies()) == 1
@@ -162,11 +162,11 @@ def test_unanswered_correction_is_made_once(with_redis, simulator, action):
 
 def test_corrected_update_status_resolves_nothing(with_redis, simulator):
     async def play(scene):
-        await scene.corrects("Payments may fail.", status="IDENTIFIED")
+        await scene.correct("Payments may fail.", status="IDENTIFIED")
         await scene.done()
         assert scene.post.updates[0].status == "IDENTIFIED"
         with pytest.raises(corrections.StatusError):
-            await scene.corrects("It is over.", status="RESOLVED")
+            await scene.correct("It is over.", status="RESOLVED")
         assert scene.bodies()[0].startswith("Payments may fail.")
 
     run_scene(with_redis, simulator, play)
@@ -175,13 +175,13 @@ def test_corrected_update_status_resolves_nothing(with_redis, simulator):
 def test_frozen_pages_delay_corrections(with_redis, simulator):
     async def play(scene):
         await scene.on.store.publishing_controls.freeze("ada", scene.on.redis_time(), "")
-        await scene.corrects("Payments may fail.")
+        await scene.correct("Payments may fail.")
         await scene.on.turn()
-        assert patches(simulator) == []
+        assert list_patches(simulator) == []
         await scene.on.store.publishing_controls.unfreeze()
         await scene.on.publications.wake_all()
         await scene.done()
-        assert len(patches(simulator)) == 1
+        assert len(list_patches(simulator)) == 1
 
     run_scene(with_redis, simulator, play)
 
@@ -191,7 +191,7 @@ def test_correction_lost_to_a_retraction_is_reported(with_redis, simulator):
 
     async def play(scene):
         await scene.on.store.publishing_controls.freeze("ada", scene.on.redis_time(), "")
-        await scene.corrects("Payments may fail.")
+        await scene.correct("Payments may fail.")
         await scene.on.turn()
         await scene.retracts()
         told = await scene.timeline_events()
@@ -201,7 +201,7 @@ def test_correction_lost_to_a_retraction_is_reported(with_redis, simulator):
         await scene.on.store.publishing_controls.unfreeze()
         await scene.on.publications.wake_all()
         await scene.on.turn()
-        assert [sent for sent in patches(simulator) if "Payments may fail." in str(sent)] == []
+        assert [sent for sent in list_patches(simulator) if "Payments may fail." in str(sent)] == []
         assert sum(what == "correction" for what, _ in await scene.timeline_events()) == 2
 
     run_scene(with_redis, simulator, play)
@@ -210,9 +210,9 @@ def test_correction_lost_to_a_retraction_is_reported(with_redis, simulator):
 def test_frozen_correction_of_a_resolved_post_stays_pending(with_redis, simulator):
     async def play(scene):
         await scene.on.deliver(workers.resolved(), response=RESPONSE)
-        await scene.on.until(lambda: scene.post.resolved_at)
+        await scene.on.wait_until(lambda: scene.post.resolved_at)
         await scene.on.store.publishing_controls.freeze("ada", scene.on.redis_time(), "all hands")
-        await scene.corrects("Resolved at noon.")
+        await scene.correct("Resolved at noon.")
         await scene.on.turn()
         (held_back,) = [text for what, text in await scene.timeline_events() if what == "freeze"]
         assert held_back.startswith("At page: public posts are frozen: all hands")

@@ -10,13 +10,13 @@ from tests.integration import vendor, workers
 
 
 @pytest.fixture
-def configured(tmp_path):
+def settings(tmp_path):
     file = tmp_path / "router.yaml"
     file.write_text("")
     return configuration.load(file, {})
 
 
-def letters(configured, on) -> dead_letters.DeadLetters:
+def make_dead_letters(configured, on) -> dead_letters.DeadLetters:
     return dead_letters.DeadLetters(on.store)
 
 
@@ -24,7 +24,7 @@ def run_scene(with_redis, play):
     at = vendor.Vendor()
 
     async def body(on):
-        at.before.append(vendor.permanent())
+        at.before.append(vendor.make_permanent())
         await on.deliver(workers.firing())
         await on.turn()
         await play(on, at)
@@ -32,9 +32,9 @@ def run_scene(with_redis, play):
     workers.run(with_redis, body, vendor.on_call(at))
 
 
-def test_refused_operation_is_listed_with_vendor_message(with_redis, configured):
+def test_refused_operation_is_listed_with_vendor_message(with_redis, settings):
     async def play(on, at):
-        (one,) = await letters(configured, on).read()
+        (one,) = await make_dead_letters(settings, on).read()
         assert one.what == 'the open of incident "down" at on-call'
         assert "no such component" in one.problem
         assert one.id.endswith("-on-call")
@@ -44,26 +44,26 @@ def test_refused_operation_is_listed_with_vendor_message(with_redis, configured)
     run_scene(with_redis, play)
 
 
-def test_redriven_dead_letter_is_tried_again(with_redis, configured):
+def test_redriven_dead_letter_is_tried_again(with_redis, settings):
     async def play(on, at):
-        (one,) = await letters(configured, on).read()
-        await letters(configured, on).redrive(one, "ann", await on.redis_now())
+        (one,) = await make_dead_letters(settings, on).read()
+        await make_dead_letters(settings, on).redrive(one, "ann", await on.redis_now())
         await on.turn()
         assert at.states() == ["open"]
-        assert await letters(configured, on).read() == []
+        assert await make_dead_letters(settings, on).read() == []
         assert "ann has the open" in " ".join(event.text for event in await on.incidents.timeline("down"))
 
     run_scene(with_redis, play)
 
 
-def test_redriven_operation_can_be_refused_again(with_redis, configured):
+def test_redriven_operation_can_be_refused_again(with_redis, settings):
     async def play(on, at):
-        (one,) = await letters(configured, on).read()
-        at.before.append(vendor.permanent())
-        await letters(configured, on).redrive(one, "ann", await on.redis_now())
+        (one,) = await make_dead_letters(settings, on).read()
+        at.before.append(vendor.make_permanent())
+        await make_dead_letters(settings, on).redrive(one, "ann", await on.redis_now())
         await on.turn()
         assert len(at.calls) == 2
-        (again,) = await letters(configured, on).read()
+        (again,) = await make_dead_letters(settings, on).read()
         assert again.since > one.since
         await on.turn()
         assert len(at.calls) == 2
@@ -71,12 +71,12 @@ def test_redriven_operation_can_be_refused_again(with_redis, configured):
     run_scene(with_redis, play)
 
 
-def test_discarded_dead_letter_does_not_block_resolution(with_redis, configured):
+def test_discarded_dead_letter_does_not_block_resolution(with_redis, settings):
     async def play(on, at):
-        (one,) = await letters(configured, on).read()
-        await letters(configured, on).discard(one, "ann", "not needed", await on.redis_now())
+        (one,) = await make_dead_letters(settings, on).read()
+        await make_dead_letters(settings, on).discard(one, "ann", "not needed", await on.redis_now())
         await on.turn()
-        assert await letters(configured, on).read() == []
+        assert await make_dead_letters(settings, on).read() == []
         assert "ann has given the open" in (await on.incidents.timeline("down"))[-1].text
         await on.deliver(workers.resolved())
         await on.turn()
@@ -86,26 +86,26 @@ def test_discarded_dead_letter_does_not_block_resolution(with_redis, configured)
     run_scene(with_redis, play)
 
 
-def test_dead_delivery_is_redriven_completely(with_redis, configured):
+def test_dead_delivery_is_redriven_completely(with_redis, settings):
     async def play(on):
         await on.store.redis.xadd(keys.INBOX, {"h": b"not a delivery", "b": b'{"as": "received"}'})
         await on.turn()
-        (one,) = await letters(configured, on).read()
+        (one,) = await make_dead_letters(settings, on).read()
         assert (one.what, one.body) == ("a delivery", b'{"as": "received"}')
         assert await on.store.inbox.depth() == (0, 0)
-        await letters(configured, on).redrive(one, "ann", 1)
+        await make_dead_letters(settings, on).redrive(one, "ann", 1)
         assert (await on.store.inbox.depth())[0] == 1
         ((_, fields),) = await on.store.redis.xrange(keys.INBOX)
         assert fields == {b"h": b"not a delivery", b"b": b'{"as": "received"}'}
         await on.turn()
-        (again,) = await letters(configured, on).read()
-        await letters(configured, on).discard(again, "ann", "", 1)
-        assert await letters(configured, on).read() == []
+        (again,) = await make_dead_letters(settings, on).read()
+        await make_dead_letters(settings, on).discard(again, "ann", "", 1)
+        assert await make_dead_letters(settings, on).read() == []
 
     workers.run(with_redis, play)
 
 
-def test_compressed_dead_delivery_is_redriven_unchanged(with_redis, configured):
+def test_compressed_dead_delivery_is_redriven_unchanged(with_redis, settings):
     """Its body is shown as received."""
 
     async def play(on):
@@ -114,20 +114,20 @@ def test_compressed_dead_delivery_is_redriven_unchanged(with_redis, configured):
         stored = {"h": packed, "z": compression.compress(sent)}
         await on.store.redis.xadd(keys.INBOX, stored)
         await on.turn()
-        (one,) = await letters(configured, on).read()
+        (one,) = await make_dead_letters(settings, on).read()
         assert (one.problem.rpartition(", this version")[0], one.body) == ("the entry has schema 2", sent)
-        await letters(configured, on).redrive(one, "ann", 1)
+        await make_dead_letters(settings, on).redrive(one, "ann", 1)
         ((_, fields),) = await on.store.redis.xrange(keys.INBOX)
         assert fields == {name.encode(): value for name, value in stored.items()}
 
     workers.run(with_redis, play)
 
 
-def test_dead_delivery_with_damaged_data_is_listed(with_redis, configured):
+def test_dead_delivery_with_damaged_data_is_listed(with_redis, settings):
     async def play(on):
         await on.store.redis.xadd(keys.INBOX, {"h": b"\xc1damaged", "z": b"damaged"})
         await on.turn()
-        (one,) = await letters(configured, on).read()
+        (one,) = await make_dead_letters(settings, on).read()
         assert (one.what, one.body) == ("a delivery", b"")
         assert "can't be the compressed form" in one.problem
 

@@ -18,8 +18,8 @@ def run_scene(with_redis):
 @pytest.mark.parametrize("state", ["suppressed", "unprocessed"])
 def test_suppressed_alert_is_neither_opened_nor_resolved(run_scene, state):
     async def play(scene):
-        scene.there.has("f1", alertmanagers.BEGAN, state)
-        scene.there.has("f2", alertmanagers.BEGAN, state)
+        scene.there.add_alert("f1", alertmanagers.BEGAN, state)
+        scene.there.add_alert("f2", alertmanagers.BEGAN, state)
         await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))
         await scene.poll(5)
         assert (await scene.on.incident()).firing == ["am/f1"]
@@ -28,7 +28,7 @@ def test_suppressed_alert_is_neither_opened_nor_resolved(run_scene, state):
 
 
 def started_at(moment):
-    return {"status": (200, {"cluster": {"status": "ready"}, "uptime": alertmanagers.written(moment)})}
+    return {"status": (200, {"cluster": {"status": "ready"}, "uptime": alertmanagers.format_time(moment)})}
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def started_at(moment):
         ({"status": (401, {})}, "failed"),
         ({"alerts": (200, {"not": "a list"})}, "failed"),
         ({"alerts": (200, [{"fingerprint": ""}])}, "failed"),
-        ({"status": (200, {"cluster": {"status": "settling"}, "uptime": alertmanagers.written(1)})}, "partial"),
+        ({"status": (200, {"cluster": {"status": "settling"}, "uptime": alertmanagers.format_time(1)})}, "partial"),
         (lambda: started_at(alertmanagers.START), "partial"),
     ],
 )
@@ -59,8 +59,8 @@ def test_incomplete_poll_resolves_nothing(run_scene, fails, result):
 
 def test_restarted_alertmanager_can_open_but_not_resolve(run_scene):
     async def play(scene):
-        scene.there.status["uptime"] = alertmanagers.written(alertmanagers.START)
-        scene.there.has("f1", alertmanagers.BEGAN)
+        scene.there.status["uptime"] = alertmanagers.format_time(alertmanagers.START)
+        scene.there.add_alert("f1", alertmanagers.BEGAN)
         assert await scene.poll(3) == ["partial"] * 3
         assert (await scene.on.incident()).firing == ["am/f1"]
 
@@ -77,7 +77,7 @@ def test_alertmanager_without_cluster_is_trusted(run_scene):
 
 def test_refused_poll_delivery_resolves_nothing(run_scene):
     async def play(scene):
-        scene.there.has("f1", alertmanagers.BEGAN)
+        scene.there.add_alert("f1", alertmanagers.BEGAN)
         await scene.poll(2)
         scene.inbox.refusing = "full"
         assert await scene.poll() == ["unavailable"]
@@ -100,7 +100,7 @@ def test_unacceptable_polled_alert_affects_no_other(run_scene):
         scene.asked = alertmanager_sync.PolledSource(
             "am", scene.config, scene.http, choosy, polled.make_selector(scene.config)
         )
-        scene.there.has("bad", alertmanagers.BEGAN)
+        scene.there.add_alert("bad", alertmanagers.BEGAN)
         await scene.webhook(workers.firing("gone", alertmanagers.BEGAN))
         assert await scene.poll(3) == ["whole"] * 3
         assert (await scene.on.incident()).firing == []
@@ -110,7 +110,7 @@ def test_unacceptable_polled_alert_affects_no_other(run_scene):
 
 def test_internal_error_ends_only_the_poll(run_scene):
     async def play(scene):
-        scene.there.has("f1", alertmanagers.BEGAN)
+        scene.there.add_alert("f1", alertmanagers.BEGAN)
         scene.polls._decide = lambda _one, _now: 1 / 0
         assert await scene.poll(3) == ["whole", "whole", "failed"]
 
@@ -142,7 +142,7 @@ def test_poll_reopens_alert_that_stays_active(run_scene):
     """The incident resolves when the Alertmanager resolves the alert."""
 
     async def play(scene):
-        scene.there.has("f1", alertmanagers.BEGAN)
+        scene.there.add_alert("f1", alertmanagers.BEGAN)
         await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))
         await scene.webhook(workers.resolved(starts_at=alertmanagers.BEGAN))
         await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))

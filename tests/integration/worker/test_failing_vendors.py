@@ -22,7 +22,7 @@ def test_refused_call_is_retried_with_its_key(with_redis):
 
     async def play(on):
         await on.deliver(workers.firing())
-        await on.until(lambda: at.states() == ["open"])
+        await on.wait_until(lambda: at.states() == ["open"])
         assert len({call.key for call in at.calls}) == 1
         assert len(at.calls) == 3
 
@@ -49,11 +49,11 @@ def test_no_call_before_the_vendor_retry_time(with_redis):
 def test_unanswered_open_is_repeated_with_its_key(with_redis):
     """The vendor keeps idempotency keys."""
     at = vendor.Vendor(repeatable_open=True)
-    at.after = [vendor.unanswered()]
+    at.after = [vendor.make_unanswered()]
 
     async def play(on):
         await on.deliver(workers.firing())
-        await on.until(lambda: len(at.calls) == 2)
+        await on.wait_until(lambda: len(at.calls) == 2)
         assert at.states() == ["open"]
         assert at.finds == 0
         assert len({call.key for call in at.calls}) == 1
@@ -63,26 +63,26 @@ def test_unanswered_open_is_repeated_with_its_key(with_redis):
 
 def test_carried_out_open_is_found_not_repeated(with_redis):
     at = vendor.Vendor(repeatable_open=False)
-    at.after = [vendor.unanswered()]
+    at.after = [vendor.make_unanswered()]
 
     async def play(on):
         await on.deliver(workers.firing())
-        await on.until(lambda: at.finds >= 1)
+        await on.wait_until(lambda: at.finds >= 1)
         await on.turn()
         assert at.kinds == ["open"]
         await on.deliver(workers.resolved())
-        await on.until(lambda: at.states() == ["resolved"])
+        await on.wait_until(lambda: at.states() == ["resolved"])
 
     workers.run(with_redis, play, place(at))
 
 
 def test_lost_open_is_repeated_after_a_search(with_redis):
     at = vendor.Vendor(repeatable_open=False)
-    at.before = [vendor.unanswered()]
+    at.before = [vendor.make_unanswered()]
 
     async def play(on):
         await on.deliver(workers.firing())
-        await on.until(lambda: at.states() == ["open"])
+        await on.wait_until(lambda: at.states() == ["open"])
         assert at.kinds == ["open", "open"]
         assert at.finds >= 1
 
@@ -95,9 +95,9 @@ def test_unanswered_resolution_is_completed(with_redis):
     async def play(on):
         await on.deliver(workers.firing())
         await on.turn()
-        at.after = [vendor.unanswered()]
+        at.after = [vendor.make_unanswered()]
         await on.deliver(workers.resolved())
-        await on.until(lambda: at.kinds.count("resolve") == 2)
+        await on.wait_until(lambda: at.kinds.count("resolve") == 2)
         assert at.states() == ["resolved"]
 
     workers.run(with_redis, play, place(at))
@@ -105,13 +105,13 @@ def test_unanswered_resolution_is_completed(with_redis):
 
 def test_unanswered_open_is_resolved_after_the_end(with_redis):
     at = vendor.Vendor(repeatable_open=False)
-    at.after = [vendor.unanswered()]
+    at.after = [vendor.make_unanswered()]
 
     async def play(on):
         await on.deliver(workers.firing())
         await on.turn()
         await on.deliver(workers.resolved())
-        await on.until(lambda: at.states() == ["resolved"])
+        await on.wait_until(lambda: at.states() == ["resolved"])
         assert at.kinds == ["open", "resolve"]
 
     workers.run(with_redis, play, place(at))
@@ -119,7 +119,7 @@ def test_unanswered_open_is_resolved_after_the_end(with_redis):
 
 def test_permanent_refusal_is_a_dead_letter(with_redis):
     at = vendor.Vendor()
-    at.before = [vendor.permanent()]
+    at.before = [vendor.make_permanent()]
 
     async def play(on):
         await on.deliver(workers.firing())
@@ -127,14 +127,14 @@ def test_permanent_refusal_is_a_dead_letter(with_redis):
         await on.deliver(workers.firing("f2"))
         await on.turn()
         assert at.kinds == ["open"]
-        (known,) = await publications_of(on)
-        assert known.refusal == "422: no such component"
-        assert known.intent is None
+        (publication,) = await read_publications(on)
+        assert publication.refusal == "422: no such component"
+        assert publication.intent is None
 
     workers.run(with_redis, play, place(at))
 
 
-async def publications_of(on) -> list:
+async def read_publications(on) -> list:
     """Wake the incident, read its publications under a lease, and release the lease."""
     await on.store.redis.zadd(keys.timers(keys.shard("down")), {"down": 0})
     (lease,) = await on.due()
@@ -148,7 +148,7 @@ def test_refused_update_does_not_block_resolution(with_redis):
     async def play(on):
         await on.deliver(workers.firing())
         await on.turn()
-        at.before = [vendor.permanent()]
+        at.before = [vendor.make_permanent()]
         await on.deliver(workers.firing("b"), level=CRITICAL)
         await on.turn()
         await on.deliver(workers.resolved(), workers.resolved("b"))
@@ -187,7 +187,7 @@ def test_failed_search_does_not_repeat_the_open(with_redis, failure):
         await on.turn()
         assert at.states() == ["open"]
         await on.deliver(workers.resolved())
-        await on.until(lambda: at.states() == ["resolved"])
+        await on.wait_until(lambda: at.states() == ["resolved"])
         assert at.finds >= 2
         assert at.kinds == ["open", "resolve"]
 
@@ -201,9 +201,9 @@ def test_incident_resolves_after_a_failed_second_search(with_redis):
         at.before.append(errors.Unanswered("no answer", 0.001))
         at.failing_finds += [None, vendor.temporary(0.001)]
         await on.deliver(workers.firing())
-        await on.until(lambda: at.states() == ["open"])
+        await on.wait_until(lambda: at.states() == ["open"])
         await on.deliver(workers.resolved())
-        await on.until(lambda: at.states() == ["resolved"])
+        await on.wait_until(lambda: at.states() == ["resolved"])
         assert at.kinds == ["open", "open", "resolve"]
 
     workers.run(with_redis, play, place(at))
@@ -218,7 +218,7 @@ def test_incident_resolves_after_a_failed_repeated_open(with_redis):
         await on.deliver(workers.firing())
         await on.turn()
         await on.deliver(workers.resolved())
-        await on.until(lambda: at.states() == ["resolved"])
+        await on.wait_until(lambda: at.states() == ["resolved"])
         assert at.kinds == ["open", "open", "open", "resolve"]
 
     workers.run(with_redis, play, place(at))
@@ -233,11 +233,11 @@ def test_intent_of_dead_worker_is_searched_first(with_redis):
         (lease,) = await on.due()
         session = stage_session(on, lease)
         (publication,) = session.publications
-        intent = intent_of(publication)
+        intent = make_intent(publication)
         await session.record(msgspec.structs.replace(publication, number=1, intent=intent))
         await on.store.redis.hset(keys.publications("down"), "until", 0)
         await on.store.redis.zadd(keys.timers(keys.shard("down")), {"down": 0})
-        await on.until(lambda: at.states() == ["open"])
+        await on.wait_until(lambda: at.states() == ["open"])
         assert at.finds >= 1
 
     workers.run(with_redis, play, place(at))
@@ -251,7 +251,7 @@ def stage_session(on, lease):
     )
 
 
-def intent_of(publication):
+def make_intent(publication):
     from router.domain import publications
 
     content = publications.Content(CRITICAL, {})
@@ -266,8 +266,8 @@ def test_publications_can_be_read_without_a_lease(with_redis):
         await on.deliver(workers.firing(), key='down{labels.region="a:b"}')
         await on.turn()
         assert await on.publications.names() == ['down{labels.region="a:b"}']
-        (known,) = await on.publications.look('down{labels.region="a:b"}')
-        assert (known.state, known.vendor_id) == ("open", "v1")
+        (publication,) = await on.publications.look('down{labels.region="a:b"}')
+        assert (publication.state, publication.vendor_id) == ("open", "v1")
 
     workers.run(with_redis, play, place(at))
 
@@ -275,7 +275,7 @@ def test_publications_can_be_read_without_a_lease(with_redis):
 def test_older_of_two_opened_incidents_stays(with_redis):
     """The first response is lost, a search finds nothing, the second open succeeds, and then the first item appears."""
     at = vendor.Vendor(repeatable_open=False)
-    at.after = [vendor.unanswered()]
+    at.after = [vendor.make_unanswered()]
     looked = at.find
 
     async def late(call):
@@ -285,9 +285,9 @@ def test_older_of_two_opened_incidents_stays(with_redis):
 
     async def play(on):
         await on.deliver(workers.firing())
-        await on.until(lambda: at.kinds == ["open", "open"])
+        await on.wait_until(lambda: at.kinds == ["open", "open"])
         await on.turn()
-        (known,) = await on.publications.look("down")
-        assert known.vendor_id == "v1"
+        (publication,) = await on.publications.look("down")
+        assert publication.vendor_id == "v1"
 
     workers.run(with_redis, play, place(at))

@@ -17,14 +17,14 @@ AT_ONCE = base.Failover(after="0", publish=["pager"])
 LATER = base.Failover(after="5m", notify=["ops"], publish=["pager"])
 
 
-class Named(base.Opening):
+class FailingOpening(base.Opening):
     """The fields of the failing destination."""
 
     name: str
     summary: str = ""
 
 
-class Titled(base.Opening):
+class StandInOpening(base.Opening):
     """The fields of the stand-in destination."""
 
     title: str
@@ -36,29 +36,33 @@ class Scene:
 
     def __init__(self, store, failover=AT_ONCE, **more):
         self.down, self.pager = vendor.Vendor(), vendor.Vendor()
-        self.on_call = _place("on-call", self.down, Named, failover)
+        self.on_call = _place("on-call", self.down, FailingOpening, failover)
         self.on = workers.WorkerHarness(
-            store, self.on_call, _place("pager", self.pager, Titled), render=lambda fields, _: dict(fields), **more
+            store,
+            self.on_call,
+            _place("pager", self.pager, StandInOpening),
+            render=lambda fields, _: dict(fields),
+            **more,
         )
         self.store = store
 
-    async def fires(self, problem=None, **fields):
+    async def fire(self, problem=None, **fields):
         """Fire an alert while the vendor fails."""
-        self.down.before = [problem or errors_of("500")] * 1000
+        self.down.before = [problem or list_errors("500")] * 1000
         response = workers.rule(decisions.Target("on-call", {"name": "Down", "summary": "5xx", **fields}))
         await self.on.deliver(workers.firing(), response=response)
         await self.on.turn()
 
-    async def known(self) -> dict[str, publications.Publication]:
-        return {one.destination: one for one in await self.on.publications.look("down")}
+    async def get_publications(self) -> dict[str, publications.Publication]:
+        return {publication.destination: publication for publication in await self.on.publications.look("down")}
 
     async def changed(self, **changes):
         """Change the record of the failing publication, and make its incident due immediately."""
         await self.store.redis.zadd(keys.timers(keys.shard("down")), {"down": 0})
         for lease in await self.on.due():
             documents = [
-                msgspec.structs.replace(one, **changes) if one.destination == "on-call" else one
-                for one in lease.publications
+                msgspec.structs.replace(publication, **changes) if publication.destination == "on-call" else publication
+                for publication in lease.publications
             ]
             assert await self.on.publications.record(lease, documents)
             await self.on.publications.release(lease, due=1, finished=False)
@@ -72,13 +76,13 @@ class Scene:
         self.down.before.clear()
         await self.changed(retry_at=0)
         self.on.performer.breakers = circuit_breaker.CircuitBreakers(workers.NoJitter())
-        await self.on.until(lambda: self.down.states() == ["open"])
+        await self.on.wait_until(lambda: self.down.states() == ["open"])
 
 
-def errors_of(kind: str) -> Exception:
+def list_errors(kind: str) -> Exception:
     return {
         "500": errors.Unanswered("no answer within 10 s", 30.0),
-        "refused": vendor.permanent(),
+        "refused": vendor.make_permanent(),
         "limited": vendor.temporary(60.0),
     }[kind]
 
@@ -101,16 +105,16 @@ def play(with_redis):
     return run
 
 
-def contents(at: vendor.Vendor) -> list[dict]:
+def list_contents(at: vendor.Vendor) -> list[dict]:
     return [incident["content"].fields for incident in at.incidents.values()]
 
 
 @pytest.mark.parametrize("problem", ["500", "refused", "limited"])
 def test_stand_in_opens_and_resolves_with_the_incident(play, problem):
     async def body(scene):
-        await scene.fires(errors_of(problem))
+        await scene.fire(list_errors(problem))
         assert scene.pager.states() == ["open"]
-        assert contents(scene.pager) == [{"title": "Down", "description": "5xx"}]
+        assert list_contents(scene.pager) == [{"title": "Down", "description": "5xx"}]
         if problem == "refused":
             return
         await scene.is_back()
@@ -124,7 +128,7 @@ def test_stand_in_opens_and_resolves_with_the_incident(play, problem):
 
 def test_incident_resolved_during_the_outage_never_opens_late(play):
     async def body(scene):
-        await scene.fires(errors_of("limited"))
+        await scene.fire(list_errors("limited"))
         await scene.on.deliver(workers.resolved())
         await scene.on.turn()
         assert scene.pager.states() == ["resolved"]
@@ -140,13 +144,13 @@ def test_open_repeated_after_the_end_is_marked(play):
     """The open may have succeeded, so it is repeated. A mark keeps the destination from paging responders."""
 
     async def body(scene):
-        await scene.fires(errors_of("500"))
+        await scene.fire(list_errors("500"))
         await scene.on.deliver(workers.resolved())
         await scene.on.turn()
         scene.down.before.clear()
         await scene.changed(retry_at=0)
         scene.on.performer.breakers = circuit_breaker.CircuitBreakers(workers.NoJitter())
-        await scene.on.until(lambda: scene.down.states() == ["resolved"])
+        await scene.on.wait_until(lambda: scene.down.states() == ["resolved"])
         opens = [(call.is_over, call.failures > 0) for call in scene.down.calls if call.kind == "open"]
         assert (opens[0], opens[-1]) == ((False, False), (True, True))
 
@@ -155,8 +159,8 @@ def test_open_repeated_after_the_end_is_marked(play):
 
 def test_stand_in_opens_only_after_the_delay(play):
     async def body(scene):
-        await scene.fires()
-        since = (await scene.known())["on-call"].delay.since
+        await scene.fire()
+        since = (await scene.get_publications())["on-call"].delay.since
         assert since
         due = await scene.store.redis.zscore(keys.timers(keys.shard("down")), "down")
         assert due <= since + 5 * MINUTE
@@ -176,8 +180,8 @@ def test_incident_behind_an_open_circuit_breaker_is_announced(play):
     async def body(scene):
         now = await scene.on.redis_now()
         for _ in range(circuit_breaker.FAILURES):
-            scene.on.performer.breakers.record("on-call", vendor.unanswered(), now, "open")
-        await scene.fires()
+            scene.on.performer.breakers.record("on-call", vendor.make_unanswered(), now, "open")
+        await scene.fire()
         assert (scene.down.calls, scene.pager.states()) == ([], ["open"])
 
     play(body)
@@ -186,10 +190,10 @@ def test_incident_behind_an_open_circuit_breaker_is_announced(play):
 def test_outage_across_a_restart_counts_from_its_beginning(play, with_redis):
     async def main(store):
         first = Scene(store, LATER)
-        await first.fires()
+        await first.fire()
         await first.changed(delay=publications.OpeningDelay(await first.on.redis_now() - 6 * MINUTE))
         second = Scene(store, LATER)
-        second.down.before = [errors_of("500")] * 100
+        second.down.before = [list_errors("500")] * 100
         await second.on.turn()
         assert (second.pager.states(), first.pager.incidents) == (["open"], {})
         await second.on.turn()
@@ -202,7 +206,7 @@ def test_alert_storm_causes_no_failover(play):
     """The storm queue delays the incident intentionally."""
 
     async def body(scene):
-        await scene.fires()
+        await scene.fire()
         await scene.changed(held_since=1, retry_at=0, condition="", intent=None, attempts=0)
         await scene.on.turn()
         assert scene.pager.incidents == {}
@@ -212,31 +216,31 @@ def test_alert_storm_causes_no_failover(play):
 
 def test_stand_in_named_by_the_rule_opens_once(play):
     async def body(scene):
-        scene.down.before = [errors_of("500")] * 100
+        scene.down.before = [list_errors("500")] * 100
         targets = [decisions.Target("on-call", {"name": "Down"}), decisions.Target("pager", {"title": "Own words"})]
         await scene.on.deliver(workers.firing(), response=workers.rule(*targets))
         await scene.on.turn()
-        assert contents(scene.pager) == [{"title": "Own words"}]
-        assert (await scene.known())["on-call"].delay.announced_at
+        assert list_contents(scene.pager) == [{"title": "Own words"}]
+        assert (await scene.get_publications())["on-call"].delay.announced_at
 
     play(body)
 
 
 def test_stand_in_named_later_gets_the_rule_s_text(play):
     async def body(scene):
-        await scene.fires()
+        await scene.fire()
         targets = [decisions.Target("on-call", {"name": "Down"}), decisions.Target("pager", {"title": "Own words"})]
         await scene.on.deliver(workers.firing("f2"), response=workers.rule(*targets))
         await scene.on.turn()
-        assert contents(scene.pager) == [{"title": "Own words"}]
+        assert list_contents(scene.pager) == [{"title": "Own words"}]
 
     play(body)
 
 
 def test_alert_title_is_used_without_a_rule_title(play):
     async def body(scene):
-        await scene.fires(name="", summary="")
-        assert contents(scene.pager) == [{"title": "f1 is down"}]
+        await scene.fire(name="", summary="")
+        assert list_contents(scene.pager) == [{"title": "f1 is down"}]
 
     play(body)
 
@@ -244,8 +248,8 @@ def test_alert_title_is_used_without_a_rule_title(play):
 def test_failing_stand_in_is_retried(play):
     async def body(scene):
         scene.pager.before = [vendor.temporary()] * 2
-        await scene.fires()
-        await scene.on.until(lambda: scene.pager.states() == ["open"])
+        await scene.fire()
+        await scene.on.wait_until(lambda: scene.pager.states() == ["open"])
         assert len(scene.pager.calls) == 3
 
     play(body)
@@ -267,38 +271,38 @@ def test_killed_worker_opens_one_stand_in(play, with_redis):
 
         scene = Scene(store, passed=die)
         with pytest.raises(Killed):
-            await scene.fires()
+            await scene.fire()
         assert scene.pager.states() == ["open"]
         successor = Scene(store)
         successor.pager.incidents, successor.pager.by_key = scene.pager.incidents, scene.pager.by_key
-        successor.down.before = [errors_of("500")] * 100
+        successor.down.before = [list_errors("500")] * 100
         await store.redis.hset(keys.publications("down"), "until", 0)
         await store.redis.zadd(keys.timers(keys.shard("down")), {"down": 0})
-        await successor.on.until_awaited(lambda: _is_open(successor))
+        await successor.on.wait_until_async(lambda: _is_open(successor))
         assert successor.pager.states() == ["open"]
 
     with_redis(main)
 
 
 async def _is_open(scene) -> bool:
-    known = await scene.known()
+    known = await scene.get_publications()
     return "pager" in known and known["pager"].state == "open"
 
 
-async def announced(scene) -> list[events.Event]:
-    return [one.event for one in await scene.on.notifications.events("down", -1)]
+async def list_announced(scene) -> list[events.Event]:
+    return [event.event for event in await scene.on.notifications.events("down", -1)]
 
 
 def test_notifiers_receive_the_delay_and_the_recovery_once(play):
     async def body(scene):
-        await scene.fires()
+        await scene.fire()
         await scene.is_back()
         await scene.on.turn()
-        found = await announced(scene)
-        (delayed,) = [one for one in found if isinstance(one, events.PublicationDelayed)]
+        announced = await list_announced(scene)
+        (delayed,) = [one for one in announced if isinstance(one, events.PublicationDelayed)]
         assert (delayed.destination, delayed.failover) == ("on-call", ("pager",))
         assert "no answer" in delayed.problem
-        (recovered,) = [one for one in found if isinstance(one, events.PublicationRecovered)]
+        (recovered,) = [one for one in announced if isinstance(one, events.PublicationRecovered)]
         assert recovered.url.startswith("https://vendor.example/")
 
     play(body, announces=True)
@@ -307,7 +311,7 @@ def test_notifiers_receive_the_delay_and_the_recovery_once(play):
 def test_delay_is_counted_and_in_the_timeline(play):
     async def body(scene):
         before = vendors.metric_value("incident_router_failovers_total", destination="on-call")
-        await scene.fires()
+        await scene.fire()
         assert vendors.metric_value("incident_router_failovers_total", destination="on-call") == before + 1
         texts = [event.text for event in await scene.on.incidents.timeline("down")]
         assert "At on-call: not opened for 0 s. Its failover announces it. It is opened at pager instead." in texts

@@ -37,7 +37,7 @@ async def fill(on) -> int:
     for number in range(100_000):
         alerts = [workers.firing(f"{number:08x}{each:08x}") for each in range(20)]
         decided = decisions.Decision(f"k{number % 50}", severities.Severity.MAJOR, workers.rule())
-        packed = deliveries.pack("d1", "am", 0, [(one, decided) for one in alerts])
+        packed = deliveries.pack("d1", "am", 0, [(alert, decided) for alert in alerts])
         try:
             await on.inbox.accept(packed, texts.randbytes(8000))
         except errors.Unavailable:
@@ -104,7 +104,7 @@ def test_state_is_written_to_a_full_store(with_full_redis, write, value):
 def test_acknowledged_write_reaches_a_full_store(with_full_redis):
     async def play(on):
         await fill(on)
-        demanding = workers.demanding(on.store, replicas=1)
+        demanding = workers.require_replicas(on.store, replicas=1)
         with pytest.raises(errors.Unavailable, match="only 0 of 1 replicas"):
             await demanding.publishing_controls.freeze("ann", Timestamp(1), "the inbox is full")
         assert (await on.store.publishing_controls.read()).frozen

@@ -38,7 +38,7 @@ async def fire_with(scene: vendors.VendorHarness, level: severities.Severity, ti
     await scene.on.turn()
 
 
-def shown(scene: vendors.VendorHarness) -> tuple[str, str]:
+def get_shown_update(scene: vendors.VendorHarness) -> tuple[str, str]:
     """Return the last part of the title at the vendor, and the severity or impact."""
     state = scene.at.state()
     if scene.kind == "devhelm":
@@ -51,13 +51,13 @@ def shown(scene: vendors.VendorHarness) -> tuple[str, str]:
     return one["name"], ""
 
 
-async def half_done(scene: vendors.VendorHarness, refusal: str) -> tuple[str, str]:
+async def leave_half_done(scene: vendors.VendorHarness, refusal: str) -> tuple[str, str]:
     """Let an update change the title and the severity, but not post its text. Return the earlier state."""
     await fire_with(scene, severities.Severity.MINOR, "Checkout is slow")
-    before = shown(scene)
+    before = get_shown_update(scene)
     scene.fault(**{"method": "POST", "path": TEXTS[scene.kind], **REFUSALS[refusal]})
     await fire_with(scene, severities.Severity.CRITICAL, "Checkout is down")
-    after = shown(scene)
+    after = get_shown_update(scene)
     assert after[0].endswith("Checkout is down")
     assert (after[1] != before[1]) == (scene.kind != "incident-io-status-page")
     return before
@@ -67,13 +67,13 @@ async def half_done(scene: vendors.VendorHarness, refusal: str) -> tuple[str, st
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_half_done_update_is_reverted(play, kind, refusal):
     async def body(scene):
-        before = await half_done(scene, refusal)
+        before = await leave_half_done(scene, refusal)
         await fire_with(scene, severities.Severity.MINOR, "Checkout is slow")
         harness.ask(f"{scene.at.url}/faults", method="DELETE")
         await scene.changed(retry_at=0)
-        await scene.eventually(lambda: shown(scene) == before)
-        assert (await scene.known()).taken_over == ""
-        await scene.ends()
+        await scene.eventually(lambda: get_shown_update(scene) == before)
+        assert (await scene.get_publication()).taken_over == ""
+        await scene.end_alert()
         await scene.eventually(lambda: scene.states() == ["resolved"])
 
     play(kind, body)
@@ -85,14 +85,14 @@ def test_half_done_update_is_undone_after_read(play, kind, refusal):
     """A read between the failure and the next change treats it neither as a manual edit nor as correct."""
 
     async def body(scene):
-        before = await half_done(scene, refusal)
+        before = await leave_half_done(scene, refusal)
         await scene.changed(looked_at=0, acted_at=1, retry_at=0)
         await scene.on.turn()
         await fire_with(scene, severities.Severity.MINOR, "Checkout is slow")
         harness.ask(f"{scene.at.url}/faults", method="DELETE")
         await scene.changed(retry_at=0)
-        await scene.eventually(lambda: shown(scene) == before)
-        assert (await scene.known()).taken_over == ""
+        await scene.eventually(lambda: get_shown_update(scene) == before)
+        assert (await scene.get_publication()).taken_over == ""
 
     play(kind, body)
 
@@ -103,9 +103,9 @@ def test_half_done_update_does_not_block_resolution(play, kind, refusal):
     """The title and the severity are the router's own, so the resolution needs no reviewer."""
 
     async def body(scene):
-        await half_done(scene, refusal)
+        await leave_half_done(scene, refusal)
         harness.ask(f"{scene.at.url}/faults", method="DELETE")
-        await scene.ends()
+        await scene.end_alert()
         await scene.changed(retry_at=0)
         await scene.eventually(lambda: scene.states() == ["resolved"])
 

@@ -28,30 +28,30 @@ def rules():
     return load.build(RULES, {})
 
 
-def of(name: str, status: Status = "firing", **labels: str) -> Alert:
+def make_alert(name: str, status: Status = "firing", **labels: str) -> Alert:
     ends_at = 5 if status == "resolved" else 0
     fingerprint = f"{name}/{sorted(labels.items())}"
     return Alert("am", fingerprint, status, 1, ends_at, title=name, labels={"alertname": name, **labels})
 
 
 def test_inhibition_matches_incidents_by_shared_values(rules):
-    decided = rules.decide(of("ServiceDown", service="shop", region="eu"), 0)
+    decided = rules.decide(make_alert("ServiceDown", service="shop", region="eu"), 0)
     assert decided.while_open == (LOST_EU,)
-    assert rules.decide(of("ServiceDown", service="shop"), 0).while_open == ('region-lost{labels.region=""}',)
-    assert rules.decide(of("RegionLost", region="eu"), 0).while_open == ()
+    assert rules.decide(make_alert("ServiceDown", service="shop"), 0).while_open == ('region-lost{labels.region=""}',)
+    assert rules.decide(make_alert("RegionLost", region="eu"), 0).while_open == ()
 
 
 def test_inhibition_uses_values_of_the_alert():
     lost = {**RULES[0], "when": {"labels.alertname": "RegionLost", "labels.region": "eu"}}
     made = load.build([lost, RULES[1]], {})
-    assert made.decide(of("RegionLost", region="eu"), 0).incident_key == LOST_EU
-    assert made.decide(of("ServiceDown", region="us"), 0).while_open == ('region-lost{labels.region="us"}',)
-    assert made.decide(of("ServiceDown", region="eu"), 0).while_open == (LOST_EU,)
+    assert made.decide(make_alert("RegionLost", region="eu"), 0).incident_key == LOST_EU
+    assert made.decide(make_alert("ServiceDown", region="us"), 0).while_open == ('region-lost{labels.region="us"}',)
+    assert made.decide(make_alert("ServiceDown", region="eu"), 0).while_open == (LOST_EU,)
 
 
 def test_ungrouped_rule_inhibits_by_one_incident():
     made = load.build([{**RULES[0], "group_by": []}, RULES[1]], {})
-    assert made.decide(of("ServiceDown", service="a"), 0).while_open == ("region-lost",)
+    assert made.decide(make_alert("ServiceDown", service="a"), 0).while_open == ("region-lost",)
 
 
 class Scene:
@@ -61,9 +61,9 @@ class Scene:
         self.on = on
         self._rules = rules
 
-    async def hears(self, *alerts: Alert) -> None:
-        for one in alerts:
-            await self.on.deliver_decided(one, self._rules.decide(one, 0))
+    async def receive(self, *alerts: Alert) -> None:
+        for alert in alerts:
+            await self.on.deliver_decided(alert, self._rules.decide(alert, 0))
         await self.on.turn()
 
     async def status(self, key: str) -> str:
@@ -78,16 +78,16 @@ def test_inhibited_alert_opens_after_inhibition_ends(with_redis, rules, monkeypa
 
     async def play(on):
         scene = Scene(on, rules)
-        await scene.hears(of("RegionLost", region="eu"))
-        await scene.hears(of("ServiceDown", service="shop", region="eu"))
+        await scene.receive(make_alert("RegionLost", region="eu"))
+        await scene.receive(make_alert("ServiceDown", service="shop", region="eu"))
         assert await scene.status(DOWN) == "closed"
         assert f"by incident {LOST_EU}" in (await on.incidents.timeline(DOWN))[-1].text
-        await scene.hears(of("RegionLost", "resolved", region="eu"))
+        await scene.receive(make_alert("RegionLost", "resolved", region="eu"))
 
         async def heard():
             return await scene.status(DOWN) == "open"
 
-        await on.until_awaited(heard)
+        await on.wait_until_async(heard)
         assert (await on.incident(DOWN)).muted == {}
 
     workers.run(with_redis, play)
@@ -95,8 +95,8 @@ def test_inhibited_alert_opens_after_inhibition_ends(with_redis, rules, monkeypa
 
 def test_inhibiting_alert_may_be_in_same_delivery(with_redis, rules):
     async def play(on):
-        down = of("ServiceDown", service="shop", region="eu")
-        for one in (down, of("RegionLost", region="eu")):
+        down = make_alert("ServiceDown", service="shop", region="eu")
+        for one in (down, make_alert("RegionLost", region="eu")):
             await on.deliver_decided(one, rules.decide(one, 0))
         await on.turn()
         assert (await on.incident(DOWN)).status == "closed"
@@ -108,9 +108,9 @@ def test_inhibiting_alert_may_be_in_same_delivery(with_redis, rules):
 def test_inhibition_spares_other_regions_and_open_incidents(with_redis, rules):
     async def play(on):
         scene = Scene(on, rules)
-        await scene.hears(of("ServiceDown", service="early", region="eu"))
-        await scene.hears(of("RegionLost", region="eu"))
-        await scene.hears(of("ServiceDown", service="shop", region="us"))
+        await scene.receive(make_alert("ServiceDown", service="early", region="eu"))
+        await scene.receive(make_alert("RegionLost", region="eu"))
+        await scene.receive(make_alert("ServiceDown", service="shop", region="us"))
         assert await scene.status(DOWN) == "open"
         assert await scene.status('service-down{labels.service="early"}') == "open"
 
@@ -120,9 +120,11 @@ def test_inhibition_spares_other_regions_and_open_incidents(with_redis, rules):
 def test_alert_resolved_while_inhibited_opens_nothing(with_redis, rules):
     async def play(on):
         scene = Scene(on, rules)
-        await scene.hears(of("RegionLost", region="eu"), of("ServiceDown", service="shop", region="eu"))
-        await scene.hears(of("ServiceDown", "resolved", service="shop", region="eu"))
-        await scene.hears(of("RegionLost", "resolved", region="eu"))
+        await scene.receive(
+            make_alert("RegionLost", region="eu"), make_alert("ServiceDown", service="shop", region="eu")
+        )
+        await scene.receive(make_alert("ServiceDown", "resolved", service="shop", region="eu"))
+        await scene.receive(make_alert("RegionLost", "resolved", region="eu"))
         assert (await on.incident(DOWN)).generation == 0
         assert (await on.incident(DOWN)).muted == {}
 
@@ -131,15 +133,15 @@ def test_alert_resolved_while_inhibited_opens_nothing(with_redis, rules):
 
 def test_simulation_applies_inhibition(rules):
     played = simulation.Simulation(rules.decide, {}, workers.render, now=1_000_000)
-    played.arrive([of("RegionLost", region="eu")])
-    played.arrive([of("ServiceDown", service="shop", region="eu")])
+    played.arrive([make_alert("RegionLost", region="eu")])
+    played.arrive([make_alert("ServiceDown", service="shop", region="eu")])
     assert played.incidents[DOWN].status == "closed"
-    played.arrive([of("RegionLost", "resolved", region="eu")])
+    played.arrive([make_alert("RegionLost", "resolved", region="eu")])
     played.move_to(1_000_000 + silences.RECHECK)
     assert played.incidents[DOWN].status == "open"
 
 
-def supports(_: Alert, *keys: str) -> decisions.Decision:
+def decide_support(_: Alert, *keys: str) -> decisions.Decision:
     """Return a decision that ignores an alert, except that the alert supports inhibition keys."""
     return decisions.Decision(ignored="it only inhibits", inhibits=keys)
 
@@ -155,16 +157,16 @@ def test_ignored_alert_inhibits_until_it_resolves(with_redis):
     """Every rule ignores the inhibiting alert, so it has no incident."""
 
     async def play(on):
-        lost, down = of("RegionLost", region="eu"), of("ShopDown", region="eu")
-        await on.deliver_decided(lost, supports(lost, EU))
+        lost, down = make_alert("RegionLost", region="eu"), make_alert("ShopDown", region="eu")
+        await on.deliver_decided(lost, decide_support(lost, EU))
         await on.turn()
         await on.deliver_decided(down, target(down, EU))
         await on.turn()
         (muted,) = (await on.incident("shop")).muted.values()
         assert (muted.kind, muted.by) == ("inhibition", 'inhibition rule region{labels.region="eu"}')
         assert await on.incidents.names() == ["shop"], "a placeholder of a key isn't listed"
-        over = of("RegionLost", "resolved", region="eu")
-        await on.deliver_decided(over, supports(over, EU))
+        over = make_alert("RegionLost", "resolved", region="eu")
+        await on.deliver_decided(over, decide_support(over, EU))
         await on.turn()
         assert await aggregator.find_firing(on.store, {EU}) == set()
 
@@ -173,7 +175,7 @@ def test_ignored_alert_inhibits_until_it_resolves(with_redis):
 
 def test_inhibiting_alert_has_its_own_incident(with_redis):
     async def play(on):
-        lost = of("RegionLost", region="eu")
+        lost = make_alert("RegionLost", region="eu")
         decided = decisions.Decision(
             "region", severities.Severity.MAJOR, workers.rule(), inhibits=(EU, "inhibit:other")
         )
@@ -181,7 +183,7 @@ def test_inhibiting_alert_has_its_own_incident(with_redis):
         await on.turn()
         assert (await on.incident("region")).firing == [lost.identity]
         assert await aggregator.find_firing(on.store, {EU, "inhibit:other"}) == {EU, "inhibit:other"}
-        over = of("RegionLost", "resolved", region="eu")
+        over = make_alert("RegionLost", "resolved", region="eu")
         await on.deliver_decided(over, decided)
         await on.turn()
         assert (await on.incident("region")).status == "closed"
@@ -192,7 +194,7 @@ def test_inhibiting_alert_has_its_own_incident(with_redis):
 
 def test_silenced_alert_still_inhibits(with_redis):
     async def play(on):
-        lost, down = of("RegionLost", region="eu"), of("ShopDown", region="eu")
+        lost, down = make_alert("RegionLost", region="eu"), make_alert("ShopDown", region="eu")
         now = await on.redis_now()
         await on.store.silences.save(
             silences.Silence("s", (silences.matcher("alertname=RegionLost"),), now, now + 3_600_000_000, "ann")
@@ -210,13 +212,13 @@ def test_silenced_alert_still_inhibits(with_redis):
 
 def test_cause_during_the_hold_inhibits_the_alert(with_redis):
     async def play(on):
-        lost, down = of("RegionLost", region="eu"), of("ShopDown", region="eu")
+        lost, down = make_alert("RegionLost", region="eu"), make_alert("ShopDown", region="eu")
         held = msgspec.structs.replace(workers.rule(), timing=decisions.Timing(open_after=300_000))
         decided = decisions.Decision("shop", severities.Severity.MAJOR, held, while_open=(EU,))
         await on.deliver_decided(down, decided)
-        await on.deliver_decided(lost, supports(lost, EU))
+        await on.deliver_decided(lost, decide_support(lost, EU))
         await on.turn()
-        await on.until_awaited(lambda: _is_muted(on))
+        await on.wait_until_async(lambda: _is_muted(on))
         assert (await on.incident("shop")).generation == 0
 
     async def _is_muted(on) -> bool:
@@ -231,18 +233,18 @@ def test_time_window_mutes_until_its_end(with_redis):
             now = await on.redis_now()
             name, window = f"shop{length}", (now - 1_000_000, now + length, "night")
             decided = decisions.Decision(name, severities.Severity.MAJOR, workers.rule(), mute_windows=(window,))
-            await on.deliver_decided(of("ShopDown", region=name), decided)
+            await on.deliver_decided(make_alert("ShopDown", region=name), decided)
             await on.turn()
             return name, window, (await on.incident(name)).muted
 
-        (name, window, muted), _ = await workers.in_time(on.store, mute)
+        (name, window, muted), _ = await workers.run_in_window(on.store, mute)
         (found,) = muted.values()
         assert (found.kind, found.by, found.until) == ("window", "time window night", window[1])
 
         async def is_open() -> bool:
             return (await on.incident(name)).status == "open"
 
-        await on.until_awaited(is_open)
+        await on.wait_until_async(is_open)
         assert (await on.incident(name)).opened_at >= window[1]
 
     workers.run(with_redis, play)

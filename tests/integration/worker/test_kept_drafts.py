@@ -17,7 +17,7 @@ def simulator():
 
 
 @pytest.fixture
-def drafted(simulator, monkeypatch):
+def draft(simulator, monkeypatch):
     """Create a draft of the page, with its own text and a component."""
     make = State._post_by_itself
 
@@ -31,34 +31,34 @@ def drafted(simulator, monkeypatch):
     return simulator
 
 
-def published(simulator):
+def get_published_body(simulator):
     (body,) = [call.body for call in simulator.app.state.calls.all if call.path.endswith("/publish")]
     return body
 
 
-def test_kept_fields_are_reviewed_and_published_unchanged(with_redis, drafted):
+def test_kept_fields_are_reviewed_and_published_unchanged(with_redis, draft):
     async def play(scene):
-        one = await scene.until_waiting(lambda one: one.at_vendor)
+        one = await scene.wait_for_review(lambda one: one.at_vendor)
         assert (one.title, one.message, one.shown["impact"]) == ("Checks fail in Zurich", "Drafted text.", "MINOR")
         assert one.components == {"Search": "partial outage"}
-        await scene.approves(one)
-        await scene.on.until(lambda: scene.post.published_at)
-        sent = published(drafted)
+        await scene.approve(one)
+        await scene.on.wait_until(lambda: scene.post.published_at)
+        sent = get_published_body(draft)
         assert (sent["title"], sent["impact"]) == ("Checks fail in Zurich", "MINOR")
         assert sent["body"].startswith("Drafted text.\n\nReference: IR-")
-        assert [one["status"] for one in sent["affectedComponents"]] == ["PARTIAL_OUTAGE"]
-        puts = [call.body for call in drafted.app.state.calls.all if call.method == "PUT"]
+        assert [component["status"] for component in sent["affectedComponents"]] == ["PARTIAL_OUTAGE"]
+        puts = [call.body for call in draft.app.state.calls.all if call.method == "PUT"]
         assert all(not body.keys() & {"title", "impact", "affectedComponents"} for body in puts)
 
-    drafts.run(with_redis, drafted, play, response=drafts.rule(keep_draft=ALL, components=["Payments"]))
+    drafts.run(with_redis, draft, play, response=drafts.rule(keep_draft=ALL, components=["Payments"]))
 
 
 def test_reference_of_the_incident_is_not_kept(with_redis, simulator):
     """The page drafts a post with the incident's title, which the router has prefixed with the reference."""
 
     async def play(scene):
-        await scene.on.until(lambda: scene.post.published_at)
-        sent = published(simulator)
+        await scene.on.wait_until(lambda: scene.post.published_at)
+        sent = get_published_body(simulator)
         assert sent["title"] == "The shop"
         assert sent["body"].startswith("The shop\n\nReference: IR-")
 
@@ -66,10 +66,10 @@ def test_reference_of_the_incident_is_not_kept(with_redis, simulator):
 
 
 @pytest.mark.parametrize("kept", ALL)
-def test_other_fields_come_from_the_rule(with_redis, drafted, kept):
+def test_other_fields_come_from_the_rule(with_redis, draft, kept):
     async def play(scene):
-        await scene.on.until(lambda: scene.post.published_at)
-        sent = published(drafted)
+        await scene.on.wait_until(lambda: scene.post.published_at)
+        sent = get_published_body(draft)
         (component,) = sent["affectedComponents"]
         names = {one.id: one.name for one in scene.page.components}
         shown = {
@@ -81,45 +81,45 @@ def test_other_fields_come_from_the_rule(with_redis, drafted, kept):
         assert shown == {name: name == kept for name in ALL}
 
     response = drafts.rule("auto", keep_draft=[kept], components=["Payments"])
-    drafts.run(with_redis, drafted, play, response=response)
+    drafts.run(with_redis, draft, play, response=response)
 
 
-def test_kept_fields_stay_through_updates_and_the_resolution(with_redis, drafted):
+def test_kept_fields_stay_through_updates_and_the_resolution(with_redis, draft):
     response = drafts.rule("auto", keep_draft=ALL)
 
     async def play(scene):
-        await scene.on.until(lambda: scene.post.published_at)
+        await scene.on.wait_until(lambda: scene.post.published_at)
         await scene.on.deliver(workers.firing(), response=response, level=severities.Severity.CRITICAL)
         await scene.on.turn()
         assert (scene.post.title, scene.post.impact) == ("Checks fail in Zurich", "MINOR")
         await scene.on.deliver(workers.resolved(), response=response)
-        await scene.on.until(lambda: scene.post.resolved_at)
+        await scene.on.wait_until(lambda: scene.post.resolved_at)
         assert scene.post.title == "Checks fail in Zurich"
         assert set(scene.post.affected.values()) == {"OPERATIONAL"}
 
-    drafts.run(with_redis, drafted, play, response=response)
+    drafts.run(with_redis, draft, play, response=response)
 
 
-def test_edited_kept_field_needs_review(with_redis, drafted):
+def test_edited_kept_field_needs_review(with_redis, draft):
     async def play(scene):
-        seen = await scene.until_waiting(lambda one: one.at_vendor)
+        review = await scene.wait_for_review(lambda one: one.at_vendor)
         scene.post.title = "A colleague's title"
-        await scene.approves(seen)
-        one = await scene.until_waiting(lambda one: one.title == "A colleague's title")
+        await scene.approve(review)
+        one = await scene.wait_for_review(lambda one: one.title == "A colleague's title")
         assert not scene.post.published_at
-        await scene.approves(one)
-        await scene.on.until(lambda: scene.post.published_at)
-        assert published(drafted)["title"] == "A colleague's title"
+        await scene.approve(one)
+        await scene.on.wait_until(lambda: scene.post.published_at)
+        assert get_published_body(draft)["title"] == "A colleague's title"
 
-    drafts.run(with_redis, drafted, play, response=drafts.rule(keep_draft=ALL))
+    drafts.run(with_redis, draft, play, response=drafts.rule(keep_draft=ALL))
 
 
-def test_kept_text_with_host_name_needs_review(with_redis, drafted):
+def test_kept_text_with_host_name_needs_review(with_redis, draft):
     """The rule publishes automatically, but the text is the page's draft, not the rule's."""
     response = drafts.rule("auto", keep_draft=["title"])
 
     async def play(scene):
-        one = await scene.until_waiting()
+        one = await scene.wait_for_review()
         assert "the draft has" in one.explanation
         assert not scene.post.published_at
 
@@ -131,7 +131,7 @@ def test_kept_text_with_host_name_needs_review(with_redis, drafted):
 
     State._post_by_itself, before = with_host, make
     try:
-        drafts.run(with_redis, drafted, play, response=response)
+        drafts.run(with_redis, draft, play, response=response)
     finally:
         State._post_by_itself = before
 
@@ -140,15 +140,15 @@ def test_late_draft_with_kept_fields_is_not_overwritten(with_redis, simulator):
     """The draft appears after the router has searched for one. It is reviewed unchanged before it is published."""
 
     async def play(scene):
-        seen = await scene.until_waiting()
+        review = await scene.wait_for_review()
         (incident,) = scene.state.incidents.values()
         scene.state._post_by_itself(scene.page, incident)
         scene.post.title = "Drafted late"
-        await scene.approves(seen)
-        one = await scene.until_waiting(lambda one: one.title == "Drafted late")
+        await scene.approve(review)
+        one = await scene.wait_for_review(lambda one: one.title == "Drafted late")
         assert not scene.post.published_at
-        await scene.approves(one)
-        await scene.on.until(lambda: scene.post.published_at)
+        await scene.approve(one)
+        await scene.on.wait_until(lambda: scene.post.published_at)
         assert scene.post.title == "Drafted late"
 
     drafts.run(with_redis, simulator, play, page="Acme", response=drafts.rule(keep_draft=["title"]))

@@ -32,7 +32,7 @@ def play(with_redis):
     return functools.partial(vendors.run, with_redis)
 
 
-def named(scene: vendors.VendorHarness, fields: dict) -> dict:
+def rename_fields(scene: vendors.VendorHarness, fields: dict) -> dict:
     """Return the fields under the names that the kind uses."""
     if scene.kind != "incident-io":
         return fields
@@ -41,16 +41,16 @@ def named(scene: vendors.VendorHarness, fields: dict) -> dict:
 
 async def fire_with(scene: vendors.VendorHarness, level: severities.Severity, fields: dict) -> None:
     """Fire the alert with a severity under a rule with these fields, and wait until the vendor has the change."""
-    response = msgspec.structs.replace(scene.response(**named(scene, fields)), follows_severity=True)
+    response = msgspec.structs.replace(scene.response(**rename_fields(scene, fields)), follows_severity=True)
     await scene.on.deliver(workers.firing("down"), key="down", level=level, response=response)
     await scene.on.turn()
 
     async def is_sent() -> bool:
-        known = await scene.known()
-        content = known.content
-        return known.intent is None and content is not None and content.severity is level
+        publication = await scene.get_publication()
+        content = publication.content
+        return publication.intent is None and content is not None and content.severity is level
 
-    await scene.on.until_awaited(is_sent)
+    await scene.on.wait_until_async(is_sent)
 
 
 def carry_out(scene: vendors.VendorHarness, request: dict) -> None:
@@ -60,7 +60,7 @@ def carry_out(scene: vendors.VendorHarness, request: dict) -> None:
     assert status in {200, 201}, answer
 
 
-def shown(scene: vendors.VendorHarness) -> dict:
+def get_state(scene: vendors.VendorHarness) -> dict:
     """Return the state at the vendor, without texts and times."""
     state = scene.at.state()
     if scene.kind == "devhelm":
@@ -78,15 +78,15 @@ def shown(scene: vendors.VendorHarness) -> dict:
     return {"name": one["name"], "status": one["incident_status"], "components": ongoing}
 
 
-async def three_minutes_pass(scene: vendors.VendorHarness) -> None:
+async def advance_three_minutes(scene: vendors.VendorHarness) -> None:
     """Advance to the time of the router's check for late changes at the vendor."""
-    known = await scene.known()
-    assert known.verify_at
-    await scene.changed(unanswered_change_at=known.unanswered_change_at - 181_000_000, acted_at=1, looked_at=0)
+    publication = await scene.get_publication()
+    assert publication.verify_at
+    await scene.changed(unanswered_change_at=publication.unanswered_change_at - 181_000_000, acted_at=1, looked_at=0)
     await scene.on.turn()
 
 
-async def lost_change(scene: vendors.VendorHarness) -> dict:
+async def lose_change(scene: vendors.VendorHarness) -> dict:
     """Let the change to a higher severity get no response and be repeated. Return its first request."""
     method, path = CHANGES[scene.kind]
     scene.fault("drop", method, path)
@@ -99,15 +99,15 @@ async def lost_change(scene: vendors.VendorHarness) -> dict:
 def test_change_after_a_newer_one_is_undone(play, kind):
     async def body(scene):
         await fire_with(scene, severities.Severity.MINOR, FIELDS)
-        lost = await lost_change(scene)
+        lost = await lose_change(scene)
         await fire_with(scene, severities.Severity.MINOR, FIELDS)
-        before = shown(scene)
+        before = get_state(scene)
         carry_out(scene, lost)
-        assert shown(scene) != before
-        await three_minutes_pass(scene)
-        await scene.eventually(lambda: shown(scene) == before)
-        assert (await scene.known()).taken_over == ""
-        await scene.ends()
+        assert get_state(scene) != before
+        await advance_three_minutes(scene)
+        await scene.eventually(lambda: get_state(scene) == before)
+        assert (await scene.get_publication()).taken_over == ""
+        await scene.end_alert()
         await scene.eventually(lambda: scene.states() == ["resolved"])
 
     play(kind, body)
@@ -122,11 +122,11 @@ def test_incident_reopened_late_is_resolved_again(play):
         scene.fault("drop", "POST", "/api/v1/incidents/")
         await fire_with(scene, severities.Severity.CRITICAL, {**WORSE, **fields})
         [lost] = [call for call in scene.at.calls("POST") if call["fault"] == "drop"]
-        await scene.ends()
+        await scene.end_alert()
         await scene.eventually(lambda: scene.states() == ["resolved"])
         carry_out(scene, lost)
         assert scene.states() == ["open"]
-        await three_minutes_pass(scene)
+        await advance_three_minutes(scene)
         await scene.eventually(lambda: scene.states() == ["resolved"])
         events = [event.text for event in await scene.on.incidents.timeline("down")]
         assert any("carried out an unanswered change late" in text for text in events)
@@ -143,11 +143,11 @@ def test_status_of_a_late_update_is_undone(play):
         await fire_with(scene, severities.Severity.CRITICAL, {**WORSE, "update_status": "TRIGGERED"})
         [lost] = [call for call in scene.at.calls("POST") if call["fault"] == "drop"]
         await fire_with(scene, severities.Severity.MINOR, {**FIELDS, "update_status": "WATCHING"})
-        assert shown(scene)["status"] == "WATCHING"
+        assert get_state(scene)["status"] == "WATCHING"
         carry_out(scene, lost)
-        assert shown(scene)["status"] == "TRIGGERED"
-        await three_minutes_pass(scene)
-        await scene.eventually(lambda: shown(scene)["status"] == "WATCHING")
+        assert get_state(scene)["status"] == "TRIGGERED"
+        await advance_three_minutes(scene)
+        await scene.eventually(lambda: get_state(scene)["status"] == "WATCHING")
 
     play("devhelm", body)
 
@@ -161,12 +161,12 @@ def test_person_may_reopen_after_an_unanswered_update(play):
         scene.fault("drop", "POST", "/api/v1/incidents/")
         await fire_with(scene, severities.Severity.CRITICAL, {**WORSE, **fields})
         [lost] = [call for call in scene.at.calls("POST") if call["fault"] == "drop"]
-        await scene.ends()
+        await scene.end_alert()
         await scene.eventually(lambda: scene.states() == ["resolved"])
         carry_out(scene, {**lost, "body": {**lost["body"], "body": "We are still looking."}})
-        await three_minutes_pass(scene)
+        await advance_three_minutes(scene)
         assert scene.states() == ["open"]
-        assert (await scene.known()).state == "resolved"
+        assert (await scene.get_publication()).state == "resolved"
 
     play("devhelm", body)
 
@@ -177,16 +177,16 @@ def test_person_s_change_stays_after_unanswered_update(play, kind):
 
     async def body(scene):
         await fire_with(scene, severities.Severity.MINOR, FIELDS)
-        lost = await lost_change(scene)
+        lost = await lose_change(scene)
         await fire_with(scene, severities.Severity.MINOR, FIELDS)
         request = {**lost, "body": OTHERS[kind]}
         if kind == "incident-io-status-page":
             post = scene.at.state()["incident-io"]["status_page_incidents"][0]["id"]
             request |= {"method": "PUT", "path": f"/v2/status_page_incidents/{post}"}
         carry_out(scene, request)
-        changed = shown(scene)
-        await three_minutes_pass(scene)
+        changed = get_state(scene)
+        await advance_three_minutes(scene)
         await scene.on.turn()
-        assert shown(scene) == changed
+        assert get_state(scene) == changed
 
     play(kind, body)

@@ -15,7 +15,7 @@ MICROS = 1_000_000
 without_keys = pytest.mark.parametrize("kind", ["devhelm", "devhelm-status-page"])
 
 
-class Dying:
+class DyingWorker:
     """A worker that dies once at one point. It neither records anything nor releases its lease."""
 
     def __init__(self, point: str) -> None:
@@ -38,24 +38,24 @@ def carry_out(scene: vendors.VendorHarness, request: dict) -> None:
 @without_keys
 def test_open_of_killed_worker_is_searched_for(with_redis, kind):
     """The vendor applies the killed worker's request after another worker has found nothing and opened again."""
-    dying = Dying("before-record")
+    dying = DyingWorker("before-record")
 
     async def body(store):
         with harness.vendors() as at:
-            async with vendors.running(store, at, kind, passed=dying) as scene:
+            async with vendors.run_harness(store, at, kind, passed=dying) as scene:
                 scene.fault("drop")
-                await scene.fires()
+                await scene.fire()
                 assert dying.is_dead
-                await scene.lease_expires()
+                await scene.expire_lease()
                 old = await scene.on.redis_now() - 60 * MICROS
-                intent = msgspec.structs.replace((await scene.known()).intent, begun_at=old)
+                intent = msgspec.structs.replace((await scene.get_publication()).intent, begun_at=old)
                 await scene.changed(intent=intent)
                 await scene.eventually(lambda: scene.states() == ["open"])
-                carry_out(scene, scene.creates()[0])
+                carry_out(scene, scene.list_creates()[0])
                 assert scene.states() == ["open", "open"]
-                known = await scene.known()
-                assert known.search_at
-                await scene.changed(unanswered_at=known.unanswered_at - 181 * MICROS)
+                publication = await scene.get_publication()
+                assert publication.search_at
+                await scene.changed(unanswered_at=publication.unanswered_at - 181 * MICROS)
                 await scene.on.turn()
                 assert sorted(scene.states()) == ["open", "resolved"]
 
@@ -75,7 +75,7 @@ def play(with_redis):
     return functools.partial(vendors.run, with_redis)
 
 
-def updates(scene: vendors.VendorHarness) -> list[dict]:
+def list_updates(scene: vendors.VendorHarness) -> list[dict]:
     ends = ("/updates", "status_page_incident_updates")
     return [call for call in scene.at.calls("POST") if call["path"].endswith(ends)]
 
@@ -87,50 +87,50 @@ def status(scene: vendors.VendorHarness) -> str:
     return str(scene.at.state()["incident-io"]["status_page_incidents"][0]["incident_status"])
 
 
-def fields_of(scene: vendors.VendorHarness) -> dict[str, str]:
+def get_fields(scene: vendors.VendorHarness) -> dict[str, str]:
     """Return the rule's fields in addition to the scene's, in the vendor's format."""
     word = "IDENTIFIED" if scene.kind == "devhelm-status-page" else "identified"
     texts = {"update_message": "It is worse.", "resolve_message": "It is over."}
     return {**texts, "status": word, "update_status": word}
 
 
-async def worsen(scene: vendors.VendorHarness) -> None:
+async def raise_severity(scene: vendors.VendorHarness) -> None:
     """Raise the severity, so that the post is updated."""
     critical = severities.Severity.CRITICAL
-    response = scene.response(**fields_of(scene))
+    response = scene.response(**get_fields(scene))
     await scene.on.deliver(workers.firing("down"), key="down", level=critical, response=response)
     await scene.on.turn()
 
 
-async def lost_update(scene: vendors.VendorHarness) -> dict:
+async def lose_update(scene: vendors.VendorHarness) -> dict:
     """Let an update get no response, and return its request after the update was repeated."""
-    await scene.fires(**fields_of(scene))
+    await scene.fire(**get_fields(scene))
     scene.fault("drop", "POST", UPDATES[scene.kind])
-    await worsen(scene)
+    await raise_severity(scene)
     await scene.changed(retry_at=0)
-    await scene.eventually(lambda: len(updates(scene)) == 2)
-    lost, repeated = updates(scene)
+    await scene.eventually(lambda: len(list_updates(scene)) == 2)
+    lost, repeated = list_updates(scene)
     assert (lost["fault"], repeated["fault"]) == ("drop", "")
     return lost
 
 
-async def three_minutes_pass(scene: vendors.VendorHarness) -> None:
+async def advance_three_minutes(scene: vendors.VendorHarness) -> None:
     """Advance to the time of the router's check for late changes at the vendor."""
-    known = await scene.known()
-    assert known.verify_at
-    await scene.changed(unanswered_change_at=known.unanswered_change_at - 181 * MICROS, acted_at=1, looked_at=0)
+    publication = await scene.get_publication()
+    assert publication.verify_at
+    await scene.changed(unanswered_change_at=publication.unanswered_change_at - 181 * MICROS, acted_at=1, looked_at=0)
     await scene.on.turn()
 
 
 @pages
 def test_late_update_does_not_reopen_a_resolved_post(play, kind):
     async def body(scene):
-        lost = await lost_update(scene)
-        await scene.ends()
+        lost = await lose_update(scene)
+        await scene.end_alert()
         assert status(scene) == "resolved"
         carry_out(scene, lost)
         assert status(scene) == "identified"
-        await three_minutes_pass(scene)
+        await advance_three_minutes(scene)
         assert status(scene) == "resolved"
         events = [event.text for event in await scene.on.incidents.timeline("down")]
         assert any("carried out an unanswered change late" in text for text in events)
@@ -141,17 +141,17 @@ def test_late_update_does_not_reopen_a_resolved_post(play, kind):
 @pages
 def test_late_update_is_undone_after_unanswered_resolution(play, kind):
     async def body(scene):
-        lost = await lost_update(scene)
+        lost = await lose_update(scene)
         scene.fault("act-then-drop", "POST", UPDATES[kind])
-        await scene.ends()
+        await scene.end_alert()
 
         async def is_recorded() -> bool:
-            return (await scene.known()).state == "resolved"
+            return (await scene.get_publication()).state == "resolved"
 
-        await scene.on.until_awaited(is_recorded)
+        await scene.on.wait_until_async(is_recorded)
         carry_out(scene, lost)
         assert status(scene) == "identified"
-        await three_minutes_pass(scene)
+        await advance_three_minutes(scene)
         assert status(scene) == "resolved"
 
     play(kind, body)
@@ -162,37 +162,37 @@ def test_late_update_between_resolution_attempts_is_undone(play, kind):
     """The post is open again. Its timeline has the router's own resolution, whose response was lost."""
 
     async def body(scene):
-        lost = await lost_update(scene)
+        lost = await lose_update(scene)
         scene.fault("act-then-drop", "POST", UPDATES[kind])
-        await scene.ends()
-        assert (await scene.known()).intent.kind == "resolve"
+        await scene.end_alert()
+        assert (await scene.get_publication()).intent.kind == "resolve"
         assert status(scene) == "resolved"
         carry_out(scene, lost)
         assert status(scene) == "identified"
         await scene.changed(retry_at=0)
         await scene.on.turn()
-        assert (status(scene), (await scene.known()).taken_over) == ("resolved", "")
+        assert (status(scene), (await scene.get_publication()).taken_over) == ("resolved", "")
 
     play(kind, body, waits_seconds=60.0)
 
 
 @pages
 def test_late_update_of_killed_worker_is_undone(play, kind):
-    dying = Dying("before-record")
+    dying = DyingWorker("before-record")
     dying.is_dead = True  # The worker must not die during the open.
 
     async def body(scene):
-        await scene.fires(**fields_of(scene))
+        await scene.fire(**get_fields(scene))
         dying.is_dead = False
         scene.fault("drop", "POST", UPDATES[scene.kind])
-        await worsen(scene)
+        await raise_severity(scene)
         assert dying.is_dead
-        await scene.lease_expires()
-        await scene.eventually(lambda: len(updates(scene)) == 2)
-        await scene.ends()
-        carry_out(scene, updates(scene)[0])
+        await scene.expire_lease()
+        await scene.eventually(lambda: len(list_updates(scene)) == 2)
+        await scene.end_alert()
+        carry_out(scene, list_updates(scene)[0])
         assert status(scene) == "identified"
-        await three_minutes_pass(scene)
+        await advance_three_minutes(scene)
         assert status(scene) == "resolved"
 
     play(kind, body, passed=dying)
@@ -211,13 +211,13 @@ def test_late_monitoring_is_reverted_while_firing(play, kind):
         await scene.on.turn()
         scene.fault("drop", "POST", UPDATES[kind])
         await scene.on.deliver(workers.resolved(starts_at=1_000), response=rule)
-        await scene.eventually(lambda: len(updates(scene)) == 2)
+        await scene.eventually(lambda: len(list_updates(scene)) == 2)
         assert status(scene) == "monitoring"
         await scene.on.deliver(workers.firing(starts_at=2_000), response=rule)
         await scene.eventually(lambda: status(scene) == "investigating")
-        carry_out(scene, updates(scene)[0])
+        carry_out(scene, list_updates(scene)[0])
         assert status(scene) == "monitoring"
-        await three_minutes_pass(scene)
+        await advance_three_minutes(scene)
         assert status(scene) == "investigating"
 
     play(kind, body)
@@ -244,7 +244,7 @@ def test_late_status_change_is_undone(play, fires):
         await scene.eventually(lambda: status(scene) == shown)
         carry_out(scene, lost)
         assert status(scene) == "monitoring"
-        await three_minutes_pass(scene)
+        await advance_three_minutes(scene)
         assert status(scene) == shown
 
     play("devhelm-status-page", body)
@@ -273,7 +273,7 @@ def test_monitoring_answered_with_conflict_does_not_block_resolution(play, kind)
         assert await scene.on.incidents.update("down", monitored_long_ago)
         await scene.changed(retry_at=0)
         await scene.eventually(lambda: status(scene) == "resolved")
-        assert (await scene.known()).taken_over == ""
+        assert (await scene.get_publication()).taken_over == ""
 
     play(kind, body)
 
@@ -305,13 +305,13 @@ def test_person_may_reopen_a_post_after_unanswered_update(play, kind):
     """A text that the router hasn't posted is a manual one."""
 
     async def body(scene):
-        lost = await lost_update(scene)
-        await scene.ends()
+        lost = await lose_update(scene)
+        await scene.end_alert()
         named = "message" if kind == "incident-io-status-page" else "body"
         carry_out(scene, {**lost, "body": {**lost["body"], named: "We are still looking."}})
-        await three_minutes_pass(scene)
+        await advance_three_minutes(scene)
         assert status(scene) == "identified"
-        assert (await scene.known()).state == "resolved"
+        assert (await scene.get_publication()).state == "resolved"
 
     play(kind, body)
 
@@ -319,14 +319,14 @@ def test_person_may_reopen_a_post_after_unanswered_update(play, kind):
 @pages
 def test_failed_read_for_late_update_is_repeated(play, kind):
     async def body(scene):
-        lost = await lost_update(scene)
-        await scene.ends()
+        lost = await lose_update(scene)
+        await scene.end_alert()
         carry_out(scene, lost)
         scene.fault("500", "GET", "", count=1000)
-        await three_minutes_pass(scene)
-        known = await scene.known()
-        assert (status(scene), known.condition) == ("identified", "unreachable")
-        assert known.verify_at
+        await advance_three_minutes(scene)
+        publication = await scene.get_publication()
+        assert (status(scene), publication.condition) == ("identified", "unreachable")
+        assert publication.verify_at
         harness.ask(f"{scene.at.url}/faults", method="DELETE")
         await scene.changed(retry_at=1)
         await scene.on.turn()

@@ -19,7 +19,7 @@ OTHER = "16fd2706-8baf-433b-82eb-8c7fada847da"
 PLANNED = "/api/v1/maintenance-windows"
 
 
-def plans(at: harness.Vendors, begins: int = -60, lasts: int = 3600, **more) -> None:
+def create_window(at: harness.Vendors, begins: int = -60, lasts: int = 3600, **more) -> None:
     """Create a maintenance window that begins in ``begins`` seconds, like a user at DevHelm."""
     begin = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=begins)
     body = {"startsAt": begin.isoformat(), "endsAt": (begin + dt.timedelta(seconds=lasts)).isoformat(), **more}
@@ -27,11 +27,11 @@ def plans(at: harness.Vendors, begins: int = -60, lasts: int = 3600, **more) -> 
     assert code == 201
 
 
-def of(monitor: str = MONITOR) -> alerts.Alert:
+def make_alert(monitor: str = MONITOR) -> alerts.Alert:
     return alerts.Alert("devhelm", monitor, "firing", 1, 0, labels={"monitor_id": monitor})
 
 
-def imported(tmp_path, at: harness.Vendors) -> list[tuple[str, silencing.Imported]]:
+def import_sources(tmp_path, at: harness.Vendors) -> list[tuple[str, silencing.Imported]]:
     file = harness.configure(tmp_path, at)
     file.write_text(file.read_text() + "silences: {devhelm: [devhelm], poll_interval: 1s}\n")
     loaded = configuration.load(file, {"KEY": "k", "WEBHOOK_TOKEN": harness.TOKEN})
@@ -47,9 +47,9 @@ class Unlimited:
         assert seconds > 0
 
 
-def asked(tmp_path, at: harness.Vendors) -> list[silences.Silence]:
+def list_imported(tmp_path, at: harness.Vendors) -> list[silences.Silence]:
     async def ask() -> list[silences.Silence]:
-        (one,) = imported(tmp_path, at)
+        (one,) = import_sources(tmp_path, at)
         try:
             return await one[1]()
         finally:
@@ -61,46 +61,48 @@ def asked(tmp_path, at: harness.Vendors) -> list[silences.Silence]:
 def test_maintenance_window_silences_its_monitors(tmp_path):
     """A window without monitors silences all monitors."""
     with harness.vendors() as at:
-        plans(at, monitorId=MONITOR, reason="new disks")
-        plans(at, begins=600, reason="everything")
-        plans(at, monitorId=OTHER, suppressAlerts=False)
-        plans(at, begins=-7200, lasts=60, monitorId=OTHER)
-        found = {one.comment: one for one in asked(tmp_path, at).silences}
+        create_window(at, monitorId=MONITOR, reason="new disks")
+        create_window(at, begins=600, reason="everything")
+        create_window(at, monitorId=OTHER, suppressAlerts=False)
+        create_window(at, begins=-7200, lasts=60, monitorId=OTHER)
+        found = {silence.comment: silence for silence in list_imported(tmp_path, at).silences}
     assert found.keys() == {"new disks", "everything"}
     now = factories.clock()
     one, everything = found["new disks"], found["everything"]
     assert (one.state(now), everything.state(now)) == ("active", "pending")
     assert (one.author, one.source) == ("DevHelm's maintenance", "devhelm")
     silenced = silences.Silencer([one])
-    assert silenced.mute(of(), now)
-    assert silenced.mute(of(OTHER), now) is None
+    assert silenced.mute(make_alert(), now)
+    assert silenced.mute(make_alert(OTHER), now) is None
     later = now + 700_000_000
     all_of_them = silences.Silencer([everything])
-    assert all_of_them.mute(of(OTHER), later)
-    assert all_of_them.mute(of("4711"), later) is None  # Another vendor's monitor.
+    assert all_of_them.mute(make_alert(OTHER), later)
+    assert all_of_them.mute(make_alert("4711"), later) is None  # Another vendor's monitor.
     assert all_of_them.mute(workers.firing(), later) is None
 
 
 def test_maintenance_import_only_reads(tmp_path):
     """A refusal fails the import."""
     with harness.vendors() as at:
-        assert asked(tmp_path, at).silences == []
+        assert list_imported(tmp_path, at).silences == []
         assert {call["method"] for call in at.calls(path=PLANNED)} == {"GET"}
         at.fault(vendor="devhelm", action="503", path=PLANNED, count=10)
         with pytest.raises(errors.Temporary):
-            asked(tmp_path, at)
+            list_imported(tmp_path, at)
 
 
 def test_last_windows_stay_active_during_vendor_outage(tmp_path, with_redis):
     with harness.vendors() as at:
-        plans(at, monitorId=MONITOR, reason="new disks")
+        create_window(at, monitorId=MONITOR, reason="new disks")
 
         async def body(store):
-            others = imported(tmp_path, at)
+            others = import_sources(tmp_path, at)
             muting = silencing.SilenceService(store, others)
             for _ in range(2):
                 await muting.import_all()
-                assert "of DevHelm's maintenance: new disks" in muting(workers.routed(of()), factories.clock()).by
+                assert (
+                    "of DevHelm's maintenance: new disks" in muting(workers.route(make_alert()), factories.clock()).by
+                )
                 at.fault(vendor="devhelm", action="500", path=PLANNED)
             await others[0][1].args[0].aclose()
 
@@ -120,7 +122,7 @@ def test_alert_under_maintenance_opens_nothing(tmp_path):
 
     def is_muted() -> bool:
         attempt = str(next(attempts))
-        router.receives(dedup_key=attempt, labels={"monitor_id": MONITOR, "attempt": attempt})
+        router.send_alert(dedup_key=attempt, labels={"monitor_id": MONITOR, "attempt": attempt})
         key = f'monitors{{labels.monitor_id="{MONITOR}",labels.attempt="{attempt}"}}'
         return "DevHelm's maintenance: new disks" in router.command("incidents", "show", key).stdout
 
@@ -128,13 +130,13 @@ def test_alert_under_maintenance_opens_nothing(tmp_path):
         return [call["body"]["name"] for call in at.calls("POST", "/incidents") if "is down" in str(call["body"])]
 
     with harness.vendors() as at:
-        plans(at, monitorId=MONITOR, reason="new disks")
+        create_window(at, monitorId=MONITOR, reason="new disks")
         file = harness.configure(tmp_path, at, rules=RULES)
         file.write_text(file.read_text() + "silences: {devhelm: [devhelm-page], poll_interval: 1s}\n")
         with harness.router(tmp_path, file) as router:
             harness.eventually("the alert is muted", is_muted)
             before = opened()
-            router.receives(dedup_key="b", labels={"monitor_id": OTHER})
+            router.send_alert(dedup_key="b", labels={"monitor_id": OTHER})
             harness.eventually("the other monitor's incident opens", lambda: f"{OTHER} is down" in opened())
             assert [name for name in opened() if MONITOR in name] == before
 

@@ -77,6 +77,6 @@ def test_following_episode_still_reopens_the_earlier_one(with_redis, monkeypatch
             await on.deliver(workers.resolved(starts_at=100 + 100 * number), response=response)
             await on.turn()
         followed = (await on.incident()).follows
-        assert followed in {one.episode for one in await on.publications.look("down")}
+        assert followed in {publication.episode for publication in await on.publications.look("down")}
 
     workers.run(with_redis, play, place)

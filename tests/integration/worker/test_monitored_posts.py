@@ -25,7 +25,7 @@ def at():
         yield simulated
 
 
-class Killed(Exception):
+class WorkerKilled(Exception):
     """The worker dies."""
 
 
@@ -44,19 +44,19 @@ class Page:
             ending = decisions.Ending(review=review)
         self.rule = workers.rule(decisions.Target(vendors.NAME, vendors.FIELDS[self.kind], "auto", ending=ending))
 
-    async def fires(self):
+    async def fire(self):
         self.start = next(self.starts) * 1_000
         await self.on.deliver(workers.firing(starts_at=self.start), response=self.rule)
         await self.on.turn()
 
-    async def ends(self):
+    async def end_alert(self):
         await self.deliver_end()
         await self.on.turn()
 
     async def deliver_end(self):
         await self.on.deliver(workers.resolved(starts_at=self.start), response=self.rule)
 
-    async def time_passes(self):
+    async def advance(self):
         """Advance past the end of the monitoring."""
 
         def make(held):
@@ -76,8 +76,8 @@ class Page:
         """The updates of the only post, as (status, text), oldest first."""
         (post,) = self.posts()
         if self.kind == "incident-io-status-page":
-            return [(one["incident_status"], one["message"]) for one in post["updates"]]
-        return [(one["status"].lower(), one["body"]) for one in post["updates"]]
+            return [(update["incident_status"], update["message"]) for update in post["updates"]]
+        return [(update["status"].lower(), update["body"]) for update in post["updates"]]
 
     def status(self):
         (post,) = self.posts()
@@ -89,7 +89,7 @@ class Page:
 
 def run_scene(with_redis, at, kind, play, *, monitor_for=workers.HOUR, review=False, **settings):
     async def body(store):
-        async with vendors.running(store, at, kind, **settings) as scene:
+        async with vendors.run_harness(store, at, kind, **settings) as scene:
             await play(Page(scene, store, monitor_for=monitor_for, review=review))
 
     with_redis(body)
@@ -98,12 +98,12 @@ def run_scene(with_redis, at, kind, play, *, monitor_for=workers.HOUR, review=Fa
 @pytest.mark.parametrize("kind", KINDS)
 def test_post_is_monitored_and_then_resolved(with_redis, at, kind):
     async def play(page):
-        await page.fires()
-        await page.ends()
+        await page.fire()
+        await page.end_alert()
         assert page.updates()[-1] == ("monitoring", TEXT)
         assert page.status() == "monitoring"
         assert (await page.on.incident()).status == "open"
-        await page.time_passes()
+        await page.advance()
         assert page.statuses() == ["investigating", "monitoring", "resolved"]
         assert (await page.on.incident()).status == "closed"
         texts = [event.text for event in await page.on.incidents.timeline("down")]
@@ -117,16 +117,20 @@ def test_refiring_alert_reverts_the_monitored_post(with_redis, at, kind):
     """The router creates neither a resolution nor a second post. Monitoring may begin again with the same text."""
 
     async def play(page):
-        await page.fires()
+        await page.fire()
         for _ in range(2):
-            await page.ends()
+            await page.end_alert()
             assert page.updates()[-1] == ("monitoring", TEXT)
-            await page.fires()
+            await page.fire()
             assert page.status() == "investigating"
             assert page.updates()[-1][0] == "investigating"
         assert page.statuses() == ["investigating", *["monitoring", "investigating"] * 2]
-        known = await page.scene.known()
-        assert (known.state, known.taken_over, known.episode) == ("open", "", (await page.on.incident()).episode)
+        publication = await page.scene.get_publication()
+        assert (publication.state, publication.taken_over, publication.episode) == (
+            "open",
+            "",
+            (await page.on.incident()).episode,
+        )
 
     run_scene(with_redis, at, kind, play)
 
@@ -134,9 +138,9 @@ def test_refiring_alert_reverts_the_monitored_post(with_redis, at, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_monitored_post_is_reverted_without_text(with_redis, at, kind):
     async def play(page):
-        await page.fires()
-        await page.ends()
-        await page.fires()
+        await page.fire()
+        await page.end_alert()
+        await page.fire()
         assert page.status() == "investigating"
         assert len(page.posts()) == 1
 
@@ -149,24 +153,24 @@ def test_next_worker_continues_monitoring_after_a_kill(with_redis, at, kind, poi
     """Redis has the monitored posts and their deadlines. The update is posted once."""
 
     async def play(page):
-        await page.fires()
+        await page.fire()
 
         def dies(passed):
             if passed == point:
-                raise Killed
+                raise WorkerKilled
 
         page.on.performer._checkpoint = dies
         await page.deliver_end()
-        with pytest.raises(Killed):
+        with pytest.raises(WorkerKilled):
             await page.on.turn()
         page.on = workers.WorkerHarness(
             page.store, page.scene.place, consumer="w2", render=lambda fields, _: dict(fields)
         )
         await page.store.redis.hset(keys.publications("down"), "until", 0)
         await page.store.redis.zadd(keys.timers(keys.shard("down")), {"down": 0})
-        await page.on.until(lambda: page.status() == "monitoring" and page.statuses()[-1] == "monitoring")
-        await page.time_passes()
-        await page.on.until(lambda: page.status() == "resolved")
+        await page.on.wait_until(lambda: page.status() == "monitoring" and page.statuses()[-1] == "monitoring")
+        await page.advance()
+        await page.on.wait_until(lambda: page.status() == "resolved")
         assert page.statuses() == ["investigating", "monitoring", "resolved"]
 
     run_scene(with_redis, at, kind, play)
@@ -175,9 +179,9 @@ def test_next_worker_continues_monitoring_after_a_kill(with_redis, at, kind, poi
 @pytest.mark.parametrize("kind", KINDS)
 def test_frozen_post_is_monitored_after_unfreezing(with_redis, at, kind):
     async def play(page):
-        await page.fires()
+        await page.fire()
         await page.store.publishing_controls.freeze("ann", 1, "all hands")
-        await page.ends()
+        await page.end_alert()
         assert page.statuses() == ["investigating"]
         await page.store.publishing_controls.unfreeze()
         await page.on.publications.wake(["down"])
@@ -191,13 +195,13 @@ def test_frozen_post_is_monitored_after_unfreezing(with_redis, at, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_tripped_guard_sends_monitoring_to_review(with_redis, at, kind):
     async def play(page):
-        await page.fires()
+        await page.fire()
         await page.store.publishing_controls.trip(1, "too many posts")
-        await page.ends()
+        await page.end_alert()
         assert page.statuses() == ["investigating"]
-        (waits,) = await reviewing(page).of("down")
+        (waits,) = await make_reviews(page).of("down")
         assert (waits.what, waits.fields["update_message"]) == ("monitoring", TEXT)
-        await reviewing(page).decide(
+        await make_reviews(page).decide(
             waits, reviews.ReviewDecision("approved", "ann", fields={"update_message": "Fixed."})
         )
         await page.on.turn()
@@ -210,17 +214,17 @@ def test_tripped_guard_sends_monitoring_to_review(with_redis, at, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_reviewer_resolves_the_post(with_redis, at, kind, monitor_for):
     async def play(page):
-        await page.fires()
-        await page.ends()
+        await page.fire()
+        await page.end_alert()
 
         if monitor_for:
-            assert await reviewing(page).of("down") == []
-            await page.time_passes()
+            assert await make_reviews(page).of("down") == []
+            await page.advance()
         assert "resolved" not in page.statuses()
-        (seen,) = await reviewing(page).of("down")
+        (seen,) = await make_reviews(page).of("down")
         assert (seen.what, seen.asked) == ("resolution", RESOLUTION)
         word = reviews.ReviewDecision("approved", "ann", fields={"resolve_message": "All is well."})
-        await reviewing(page).decide(seen, word)
+        await make_reviews(page).decide(seen, word)
         await page.on.turn()
         assert page.updates()[-1] == ("resolved", "All is well.")
         texts = [event.text for event in await page.on.incidents.timeline("down")]
@@ -234,14 +238,14 @@ def test_opening_review_shows_the_resolution_texts(with_redis, at, kind):
     async def play(page):
         (target,) = page.rule.targets
         page.rule = workers.rule(decisions.Target(target.destination, target.fields, "review", ending=target.ending))
-        await page.fires()
-        (seen,) = await reviewing(page).of("down")
+        await page.fire()
+        (seen,) = await make_reviews(page).of("down")
         assert seen.what == "opening"
         assert list(seen.later) == ["monitoring", "resolution"]
 
     run_scene(with_redis, at, kind, play)
 
 
-def reviewing(page):
+def make_reviews(page):
     on = page.on
     return reviews.Reviews(on.store, on.pages, {vendors.NAME: page.scene.place}, on.redis_time)

@@ -14,7 +14,7 @@ LOOKING = publishing_guard.GuardLimits(
 
 
 @pytest.fixture(autouse=True)
-def at_once(monkeypatch):
+def short_waits(monkeypatch):
     """Shorten waits of a minute to milliseconds."""
     monkeypatch.setattr(not_found, "PROOF", 20_000)
     monkeypatch.setattr(plan, "MAX_MISSING_INTERVAL", 5_000)
@@ -29,7 +29,7 @@ async def texts(on):
     return [event.text for event in await on.incidents.timeline("down")]
 
 
-def counted():
+def count_not_found():
     return metrics.not_found.labels("on-call")._value.get()
 
 
@@ -56,7 +56,7 @@ def run_scene(with_redis, play):
 def test_stray_not_found_response_changes_nothing(with_redis):
     async def play(on, at):
         at.missing = [vendor.not_found(), vendor.not_found()]
-        await on.until(lambda: at.looks > 3)
+        await on.wait_until(lambda: at.looks > 3)
         known = await publication(on)
         assert (known.state, known.missing) == ("open", None)
         await resolved(on)
@@ -69,7 +69,7 @@ def test_stray_not_found_does_not_prevent_resolution(with_redis):
     async def play(on, at):
         at.missing = [vendor.not_found(), vendor.not_found()]
         await resolved(on)
-        await on.until(lambda: at.states() == ["resolved"])
+        await on.wait_until(lambda: at.states() == ["resolved"])
         assert at.kinds == ["open", "resolve", "resolve"]
         told = [text for text in await texts(on) if "resolve at on-call" in text or text.startswith("Resolved")]
         assert [text.partition(" at ")[0] for text in told] == ["Could not resolve", "Resolved"]
@@ -82,29 +82,29 @@ def test_unreadable_account_does_not_confirm_an_absence(with_redis):
     async def play(on, at):
         kept, at.incidents = at.incidents, {}
         at.unreadable = vendor.not_found()
-        await on.until(lambda: at.probes > 5)
+        await on.wait_until(lambda: at.probes > 5)
         assert (await publication(on)).state == "open"
         at.incidents, at.unreadable = kept, None
         await resolved(on)
-        await on.until(lambda: at.states() == ["resolved"])
+        await on.wait_until(lambda: at.states() == ["resolved"])
 
     run_scene(with_redis, play)
 
 
 def test_repeated_not_found_is_reported_and_counted(with_redis):
     async def play(on, at):
-        before = counted()
+        before = count_not_found()
         at.incidents.clear()
 
         async def gone():
             return (await publication(on)).gone
 
-        await on.until_awaited(gone)
+        await on.wait_until_async(gone)
         known = await publication(on)
         assert (known.state, known.problem) == ("dismissed", "not found at the vendor")
         (text,) = [text for text in await texts(on) if text.startswith("Not found at on-call")]
         assert "the key may not see it" in text
-        assert counted() == before + 1
+        assert count_not_found() == before + 1
         await resolved(on)
         assert "resolve" not in at.kinds
 
@@ -113,17 +113,17 @@ def test_repeated_not_found_is_reported_and_counted(with_redis):
 
 def test_resolution_of_missing_post_is_not_recorded(with_redis):
     async def play(on, at):
-        before = counted()
+        before = count_not_found()
         at.incidents.clear()
         await resolved(on)
 
         async def gone():
             return (await publication(on)).gone
 
-        await on.until_awaited(gone)
+        await on.wait_until_async(gone)
         told = await texts(on)
         assert [text for text in told if "Could not resolve at on-call." in text]
         assert not [text for text in told if text.startswith("Resolved")]
-        assert counted() == before + 1
+        assert count_not_found() == before + 1
 
     run_scene(with_redis, play)

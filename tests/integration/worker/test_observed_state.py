@@ -59,7 +59,7 @@ def simulator():
 
 
 @pytest.fixture(autouse=True)
-def at_once(monkeypatch):
+def short_waits(monkeypatch):
     """Shorten waits of seconds to milliseconds, and include the severity in texts."""
     monkeypatch.setattr(plan, "UNCONFIRMED_OBSERVE_INTERVAL", 20_000)
     monkeypatch.setattr(plan, "MISMATCH_RETRY_DELAY", 20_000)
@@ -112,20 +112,22 @@ class World:
             "incident-io-status-page": components(ours["components"]),
             "devhelm-status-page": components(acme["components"]),
             "incident-io": [
-                one["severity"]["name"] for one in ours["incidents"] if one["incident_status"]["category"] != "closed"
+                incident["severity"]["name"]
+                for incident in ours["incidents"]
+                if incident["incident_status"]["category"] != "closed"
             ],
-            "devhelm": sum(one["incident"]["status"] != "RESOLVED" for one in theirs["incidents"]),
+            "devhelm": sum(incident["incident"]["status"] != "RESOLVED" for incident in theirs["incidents"]),
             "open posts": (
-                sum(one["incident_status"] != "resolved" for one in ours["status_page_incidents"]),
-                sum(one["status"] != "RESOLVED" for one in acme["incidents"]),
+                sum(incident["incident_status"] != "resolved" for incident in ours["status_page_incidents"]),
+                sum(incident["status"] != "RESOLVED" for incident in acme["incidents"]),
             ),
         }
         if self.firing and theirs["incidents"] and ours["status_page_incidents"] and acme["incidents"]:
             detail = theirs["incidents"][-1]
             found["texts"] = [
-                word_of(ours["status_page_incidents"][-1]["updates"], "message", self.worst()),
-                word_of(acme["incidents"][-1]["updates"], "body", self.worst()),
-                word_of(detail["updates"], "body", self.worst()),
+                get_severity_word(ours["status_page_incidents"][-1]["updates"], "message", self.worst()),
+                get_severity_word(acme["incidents"][-1]["updates"], "body", self.worst()),
+                get_severity_word(detail["updates"], "body", self.worst()),
             ]
         return found
 
@@ -154,7 +156,7 @@ class World:
             return last["shown"] == self.wanted()
 
         try:
-            await self.on.until(right)
+            await self.on.wait_until(right)
         except TimeoutError:
             assert last["shown"] == self.wanted()
 
@@ -164,7 +166,7 @@ def components(statuses):
     return {name: status for name, status in shown.items() if status != "operational"}
 
 
-def word_of(updates, field, worst):
+def get_severity_word(updates, field, worst):
     """Return the severity in the newest update. The first text of a post has no severity, which is correct."""
     words = [word for word in (*STATUSES, "info") if word in (updates[-1][field] or "").split("(")[0]]
     return words[0] if words else worst
@@ -172,8 +174,8 @@ def word_of(updates, field, worst):
 
 async def run_scene(store, simulator, play):
     await store.redis.flushall()
-    for one in simulator.app.state.vendors.values():
-        one.reset()
+    for vendor in simulator.app.state.vendors.values():
+        vendor.reset()
     simulator.app.state.faults.clear()
     places = []
     for kind, account in ACCOUNTS.items():

@@ -10,14 +10,14 @@ from router.store import errors, inbox, keys
 from tests.integration import vendor, workers
 
 
-async def read_by_a_worker_that_dies(on: workers.WorkerHarness, consumer: str = "killed") -> None:
+async def read_with_dying_worker(on: workers.WorkerHarness, consumer: str = "killed") -> None:
     """Read the pending deliveries with a worker that dies before folding them."""
     reader = on.store.make_inbox_reader(consumer)
     await reader.prepare()
     assert await reader.read(10, None)
 
 
-async def fires_and_resolves(on: workers.WorkerHarness) -> None:
+async def fire_and_resolve(on: workers.WorkerHarness) -> None:
     for one in (workers.firing("b"), workers.resolved("b")):
         await on.deliver(one)
         await on.turn()
@@ -32,7 +32,7 @@ def test_pending_firing_delivery_keeps_incident_open(with_redis):
 
     async def play(on):
         await on.deliver(workers.firing("a"))
-        await read_by_a_worker_that_dies(on)
+        await read_with_dying_worker(on)
         await on.deliver(workers.firing("b"))
         await on.turn()
         await on.deliver(workers.resolved("b"))
@@ -56,11 +56,11 @@ def test_incident_ends_after_unrelated_earlier_delivery(with_redis):
 
     async def play(on):
         await on.deliver(workers.firing("x"), key="another")
-        await read_by_a_worker_that_dies(on)
-        await fires_and_resolves(on)
+        await read_with_dying_worker(on)
+        await fire_and_resolve(on)
         assert (await on.incident()).quiet is not None
         await taken_over(on)
-        await on.until_awaited(lambda: is_closed(on))
+        await on.wait_until_async(lambda: is_closed(on))
         told = [event.what for event in await on.incidents.timeline("down")]
         assert [what for what in told if what in {"quiet", "firing", "closed"}] == ["quiet", "closed"]
 
@@ -78,7 +78,7 @@ def test_later_pending_delivery_delays_no_end(with_redis):
         await on.deliver(workers.resolved("b"))
         entries = await on.reader.read(10, None)
         await on.deliver(workers.firing("c"))
-        await read_by_a_worker_that_dies(on)
+        await read_with_dying_worker(on)
         await on.triage.handle(entries)
         assert (await on.incident()).status == "closed"
 
@@ -107,10 +107,10 @@ def test_unfolded_delivery_delays_the_end(with_redis):
         await on.reader.prepare()
         await on.deliver(workers.firing("a"))
         [refused] = await on.reader.read(1, None)
-        refusing = workers.WorkerHarness(workers.demanding(on.store, 9, 0.005))
+        refusing = workers.WorkerHarness(workers.require_replicas(on.store, 9, 0.005))
         with pytest.raises(errors.Unavailable):
             await refusing.triage.handle([refused])
-        await fires_and_resolves(on)
+        await fire_and_resolve(on)
         assert (await on.incident()).status == "open"
         await on.triage.handle_again(await on.reader.own_pending(10))
         assert (await on.incident()).firing == ["am/a"]
@@ -121,12 +121,12 @@ def test_unfolded_delivery_delays_the_end(with_redis):
 def test_dead_delivery_delays_no_end(with_redis):
     async def play(on):
         await on.deliver(workers.firing("a"))
-        await read_by_a_worker_that_dies(on)
-        await fires_and_resolves(on)
+        await read_with_dying_worker(on)
+        await fire_and_resolve(on)
         assert (await on.incident()).status == "open"
         [lost] = await on.reader.take_over(10, idle_ms=0)
         await on.reader.move_to_dead_letters(lost, "it can't be folded")
-        await on.until_awaited(lambda: is_closed(on))
+        await on.wait_until_async(lambda: is_closed(on))
 
     workers.run(with_redis, play)
 
@@ -134,8 +134,8 @@ def test_dead_delivery_delays_no_end(with_redis):
 def test_delayed_end_is_checked_at_intervals(with_redis):
     async def play(on):
         await on.deliver(workers.firing("a"))
-        await read_by_a_worker_that_dies(on)
-        await fires_and_resolves(on)
+        await read_with_dying_worker(on)
+        await fire_and_resolve(on)
         [(_, due)] = await on.store.redis.zrange(keys.timers(keys.shard("down")), 0, 0, withscores=True)
         assert due > (await on.incident()).quiet.since + ending.SHORTEST_PAUSE - 1
 
@@ -150,7 +150,7 @@ def test_missing_consumer_group_has_no_pending_delivery(with_redis):
     workers.run(with_redis, play)
 
 
-async def expires_while_a_repeat_waits(on: workers.WorkerHarness, window: int, *, accepted_in_time: bool) -> None:
+async def expire_with_unread_repeat(on: workers.WorkerHarness, window: int, *, accepted_in_time: bool) -> None:
     """An alert expires while the repeat that would extend it is unread in the inbox."""
     ends_at = await on.redis_now() + window
     await on.deliver(msgspec.structs.replace(workers.firing("b"), ends_at=ends_at))
@@ -171,7 +171,7 @@ def test_pending_repeat_keeps_alert_from_expiring(with_redis):
     """All workers were down for longer than the alert's expiry time."""
 
     async def play(on, at, window):
-        await expires_while_a_repeat_waits(on, window, accepted_in_time=True)
+        await expire_with_unread_repeat(on, window, accepted_in_time=True)
         assert at.states() == ["open"]
         await on.turn()
         assert (await on.incident()).firing == ["am/b"]
@@ -182,7 +182,7 @@ def test_pending_repeat_keeps_alert_from_expiring(with_redis):
 
 def test_later_deliveries_do_not_delay_an_expiry(with_redis):
     async def play(on, at, window):
-        await expires_while_a_repeat_waits(on, window, accepted_in_time=False)
+        await expire_with_unread_repeat(on, window, accepted_in_time=False)
         assert at.states() == ["resolved"]
 
     workers.run_in_time(with_redis, play)

@@ -15,7 +15,7 @@ CHANGED = Cause(Reason.CONTENT_CHANGED)
 LEVELS = (severities.Severity.INFO, severities.Severity.MINOR, severities.Severity.MAJOR, severities.Severity.CRITICAL)
 
 
-def limits(most: int, within: int = workers.HOUR) -> publishing_guard.GuardLimits:
+def make_limits(most: int, within: int = workers.HOUR) -> publishing_guard.GuardLimits:
     return publishing_guard.GuardLimits(
         publishing_state.Limit(100, workers.HOUR),
         publishing_state.Limit(100, workers.HOUR),
@@ -27,7 +27,7 @@ def on_page(publish: str = "auto", **fields) -> decisions.Response:
     return workers.rule(decisions.Target("page", {"title": "Down", "message": "Sorry.", **fields}, publish))
 
 
-async def rises(on, level: severities.Severity, key: str = "down", response=None) -> None:
+async def raise_severity(on, level: severities.Severity, key: str = "down", response=None) -> None:
     await on.deliver(workers.firing(f"{key}-{level.word}"), key=key, level=level, response=response or on_page())
     await on.turn()
 
@@ -66,14 +66,14 @@ def test_updates_beyond_budget_are_combined(with_redis):
 
     async def play(on):
         for level in LEVELS:
-            await rises(on, level)
+            await raise_severity(on, level)
         assert page.kinds == ["open", "update"]
         assert page.incidents["v1"]["content"].severity is severities.Severity.MINOR
         await on.deliver(*(workers.resolved(f"down-{level.word}") for level in LEVELS), response=on_page())
         await on.turn()
         assert page.kinds == ["open", "update", "resolve"]
 
-    workers.run(with_redis, play, vendor.place("page", page, public=True), limits=limits(1))
+    workers.run(with_redis, play, vendor.place("page", page, public=True), limits=make_limits(1))
 
 
 def test_delayed_update_is_posted_once_possible(with_redis):
@@ -81,11 +81,11 @@ def test_delayed_update_is_posted_once_possible(with_redis):
 
     async def play(on):
         for level in LEVELS:
-            await rises(on, level)
-        await on.until(lambda: page.incidents["v1"]["content"].severity is severities.Severity.CRITICAL)
+            await raise_severity(on, level)
+        await on.wait_until(lambda: page.incidents["v1"]["content"].severity is severities.Severity.CRITICAL)
         assert page.kinds[:2] == ["open", "update"]
 
-    workers.run(with_redis, play, vendor.place("page", page, public=True), limits=limits(1, 150_000))
+    workers.run(with_redis, play, vendor.place("page", page, public=True), limits=make_limits(1, 150_000))
 
 
 def test_incidents_of_one_page_share_its_budget(with_redis):
@@ -95,24 +95,24 @@ def test_incidents_of_one_page_share_its_budget(with_redis):
         for key in ("one", "two", "three"):
             response = on_page(page="Other") if key == "three" else on_page()
             for level in LEVELS[:2]:
-                await rises(on, level, key, response)
+                await raise_severity(on, level, key, response)
         said = [incident["content"].severity.word for incident in page.incidents.values()]
         assert said == ["minor", "info", "minor"]
 
-    workers.run(with_redis, play, vendor.place("page", page, public=True), limits=limits(1))
+    workers.run(with_redis, play, vendor.place("page", page, public=True), limits=make_limits(1))
 
 
 def test_failed_update_is_counted_once(with_redis):
     page = vendor.Vendor()
 
     async def play(on):
-        await rises(on, LEVELS[0])
+        await raise_severity(on, LEVELS[0])
         page.before.extend([vendor.temporary(), vendor.temporary(), None])
-        await rises(on, LEVELS[1])
-        await on.until(lambda: page.incidents["v1"]["content"].severity is LEVELS[1])
+        await raise_severity(on, LEVELS[1])
+        await on.wait_until(lambda: page.incidents["v1"]["content"].severity is LEVELS[1])
         assert await on.store.redis.zcard("ir:{pages}:updates:page") == 1
 
-    workers.run(with_redis, play, vendor.place("page", page, public=True), limits=limits(1))
+    workers.run(with_redis, play, vendor.place("page", page, public=True), limits=make_limits(1))
 
 
 @pytest.mark.parametrize("public", [True, False])
@@ -121,26 +121,26 @@ def test_only_customers_pages_are_counted(with_redis, public):
 
     async def play(on):
         for level in LEVELS:
-            await rises(on, level)
+            await raise_severity(on, level)
         assert len(page.kinds) == (2 if public else 4)
 
-    workers.run(with_redis, play, vendor.place("page", page, public=public), limits=limits(1))
+    workers.run(with_redis, play, vendor.place("page", page, public=public), limits=make_limits(1))
 
 
 def test_approved_update_ignores_the_budget(with_redis):
     async def body(store):
-        at = workers.WorkerHarness(store, limits=limits(1)).pages
+        at = workers.WorkerHarness(store, limits=make_limits(1)).pages
         from_rule = publications.Content(LEVELS[1], {"title": "t"})
-        known = publications.Publication("e1", "page", state="open", digest="before")
-        wanted = publications.Desired(True, from_rule, public=True)
+        publication = publications.Publication("e1", "page", state="open", digest="before")
+        desired = publications.Desired(True, from_rule, public=True)
         act = steps.Execute("update", CHANGED)
-        assert await at.update_allowed_at(known, wanted, act) == 0
+        assert await at.update_allowed_at(publication, desired, act) == 0
         later = publications.Publication("e1", "page", state="open", digest="before", number=1)
-        assert await at.update_allowed_at(later, wanted, act) > 0
+        assert await at.update_allowed_at(later, desired, act) > 0
         approved = reviews.Verdict("approved", "ann", 1, from_rule.digest)
         hers = publications.Desired(True, from_rule, public=True, verdict=approved)
         assert await at.update_allowed_at(later, hers, act) == 0
-        assert await at.update_allowed_at(later, wanted, steps.Execute("resolve", CHANGED)) == 0
+        assert await at.update_allowed_at(later, desired, steps.Execute("resolve", CHANGED)) == 0
 
     with_redis(body)
 
@@ -148,17 +148,17 @@ def test_approved_update_ignores_the_budget(with_redis):
 def test_vendor_update_limit_is_in_the_timeline(with_redis):
     class Tired(vendor.Vendor):
         async def update(self, call: operations.Operation) -> operations.VendorState:
-            seen = await super().update(call)
-            return operations.VendorState(seen.vendor_id, seen.state, note="it is the last update")
+            state = await super().update(call)
+            return operations.VendorState(state.vendor_id, state.state, note="it is the last update")
 
     page = Tired()
 
     async def play(on):
-        await rises(on, LEVELS[0])
-        await rises(on, LEVELS[1])
-        told = (await on.incidents.timeline("down"))[-1].text
-        assert told.startswith("Updated at page: ")
-        assert told.endswith("; it is the last update.")
+        await raise_severity(on, LEVELS[0])
+        await raise_severity(on, LEVELS[1])
+        text = (await on.incidents.timeline("down"))[-1].text
+        assert text.startswith("Updated at page: ")
+        assert text.endswith("; it is the last update.")
 
     workers.run(with_redis, play, vendor.place("page", page, public=True))
 

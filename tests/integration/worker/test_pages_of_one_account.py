@@ -29,32 +29,32 @@ worker:"""
     monkeypatch.setattr(harness, "CONFIGURATION", harness.CONFIGURATION.replace("\nworker:", more))
 
 
-async def say(scene, number, key, status, *at):
+async def deliver_alert(scene, number, key, status, *at):
     """Deliver an alert whose rule opens posts at these destinations."""
     targets = tuple(decisions.Target(name, PUBLIC, publish="auto") for name in at)
     response = decisions.Response("down", "rules/a.yaml:3", f"v{len(at)}", targets, decisions.Timing())
     now = factories.clock()
-    one = alerts.Alert("am", key, status, now - 60_000_000, now if status == "resolved" else 0, title=key)
+    alert = alerts.Alert("am", key, status, now - 60_000_000, now if status == "resolved" else 0, title=key)
     decided = decisions.Decision(key, severities.Severity.MAJOR, response)
-    await scene.inbox.accept(deliveries.pack(f"m{number}", "am", now, [(one, decided)]), b"{}")
+    await scene.inbox.accept(deliveries.pack(f"m{number}", "am", now, [(alert, decided)]), b"{}")
 
 
-async def until_read_again(scene):
+async def wait_for_next_read(scene):
     """Wait until each destination was read again and the data set is reconciled."""
 
     async def met():
         state = await scene.state()
         return bool(state.read) and not state.since
 
-    await scene.until(met)
+    await scene.wait_until(met)
 
 
-async def until_open(scene, key, *at):
+async def wait_for_open(scene, key, *at):
     async def met():
-        known = await scene.known(key)
-        return all(name in known and known[name].state == "open" for name in at)
+        publications = await scene.get_publications(key)
+        return all(name in publications and publications[name].state == "open" for name in at)
 
-    await scene.until(met)
+    await scene.wait_until(met)
 
 
 def posts_on(scene, page):
@@ -68,19 +68,19 @@ def test_post_of_another_destination_is_no_orphan(with_redis, tmp_path, monkeypa
     monkeypatch.setattr(recovery, "SETTLED", 3_600_000_000)
 
     async def play(scene):
-        async with scene.working():
-            await say(scene, 1, "a", "firing", place)
-            await say(scene, 2, "b", "firing", place)
-            await until_open(scene, "a", place)
-            await until_open(scene, "b", place)
+        async with scene.run_worker():
+            await deliver_alert(scene, 1, "a", "firing", place)
+            await deliver_alert(scene, 2, "b", "firing", place)
+            await wait_for_open(scene, "a", place)
+            await wait_for_open(scene, "b", place)
             state = await scene.state()
             monkeypatch.setattr(recovery, "SETTLED", max(state.read.values()) + 1 - state.since)
-            await until_read_again(scene)
+            await wait_for_next_read(scene)
             assert await orphans.read_all(scene.store) == []
-            await say(scene, 3, "a", "firing", place, OWN[place])
-            await until_open(scene, "a", place, OWN[place])
-            known = await scene.known("a")
-            assert known[place].vendor_id != known[OWN[place]].vendor_id
+            await deliver_alert(scene, 3, "a", "firing", place, OWN[place])
+            await wait_for_open(scene, "a", place, OWN[place])
+            publications = await scene.get_publications("a")
+            assert publications[place].vendor_id != publications[OWN[place]].vendor_id
             if place == PAGE:
                 assert posts_on(scene, "Acme EU") == ["INVESTIGATING"]
 
@@ -92,40 +92,40 @@ def test_orphan_adopted_meanwhile_is_not_resolved(with_redis, tmp_path, place):
     """A destination was read before the router held the item, so the recorded orphan is outdated."""
 
     async def play(scene):
-        async with scene.working():
-            await say(scene, 1, "a", "firing", place)
-            await until_open(scene, "a", place)
-            post = (await scene.known("a"))[place]
+        async with scene.run_worker():
+            await deliver_alert(scene, 1, "a", "firing", place)
+            await wait_for_open(scene, "a", place)
+            post = (await scene.get_publications("a"))[place]
             reference = identity.reference(post.episode) if place == PAGE else ""
             item = operations.OpenItem(post.vendor_id, reference, PUBLIC["title"], PUBLIC["message"])
             data = scene.store.watch_data_set("test", None)
-            kept = dataset.Orphan(OWN[place], item, identity.owner_of(reference))
-            await data.end_reading(OWN[place], 1, [kept], [item.vendor_id])
-            await say(scene, 2, "a", "firing", place, OWN[place])
-            await until_open(scene, "a", place, OWN[place])
-            assert (await scene.known("a"))[OWN[place]].vendor_id != post.vendor_id
+            orphan = dataset.Orphan(OWN[place], item, identity.owner_of(reference))
+            await data.end_reading(OWN[place], 1, [orphan], [item.vendor_id])
+            await deliver_alert(scene, 2, "a", "firing", place, OWN[place])
+            await wait_for_open(scene, "a", place, OWN[place])
+            assert (await scene.get_publications("a"))[OWN[place]].vendor_id != post.vendor_id
             assert await orphans.read_all(scene.store) == []
-            await data.end_reading(OWN[place], 1, [kept], [item.vendor_id])
+            await data.end_reading(OWN[place], 1, [orphan], [item.vendor_id])
             (found,) = await orphans.read_all(scene.store)
             assert not await orphans.resolve(
                 scene.settings, scene.store, found, "ann", factories.clock(), randomness=factories.randomness()
             )
             assert await orphans.read_all(scene.store) == []
-            assert await scene.known(orphans.incident_key(found)) == {}
+            assert await scene.get_publications(orphans.incident_key(found)) == {}
 
     lost_data.run(with_redis, tmp_path, play, INSTALLATION)
 
 
 def test_lost_post_returns_to_its_page(with_redis, tmp_path):
     async def play(scene):
-        async with scene.working():
-            await say(scene, 1, "a", "firing", PAGE, OTHER)
-            await until_open(scene, "a", PAGE, OTHER)
-            before = {name: one.vendor_id for name, one in (await scene.known("a")).items()}
+        async with scene.run_worker():
+            await deliver_alert(scene, 1, "a", "firing", PAGE, OTHER)
+            await wait_for_open(scene, "a", PAGE, OTHER)
+            before = {name: one.vendor_id for name, one in (await scene.get_publications("a")).items()}
             await scene.store.redis.flushall()
-            await say(scene, 2, "a", "firing", OTHER)
-            await until_open(scene, "a", OTHER)
-            assert (await scene.known("a"))[OTHER].vendor_id == before[OTHER]
+            await deliver_alert(scene, 2, "a", "firing", OTHER)
+            await wait_for_open(scene, "a", OTHER)
+            assert (await scene.get_publications("a"))[OTHER].vendor_id == before[OTHER]
             found = await orphans.read_all(scene.store)
             assert [(one.destination, one.item.vendor_id) for one in found] == [(PAGE, before[PAGE])]
 

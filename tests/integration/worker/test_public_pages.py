@@ -4,7 +4,7 @@ from router.domain import decisions
 from tests.integration import vendor, workers
 
 
-def following(page: vendor.Vendor, followed: vendor.Vendor) -> list:
+def make_following_page(page: vendor.Vendor, followed: vendor.Vendor) -> list:
     """A page, and the destination whose incidents cause its drafts."""
     return [
         vendor.place("followed", followed),
@@ -22,7 +22,7 @@ def test_page_publishes_the_draft_of_followed_incident(with_redis):
     followed, page = vendor.Vendor(), vendor.Vendor()
     draft(page)
     both = workers.rule(decisions.Target("page", {"title": "Down"}, "auto"), decisions.Target("followed"))
-    places = following(page, followed)
+    places = make_following_page(page, followed)
 
     async def play(on):
         await on.deliver(workers.firing(), response=both)
@@ -38,7 +38,7 @@ def test_draft_under_review_gets_rule_text(with_redis):
     followed, page = vendor.Vendor(), vendor.Vendor()
     draft(page)
     both = workers.rule(decisions.Target("page", {"title": "Down"}, "review"), decisions.Target("followed"))
-    places = following(page, followed)
+    places = make_following_page(page, followed)
 
     async def play(on):
         await on.deliver(workers.firing(), response=both)
@@ -56,7 +56,7 @@ def test_draft_under_review_gets_rule_text(with_redis):
 def test_page_without_draft_gets_a_post(with_redis):
     followed, page = vendor.Vendor(), vendor.Vendor()
     both = workers.rule(decisions.Target("page", {}, "auto"), decisions.Target("followed"))
-    places = following(page, followed)
+    places = make_following_page(page, followed)
 
     async def play(on):
         await on.deliver(workers.firing(), response=both)
@@ -68,9 +68,9 @@ def test_page_without_draft_gets_a_post(with_redis):
 
 def test_refused_followed_incident_does_not_block_page(with_redis):
     followed, page = vendor.Vendor(), vendor.Vendor()
-    followed.before = [vendor.permanent()]
+    followed.before = [vendor.make_permanent()]
     both = workers.rule(decisions.Target("page", {}, "auto"), decisions.Target("followed"))
-    places = following(page, followed)
+    places = make_following_page(page, followed)
 
     async def play(on):
         await on.deliver(workers.firing(), response=both)

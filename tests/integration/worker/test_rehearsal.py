@@ -18,12 +18,12 @@ RESPONSES = {
 }
 
 
-def decided(alert, _now):
+def decide(alert, _now):
     name = "one" if alert.fingerprint in {"a", "b"} else "two"
     return decisions.Decision(name, list(severities.Severity)[alert.starts_at % 4], RESPONSES[name])
 
 
-def moves(seed):
+def generate_moves(seed):
     chance = random.Random(seed)
     for number in range(60):
         make = chance.choice([workers.firing, workers.firing, workers.resolved])
@@ -35,15 +35,15 @@ def test_dry_run_and_worker_make_same_calls(with_redis, seed):
     at = vendor.Vendor()
     places = [vendor.on_call(at), vendor.place("page", at, public=True)]
     played = simulation.Simulation(
-        decided, {place.name: place for place in places}, workers.render, now=workers.LONG_AGO
+        decide, {place.name: place for place in places}, workers.render, now=workers.LONG_AGO
     )
-    for arrived in moves(seed):
+    for arrived in generate_moves(seed):
         played.arrive(arrived)
 
     async def play(on):
-        for arrived in moves(seed):
+        for arrived in generate_moves(seed):
             for one in arrived:
-                await on.deliver_decided(one, decided(one, 0))
+                await on.deliver_decided(one, decide(one, 0))
             await on.turn()
 
     workers.run(with_redis, play, *places)

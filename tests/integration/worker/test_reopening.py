@@ -40,12 +40,12 @@ def response(*more: decisions.Target) -> decisions.Response:
     return msgspec.structs.replace(one, timing=decisions.Timing(reopen_within=workers.HOUR))
 
 
-def reopening(one: vendor.Vendor, *, follows: str = ""):
+def make_reopening_place(one: vendor.Vendor, *, follows: str = ""):
     place = vendor.place("devhelm", one, follows=follows)
     return dataclasses.replace(place, kind=dataclasses.replace(place.kind, reopens=True))
 
 
-async def lives(on, number: int, *, end: bool = True, of: decisions.Response | None = None) -> None:
+async def run_episode(on, number: int, *, end: bool = True, of: decisions.Response | None = None) -> None:
     await on.deliver(workers.firing(starts_at=number * 1000), response=of or response())
     await on.turn()
     if end:
@@ -58,28 +58,28 @@ def test_incident_reopens_each_time_it_fires(with_redis):
 
     async def play(on):
         for number in (1, 2, 3):
-            await lives(on, number)
+            await run_episode(on, number)
         assert at.kinds == ["open", "resolve"] * 3
         assert at.states() == ["resolved"]
         assert [call.vendor_id for call in at.calls if call.kind == "open"] == ["", "v1", "v1"]
         texts = [event.text for event in await on.incidents.timeline("down")]
         assert "Opened at devhelm: the incident fires again soon after it was resolved." in texts
 
-    workers.run(with_redis, play, reopening(at))
+    workers.run(with_redis, play, make_reopening_place(at))
 
 
 def test_incident_resolved_by_person_is_not_reopened(with_redis):
     at = Reopening(repeatable_open=False)
 
     async def play(on):
-        await lives(on, 1, end=False)
+        await run_episode(on, 1, end=False)
         at.incidents["v1"]["state"] = "resolved"
         await on.deliver(workers.resolved(starts_at=1000), response=response())
         await on.turn()
-        await lives(on, 2, end=False)
+        await run_episode(on, 2, end=False)
         assert at.states() == ["resolved", "open"]
 
-    workers.run(with_redis, play, reopening(at))
+    workers.run(with_redis, play, make_reopening_place(at))
 
 
 def test_refused_reopening_creates_a_new_incident(with_redis):
@@ -87,11 +87,11 @@ def test_refused_reopening_creates_a_new_incident(with_redis):
     at.lets = False
 
     async def play(on):
-        await lives(on, 1)
-        await lives(on, 2, end=False)
+        await run_episode(on, 1)
+        await run_episode(on, 2, end=False)
         assert at.states() == ["resolved", "open"]
 
-    workers.run(with_redis, play, reopening(at))
+    workers.run(with_redis, play, make_reopening_place(at))
 
 
 def test_other_kinds_have_follow_ups(with_redis):
@@ -99,7 +99,7 @@ def test_other_kinds_have_follow_ups(with_redis):
 
     async def play(on):
         for number in (1, 2):
-            await lives(on, number, end=number == 1)
+            await run_episode(on, number, end=number == 1)
         assert at.states() == ["resolved", "open"]
 
     workers.run(with_redis, play, vendor.place("devhelm", at, public=False))
@@ -110,24 +110,24 @@ def test_unanswered_reopening_leaves_one_open_incident(with_redis, acted):
     at = Reopening(repeatable_open=False)
 
     async def play(on):
-        await lives(on, 1)
+        await run_episode(on, 1)
         if acted:
-            at.after.append(vendor.unanswered())
+            at.after.append(vendor.make_unanswered())
         else:
-            at.before.append(vendor.unanswered())
-        await lives(on, 2, end=False)
-        await on.until(lambda: at.states() == ["open"])
+            at.before.append(vendor.make_unanswered())
+        await run_episode(on, 2, end=False)
+        await on.wait_until(lambda: at.states() == ["open"])
         await on.deliver(workers.resolved(starts_at=2000), response=response())
-        await on.until(lambda: at.states() == ["resolved"])
+        await on.wait_until(lambda: at.states() == ["resolved"])
 
-    workers.run(with_redis, play, dataclasses.replace(reopening(at), timeout_seconds=0.02))
+    workers.run(with_redis, play, dataclasses.replace(make_reopening_place(at), timeout_seconds=0.02))
 
 
 def test_refiring_incident_waits_for_pending_resolution(with_redis):
     at = Reopening(repeatable_open=False)
 
     async def play(on):
-        await lives(on, 1, end=False)
+        await run_episode(on, 1, end=False)
         await on.deliver(workers.resolved(starts_at=1000), response=response())
         await on.fold()
         await on.deliver(workers.firing(starts_at=2000), response=response())
@@ -135,7 +135,7 @@ def test_refiring_incident_waits_for_pending_resolution(with_redis):
         assert at.kinds == ["open", "resolve", "open"]
         assert at.states() == ["open"]
 
-    workers.run(with_redis, play, reopening(at))
+    workers.run(with_redis, play, make_reopening_place(at))
 
 
 def test_page_gets_a_new_post_after_reopening(with_redis):
@@ -143,8 +143,8 @@ def test_page_gets_a_new_post_after_reopening(with_redis):
     of = response(PAGE)
 
     async def play(on):
-        await lives(on, 1, of=of)
-        await lives(on, 2, of=of, end=False)
+        await run_episode(on, 1, of=of)
+        await run_episode(on, 2, of=of, end=False)
         assert (at.states(), page.states()) == (["open"], ["resolved", "open"])
         assert [(call.kind, call.linked_id) for call in page.calls if call.kind in {"adopt", "open"}] == [
             ("adopt", "v1"),
@@ -153,7 +153,7 @@ def test_page_gets_a_new_post_after_reopening(with_redis):
         ]
 
     pages = vendor.place("page", page, public=True, adopts=True, follows="devhelm")
-    workers.run(with_redis, play, reopening(at), pages)
+    workers.run(with_redis, play, make_reopening_place(at), pages)
 
 
 RULES = """
@@ -170,22 +170,25 @@ rules:
 
 def test_devhelm_reopens_and_incident_io_follows_up(tmp_path):
     with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at, rules=RULES)) as router:
-        router.receives()
+        router.send_alert()
         harness.eventually("the incident is open", lambda: at.incidents()["devhelm-page"] == ["open"])
-        router.receives(status="resolved")
-        harness.eventually("the incident is resolved", lambda: all(found[:1] == ["resolved"] for found in seen(at)))
-        router.receives()
+        router.send_alert(status="resolved")
         harness.eventually(
-            "it is open again", lambda: seen(at) == [["open"], ["resolved", "open"], ["resolved", "open"]]
+            "the incident is resolved", lambda: all(found[:1] == ["resolved"] for found in list_states(at))
+        )
+        router.send_alert()
+        harness.eventually(
+            "it is open again", lambda: list_states(at) == [["open"], ["resolved", "open"], ["resolved", "open"]]
         )
         (incident,) = at.state()["devhelm"]["incidents"]
         assert incident["incident"]["reopenCount"] == 1
-        router.receives(status="resolved")
+        router.send_alert(status="resolved")
         harness.eventually(
-            "the incident is resolved again", lambda: seen(at) == [["resolved"], ["resolved"] * 2, ["resolved"] * 2]
+            "the incident is resolved again",
+            lambda: list_states(at) == [["resolved"], ["resolved"] * 2, ["resolved"] * 2],
         )
 
 
-def seen(at: harness.Vendors) -> list[list[str]]:
-    found = at.incidents()
-    return [sorted(found[name], reverse=True) for name in ("devhelm", "devhelm-page", "on-call")]
+def list_states(at: harness.Vendors) -> list[list[str]]:
+    incidents = at.incidents()
+    return [sorted(incidents[name], reverse=True) for name in ("devhelm", "devhelm-page", "on-call")]

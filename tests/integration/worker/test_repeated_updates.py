@@ -24,7 +24,7 @@ def play(with_redis):
     return functools.partial(vendors.run, with_redis, waits_seconds=TIMEOUT_SECONDS)
 
 
-async def worsens(scene: vendors.VendorHarness) -> None:
+async def raise_severity(scene: vendors.VendorHarness) -> None:
     """Raise the severity, so that the vendor gets an update."""
     response = msgspec.structs.replace(scene.response(**FIELDS), follows_severity=True)
     critical = severities.Severity.CRITICAL
@@ -32,7 +32,7 @@ async def worsens(scene: vendors.VendorHarness) -> None:
     await scene.on.turn()
 
 
-def posted(scene: vendors.VendorHarness) -> list[str]:
+def list_update_texts(scene: vendors.VendorHarness) -> list[str]:
     """Return the texts of the updates that the vendor has stored."""
     state = scene.at.state()
     if scene.kind == "devhelm":
@@ -41,7 +41,7 @@ def posted(scene: vendors.VendorHarness) -> list[str]:
         updates = scene.at.posts()[0]["updates"]
     else:
         updates = state["incident-io"]["status_page_incidents"][0]["updates"]
-    texts = [one.get("body", one.get("message")) or "" for one in updates]
+    texts = [update.get("body", update.get("message")) or "" for update in updates]
     return [text for text in texts if text.startswith("It is worse.")]
 
 
@@ -51,17 +51,17 @@ def test_update_without_outcome_is_repeated_after_timeout(play, kind, action):
     """Before the timeout, a read may show the earlier state, or the call may still be in progress."""
 
     async def body(scene):
-        await scene.fires(**FIELDS)
+        await scene.fire(**FIELDS)
         began = await scene.on.redis_now()
         scene.fault(action, "POST", TEXTS[kind])
-        await worsens(scene)
-        known = await scene.known()
-        assert known.intent is not None
-        assert known.retry_at >= began + int(TIMEOUT_SECONDS * 1_000_000)
+        await raise_severity(scene)
+        publication = await scene.get_publication()
+        assert publication.intent is not None
+        assert publication.retry_at >= began + int(TIMEOUT_SECONDS * 1_000_000)
         await scene.changed(retry_at=0)
         await scene.on.turn()
-        assert (await scene.known()).intent is None
-        assert len(posted(scene)) == 1
+        assert (await scene.get_publication()).intent is None
+        assert len(list_update_texts(scene)) == 1
 
     play(kind, body)
 
@@ -69,16 +69,16 @@ def test_update_without_outcome_is_repeated_after_timeout(play, kind, action):
 @kinds
 def test_lasting_conflict_does_not_block_the_resolution(play, kind):
     async def body(scene):
-        await scene.fires(**FIELDS)
+        await scene.fire(**FIELDS)
         scene.fault("status", "POST", TEXTS[kind], status=409, count=4)
-        await worsens(scene)
-        await scene.ends()
+        await raise_severity(scene)
+        await scene.end_alert()
         attempts = 0
         while scene.states() != ["resolved"]:
             attempts += 1
             assert attempts < 10
             await scene.changed(retry_at=0)
             await scene.on.turn()
-        assert (await scene.known()).taken_over == ""
+        assert (await scene.get_publication()).taken_over == ""
 
     play(kind, body)

@@ -24,9 +24,9 @@ def run_scene(with_redis):
     return run
 
 
-async def rest(on, response, *alerts):
-    for one in alerts:
-        await on.deliver(one, response=response)
+async def resolve_alerts(on, response, *alerts):
+    for alert in alerts:
+        await on.deliver(alert, response=response)
         await on.turn()
     await on.reconciler.sweep()  # A worker's first pass wakes all resting incidents once.
     await on.turn()
@@ -39,7 +39,7 @@ async def rest(on, response, *alerts):
 )
 def test_incident_in_review_sets_no_timer(run_scene, response, alerts):
     async def play(on, _page):
-        await rest(on, response, *alerts)
+        await resolve_alerts(on, response, *alerts)
         for _ in range(3):
             assert await on.reconciler.sweep() == 0
             assert await on.due() == []
@@ -49,7 +49,7 @@ def test_incident_in_review_sets_no_timer(run_scene, response, alerts):
 
 def test_lost_timer_of_a_changed_incident_is_rebuilt(run_scene):
     async def play(on, page):
-        await rest(on, REVIEW, workers.firing())
+        await resolve_alerts(on, REVIEW, workers.firing())
         await on.deliver(workers.resolved(), response=REVIEW)
         await on.fold()
         for shard in range(workers.keys.SHARDS):
@@ -61,7 +61,7 @@ def test_lost_timer_of_a_changed_incident_is_rebuilt(run_scene):
 
 def test_lost_timer_of_a_woken_incident_is_rebuilt(run_scene):
     async def play(on, page):
-        await rest(on, REVIEW, workers.firing())
+        await resolve_alerts(on, REVIEW, workers.firing())
         await on.publications.wake_all()
         for shard in range(workers.keys.SHARDS):
             await on.store.redis.delete(workers.keys.timers(shard))
@@ -74,7 +74,7 @@ def test_first_pass_of_a_worker_wakes_resting_incidents(run_scene):
     """The configuration may have changed: a destination may have been added again, or a limit raised."""
 
     async def play(on, page):
-        await rest(on, REVIEW, workers.firing())
+        await resolve_alerts(on, REVIEW, workers.firing())
         on.reconciler._index_repair = type(on.reconciler._index_repair)(on.store)
         assert await on.reconciler.sweep() == 0
         assert len(await on.due()) == 1

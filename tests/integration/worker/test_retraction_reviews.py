@@ -21,9 +21,9 @@ def test_retraction_review_is_decided_in_the_next_episode(with_redis, at, kind):
     """The post waited for a reviewer to resolve it, and continues in the next episode."""
 
     async def play(page):
-        await page.fires()
-        await page.ends()
-        await page.fires(starts_at=1_000)
+        await page.fire()
+        await page.end_alert()
+        await page.fire(starts_at=1_000)
         page.person("PUT", {"name": "Cards fail", "title": "Cards fail"})
         await page.retracts()
         (seen,) = [one for one in await page.reviews().of("down") if one.what == "retraction"]
@@ -39,17 +39,17 @@ def test_retraction_of_an_earlier_episode_can_be_decided(with_redis, at, kind):
     """The earlier post has a manual change, so the vendor keeps it in addition to the post of the new episode."""
 
     async def play(page):
-        await page.fires()
+        await page.fire()
         page.person("PUT", {"name": "Cards fail", "title": "Cards fail"})
-        await page.ends()
-        await page.fires(starts_at=1_000)
+        await page.end_alert()
+        await page.fire(starts_at=1_000)
         assert len(page.posts()) == 2
         page.person("PUT", {"name": "All fails", "title": "All fails"})
         await page.retracts()
         assert not page.is_down(2), "the second change was not seen by the operator"
-        (seen,) = await page.reviews().waiting()
-        assert seen.what == "retraction"
-        await page.reviews().decide(seen, reviews.ReviewDecision("approved", "bob"))
+        (review,) = await page.reviews().waiting()
+        assert review.what == "retraction"
+        await page.reviews().decide(review, reviews.ReviewDecision("approved", "bob"))
         await page.on.turn()
         assert page.is_down(2)
 
@@ -62,9 +62,9 @@ def test_retraction_ends_the_retries_of_an_opening(with_redis, at, kind):
 
     async def play(page):
         at.fault(vendor=vendors.VENDORS[kind], method="POST", action="429", retry_after=600, count=1)
-        await page.fires()
-        known = await page.on.publications.look("down")
-        assert presenters.problems(await page.on.incident(), known, is_awaited=False) == ["retrying"]
+        await page.fire()
+        publications = await page.on.publications.look("down")
+        assert presenters.problems(await page.on.incident(), publications, is_awaited=False) == ["retrying"]
         assert await page.retracts() == ["withheld"]
         (one,) = await page.on.publications.look("down")
         assert (one.problem, one.condition, one.retry_at) == ("", "", 0)

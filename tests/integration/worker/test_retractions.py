@@ -23,7 +23,7 @@ def at():
         yield simulated
 
 
-class Killed(Exception):
+class WorkerKilled(Exception):
     """The worker dies."""
 
 
@@ -35,12 +35,12 @@ class Page:
         fields = {**vendors.FIELDS[self.kind], "components": {"Checkout API": "major_outage"}}
         self.target = decisions.Target(vendors.NAME, fields, "auto", **target)
 
-    async def fires(self, fingerprint="f1", level=severities.Severity.MAJOR, starts_at=100):
+    async def fire(self, fingerprint="f1", level=severities.Severity.MAJOR, starts_at=100):
         response = workers.rule(self.target)
         await self.on.deliver(workers.firing(fingerprint, starts_at), level=level, response=response)
         await self.on.turn()
 
-    async def ends(self, starts_at=100):
+    async def end_alert(self, starts_at=100):
         await self.on.deliver(workers.resolved(starts_at=starts_at), response=workers.rule(self.target))
         await self.on.turn()
 
@@ -61,7 +61,7 @@ class Page:
 
         def dies(passed):
             if passed == point:
-                raise Killed
+                raise WorkerKilled
 
         self.on.performer._checkpoint = dies
 
@@ -93,10 +93,10 @@ class Page:
         if self.kind == "incident-io-status-page":
             ends = [post["updates"][-1]["message"] for post in self.posts()]
             over = [
-                one["message"]
+                update["message"]
                 for post in self.posts()
-                for one in post["updates"]
-                if one["incident_status"] == "resolved"
+                for update in post["updates"]
+                if update["incident_status"] == "resolved"
             ]
             return ends == over == [DEFAULT] * posts and self.component() == "operational"
         return self.posts() == [] and self.component() == "operational"
@@ -118,7 +118,7 @@ class Page:
 
 def run_scene(with_redis, at, kind, play, target=None, **settings):
     async def body(store):
-        async with vendors.running(store, at, kind, **settings) as scene:
+        async with vendors.run_harness(store, at, kind, **settings) as scene:
             await play(Page(scene, store, **(target or {})))
 
     with_redis(body)
@@ -129,17 +129,17 @@ def test_retracted_post_is_not_published_again(with_redis, at, kind):
     """Neither a higher severity nor another alert publishes the post again. The resolution posts no update."""
 
     async def play(page):
-        await page.fires()
+        await page.fire()
         assert page.component() == COMPONENTS[kind].lower()
         assert await page.retracts() == ["retracting"]
         assert page.is_down()
         calls = len(at.calls("POST"))
-        await page.fires(level=severities.Severity.CRITICAL)
-        await page.fires("f2")
+        await page.fire(level=severities.Severity.CRITICAL)
+        await page.fire("f2")
         await page.on.publications.wake(["down"])
         await page.on.turn()
         await page.on.deliver(workers.resolved("f2"), response=workers.rule(page.target))
-        await page.ends()
+        await page.end_alert()
         assert (await page.on.incident()).status == "closed"
         assert page.is_down()
         assert len(at.calls("POST")) == calls
@@ -152,10 +152,10 @@ def test_retracted_post_is_not_published_again(with_redis, at, kind):
 
 def test_retract_message_resolves_undeletable_post(with_redis, at):
     async def play(page):
-        await page.fires()
+        await page.fire()
         await page.retracts("We were wrong. Checkout works.")
         (post,) = page.posts()
-        assert [one["message"] for one in post["updates"]][1:] == ["We were wrong. Checkout works."]
+        assert [update["message"] for update in post["updates"]][1:] == ["We were wrong. Checkout works."]
         assert post["incident_status"] == "resolved"
 
     run_scene(with_redis, at, KINDS[0], play)
@@ -164,11 +164,11 @@ def test_retract_message_resolves_undeletable_post(with_redis, at):
 @each_kind
 def test_next_episode_after_retraction_is_published(with_redis, at, kind):
     async def play(page):
-        await page.fires()
+        await page.fire()
         await page.retracts()
-        await page.ends()
-        await page.fires(starts_at=1_000)
-        assert [one.get("incident_status", one.get("status")).lower() for one in page.posts()][-1] == "investigating"
+        await page.end_alert()
+        await page.fire(starts_at=1_000)
+        assert [post.get("incident_status", post.get("status")).lower() for post in page.posts()][-1] == "investigating"
 
     run_scene(with_redis, at, kind, play)
 
@@ -177,11 +177,11 @@ def test_next_episode_after_retraction_is_published(with_redis, at, kind):
 def test_post_that_awaits_review_is_dismissed(with_redis, at, kind):
     async def play(page):
         page.target = decisions.Target(page.target.destination, page.target.fields, "review")
-        await page.fires()
+        await page.fire()
         assert len(await page.reviews().waiting()) == 1
         assert await page.retracts() == ["dismissed"]
         assert await page.reviews().waiting() == []
-        await page.fires(level=severities.Severity.CRITICAL)
+        await page.fire(level=severities.Severity.CRITICAL)
         assert page.posts() == []
         assert "Dismissed at there by ann, who retracted it before it was published. Reason: a false alarm" in (
             await page.timeline_texts()
@@ -199,21 +199,21 @@ def test_post_of_unanswered_publish_is_taken_down(with_redis, at, kind, created)
         if not created:
             page.scene.fault("drop")
         page.dies_at("before-record")
-        with pytest.raises(Killed):
-            await page.fires()
+        with pytest.raises(WorkerKilled):
+            await page.fire()
         for _ in range(2):
             assert [one.outcome for one in await page.written()] == ["searching"]
         await page.next_worker()
         if not created:
-            known = await page.scene.known()
-            assert known.intent is not None  # The call may still be in progress, so the router searches again.
-            begun = msgspec.structs.replace(known.intent, begun_at=workers.LONG_AGO)
+            publication = await page.scene.get_publication()
+            assert publication.intent is not None  # The call may still be in progress, so the router searches again.
+            begun = msgspec.structs.replace(publication.intent, begun_at=workers.LONG_AGO)
             await page.scene.changed(retry_at=workers.LONG_AGO, intent=begun)
             await page.on.turn()
-        known = await page.scene.known()
-        assert (known.intent, known.retracted) == (None, created)
+        publication = await page.scene.get_publication()
+        assert (publication.intent, publication.retracted) == (None, created)
         assert page.is_down(int(created))
-        assert len(page.scene.creates()) == 1
+        assert len(page.scene.list_creates()) == 1
 
     run_scene(with_redis, at, kind, play, waits_seconds=60.0)
 
@@ -222,7 +222,7 @@ def test_post_of_unanswered_publish_is_taken_down(with_redis, at, kind, created)
 @pytest.mark.parametrize("control", ["freeze", "guard"])
 def test_post_is_taken_down_despite_a_publishing_stop(with_redis, at, kind, control):
     async def play(page):
-        await page.fires()
+        await page.fire()
         await (
             page.store.publishing_controls.freeze("bob", 1, "all hands")
             if control == "freeze"
@@ -238,15 +238,15 @@ def test_post_is_taken_down_despite_a_publishing_stop(with_redis, at, kind, cont
 @pytest.mark.parametrize("point", ["before-intent", "after-intent", "after-call", "before-record"])
 def test_next_worker_completes_a_retraction_after_a_kill(with_redis, at, kind, point):
     async def play(page):
-        await page.fires()
+        await page.fire()
 
         page.dies_at(point)
         await page.written()
-        with pytest.raises(Killed):
+        with pytest.raises(WorkerKilled):
             await page.on.turn()
         await page.next_worker()
-        await page.on.until(page.is_down)
-        assert len(page.scene.creates()) == 1
+        await page.on.wait_until(page.is_down)
+        assert len(page.scene.list_creates()) == 1
 
     run_scene(with_redis, at, kind, play)
 
@@ -254,13 +254,13 @@ def test_next_worker_completes_a_retraction_after_a_kill(with_redis, at, kind, p
 @each_kind
 def test_unanswered_retraction_is_not_repeated(with_redis, at, kind):
     async def play(page):
-        await page.fires()
+        await page.fire()
         page.scene.fault("act-then-drop", "PUT" if kind.startswith("devhelm") else "POST", "")
         await page.retracts()
         await page.scene.changed(retry_at=workers.LONG_AGO)
         await page.on.turn()
         assert page.is_down()
-        assert (await page.scene.known()).retracted
+        assert (await page.scene.get_publication()).retracted
 
     run_scene(with_redis, at, kind, play)
 
@@ -270,7 +270,7 @@ def test_retraction_stops_at_an_unseen_change(with_redis, at, kind):
     """A retraction covers only the version that the operator saw. A second retraction covers the changed post."""
 
     async def play(page):
-        await page.fires()
+        await page.fire()
         page.person("PUT", {"name": "Cards fail", "title": "Cards fail"})
         assert await page.retracts() == ["retracting"]
         assert not page.is_down()
@@ -286,7 +286,7 @@ def test_retraction_stops_at_an_unseen_change(with_redis, at, kind):
 @each_kind
 def test_dismissed_retraction_keeps_a_post_changed_by_person(with_redis, at, kind):
     async def play(page):
-        await page.fires()
+        await page.fire()
         page.person("PUT", {"name": "Cards fail", "title": "Cards fail"})
         await page.retracts()
         (waits,) = await page.reviews().of("down")
@@ -303,8 +303,8 @@ def test_dismissed_retraction_keeps_a_post_changed_by_person(with_redis, at, kin
 @each_kind
 def test_resolved_post_has_nothing_to_retract(with_redis, at, kind):
     async def play(page):
-        await page.fires()
-        await page.ends()
+        await page.fire()
+        await page.end_alert()
         before = page.posts()
         assert await page.retracts() == ["resolved"]
         assert page.posts() == before
@@ -315,7 +315,7 @@ def test_resolved_post_has_nothing_to_retract(with_redis, at, kind):
 @each_kind
 def test_approval_publishes_a_retracted_post_again(with_redis, at, kind):
     async def play(page):
-        await page.fires()
+        await page.fire()
         await page.retracts()
         assert await page.reviews().waiting() == []
         (again,) = await page.reviews().of("down")
@@ -325,7 +325,7 @@ def test_approval_publishes_a_retracted_post_again(with_redis, at, kind):
         shown = page.posts()[-1]
         assert shown.get("incident_status", shown.get("status")).lower() == "investigating"
         assert page.component() == COMPONENTS[kind].lower()
-        assert (await page.scene.known()).state == "open"
+        assert (await page.scene.get_publication()).state == "open"
         assert await page.retracts() == ["retracting"]
         assert page.is_down(2)
 
@@ -337,13 +337,13 @@ def test_retraction_outlives_its_episode(with_redis, at, kind):
     """Before a worker takes the post down, the incident resolves and fires again."""
 
     async def play(page):
-        await page.fires()
+        await page.fire()
         await page.written()
         await page.on.deliver(workers.resolved(), response=workers.rule(page.target))
         await page.on.fold()
         await page.on.deliver(workers.firing(starts_at=1_000), response=workers.rule(page.target))
         await page.on.turn()
-        states = {one.state: one.retracted for one in await page.on.publications.look("down")}
+        states = {publication.state: publication.retracted for publication in await page.on.publications.look("down")}
         assert states == {"resolved" if kind == KINDS[0] else "dismissed": True, "open": False}
 
     run_scene(with_redis, at, kind, play)
@@ -357,20 +357,20 @@ def test_retraction_after_an_approval_withdraws_it(with_redis, at, kind, was_sho
     async def play(page):
         if not was_shown:
             page.target = decisions.Target(page.target.destination, page.target.fields, "review")
-        await page.fires()
+        await page.fire()
         await page.retracts()
         (again,) = await page.reviews().of("down")
         await page.reviews().decide(again, reviews.ReviewDecision("approved", "bob"))
-        creates = len(page.scene.creates())
+        creates = len(page.scene.list_creates())
         assert await page.retracts() == ["withdrawn" if was_shown else "dismissed"]
-        await page.fires(level=severities.Severity.CRITICAL)
-        assert len(page.scene.creates()) == creates == int(was_shown)
+        await page.fire(level=severities.Severity.CRITICAL)
+        assert len(page.scene.list_creates()) == creates == int(was_shown)
         if was_shown:
             assert page.is_down()
         (anew,) = await page.reviews().of("down")
         await page.reviews().decide(anew, reviews.ReviewDecision("approved", "bob"))
         await page.on.turn()
-        assert (await page.scene.known()).state == "open"
+        assert (await page.scene.get_publication()).state == "open"
 
     run_scene(with_redis, at, kind, play)
 
@@ -381,23 +381,23 @@ def test_retraction_during_republishing_takes_post_down(with_redis, at, kind, po
     """The worker is killed while it publishes the post again, so the outcome of the call is unknown."""
 
     async def play(page):
-        await page.fires()
+        await page.fire()
         await page.retracts()
         (again,) = await page.reviews().of("down")
         await page.reviews().decide(again, reviews.ReviewDecision("approved", "bob"))
         page.dies_at(point)
-        with pytest.raises(Killed):
+        with pytest.raises(WorkerKilled):
             await page.on.turn()
         (found,) = await page.written()
         assert found.outcome in {"withheld", "withdrawn", "searching"}
         await page.next_worker()
-        if (known := await page.scene.known()).intent is not None:
-            begun = msgspec.structs.replace(known.intent, begun_at=workers.LONG_AGO)
+        if (publication := await page.scene.get_publication()).intent is not None:
+            begun = msgspec.structs.replace(publication.intent, begun_at=workers.LONG_AGO)
             await page.scene.changed(retry_at=workers.LONG_AGO, intent=begun)
             await page.on.turn()
-        known = await page.scene.known()
-        assert known.intent is None
-        assert known.state != "open"
+        publication = await page.scene.get_publication()
+        assert publication.intent is None
+        assert publication.state != "open"
         assert page.is_down(len(page.posts()))
 
     run_scene(with_redis, at, kind, play)
@@ -409,7 +409,7 @@ def test_approval_from_before_retraction_is_refused(with_redis, at, kind):
 
     async def play(page):
         page.target = decisions.Target(page.target.destination, page.target.fields, "review")
-        await page.fires()
+        await page.fire()
         (seen,) = await page.reviews().of("down")
         await page.reviews().decide(seen, reviews.ReviewDecision("approved", "bob"))
         await page.on.turn()
@@ -423,12 +423,12 @@ def test_approval_from_before_retraction_is_refused(with_redis, at, kind):
         own = {"message": "In other words."}
         await page.reviews().decide(again, reviews.ReviewDecision("approved", "bob", fields=own))
         await page.on.turn()
-        assert (await page.scene.known()).state == "open"
+        assert (await page.scene.get_publication()).state == "open"
 
     run_scene(with_redis, at, kind, play)
 
 
-async def refused(page):
+async def refuse_retraction(page):
     """Make the vendor refuse to take the post down."""
     if page.kind.startswith("devhelm"):
         page.scene.fault("status", "PUT", "", status=422)
@@ -436,7 +436,7 @@ async def refused(page):
         page.scene.fault("refuse-field", "POST", "/v2/status_page_incident_updates", field="message")
     assert await page.retracts() == ["retracting"]
     assert not page.is_down()
-    assert (await page.scene.known()).rejection.operation.startswith("retract:")
+    assert (await page.scene.get_publication()).rejection.operation.startswith("retract:")
 
 
 @each_kind
@@ -445,13 +445,15 @@ def test_repeated_retraction_retries_a_refused_one(with_redis, at, kind, is_give
     """The response reports that the post is still public. Customers read the newest message."""
 
     async def play(page):
-        await page.fires()
-        await refused(page)
+        await page.fire()
+        await refuse_retraction(page)
         if is_given_up:
-            known = await page.scene.known()
+            publication = await page.scene.get_publication()
 
             def give_up(held):
-                after = incidents.with_interventions(held.incident, discarded_at={known.name: page.on.redis_time()})
+                after = incidents.with_interventions(
+                    held.incident, discarded_at={publication.name: page.on.redis_time()}
+                )
                 return Change(after, held.version, wake=True)
 
             await page.on.incidents.update("down", give_up)
@@ -459,10 +461,10 @@ def test_repeated_retraction_retries_a_refused_one(with_redis, at, kind, is_give
         message = "" if kind.startswith("devhelm") else "We were wrong. Checkout works."
         assert await page.retracts(message) == ["repeated"]
         if message:
-            assert [one["message"] for one in page.posts()[0]["updates"]][1:] == [message]
+            assert [update["message"] for update in page.posts()[0]["updates"]][1:] == [message]
         else:
             assert page.is_down()
-        assert (await page.scene.known()).retracted
+        assert (await page.scene.get_publication()).retracted
         assert "Retracted again at there by ann: the post is still shown, and is taken down. Reason: a false alarm" in (
             await page.timeline_texts()
         )
@@ -476,7 +478,7 @@ def test_repeated_retraction_reports_the_post_as_shown(with_redis, at, kind):
     """The worker hasn't handled the first retraction yet."""
 
     async def play(page):
-        await page.fires()
+        await page.fire()
         assert [one.outcome for one in await page.written()] == ["retracting"]
         assert [one.outcome for one in await page.written()] == ["repeated"]
         await page.on.turn()

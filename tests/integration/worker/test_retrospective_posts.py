@@ -26,28 +26,28 @@ class Page:
         self.rule = workers.rule(target)
         self.places = {vendors.NAME: scene.place}
 
-    async def delivers(self, *alerts):
-        for one in alerts:
-            await self.on.deliver(one, level=severities.Severity.MAJOR, response=self.rule)
+    async def deliver_alerts(self, *alerts):
+        for alert in alerts:
+            await self.on.deliver(alert, level=severities.Severity.MAJOR, response=self.rule)
             await self.on.fold()
         await self.on.turn()
 
-    async def comes_and_goes(self):
-        await self.delivers(workers.firing())
-        await self.delivers(workers.resolved())
+    async def fire_and_resolve(self):
+        await self.deliver_alerts(workers.firing())
+        await self.deliver_alerts(workers.resolved())
 
     def reviews(self):
         return reviews.Reviews(self.on.store, self.on.pages, self.places, self.on.redis_time)
 
-    async def decides(self, kind, **fields):
-        (seen,) = await self.reviews().waiting()
-        await self.reviews().decide(seen, reviews.ReviewDecision(kind, "ann", fields=fields))
+    async def decide_review(self, kind, **fields):
+        (review,) = await self.reviews().waiting()
+        await self.reviews().decide(review, reviews.ReviewDecision(kind, "ann", fields=fields))
         await self.on.turn()
 
     async def problems(self):
         """Return the problems of the incident in the list of incidents."""
-        known = await self.on.publications.look("down")
-        return presenters.problems(await self.on.incident(), known, is_awaited=False)
+        publications = await self.on.publications.look("down")
+        return presenters.problems(await self.on.incident(), publications, is_awaited=False)
 
     def posts(self):
         return self.scene.at.state()["incident-io"]["status_page_incidents"]
@@ -58,7 +58,7 @@ class Page:
 
 def run_scene(with_redis, at, play, publish="review", **more):
     async def body(store):
-        async with vendors.running(store, at, KIND) as scene:
+        async with vendors.run_harness(store, at, KIND) as scene:
             await play(Page(scene, store, publish, **more))
 
     with_redis(body)
@@ -69,17 +69,17 @@ OVER = [["investigating", "resolved"]]
 
 def test_undecided_review_becomes_a_retrospective_review(with_redis, at):
     async def play(page):
-        await page.delivers(workers.firing())
+        await page.deliver_alerts(workers.firing())
         (live,) = await page.reviews().waiting()
         assert live.what == "opening"
-        await page.delivers(workers.resolved())
-        (seen,) = await page.reviews().waiting()
-        assert (seen.what, seen.digest == live.digest) == ("retrospective", False)
-        assert 0 < seen.began_at <= seen.ended_at
-        assert list(seen.later) == ["resolution"]
-        assert seen.deadline_at > 0
+        await page.deliver_alerts(workers.resolved())
+        (review,) = await page.reviews().waiting()
+        assert (review.what, review.digest == live.digest) == ("retrospective", False)
+        assert 0 < review.began_at <= review.ended_at
+        assert list(review.later) == ["resolution"]
+        assert review.deadline_at > 0
         assert page.posts() == []
-        await page.decides("approved", message="Payments failed.")
+        await page.decide_review("approved", message="Payments failed.")
         assert page.statuses() == OVER
         assert page.posts()[0]["updates"][0]["message"] == "Payments failed."
         told = [event.text for event in await page.on.incidents.timeline("down")]
@@ -91,8 +91,8 @@ def test_undecided_review_becomes_a_retrospective_review(with_redis, at):
 
 def test_dismissed_retrospective_incident_is_not_published(with_redis, at):
     async def play(page):
-        await page.comes_and_goes()
-        await page.decides("dismissed")
+        await page.fire_and_resolve()
+        await page.decide_review("dismissed")
         assert await page.reviews().waiting() == []
         assert page.posts() == []
 
@@ -101,9 +101,9 @@ def test_dismissed_retrospective_incident_is_not_published(with_redis, at):
 
 def test_dismissal_also_covers_the_retrospective_incident(with_redis, at):
     async def play(page):
-        await page.delivers(workers.firing())
-        await page.decides("dismissed")
-        await page.delivers(workers.resolved())
+        await page.deliver_alerts(workers.firing())
+        await page.decide_review("dismissed")
+        await page.deliver_alerts(workers.resolved())
         assert await page.reviews().waiting() == []
         assert page.posts() == []
 
@@ -115,26 +115,26 @@ def test_live_approval_does_not_cover_retrospective_post(with_redis, at):
 
     async def play(page):
         await page.store.publishing_controls.freeze("bob", 1, "all hands")
-        await page.delivers(workers.firing())
-        await page.decides("approved")
-        await page.delivers(workers.resolved())
+        await page.deliver_alerts(workers.firing())
+        await page.decide_review("approved")
+        await page.deliver_alerts(workers.resolved())
         await page.store.publishing_controls.unfreeze()
         await page.on.publications.wake_all()
         await page.on.turn()
         assert page.posts() == []
-        (seen,) = await page.reviews().waiting()
-        assert seen.what == "retrospective"
+        (review,) = await page.reviews().waiting()
+        assert review.what == "retrospective"
 
     run_scene(with_redis, at, play)
 
 
 def test_automatic_rule_publishes_retrospective_post(with_redis, at):
     async def play(page):
-        await page.delivers(workers.firing(), workers.resolved())
+        await page.deliver_alerts(workers.firing(), workers.resolved())
         assert page.statuses() == OVER
-        await page.delivers(workers.firing(starts_at=1_000))
+        await page.deliver_alerts(workers.firing(starts_at=1_000))
         assert page.statuses() == [*OVER, ["investigating"]]
-        await page.delivers(workers.resolved(starts_at=1_000))
+        await page.deliver_alerts(workers.resolved(starts_at=1_000))
         assert page.statuses() == OVER * 2
 
     run_scene(with_redis, at, play, "auto")
@@ -143,7 +143,7 @@ def test_automatic_rule_publishes_retrospective_post(with_redis, at):
 def test_frozen_page_gets_retrospective_incident_after_unfreezing(with_redis, at):
     async def play(page):
         await page.store.publishing_controls.freeze("bob", 1, "all hands")
-        await page.comes_and_goes()
+        await page.fire_and_resolve()
         assert page.posts() == []
         assert await page.problems() == ["frozen"]
         await page.store.publishing_controls.unfreeze()
@@ -158,9 +158,9 @@ def test_frozen_page_gets_retrospective_incident_after_unfreezing(with_redis, at
 def test_tripped_guard_sends_retrospective_post_to_review(with_redis, at):
     async def play(page):
         await page.store.publishing_controls.trip(1, "too many posts")
-        await page.comes_and_goes()
+        await page.fire_and_resolve()
         assert page.posts() == []
-        await page.decides("approved")
+        await page.decide_review("approved")
         assert page.statuses() == OVER
 
     run_scene(with_redis, at, play, "auto")
@@ -169,19 +169,19 @@ def test_tripped_guard_sends_retrospective_post_to_review(with_redis, at):
 def test_unanswered_call_publishes_one_retrospective_incident(with_redis, at):
     async def play(page):
         page.scene.fault("act-then-drop", path="/v2/status_page_retrospective_incidents")
-        await page.comes_and_goes()
-        await page.on.until(lambda: page.statuses() == OVER)
-        known = await page.scene.known()
-        assert (known.state, known.intent) == ("resolved", None)
+        await page.fire_and_resolve()
+        await page.on.wait_until(lambda: page.statuses() == OVER)
+        publication = await page.scene.get_publication()
+        assert (publication.state, publication.intent) == ("resolved", None)
 
     run_scene(with_redis, at, play, "auto")
 
 
 def test_live_review_deadline_dismisses_retrospective_post(with_redis, at):
     async def play(page):
-        await page.delivers(workers.firing())
+        await page.deliver_alerts(workers.firing())
         await page.scene.waits_since(workers.LONG_AGO)
-        await page.delivers(workers.resolved())
+        await page.deliver_alerts(workers.resolved())
         assert await page.reviews().waiting() == []
         assert page.posts() == []
 
@@ -190,7 +190,7 @@ def test_live_review_deadline_dismisses_retrospective_post(with_redis, at):
 
 def test_undecided_retrospective_review_ends_at_its_deadline(with_redis, at):
     async def play(page):
-        await page.comes_and_goes()
+        await page.fire_and_resolve()
         assert len(await page.reviews().waiting()) == 1
         await page.scene.waits_since(workers.LONG_AGO)
         await page.on.turn()
@@ -202,7 +202,7 @@ def test_undecided_retrospective_review_ends_at_its_deadline(with_redis, at):
 
 def test_retraction_dismisses_the_retrospective_review(with_redis, at):
     async def play(page):
-        await page.comes_and_goes()
+        await page.fire_and_resolve()
         on = page.on
         writing = retractions.Retractions(on.store, on.pages, page.places, on.redis_time)
         (one,) = await writing.retract("down", "", retractions.RetractionRequest("ann", "a false alarm"))

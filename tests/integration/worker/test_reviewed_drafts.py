@@ -17,10 +17,10 @@ def simulator():
 
 def test_review_shows_the_current_vendor_draft(with_redis, simulator):
     async def play(scene):
-        one = await scene.until_waiting(lambda one: one.at_vendor)
+        one = await scene.wait_for_review(lambda one: one.at_vendor)
         assert one.at_vendor["title"] == "The shop is down"
         scene.post.title = "A colleague's title"
-        one = await scene.until_waiting(lambda one: one.at_vendor["title"] == "A colleague's title")
+        one = await scene.wait_for_review(lambda one: one.at_vendor["title"] == "A colleague's title")
         assert one.reason == Reason.EDITED_AT_VENDOR
         assert one.title == "The shop is down"
 
@@ -30,9 +30,9 @@ def test_review_shows_the_current_vendor_draft(with_redis, simulator):
 def test_approval_of_seen_edit_publishes_rule_text(with_redis, simulator):
     async def play(scene):
         scene.post.title = "A colleague's title"
-        one = await scene.until_waiting(lambda one: one.at_vendor.get("title") == "A colleague's title")
-        await scene.approves(one)
-        await scene.on.until(lambda: scene.post.published_at)
+        one = await scene.wait_for_review(lambda one: one.at_vendor.get("title") == "A colleague's title")
+        await scene.approve(one)
+        await scene.on.wait_until(lambda: scene.post.published_at)
         assert scene.post.title == "The shop is down"
 
     drafts.run(with_redis, simulator, play)
@@ -41,9 +41,9 @@ def test_approval_of_seen_edit_publishes_rule_text(with_redis, simulator):
 def test_approval_with_edited_text_is_published(with_redis, simulator):
     async def play(scene):
         scene.post.title = "A colleague's title"
-        one = await scene.until_waiting(lambda one: one.at_vendor.get("title") == "A colleague's title")
-        await scene.approves(one, title="My title")
-        await scene.on.until(lambda: scene.post.published_at)
+        one = await scene.wait_for_review(lambda one: one.at_vendor.get("title") == "A colleague's title")
+        await scene.approve(one, title="My title")
+        await scene.on.wait_until(lambda: scene.post.published_at)
         assert scene.post.title == "My title"
 
     drafts.run(with_redis, simulator, play)
@@ -53,13 +53,13 @@ def test_decision_on_outdated_draft_is_refused(with_redis, simulator):
     """The response has the current draft."""
 
     async def play(scene):
-        seen = await scene.until_waiting(lambda one: one.at_vendor)
+        review = await scene.wait_for_review(lambda one: one.at_vendor)
         scene.post.title = "A colleague's title"
-        await scene.until_waiting(lambda one: one.at_vendor["title"] == "A colleague's title")
+        await scene.wait_for_review(lambda one: one.at_vendor["title"] == "A colleague's title")
         with pytest.raises(reviews.ReviewChangedError) as caught:
-            await scene.approves(seen)
+            await scene.approve(review)
         assert caught.value.now.at_vendor["title"] == "A colleague's title"
-        assert caught.value.now.digest[:8] != seen.digest[:8]
+        assert caught.value.now.digest[:8] != review.digest[:8]
         assert not scene.post.published_at
 
     drafts.run(with_redis, simulator, play)
@@ -69,14 +69,14 @@ def test_approval_never_overwrites_an_unseen_edit(with_redis, simulator):
     """A user edits the draft between the last read and the approval. The worker finds the edit before it publishes."""
 
     async def play(scene):
-        seen = await scene.until_waiting(lambda one: one.at_vendor)
+        review = await scene.wait_for_review(lambda one: one.at_vendor)
         scene.post.updates[0].body = "A colleague's text"
-        await scene.reviews.decide(seen, reviews.ReviewDecision("approved", "ada"))
-        one = await scene.until_waiting(lambda one: one.at_vendor.get("message") == "A colleague's text")
+        await scene.reviews.decide(review, reviews.ReviewDecision("approved", "ada"))
+        one = await scene.wait_for_review(lambda one: one.at_vendor.get("message") == "A colleague's text")
         assert not scene.post.published_at
         assert one.explanation.endswith("a person has changed an update")
-        await scene.approves(one)
-        await scene.on.until(lambda: scene.post.published_at)
+        await scene.approve(one)
+        await scene.on.wait_until(lambda: scene.post.published_at)
 
     drafts.run(with_redis, simulator, play)
 
@@ -85,10 +85,10 @@ def test_draft_affects_no_component_of_other_posts(with_redis, simulator):
     """Customers don't see a draft, so other posts on the page must not show its statuses."""
 
     async def play(scene):
-        seen = await scene.until_waiting(lambda one: one.at_vendor.get("title") == "The shop is down")
+        seen = await scene.wait_for_review(lambda one: one.at_vendor.get("title") == "The shop is down")
         assert not await scene.on.store.redis.exists(keys.components("page"))
-        await scene.approves(seen)
-        await scene.on.until(lambda: scene.post.published_at)
+        await scene.approve(seen)
+        await scene.on.wait_until(lambda: scene.post.published_at)
         assert await scene.on.store.redis.exists(keys.components("page"))
 
     page = next(page for page in simulator.app.state.vendors["devhelm"].state()["pages"] if page["name"] == "Acme EU")

@@ -13,7 +13,7 @@ from tests.integration import vendor, workers
 MAJOR, CRITICAL = severities.Severity.MAJOR, severities.Severity.CRITICAL
 
 
-def reviewed(publish: str = "review", **more) -> decisions.Response:
+def make_review_response(publish: str = "review", **more) -> decisions.Response:
     return workers.rule(decisions.Target("page", {"title": "Down", "message": "Sorry."}, publish, **more))
 
 
@@ -50,7 +50,7 @@ def run_scene(with_redis, play, **more) -> vendor.Vendor:
 
 def test_approved_post_is_shown_and_counted(with_redis):
     async def play(scene, page):
-        await scene.on.deliver(workers.firing(), response=reviewed())
+        await scene.on.deliver(workers.firing(), response=make_review_response())
         await scene.on.turn()
         one = await scene.waiting()
         assert (one.what, one.title, one.reason) == ("opening", "Down", Reason.REVIEW_REQUIRED)
@@ -70,7 +70,7 @@ def test_approved_post_is_shown_and_counted(with_redis):
 
 def test_edited_text_is_published_byte_for_byte(with_redis):
     async def play(scene, page):
-        await scene.on.deliver(workers.firing(), response=reviewed())
+        await scene.on.deliver(workers.firing(), response=make_review_response())
         await scene.on.turn()
         await scene.decide("approved", {"title": "Cards fail"})
         shown = page.incidents["v1"]["content"].fields
@@ -84,10 +84,10 @@ def test_edited_text_is_published_byte_for_byte(with_redis):
 
 def test_dismissed_post_needs_no_further_review(with_redis):
     async def play(scene, page):
-        await scene.on.deliver(workers.firing(), response=reviewed())
+        await scene.on.deliver(workers.firing(), response=make_review_response())
         await scene.on.turn()
         await scene.decide("dismissed")
-        await scene.on.deliver(workers.firing("f2"), level=CRITICAL, response=reviewed())
+        await scene.on.deliver(workers.firing("f2"), level=CRITICAL, response=make_review_response())
         await scene.on.turn()
         assert await scene.at.waiting() == []
         assert page.calls == []
@@ -98,10 +98,10 @@ def test_dismissed_post_needs_no_further_review(with_redis):
 
 def test_approval_covers_only_the_seen_version(with_redis):
     async def play(scene, page):
-        await scene.on.deliver(workers.firing(), response=reviewed())
+        await scene.on.deliver(workers.firing(), response=make_review_response())
         await scene.on.turn()
         seen = await scene.waiting()
-        await scene.on.deliver(workers.firing("f2"), level=CRITICAL, response=reviewed())
+        await scene.on.deliver(workers.firing("f2"), level=CRITICAL, response=make_review_response())
         await scene.on.turn()
         with pytest.raises(reviews.ReviewChangedError) as raised:
             await scene.decide("approved", seen=seen)
@@ -116,11 +116,11 @@ def test_approval_covers_only_the_seen_version(with_redis):
 
 def test_change_after_approval_needs_another_review(with_redis):
     async def play(scene, page):
-        await scene.on.deliver(workers.firing(), response=reviewed())
+        await scene.on.deliver(workers.firing(), response=make_review_response())
         await scene.on.turn()
         page.before.append(vendor.temporary(0.001))
         await scene.at.decide(await scene.waiting(), reviews.ReviewDecision("approved", "ann"))
-        await scene.on.deliver(workers.firing("f2"), level=CRITICAL, response=reviewed())
+        await scene.on.deliver(workers.firing("f2"), level=CRITICAL, response=make_review_response())
         await scene.on.turn()
         await scene.on.turn()
         assert page.states() == []
@@ -131,16 +131,16 @@ def test_change_after_approval_needs_another_review(with_redis):
 
 def test_update_needs_review_and_resolution_does_not(with_redis):
     async def play(scene, page):
-        await scene.on.deliver(workers.firing(), response=reviewed())
+        await scene.on.deliver(workers.firing(), response=make_review_response())
         await scene.on.turn()
         await scene.decide("approved")
-        await scene.on.deliver(workers.firing("f2"), level=CRITICAL, response=reviewed())
+        await scene.on.deliver(workers.firing("f2"), level=CRITICAL, response=make_review_response())
         await scene.on.turn()
         assert page.kinds == ["open"]
         assert (await scene.waiting()).what == "update"
         await scene.decide("approved")
         assert page.kinds == ["open", "update"]
-        await scene.on.deliver(workers.resolved(), workers.resolved("f2"), response=reviewed())
+        await scene.on.deliver(workers.resolved(), workers.resolved("f2"), response=make_review_response())
         await scene.on.turn()
         assert page.states() == ["resolved"]
         assert await scene.tally() == {"approved": 1}
@@ -150,9 +150,9 @@ def test_update_needs_review_and_resolution_does_not(with_redis):
 
 def test_resolution_before_decision_ends_the_review(with_redis):
     async def play(scene, page):
-        await scene.on.deliver(workers.firing(), response=reviewed())
+        await scene.on.deliver(workers.firing(), response=make_review_response())
         await scene.on.turn()
-        await scene.on.deliver(workers.resolved(), response=reviewed())
+        await scene.on.deliver(workers.resolved(), response=make_review_response())
         await scene.on.turn()
         assert await scene.at.waiting() == []
         assert await scene.tally() == {"over": 1}
@@ -166,12 +166,12 @@ def test_resolution_before_decision_ends_the_review(with_redis):
 def test_review_deadline_publishes_with_a_timeline_event(with_redis):
     async def play(scene, page, window):
         ends_at = await scene.on.redis_now() + window
-        await scene.on.deliver(workers.firing(), response=reviewed(deadline=window, at_deadline="publish"))
+        await scene.on.deliver(workers.firing(), response=make_review_response(deadline=window, at_deadline="publish"))
         await scene.on.turn()
         await scene.on.check_before(ends_at)
         assert (await scene.waiting()).deadline_at
         assert page.calls == []
-        await scene.on.until(lambda: page.states() == ["open"])
+        await scene.on.wait_until(lambda: page.states() == ["open"])
         assert await scene.tally() == {"lapsed": 1}
         assert "not decided before the review deadline" in (await scene.on.incidents.timeline("down"))[-1].text
 
@@ -181,16 +181,16 @@ def test_review_deadline_publishes_with_a_timeline_event(with_redis):
 def test_review_deadline_can_dismiss(with_redis):
     async def play(scene, page, window):
         ends_at = await scene.on.redis_now() + window
-        await scene.on.deliver(workers.firing(), response=reviewed(deadline=window, at_deadline="dismiss"))
+        await scene.on.deliver(workers.firing(), response=make_review_response(deadline=window, at_deadline="dismiss"))
         await scene.on.turn()
         await scene.on.check_before(ends_at)
-        (known,) = await scene.on.publications.look("down")
-        since = known.review.since
+        (publication,) = await scene.on.publications.look("down")
+        since = publication.review.since
 
         async def over():
             return await scene.on.redis_now() > since + window + 10_000
 
-        await scene.on.until_awaited(over)
+        await scene.on.wait_until_async(over)
         assert await scene.at.waiting() == []
         assert page.calls == []
 
@@ -199,13 +199,13 @@ def test_review_deadline_can_dismiss(with_redis):
 
 def test_shadowed_post_is_recorded_once(with_redis):
     async def play(scene, page):
-        await scene.on.deliver(workers.firing(), response=reviewed("shadow"))
+        await scene.on.deliver(workers.firing(), response=make_review_response("shadow"))
         await scene.on.turn()
         await scene.on.turn()
         (shadow,) = [event for event in await scene.on.incidents.timeline("down") if event.what == "review"]
         assert shadow.detail["fields"]["title"] == "Down"
         assert await scene.at.waiting() == []
-        await scene.on.deliver(workers.resolved(), response=reviewed("shadow"))
+        await scene.on.deliver(workers.resolved(), response=make_review_response("shadow"))
         await scene.on.turn()
         assert await scene.tally() == {"shadow": 1}
 
@@ -214,14 +214,14 @@ def test_shadowed_post_is_recorded_once(with_redis):
 
 def test_post_edited_by_person_needs_reviews(with_redis):
     async def play(scene, page):
-        await scene.on.deliver(workers.firing(), response=reviewed("auto"))
+        await scene.on.deliver(workers.firing(), response=make_review_response("auto"))
         await scene.on.turn()
         page.incidents["v1"]["edited"] = Edit.TITLE_CHANGED
-        await scene.on.deliver(workers.firing("f2"), level=CRITICAL, response=reviewed("auto"))
+        await scene.on.deliver(workers.firing("f2"), level=CRITICAL, response=make_review_response("auto"))
         await scene.on.turn()
         assert page.incidents["v1"]["content"].severity is MAJOR
         assert (await scene.waiting()).reason == Reason.EDITED_AT_VENDOR
-        await scene.on.deliver(workers.resolved(), workers.resolved("f2"), response=reviewed("auto"))
+        await scene.on.deliver(workers.resolved(), workers.resolved("f2"), response=make_review_response("auto"))
         await scene.on.turn()
         assert page.states() == ["open"]
         seen = await scene.waiting()
@@ -238,10 +238,10 @@ def test_post_edited_by_person_needs_reviews(with_redis):
 
 def test_person_may_resolve_an_edited_post(with_redis):
     async def play(scene, page):
-        await scene.on.deliver(workers.firing(), response=reviewed("auto"))
+        await scene.on.deliver(workers.firing(), response=make_review_response("auto"))
         await scene.on.turn()
         page.incidents["v1"]["edited"] = Edit.UPDATE_POSTED
-        await scene.on.deliver(workers.resolved(), response=reviewed("auto"))
+        await scene.on.deliver(workers.resolved(), response=make_review_response("auto"))
         await scene.on.turn()
         await scene.decide("dismissed")
         assert page.states() == ["open"]

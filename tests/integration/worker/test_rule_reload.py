@@ -16,11 +16,11 @@ RULE = "rules: [{{name: {0}, when: {{labels.team: {0}}}, open: []}}]\n"
 CATCH_ALL = "rules: [{{name: {}, when: {{}}, open: []}}]\n"
 
 
-def reloads(result: str) -> float:
+def count_reloads(result: str) -> float:
     return metrics.REGISTRY.get_sample_value("incident_router_rules_reloads_total", {"result": result}) or 0.0
 
 
-def followed(folder, play) -> None:
+def follow_folder(folder, play) -> None:
     """Follow the folder while ``play`` runs with the rules and the list of activated rules."""
 
     async def main() -> None:
@@ -52,38 +52,38 @@ def rules_folder(tmp_path):
     return folder
 
 
-def names(ruleset) -> list[str]:
+def list_rules(ruleset) -> list[str]:
     return [rule.name for rule in ruleset.rules]
 
 
 def test_changed_file_is_reloaded(rules_folder):
     async def play(rules, changed, _hangup, until):
-        before = reloads("loaded")
+        before = count_reloads("loaded")
         (rules_folder / "a.yaml").write_text(RULE.format("second"))
         await until(lambda: changed)
-        assert names(rules.in_force) == names(changed[-1]) == ["second"]
-        assert reloads("loaded") == before + 1
+        assert list_rules(rules.in_force) == list_rules(changed[-1]) == ["second"]
+        assert count_reloads("loaded") == before + 1
         assert (
             metrics.REGISTRY.get_sample_value("incident_router_rules_info", {"version": rules.in_force.version}) == 1.0
         )
 
-    followed(rules_folder, play)
+    follow_folder(rules_folder, play)
 
 
 def test_broken_rules_leave_the_current_ones_active(rules_folder):
     async def play(rules, changed, _hangup, until):
         (rules_folder / "b.yaml").write_text("rules: [{name: broken}]")
         await until(lambda: rules.problems)
-        assert names(rules.in_force) == ["first"]
+        assert list_rules(rules.in_force) == ["first"]
         assert changed == []
         assert metrics.REGISTRY.get_sample_value("incident_router_rules_last_reload_successful") == 0.0
         (rules_folder / "b.yaml").write_text(RULE.format("mended"))
         await until(lambda: changed)
-        assert names(rules.in_force) == ["first", "mended"]
+        assert list_rules(rules.in_force) == ["first", "mended"]
         assert rules.problems == []
         assert metrics.REGISTRY.get_sample_value("incident_router_rules_last_reload_successful") == 1.0
 
-    followed(rules_folder, play)
+    follow_folder(rules_folder, play)
 
 
 def test_swapped_symlink_reloads_rules(tmp_path):
@@ -96,23 +96,23 @@ def test_swapped_symlink_reloads_rules(tmp_path):
     (folder / "a.yaml").symlink_to("..data/a.yaml")
 
     async def play(rules, changed, _hangup, until):
-        assert names(rules.in_force) == ["old"]
+        assert list_rules(rules.in_force) == ["old"]
         (folder / "..data_tmp").symlink_to("..2")
         os.replace(folder / "..data_tmp", folder / "..data")
         await until(lambda: changed)
-        assert names(rules.in_force) == ["new"]
+        assert list_rules(rules.in_force) == ["new"]
 
-    followed(folder, play)
+    follow_folder(folder, play)
 
 
 def test_sighup_checks_for_changes_immediately(rules_folder):
     async def play(rules, changed, hangup, until):
-        before = reloads("unchanged")
+        before = count_reloads("unchanged")
         hangup.set()
-        await until(lambda: reloads("unchanged") == before + 1)
+        await until(lambda: count_reloads("unchanged") == before + 1)
         assert changed == []
 
-    followed(rules_folder, play)
+    follow_folder(rules_folder, play)
 
 
 def test_missing_folder_is_refused_until_it_returns(rules_folder):
@@ -120,13 +120,13 @@ def test_missing_folder_is_refused_until_it_returns(rules_folder):
         os.rename(rules_folder, rules_folder.with_name("away"))
         hangup.set()
         await until(lambda: rules.problems)
-        assert names(rules.in_force) == ["first"]
+        assert list_rules(rules.in_force) == ["first"]
         os.rename(rules_folder.with_name("away"), rules_folder)
         (rules_folder / "b.yaml").write_text(RULE.format("back"))
         await until(lambda: changed)
-        assert names(rules.in_force) == ["first", "back"]
+        assert list_rules(rules.in_force) == ["first", "back"]
 
-    followed(rules_folder, play)
+    follow_folder(rules_folder, play)
 
 
 def test_first_rules_must_be_valid(rules_folder):
@@ -142,13 +142,13 @@ def test_web_decides_by_reloaded_rules(tmp_path):
         ready = lambda: harness.ask(f"{router.url}/readyz")[1]["checks"]["rules"]  # noqa: E731
         version = ready()
         rules.write_text(CATCH_ALL.format("renamed"))
-        harness.eventually("new rules decide", lambda: router.receives()["alerts"][0].get("rule") == "renamed")
+        harness.eventually("new rules decide", lambda: router.send_alert()["alerts"][0].get("rule") == "renamed")
         assert ready() != version
         rules.write_text("rules: [{name: broken}]")
         router.process._process.send_signal(signal.SIGHUP)
         said = harness.eventually("the refusal is reported", lambda: "refused on the disk" in ready() and ready())
         assert '10.yaml:1:9: rule "broken":' in said
-        assert router.receives()["alerts"][0]["rule"] == "renamed"
+        assert router.send_alert()["alerts"][0]["rule"] == "renamed"
         assert "rules_refused" in router.process.output
 
 
@@ -161,7 +161,7 @@ def test_deliveries_are_answered_during_a_large_reload(tmp_path):
         started = time.monotonic()
         while router.process.output.count("rules_loaded") < 2:  # The first load is the one at startup.
             began = time.monotonic()
-            router.receives()
+            router.send_alert()
             waits.append(time.monotonic() - began)
             assert len(waits) < 5000
         assert max(waits) < (time.monotonic() - started) / 2  # Loading takes most of this time.
@@ -177,20 +177,20 @@ def test_separate_folder_keeps_its_last_good_rules(rules_folder):
         return metrics.REGISTRY.get_sample_value("incident_router_rules_folder_refused", {"folder": "team"})
 
     async def play(rules, changed, hangup, until):
-        assert names(rules.in_force) == ["first", "team"]
+        assert list_rules(rules.in_force) == ["first", "team"]
         (team / "t.yaml").write_text("rules: [")
         await until(refused)
-        assert names(rules.in_force) == ["first", "team"]
+        assert list_rules(rules.in_force) == ["first", "team"]
         assert rules.problems
         (rules_folder / "a.yaml").write_text(RULE.format("newer"))
         await until(lambda: changed)
-        assert names(rules.in_force) == ["newer", "team"]
+        assert list_rules(rules.in_force) == ["newer", "team"]
         (team / "t.yaml").write_text(RULE.format("mended"))
-        await until(lambda: names(rules.in_force) == ["newer", "mended"])
+        await until(lambda: list_rules(rules.in_force) == ["newer", "mended"])
         assert not refused()
         assert rules.problems == []
 
-    followed(rules_folder, play)
+    follow_folder(rules_folder, play)
 
 
 def test_read_errors_leave_the_current_rules_active(rules_folder, monkeypatch):
@@ -203,9 +203,9 @@ def test_read_errors_leave_the_current_rules_active(rules_folder, monkeypatch):
             hangup.set()
             await until(lambda: rules.problems)
         assert "reading it failed: ZeroDivisionError" in rules.problems[0].message
-        assert names(rules.in_force) == ["first"]
+        assert list_rules(rules.in_force) == ["first"]
         (rules_folder / "a.yaml").write_text(RULE.format("second"))
         await until(lambda: changed)
-        assert names(rules.in_force) == ["second"]
+        assert list_rules(rules.in_force) == ["second"]
 
-    followed(rules_folder, play)
+    follow_folder(rules_folder, play)

@@ -20,12 +20,12 @@ MINUTE = 60_000_000
 AWAY = errors.Temporary("no connection")
 
 
-class Named(base.Opening):
+class NameOpening(base.Opening):
     name: str
     summary: str = ""
 
 
-class Titled(base.Opening):
+class TitleOpening(base.Opening):
     title: str
     body: str | None = None
 
@@ -36,9 +36,9 @@ def place(name: str, account: str, opening: type[base.Opening]) -> configured_de
 
 
 PLACES = {
-    "on-call": place("on-call", "one", Named),
-    "page": place("page", "one", Named),
-    "devhelm": place("devhelm", "two", Titled),
+    "on-call": place("on-call", "one", NameOpening),
+    "page": place("page", "one", NameOpening),
+    "devhelm": place("devhelm", "two", TitleOpening),
 }
 
 
@@ -56,7 +56,7 @@ class Scene:
             store=self.store, storms=self.stage.storms, randomness=random.Random(2),
         )  # fmt: skip
 
-    async def reported(self) -> list[tuple[str, str, list[str]]]:
+    async def list_reports(self) -> list[tuple[str, str, list[str]]]:
         """Return the reports in the inbox: destination, status, and targets."""
         found = []
         for _, fields in await self.store.redis.xrange(keys.INBOX):
@@ -79,22 +79,22 @@ def test_failing_account_is_reported_once_and_ended(with_redis):
         scene.breakers.record("on-call", AWAY, NOW)
         scene.breakers.record("devhelm", None, NOW)
         await scene.own.turn(NOW + 4 * MINUTE)
-        assert await scene.reported() == []
+        assert await scene.list_reports() == []
         scene.breakers.record("on-call", AWAY, NOW + 4 * MINUTE)
         await scene.own.turn(NOW + 5 * MINUTE)
-        assert await scene.reported() == [("on-call", "firing", ["devhelm"])]
+        assert await scene.list_reports() == [("on-call", "firing", ["devhelm"])]
         await scene.fold()
         key = 'incident-router{destination="on-call"}'
         assert (await scene.store.incidents.read([key]))[key].incident.status == "open"
         await scene.own.turn(NOW + 6 * MINUTE)
-        assert await scene.reported() == []
+        assert await scene.list_reports() == []
         scene.breakers.record("on-call", None, NOW + 7 * MINUTE)
         await scene.own.turn(NOW + 7 * MINUTE)
-        assert await scene.reported() == [("on-call", "resolved", ["devhelm"])]
+        assert await scene.list_reports() == [("on-call", "resolved", ["devhelm"])]
         await scene.fold()
         assert (await scene.store.incidents.read([key]))[key].incident.status == "closed"
         await scene.own.turn(NOW + 8 * MINUTE)
-        assert await scene.reported() == []
+        assert await scene.list_reports() == []
 
     with_redis(body)
 
@@ -116,7 +116,7 @@ def test_failing_account_is_reported_after_its_delay(with_redis, problem):
         scene.breakers.record("on-call", errors.Queued("the account's quota is used up for now", 30.0), NOW, "open")
         scene.breakers.record("page", errors.Permanent("422", status=422), NOW, "open")
         await scene.own.turn(NOW + 9 * MINUTE)
-        assert await scene.reported() == [("devhelm", "firing", ["on-call"])]
+        assert await scene.list_reports() == [("devhelm", "firing", ["on-call"])]
 
     with_redis(body)
 
@@ -127,7 +127,7 @@ def test_failing_account_does_not_report_itself(with_redis):
             scene = Scene(store, *wanted)
             scene.breakers.record("page", AWAY, NOW)
             await scene.own.turn(NOW + 9 * MINUTE)
-            assert await scene.reported() == []
+            assert await scene.list_reports() == []
 
     with_redis(body)
 
@@ -139,9 +139,9 @@ def test_report_is_valid_for_every_destination_kind():
         store=None, storms=None, randomness=random.Random(1),
     )  # fmt: skip
     (named,) = scene._targets(self_alerts.of_account("devhelm"))
-    assert Named.model_validate(named.fields).name == "incident-router can't reach devhelm"
+    assert NameOpening.model_validate(named.fields).name == "incident-router can't reach devhelm"
     (titled,) = scene._targets(self_alerts.of_account("on-call"))
-    assert Titled.model_validate(titled.fields).title == "incident-router can't reach on-call"
+    assert TitleOpening.model_validate(titled.fields).title == "incident-router can't reach on-call"
 
 
 def test_worker_calls_its_ping_url(with_redis):
@@ -211,25 +211,25 @@ def test_tripped_guard_is_reported_once_until_reset(with_redis):
     async def body(store):
         scene = Scene(store, "on-call", "devhelm")
         await scene.own.turn(NOW)
-        assert await scene.reported() == []
+        assert await scene.list_reports() == []
         one = publishing_state.Limit(1, workers.HOUR)
         assert [await scene.gate.count_auto_post(f"page/{n}", [], one, one) for n in range(2)] == [True, False]
         await scene.own.turn(NOW + 1)
-        assert await scene.reported() == [("guard", "firing", ["on-call", "devhelm"])]
+        assert await scene.list_reports() == [("guard", "firing", ["on-call", "devhelm"])]
         await scene.fold()
         held = (await scene.store.incidents.read([self_alerts.GUARD.key]))[self_alerts.GUARD.key].incident
         assert held.opening_alert.annotations == {"reason": "more than 1 posts or 1 components"}
         await scene.own.turn(NOW + 2)
-        assert await scene.reported() == []
+        assert await scene.list_reports() == []
         await scene.gate.reset()
         await scene.own.turn(NOW + 3)
-        assert await scene.reported() == [("guard", "resolved", ["on-call", "devhelm"])]
+        assert await scene.list_reports() == [("guard", "resolved", ["on-call", "devhelm"])]
         await scene.fold()
         assert (await scene.store.incidents.read([self_alerts.GUARD.key]))[
             self_alerts.GUARD.key
         ].incident.status == "closed"
         await scene.own.turn(NOW + 4)
-        assert await scene.reported() == []
+        assert await scene.list_reports() == []
 
     with_redis(body)
 
@@ -239,15 +239,15 @@ def test_long_freeze_is_reported_until_unfrozen(with_redis):
         scene = Scene(store, "devhelm")
         await scene.gate.freeze("ann", NOW, "an audit")
         await scene.own.turn(NOW + 239 * MINUTE)
-        assert await scene.reported() == []
+        assert await scene.list_reports() == []
         await scene.own.turn(NOW + 240 * MINUTE)
-        assert await scene.reported() == [("freeze", "firing", ["devhelm"])]
+        assert await scene.list_reports() == [("freeze", "firing", ["devhelm"])]
         await scene.fold()
         held = (await scene.store.incidents.read([self_alerts.FREEZE.key]))[self_alerts.FREEZE.key].incident
         assert (held.status, held.opening_alert.annotations["reason"]) == ("open", "an audit (ann)")
         await scene.gate.unfreeze()
         await scene.own.turn(NOW + 241 * MINUTE)
-        assert await scene.reported() == [("freeze", "resolved", ["devhelm"])]
+        assert await scene.list_reports() == [("freeze", "resolved", ["devhelm"])]
         await scene.fold()
         assert (await scene.store.incidents.read([self_alerts.FREEZE.key]))[
             self_alerts.FREEZE.key
@@ -261,7 +261,7 @@ def test_self_report_without_destination_does_nothing(with_redis):
         scene = Scene(store)
         await scene.gate.trip(NOW, "too many")
         await scene.own.turn(NOW + 300 * MINUTE)
-        assert await scene.reported() == []
+        assert await scene.list_reports() == []
 
     with_redis(body)
 

@@ -39,7 +39,7 @@ def test_dry_run_stores_nothing(scene):
     assert (status, answer["dry_run"], answer["delivery"]) == (200, True, "")
     [alert] = answer["alerts"]
     assert (alert["rule"], alert["test"]) == ("checkout-down", True)
-    assert {one["destination"]: one["public"] for one in alert["targets"]} == {
+    assert {target["destination"]: target["public"] for target in alert["targets"]} == {
         "on-call": False,
         "devhelm": False,
         "public-page": True,
@@ -64,7 +64,7 @@ def test_test_alert_opens_separately_and_never_publicly(scene):
 
     harness.eventually("the incident opens at internal destinations only", opened)
     # A real alert with the same name is a different alert: its start and end don't affect the test.
-    router.receives()
+    router.send_alert()
     harness.eventually(
         "the alert that is no test opens a post", lambda: at.incidents()["public-page"].count("open") == 1
     )
@@ -73,9 +73,9 @@ def test_test_alert_opens_separately_and_never_publicly(scene):
     assert at.incidents()["public-page"] == ["open"], "only the real one was ever shown, and it still is"
     assert at.incidents()["devhelm-page"].count("open") == 1
     titles = json.loads(router.command("incidents", "show", told["incident_key"], "--json").stdout)["publications"]
-    shown = {one["destination"]: one["fields"].get("name") or one["fields"].get("title") for one in titles}
+    shown = {title["destination"]: title["fields"].get("name") or title["fields"].get("title") for title in titles}
     assert (shown["on-call"], shown["devhelm"]) == ("[TEST] Checkout is down", "[TEST] Checkout is down")
-    router.receives(status="resolved")
+    router.send_alert(status="resolved")
     harness.eventually("all is over", lambda: at.incidents()["public-page"] == ["resolved"])
 
 
@@ -83,8 +83,8 @@ def test_replayed_test_stays_a_test(scene):
     router, _ = scene
     _, answer = post(router, "true", UNREADABLE)
     kept = answer["quarantined"]
-    shown = json.loads(router.command("quarantine", "show", kept, "--json").stdout)
-    assert shown["headers"]["incident-router-test"] == "true"
+    document = json.loads(router.command("quarantine", "show", kept, "--json").stdout)
+    assert document["headers"]["incident-router-test"] == "true"
 
 
 def test_any_test_header_but_false_marks_a_test(scene):

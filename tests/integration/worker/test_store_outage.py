@@ -14,7 +14,7 @@ def test_interrupted_incident_is_due_after_store_recovery(with_redis):
         await on.turn()
         assert await on.due() == []
         await on.reconciler.give_back()
-        await on.until(lambda: at.states() == ["open"])
+        await on.wait_until(lambda: at.states() == ["open"])
         assert at.kinds == ["open", "open"]
         await on.reconciler.give_back()
 

@@ -59,7 +59,7 @@ def worker(on: workers.WorkerHarness, pace=QUICK) -> tuple[runtime.Worker, runti
     return made, bell
 
 
-def running(with_redis, play, *places, before=None, imports=(), pace=QUICK):
+def run_worker(with_redis, play, *places, before=None, imports=(), pace=QUICK):
     """Run ``before``, then ``play`` with a running worker. Stop the worker in order afterwards."""
 
     async def body(store):
@@ -79,7 +79,7 @@ def running(with_redis, play, *places, before=None, imports=(), pace=QUICK):
     with_redis(body)
 
 
-async def until(met) -> None:
+async def wait_until(met) -> None:
     async with asyncio.timeout(10):
         while not await met():
             await asyncio.sleep(0.005)
@@ -94,15 +94,15 @@ def test_running_worker_opens_and_resolves_an_incident(with_redis):
         async def opened():
             return at.states() == ["open"]
 
-        await until(opened)
+        await wait_until(opened)
         await on.deliver(workers.resolved())
 
         async def closed():
             return at.states() == ["resolved"]
 
-        await until(closed)
+        await wait_until(closed)
 
-    running(with_redis, play, vendor.on_call(at))
+    run_worker(with_redis, play, vendor.on_call(at))
 
 
 def test_own_interrupted_incident_resumes_before_lease_expiry(
@@ -117,9 +117,9 @@ def test_own_interrupted_incident_resumes_before_lease_expiry(
         async def opened():
             return at.states() == ["open"]
 
-        await until(opened)
+        await wait_until(opened)
 
-    running(with_redis, play, vendor.on_call(at))
+    run_worker(with_redis, play, vendor.on_call(at))
 
 
 def test_unfinished_work_of_another_worker_is_claimed(with_redis):
@@ -134,9 +134,9 @@ def test_unfinished_work_of_another_worker_is_claimed(with_redis):
         async def opened():
             return at.states() == ["open"]
 
-        await until(opened)
+        await wait_until(opened)
 
-    running(with_redis, play, vendor.on_call(at))
+    run_worker(with_redis, play, vendor.on_call(at))
 
 
 async def entry(on) -> dict:
@@ -157,7 +157,7 @@ def test_worker_reports_start_and_end(with_redis):
         async def heard():
             return await store.health.latest_heartbeat() > 0
 
-        await until(heard)
+        await wait_until(heard)
         assert metrics.worker_heartbeat_timestamp_seconds._value.get() > 1_600_000_000
         stop.set()
         await asyncio.wait_for(task, 5)
@@ -178,15 +178,15 @@ def test_brief_store_outage_does_not_stop_the_worker(with_redis, monkeypatch):
         async def back():
             return on.store.inbox.away == 0
 
-        await until(back)
+        await wait_until(back)
         await on.deliver(workers.firing())
 
         async def opened():
             return at.states() == ["open"]
 
-        await until(opened)
+        await wait_until(opened)
 
-    running(with_redis, play, vendor.on_call(at), before=away)
+    run_worker(with_redis, play, vendor.on_call(at), before=away)
 
 
 def test_unexpected_error_ends_the_worker(with_redis):
@@ -228,8 +228,8 @@ def test_running_operations_finish_before_shutdown(with_redis):
         at.go_on.set()
         await asyncio.wait_for(task, 10)
         assert at.states() == ["open"]
-        (known,) = await on.publications.look("down")
-        assert (known.state, known.intent) == ("open", None)
+        (publication,) = await on.publications.look("down")
+        assert (publication.state, publication.intent) == ("open", None)
 
     with_redis(body)
 
@@ -264,9 +264,9 @@ def test_worker_drains_in_time_despite_hanging_calls(with_redis):
             await asyncio.wait_for(task, 30)
         assert "drain_timed_out" in {line["event"] for line in lines}
         assert await store.health.latest_heartbeat() == 0
-        (known,) = await on.publications.look("down")
-        assert known.intent is not None, "the next worker must know that the call was begun"
-        await until(lambda: _none_left(before | {task}))
+        (publication,) = await on.publications.look("down")
+        assert publication.intent is not None, "the next worker must know that the call was begun"
+        await wait_until(lambda: _none_left(before | {task}))
 
     with_redis(body)
 
@@ -299,7 +299,7 @@ class TestSilencesAtStart:
         async def folded():
             return await on.store.redis.exists(keys.incident("down"))
 
-        await until(folded)
+        await wait_until(folded)
         (mute,) = (await on.incident()).muted.values()
         return mute.by
 
@@ -313,7 +313,7 @@ class TestSilencesAtStart:
         async def play(on):
             assert "works" in await self.muted(on)
 
-        running(with_redis, play, vendor.on_call(at), before=before)
+        run_worker(with_redis, play, vendor.on_call(at), before=before)
         assert at.calls == []
 
     def test_imported_silences_are_awaited_before_the_first_fold(self, with_redis):
@@ -332,7 +332,7 @@ class TestSilencesAtStart:
             assert "works" in await self.muted(on)
 
         pace = dataclasses.replace(QUICK, first_ask_seconds=1000.0)
-        running(with_redis, play, vendor.on_call(at), before=waiting, imports=[("am", imported)], pace=pace)
+        run_worker(with_redis, play, vendor.on_call(at), before=deliver_waiting, imports=[("am", imported)], pace=pace)
         assert at.calls == []
 
     def test_hanging_import_does_not_stop_the_worker(self, with_redis):
@@ -349,13 +349,15 @@ class TestSilencesAtStart:
             async def opened():
                 return at.states() == ["open"]
 
-            await until(opened)
+            await wait_until(opened)
 
         pace = dataclasses.replace(QUICK, first_ask_seconds=0.05)
         with structlog.testing.capture_logs() as logs:
-            running(with_redis, play, vendor.on_call(at), before=waiting, imports=[("am", imported)], pace=pace)
+            run_worker(
+                with_redis, play, vendor.on_call(at), before=deliver_waiting, imports=[("am", imported)], pace=pace
+            )
         assert "silences_not_imported_in_time" in [line["event"] for line in logs]
 
 
-async def waiting(on) -> None:
+async def deliver_waiting(on) -> None:
     await on.deliver(workers.firing())

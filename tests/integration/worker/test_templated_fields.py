@@ -21,12 +21,12 @@ rules:
 """
 
 
-def first(at, listed):
+def get_first_id(at, listed):
     """Return the ID of the first item of a list at incident.io."""
     return harness.ask(f"{at.url}/incident-io/v2/{listed}", token="any key")[1][listed][0]["id"]
 
 
-def by_pod(at):
+def group_by_pod(at):
     """Return the requests to each vendor by the pod of the incident."""
     sent = {}
     for call in at.calls("POST"):
@@ -38,13 +38,17 @@ def by_pod(at):
 
 def test_missing_label_omits_the_field(tmp_path):
     with harness.vendors() as at:
-        rules = RULES.replace("FIELD", first(at, "custom_fields")).replace("ROLE", first(at, "incident_roles"))
+        rules = RULES.replace("FIELD", get_first_id(at, "custom_fields")).replace(
+            "ROLE", get_first_id(at, "incident_roles")
+        )
         with harness.router(tmp_path, harness.configure(tmp_path, at, rules=rules)) as router:
             full = {"monitor": MONITOR, "tier": "one", "team": "shop", "owner": "ada@example.com", "type": "Security"}
             odd = {"monitor": "checkout-42", "owner": "nobody"}
             for pod, labels in (("full", full), ("odd", odd), ("bare", {})):
-                router.receives(dedup_key=pod, labels={"env": "shop", "pod": pod, **labels})
-            sent = harness.eventually("all incidents are open", lambda: found if len(found := by_pod(at)) == 6 else {})
+                router.send_alert(dedup_key=pod, labels={"env": "shop", "pod": pod, **labels})
+            sent = harness.eventually(
+                "all incidents are open", lambda: found if len(found := group_by_pod(at)) == 6 else {}
+            )
             assert sent["devhelm", "full"]["monitorId"] == MONITOR
             severities = [sent["devhelm", pod]["severity"] for pod in ("full", "odd", "bare")]
             assert severities == ["DOWN", "DEGRADED", "DEGRADED"]
@@ -54,6 +58,6 @@ def test_missing_label_omits_the_field(tmp_path):
             named = {"custom_field_entries", "incident_role_assignments", "incident_type_id"}
             assert named <= sent["incident-io", "full"].keys()
             assert not any(named & sent["incident-io", pod].keys() for pod in ("odd", "bare"))
-            shown = router.command("incidents", "show", 'monitored{labels.pod="odd"}').stdout
-            assert "monitor_id: left out" in shown
-            assert "incident_role_assignments: entry 1 was omitted: Value error, not an email address" in shown
+            output = router.command("incidents", "show", 'monitored{labels.pod="odd"}').stdout
+            assert "monitor_id: left out" in output
+            assert "incident_role_assignments: entry 1 was omitted: Value error, not an email address" in output

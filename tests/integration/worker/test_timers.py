@@ -6,7 +6,7 @@ from router.domain import decisions
 from tests.integration import workers
 
 
-def timed(**durations: int) -> decisions.Response:
+def make_timed_response(**durations: int) -> decisions.Response:
     return decisions.Response(
         "down",
         "rules/a.yaml:3",
@@ -19,12 +19,12 @@ def timed(**durations: int) -> decisions.Response:
 def test_held_alert_opens_after_its_hold(with_redis):
     async def play(on, at, window):
         began = await on.redis_now()
-        await on.deliver(workers.firing(), response=timed(open_after=window))
+        await on.deliver(workers.firing(), response=make_timed_response(open_after=window))
         await on.turn()
         await on.check_before(began + window)
         assert at.states() == []
         assert (await on.incident()).status == "pending"
-        await on.until(lambda: at.states() == ["open"])
+        await on.wait_until(lambda: at.states() == ["open"])
         assert await on.redis_now() - began >= window
         assert at.kinds == ["open"]
 
@@ -34,9 +34,9 @@ def test_held_alert_opens_after_its_hold(with_redis):
 def test_alert_resolved_during_hold_opens_nothing(with_redis):
     async def play(on, at, window):
         began = await on.redis_now()
-        await on.deliver(workers.firing(), response=timed(open_after=window))
+        await on.deliver(workers.firing(), response=make_timed_response(open_after=window))
         await on.turn()
-        await on.deliver(workers.resolved(), response=timed(open_after=window))
+        await on.deliver(workers.resolved(), response=make_timed_response(open_after=window))
         await on.turn()
         await on.check_before(began + window)
         assert (await on.incident()).status == "closed"
@@ -48,7 +48,7 @@ def test_alert_resolved_during_hold_opens_nothing(with_redis):
 
 def test_quiet_incident_resolves_unless_it_fires_again(with_redis):
     async def play(on, at, window):
-        response = timed(resolve_after=window)
+        response = make_timed_response(resolve_after=window)
         began = await on.redis_now()
         await on.deliver(workers.firing(), response=response)
         await on.deliver(workers.resolved(), response=response)
@@ -62,7 +62,7 @@ def test_quiet_incident_resolves_unless_it_fires_again(with_redis):
         await on.turn()
         await on.check_before(began + window)
         assert at.states() == ["open"]
-        await on.until(lambda: at.states() == ["resolved"])
+        await on.wait_until(lambda: at.states() == ["resolved"])
         assert at.kinds == ["open", "resolve"]
 
     workers.run_in_time(with_redis, play)
@@ -71,11 +71,11 @@ def test_quiet_incident_resolves_unless_it_fires_again(with_redis):
 def test_alert_without_repeats_becomes_stale(with_redis):
     async def play(on, at, window):
         began = await on.redis_now()
-        await on.deliver(workers.firing(), response=timed(stale_after=window))
+        await on.deliver(workers.firing(), response=make_timed_response(stale_after=window))
         await on.turn()
         await on.check_before(began + window)
         assert at.states() == ["open"]
-        await on.until(lambda: at.states() == ["resolved"])
+        await on.wait_until(lambda: at.states() == ["resolved"])
 
     workers.run_in_time(with_redis, play)
 
@@ -93,7 +93,7 @@ def test_alert_with_end_time_resolves_unless_repeated(with_redis):
         await on.turn()
         await on.check_before(second)
         assert at.states() == ["open"]
-        await on.until(lambda: at.states() == ["resolved"])
+        await on.wait_until(lambda: at.states() == ["resolved"])
         assert await on.redis_now() >= second
         assert at.kinds == ["open", "resolve"]
         # Repeat the message, as after a worker's death. No incident opens.
@@ -123,13 +123,13 @@ def test_expired_alert_refires_under_current_rules(with_redis):
 def test_missed_heartbeat_is_incident_until_next_signal(with_redis):
     async def play(on, at, window):
         began = await on.redis_now()
-        await on.deliver(workers.firing(), response=timed(heartbeat=window))
+        await on.deliver(workers.firing(), response=make_timed_response(heartbeat=window))
         await on.fold()
         await on.check_before(began + window)
         assert (await on.incident()).status == "closed"
-        await on.until(lambda: at.states() == ["open"])
-        await on.deliver(workers.firing(), response=timed(heartbeat=window))
-        await on.until(lambda: at.states()[0] == "resolved")
-        await on.until(lambda: at.states() == ["resolved", "open"])
+        await on.wait_until(lambda: at.states() == ["open"])
+        await on.deliver(workers.firing(), response=make_timed_response(heartbeat=window))
+        await on.wait_until(lambda: at.states()[0] == "resolved")
+        await on.wait_until(lambda: at.states() == ["resolved", "open"])
 
     workers.run_in_time(with_redis, play)

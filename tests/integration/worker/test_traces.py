@@ -42,7 +42,7 @@ class Traced:
         )
         self._http = httpx.AsyncClient(transport=httpx.ASGITransport(web_server), base_url="http://web_server")
 
-    async def receives(self, status: str = "firing", traceparent: str = SENDER, token: str = "token", **more) -> int:
+    async def send_alert(self, status: str = "firing", traceparent: str = SENDER, token: str = "token", **more) -> int:
         headers = {"authorization": f"Bearer {token}"} | ({"traceparent": traceparent} if traceparent else {})
         body = {"title": "private title", "status": status, "dedup_key": "a", **more}
         return (await self._http.post("/v1/webhooks/any", json=body, headers=headers)).status_code
@@ -58,7 +58,7 @@ class Traced:
 
 
 @pytest.fixture
-def traced(with_redis):
+def run_traced(with_redis):
     def run(play, at: vendor.Vendor | None = None, traces: tracing.Traces | None = None, share: float = 1.0) -> None:
         async def body(store):
             one = Traced(store, at or vendor.Vendor(), traces, share)
@@ -72,13 +72,13 @@ def traced(with_redis):
     return run
 
 
-def hexed(number: int, digits: int) -> str:
+def format_hex(number: int, digits: int) -> str:
     return f"{number:0{digits}x}"
 
 
-def test_delivery_is_one_trace_to_vendor_answer(traced):
+def test_delivery_is_one_trace_to_vendor_answer(run_traced):
     async def play(one):
-        assert await one.receives(traceparent="") == 202
+        assert await one.send_alert(traceparent="") == 202
         await one.on.turn()
         assert one.span_operations() == [("webhook", ""), ("fold", ""), ("operation", "open")]
         webhook, fold, operation = one.spans()
@@ -87,103 +87,103 @@ def test_delivery_is_one_trace_to_vendor_answer(traced):
         assert operation.parent.span_id == fold.context.span_id
         assert {span.context.trace_id for span in one.spans()} == {webhook.context.trace_id}
 
-    traced(play)
+    run_traced(play)
 
 
-def test_trace_of_sender_continues(traced):
+def test_trace_of_sender_continues(run_traced):
     async def play(one):
-        await one.receives()
+        await one.send_alert()
         await one.on.turn()
         webhook = one.spans("webhook")[0]
-        assert hexed(webhook.parent.span_id, 16) == "b7ad6b7169203331"
-        assert {hexed(span.context.trace_id, 32) for span in one.spans()} == {TRACE}
+        assert format_hex(webhook.parent.span_id, 16) == "b7ad6b7169203331"
+        assert {format_hex(span.context.trace_id, 32) for span in one.spans()} == {TRACE}
 
-    traced(play)
+    run_traced(play)
 
 
 @pytest.mark.parametrize("broken", ["", "nonsense", "00-0-0-01", f"00-{TRACE}-0000000000000000-01", "\xff" * 400])
-def test_invalid_traceparent_starts_a_new_trace(traced, broken):
+def test_invalid_traceparent_starts_a_new_trace(run_traced, broken):
     async def play(one):
-        assert await one.receives(traceparent=broken.encode("latin-1") if broken else "") == 202
+        assert await one.send_alert(traceparent=broken.encode("latin-1") if broken else "") == 202
         await one.on.turn()
         assert len(one.spans()) == 3
         assert one.spans("webhook")[0].parent is None
 
-    traced(play)
+    run_traced(play)
 
 
-def test_unsampled_trace_stays_unsampled(traced):
+def test_unsampled_trace_stays_unsampled(run_traced):
     async def play(one):
-        await one.receives(traceparent=UNSAMPLED)
+        await one.send_alert(traceparent=UNSAMPLED)
         await one.on.turn()
         assert one.spans() == []
         assert (await one.on.incident()).status == "open"
 
-    traced(play)
+    run_traced(play)
 
 
-def test_new_traces_are_sampled_by_ratio(traced):
+def test_new_traces_are_sampled_by_ratio(run_traced):
     async def play(one):
-        await one.receives(traceparent="")
+        await one.send_alert(traceparent="")
         await one.on.turn()
         assert one.spans() == []
-        await one.receives()
+        await one.send_alert()
         assert len(one.spans("webhook")) == 1, "the sender makes it, so it goes on"
 
-    traced(play, share=0.0)
+    run_traced(play, share=0.0)
 
 
-def test_trace_is_stored_with_delivery_and_incident(traced):
+def test_trace_is_stored_with_delivery_and_incident(run_traced):
     async def play(one):
-        await one.receives()
+        await one.send_alert()
         ((_, fields),) = await one.on.store.redis.xrange(keys.INBOX)
         webhook = one.spans("webhook")[0]
-        assert codec.unpack_delivery(fields[b"h"]).trace == f"00-{TRACE}-{hexed(webhook.context.span_id, 16)}-01"
+        assert codec.unpack_delivery(fields[b"h"]).trace == f"00-{TRACE}-{format_hex(webhook.context.span_id, 16)}-01"
         await one.on.turn()
         assert tracing.trace_id((await one.on.incident()).trace) == TRACE
 
-    traced(play)
+    run_traced(play)
 
 
-def test_later_operations_link_to_the_opening_trace(traced):
+def test_later_operations_link_to_the_opening_trace(run_traced):
     async def play(one):
-        await one.receives()
+        await one.send_alert()
         await one.on.turn()
-        await one.receives("resolved", traceparent="")
+        await one.send_alert("resolved", traceparent="")
         await one.on.turn()
         (resolve,) = [span for span in one.spans("operation") if span.attributes["incident_router.operation"] != "open"]
         assert resolve.parent is None
-        assert [hexed(link.context.trace_id, 32) for link in resolve.links] == [TRACE]
+        assert [format_hex(link.context.trace_id, 32) for link in resolve.links] == [TRACE]
 
-    traced(play)
+    run_traced(play)
 
 
-def test_failed_call_and_retry_are_separate_spans(traced):
+def test_failed_call_and_retry_are_separate_spans(run_traced):
     at = vendor.Vendor()
     at.before = [vendor.temporary(), None]
 
     async def play(one):
-        await one.receives()
-        await one.on.until(lambda: at.states() == ["open"])
+        await one.send_alert()
+        await one.on.wait_until(lambda: at.states() == ["open"])
         first, second = one.spans("operation")
         assert (first.status.is_ok, first.status.description) == (False, "Temporary")
         assert second.status.is_ok
         assert first.parent == second.parent
 
-    traced(play, at)
+    run_traced(play, at)
 
 
-def test_unauthenticated_request_makes_no_span(traced):
+def test_unauthenticated_request_makes_no_span(run_traced):
     async def play(one):
-        assert await one.receives(token="guessed") == 401
+        assert await one.send_alert(token="guessed") == 401
         assert one.spans() == []
 
-    traced(play)
+    run_traced(play)
 
 
-def test_spans_have_ids_but_no_sender_text(traced):
+def test_spans_have_ids_but_no_sender_text(run_traced):
     async def play(one):
-        await one.receives(labels={"service": "secret service"}, summary="secret summary")
+        await one.send_alert(labels={"service": "secret service"}, summary="secret summary")
         await one.on.turn()
         webhook, fold, operation = one.spans()
         assert webhook.attributes["incident_router.source"] == "any"
@@ -194,32 +194,32 @@ def test_spans_have_ids_but_no_sender_text(traced):
         assert "private title" not in (told := "".join(span.to_json() for span in one.spans()))
         assert "secret" not in told
 
-    traced(play)
+    run_traced(play)
 
 
-def test_disabled_tracing_stores_no_trace(traced):
+def test_disabled_tracing_stores_no_trace(run_traced):
     async def play(one):
-        await one.receives()
+        await one.send_alert()
         ((_, fields),) = await one.on.store.redis.xrange(keys.INBOX)
         assert codec.unpack_delivery(fields[b"h"]).trace == ""
         await one.on.turn()
         assert (await one.on.incident()).trace == ""
         assert one.spans() == []
 
-    traced(play, traces=tracing.OFF)
+    run_traced(play, traces=tracing.OFF)
 
 
-def test_worker_without_tracing_passes_traces_on(traced):
+def test_worker_without_tracing_passes_traces_on(run_traced):
     """A call by another worker with tracing must belong to the same trace."""
 
     async def play(one):
         one.on.triage._traces = tracing.OFF
-        await one.receives()
+        await one.send_alert()
         await one.on.turn()
         webhook, operation = one.spans()
         assert operation.parent.span_id == webhook.context.span_id
 
-    traced(play)
+    run_traced(play)
 
 
 def test_delivery_without_trace_field_is_read():
@@ -248,10 +248,10 @@ def test_traceparent_names_the_trace(traceparent, found):
 
 
 def test_interrupted_span_records_only_error_type():
-    kept = in_memory_span_exporter.InMemorySpanExporter()
+    exporter = in_memory_span_exporter.InMemorySpanExporter()
     provider = sdk.TracerProvider()
-    provider.add_span_processor(export.SimpleSpanProcessor(kept))
+    provider.add_span_processor(export.SimpleSpanProcessor(exporter))
     with contextlib.suppress(ValueError), otel.OtelTraces(provider).span("fold", "consumer"):
         raise ValueError("a secret of the body")
-    (span,) = kept.get_finished_spans()
+    (span,) = exporter.get_finished_spans()
     assert (span.status.description, span.events) == ("ValueError", ())

@@ -56,7 +56,7 @@ def test_failing_store_makes_no_dead_letter(with_redis):
         await on.reader.prepare()
         await on.reader.read(10, None)
         for number in range(2 * (aggregator.MAX_ATTEMPTS + 1)):
-            worker = workers.WorkerHarness(workers.demanding(on.store, 9, 0.005), consumer=f"w{number % 2}")
+            worker = workers.WorkerHarness(workers.require_replicas(on.store, 9, 0.005), consumer=f"w{number % 2}")
             with pytest.raises(errors.Unavailable, match="of 9 replicas acknowledged"):
                 await worker.triage.handle_again(await worker.reader.take_over(10, idle_ms=0))
         await on.triage.handle_again(await on.reader.take_over(10, idle_ms=0))
@@ -114,7 +114,7 @@ def test_incident_without_targets_is_not_reconciled(with_redis):
         await on.deliver(workers.firing("f2"), key="held", response=patient)
         await on.turn()
         assert on.rung == {keys.shard("held")}
-        await on.until_awaited(lambda: is_open(on, "held"))
+        await on.wait_until_async(lambda: is_open(on, "held"))
 
     workers.run(with_redis, play)
 

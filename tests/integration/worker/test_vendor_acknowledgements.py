@@ -23,7 +23,7 @@ class Scene:
     def accept(self):
         self.pager.incidents["v1"]["acknowledged"] = True
 
-    async def until(self, met):
+    async def wait_until(self, met):
         """Reconcile due incidents until the condition is met. On a slow machine, a full turn may never end."""
         async with asyncio.timeout(60):
             while not await met():
@@ -31,14 +31,14 @@ class Scene:
                 for lease in await self.on.due():
                     await self.on.reconciler.reconcile(lease)
 
-    async def looked(self, times=3):
+    async def wait_for_reads(self, times=3):
         """Let the worker read the vendor several more times."""
         wanted = self.pager.looks + times
 
         async def met():
             return self.pager.looks >= wanted
 
-        await self.until(met)
+        await self.wait_until(met)
 
     async def held(self):
         """Wait until the incident is acknowledged; return the acknowledgement."""
@@ -46,7 +46,7 @@ class Scene:
         async def met():
             return (await self.on.incident()).acknowledged
 
-        await self.until(met)
+        await self.wait_until(met)
         return (await self.on.incident()).acknowledged
 
     async def acknowledgement_texts(self):
@@ -59,7 +59,7 @@ def play(with_redis, body):
     async def main(on):
         await on.deliver(workers.firing())
         scene = Scene(on, pager)
-        await scene.looked(1)
+        await scene.wait_for_reads(1)
         await body(scene)
 
     workers.run(with_redis, main, vendor.on_call(pager), limits=LOOKING)
@@ -67,12 +67,12 @@ def play(with_redis, body):
 
 def test_acknowledgement_at_vendor_is_recorded_once(with_redis):
     async def body(scene):
-        await scene.looked()
+        await scene.wait_for_reads()
         assert (await scene.on.incident()).interventions.acknowledgement is None
         scene.accept()
         held = await scene.held()
         assert (held.destination, held.who, held.name) == ("on-call", "", "a responder at on-call")
-        await scene.looked()
+        await scene.wait_for_reads()
         assert (await scene.on.incident()).acknowledged == held
         assert await scene.acknowledgement_texts() == ["Acknowledged by a responder at on-call."]
         assert scene.pager.kinds == ["open"]
@@ -84,7 +84,7 @@ def test_acknowledgement_of_an_operator_stays(with_redis):
     async def body(scene):
         await scene.operator.acknowledge("down", acknowledgements.OperatorRequest("ann"))
         scene.accept()
-        await scene.looked()
+        await scene.wait_for_reads()
         assert (await scene.on.incident()).acknowledged.who == "ann"
 
     play(with_redis, body)
@@ -96,7 +96,7 @@ def test_withdrawn_acknowledgement_of_the_vendor_does_not_return(with_redis):
         await scene.held()
         ended = await scene.operator.withdraw("down", acknowledgements.OperatorRequest("bob"))
         assert ended.name == "a responder at on-call"
-        await scene.looked()
+        await scene.wait_for_reads()
         assert (await scene.on.incident()).acknowledged is None
 
     play(with_redis, body)
@@ -107,7 +107,7 @@ def test_raised_severity_ends_the_acknowledgement_of_the_vendor(with_redis):
         scene.accept()
         await scene.held()
         await scene.on.deliver(workers.firing("f2"), level=severities.Severity.CRITICAL)
-        await scene.looked()
+        await scene.wait_for_reads()
         incident = await scene.on.incident()
         assert (incident.acknowledged, incident.interventions.acknowledgement.ended_cause) == (None, "escalated")
 
@@ -123,7 +123,7 @@ def test_crash_before_the_incident_is_written_loses_nothing(with_redis, monkeypa
         monkeypatch.setattr(acknowledgements, "read_back", fail)
         scene.accept()
         try:
-            await scene.looked()
+            await scene.wait_for_reads()
         except RuntimeError:
             leases = [one.key for one in await scene.on.due()]
             assert leases == []  # The lease of the killed worker has to expire first.

@@ -15,7 +15,7 @@ def play(with_redis):
     return lambda play, kind="incident-io": vendors.run(with_redis, kind, play)
 
 
-def breaks(scene: vendors.VendorHarness, when: int, *kinds: publications.Kind) -> None:
+def open_circuit_breaker(scene: vendors.VendorHarness, when: int, *kinds: publications.Kind) -> None:
     """Open the worker's circuit breaker at ``when`` by failures of these kinds of operations."""
     for number in range(5):
         kind = kinds[number % len(kinds)]
@@ -29,13 +29,13 @@ async def has_circuit_open(scene: vendors.VendorHarness) -> bool:
 def test_recovery_at_another_worker_starts_a_probe(play):
     async def body(scene):
         now = await scene.on.redis_now()
-        breaks(scene, now, "open")
-        await scene.fires()
+        open_circuit_breaker(scene, now, "open")
+        await scene.fire()
         assert scene.states() == []
         woken = await scene.on.accounts.resume(vendors.NAME, await scene.on.redis_now())
         assert woken == ["down"]
         await scene.on.publications.wake(woken)
-        await scene.on.until(lambda: scene.states() == ["open"])
+        await scene.on.wait_until(lambda: scene.states() == ["open"])
         assert not await has_circuit_open(scene)
 
     play(body)
@@ -44,8 +44,8 @@ def test_recovery_at_another_worker_starts_a_probe(play):
 def test_recovery_before_opening_keeps_circuit_open(play):
     async def body(scene):
         await scene.on.accounts.resume(vendors.NAME, await scene.on.redis_now())
-        breaks(scene, await scene.on.redis_now(), "open")
-        await scene.fires()
+        open_circuit_breaker(scene, await scene.on.redis_now(), "open")
+        await scene.fire()
         assert scene.states() == []
 
     play(body)
@@ -55,8 +55,8 @@ def test_successful_probe_resumes_all_operations(play):
     """Other kinds of operation had failed before."""
 
     async def body(scene):
-        await scene.fires("first")  # Its success is recorded as a recovery.
-        breaks(scene, await scene.on.redis_now() - 16 * SECOND, "update", "resolve", "open")
+        await scene.fire("first")  # Its success is recorded as a recovery.
+        open_circuit_breaker(scene, await scene.on.redis_now() - 16 * SECOND, "update", "resolve", "open")
         for key in ("a", "b", "c", "d"):
             await scene.on.deliver(vendors.workers.firing(key), key=key, response=scene.response())
         await scene.eventually(lambda: scene.states() == ["open"] * 5)
@@ -66,7 +66,7 @@ def test_successful_probe_resumes_all_operations(play):
 
 def test_inconclusive_probe_continues_with_another_operation(play):
     async def body(scene):
-        breaks(scene, await scene.on.redis_now() - 16 * SECOND, "open")
+        open_circuit_breaker(scene, await scene.on.redis_now() - 16 * SECOND, "open")
         scene.fault("429", retry_after=1, limit="incidents_create")
         for key in ("a", "b", "c", "d"):
             await scene.on.deliver(vendors.workers.firing(key), key=key, response=scene.response())
@@ -80,16 +80,16 @@ def test_failing_operation_retries_within_half_a_minute(play, ends):
     """With a single incident, no other operation can show that the vendor has recovered."""
 
     async def body(scene):
-        await scene.fires()
+        await scene.fire()
         kept = {} if ends else {"state": "absent", "vendor_id": "", "digest": "", "content": None, "number": 0}
         await scene.changed(attempts=40, **kept)
         scene.on.performer._randomness = Longest()
         for method in ("POST", "PUT"):
             scene.fault("503", method, "", count=100)
-        await (scene.ends() if ends else scene.on.turn())
-        known = await scene.known()
-        assert known.attempts == 41
-        assert 20 * SECOND < known.retry_at - known.failed_at <= 31 * SECOND
+        await (scene.end_alert() if ends else scene.on.turn())
+        publication = await scene.get_publication()
+        assert publication.attempts == 41
+        assert 20 * SECOND < publication.retry_at - publication.failed_at <= 31 * SECOND
 
     play(body)
 

@@ -24,20 +24,20 @@ ID = "v01HZY7A4WQ0V2R3T5M8N9K6C1D"
 
 
 @pytest.fixture
-def at_once(monkeypatch):
+def no_read_interval(monkeypatch):
     """Disable the minimum interval between reads."""
     monkeypatch.setattr(plan, "RECHECK_DELAY", 0)
 
 
-def signature(said):
+def make_signature(said):
     return signatures.Signature(signatures.Config.model_validate(said))
 
 
-def telling(vendor_id, event="public_incident.incident_updated_v2"):
+def make_event(vendor_id, event="public_incident.incident_updated_v2"):
     return {"event_type": event, event: {"id": vendor_id, "name": "Edited"}}
 
 
-class Told:
+class WebhookScene:
     """The webhook server on loopback, and a worker."""
 
     def __init__(self, on, at, http):
@@ -46,10 +46,10 @@ class Told:
     async def post(self, body, *, said=STANDARD, name="", to="on-call", now=0, headers=None):
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         if headers is None:
-            headers = signature(said).sign(raw, now or workers.factories.clock(), name or str(uuid.uuid4()))
+            headers = make_signature(said).sign(raw, now or workers.factories.clock(), name or str(uuid.uuid4()))
         return await self.http.post(f"/v1/vendor-webhooks/{to}", content=raw, headers=headers)
 
-    async def known(self):
+    async def get_publication(self):
         (publication,) = await self.on.publications.look("down")
         return publication
 
@@ -65,37 +65,39 @@ def run_scene(with_redis, play):
     async def body(store):
         on = workers.WorkerHarness(store, vendor.on_call(at), watched=["on-call"])
         receivers = {
-            "on-call": vendor_webhooks.Receiver("on-call", (signature(STANDARD), signature(SVIX)), ("on-call",)),
-            "devhelm": vendor_webhooks.Receiver("devhelm", (signature(DEVHELM),), ("devhelm", "on-call")),
+            "on-call": vendor_webhooks.Receiver(
+                "on-call", (make_signature(STANDARD), make_signature(SVIX)), ("on-call",)
+            ),
+            "devhelm": vendor_webhooks.Receiver("devhelm", (make_signature(DEVHELM),), ("devhelm", "on-call")),
         }
         handler = vendor_webhooks.VendorWebhooks(
             receivers, store.vendor_ids.recheck, store.delivery_ids, workers.factories.clock
         )
-        async with served(handler) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
+        async with serve(handler) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
             await on.deliver(workers.firing())
             await on.turn()
-            await play(Told(on, at, http))
+            await play(WebhookScene(on, at, http))
 
     with_redis(body)
 
 
 @contextlib.asynccontextmanager
-async def served(handler):
-    async with servers.serving(app.create_app(None, checks={}, vendors=handler)) as (port, _):
+async def serve(handler):
+    async with servers.run_server(app.create_app(None, checks={}, vendors=handler)) as (port, _):
         yield f"http://127.0.0.1:{port}"
 
 
-def counted(outcome, destination="on-call"):
+def count_webhooks(outcome, destination="on-call"):
     return metrics.vendor_webhooks.labels(destination, outcome)._value.get()
 
 
 @pytest.mark.parametrize("said", [STANDARD, SVIX], ids=["standard-webhooks", "svix"])
-def test_timeline_names_an_edit_without_a_poll(with_redis, at_once, said):
+def test_timeline_names_an_edit_without_a_poll(with_redis, no_read_interval, said):
     async def play(told):
         told.at.incidents[ID]["edited"] = Edit.TITLE_CHANGED
         await told.on.turn()
         assert told.at.looks == 0
-        answer = await told.post(telling(ID), said=said)
+        answer = await told.post(make_event(ID), said=said)
         assert (answer.status_code, answer.json()) == (202, {"outcome": "looked_at", "incidents": 1})
         await told.on.turn()
         assert told.at.looks == 1
@@ -105,7 +107,7 @@ def test_timeline_names_an_edit_without_a_poll(with_redis, at_once, said):
 
 
 BODIES = [
-    telling(ID),
+    make_event(ID),
     {"event_type": "t", "t": {"incident": {"id": ID}, "new_status": {"id": "01FCNDV6P870EA6S7TK1DSYDG0"}}},
     {"event_type": "t", "t": {"id": "01FCNDV6P870EA6S7TK1DSYDG0", "status_page_incident_id": ID}},
     {"event": "incident.updated", "data": {"incidentId": ID}},
@@ -114,7 +116,7 @@ BODIES = [
 
 
 @pytest.mark.parametrize("body", BODIES)
-def test_webhook_finds_incident_by_any_id_field(with_redis, at_once, body):
+def test_webhook_finds_incident_by_any_id_field(with_redis, no_read_interval, body):
     async def play(told):
         await told.post(body)
         await told.on.turn()
@@ -123,12 +125,12 @@ def test_webhook_finds_incident_by_any_id_field(with_redis, at_once, body):
     run_scene(with_redis, play)
 
 
-def test_webhook_covers_all_destinations_of_its_vendor(with_redis, at_once):
+def test_webhook_covers_all_destinations_of_its_vendor(with_redis, no_read_interval):
     """The second of two secrets signs, as during a rotation."""
 
     async def play(told):
         newest = {**DEVHELM, "secrets": DEVHELM["secrets"][1:]}
-        assert (await told.post(telling(ID), said=newest, to="devhelm")).json()["outcome"] == "looked_at"
+        assert (await told.post(make_event(ID), said=newest, to="devhelm")).json()["outcome"] == "looked_at"
         await told.on.turn()
         assert told.at.looks == 1
 
@@ -145,26 +147,26 @@ def test_webhook_covers_all_destinations_of_its_vendor(with_redis, at_once):
     ],
     ids=["unsigned", "another secret", "another scheme", "long ago"],
 )
-def test_webhook_with_wrong_signature_is_refused(with_redis, at_once, how):
+def test_webhook_with_wrong_signature_is_refused(with_redis, no_read_interval, how):
     async def play(told):
-        before = counted("unauthorized")
-        answer = await told.post(telling(ID), **how)
+        before = count_webhooks("unauthorized")
+        answer = await told.post(make_event(ID), **how)
         assert answer.status_code == 401
         assert answer.headers["content-type"] == "application/problem+json"
-        assert counted("unauthorized") == before + 1
+        assert count_webhooks("unauthorized") == before + 1
         await told.on.turn()
         assert told.at.looks == 0
 
     run_scene(with_redis, play)
 
 
-def test_repeated_webhook_causes_one_read(with_redis, at_once):
+def test_repeated_webhook_causes_one_read(with_redis, no_read_interval):
     async def play(told):
         for outcome in ("looked_at", "duplicate"):
-            assert (await told.post(telling(ID), name="msg_1")).json()["outcome"] == outcome
+            assert (await told.post(make_event(ID), name="msg_1")).json()["outcome"] == outcome
             await told.on.turn()
         assert told.at.looks == 1
-        assert (await told.post(telling(ID), name="msg_2")).json()["outcome"] == "looked_at"
+        assert (await told.post(make_event(ID), name="msg_2")).json()["outcome"] == "looked_at"
 
     run_scene(with_redis, play)
 
@@ -172,7 +174,7 @@ def test_repeated_webhook_causes_one_read(with_redis, at_once):
 @pytest.mark.parametrize(
     ("body", "outcome"),
     [
-        (telling("01FCNDV6P870EA6S7TK1DSYDG0"), "unrelated"),
+        (make_event("01FCNDV6P870EA6S7TK1DSYDG0"), "unrelated"),
         ({"event_type": "t", "t": {"name": ID}}, "unrelated"),
         (b"{", "unreadable"),
         (b"[" * 200, "unreadable"),
@@ -181,7 +183,7 @@ def test_repeated_webhook_causes_one_read(with_redis, at_once):
     ],
     ids=["another incident", "an ID elsewhere", "cut off", "deep", "many values", "empty"],
 )
-def test_unrelated_webhook_is_accepted_and_ignored(with_redis, at_once, body, outcome):
+def test_unrelated_webhook_is_accepted_and_ignored(with_redis, no_read_interval, body, outcome):
     async def play(told):
         answer = await told.post(body)
         assert (answer.status_code, answer.json()) == (202, {"outcome": outcome, "incidents": 0})
@@ -191,11 +193,11 @@ def test_unrelated_webhook_is_accepted_and_ignored(with_redis, at_once, body, ou
     run_scene(with_redis, play)
 
 
-def test_webhook_about_resolved_incident_reads_nothing(with_redis, at_once):
+def test_webhook_about_resolved_incident_reads_nothing(with_redis, no_read_interval):
     async def play(told):
         await told.on.deliver(workers.resolved())
         await told.on.turn()
-        assert (await told.post(telling(ID))).json()["outcome"] == "unrelated"
+        assert (await told.post(make_event(ID))).json()["outcome"] == "unrelated"
 
     run_scene(with_redis, play)
 
@@ -204,7 +206,7 @@ def test_webhook_refusals_have_their_status_and_reason(with_redis):
     async def play(told):
         long = await told.post(b"[" + b"1," * 200_000 + b"1]")
         assert (long.status_code, "limit_bytes" in long.json()) == (413, True)
-        assert (await told.post(telling(ID), to="elsewhere")).status_code == 404
+        assert (await told.post(make_event(ID), to="elsewhere")).status_code == 404
         read = await told.http.get("/v1/vendor-webhooks/on-call")
         assert (read.status_code, read.headers["allow"]) == (405, "POST")
 
@@ -216,39 +218,39 @@ def test_webhook_reads_are_delayed_after_own_calls(with_redis):
 
     async def play(told):
         for _ in range(3):
-            await told.post(telling(ID))
+            await told.post(make_event(ID))
             await told.on.turn()
         assert told.at.looks == 0
         due = await told.on.store.redis.zscore(keys.timers(keys.shard("down")), "down")
-        assert due == (await told.known()).acted_at + plan.RECHECK_DELAY
+        assert due == (await told.get_publication()).acted_at + plan.RECHECK_DELAY
 
     run_scene(with_redis, play)
 
 
-def test_webhook_during_a_read_causes_another_read(with_redis, at_once):
+def test_webhook_during_a_read_causes_another_read(with_redis, no_read_interval):
     async def play(told):
         observe = told.at.observe
 
         async def edited_meanwhile(call):
-            seen = await observe(call)
+            state = await observe(call)
             if told.at.looks == 1:
                 told.at.incidents[ID]["edited"] = Edit.TITLE_CHANGED
-                await told.post(telling(ID))
-            return seen
+                await told.post(make_event(ID))
+            return state
 
         told.at.observe = edited_meanwhile
         told.on.reconciler._ticks = workers.factories.ticks  # Measure the real duration of the read.
-        await told.post(telling(ID))
+        await told.post(make_event(ID))
         await told.on.turn()
         assert told.at.looks == 2
-        assert (await told.known()).taken_over == Edit.TITLE_CHANGED
+        assert (await told.get_publication()).taken_over == Edit.TITLE_CHANGED
 
     run_scene(with_redis, play)
 
 
-def test_recheck_with_a_future_time_is_not_due(with_redis, at_once):
+def test_recheck_with_a_future_time_is_not_due(with_redis, no_read_interval):
     async def play(told):
-        await told.post(telling(ID))
+        await told.post(make_event(ID))
         ahead = await told.on.redis_now() + workers.HOUR
         await told.on.store.redis.hset(keys.publications("down"), "recheck:on-call", ahead)
         await told.on.turn()
@@ -260,12 +262,12 @@ def test_recheck_with_a_future_time_is_not_due(with_redis, at_once):
 def test_unstored_webhook_is_answered_for_retry():
     async def main():
         store = Store.connect("redis://127.0.0.1:1")
-        receivers = {"on-call": vendor_webhooks.Receiver("on-call", (signature(STANDARD),), ("on-call",))}
+        receivers = {"on-call": vendor_webhooks.Receiver("on-call", (make_signature(STANDARD),), ("on-call",))}
         handler = vendor_webhooks.VendorWebhooks(
             receivers, store.vendor_ids.recheck, store.delivery_ids, workers.factories.clock
         )
-        async with served(handler) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
-            answer = await Told(None, None, http).post(telling(ID))
+        async with serve(handler) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
+            answer = await WebhookScene(None, None, http).post(make_event(ID))
             assert answer.status_code == 503
             assert int(answer.headers["retry-after"]) > 0
         await store.aclose()

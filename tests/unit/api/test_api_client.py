@@ -23,7 +23,7 @@ def problem(status, **more):
     return status, {"type": "t", "title": "t", "status": status, "detail": "it is so", "instance": "/", **more}
 
 
-def asked(answer, question, token="irt_x"):
+def send_question(answer, question, token="irt_x"):
     """Call a router that gives this answer. Return the result and the requests that the router received."""
     seen = []
 
@@ -38,7 +38,7 @@ def asked(answer, question, token="irt_x"):
     async def main():
         methods = ["GET", "POST", "DELETE"]
         app = applications.Starlette(routes=[routing.Route("/{path:path}", answered, methods=methods)])
-        port = ports.free()
+        port = ports.reserve()
         server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="off"))
         task = asyncio.create_task(server.serve())
         while not server.started:
@@ -54,12 +54,12 @@ def asked(answer, question, token="irt_x"):
     return asyncio.run(main())
 
 
-def publishing(line):
+def read_publishing(line):
     return api_client.Queries(line).records.publishing()
 
 
 def test_unknown_members_of_a_newer_router_are_ignored():
-    found, seen = asked((200, {**PUBLISHING, "weather": "fine"}), publishing)
+    found, seen = send_question((200, {**PUBLISHING, "weather": "fine"}), read_publishing)
     assert found == models.Publishing(freeze="active", freeze_reason="", guard="tripped", guard_reason="too many")
     assert seen == [("GET", f"{endpoints.PREFIX}/publishing", {}, b"")]
 
@@ -67,7 +67,7 @@ def test_unknown_members_of_a_newer_router_are_ignored():
 @pytest.mark.parametrize("content", [{"frozen": ""}, [], None, b"no JSON", b""])
 def test_response_in_another_shape_is_an_error(content):
     with pytest.raises(api_client.RequestRefused, match=r"another version|not JSON"):
-        asked((200, content), publishing)
+        send_question((200, content), read_publishing)
 
 
 @pytest.mark.parametrize(
@@ -90,30 +90,30 @@ def test_response_in_another_shape_is_an_error(content):
 )
 def test_problem_is_raised_as_same_error_as_locally(answer, raised, said):
     with pytest.raises(raised, match=said):
-        asked(answer, publishing)
+        send_question(answer, read_publishing)
 
 
 def test_missing_token_error_names_the_variable():
     with pytest.raises(api_client.RequestRefused, match="set INCIDENT_ROUTER_TOKEN"):
-        asked(problem(401), publishing, token="")
+        send_question(problem(401), read_publishing, token="")
 
 
 def test_conflict_contains_the_current_review():
     body = request_bodies.Decide(incident="k", destination="page", seen="d", decision="approve")
     answer = problem(412, by="", now=REVIEW.model_dump(mode="json"))
     with pytest.raises(actions.SubjectChanged) as caught:
-        asked(answer, lambda line: api_client.Actions(line).decide(ACT, body))
+        send_question(answer, lambda line: api_client.Actions(line).decide(ACT, body))
     assert caught.value.now == REVIEW
 
 
 def test_lookup_of_a_missing_resource_returns_none():
-    found, seen = asked(problem(404), lambda line: api_client.Queries(line).incident('a{b="c/d"}..'))
+    found, seen = send_question(problem(404), lambda line: api_client.Queries(line).incident('a{b="c/d"}..'))
     assert found is None
     assert seen[0][1] == f"{endpoints.PREFIX}/incidents/" + 'a{b="c/d"}..'
 
 
 def test_reason_for_discarding_a_dead_letter_is_sent():
-    _, seen = asked(
+    _, seen = send_question(
         (204, b""), lambda line: api_client.Actions(line).discard_dead_letter(ACT._replace(reason="old & done"))
     )
     assert seen[0][:3] == ("DELETE", f"{endpoints.PREFIX}/dead-letters/subject", {"reason": "old & done"})

@@ -12,7 +12,7 @@ NUMBERS = (int, float)
 SURROUNDINGS = {"COLUMNS": "1000", "TERM": "dumb"}
 OPTIONS = [
     (words, command, option)
-    for words, command in command_reference.commands()
+    for words, command in command_reference.list_commands()
     for option in command.params
     if option.type_descriptor.annotation in NUMBERS
 ]
@@ -65,7 +65,7 @@ def test_invalid_duration_names_the_option_and_its_range(command, option, betwee
 
 CHOICES = [
     (words, option)
-    for words, command in command_reference.commands()
+    for words, command in command_reference.list_commands()
     for option in command.params
     if typing.get_origin(option.type_descriptor.annotation) is typing.Literal
 ]
@@ -73,7 +73,7 @@ CHOICES = [
 
 @pytest.mark.parametrize(("words", "option"), CHOICES, ids=lambda one: getattr(one, "name", one))
 def test_invalid_choice_names_the_option_and_the_choices(words, option):
-    command = dict(command_reference.commands())[words]
+    command = dict(command_reference.list_commands())[words]
     said = " ".join(result(words, command, option.opts[0], "nothing").stderr.split())
     assert f"Invalid value for '{option.opts[0]}': 'nothing' is not one of " in said
     assert all(repr(choice) in said for choice in typing.get_args(option.type_descriptor.annotation))

@@ -8,7 +8,7 @@ from router.cli import router_access
 from router.services import models
 
 
-class Shelf:
+class PagedList:
     """A paginated list of numbers that records the requests it receives."""
 
     def __init__(self, size: int) -> None:
@@ -22,9 +22,9 @@ class Shelf:
         return models.Page(items=list(range(begin, end)), next=str(end) if end < self.size else "")
 
 
-def taken(shelf: Shelf, at_once: int, *most: int) -> list[int]:
+def take_rows(shelf: PagedList, at_once: int, *most: int) -> list[int]:
     async def main() -> list[int]:
-        return [one async for one in router_access.rows(shelf.read, at_once, *most)]
+        return [row async for row in router_access.rows(shelf.read, at_once, *most)]
 
     return asyncio.run(main())
 
@@ -38,8 +38,8 @@ def taken(shelf: Shelf, at_once: int, *most: int) -> list[int]:
     ],
 )
 def test_every_row_is_read_once_in_order(size, asked):
-    shelf = Shelf(size)
-    assert taken(shelf, 3) == list(range(size))
+    shelf = PagedList(size)
+    assert take_rows(shelf, 3) == list(range(size))
     assert shelf.asked == asked
 
 
@@ -53,18 +53,18 @@ def test_every_row_is_read_once_in_order(size, asked):
     ],
 )
 def test_number_of_requested_rows_is_limited(most, asked):
-    shelf = Shelf(7)
-    assert taken(shelf, 3, most) == list(range(7))[:most]
+    shelf = PagedList(7)
+    assert take_rows(shelf, 3, most) == list(range(7))[:most]
     assert shelf.asked == asked
 
 
 def test_reading_stops_at_the_row_searched_for():
-    shelf = Shelf(100)
+    shelf = PagedList(100)
 
     async def first_above(number: int) -> int:
-        async for one in router_access.rows(shelf.read, 10):
-            if one > number:
-                return one
+        async for row in router_access.rows(shelf.read, 10):
+            if row > number:
+                return row
         raise AssertionError
 
     assert asyncio.run(first_above(12)) == 13

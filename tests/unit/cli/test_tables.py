@@ -30,7 +30,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def told(monkeypatch, columns: int | None, rows=ROWS, **environment: str) -> str:
+def print_table(monkeypatch, columns: int | None, rows=ROWS, **environment: str) -> str:
     """Return the output for a terminal of this width, or for a pipe."""
     out = io.StringIO() if columns is None else Terminal()
     monkeypatch.setattr(sys, "stdout", out)
@@ -41,7 +41,7 @@ def told(monkeypatch, columns: int | None, rows=ROWS, **environment: str) -> str
 
 
 def test_pipe_gets_full_values_without_trailing_blanks(monkeypatch):
-    lines = told(monkeypatch, None).splitlines()
+    lines = print_table(monkeypatch, None).splitlines()
     assert lines[0].split() == ["REFERENCE", "SEVERITY", "MUTED", "TITLE", "KEY"]
     assert len(lines) == 3
     for line, row in zip(lines[1:], ROWS, strict=True):
@@ -53,7 +53,7 @@ def test_pipe_gets_full_values_without_trailing_blanks(monkeypatch):
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 100])
 def test_terminal_rows_fit_on_one_line(monkeypatch, columns):
-    lines = told(monkeypatch, columns, NO_COLOR="1", TERM="dumb").splitlines()
+    lines = print_table(monkeypatch, columns, NO_COLOR="1", TERM="dumb").splitlines()
     assert len(lines) == 3
     assert all(cells.cell_len(line) <= columns for line in lines)
     assert "IR-7F3K2QXM" in lines[1]
@@ -63,30 +63,32 @@ def test_terminal_rows_fit_on_one_line(monkeypatch, columns):
 
 
 def test_wide_terminal_shows_all_columns_with_values(monkeypatch):
-    lines = told(monkeypatch, 200, NO_COLOR="1", TERM="dumb").splitlines()
+    lines = print_table(monkeypatch, 200, NO_COLOR="1", TERM="dumb").splitlines()
     assert lines[0].split() == ["REFERENCE", "SEVERITY", "TITLE", "KEY"]
     assert all(value in lines[1] for value in ROWS[0])
 
 
 def test_narrow_terminal_keeps_the_references(monkeypatch):
-    assert "IR-7F3K2QXM" in told(monkeypatch, 20, NO_COLOR="1", TERM="dumb")
+    assert "IR-7F3K2QXM" in print_table(monkeypatch, 20, NO_COLOR="1", TERM="dumb")
 
 
 def test_colors_depend_on_terminal_and_settings(monkeypatch):
-    assert "\x1b[1;31mcritical" in told(monkeypatch, 80)
+    assert "\x1b[1;31mcritical" in print_table(monkeypatch, 80)
     for columns, environment in ((None, {}), (80, {"NO_COLOR": "1"})):
         with monkeypatch.context() as own:
-            assert "31m" not in told(own, columns, **environment)
+            assert "31m" not in print_table(own, columns, **environment)
 
 
 def test_empty_list_prints_a_message(monkeypatch):
-    assert told(monkeypatch, None, []) == "nothing\n"
+    assert print_table(monkeypatch, None, []) == "nothing\n"
 
 
 def test_control_characters_stay_in_their_cell(monkeypatch):
     for columns in (None, 80):
         with monkeypatch.context() as own:
-            out = told(own, columns, [("IR-1", "minor", "", "a\nb\x1b[2J\u202e", "k")], NO_COLOR="1", TERM="dumb")
+            out = print_table(
+                own, columns, [("IR-1", "minor", "", "a\nb\x1b[2J\u202e", "k")], NO_COLOR="1", TERM="dumb"
+            )
             assert len(out.splitlines()) == 2
             assert "\\n" in out
             assert "\x1b[2J" not in out

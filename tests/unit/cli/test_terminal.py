@@ -21,7 +21,7 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture
-def printed(monkeypatch):
+def print_guarded(monkeypatch):
     """Print to a stream of this kind with the guard installed, and return the output."""
 
     def printed(stream, act) -> str:
@@ -57,18 +57,18 @@ def test_markup_in_untrusted_text_is_escaped():
 
 
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
-def test_output_streams_escape_control_characters(printed, stream):
-    said = printed(stream(), lambda: print(f"key {HOSTILE.replace('[31m', '')}"))
+def test_output_streams_escape_control_characters(print_guarded, stream):
+    said = print_guarded(stream(), lambda: print(f"key {HOSTILE.replace('[31m', '')}"))
     assert not OBEYED.search(said)
 
 
-def test_colors_are_printed_only_to_terminals(printed):
-    assert printed(Terminal(), lambda: print("\x1b[1mbold\x1b[0m")) == "\x1b[1mbold\x1b[0m\n"
-    assert printed(io.StringIO(), lambda: print("\x1b[1mbold\x1b[0m")) == "\\x1b[1mbold\\x1b[0m\n"
+def test_colors_are_printed_only_to_terminals(print_guarded):
+    assert print_guarded(Terminal(), lambda: print("\x1b[1mbold\x1b[0m")) == "\x1b[1mbold\x1b[0m\n"
+    assert print_guarded(io.StringIO(), lambda: print("\x1b[1mbold\x1b[0m")) == "\\x1b[1mbold\\x1b[0m\n"
 
 
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
-def test_console_escapes_content_and_keeps_its_colors(printed, stream):
+def test_console_escapes_content_and_keeps_its_colors(print_guarded, stream):
     def act() -> None:
         out = terminal.console(soft_wrap=True, force_terminal=stream is Terminal)
         grid = table.Table("a", box=None)
@@ -76,7 +76,7 @@ def test_console_escapes_content_and_keeps_its_colors(printed, stream):
         for one in (grid, text.Text(HOSTILE), padding.Padding(HOSTILE, 1), f"[bold]{markup.escape(HOSTILE)}[/]"):
             out.print(one)
 
-    said = printed(stream(), act)
+    said = print_guarded(stream(), act)
     assert not OBEYED.search(re.sub(r"\x1b\[[0-9;]*m", "", said) if stream is Terminal else said)
     assert "\x1b[31mred" not in said
     assert ("\x1b[1m" in said) is (stream is Terminal)
@@ -111,12 +111,12 @@ def test_guard_restores_the_streams():
 def test_commands_create_consoles_only_in_terminal_module():
     """A console made elsewhere would bypass both guards."""
     makes = []
-    for path in tree.python("router"):
+    for path in tree.list_python_files("router"):
         if path.parent.name != "cli" or path.name == "terminal.py":
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in {"console.Console", "consoles.Console"}:
-                makes.append(tree.place(path, node.lineno))
+                makes.append(tree.format_place(path, node.lineno))
             if isinstance(node, ast.Attribute) and ast.unparse(node) in {"sys.stdout.buffer", "sys.__stdout__"}:
-                makes.append(tree.place(path, node.lineno))
+                makes.append(tree.format_place(path, node.lineno))
     assert makes == []

@@ -14,28 +14,28 @@ def part():
     return environment.get_template("parts.html").module
 
 
-def words(html: str) -> str:
+def get_words(html: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", html).split())
 
 
 def test_update_shows_changes_with_before_and_after(part):
     before = {"title": "It is slow", "message": "We look.", "components": {"API": "degraded_performance"}}
     after = {"title": "It is down", "message": "We look.", "components": {"API": "full_outage"}, "page": "EU"}
-    assert words(part.changes(before, after)) == (
+    assert get_words(part.changes(before, after)) == (
         "Changes title before: It is slow now: It is down "
         "components before: API: degraded performance now: API: full outage page before: none now: EU"
     )
 
 
 def test_update_invisible_to_customers_is_labeled(part):
-    assert words(part.changes({"title": "It is slow"}, {"title": "It is slow"})) == (
+    assert get_words(part.changes({"title": "It is slow"}, {"title": "It is slow"})) == (
         "Changes none Customers read the same text as before."
     )
 
 
 def test_comparison_shows_only_fields_that_differ(part):
     shown = {"name": "n", "summary": "old", "gone": "g"}
-    assert words(part.compared(shown, {"name": "n", "summary": "new", "added": True})) == (
+    assert get_words(part.compared(shown, {"name": "n", "summary": "new", "added": True})) == (
         "field observed desired summary old new added none yes gone g none"
     )
 

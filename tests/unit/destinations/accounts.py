@@ -218,7 +218,9 @@ ACCOUNTS = {
 }
 
 OPERATIONS = [(kind, operation) for kind, account in ACCOUNTS.items() for operation in account.kinds]
-CHANGES = [one for one in OPERATIONS if one[1] != "adopt"]  # Adopting a post only reads from the vendor.
+CHANGES = [
+    operation for operation in OPERATIONS if operation[1] != "adopt"
+]  # Adopting a post only reads from the vendor.
 # These operations apply only to drafts.
 OF_DRAFTS = {"adopt", "publish", "dismiss"}
 
@@ -233,7 +235,7 @@ def perform(vendor: scripted.Vendor, kind: str, operation: str, **settings: Any)
         given |= {"began_at": scripted.OPENED_AT - 7_200_000_000, "ended_at": scripted.OPENED_AT}
     method = "open" if operation == "retrospective" else operation
     asked = scripted.operation("open" if method == "find" else method, account.fields, **given)
-    return vendor.run(kind, lambda there: getattr(there, method)(asked), **{**account.settings, **settings})
+    return vendor.run(kind, lambda destination: getattr(destination, method)(asked), **{**account.settings, **settings})
 
 
 def scripted_account(kind: str, operation: str) -> scripted.Vendor:

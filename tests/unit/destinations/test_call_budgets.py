@@ -25,7 +25,7 @@ class Quota:
         raise AssertionError("no call asks for a pause")
 
 
-def opening(kind: str):
+def make_opening(kind: str):
     return scripted.operation("open", accounts.ACCOUNTS[kind].fields)
 
 
@@ -33,10 +33,10 @@ def opening(kind: str):
 def test_every_call_of_an_operation_has_its_budget(kind):
     vendor, quota = accounts.scripted_account(kind, "open"), Quota()
 
-    async def body(there):
-        there._http.quota = quota
+    async def body(destination):
+        destination._http.quota = quota
         ends_at = asyncio.get_running_loop().time() + 60
-        await there.within(call_policy.CallBudget(0.3, ends_at, "open")).open(opening(kind))
+        await destination.within(call_policy.CallBudget(0.3, ends_at, "open")).open(make_opening(kind))
 
     vendor.run(kind, body, **accounts.ACCOUNTS[kind].settings)
     assert vendor.changes
@@ -47,10 +47,10 @@ def test_every_call_of_an_operation_has_its_budget(kind):
 def test_budget_ends_with_its_operation(kind):
     vendor, quota = accounts.scripted_account(kind, "open"), Quota()
 
-    async def body(there):
-        there._http.quota = quota
-        there.within(call_policy.CallBudget(0.3))
-        await there.open(opening(kind))
+    async def body(destination):
+        destination._http.quota = quota
+        destination.within(call_policy.CallBudget(0.3))
+        await destination.open(make_opening(kind))
 
     vendor.run(kind, body, **accounts.ACCOUNTS[kind].settings)
     assert {turn.floor for turn in quota.turns} == {0.0}
@@ -61,10 +61,10 @@ def test_operations_share_the_names_of_an_account(kind):
     vendor = accounts.scripted_account(kind, "open")
     read: list[int] = []
 
-    async def body(there):
+    async def body(destination):
         for _ in range(2):
             before = len(vendor.made)
-            await there.within(call_policy.CallBudget(0.3)).open(opening(kind))
+            await destination.within(call_policy.CallBudget(0.3)).open(make_opening(kind))
             read.append(sum(call.startswith("GET") for call in vendor.made[before:]))
 
     vendor.run(kind, body, **accounts.ACCOUNTS[kind].settings)

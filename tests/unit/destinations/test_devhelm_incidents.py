@@ -35,8 +35,8 @@ def account(vendor):
 
 def test_created_incident_has_the_reference_before_its_title(account, operation):
     wanted = operation("open", FIELDS)
-    seen = account.run(KIND, lambda there: there.open(wanted))
-    assert (seen.vendor_id, seen.state, seen.url) == (ID, "open", "https://dh.test/1")
+    result = account.run(KIND, lambda destination: destination.open(wanted))
+    assert (result.vendor_id, result.state, result.url) == (ID, "open", "https://dh.test/1")
     assert account.body_of(f"POST {PATH}") == {
         "title": f"[{wanted.reference}] Checkout is down",
         "severity": "DOWN",
@@ -46,7 +46,7 @@ def test_created_incident_has_the_reference_before_its_title(account, operation)
 
 def test_every_field_of_the_vendor_can_be_set(account, operation):
     fields = {**FIELDS, "monitor_id": OTHER, "severity": "MAINTENANCE"}
-    account.run(KIND, lambda there: there.open(operation("open", fields)))
+    account.run(KIND, lambda destination: destination.open(operation("open", fields)))
     sent = account.body_of(f"POST {PATH}")
     assert (sent["monitorId"], sent["severity"]) == (OTHER, "MAINTENANCE")
 
@@ -56,13 +56,13 @@ def test_every_field_of_the_vendor_can_be_set(account, operation):
 )
 def test_severity_is_mapped_as_configured(account, operation, severity, word):
     wanted = operation("open", FIELDS, severity=severity)
-    account.run(KIND, lambda there: there.open(wanted), severities={"info": "MAINTENANCE"})
+    account.run(KIND, lambda destination: destination.open(wanted), severities={"info": "MAINTENANCE"})
     assert account.body_of(f"POST {PATH}")["severity"] == word
 
 
 def test_organisation_and_workspace_headers_are_sent_if_set(account, operation):
-    account.run(KIND, lambda there: there.open(operation("open", FIELDS)), org_id="7", workspace_id="42")
-    account.run(KIND, lambda there: there.open(operation("open", FIELDS)))
+    account.run(KIND, lambda destination: destination.open(operation("open", FIELDS)), org_id="7", workspace_id="42")
+    account.run(KIND, lambda destination: destination.open(operation("open", FIELDS)))
     first, second = [call.headers for call in account.calls]
     assert (first["x-phelm-org-id"], first["x-phelm-workspace-id"]) == ("7", "42")
     assert not [name for name in second if name.startswith("x-phelm")]
@@ -72,7 +72,7 @@ def test_update_describes_the_severity_in_words(account, operation):
     """The vendor's API can't change a severity."""
     account.answer(*SHOW, detail(severity="DEGRADED"))
     fields = {**FIELDS, "update_message": "It has spread.", "update_status": "CONFIRMED", "notify": True}
-    account.run(KIND, lambda there: there.update(operation("update", fields, vendor_id=ID)))
+    account.run(KIND, lambda destination: destination.update(operation("update", fields, vendor_id=ID)))
     assert account.body_of(UPDATE) == {
         "notifySubscribers": True,
         "body": "It has spread.\n\nSeverity is now critical (DOWN; opened as DEGRADED).",
@@ -82,69 +82,72 @@ def test_update_describes_the_severity_in_words(account, operation):
 
 def test_update_notifies_subscribers_only_on_request(account, operation):
     account.answer(*SHOW, detail())
-    account.run(KIND, lambda there: there.update(operation("update", FIELDS, vendor_id=ID)))
+    account.run(KIND, lambda destination: destination.update(operation("update", FIELDS, vendor_id=ID)))
     assert account.body_of(UPDATE) == {"notifySubscribers": False, "body": "Severity is now critical."}
 
 
 def test_update_of_an_earlier_attempt_is_not_repeated(account, operation):
     account.answer(*SHOW, detail(updates=["Severity is now critical."]))
-    account.run(KIND, lambda there: there.update(operation("update", FIELDS, vendor_id=ID)))
+    account.run(KIND, lambda destination: destination.update(operation("update", FIELDS, vendor_id=ID)))
     assert account.changes == []
 
 
 def test_equal_text_before_latest_update_is_posted_again(account, operation):
     account.answer(*SHOW, detail(updates=["Severity is now critical.", "Severity is now minor."]))
-    account.run(KIND, lambda there: there.update(operation("update", FIELDS, vendor_id=ID)))
+    account.run(KIND, lambda destination: destination.update(operation("update", FIELDS, vendor_id=ID)))
     assert account.body_of(UPDATE)["body"] == "Severity is now critical."
 
 
 def test_resolution_contains_the_resolve_message(account, operation):
     account.answer(*SHOW, detail())
     wanted = operation("resolve", {**FIELDS, "resolve_message": "The fix is out."}, vendor_id=ID)
-    assert account.run(KIND, lambda there: there.resolve(wanted)).state == "resolved"
+    assert account.run(KIND, lambda destination: destination.resolve(wanted)).state == "resolved"
     assert account.body_of(RESOLVE) == {"body": "The fix is out."}
 
 
 def test_resolution_may_omit_the_message(account, operation):
     account.answer(*SHOW, detail())
     wanted = operation("resolve", {**FIELDS, "resolve_message": ""}, vendor_id=ID)
-    account.run(KIND, lambda there: there.resolve(wanted))
+    account.run(KIND, lambda destination: destination.resolve(wanted))
     assert account.body_of(RESOLVE) == {}
 
 
 @pytest.mark.parametrize("kind", ["update", "publish", "resolve", "dismiss"])
 def test_manually_resolved_incident_is_not_changed(account, operation, kind):
     account.answer(*SHOW, detail(status="RESOLVED"))
-    seen = account.run(KIND, lambda there: getattr(there, kind)(operation(kind, FIELDS, vendor_id=ID)))
-    assert seen.state == "resolved"
+    result = account.run(KIND, lambda destination: getattr(destination, kind)(operation(kind, FIELDS, vendor_id=ID)))
+    assert result.state == "resolved"
     assert account.changes == []
 
 
 @pytest.mark.parametrize(("status", "state"), [("WATCHING", "open"), ("CONFIRMED", "open"), ("RESOLVED", "resolved")])
 def test_observe_returns_the_vendor_s_state(account, operation, status, state):
     account.answer(*SHOW, detail(status=status))
-    assert account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id=ID))).state == state
+    assert (
+        account.run(KIND, lambda destination: destination.observe(operation("update", FIELDS, vendor_id=ID))).state
+        == state
+    )
     with pytest.raises(errors.NotFound):
-        account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id=OTHER)))
+        account.run(KIND, lambda destination: destination.observe(operation("update", FIELDS, vendor_id=OTHER)))
 
 
 def test_unreadable_incident_is_not_reported_as_deleted(account, operation):
     account.answer(*SHOW, {"message": "no"}, status=403)
     with pytest.raises(errors.Denied):
-        account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id=ID)))
+        account.run(KIND, lambda destination: destination.observe(operation("update", FIELDS, vendor_id=ID)))
 
 
-def found(account, operation, *pages):
+def search(account, operation, *pages):
     """Search pages of (id, changes) for incidents. ``TAG`` in a title stands for the router's reference."""
     wanted = operation("open", FIELDS)
     for number, page in enumerate(pages):
         listed = [incident(**{**one, "title": one["title"].replace("TAG", f"[{wanted.reference}]")}) for one in page]
         account.answer("GET", PATH, {"data": listed, "hasNext": number < len(pages) - 1, "hasPrev": number > 0})
-    return wanted, account.run(KIND, lambda there: there.find(wanted))
+    return wanted, account.run(KIND, lambda destination: destination.find(wanted))
 
 
 def test_completed_open_is_found_by_its_reference(account, operation):
-    wanted, seen = found(
+    wanted, seen = search(
         account, operation, [{"id_": OTHER, "title": "Somebody's"}], [{"id_": ID, "title": "Checkout is down TAG"}]
     )
     assert (seen.vendor_id, seen.state) == (ID, "open")
@@ -162,13 +165,13 @@ def test_completed_open_is_found_by_its_reference(account, operation):
 
 
 def test_open_without_an_effect_is_not_found(account, operation):
-    _, seen = found(account, operation, [{"id_": OTHER, "title": "Somebody's, near IR-00000000"}])
+    _, seen = search(account, operation, [{"id_": OTHER, "title": "Somebody's, near IR-00000000"}])
     assert seen is None
 
 
 def test_oldest_duplicate_stays_and_others_are_resolved(account, operation):
     later, earlier = "2023-11-14T22:13:30Z", "2023-11-14T22:13:25Z"
-    _, seen = found(
+    _, seen = search(
         account,
         operation,
         [{"id_": OTHER, "title": "x TAG", "created": later}, {"id_": ID, "title": "x TAG", "created": earlier}],
@@ -179,7 +182,7 @@ def test_oldest_duplicate_stays_and_others_are_resolved(account, operation):
 
 def test_open_duplicate_is_preferred_to_older_resolved_one(account, operation):
     older, newer = "2023-11-14T22:13:25Z", "2023-11-14T22:13:30Z"
-    _, seen = found(
+    _, seen = search(
         account,
         operation,
         [
@@ -192,13 +195,13 @@ def test_open_duplicate_is_preferred_to_older_resolved_one(account, operation):
 
 
 def test_search_finds_manually_resolved_incident(account, operation):
-    _, seen = found(account, operation, [{"id_": ID, "title": "x TAG", "status": "RESOLVED"}])
+    _, seen = search(account, operation, [{"id_": ID, "title": "x TAG", "status": "RESOLVED"}])
     assert seen.state == "resolved"
 
 
 def test_open_is_not_repeatable_and_adopts_nothing(account, operation):
-    async def body(there):
-        return there.repeatable_open, await there.adopt(operation("adopt", FIELDS))
+    async def body(destination):
+        return destination.repeatable_open, await destination.adopt(operation("adopt", FIELDS))
 
     assert account.run(KIND, body) == (False, None)
 
@@ -214,21 +217,21 @@ def test_vendor_error_message_is_read(vendor, operation):
     }
     vendor.answer("POST", PATH, envelope, status=400)
     with pytest.raises(errors.Permanent, match="Validation failed; Title is too long") as caught:
-        vendor.run(KIND, lambda there: there.open(operation("open", FIELDS)))
+        vendor.run(KIND, lambda destination: destination.open(operation("open", FIELDS)))
     assert (caught.value.field, caught.value.request_id) == ("title", "req-7")
 
 
 def test_retry_after_and_request_id_are_read(vendor, operation):
     vendor.answer("POST", PATH, {"message": "slow down"}, status=429, Retry_After="12")
     with pytest.raises(errors.Temporary, match="slow down") as caught:
-        vendor.run(KIND, lambda there: there.open(operation("open", FIELDS)))
+        vendor.run(KIND, lambda destination: destination.open(operation("open", FIELDS)))
     assert caught.value.retry_after == 12
 
 
 def test_dropped_connection_leaves_the_outcome_unknown(vendor, operation):
     vendor.answer("POST", PATH, status=0)
     with pytest.raises(errors.Unanswered):
-        vendor.run(KIND, lambda there: there.open(operation("open", FIELDS)))
+        vendor.run(KIND, lambda destination: destination.open(operation("open", FIELDS)))
     assert vendor.made == [f"POST {PATH}"]
 
 
@@ -236,12 +239,12 @@ def test_response_about_another_incident_is_rejected(vendor, operation):
     """A broken proxy may swap responses. The router then finds the incident by its reference, as after no response."""
     vendor.answer("POST", PATH, detail(title="[IR-7F3K2QXM-ABCDEF] Another is down"), status=201)
     with pytest.raises(errors.Unanswered, match="another incident, with the reference IR-7F3K2QXM-ABCDEF"):
-        vendor.run(KIND, lambda there: there.open(operation("open", FIELDS)))
+        vendor.run(KIND, lambda destination: destination.open(operation("open", FIELDS)))
 
 
 def test_check_reports_an_invalid_key(vendor, secret):
     vendor.answer("GET", PATH, {"data": [], "hasNext": False, "hasPrev": False})
     vendor.answer("GET", PATH, {"message": f"{secret} is not a key"}, status=401)
-    assert vendor.run(KIND, lambda there: there.check()) == []
-    (problem,) = vendor.run(KIND, lambda there: there.check())
+    assert vendor.run(KIND, lambda destination: destination.check()) == []
+    (problem,) = vendor.run(KIND, lambda destination: destination.check())
     assert "401: *** is not a key" in problem

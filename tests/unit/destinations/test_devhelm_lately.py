@@ -36,7 +36,7 @@ class Page:
         return found
 
 
-def playing(play):
+def run_play(play):
     async def main():
         page = Page()
         asked = recent_posts.RecentPosts()
@@ -48,13 +48,13 @@ def playing(play):
     asyncio.run(main())
 
 
-async def has_begun(page, times):
+async def wait_for_requests(page, times):
     async with asyncio.timeout(5):
         while len(page.asked) < times:
             await asyncio.sleep(0)
 
 
-def numbers(posts):
+def list_numbers(posts):
     return [post.number for post in posts]
 
 
@@ -62,12 +62,12 @@ def test_hundred_concurrent_searches_share_two_lists():
     async def play(page, asked):
         page.posts.append(Post(1))
         waiting = [asyncio.create_task(asked.read("p", NOON, page.read)) for _ in range(100)]
-        await has_begun(page, 1)
+        await wait_for_requests(page, 1)
         page.may_answer.set()
-        assert [numbers(found) for found in await asyncio.gather(*waiting)] == [[1]] * 100
+        assert [list_numbers(found) for found in await asyncio.gather(*waiting)] == [[1]] * 100
         assert len(page.asked) == 1
 
-    playing(play)
+    run_play(play)
 
 
 def test_search_during_a_list_request_starts_another():
@@ -75,15 +75,15 @@ def test_search_during_a_list_request_starts_another():
 
     async def play(page, asked):
         first = asyncio.create_task(asked.read("p", NOON, page.read))
-        await has_begun(page, 1)
+        await wait_for_requests(page, 1)
         page.posts.append(Post(2))
         later = [asyncio.create_task(asked.read("p", NOON, page.read)) for _ in range(5)]
         page.may_answer.set()
-        assert numbers(await first) == []
-        assert [numbers(await one) for one in later] == [[2]] * 5
+        assert list_numbers(await first) == []
+        assert [list_numbers(await one) for one in later] == [[2]] * 5
         assert len(page.asked) == 2
 
-    playing(play)
+    run_play(play)
 
 
 def test_list_covers_the_earliest_requested_time():
@@ -92,21 +92,21 @@ def test_list_covers_the_earliest_requested_time():
         page.posts += [Post(1, NOON - hour), Post(2, NOON)]
         page.may_answer.set()
         new, old = await asyncio.gather(asked.read("p", NOON, page.read), asked.read("p", NOON - hour, page.read))
-        assert (numbers(new), numbers(old)) == ([2], [1, 2])
+        assert (list_numbers(new), list_numbers(old)) == ([2], [1, 2])
         assert page.asked == [("p", NOON - hour)]
 
-    playing(play)
+    run_play(play)
 
 
 def test_lists_of_different_pages_are_fetched_concurrently():
     async def play(page, asked):
         both = [asyncio.create_task(asked.read(name, NOON, page.read)) for name in ("p", "q")]
-        await has_begun(page, 2)
+        await wait_for_requests(page, 2)
         page.may_answer.set()
         await asyncio.gather(*both)
         assert sorted(page.asked) == [("p", NOON), ("q", NOON)]
 
-    playing(play)
+    run_play(play)
 
 
 def test_failure_reaches_all_searches_and_next_one_retries():
@@ -119,41 +119,41 @@ def test_failure_reaches_all_searches_and_next_one_retries():
         assert await asked.read("p", NOON, page.read) == []
         assert len(page.asked) == 2
 
-    playing(play)
+    run_play(play)
 
 
 def test_cancelled_search_does_not_cancel_the_others():
     async def play(page, asked):
         page.posts.append(Post(1))
         hasty, patient = (asyncio.create_task(asked.read("p", NOON, page.read)) for _ in range(2))
-        await has_begun(page, 1)
+        await wait_for_requests(page, 1)
         hasty.cancel()
         with pytest.raises(asyncio.CancelledError):
             await hasty
         page.may_answer.set()
-        assert numbers(await patient) == [1]
+        assert list_numbers(await patient) == [1]
 
-    playing(play)
+    run_play(play)
 
 
 def test_failure_of_an_abandoned_list_is_ignored():
     async def play(page, asked):
         page.problem = errors.Temporary("503")
         waiting = asyncio.create_task(asked.read("p", NOON, page.read))
-        await has_begun(page, 1)
+        await wait_for_requests(page, 1)
         waiting.cancel()
         page.may_answer.set()
         await asyncio.gather(waiting, return_exceptions=True)
 
-    playing(play)
+    run_play(play)
 
 
 def test_closing_the_account_cancels_pending_searches():
     async def play(page, asked):
         waiting = asyncio.create_task(asked.read("p", NOON, page.read))
-        await has_begun(page, 1)
+        await wait_for_requests(page, 1)
         await asked.aclose()
         with pytest.raises(asyncio.CancelledError):
             await waiting
 
-    playing(play)
+    run_play(play)

@@ -25,7 +25,7 @@ def page(mode="MANUAL"):
     return {"id": PAGE, "name": "Public", "slug": "public", "incidentMode": mode}
 
 
-def signed(*updates):
+def make_signed_timeline(*updates):
     """Return a timeline whose first message carries the router's reference."""
     reference = scripted.operation("open", {}).reference
     return [*updates, {"status": "INVESTIGATING", "body": f"Payments may fail.\n\nReference: {reference}"}]
@@ -34,19 +34,19 @@ def signed(*updates):
 def post(published=AT, **others):
     shown = {"id": POST, "statusPageId": PAGE, "title": "Checkout is down", "status": "INVESTIGATING"}
     shown |= {"impact": "CRITICAL", "createdAt": AT, "publishedAt": published, "affectedComponents": DOWN}
-    return {**shown, "updates": signed() if published else [], **others}
+    return {**shown, "updates": make_signed_timeline() if published else [], **others}
 
 
-def listed(*entries, more=False):
+def make_list(*entries, more=False):
     return {"data": list(entries), "hasNext": more, "hasPrev": False}
 
 
 @pytest.fixture
 def account(vendor):
     """A vendor with one page that accepts every change."""
-    vendor.answer("GET", "/api/v1/status-pages", listed(page()))
+    vendor.answer("GET", "/api/v1/status-pages", make_list(page()))
     components = [{"id": WEB, "name": "Website"}, {"id": API, "name": "API"}]
-    vendor.answer("GET", f"/api/v1/status-pages/{PAGE}/components", listed(*components))
+    vendor.answer("GET", f"/api/v1/status-pages/{PAGE}/components", make_list(*components))
     vendor.answer("POST", POSTS, {"data": post()}, status=201)
     for path in (f"{ONE}/updates", f"{ONE}/publish"):
         vendor.answer("POST", path, {"data": post()})
@@ -60,14 +60,16 @@ def put_answers(account, one):
     account.answer("PUT", ONE, {"data": one})
 
 
-def do(account, wanted, **settings):
-    return account.run(KIND, lambda there: getattr(there, wanted.kind)(wanted), **{"page": "Public", **settings})
+def perform(account, wanted, **settings):
+    return account.run(
+        KIND, lambda destination: getattr(destination, wanted.kind)(wanted), **{"page": "Public", **settings}
+    )
 
 
 def test_created_post_has_its_link_and_reference(account, operation):
-    account.answer("GET", POSTS, listed())
+    account.answer("GET", POSTS, make_list())
     wanted = operation("open", FIELDS, linked_id=LINKED)
-    seen = do(account, wanted)
+    seen = perform(account, wanted)
     assert (seen.vendor_id, seen.state) == (VENDOR_ID, "open")
     assert account.body_of(CREATE) == {
         "title": "Checkout is down",
@@ -81,7 +83,7 @@ def test_created_post_has_its_link_and_reference(account, operation):
 
 
 def test_post_without_an_incident_is_not_linked(account, operation):
-    do(account, operation("open", {**FIELDS, "notify": False, "components": ["API"]}, severity="major"))
+    perform(account, operation("open", {**FIELDS, "notify": False, "components": ["API"]}, severity="major"))
     sent = account.body_of(CREATE)
     assert "monitoringIncidentId" not in sent
     assert (sent["notifySubscribers"], sent["impact"]) == (False, "MAJOR")
@@ -91,17 +93,17 @@ def test_post_without_an_incident_is_not_linked(account, operation):
 
 @pytest.mark.parametrize("called", ["Public", "public", PAGE])
 def test_page_is_found_by_name_slug_or_id(account, operation, called):
-    assert do(account, operation("open", FIELDS), page=called).vendor_id == VENDOR_ID
+    assert perform(account, operation("open", FIELDS), page=called).vendor_id == VENDOR_ID
 
 
 def test_open_without_a_page_is_refused(account, operation):
     with pytest.raises(errors.Permanent, match="names a page") as caught:
-        do(account, operation("open", FIELDS), page="")
+        perform(account, operation("open", FIELDS), page="")
     assert (caught.value.field, account.made) == ("page", [])
 
 
 def test_missing_component_is_omitted(account, operation):
-    seen = do(account, operation("open", {**FIELDS, "components": ["Websit", "Website"]}))
+    seen = perform(account, operation("open", {**FIELDS, "components": ["Websit", "Website"]}))
     [omitted] = seen.omitted
     assert (omitted.field, omitted.code) == ("components", "left_out")
     assert 'did you mean "Website"' in omitted.detail
@@ -114,9 +116,9 @@ def test_missing_component_is_omitted(account, operation):
 )
 def test_post_created_by_the_page_is_found_unchanged(account, operation, changes, state):
     linked = post(incidentId=LINKED, title="HTTP check failed", **{"status": "MONITORING", **changes})
-    account.answer("GET", POSTS, listed(post(incidentId=None), linked))
+    account.answer("GET", POSTS, make_list(post(incidentId=None), linked))
     account.answer("GET", ONE, {"data": linked})
-    seen = do(account, operation("adopt", FIELDS, linked_id=LINKED))
+    seen = perform(account, operation("adopt", FIELDS, linked_id=LINKED))
     assert (seen.vendor_id, seen.state) == (VENDOR_ID, state)
     assert account.changes == []
 
@@ -125,7 +127,7 @@ def test_adopted_draft_gets_the_rule_s_texts(account, operation):
     draft = post(None, incidentId=LINKED, title="HTTP check failed", impact="MINOR", affectedComponents=None)
     account.answer("GET", ONE, {"data": draft})
     put_answers(account, draft)
-    seen = do(account, operation("update", {**FIELDS, "status": "IDENTIFIED"}, vendor_id=VENDOR_ID))
+    seen = perform(account, operation("update", {**FIELDS, "status": "IDENTIFIED"}, vendor_id=VENDOR_ID))
     assert seen.state == "draft"
     assert account.changes == [PUT]
     assert account.body_of(PUT) == {
@@ -141,34 +143,34 @@ def test_post_published_by_page_gets_the_rule_s_message(account, operation, kind
     automatic = [{"status": "INVESTIGATING", "body": "HTTP check failed"}]
     account.answer("GET", ONE, {"data": post(incidentId=LINKED, title="HTTP check failed", updates=automatic)})
     wanted = operation(kind, FIELDS, vendor_id=VENDOR_ID)
-    do(account, wanted)
+    perform(account, wanted)
     message = f"Payments may fail.\n\nReference: {wanted.reference}"
     assert account.changes == [PUT, UPDATE]
     assert account.body_of(UPDATE)["body"] == message
 
 
 def test_draft_without_a_linked_incident_is_not_adopted(account, operation):
-    account.answer("GET", POSTS, listed(post(incidentId=WEB)))
-    assert do(account, operation("adopt", FIELDS, linked_id=LINKED)) is None
-    assert do(account, operation("adopt", FIELDS)) is None
+    account.answer("GET", POSTS, make_list(post(incidentId=WEB)))
+    assert perform(account, operation("adopt", FIELDS, linked_id=LINKED)) is None
+    assert perform(account, operation("adopt", FIELDS)) is None
     assert account.changes == []
 
 
 def test_late_draft_is_published_instead_of_second_post(account, operation):
     draft = post(None, incidentId=LINKED)
-    account.answer("GET", POSTS, listed(draft))
+    account.answer("GET", POSTS, make_list(draft))
     account.answer("GET", ONE, {"data": draft})
     incident = {"id": LINKED, "status": "CONFIRMED", "severity": "DOWN", "createdAt": AT}
     own = {"incident": incident, "statusPageIncidents": [{"id": POST, "connectionMode": "AUTO"}]}
     account.answer("GET", f"/api/v1/incidents/{LINKED}", {"data": own})
-    assert do(account, operation("open", FIELDS, linked_id=LINKED)).state == "open"
+    assert perform(account, operation("open", FIELDS, linked_id=LINKED)).state == "open"
     assert account.changes == [PUBLISH]
 
 
 def test_publish_sends_all_fields_of_the_rule(account, operation):
     account.answer("GET", ONE, {"data": post(None, title="Old", affectedComponents=[])})
     wanted = operation("publish", {**FIELDS, "notify": False}, vendor_id=VENDOR_ID)
-    assert do(account, wanted).state == "open"
+    assert perform(account, wanted).state == "open"
     assert account.body_of(PUBLISH) == {
         "title": "Checkout is down",
         "impact": "CRITICAL",
@@ -181,14 +183,14 @@ def test_publish_sends_all_fields_of_the_rule(account, operation):
 
 def test_published_post_is_not_published_again(account, operation):
     account.answer("GET", ONE, {"data": post()})
-    assert do(account, operation("publish", FIELDS, vendor_id=VENDOR_ID)).state == "open"
+    assert perform(account, operation("publish", FIELDS, vendor_id=VENDOR_ID)).state == "open"
     assert account.changes == []
 
 
 def test_draft_is_updated_without_notifications(account, operation):
     account.answer("GET", ONE, {"data": post(None, impact="MINOR")})
     put_answers(account, post(None))
-    assert do(account, operation("update", FIELDS, vendor_id=VENDOR_ID)).state == "draft"
+    assert perform(account, operation("update", FIELDS, vendor_id=VENDOR_ID)).state == "draft"
     assert account.changes == [PUT]
     assert account.body_of(PUT) == {"impact": "CRITICAL"}
 
@@ -196,7 +198,7 @@ def test_draft_is_updated_without_notifications(account, operation):
 def test_update_changes_the_post_and_adds_text(account, operation):
     account.answer("GET", ONE, {"data": post(impact="MINOR")})
     fields = {**FIELDS, "update_message": "It is worse.", "update_status": "IDENTIFIED"}
-    do(account, operation("update", fields, vendor_id=VENDOR_ID))
+    perform(account, operation("update", fields, vendor_id=VENDOR_ID))
     assert account.changes == [PUT, UPDATE]
     assert account.body_of(PUT) == {"status": "IDENTIFIED", "impact": "CRITICAL"}
     assert account.body_of(UPDATE) == {"status": "IDENTIFIED", "body": "It is worse.", "notifySubscribers": True}
@@ -205,7 +207,7 @@ def test_update_changes_the_post_and_adds_text(account, operation):
 def test_manually_added_components_are_kept(account, operation):
     added = {"statusPageComponentId": API, "componentStatus": "UNDER_MAINTENANCE", "componentName": "API"}
     account.answer("GET", ONE, {"data": post(affectedComponents=[added])})
-    do(account, operation("update", {**FIELDS, "update_message": ""}, vendor_id=VENDOR_ID))
+    perform(account, operation("update", {**FIELDS, "update_message": ""}, vendor_id=VENDOR_ID))
     assert account.body_of(PUT)["affectedComponents"] == [
         {"componentId": API, "status": "UNDER_MAINTENANCE"},
         {"componentId": WEB, "status": "MAJOR_OUTAGE"},
@@ -215,12 +217,18 @@ def test_manually_added_components_are_kept(account, operation):
 def test_update_keeps_the_status_and_is_posted_once(account, operation):
     said = {"status": "MONITORING", "body": "We are continuing to investigate this issue."}
     account.answer("GET", ONE, {"data": post(status="MONITORING")})
-    do(account, operation("update", FIELDS, vendor_id=VENDOR_ID))
+    perform(account, operation("update", FIELDS, vendor_id=VENDOR_ID))
     assert account.body_of(UPDATE) == {**said, "notifySubscribers": True}
     account.calls.clear()
     account.forget("GET", ONE)
     account.answer(
-        "GET", ONE, {"data": post(status="MONITORING", updates=[*signed({"status": "MONITORING", "body": "x"}), said])}
+        "GET",
+        ONE,
+        {
+            "data": post(
+                status="MONITORING", updates=[*make_signed_timeline({"status": "MONITORING", "body": "x"}), said]
+            )
+        },
     )
-    do(account, operation("update", FIELDS, vendor_id=VENDOR_ID))
+    perform(account, operation("update", FIELDS, vendor_id=VENDOR_ID))
     assert account.changes == []

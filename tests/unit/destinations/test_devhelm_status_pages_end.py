@@ -28,7 +28,7 @@ def post(id_=POST, *, published=AT, signed=None, **others):
     return {**shown, **others}
 
 
-def listed(*entries, more=False):
+def make_list(*entries, more=False):
     return {"data": list(entries), "hasNext": more, "hasPrev": False}
 
 
@@ -42,19 +42,21 @@ def account(vendor):
     return vendor
 
 
-def do(account, wanted, **settings):
-    return account.run(KIND, lambda there: getattr(there, wanted.kind)(wanted), **{"page": PAGE, **settings})
+def perform(account, wanted, **settings):
+    return account.run(
+        KIND, lambda destination: getattr(destination, wanted.kind)(wanted), **{"page": PAGE, **settings}
+    )
 
 
 def find(account, operation, **others):
-    return account.run(KIND, lambda there: there.find(operation("open", FIELDS, **others)), page=PAGE)
+    return account.run(KIND, lambda destination: destination.find(operation("open", FIELDS, **others)), page=PAGE)
 
 
 def test_resolution_posts_text_and_resets_components(account, operation):
     affected = [{"statusPageComponentId": WEB, "componentStatus": "MAJOR_OUTAGE", "componentName": "Website"}]
     account.answer("GET", ONE, {"data": post(affectedComponents=affected)})
     fields = {**FIELDS, "resolve_message": "All is well.", "notify": False}
-    assert do(account, operation("resolve", fields, vendor_id=VENDOR_ID)).state == "resolved"
+    assert perform(account, operation("resolve", fields, vendor_id=VENDOR_ID)).state == "resolved"
     assert account.changes == [UPDATE]
     assert account.body_of(UPDATE) == {
         "status": "RESOLVED",
@@ -67,7 +69,7 @@ def test_resolution_posts_text_and_resets_components(account, operation):
 def test_postmortem_is_set_after_the_resolution(account, operation):
     account.answer("GET", ONE, {"data": post(postmortemUrl="https://old.test")})
     fields = {**FIELDS, "postmortem_body": "What happened: …", "postmortem_url": ""}
-    do(account, operation("resolve", fields, vendor_id=VENDOR_ID))
+    perform(account, operation("resolve", fields, vendor_id=VENDOR_ID))
     assert account.changes == [UPDATE, PUT]
     assert account.body_of(PUT) == {"postmortemBody": "What happened: …", "postmortemUrl": ""}
 
@@ -75,12 +77,12 @@ def test_postmortem_is_set_after_the_resolution(account, operation):
 def test_postmortem_lost_in_crash_is_set_on_retry(account, operation):
     account.answer("GET", ONE, {"data": post(status="RESOLVED", updates=[RESOLVED])})
     fields = {**FIELDS, "postmortem_url": "https://pm.test/1"}
-    do(account, operation("resolve", fields, vendor_id=VENDOR_ID))
+    perform(account, operation("resolve", fields, vendor_id=VENDOR_ID))
     assert account.changes == [PUT]
     account.calls.clear()
     account.forget("GET", ONE)
     account.answer("GET", ONE, {"data": post(status="RESOLVED", updates=[RESOLVED], postmortemUrl="https://pm.test/1")})
-    do(account, operation("resolve", fields, vendor_id=VENDOR_ID))
+    perform(account, operation("resolve", fields, vendor_id=VENDOR_ID))
     assert account.changes == []
 
 
@@ -88,18 +90,18 @@ def test_manually_resolved_post_is_not_changed(account, operation):
     account.answer("GET", ONE, {"data": post(status="RESOLVED", updates=[{**RESOLVED, "body": "Fixed by hand."}])})
     fields = {**FIELDS, "title": "Other", "postmortem_body": "x"}
     for kind in ("update", "publish", "resolve", "dismiss"):
-        assert do(account, operation(kind, fields, vendor_id=VENDOR_ID)).state == "resolved"
+        assert perform(account, operation(kind, fields, vendor_id=VENDOR_ID)).state == "resolved"
     assert account.changes == []
 
 
 @pytest.mark.parametrize("kind", ["update", "publish", "resolve", "dismiss"])
 def test_missing_post_is_not_found_and_not_recreated(account, operation, kind):
     with pytest.raises(errors.NotFound):
-        do(account, operation(kind, FIELDS, vendor_id=VENDOR_ID))
+        perform(account, operation(kind, FIELDS, vendor_id=VENDOR_ID))
     assert account.changes == []
 
 
-def drafted(mode=None, author="USER"):
+def make_draft(mode=None, author="USER"):
     """Return a draft that belongs to an incident, and that incident as the vendor returns it."""
     shown = {"id": LINKED, "status": "CONFIRMED", "severity": "DOWN", "createdAt": AT}
     rows = [None, {"id": SECOND, "connectionMode": "AUTO"}]
@@ -111,60 +113,60 @@ def drafted(mode=None, author="USER"):
 
 @pytest.mark.parametrize(("mode", "author"), [("AUTO", "USER"), (None, "SYSTEM")])
 def test_draft_of_the_page_is_dismissed(account, operation, mode, author):
-    draft, detail = drafted(mode, author)
+    draft, detail = make_draft(mode, author)
     account.answer("GET", ONE, {"data": draft})
     account.answer("GET", f"/api/v1/incidents/{LINKED}", detail)
-    seen = do(account, operation("dismiss", FIELDS, vendor_id=VENDOR_ID))
+    seen = perform(account, operation("dismiss", FIELDS, vendor_id=VENDOR_ID))
     assert (seen.vendor_id, seen.state) == (VENDOR_ID, "dismissed")
     assert account.changes == [DISMISS]
 
 
 @pytest.mark.parametrize(("mode", "author"), [("MANUAL", "SYSTEM"), (None, "USER"), (None, None), ("NEW", "USER")])
 def test_manually_created_draft_is_kept(account, operation, mode, author):
-    draft, detail = drafted(mode, author)
+    draft, detail = make_draft(mode, author)
     account.answer("GET", ONE, {"data": draft})
     account.answer("GET", f"/api/v1/incidents/{LINKED}", detail)
-    seen = do(account, operation("dismiss", FIELDS, vendor_id=VENDOR_ID))
+    seen = perform(account, operation("dismiss", FIELDS, vendor_id=VENDOR_ID))
     assert (seen.state, seen.note) == ("dismissed", "a person has created this draft, so it stays")
     assert account.changes == []
 
 
 @pytest.mark.parametrize("status", [403, 404])
 def test_draft_of_unknown_origin_is_kept(account, operation, status):
-    account.answer("GET", ONE, {"data": drafted()[0]})
+    account.answer("GET", ONE, {"data": make_draft()[0]})
     account.answer("GET", f"/api/v1/incidents/{LINKED}", {"code": "NO", "message": "no"}, status=status)
-    assert do(account, operation("dismiss", FIELDS, vendor_id=VENDOR_ID)).state == "dismissed"
+    assert perform(account, operation("dismiss", FIELDS, vendor_id=VENDOR_ID)).state == "dismissed"
     assert account.changes == []
 
 
 def test_unreadable_origin_is_read_again(account, operation):
-    account.answer("GET", ONE, {"data": drafted("AUTO")[0]})
+    account.answer("GET", ONE, {"data": make_draft("AUTO")[0]})
     account.answer("GET", f"/api/v1/incidents/{LINKED}", {"code": "NO", "message": "no"}, status=503)
     with pytest.raises(errors.Temporary):
-        do(account, operation("dismiss", FIELDS, vendor_id=VENDOR_ID))
+        perform(account, operation("dismiss", FIELDS, vendor_id=VENDOR_ID))
     assert account.changes == []
 
 
 def test_unpublished_post_of_the_router_is_dismissed(account, operation):
     account.answer("GET", ONE, {"data": post(published=None, signed=operation("open", FIELDS).reference)})
-    seen = do(account, operation("dismiss", FIELDS, vendor_id=VENDOR_ID))
+    seen = perform(account, operation("dismiss", FIELDS, vendor_id=VENDOR_ID))
     assert (seen.vendor_id, seen.state) == (VENDOR_ID, "dismissed")
     assert account.changes == [DISMISS]
 
 
 @pytest.mark.parametrize("status", [404, 409])
 def test_rejected_dismissal_raises_the_failure(vendor, operation, status):
-    draft, detail = drafted("AUTO")
+    draft, detail = make_draft("AUTO")
     vendor.answer("GET", ONE, {"data": draft})
     vendor.answer("GET", f"/api/v1/incidents/{LINKED}", detail)
     vendor.answer("POST", f"{ONE}/dismiss", {"code": "NO", "message": "no"}, status=status)
     with pytest.raises(errors.Failure, match=str(status)):
-        do(vendor, operation("dismiss", FIELDS, vendor_id=VENDOR_ID))
+        perform(vendor, operation("dismiss", FIELDS, vendor_id=VENDOR_ID))
 
 
 def test_manually_published_draft_is_not_dismissed(account, operation):
     account.answer("GET", ONE, {"data": post()})
-    assert do(account, operation("dismiss", FIELDS, vendor_id=VENDOR_ID)).state == "open"
+    assert perform(account, operation("dismiss", FIELDS, vendor_id=VENDOR_ID)).state == "open"
     assert account.changes == []
 
 
@@ -180,16 +182,21 @@ def test_manually_published_draft_is_not_dismissed(account, operation):
 def test_observe_returns_the_vendor_s_state(account, operation, changes, state):
     account.answer("GET", ONE, {"data": post(**changes)})
     assert (
-        account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id=VENDOR_ID))).state == state
+        account.run(
+            KIND, lambda destination: destination.observe(operation("update", FIELDS, vendor_id=VENDOR_ID))
+        ).state
+        == state
     )
     with pytest.raises(errors.NotFound):
-        account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id=f"{PAGE}/{SECOND}")))
+        account.run(
+            KIND, lambda destination: destination.observe(operation("update", FIELDS, vendor_id=f"{PAGE}/{SECOND}"))
+        )
 
 
 def test_post_is_found_by_reference_in_its_footer(account, operation):
     reference = operation("open", FIELDS).reference
-    account.answer("GET", POSTS, listed(post(SECOND, signed="IR-00000000"), post(), more=True))
-    account.answer("GET", POSTS, listed())
+    account.answer("GET", POSTS, make_list(post(SECOND, signed="IR-00000000"), post(), more=True))
+    account.answer("GET", POSTS, make_list())
     account.answer("GET", ONE, {"data": post(signed=reference)})
     seen = find(account, operation)
     assert (seen.vendor_id, seen.state) == (VENDOR_ID, "open")
@@ -198,7 +205,7 @@ def test_post_is_found_by_reference_in_its_footer(account, operation):
 
 def test_post_without_reference_is_found_by_its_link(account, operation):
     linked = post(published=None, incidentId=LINKED, updates=[{"status": "INVESTIGATING", "body": "Check failed"}])
-    account.answer("GET", POSTS, listed(linked))
+    account.answer("GET", POSTS, make_list(linked))
     account.answer("GET", ONE, {"data": linked})
     seen = find(account, operation, linked_id=LINKED)
     assert (seen.vendor_id, seen.state) == (VENDOR_ID, "draft")
@@ -207,7 +214,7 @@ def test_post_without_reference_is_found_by_its_link(account, operation):
 def test_posts_of_other_incidents_are_not_read_individually(account, operation):
     reference = operation("open", FIELDS).reference
     others = [post(f"00000000-0000-4000-8000-{number:012}", incidentId=f"another-{number}") for number in range(20)]
-    account.answer("GET", POSTS, listed(*others, post(incidentId=LINKED)))
+    account.answer("GET", POSTS, make_list(*others, post(incidentId=LINKED)))
     account.answer("GET", ONE, {"data": post(incidentId=LINKED, signed=reference)})
     assert find(account, operation, linked_id=LINKED).vendor_id == VENDOR_ID
     assert account.made.count(f"GET {ONE}") == 1
@@ -217,7 +224,7 @@ def test_posts_of_other_incidents_are_not_read_individually(account, operation):
 def test_oldest_post_stays_and_others_are_resolved_quietly(account, operation):
     reference = operation("open", FIELDS).reference
     later = post(SECOND, signed=reference, createdAt="2023-11-14T22:13:40Z")
-    account.answer("GET", POSTS, listed(later, post(signed=reference)))
+    account.answer("GET", POSTS, make_list(later, post(signed=reference)))
     assert find(account, operation).vendor_id == VENDOR_ID
     assert account.changes == [f"POST {POSTS}/{SECOND}/updates"]
     sent = account.body_of(f"POST {POSTS}/{SECOND}/updates")
@@ -227,22 +234,22 @@ def test_oldest_post_stays_and_others_are_resolved_quietly(account, operation):
 def test_superfluous_draft_with_reference_is_deleted(account, operation):
     reference = operation("open", FIELDS).reference
     draft = post(SECOND, signed=reference, published=None, createdAt="2023-11-14T22:13:40Z")
-    account.answer("GET", POSTS, listed(draft, post(signed=reference)))
+    account.answer("GET", POSTS, make_list(draft, post(signed=reference)))
     assert find(account, operation).vendor_id == VENDOR_ID
     assert account.changes == [f"POST {POSTS}/{SECOND}/dismiss"]
 
 
 def test_post_of_an_earlier_episode_is_ignored(account, operation):
     long_ago = post(signed=operation("open", FIELDS).reference, createdAt="2023-11-14T20:00:00Z", incidentId=LINKED)
-    account.answer("GET", POSTS, listed(long_ago))
+    account.answer("GET", POSTS, make_list(long_ago))
     assert find(account, operation, linked_id=LINKED) is None
 
 
 @pytest.mark.parametrize(("times", "pages"), [(("20:01", "20:00"), 1), (("20:00", "20:01"), 2), (("20:00",), 2)])
 def test_search_of_a_sorted_list_stops_early(account, operation, times, pages):
     old = [post(SECOND, signed="IR-00000000", createdAt=f"2023-11-14T{time}:00Z") for time in times]
-    account.answer("GET", POSTS, listed(*old, more=True))
-    account.answer("GET", POSTS, listed())
+    account.answer("GET", POSTS, make_list(*old, more=True))
+    account.answer("GET", POSTS, make_list())
     assert find(account, operation) is None
     assert len(account.calls) == pages
     assert account.calls[0].query == {"sort": "createdAt,desc", "page": "0", "size": "200"}
@@ -253,11 +260,11 @@ def test_check_reports_the_page_and_its_mode(vendor):
         return {"id": PAGE, "name": "Public", "slug": "public", "incidentMode": mode}
 
     for mode in ("AUTOMATIC", "REVIEW", "REVIEW", "MANUAL"):
-        vendor.answer("GET", "/api/v1/status-pages", listed(page(mode)))
-    vendor.answer("GET", f"/api/v1/status-pages/{PAGE}/components", listed({"id": WEB, "name": "Website"}))
+        vendor.answer("GET", "/api/v1/status-pages", make_list(page(mode)))
+    vendor.answer("GET", f"/api/v1/status-pages/{PAGE}/components", make_list({"id": WEB, "name": "Website"}))
 
     def check(**settings):
-        return vendor.run(KIND, lambda there: there.check(), **settings)
+        return vendor.run(KIND, lambda destination: destination.check(), **settings)
 
     assert check() == []
     assert "AUTOMATIC" in check(page="Public")[0]

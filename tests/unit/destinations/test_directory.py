@@ -18,7 +18,7 @@ class Thing(msgspec.Struct, frozen=True):
     within: str = ""
 
 
-def qualified(thing):
+def qualify(thing):
     return [f"{thing.within} / {thing.name}"] if thing.within else []
 
 
@@ -36,7 +36,7 @@ class Account:
         return version
 
     def directory(self):
-        return name_lookup.NameLookup("thing", self.fetch, ids=re.compile("id-[0-9]+"), also_called=qualified)
+        return name_lookup.NameLookup("thing", self.fetch, ids=re.compile("id-[0-9]+"), also_called=qualify)
 
 
 THINGS = [Thing("id-1", "Critical"), Thing("id-2", "Minor"), Thing("id-3", "API", "EU"), Thing("id-4", "API", "US")]

@@ -34,7 +34,7 @@ def post(status="investigating", updates=(), impacts=(), name="Checkout is down"
     return {"status_page_incident": {**shown, "updates": list(updates), "component_impacts": list(impacts)}}
 
 
-def update_of(message, status="investigating", statuses=()):
+def make_update(message, status="investigating", statuses=()):
     return {"message": message, "incident_status": status, "component_statuses": list(statuses)}
 
 
@@ -51,8 +51,8 @@ def account(vendor):
 
 def test_created_post_has_key_and_components(account, operation):
     wanted = operation("open", FIELDS)
-    seen = account.run(KIND, lambda there: there.open(wanted), page="Public")
-    assert (seen.vendor_id, seen.state, seen.url) == ("post-1", "open", "https://status.test")
+    result = account.run(KIND, lambda destination: destination.open(wanted), page="Public")
+    assert (result.vendor_id, result.state, result.url) == ("post-1", "open", "https://status.test")
     assert account.body_of(CREATE) == {
         "idempotency_key": wanted.key,
         "status_page_id": "page-1",
@@ -65,13 +65,15 @@ def test_created_post_has_key_and_components(account, operation):
 
 
 def test_created_post_sets_subscriber_notification_explicitly(account, operation):
-    account.run(KIND, lambda there: there.open(operation("open", {**FIELDS, "notify": False})), page="Public")
+    account.run(
+        KIND, lambda destination: destination.open(operation("open", {**FIELDS, "notify": False})), page="Public"
+    )
     assert account.body_of(CREATE)["notify_subscribers"] is False
 
 
 def test_listed_components_follow_the_severity(account, operation):
     fields = {**FIELDS, "components": ["Website", "EU / API"], "status": "identified"}
-    account.run(KIND, lambda there: there.open(operation("open", fields, severity="major")), page="public")
+    account.run(KIND, lambda destination: destination.open(operation("open", fields, severity="major")), page="public")
     assert account.body_of(CREATE)["component_statuses"] == [
         {"component_id": "c-web", "component_status": "partial_outage"},
         {"component_id": "c-eu", "component_status": "partial_outage"},
@@ -81,7 +83,7 @@ def test_listed_components_follow_the_severity(account, operation):
 @pytest.mark.parametrize(("called", "id_"), [("EU / API", "c-eu"), ("Partners / API", "c-partners"), ("c-eu", "c-eu")])
 def test_components_in_groups_and_sub_pages_are_found(account, operation, called, id_):
     fields = {**FIELDS, "components": {called: "operational"}}
-    account.run(KIND, lambda there: there.open(operation("open", fields)), page="Public")
+    account.run(KIND, lambda destination: destination.open(operation("open", fields)), page="Public")
     assert account.body_of(CREATE)["component_statuses"][0]["component_id"] == id_
 
 
@@ -90,22 +92,26 @@ def test_components_in_groups_and_sub_pages_are_found(account, operation, called
 )
 def test_missing_component_is_omitted(account, operation, components, said):
     wanted = operation("open", {**FIELDS, "components": components})
-    [omitted] = account.run(KIND, lambda there: there.open(wanted), page="Public").omitted
+    [omitted] = account.run(KIND, lambda destination: destination.open(wanted), page="Public").omitted
     assert (omitted.field, omitted.code) == ("components", "left_out")
     assert said in omitted.detail
     assert "component_statuses" not in account.body_of(CREATE)
 
 
 def test_rule_must_name_page_if_account_does_not(account, operation):
-    account.run(KIND, lambda there: there.open(operation("open", {**FIELDS, "page": "Public"})), page="Elsewhere")
+    account.run(
+        KIND, lambda destination: destination.open(operation("open", {**FIELDS, "page": "Public"})), page="Elsewhere"
+    )
     assert account.body_of(CREATE)["status_page_id"] == "page-1"
     with pytest.raises(errors.Permanent, match="names a page"):
-        account.run(KIND, lambda there: there.open(operation("open", FIELDS)))
+        account.run(KIND, lambda destination: destination.open(operation("open", FIELDS)))
 
 
 def test_unlisted_page_is_used_by_its_id(account, operation):
     page_id = "01FCNDV6P870EA6S7TK1DSYDG0"
-    account.run(KIND, lambda there: there.open(operation("open", {**FIELDS, "components": {}})), page=page_id)
+    account.run(
+        KIND, lambda destination: destination.open(operation("open", {**FIELDS, "components": {}})), page=page_id
+    )
     assert account.body_of(CREATE)["status_page_id"] == page_id
 
 
@@ -113,15 +119,17 @@ def test_all_pages_of_the_list_are_read(vendor, operation):
     vendor.answer("GET", "/v2/status_pages", {"status_pages": [], "pagination_meta": {"after": "page-0"}})
     vendor.answer("GET", "/v2/status_pages", PAGES)
     vendor.answer("POST", "/v2/status_page_incidents", post(), status=201)
-    vendor.run(KIND, lambda there: there.open(operation("open", {**FIELDS, "components": {}})), page="Public")
+    vendor.run(
+        KIND, lambda destination: destination.open(operation("open", {**FIELDS, "components": {}})), page="Public"
+    )
     assert [call.query.get("after") for call in vendor.calls if call.path == "/v2/status_pages"] == [None, "page-0"]
 
 
 def test_update_has_text_status_and_components(account, operation):
-    account.answer(*SHOW, post(updates=[update_of("Payments may fail.")]))
+    account.answer(*SHOW, post(updates=[make_update("Payments may fail.")]))
     fields = {**FIELDS, "update_message": "It is worse.", "update_status": "identified", "notify": False}
-    seen = account.run(KIND, lambda there: there.update(operation("update", fields, vendor_id="post-1")))
-    assert (seen.vendor_id, seen.state) == ("post-1", "open")
+    result = account.run(KIND, lambda destination: destination.update(operation("update", fields, vendor_id="post-1")))
+    assert (result.vendor_id, result.state) == ("post-1", "open")
     assert account.changes == [UPDATE]
     assert account.body_of(UPDATE) == {
         "status_page_incident_id": "post-1",
@@ -134,7 +142,7 @@ def test_update_has_text_status_and_components(account, operation):
 
 def test_update_without_a_status_keeps_the_current_one(account, operation):
     account.answer(*SHOW, post(status="monitoring"))
-    account.run(KIND, lambda there: there.update(operation("update", FIELDS, vendor_id="post-1")))
+    account.run(KIND, lambda destination: destination.update(operation("update", FIELDS, vendor_id="post-1")))
     assert "incident_status" not in account.body_of(UPDATE)
     assert account.body_of(UPDATE)["message"] == "We are continuing to investigate this issue."
 
@@ -144,12 +152,12 @@ HOLDS = [{**FULL[0], "start_at": "2023-11-14T22:13:20Z"}]
 
 @pytest.mark.parametrize(("statuses", "impacts"), [(FULL, None), ([], HOLDS)], ids=["said", "holds"])
 def test_update_of_an_earlier_attempt_is_not_repeated(account, operation, statuses, impacts):
-    there_already = update_of("It is worse.", statuses=statuses)
-    shown = post(updates=[update_of("Payments may fail."), there_already])
+    there_already = make_update("It is worse.", statuses=statuses)
+    shown = post(updates=[make_update("Payments may fail."), there_already])
     shown["status_page_incident"]["component_impacts"] = impacts
     account.answer(*SHOW, shown)
     fields = {**FIELDS, "update_message": "It is worse."}
-    account.run(KIND, lambda there: there.update(operation("update", fields, vendor_id="post-1")))
+    account.run(KIND, lambda destination: destination.update(operation("update", fields, vendor_id="post-1")))
     assert account.changes == []
 
 
@@ -160,33 +168,33 @@ AT = "2023-11-14T22:13:%sZ"
 def test_equal_earlier_update_does_not_suppress_the_next(account, operation, listed):
     """After down, recovered, and down again, the page needs a second "down" update."""
     well = [{"component_id": "c-web", "component_status": "operational"}]
-    said = [update_of("Still looking.", statuses=FULL), update_of("Still looking.", statuses=well)]
+    said = [make_update("Still looking.", statuses=FULL), make_update("Still looking.", statuses=well)]
     said = [{**one, "id": str(number), "published_at": AT % (20 + number)} for number, one in enumerate(said)]
     ended = [{**HOLDS[0], "end_at": AT % 21}]
     account.answer(*SHOW, post(updates=said[::listed], impacts=ended))
     fields = {**FIELDS, "update_message": "Still looking."}
-    account.run(KIND, lambda there: there.update(operation("update", fields, vendor_id="post-1")))
+    account.run(KIND, lambda destination: destination.update(operation("update", fields, vendor_id="post-1")))
     assert account.body_of(UPDATE)["component_statuses"] == FULL
 
 
 @pytest.mark.parametrize(
     "there_already",
     [
-        update_of("It is worse.", statuses=[{"component_id": "c-web", "component_status": "partial_outage"}]),
-        update_of("It is worse.", status="monitoring", statuses=FULL),
-        update_of("It was worse.", statuses=FULL),
+        make_update("It is worse.", statuses=[{"component_id": "c-web", "component_status": "partial_outage"}]),
+        make_update("It is worse.", status="monitoring", statuses=FULL),
+        make_update("It was worse.", statuses=FULL),
     ],
     ids=["other components", "other status", "other words"],
 )
 def test_update_that_differs_from_the_latest_is_posted(account, operation, there_already):
     account.answer(*SHOW, post(updates=[there_already]))
     fields = {**FIELDS, "update_message": "It is worse.", "update_status": "investigating"}
-    account.run(KIND, lambda there: there.update(operation("update", fields, vendor_id="post-1")))
+    account.run(KIND, lambda destination: destination.update(operation("update", fields, vendor_id="post-1")))
     assert account.changes == [UPDATE]
 
 
 @pytest.mark.parametrize(
-    ("there", "changes", "told"),
+    ("count", "changes", "told"),
     [
         (93, [UPDATE], ""),
         (94, [UPDATE], "it is the last update before the resolution, because the vendor accepts 100"),
@@ -194,10 +202,10 @@ def test_update_that_differs_from_the_latest_is_posted(account, operation, there
         (99, [], "no further update is posted before the resolution, because the vendor accepts 100"),
     ],
 )
-def test_last_of_hundred_updates_is_reserved_for_resolution(account, operation, there, changes, told):
-    account.answer(*SHOW, post(updates=[update_of(f"Update {n}") for n in range(there)]))
-    seen = account.run(KIND, lambda at: at.update(operation("update", FIELDS, vendor_id="post-1")))
-    assert (account.changes, seen.note) == (changes, told)
+def test_last_of_hundred_updates_is_reserved_for_resolution(account, operation, count, changes, told):
+    account.answer(*SHOW, post(updates=[make_update(f"Update {n}") for n in range(count)]))
+    result = account.run(KIND, lambda at: at.update(operation("update", FIELDS, vendor_id="post-1")))
+    assert (account.changes, result.note) == (changes, told)
     account.run(KIND, lambda at: at.resolve(operation("resolve", FIELDS, vendor_id="post-1")))
     assert account.changes == [*changes, UPDATE]
 
@@ -206,14 +214,14 @@ def test_last_of_hundred_updates_is_reserved_for_resolution(account, operation, 
 def test_update_without_text_is_sent_only_for_components(account, operation, impacts, changes):
     account.answer(*SHOW, post(impacts=impacts))
     wanted = operation("update", {**FIELDS, "update_message": ""}, vendor_id="post-1")
-    account.run(KIND, lambda there: there.update(wanted))
+    account.run(KIND, lambda destination: destination.update(wanted))
     assert account.changes == changes
 
 
 def test_changed_title_renames_the_post(account, operation):
     account.answer(*SHOW, post(name="Something is down"))
     fields = {"title": "Checkout is down", "message": "x", "update_message": ""}
-    account.run(KIND, lambda there: there.update(operation("update", fields, vendor_id="post-1")))
+    account.run(KIND, lambda destination: destination.update(operation("update", fields, vendor_id="post-1")))
     assert account.changes == [RENAME]
     assert account.body_of(RENAME) == {"name": "Checkout is down"}
 
@@ -221,7 +229,7 @@ def test_changed_title_renames_the_post(account, operation):
 def test_resolution_leaves_components_to_the_vendor(account, operation):
     account.answer(*SHOW, post())
     wanted = operation("resolve", {**FIELDS, "resolve_message": "All is well."}, vendor_id="post-1")
-    assert account.run(KIND, lambda there: there.resolve(wanted)).state == "resolved"
+    assert account.run(KIND, lambda destination: destination.resolve(wanted)).state == "resolved"
     assert account.body_of(UPDATE) == {
         "status_page_incident_id": "post-1",
         "message": "All is well.",
@@ -233,27 +241,29 @@ def test_resolution_leaves_components_to_the_vendor(account, operation):
 def test_account_s_resolve_message_is_the_default(account, operation):
     account.answer(*SHOW, post())
     wanted = operation("resolve", FIELDS, vendor_id="post-1")
-    account.run(KIND, lambda there: there.resolve(wanted), resolve_message="Over.")
+    account.run(KIND, lambda destination: destination.resolve(wanted), resolve_message="Over.")
     assert account.body_of(UPDATE)["message"] == "Over."
 
 
 @pytest.mark.parametrize("kind", ["update", "publish", "resolve", "dismiss"])
 def test_manually_resolved_post_is_not_changed(account, operation, kind):
     account.answer(*SHOW, post(status="resolved", name="Other"))
-    seen = account.run(KIND, lambda there: getattr(there, kind)(operation(kind, FIELDS, vendor_id="post-1")))
-    assert seen.state == "resolved"
+    result = account.run(
+        KIND, lambda destination: getattr(destination, kind)(operation(kind, FIELDS, vendor_id="post-1"))
+    )
+    assert result.state == "resolved"
     assert account.changes == []
 
 
 def test_unanswered_open_is_repeated_under_the_same_key(account, operation):
     wanted = operation("open", FIELDS)
 
-    async def body(there):
-        assert there.repeatable_open
-        assert await there.end_duplicates(wanted) == ()
-        assert await there.adopt(wanted) is None
-        await there.open(wanted)
-        await there.open(wanted)
+    async def body(destination):
+        assert destination.repeatable_open
+        assert await destination.end_duplicates(wanted) == ()
+        assert await destination.adopt(wanted) is None
+        await destination.open(wanted)
+        await destination.open(wanted)
 
     account.run(KIND, body, page="Public")
     assert {call.body["idempotency_key"] for call in account.calls if call.method == "POST"} == {wanted.key}
@@ -270,26 +280,34 @@ def test_search_finds_the_oldest_equal_unowned_post(account, operation):
     posts += [listed("too old", "2023-11-14T20:00:00Z"), {**listed("named", at.format(16)), "name": "Else"}]
     account.answer("GET", "/v2/status_page_incidents", {"status_page_incidents": posts})
     wanted = operation("open", FIELDS, taken=frozenset({"other"}))
-    assert account.run(KIND, lambda there: there.find(wanted), page="Public").vendor_id == "ours"
+    assert account.run(KIND, lambda destination: destination.find(wanted), page="Public").vendor_id == "ours"
     account.forget("GET", "/v2/status_page_incidents")
     account.answer("GET", "/v2/status_page_incidents", {"status_page_incidents": posts[1:2]})
-    assert account.run(KIND, lambda there: there.find(wanted), page="Public") is None
+    assert account.run(KIND, lambda destination: destination.find(wanted), page="Public") is None
 
 
 @pytest.mark.parametrize(("status", "state"), [("monitoring", "open"), ("resolved", "resolved")])
 def test_observe_returns_the_vendor_s_state(account, operation, status, state):
     account.answer(*SHOW, post(status=status))
     assert (
-        account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id="post-1"))).state == state
+        account.run(
+            KIND, lambda destination: destination.observe(operation("update", FIELDS, vendor_id="post-1"))
+        ).state
+        == state
     )
     with pytest.raises(errors.NotFound):
-        account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id="post-404")))
+        account.run(KIND, lambda destination: destination.observe(operation("update", FIELDS, vendor_id="post-404")))
 
 
 def test_check_reports_missing_pages_and_components(account):
-    assert account.run(KIND, lambda there: there.check()) == []
-    assert account.run(KIND, lambda there: there.check(), page="Public", defaults={"components": ["Website"]}) == []
-    (problem,) = account.run(KIND, lambda there: there.check(), page="Publik")
+    assert account.run(KIND, lambda destination: destination.check()) == []
+    assert (
+        account.run(KIND, lambda destination: destination.check(), page="Public", defaults={"components": ["Website"]})
+        == []
+    )
+    (problem,) = account.run(KIND, lambda destination: destination.check(), page="Publik")
     assert 'did you mean "Public"' in problem
-    (problem,) = account.run(KIND, lambda there: there.check(), page="Public", defaults={"components": ["Web"]})
+    (problem,) = account.run(
+        KIND, lambda destination: destination.check(), page="Public", defaults={"components": ["Web"]}
+    )
     assert '"Web" does not exist' in problem

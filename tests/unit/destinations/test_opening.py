@@ -19,11 +19,11 @@ each_kind = pytest.mark.parametrize("kind", registry.KINDS.values(), ids=list(re
 NEEDED = {"incident-io-alert": {"alert_source": "01GW2G3V0S59R238FAHPDS1R66"}}
 
 
-def config_of(kind, **settings):
+def make_config(kind, **settings):
     return kind.config(kind=kind.name, api_key="sk-very-secret", **NEEDED.get(kind.name, {}), **settings)
 
 
-def problems_of(shape, config, fields):
+def list_problems(shape, config, fields):
     try:
         rule_fields.parse(shape, config, fields)
     except pydantic.ValidationError as problem:
@@ -34,29 +34,29 @@ def problems_of(shape, config, fields):
 @each_kind
 def test_required_field_may_come_from_the_defaults(kind):
     required = REQUIRED[kind.name]
-    assert problems_of(kind.opening, config_of(kind), required) == []
-    assert problems_of(kind.opening, config_of(kind, defaults=required), {}) == []
-    assert {field for field, _ in problems_of(kind.opening, config_of(kind), {})} == set(required)
+    assert list_problems(kind.opening, make_config(kind), required) == []
+    assert list_problems(kind.opening, make_config(kind, defaults=required), {}) == []
+    assert {field for field, _ in list_problems(kind.opening, make_config(kind), {})} == set(required)
 
 
 @each_kind
 def test_rule_overrides_the_defaults(kind):
     required = REQUIRED[kind.name]
     first = next(iter(required))
-    read = rule_fields.parse(kind.opening, config_of(kind, defaults=required), {first: "From the rule"})
+    read = rule_fields.parse(kind.opening, make_config(kind, defaults=required), {first: "From the rule"})
     assert getattr(read, first) == "From the rule"
 
 
 @each_kind
 def test_unknown_field_is_a_problem(kind):
-    problems = problems_of(kind.opening, config_of(kind), {**REQUIRED[kind.name], "titel": "x"})
+    problems = list_problems(kind.opening, make_config(kind), {**REQUIRED[kind.name], "titel": "x"})
     assert [field for field, _ in problems] == ["titel"]
 
 
 @each_kind
 def test_defaults_are_checked_when_the_configuration_is_loaded(kind):
     with pytest.raises(pydantic.ValidationError, match=r"defaults\.titel"):
-        config_of(kind, defaults={"titel": "x"})
+        make_config(kind, defaults={"titel": "x"})
 
 
 @each_kind
@@ -64,21 +64,21 @@ def test_invalid_configuration_does_not_reveal_its_key(kind):
     with pytest.raises(pydantic.ValidationError) as caught:
         kind.config(api_key="sk-very", **NEEDED.get(kind.name, {}), defaults={"x": 1})
     assert "sk-very" not in str(caught.value)
-    assert "sk-very-secret" not in repr(config_of(kind))
+    assert "sk-very-secret" not in repr(make_config(kind))
 
 
 @each_kind
 @pytest.mark.parametrize("url", ["ftp://api.test", "api.test", "http://", "http://api.test:port"])
 def test_invalid_base_url_is_refused(kind, url):
     with pytest.raises(pydantic.ValidationError, match="base_url"):
-        config_of(kind, base_url=url)
+        make_config(kind, base_url=url)
 
 
 @each_kind
 def test_undecodable_operation_is_permanent_and_names_its_field(kind, operation):
     with pytest.raises(errors.Permanent, match="there: titel") as caught:
         rule_fields.parse_current(
-            kind.opening, config_of(kind), operation("open", {**REQUIRED[kind.name], "titel": "x"})
+            kind.opening, make_config(kind), operation("open", {**REQUIRED[kind.name], "titel": "x"})
         )
     assert caught.value.field == "titel"
 
@@ -127,14 +127,14 @@ def test_undecodable_operation_is_permanent_and_names_its_field(kind, operation)
 )
 def test_invalid_value_is_found_before_any_call(kind, field, value):
     kind = registry.KINDS[kind]
-    problems = problems_of(kind.opening, config_of(kind), {**REQUIRED[kind.name], field: value})
+    problems = list_problems(kind.opening, make_config(kind), {**REQUIRED[kind.name], field: value})
     assert [name.partition(".")[0] for name, _ in problems] == [field]
 
 
 def test_problem_has_the_path_in_the_rule_file():
     kind = registry.KINDS["devhelm-status-page"]
     fields = {**REQUIRED[kind.name], "components": {"API": "broken"}}
-    assert [field for field, _ in problems_of(kind.opening, config_of(kind), fields)] == ["components.API"]
+    assert [field for field, _ in list_problems(kind.opening, make_config(kind), fields)] == ["components.API"]
 
 
 @each_kind
@@ -143,11 +143,11 @@ def test_severity_mapping_may_be_partial(kind):
     if kind.name == "devhelm":
         mappings["severities"] = "DEGRADED"
     for name in mappings.keys() & kind.config.model_fields.keys():
-        filled = getattr(config_of(kind, **{name: {"major": mappings[name]}}), name)
+        filled = getattr(make_config(kind, **{name: {"major": mappings[name]}}), name)
         assert filled["major"] == mappings[name]
         assert set(filled) == {"critical", "major", "minor", "info"}
         with pytest.raises(pydantic.ValidationError):
-            config_of(kind, **{name: {"terrible": mappings[name]}})
+            make_config(kind, **{name: {"terrible": mappings[name]}})
 
 
 ENTRY = {"custom_field_id": "f", "values": [{"value_option_id": "o"}]}
@@ -181,7 +181,7 @@ ENTRY = {"custom_field_id": "f", "values": [{"value_option_id": "o"}]}
 def test_invalid_rendered_value_is_omitted_and_reported(kind, fields, operation):
     kind, (name,) = registry.KINDS[kind], fields
     read, omitted = rule_fields.parse_fitted(
-        kind.opening, config_of(kind), operation("open", {**REQUIRED[kind.name], **fields})
+        kind.opening, make_config(kind), operation("open", {**REQUIRED[kind.name], **fields})
     )
     assert getattr(read, name) == kind.opening.model_fields[name].get_default(call_default_factory=True)
     assert [(one.field, one.code) for one in omitted] == [(name, "left_out")]
@@ -194,8 +194,8 @@ def test_invalid_entry_does_not_affect_the_others(operation):
     for at in (2, 9, 11):
         entries[at] = bad
     fields = {**REQUIRED[kind.name], "custom_field_entries": entries}
-    read, omitted = rule_fields.parse_fitted(kind.opening, config_of(kind), operation("open", fields))
-    kept = [one.custom_field_id for one in read.custom_field_entries]
+    read, omitted = rule_fields.parse_fitted(kind.opening, make_config(kind), operation("open", fields))
+    kept = [entry.custom_field_id for entry in read.custom_field_entries]
     assert kept == ["0", "1", "3", "4", "5", "6", "7", "8", "10"]
     assert len(omitted) == 3
 
@@ -210,7 +210,7 @@ def test_invalid_entry_does_not_affect_the_others(operation):
 def test_only_components_without_name_or_status_are_omitted(components, kept, operation):
     kind = registry.KINDS["devhelm-status-page"]
     fields = {**REQUIRED[kind.name], "components": components}
-    read, omitted = rule_fields.parse_fitted(kind.opening, config_of(kind), operation("open", fields))
+    read, omitted = rule_fields.parse_fitted(kind.opening, make_config(kind), operation("open", fields))
     assert read.components == kept
     assert {one.field for one in omitted} == {"components"}
 
@@ -219,7 +219,7 @@ def test_previously_sent_fields_are_read_as_sent(operation):
     kind = registry.KINDS["devhelm"]
     sent = operation("open", {**REQUIRED[kind.name], "monitor_id": "checkout-42"}).content
     update = operation("update", REQUIRED[kind.name], before=sent)
-    before = rule_fields.parse_previous(kind.opening, config_of(kind), update)
+    before = rule_fields.parse_previous(kind.opening, make_config(kind), update)
     assert (before.title, before.monitor_id) == ("Checkout is down", None)
 
 
@@ -228,4 +228,4 @@ def test_previously_sent_fields_are_read_as_sent(operation):
 def test_template_in_configuration_defaults_is_refused(kind, text):
     name = next(iter(REQUIRED[kind.name]))
     with pytest.raises(pydantic.ValidationError, match=rf"defaults\.{name}: no template is rendered here"):
-        config_of(kind, defaults={name: text})
+        make_config(kind, defaults={name: text})

@@ -9,7 +9,7 @@ CRITICAL = severities.Severity.CRITICAL
 PUBLIC = [name for name, kind in registry.KINDS.items() if kind.public]
 
 
-def made(name, **settings):
+def make_config(name, **settings):
     kind = registry.KINDS[name]
     return kind, kind.config(kind=name, api_key="key", page="Acme", **settings)
 
@@ -24,7 +24,7 @@ def content(**fields):
     [("API", "Shop"), {"API": "minor", "Shop": "critical"}, {"API": "operational", "Shop": "partial_outage"}],
 )
 def test_components_have_the_statuses_that_the_destination_publishes(name, named):
-    kind, config = made(name, component_statuses={"minor": "partial_outage"})
+    kind, config = make_config(name, component_statuses={"minor": "partial_outage"})
     said = content(components=named)
     destination = kind.make("page", config, None)
     published = destination.touches(operations.Operation("open", "e" * 32, "page", 1, said, 0))
@@ -36,21 +36,21 @@ def test_components_have_the_statuses_that_the_destination_publishes(name, named
     ("name", "word"), [("incident-io-status-page", "full outage"), ("devhelm-status-page", "major outage")]
 )
 def test_statuses_are_shown_with_the_vendor_s_names(name, word):
-    kind, config = made(name)
+    kind, config = make_config(name)
     shown = preview.preview_fields(kind, config, "page", content(components={"Web shop": "critical"}))
     assert preview.component_statuses(kind, shown) == {"Web shop": word}
 
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_preview_includes_the_page_s_defaults(name):
-    kind, config = made(name, defaults={"message": "We are looking.", "components": ["API"]})
+    kind, config = make_config(name, defaults={"message": "We are looking.", "components": ["API"]})
     shown = preview.preview_fields(kind, config, "page", publications.Content(CRITICAL, {"title": "t"}))
     assert (shown["title"], shown["message"], shown["components"]) == ("t", "We are looking.", {"API": "major_outage"})
 
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_updates_and_resolutions_show_their_texts(name):
-    kind, config = made(name)
+    kind, config = make_config(name)
     texts = content(update_message="Still.", resolve_message="Over.", components=["API"])
     assert preview.preview_fields(kind, config, "page", texts, "update")["message"] == "Still."
     over = preview.preview_fields(kind, config, "page", texts, "resolution")
@@ -60,7 +60,7 @@ def test_updates_and_resolutions_show_their_texts(name):
 
 
 def test_fields_the_vendor_would_refuse_are_shown_unchanged():
-    kind, config = made("incident-io-status-page")
+    kind, config = make_config("incident-io-status-page")
     broken = publications.Content(CRITICAL, {"message": "m"})
     assert preview.preview_fields(kind, config, "page", broken) == {"message": "m"}
 

@@ -14,7 +14,7 @@ NOW = 1_772_450_000_000_000
 DAY = 86_400_000_000
 
 
-def made(expires_at: int = 0) -> tuple[access.Token, str]:
+def make_token(expires_at: int = 0) -> tuple[access.Token, str]:
     return access.new_token("ann", access.Role.RESPONDER, NOW, expires_at, secrets.token_urlsafe)
 
 
@@ -28,41 +28,41 @@ def test_roles_are_listed_by_name_in_order():
 
 
 def test_token_text_contains_its_id_and_secret():
-    token, text = made()
+    token, text = make_token()
     identity, secret = access.split_token(text)
     assert identity == token.id
     assert token.is_valid(secret, NOW)
 
 
 def test_white_space_around_a_pasted_token_is_ignored():
-    token, text = made()
+    token, text = make_token()
     assert access.split_token(f" {text}\n") == access.split_token(text)
     assert access.split_token(f" {text}\n")[0] == token.id
 
 
 def test_stored_token_does_not_contain_its_secret():
-    token, text = made()
+    token, text = make_token()
     _, secret = access.split_token(text)
     assert secret not in repr(token)
     assert secret.encode() not in msgspec.msgpack.encode(token)
 
 
 def test_wrong_or_empty_secret_is_invalid():
-    token, text = made()
+    token, text = make_token()
     _, secret = access.split_token(text)
     for wrong in ("", secret[:-1], f"{secret}x", secret.swapcase(), token.digest):
         assert not token.is_valid(wrong, NOW)
 
 
 def test_token_is_invalid_from_its_expiry_time():
-    token, text = made(NOW + DAY)
+    token, text = make_token(NOW + DAY)
     _, secret = access.split_token(text)
     assert token.is_valid(secret, NOW + DAY - 1)
     assert not token.is_valid(secret, NOW + DAY)
 
 
 def test_token_without_expiry_time_never_expires():
-    token, text = made()
+    token, text = make_token()
     assert token.is_valid(access.split_token(text)[1], NOW + 10_000 * DAY)
 
 
@@ -86,7 +86,7 @@ def test_malformed_token_has_neither_id_nor_secret(text):
 def test_any_text_can_be_parsed_as_a_token(text):
     identity, secret = access.split_token(text)
     assert bool(identity) == bool(secret)
-    assert not made()[0].is_valid(text.encode("utf-8", "replace").decode(), NOW)
+    assert not make_token()[0].is_valid(text.encode("utf-8", "replace").decode(), NOW)
 
 
 def test_new_tokens_have_distinct_ids_and_digests():

@@ -21,8 +21,8 @@ def at(minute: float) -> int:
 
 def message(status: str, received: float, starts: float = 0, ends: float = 0, level=MINOR, origin: str = ""):
     """Make a message. Times are in minutes; an end of 0 means no end."""
-    one = alerts.Alert("am", "f", status, at(starts), at(ends) if ends else 0, origin=origin)
-    return alert_states.message_of(decisions.Routed(one, decisions.Decision("k", level)), at(received))
+    alert = alerts.Alert("am", "f", status, at(starts), at(ends) if ends else 0, origin=origin)
+    return alert_states.message_of(decisions.Routed(alert, decisions.Decision("k", level)), at(received))
 
 
 def firing(received: float, **more):
@@ -41,12 +41,12 @@ def state_after(*messages: alert_states.AlertState) -> alert_states.AlertState:
     return state
 
 
-def fires(*messages: alert_states.AlertState) -> bool:
+def is_firing(*messages: alert_states.AlertState) -> bool:
     return not state_after(*messages).resolved
 
 
 def fires_in_any_order(*messages: alert_states.AlertState) -> bool:
-    verdicts = {fires(*order) for order in itertools.permutations(messages)}
+    verdicts = {is_firing(*order) for order in itertools.permutations(messages)}
     assert len(verdicts) == 1, "the order in which messages are read decides"
     return verdicts.pop()
 
@@ -65,7 +65,7 @@ def test_same_start_fires_again_after_the_window():
 def test_repeated_end_does_not_resolve_refired_alert():
     state = state_after(firing(1), resolved(20, ends=19), firing(40))
     assert alert_states.merge(state, resolved(41, ends=19), WINDOW) == (state, "ignored")
-    assert not fires(firing(1), resolved(20, ends=19), firing(40), resolved(50, ends=49))
+    assert not is_firing(firing(1), resolved(20, ends=19), firing(40), resolved(50, ends=49))
 
 
 def test_resolution_older_than_the_window_is_late():
@@ -74,7 +74,7 @@ def test_resolution_older_than_the_window_is_late():
 
 
 def test_resolution_received_first_resolves_the_alert():
-    assert not fires(resolved(5), firing(6))
+    assert not is_firing(resolved(5), firing(6))
 
 
 def test_newest_received_severity_applies_in_any_order():
@@ -105,13 +105,13 @@ class TestSeveralSenders:
 
     def test_other_origin_may_resolve_the_same_start(self):
         """Another peer of the Alertmanager cluster takes over and sends the resolution."""
-        assert not fires(firing(1, origin="am-0"), resolved(9, origin="am-1"))
+        assert not is_firing(firing(1, origin="am-0"), resolved(9, origin="am-1"))
 
     def test_repeated_older_start_still_fires(self):
         """Two indistinguishable senders each repeat their own start."""
         both = [firing(1), firing(3, starts=2), firing(9), resolved(12, starts=2)]
-        assert fires(*both)
-        assert not fires(*both, resolved(13))
+        assert is_firing(*both)
+        assert not is_firing(*both, resolved(13))
 
     def test_late_message_of_a_replaced_start_is_ignored(self):
         state = state_after(firing(1), firing(10, starts=9), resolved(12, starts=9))
@@ -134,7 +134,7 @@ class TestClocks:
 
         The next start is older by that clock but newer by receipt.
         """
-        assert fires(firing(1, starts=60), resolved(10, starts=60, ends=70), firing(20, starts=19))
+        assert is_firing(firing(1, starts=60), resolved(10, starts=60, ends=70), firing(20, starts=19))
 
     def test_future_end_is_limited_to_its_receipt(self):
         assert state_after(firing(1), resolved(10, ends=70)).ends_at == at(10)
@@ -142,11 +142,11 @@ class TestClocks:
     @pytest.mark.parametrize("behind", [5, 60, 600])
     def test_slow_sender_clock_does_not_affect_the_state(self, behind):
         old = {"starts": -behind}
-        assert fires(firing(1, **old))
-        assert not fires(firing(1, **old), resolved(10, ends=10 - behind, **old))
+        assert is_firing(firing(1, **old))
+        assert not is_firing(firing(1, **old), resolved(10, ends=10 - behind, **old))
         again = [firing(1, **old), resolved(10, ends=10 - behind, **old), firing(16, **old)]
-        assert fires(*again)
-        assert not fires(*again, resolved(20, ends=20 - behind, **old))
+        assert is_firing(*again)
+        assert not is_firing(*again, resolved(20, ends=20 - behind, **old))
 
 
 class TestExpiry:
@@ -167,7 +167,7 @@ class TestExpiry:
         assert alert_states.expire(state, at(4)) is state
 
 
-class Said(NamedTuple):
+class Message(NamedTuple):
     """One message of the property test: a slot of 20 minutes, a status, a start, and an origin."""
 
     slot: int
@@ -184,10 +184,10 @@ class Said(NamedTuple):
         return make(self.received, starts=self.start - 100)
 
 
-said = st.builds(Said, st.integers(1, 6), st.booleans(), st.just(1), st.booleans())
+said = st.builds(Message, st.integers(1, 6), st.booleans(), st.just(1), st.booleans())
 
 
-def oracle(messages: list[Said]) -> bool:
+def oracle(messages: list[Message]) -> bool:
     """Return whether an alert with one start fires.
 
     The last message decides, except a late one. The oracle reads all messages in order of receipt and does not merge
@@ -205,8 +205,8 @@ def oracle(messages: list[Said]) -> bool:
 def test_order_and_repetition_do_not_affect_the_state(messages, order):
     shuffled = [*messages, *messages[:2]]
     order.shuffle(shuffled)
-    assert fires(*(one.message() for one in messages)) == oracle(messages)
-    assert fires(*(one.message() for one in shuffled)) == oracle(messages)
+    assert is_firing(*(one.message() for one in messages)) == oracle(messages)
+    assert is_firing(*(one.message() for one in shuffled)) == oracle(messages)
 
 
 replicas = st.lists(st.tuples(st.integers(1, 6), st.booleans(), st.sampled_from("ab")), min_size=1, max_size=6)
@@ -221,9 +221,9 @@ def test_alert_fires_while_any_replica_fires(messages, order):
         for slot, is_resolved, origin in messages
     ]
     wanted = any(
-        oracle([Said(slot, is_resolved, 0, False) for slot, is_resolved, one in messages if one == origin])
+        oracle([Message(slot, is_resolved, 0, False) for slot, is_resolved, one in messages if one == origin])
         for origin in "ab"
     )
-    assert fires(*made) == wanted
+    assert is_firing(*made) == wanted
     order.shuffle(made)
-    assert fires(*made) == wanted
+    assert is_firing(*made) == wanted

@@ -14,26 +14,28 @@ RESPONSE = decisions.Response("r", "rules/a.yaml:1", "v1", (decisions.Target("on
 NAMES = ["a", "b", "c"]
 
 
-def routed(
+def route(
     fingerprint: str, status: str, starts_at: int, ends_at: int = 0, response: decisions.Response = RESPONSE
 ) -> decisions.Routed:
     subject = alerts.Alert("am", fingerprint, status, starts_at, ends_at)
     return decisions.Routed(subject, decisions.Decision("key", severities.Severity.MINOR, response))
 
 
-def folded(*arrived: decisions.Routed, start: incidents.Incident | None = None, now: int = NOW) -> incidents.Incident:
+def fold_alerts(
+    *arrived: decisions.Routed, start: incidents.Incident | None = None, now: int = NOW
+) -> incidents.Incident:
     return fold.fold(start or incidents.Incident(key="key"), arrived, now=now, episode="e1")
 
 
-def seen(one: incidents.Incident, now: int = NOW, source: str = "am") -> dict[str, alertmanager_diff.Known]:
+def learn(incident: incidents.Incident, now: int = NOW, source: str = "am") -> dict[str, alertmanager_diff.Known]:
     known: dict[str, alertmanager_diff.Known] = {}
-    alertmanager_diff.learn(known, [(one, now)], source, 4 * MINUTE)
+    alertmanager_diff.learn(known, [(incident, now)], source, 4 * MINUTE)
     return known
 
 
-def compared(memory, here, there, minute: int, *, whole: bool = True) -> alertmanager_diff.Difference:
+def compare(memory, here, destination, minute: int, *, whole: bool = True) -> alertmanager_diff.Difference:
     asked_at = NOW + minute * MINUTE
-    return alertmanager_diff.compare(memory, here, there, asked_at=asked_at, patience=PATIENCE, is_complete=whole)
+    return alertmanager_diff.compare(memory, here, destination, asked_at=asked_at, patience=PATIENCE, is_complete=whole)
 
 
 class World:
@@ -51,44 +53,44 @@ class World:
     def begin(self, name: str) -> None:
         if name not in self.there:
             self.there[name] = self.now + 123
-            self.told[name] = routed(name, "firing", self.there[name])
+            self.told[name] = route(name, "firing", self.there[name])
 
     def end(self, name: str) -> None:
         if name in self.there:
             self.gone[name] = self.there.pop(name)
-            self.told[name] = routed(name, "resolved", self.gone[name], self.now)
+            self.told[name] = route(name, "resolved", self.gone[name], self.now)
 
     def back(self, name: str) -> None:
         """Restore the same Alertmanager after an outage."""
         if name in self.gone and name not in self.there:
             self.there[name] = self.gone[name]
-            self.told[name] = routed(name, "firing", self.there[name])
+            self.told[name] = route(name, "firing", self.there[name])
 
     def webhook(self, name: str) -> None:
         if name in self.told:
             self.first.setdefault(name, self.told[name])
-            self.here = folded(self.told[name], start=self.here, now=self.now)
+            self.here = fold_alerts(self.told[name], start=self.here, now=self.now)
 
     def late(self, name: str) -> None:
         """Deliver the first webhook again."""
         if name in self.first:
-            self.here = folded(self.first[name], start=self.here, now=self.now)
+            self.here = fold_alerts(self.first[name], start=self.here, now=self.now)
 
     def poll(self, whole: bool = True) -> None:
-        known = seen(self.here, self.now)
+        known = learn(self.here, self.now)
         held = {name: alertmanager_diff.Held(at // 1000 * 1000, True) for name, at in self.there.items()}
         found, ended, self.memory = alertmanager_diff.compare(
             self.memory, known, held, asked_at=self.now, patience=PATIENCE, is_complete=whole
         )
         assert not ended.keys() & self.there.keys()
-        arrived = [routed(name, "firing", starts_at) for name, starts_at in found.items()]
+        arrived = [route(name, "firing", starts_at) for name, starts_at in found.items()]
         arrived += [
-            routed(name, "resolved", starts_at, at)
+            route(name, "resolved", starts_at, at)
             for name, at in ended.items()
             for starts_at in alertmanager_diff.starts_of_end(known[name].starts_at)
         ]
         if arrived:
-            self.here = folded(*arrived, start=self.here, now=self.now)
+            self.here = fold_alerts(*arrived, start=self.here, now=self.now)
 
     def step(self, action: str, name: str) -> None:
         self.now += MINUTE
@@ -133,39 +135,39 @@ def test_late_webhook_does_not_reopen_an_ended_alert():
     for _ in range(2):
         world.step("poll", "")
     assert world.here.alerts["am/a"].starts_at > late.alert.starts_at > world.here.alerts["am/a"].starts_at - 1000
-    assert folded(late, start=world.here, now=world.now).firing == []
+    assert fold_alerts(late, start=world.here, now=world.now).firing == []
 
 
 def test_alert_absent_twice_ended_at_the_first_absence():
-    here = seen(folded(routed("a", "firing", 100)))
-    first = compared(alertmanager_diff.Memory(), here, {}, 1)
+    here = learn(fold_alerts(route("a", "firing", 100)))
+    first = compare(alertmanager_diff.Memory(), here, {}, 1)
     assert (first.found, first.ended) == ({}, {})
-    second = compared(first.memory, here, {}, 2)
+    second = compare(first.memory, here, {}, 2)
     assert second.ended == {"a": NOW + MINUTE}
     assert second.memory == alertmanager_diff.Memory()
 
 
 def test_incomplete_response_ends_nothing_and_resets_the_count():
-    here = seen(folded(routed("a", "firing", 100)))
-    memory = compared(alertmanager_diff.Memory(), here, {}, 1).memory
-    poor = compared(memory, here, {}, 2, whole=False)
+    here = learn(fold_alerts(route("a", "firing", 100)))
+    memory = compare(alertmanager_diff.Memory(), here, {}, 1).memory
+    poor = compare(memory, here, {}, 2, whole=False)
     assert poor.ended == {}
-    assert compared(poor.memory, here, {}, 3).ended == {}
+    assert compare(poor.memory, here, {}, 3).ended == {}
 
 
 def test_alert_received_between_polls_must_be_absent_again():
-    before = folded(routed("a", "firing", 100))
-    memory = compared(alertmanager_diff.Memory(), seen(before), {}, 1).memory
-    again = folded(routed("a", "firing", 200), start=before, now=NOW + MINUTE)
-    assert compared(memory, seen(again), {}, 2).ended == {}
+    before = fold_alerts(route("a", "firing", 100))
+    memory = compare(alertmanager_diff.Memory(), learn(before), {}, 1).memory
+    again = fold_alerts(route("a", "firing", 200), start=before, now=NOW + MINUTE)
+    assert compare(memory, learn(again), {}, 2).ended == {}
 
 
 def test_suppressed_alert_is_neither_found_nor_ended():
-    here = seen(folded(routed("a", "firing", 100)))
+    here = learn(fold_alerts(route("a", "firing", 100)))
     held = {"a": alertmanager_diff.Held(100, False), "b": alertmanager_diff.Held(100, False)}
     memory = alertmanager_diff.Memory()
     for minute in range(5):
-        found, ended, memory = compared(memory, here, held, minute)
+        found, ended, memory = compare(memory, here, held, minute)
         assert (found, ended) == ({}, {})
 
 
@@ -173,50 +175,50 @@ def test_unknown_active_alert_is_found_every_second_poll():
     memory, there = alertmanager_diff.Memory(), {"a": alertmanager_diff.Held(100, True)}
     when = []
     for minute in range(6):
-        found, _, memory = compared(memory, {}, there, minute)
+        found, _, memory = compare(memory, {}, there, minute)
         when += [minute] if found else []
     assert when == [2, 4]
 
 
 def test_restarted_alert_is_found_only_after_another_poll():
-    memory = compared(alertmanager_diff.Memory(), {}, {"a": alertmanager_diff.Held(1_000, True)}, 0).memory
-    assert compared(memory, {}, {"a": alertmanager_diff.Held(9_000, True)}, 2).found == {}
+    memory = compare(alertmanager_diff.Memory(), {}, {"a": alertmanager_diff.Held(1_000, True)}, 0).memory
+    assert compare(memory, {}, {"a": alertmanager_diff.Held(9_000, True)}, 2).found == {}
 
 
 def test_resolved_alert_is_found_only_after_a_restart():
-    here = seen(folded(routed("a", "resolved", 5_123, 6_000)))
+    here = learn(fold_alerts(route("a", "resolved", 5_123, 6_000)))
     assert (
-        compared(
+        compare(
             alertmanager_diff.Memory({"a": (5_000, NOW)}), here, {"a": alertmanager_diff.Held(5_000, True)}, 9
         ).found
         == {}
     )
-    assert compared(
+    assert compare(
         alertmanager_diff.Memory({"a": (6_000, NOW)}), here, {"a": alertmanager_diff.Held(6_000, True)}, 9
     ).found == {"a": 6_000}
 
 
 def test_alert_still_active_after_its_resolution_is_found():
-    here = seen(folded(routed("a", "resolved", 5_123, 6_000)))
+    here = learn(fold_alerts(route("a", "resolved", 5_123, 6_000)))
     memory, there = alertmanager_diff.Memory({"a": (5_000, NOW)}), {"a": alertmanager_diff.Held(5_000, True)}
-    assert compared(memory, here, there, 10).found == {"a": NOW}
+    assert compare(memory, here, there, 10).found == {"a": NOW}
 
 
 def test_alert_about_to_expire_is_refreshed():
     there, memory = {"a": alertmanager_diff.Held(100, True)}, alertmanager_diff.Memory({"a": (100, NOW)})
-    soon = seen(folded(routed("a", "firing", 100, NOW + MINUTE)))
-    assert compared(memory, soon, there, 2).found == {"a": 100}
-    late = seen(folded(routed("a", "firing", 100, NOW + 60 * MINUTE)))
-    assert compared(memory, late, there, 2).found == {}
+    soon = learn(fold_alerts(route("a", "firing", 100, NOW + MINUTE)))
+    assert compare(memory, soon, there, 2).found == {"a": 100}
+    late = learn(fold_alerts(route("a", "firing", 100, NOW + 60 * MINUTE)))
+    assert compare(memory, late, there, 2).found == {}
 
 
 @pytest.mark.parametrize(("minutes", "found"), [(40, {}), (50, {"a": 100})])
 def test_alert_about_to_go_stale_is_refreshed(minutes, found):
     patient = msgspec.structs.replace(RESPONSE, timing=decisions.Timing(stale_after=60 * MINUTE))
-    held = folded(routed("a", "firing", 100, response=patient))
-    here = seen(held, NOW + minutes * MINUTE)
+    held = fold_alerts(route("a", "firing", 100, response=patient))
+    here = learn(held, NOW + minutes * MINUTE)
     memory = alertmanager_diff.Memory({"a": (100, NOW)})
-    assert compared(memory, here, {"a": alertmanager_diff.Held(100, True)}, minutes).found == found
+    assert compare(memory, here, {"a": alertmanager_diff.Held(100, True)}, minutes).found == found
 
 
 @pytest.mark.parametrize(
@@ -225,36 +227,38 @@ def test_alert_about_to_go_stale_is_refreshed(minutes, found):
 )
 def test_start_within_a_millisecond_matches_the_known_start(told, known, meant):
     memory, there = alertmanager_diff.Memory({"a": (told, NOW)}), {"a": alertmanager_diff.Held(told, True)}
-    assert compared(memory, {"a": alertmanager_diff.Known("key", known, 0, True, True)}, there, 2).found == {"a": meant}
-    assert compared(memory, {}, there, 2).found == {"a": told}
+    assert compare(memory, {"a": alertmanager_diff.Known("key", known, 0, True, True)}, there, 2).found == {"a": meant}
+    assert compare(memory, {}, there, 2).found == {"a": told}
 
 
 def test_silenced_alert_is_known_and_ends_normally():
     def muting(_routed: decisions.Routed, now: int) -> silences.Mute:
         return silences.Mute(now + MINUTE, "silence s1")
 
-    held = fold.fold(incidents.Incident(key="key"), [routed("a", "firing", 100)], now=NOW, episode="e1", muting=muting)
-    here = seen(held)
+    incident = fold.fold(
+        incidents.Incident(key="key"), [route("a", "firing", 100)], now=NOW, episode="e1", muting=muting
+    )
+    here = learn(incident)
     assert (
-        compared(alertmanager_diff.Memory({"a": (100, NOW)}), here, {"a": alertmanager_diff.Held(100, True)}, 9).found
+        compare(alertmanager_diff.Memory({"a": (100, NOW)}), here, {"a": alertmanager_diff.Held(100, True)}, 9).found
         == {}
     )
-    assert compared(compared(alertmanager_diff.Memory(), here, {}, 1).memory, here, {}, 2).ended == {"a": NOW + MINUTE}
+    assert compare(compare(alertmanager_diff.Memory(), here, {}, 1).memory, here, {}, 2).ended == {"a": NOW + MINUTE}
 
 
 def test_set_aside_heartbeat_does_not_fire():
     beating = msgspec.structs.replace(RESPONSE, timing=decisions.Timing(heartbeat=MINUTE))
-    aside = {"am/a": incidents.Muted(routed("a", "firing", 100, response=beating), NOW, "silence s1")}
-    assert seen(incidents.Incident(key="key", muted=aside)) == {}
+    aside = {"am/a": incidents.Muted(route("a", "firing", 100, response=beating), NOW, "silence s1")}
+    assert learn(incidents.Incident(key="key", muted=aside)) == {}
 
 
 def test_alerts_of_other_sources_are_ignored():
-    assert seen(folded(routed("a", "firing", 100)), source="other") == {}
+    assert learn(fold_alerts(route("a", "firing", 100)), source="other") == {}
 
 
 def test_moved_alert_belongs_to_its_firing_incident():
-    left = folded(routed("a", "resolved", 100, 200))
-    now_in = msgspec.structs.replace(folded(routed("a", "firing", 300)), key="other")
+    left = fold_alerts(route("a", "resolved", 100, 200))
+    now_in = msgspec.structs.replace(fold_alerts(route("a", "firing", 300)), key="other")
     for order in ([left, now_in], [now_in, left]):
         known: dict[str, alertmanager_diff.Known] = {}
         for one in order:

@@ -38,8 +38,8 @@ class Life:
         self.silences: list[silences.Silence] = []
         self._episodes = (f"e{number}" for number in itertools.count(1))
 
-    def hears(self, one: Alert, level=MINOR, asks=TICKETS) -> "Life":
-        routed = decisions.Routed(one, decisions.Decision("k", level, asks), self.now)
+    def receive(self, alert: Alert, level=MINOR, asks=TICKETS) -> "Life":
+        routed = decisions.Routed(alert, decisions.Decision("k", level, asks), self.now)
         episode = next(self._episodes)
         stored = codec.unpack_incident(codec.pack_incident(self.incident))
         self.incident = fold.fold(stored, [routed], now=self.now, episode=episode, muting=self._muting)
@@ -48,12 +48,12 @@ class Life:
     def _muting(self, routed: decisions.Routed, now: int) -> silences.Mute | None:
         return silences.Silencer(self.silences).mute(routed.alert, now)
 
-    def fires(self, name="a", level=MINOR, asks=TICKETS, **more) -> "Life":
-        one = Alert("am", name, "firing", START - SECOND, 0, title=f"{name} is {level.word}", **more)
-        return self.hears(one, level, asks)
+    def fire(self, name="a", level=MINOR, asks=TICKETS, **more) -> "Life":
+        alert = Alert("am", name, "firing", START - SECOND, 0, title=f"{name} is {level.word}", **more)
+        return self.receive(alert, level, asks)
 
-    def resolves(self, name="a") -> "Life":
-        return self.hears(Alert("am", name, "resolved", START - SECOND, self.now))
+    def resolve(self, name="a") -> "Life":
+        return self.receive(Alert("am", name, "resolved", START - SECOND, self.now))
 
     def after(self, seconds: float) -> "Life":
         end = self.now + int(seconds * SECOND)
@@ -73,34 +73,34 @@ class Life:
 
 
 def test_alert_that_escalates_adds_the_pager():
-    life = Life().fires().after(300)
+    life = Life().fire().after(300)
     assert life.at == ["tickets"]
-    life.fires(level=CRITICAL, asks=PAGES)
+    life.fire(level=CRITICAL, asks=PAGES)
     assert (life.at, life.incident.generation, life.incident.severity) == (["pager", "tickets"], 1, CRITICAL)
     assert life.incident.opening_alert.title == "a is critical"
 
 
 def test_joining_alert_adds_the_pager_in_either_order():
     both = response("both", "tickets", "pager")
-    warning_first = Life().fires("a").after(300).fires("b", CRITICAL, both)
-    critical_first = Life().fires("b", CRITICAL, both).after(300).fires("a")
+    warning_first = Life().fire("a").after(300).fire("b", CRITICAL, both)
+    critical_first = Life().fire("b", CRITICAL, both).after(300).fire("a")
     assert warning_first.at == critical_first.at == ["pager", "tickets"]
 
 
 def test_destinations_stay_until_the_incident_ends():
-    life = Life().fires("a").fires("b", CRITICAL, PAGES).after(60).resolves("b")
+    life = Life().fire("a").fire("b", CRITICAL, PAGES).after(60).resolve("b")
     assert life.at == ["pager", "tickets"]
-    assert life.resolves("a").incident.status == "closed"
+    assert life.resolve("a").incident.status == "closed"
 
 
 def test_next_episode_starts_without_previous_destinations():
-    life = Life().fires("a").fires("b", CRITICAL, PAGES).resolves("a").resolves("b").after(600).fires("a")
+    life = Life().fire("a").fire("b", CRITICAL, PAGES).resolve("a").resolve("b").after(600).fire("a")
     assert (life.incident.generation, life.at) == (2, ["tickets"])
 
 
 def test_pending_incident_opens_at_the_earliest_requested_time():
     slow, fast = response("slow", "tickets", open_after=600), response("fast", "pager", open_after=60)
-    life = Life().fires("a", asks=slow).after(300).fires("b", CRITICAL, fast).after(59)
+    life = Life().fire("a", asks=slow).after(300).fire("b", CRITICAL, fast).after(59)
     assert life.incident.status == "pending"
     life.after(1)
     assert (life.at, life.incident.opened_at) == (["pager"], START + 360 * SECOND)
@@ -108,29 +108,29 @@ def test_pending_incident_opens_at_the_earliest_requested_time():
 
 
 def test_alert_without_hold_opens_a_pending_incident_immediately():
-    life = Life().fires("a", asks=response("slow", "tickets", open_after=600)).after(10).fires("b", asks=PAGES)
+    life = Life().fire("a", asks=response("slow", "tickets", open_after=600)).after(10).fire("b", asks=PAGES)
     assert life.at == ["pager"]
 
 
 def test_hold_of_an_escalation_counts_from_the_escalation():
     held = response("pages", "pager", open_after=120)
-    life = Life().fires().after(300).fires(level=CRITICAL, asks=held).after(119)
+    life = Life().fire().after(300).fire(level=CRITICAL, asks=held).after(119)
     assert life.at == ["tickets"]
     assert life.after(1).at == ["pager", "tickets"]
 
 
 def test_escalation_reverted_within_its_hold_adds_nothing():
     held = response("pages", "pager", open_after=120)
-    life = Life().fires().after(300).fires(level=CRITICAL, asks=held).after(60).fires()
+    life = Life().fire().after(300).fire(level=CRITICAL, asks=held).after(60).fire()
     assert life.after(600).at == ["tickets"]
 
 
 def test_muted_escalation_adds_nothing_until_the_silence_ends():
-    life = Life().fires()
+    life = Life().fire()
     life.silences = [
         silences.Silence("s", (silences.matcher("severity=critical"),), START, START + 600 * SECOND, "ann")
     ]
-    life.fires(level=CRITICAL, asks=PAGES, severity="critical")
+    life.fire(level=CRITICAL, asks=PAGES, severity="critical")
     assert (life.at, life.incident.firing, list(life.incident.muted)) == (["tickets"], ["am/a"], ["am/a"])
     assert life.after(599).at == ["tickets"]
     assert life.after(1).at == ["pager", "tickets"]
@@ -140,47 +140,47 @@ def test_worst_alert_determines_the_texts_in_either_order():
     for order in (("a", "b"), ("b", "a")):
         life = Life()
         for name in order:
-            life.fires(name, *((CRITICAL, PAGES) if name == "b" else (MINOR, TICKETS)))
+            life.fire(name, *((CRITICAL, PAGES) if name == "b" else (MINOR, TICKETS)))
         assert (life.incident.response.rule, life.incident.opening_alert.fingerprint) == ("pages", "b")
 
 
 def test_rule_edit_keeps_the_texts_of_open_incidents():
     """An edit adds destinations to an open incident but keeps the text of existing ones."""
     edited = msgspec.structs.replace(TICKETS, version="v2", targets=(*TICKETS.targets, decisions.Target("page")))
-    life = Life().fires().after(60).fires(asks=edited)
+    life = Life().fire().after(60).fire(asks=edited)
     assert life.at == ["page", "tickets"]
     assert life.incident.response.version == "v1"
 
 
 def test_followed_severity_falls_with_the_same_start():
     follow = response("follow", "pager", follows=True)
-    life = Life().fires(level=CRITICAL, asks=follow).after(60).fires(level=MINOR, asks=follow)
+    life = Life().fire(level=CRITICAL, asks=follow).after(60).fire(level=MINOR, asks=follow)
     assert life.incident.severity is MINOR
     assert life.incident.opening_alert.title == "a is minor"
-    assert life.fires(level=CRITICAL, asks=follow).incident.severity is CRITICAL
+    assert life.fire(level=CRITICAL, asks=follow).incident.severity is CRITICAL
 
 
 def test_test_alert_adds_nothing_to_a_real_incident():
-    life = Life().fires("a").fires("b", CRITICAL, PAGES, labels={"test": "true"})
+    life = Life().fire("a").fire("b", CRITICAL, PAGES, labels={"test": "true"})
     assert (life.at, life.incident.opening_alert.fingerprint) == (["tickets"], "a")
-    life = Life().fires("b", CRITICAL, PAGES, labels={"test": "true"}).fires("a")
+    life = Life().fire("b", CRITICAL, PAGES, labels={"test": "true"}).fire("a")
     assert (life.at, life.incident.opening_alert.fingerprint) == (["tickets"], "a")
 
 
 def test_incident_of_an_earlier_version_is_followed():
     """A document without asks uses those of its only response."""
-    opened = Life().fires().incident
+    opened = Life().fire().incident
     life = Life()
     life.incident = msgspec.structs.replace(opened, asks=())
-    assert life.fires("b", CRITICAL, PAGES).at == ["pager", "tickets"]
-    life = Life().fires(asks=response("slow", "tickets", open_after=60))
+    assert life.fire("b", CRITICAL, PAGES).at == ["pager", "tickets"]
+    life = Life().fire(asks=response("slow", "tickets", open_after=60))
     life.incident = msgspec.structs.replace(life.incident, asks=())
     assert life.after(60).at == ["tickets"]
 
 
 def test_stale_alert_adds_no_destinations():
     stale = response("pages", "pager", open_after=120, stale_after=60)
-    life = Life().fires("a").fires("b", CRITICAL, stale).after(600)
+    life = Life().fire("a").fire("b", CRITICAL, stale).after(600)
     assert (life.at, life.incident.firing) == (["tickets"], ["am/a"])
     assert timing.due(life.incident) == 0
 
@@ -215,11 +215,11 @@ def test_arrival_order_does_not_change_notified_destinations(later, alerts):
     for order in itertools.permutations(alerts):
         life = Life()
         for one in order:
-            life.fires(*one)
+            life.fire(*one)
         life.after(later)
         texts = life.incident.response.rule if life.incident.status == "open" else ""
         outcomes.add((tuple(life.at), life.incident.severity if life.at else None, texts))
     assert len(outcomes) == 1
     ((at, _, _),) = outcomes
-    due = [one.asks for one in alerts if one.asks.timing.open_after <= later * SECOND]
+    due = [alert.asks for alert in alerts if alert.asks.timing.open_after <= later * SECOND]
     assert set(at) == {target.destination for asks in due for target in asks.targets}

@@ -26,15 +26,15 @@ class Life:
         self.writes = 0
         self._episodes = (f"e{number}" for number in itertools.count(1))
 
-    def fires(self, name: str = "a", until: int = 0, level=MINOR, starts_at: int = 1) -> "Life":
+    def fire(self, name: str = "a", until: int = 0, level=MINOR, starts_at: int = 1) -> "Life":
         ends_at = START + until * SECOND if until else 0
-        return self.hears(alerts.Alert("am", name, "firing", starts_at, ends_at, title=name), level)
+        return self.receive(alerts.Alert("am", name, "firing", starts_at, ends_at, title=name), level)
 
-    def resolves(self, name: str = "a") -> "Life":
-        return self.hears(alerts.Alert("am", name, "resolved", 1, 2))
+    def resolve(self, name: str = "a") -> "Life":
+        return self.receive(alerts.Alert("am", name, "resolved", 1, 2))
 
-    def hears(self, one: alerts.Alert, level=MINOR) -> "Life":
-        arrived = [decisions.Routed(one, decisions.Decision("k", level, self.response))]
+    def receive(self, alert: alerts.Alert, level=MINOR) -> "Life":
+        arrived = [decisions.Routed(alert, decisions.Decision("k", level, self.response))]
         before, muting = self.incident, self._muting
         self.incident = fold.fold(before, arrived, now=self.now, episode=next(self._episodes), muting=muting)
         self.writes += self.incident is not before
@@ -59,12 +59,12 @@ class Life:
         return self.incident.status
 
 
-def quiet(seconds: int) -> silences.Silence:
+def make_silence(seconds: int) -> silences.Silence:
     return silences.Silence("s", (silences.matcher("source=am"),), START, START + seconds * SECOND, "ann", "works")
 
 
 def test_unrepeated_alert_ends_at_its_own_time():
-    life = Life().fires(until=60).after(59)
+    life = Life().fire(until=60).after(59)
     assert life.status == "open"
     life.after(1)
     assert (life.status, life.incident.closed_at) == ("closed", START + 60 * SECOND)
@@ -72,72 +72,72 @@ def test_unrepeated_alert_ends_at_its_own_time():
 
 
 def test_repeat_with_a_later_end_extends_the_alert():
-    life = Life().fires(until=60).after(50).fires(until=110).after(59)
+    life = Life().fire(until=60).after(50).fire(until=110).after(59)
     assert life.status == "open"
     assert life.after(1).status == "closed"
     assert life.incident.generation == 1
 
 
 def test_repeat_without_a_later_end_writes_nothing():
-    life = Life().fires(until=60).fires(until=60).fires(until=50)
+    life = Life().fire(until=60).fire(until=60).fire(until=50)
     assert life.writes == 1
     assert life.after(60).status == "closed"
 
 
 def test_each_alert_ends_at_its_own_expiry():
-    life = Life().fires("a", until=60).fires("b", until=90).fires("c").after(60)
+    life = Life().fire("a", until=60).fire("b", until=90).fire("c").after(60)
     assert life.incident.firing == ["am/b", "am/c"]
     assert life.after(30).incident.firing == ["am/c"]
     assert (life.status, timing.due(life.incident)) == ("open", 0)
-    assert life.resolves("c").status == "closed"
+    assert life.resolve("c").status == "closed"
 
 
 def test_alert_received_after_its_end_fires_again():
-    life = Life().fires(until=60).after(100).fires(until=160)
+    life = Life().fire(until=60).after(100).fire(until=160)
     assert (life.status, life.incident.generation) == ("open", 2)
     assert life.after(60).status == "closed"
 
 
 def test_reprocessed_message_of_an_ended_alert_changes_nothing():
-    life = Life().fires(until=60).after(100).fires(until=60)
+    life = Life().fire(until=60).after(100).fire(until=60)
     assert (life.status, life.incident.generation, life.writes) == ("closed", 1, 1)
 
 
 def test_old_message_does_not_refire_a_resolved_alert():
-    life = Life().fires(until=60).after(60).resolves().fires(until=160)
+    life = Life().fire(until=60).after(60).resolve().fire(until=160)
     assert (life.status, life.incident.generation) == ("closed", 1)
-    assert life.fires(until=160, starts_at=3).status == "open"
+    assert life.fire(until=160, starts_at=3).status == "open"
 
 
 def test_resolution_before_the_expiry_closes_the_incident():
-    life = Life().fires(until=60).after(10).resolves()
+    life = Life().fire(until=60).after(10).resolve()
     assert (life.status, life.incident.summary.expires_at, timing.due(life.incident)) == ("closed", None, 0)
 
 
 def test_alert_that_ends_within_hold_opens_nothing():
-    life = Life(open_after=90).fires(until=60).after(1000)
+    life = Life(open_after=90).fire(until=60).after(1000)
     assert (life.status, life.incident.generation) == ("closed", 0)
 
 
 def test_resolve_after_begins_with_the_last_alert_s_end():
-    life = Life(resolve_after=300).fires(until=60).after(359)
+    life = Life(resolve_after=300).fire(until=60).after(359)
     assert (life.status, life.incident.quiet) == ("open", incidents.QuietPeriod(START + 60 * SECOND))
     assert life.after(1).status == "closed"
 
 
 def test_earlier_of_expiry_and_stale_after_ends_alert():
-    assert Life(stale_after=30).fires(until=60).after(30).status == "closed"
-    assert Life(stale_after=90).fires(until=60).after(60).status == "closed"
+    assert Life(stale_after=30).fire(until=60).after(30).status == "closed"
+    assert Life(stale_after=90).fire(until=60).after(60).status == "closed"
 
 
 def test_followed_severity_falls_when_the_worst_alert_ends():
-    life = Life(follows=True).fires("a", level=MINOR).fires("b", until=60, level=CRITICAL)
+    life = Life(follows=True).fire("a", level=MINOR).fire("b", until=60, level=CRITICAL)
     assert life.incident.severity is CRITICAL
     assert life.after(60).incident.severity is MINOR
 
 
 def test_alert_that_expired_in_inbox_opens_and_ends():
-    life = Life().after(600).fires(until=60)
+    life = Life().after(600).fire(until=60)
     assert (life.status, life.incident.opened_at) == ("open", START + 600 * SECOND)
     life.after(0)
     assert (life.status, life.incident.generation) == ("closed", 1)
@@ -145,8 +145,8 @@ def test_alert_that_expired_in_inbox_opens_and_ends():
 
 def test_alert_that_ends_while_silenced_opens_nothing():
     life = Life()
-    life.silences = [quiet(300)]
-    life.fires(until=60).after(59)
+    life.silences = [make_silence(300)]
+    life.fire(until=60).after(59)
     assert list(life.incident.muted) == ["am/a"]
     assert life.after(silences.RECHECK / SECOND).incident.muted == {}
     assert life.after(1000).incident.generation == 0
@@ -154,24 +154,24 @@ def test_alert_that_ends_while_silenced_opens_nothing():
 
 def test_alert_repeated_while_silenced_opens_after_the_silence():
     life = Life()
-    life.silences = [quiet(300)]
-    life.fires(until=60).after(50).fires(until=400).after(250)
+    life.silences = [make_silence(300)]
+    life.fire(until=60).after(50).fire(until=400).after(250)
     assert (life.status, life.incident.opened_at) == ("open", START + 300 * SECOND)
     assert life.after(100).status == "closed"
 
 
 def test_heartbeat_missed_while_silenced_is_awaited_again():
-    life = Life(heartbeat=100).fires(until=60)
-    life.silences = [quiet(300)]
+    life = Life(heartbeat=100).fire(until=60)
+    life.silences = [make_silence(300)]
     life.after(300)
     assert (life.status, life.incident.muted) == ("closed", {})
     assert life.after(100 * (heartbeat.PARTS + 1) / heartbeat.PARTS).status == "open"
 
 
 def test_incident_that_becomes_a_heartbeat_drops_alert_ends():
-    life = Life().fires(until=600)
+    life = Life().fire(until=600)
     life.response = Life(heartbeat=100).response
-    life.fires().after(1000)
+    life.fire().after(1000)
     assert (life.status, life.incident.opened_at) == ("open", START + 105 * SECOND)
 
 
@@ -202,19 +202,19 @@ arrivals = st.lists(
 )
 
 
-def settled(batches: list[list[decisions.Routed]], now: int) -> incidents.Incident:
-    found = incidents.Incident("k")
+def fold_batches(batches: list[list[decisions.Routed]], now: int) -> incidents.Incident:
+    incident = incidents.Incident("k")
     for batch in batches:
-        found = fold.fold(found, batch, now=START, episode="e")
-    while 0 < timing.due(found) <= now:
-        found = timing.apply_timers(found, now=now, episode="e")
-    return found
+        incident = fold.fold(incident, batch, now=START, episode="e")
+    while 0 < timing.due(incident) <= now:
+        incident = timing.apply_timers(incident, now=now, episode="e")
+    return incident
 
 
 @given(arrivals, st.randoms(use_true_random=False), st.integers(0, 6), st.integers(0, 4))
 def test_order_batches_and_repeats_do_not_change_ends(batch, order, cut, later):
     shuffled = [*batch, *batch[:2]]
     order.shuffle(shuffled)
-    one = settled([batch], START + later)
-    other = settled([shuffled[:cut], shuffled[cut:]], START + later)
+    one = fold_batches([batch], START + later)
+    other = fold_batches([shuffled[:cut], shuffled[cut:]], START + later)
     assert (one.alerts, one.status, one.firing) == (other.alerts, other.status, other.firing)

@@ -21,7 +21,7 @@ RESPONSES = (
 )
 
 
-def routed(fingerprint, status, at, ends_in, level, response, test) -> decisions.Routed:
+def route(fingerprint, status, at, ends_in, level, response, test) -> decisions.Routed:
     alert = alerts.Alert("am", fingerprint, status, at - 5, at + ends_in if ends_in else 0, labels={"test": test})
     decided = decisions.Decision("key", level, response)
     return decisions.Routed(alert, decided, at)
@@ -29,7 +29,7 @@ def routed(fingerprint, status, at, ends_in, level, response, test) -> decisions
 
 def messages(fingerprints: str, statuses: tuple[str, ...]) -> st.SearchStrategy[decisions.Routed]:
     return st.builds(
-        routed,
+        route,
         fingerprint=st.sampled_from(fingerprints),
         status=st.sampled_from(statuses),
         at=st.integers(-2, 3).map(lambda hours: NOW + hours * HOUR),
@@ -40,7 +40,7 @@ def messages(fingerprints: str, statuses: tuple[str, ...]) -> st.SearchStrategy[
     )
 
 
-FIRST = routed("z", "firing", NOW, 0, severities.Severity.MAJOR, RESPONSES[0], "no")
+FIRST = route("z", "firing", NOW, 0, severities.Severity.MAJOR, RESPONSES[0], "no")
 batches = st.lists(messages("abc", ("firing", "firing", "resolved")), min_size=1, max_size=3)
 histories = st.lists(batches, max_size=3) | st.lists(batches, max_size=2).map(lambda later: [[FIRST], *later])
 
@@ -82,7 +82,7 @@ def test_alert_storm_uses_the_fast_path():
     incident = incidents.Incident("key")
     for number in range(2 * timeline.MAX_ALERTS):
         at = NOW + number
-        message = routed(f"f{number}", "firing", at, 0, severities.Severity.MAJOR, RESPONSES[1], "no")
+        message = route(f"f{number}", "firing", at, 0, severities.Severity.MAJOR, RESPONSES[1], "no")
         if number:
             after = new_alerts.joined_by(incident, [message], now=at)
         else:
@@ -94,8 +94,8 @@ def test_alert_storm_uses_the_fast_path():
 
 
 def test_worse_or_repeated_alert_needs_the_fold():
-    first = routed("a", "firing", NOW, 0, severities.Severity.MINOR, RESPONSES[1], "no")
-    worse = routed("b", "firing", NOW, 0, severities.Severity.MAJOR, RESPONSES[1], "no")
+    first = route("a", "firing", NOW, 0, severities.Severity.MINOR, RESPONSES[1], "no")
+    worse = route("b", "firing", NOW, 0, severities.Severity.MAJOR, RESPONSES[1], "no")
     incident = fold.fold(incidents.Incident("key"), [first], now=NOW, episode="e1")
     assert new_alerts.joined_by(incident, [worse], now=NOW) is None
     assert new_alerts.joined_by(incident, [first], now=NOW) is None
@@ -103,7 +103,7 @@ def test_worse_or_repeated_alert_needs_the_fold():
 
 def test_full_incident_needs_the_fold():
     alike = [
-        routed(f"f{number}", "firing", NOW, 0, severities.Severity.MINOR, RESPONSES[0], "no")
+        route(f"f{number}", "firing", NOW, 0, severities.Severity.MINOR, RESPONSES[0], "no")
         for number in range(fold.MAX_HELD_ALERTS + 1)
     ]
     incident = fold.fold(incidents.Incident("key"), alike[:-2], now=NOW, episode="e1")

@@ -21,14 +21,14 @@ def at(text: str, zone: str = "UTC", fold: int = 0) -> int:
     return int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone), fold=fold).timestamp()) * 1_000_000
 
 
-def quiet(**given) -> quiet_hours.QuietHours:
+def make_quiet_hours(**given) -> quiet_hours.QuietHours:
     return quiet_settings.QuietHoursConfig(**{"time_zone": "UTC", **given}).build()
 
 
-NIGHT = quiet(**{"from": "22:00", "to": "07:00"})
+NIGHT = make_quiet_hours(**{"from": "22:00", "to": "07:00"})
 
 
-def recorded(*found: events.Event, first: int = 1, moment: int | None = None) -> list[events.Recorded]:
+def record(*found: events.Event, first: int = 1, moment: int | None = None) -> list[events.Recorded]:
     """Return the events of one night, a minute apart."""
     begins = at("2030-01-09T23:00") if moment is None else moment
     return [
@@ -37,7 +37,7 @@ def recorded(*found: events.Event, first: int = 1, moment: int | None = None) ->
     ]
 
 
-def types(found) -> list[str]:
+def list_types(found) -> list[str]:
     return [one.type for one in found]
 
 
@@ -56,7 +56,7 @@ class TestWindows:
         assert NIGHT.until(at(now)) == (at(until) if until else 0)
 
     def test_adjacent_windows_are_merged(self):
-        both = quiet(
+        both = make_quiet_hours(
             time_zone="Europe/Zurich",
             windows=[{"days": "mon-fri", "from": "18:00", "to": "08:00"}, {"days": "sat,sun"}],
         )
@@ -75,21 +75,21 @@ class TestWindows:
         ],
     )
     def test_night_ends_by_the_local_clock(self, zone, now, until):
-        night = quiet(**{"time_zone": zone, "from": "22:00", "to": "07:00"})
+        night = make_quiet_hours(**{"time_zone": zone, "from": "22:00", "to": "07:00"})
         assert night.until(at(now, zone)) == int(datetime.fromisoformat(until).timestamp()) * 1_000_000
 
     def test_skipped_end_time_is_the_dst_change(self):
-        night = quiet(**{"time_zone": "Europe/Zurich", "from": "22:00", "to": "02:30"})
+        night = make_quiet_hours(**{"time_zone": "Europe/Zurich", "from": "22:00", "to": "02:30"})
         assert night.until(at("2030-03-31T01:30", "Europe/Zurich")) == at("2030-03-31T01:00")
 
     def test_skipped_start_time_is_the_dst_change(self):
-        morning = quiet(**{"time_zone": "Europe/Zurich", "from": "02:30", "to": "05:00"})
+        morning = make_quiet_hours(**{"time_zone": "Europe/Zurich", "from": "02:30", "to": "05:00"})
         assert morning.until(at("2030-03-31T00:59")) == 0
         assert morning.until(at("2030-03-31T01:00")) == at("2030-03-31T03:00")
 
     def test_repeated_local_time_is_quiet_twice(self):
         """02:00 to 03:00 occurs twice, and so does the half hour before the end at 02:30."""
-        night = quiet(**{"time_zone": "Europe/Zurich", "from": "22:00", "to": "02:30"})
+        night = make_quiet_hours(**{"time_zone": "Europe/Zurich", "from": "22:00", "to": "02:30"})
         zurich = "Europe/Zurich"
         assert night.until(at("2030-10-27T02:10", zurich)) == at("2030-10-27T02:30", zurich)
         assert night.until(at("2030-10-27T02:40", zurich)) == 0
@@ -101,7 +101,7 @@ class TestWindows:
         | st.integers(at("2030-10-25T00:00"), at("2030-10-29T00:00"))
     )
     def test_window_always_ends_within_a_night(self, now):
-        night = quiet(**{"time_zone": "Europe/Zurich", "from": "22:00", "to": "07:00"})
+        night = make_quiet_hours(**{"time_zone": "Europe/Zurich", "from": "22:00", "to": "07:00"})
         until = night.until(now)
         assert not until or now < until <= now + 10 * HOUR
         assert not until or night.until(until) == 0
@@ -125,18 +125,18 @@ class TestExceptions:
         ],
     )
     def test_only_exceptions_pass_during_quiet_hours(self, exceptions, event, passes):
-        night = quiet(**{"from": "22:00", "to": "07:00", "except": exceptions})
+        night = make_quiet_hours(**{"from": "22:00", "to": "07:00", "except": exceptions})
         assert night.passes(event) is passes
-        found, until = quiet_hours.deliverable(night, recorded(event), at("2030-01-10T01:00"))
-        assert (types(found), until) == (([events.type_of(event)], 0) if passes else ([], at("2030-01-10T07:00")))
+        found, until = quiet_hours.deliverable(night, record(event), at("2030-01-10T01:00"))
+        assert (list_types(found), until) == (([events.type_of(event)], 0) if passes else ([], at("2030-01-10T07:00")))
 
     def test_exempt_event_releases_earlier_events(self):
         """A notifier receives events in order: held events are context for an event that must not wait."""
-        night = quiet(**{"from": "22:00", "to": "07:00", "except": {"events": ["review.escalated"]}})
+        night = make_quiet_hours(**{"from": "22:00", "to": "07:00", "except": {"events": ["review.escalated"]}})
         opened, waiting, reminded, escalated = (notifier_samples.ALL[place] for place in (0, 6, 8, 9))
-        pending = recorded(opened, waiting, reminded, escalated, notifier_samples.ALL[2])
+        pending = record(opened, waiting, reminded, escalated, notifier_samples.ALL[2])
         found, until = quiet_hours.deliverable(night, pending, at("2030-01-10T01:00"))
-        assert types(found) == ["incident.opened", "review.escalated"]
+        assert list_types(found) == ["incident.opened", "review.escalated"]
         assert until == at("2030-01-10T07:00")
 
 
@@ -144,12 +144,12 @@ class TestDigest:
     def test_digest_contains_no_outdated_events(self):
         opened, published, updated, resolved = (notifier_samples.ALL[place] for place in (0, 2, 3, 4))
         waiting, changed, reminded, decided = (notifier_samples.ALL[place] for place in (6, 7, 8, 10))
-        pending = recorded(
+        pending = record(
             opened, waiting, reminded, reminded, changed, reminded, decided, published, updated, updated, resolved
         )
         found, until = quiet_hours.deliverable(NIGHT, pending, at("2030-01-10T07:00"))
         assert until == 0
-        assert types(found) == [
+        assert list_types(found) == [
             "incident.opened",
             "review.decided",
             "incident.published",
@@ -158,12 +158,12 @@ class TestDigest:
         ]
 
     def test_waiting_review_is_shown_once(self):
-        pending = recorded(*(notifier_samples.ALL[place] for place in (6, 8, 8, 7)))
+        pending = record(*(notifier_samples.ALL[place] for place in (6, 8, 8, 7)))
         assert [one.sequence for one in quiet_hours.coalesce(NIGHT, pending)] == [4]
 
     def test_reviews_of_different_destinations_are_coalesced_separately(self):
         other = msgspec.structs.replace(notifier_samples.REVIEW, destination="other")
-        pending = recorded(
+        pending = record(
             notifier_samples.ALL[6], events.ReviewWaiting(notifier_samples.INCIDENT, other), notifier_samples.ALL[10]
         )
         assert [one.sequence for one in quiet_hours.coalesce(NIGHT, pending)] == [2, 3]
@@ -171,22 +171,22 @@ class TestDigest:
     def test_only_last_guard_and_freeze_events_are_kept(self):
         tripped, reset = events.GuardTripped(times.to_datetime(1), "why"), events.GuardReset("ann")
         frozen, thawed = events.FreezeStarted(times.to_datetime(1), "ann"), events.FreezeEnded("ann")
-        pending = recorded(tripped, frozen, reset, thawed, frozen)
-        assert types(quiet_hours.coalesce(NIGHT, pending)) == ["guard.reset", "freeze.started"]
+        pending = record(tripped, frozen, reset, thawed, frozen)
+        assert list_types(quiet_hours.coalesce(NIGHT, pending)) == ["guard.reset", "freeze.started"]
 
     def test_ended_publication_delay_keeps_only_its_recovery(self):
         delayed = [event for event in notifier_samples.ALL if events.type_of(event).startswith("publication.")]
-        assert types(quiet_hours.coalesce(NIGHT, recorded(*delayed))) == ["publication.recovered"]
+        assert list_types(quiet_hours.coalesce(NIGHT, record(*delayed))) == ["publication.recovered"]
 
     def test_daytime_events_are_not_coalesced(self):
-        pending = recorded(
+        pending = record(
             notifier_samples.ALL[8], notifier_samples.ALL[8], notifier_samples.ALL[8], moment=at("2030-01-10T12:00")
         )
         assert quiet_hours.coalesce(NIGHT, pending) == pending
 
     @given(st.lists(st.sampled_from(notifier_samples.ALL), min_size=1, max_size=30))
     def test_coalescing_keeps_the_order_and_newest_events(self, found):
-        pending = recorded(*found)
+        pending = record(*found)
         kept = quiet_hours.coalesce(NIGHT, pending)
         assert kept == sorted(kept, key=lambda one: one.sequence)
         assert kept[-1] == pending[-1]
@@ -203,7 +203,7 @@ class TestDigest:
 
 
 def test_retries_count_from_the_end_of_the_window():
-    weekend = quiet(windows=[{"days": "sat,sun"}])
+    weekend = make_quiet_hours(windows=[{"days": "sat,sun"}])
     friday, monday = at("2030-01-11T23:30"), at("2030-01-14T00:00")
     assert weekend.retries_begin(friday, DAY) == monday
     assert weekend.retries_begin(at("2030-01-12T10:00"), DAY) == monday

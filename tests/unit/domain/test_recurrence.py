@@ -17,7 +17,7 @@ def at(text, zone="UTC"):
     return int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp()) * 1_000_000
 
 
-def told(spans, zone="UTC"):
+def format_spans(spans, zone="UTC"):
     return [
         tuple(datetime.fromtimestamp(end / 1e6, UTC).astimezone(ZoneInfo(zone)).isoformat()[:16] for end in span)
         for span in spans
@@ -32,15 +32,15 @@ NIGHTS = interval((22 * 60, 6 * 60), weekdays=((4, 5),), zone="Europe/Zurich")
 
 
 def test_night_belongs_to_its_first_day():
-    found = told(recurrence.occurrences([NIGHTS], at("2030-01-09T12:00")), "Europe/Zurich")
+    found = format_spans(recurrence.occurrences([NIGHTS], at("2030-01-09T12:00")), "Europe/Zurich")
     assert found[:2] == [("2030-01-11T22:00", "2030-01-12T06:00"), ("2030-01-12T22:00", "2030-01-13T06:00")]
     assert len(found) == 4
 
 
 def test_current_occurrence_is_first_and_past_ones_omitted():
-    (first, *_) = told(recurrence.occurrences([NIGHTS], at("2030-01-12T01:30")), "Europe/Zurich")
+    (first, *_) = format_spans(recurrence.occurrences([NIGHTS], at("2030-01-12T01:30")), "Europe/Zurich")
     assert first == ("2030-01-11T22:00", "2030-01-12T06:00")
-    (first, *_) = told(recurrence.occurrences([NIGHTS], at("2030-01-12T05:00")), "Europe/Zurich")
+    (first, *_) = format_spans(recurrence.occurrences([NIGHTS], at("2030-01-12T05:00")), "Europe/Zurich")
     assert first == ("2030-01-12T22:00", "2030-01-13T06:00")
 
 
@@ -59,12 +59,15 @@ def test_occurrences_follow_the_wall_clock_over_dst(day, start, end):
 
 def test_adjacent_occurrences_are_merged():
     both = [interval((0, 12 * 60), weekdays=((0, 0),)), interval((12 * 60, 24 * 60), weekdays=((0, 0),))]
-    assert told(recurrence.occurrences(both, at("2030-01-06T12:00")))[0] == ("2030-01-07T00:00", "2030-01-08T00:00")
+    assert format_spans(recurrence.occurrences(both, at("2030-01-06T12:00")))[0] == (
+        "2030-01-07T00:00",
+        "2030-01-08T00:00",
+    )
 
 
 def test_occurrence_beyond_the_horizon_has_its_true_end():
     december = interval(months=((12, 12),))
-    assert told(recurrence.occurrences([december], at("2030-12-02T12:34"))) == [
+    assert format_spans(recurrence.occurrences([december], at("2030-12-02T12:34"))) == [
         ("2030-12-01T12:00", "2031-01-01T00:00")
     ]
 

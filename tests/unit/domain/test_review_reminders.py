@@ -11,22 +11,22 @@ REVIEW = events.Review("page", "opening", "d1", "a reviewer has to approve it")
 TARGET = decisions.Target("page", remind_every=10 * MINUTE, escalate_after=25 * MINUTE, escalate_to=("leads",))
 
 
-def look(before, minutes: float, target: decisions.Target = TARGET, since: int = SINCE):
+def remind(before, minutes: float, target: decisions.Target = TARGET, since: int = SINCE):
     waiting = [review_reminders.Waiting(REVIEW, target, since)]
     return review_reminders.remind(before, waiting, INCIDENT, int(SINCE + minutes * MINUTE))
 
 
-def types(reminded) -> list[str]:
+def list_types(reminded) -> list[str]:
     return [events.type_of(event) for event in reminded.found]
 
 
-def played(*minutes: float) -> list[list[str]]:
+def list_reminders(*minutes: float) -> list[list[str]]:
     """Return the event types of an evaluation at each of these minutes."""
     before: dict = {}
     found = []
     for minute in minutes:
-        reminded = look(before, minute)
-        found.append(types(reminded))
+        reminded = remind(before, minute)
+        found.append(list_types(reminded))
         before = dict(reminded.after)
     return found
 
@@ -43,7 +43,7 @@ def played(*minutes: float) -> list[list[str]]:
     ],
 )
 def test_reminders_follow_the_rule(minutes, expected):
-    assert played(*minutes) == expected
+    assert list_reminders(*minutes) == expected
 
 
 @pytest.mark.parametrize(
@@ -58,17 +58,17 @@ def test_reminders_follow_the_rule(minutes, expected):
     ],
 )
 def test_next_evaluation_is_at_the_next_due_time(target, minutes, due):
-    assert look({}, minutes, target).due == (SINCE + due * MINUTE if due is not None else 0)
+    assert remind({}, minutes, target).due == (SINCE + due * MINUTE if due is not None else 0)
 
 
 def test_new_version_of_the_post_restarts_reminders():
-    before = look({}, 26).after
-    again = look(before, 27, since=SINCE + 26 * MINUTE)
-    assert (types(again), again.after["page"].is_escalated) == ([], False)
+    before = remind({}, 26).after
+    again = remind(before, 27, since=SINCE + 26 * MINUTE)
+    assert (list_types(again), again.after["page"].is_escalated) == ([], False)
 
 
 def test_reminder_contains_the_review_s_waiting_time():
-    assert look({}, 10).found[0].waiting_seconds == 600
+    assert remind({}, 10).found[0].waiting_seconds == 600
 
 
 class TestRecipients:

@@ -10,7 +10,7 @@ NOW = 1_800_000_100_000_000
 State = router_state.RouterState
 
 
-def told(before, after, dead: int = 0) -> list[str]:
+def announce(before, after, dead: int = 0) -> list[str]:
     found = router_state.announce(before, router_state.ObservedRouter(after, dead), NOW)
     return [events.type_of(event) for event in found]
 
@@ -32,7 +32,7 @@ def told(before, after, dead: int = 0) -> list[str]:
     ],
 )
 def test_state_changes_are_announced(before, after, types):
-    assert told(before, after) == types
+    assert announce(before, after) == types
 
 
 def test_events_name_the_operator_and_the_reason():
@@ -55,4 +55,4 @@ def test_events_name_the_operator_and_the_reason():
     ],
 )
 def test_newer_dead_deliveries_are_announced(before, newest, dead, types):
-    assert told(State(dead_id=before), State(dead_id=newest), dead) == types
+    assert announce(State(dead_id=before), State(dead_id=newest), dead) == types

@@ -15,7 +15,7 @@ def at(text):
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * 1_000_000
 
 
-def made(*during, starts="2030-01-01T00:00", ends="2031-01-01T00:00"):
+def make_silence(*during, starts="2030-01-01T00:00", ends="2031-01-01T00:00"):
     matchers = (silences.matcher('service="checkout"'),)
     return silences.Silence("s", matchers, at(starts), at(ends), "ann", during=tuple(map(weekly.parse, during)))
 
@@ -53,7 +53,7 @@ def test_invalid_window_error_shows_the_syntax(text, said):
 
 
 def test_recurring_silence_mutes_within_its_windows_only():
-    one = made("mon-fri 22:00-06:00 Europe/Zurich")
+    one = make_silence("mon-fri 22:00-06:00 Europe/Zurich")
     silencer = silences.Silencer([one])
     subject = alerts.Alert("am", "f", "firing", 1, 0, labels={"service": "checkout"})
     assert (one.state(at("2030-01-07T20:59")), one.state(at("2030-01-07T21:00"))) == ("pending", "active")
@@ -64,7 +64,7 @@ def test_recurring_silence_mutes_within_its_windows_only():
 
 
 def test_current_or_next_window_is_returned():
-    one = made("mon-fri 22:00-06:00 Europe/Zurich", starts="2030-01-07T23:00", ends="2030-01-09T23:00")
+    one = make_silence("mon-fri 22:00-06:00 Europe/Zurich", starts="2030-01-07T23:00", ends="2030-01-09T23:00")
     assert one.window(at("2030-01-01T00:00")) == (at("2030-01-07T23:00"), at("2030-01-08T05:00"))
     assert one.window(at("2030-01-08T12:00")) == (at("2030-01-08T21:00"), at("2030-01-09T05:00"))
     assert one.window(at("2030-01-09T12:00")) == (at("2030-01-09T21:00"), at("2030-01-09T23:00"))
@@ -72,10 +72,10 @@ def test_current_or_next_window_is_returned():
 
 
 def test_silence_of_an_older_version_is_readable():
-    older = msgspec.to_builtins(made())[:7]
-    assert msgspec.convert(older, silences.Silence) == made()
-    kept = msgspec.msgpack.encode(made("sunday"))
-    assert msgspec.msgpack.decode(kept, type=silences.Silence) == made("sunday")
+    older = msgspec.to_builtins(make_silence())[:7]
+    assert msgspec.convert(older, silences.Silence) == make_silence()
+    encoded = msgspec.msgpack.encode(make_silence("sunday"))
+    assert msgspec.msgpack.decode(encoded, type=silences.Silence) == make_silence("sunday")
 
 
 def test_missing_time_zone_is_read_as_utc():

@@ -25,7 +25,7 @@ DRAFT = 'drafts: {page: {title: "Checks fail", message: "Drafted.", impact: MINO
 OPENED = "{at: 0s, open: devhelm}, {at: 0s, update: page}, "
 
 
-def complaints(test, *, publish="auto", kept="[]", follows="devhelm"):
+def list_problems(test, *, publish="auto", kept="[]", follows="devhelm"):
     written = RULE.replace("PUBLISH", publish).replace("KEPT", kept) + f"  - {{name: t, {test}}}\n"
     document = documents.parse(written.encode(), "r.yaml")
     found = []
@@ -35,17 +35,17 @@ def complaints(test, *, publish="auto", kept="[]", follows="devhelm"):
         name: public_pages.ConfiguredPage(registry.KINDS[kind], follows if name == "page" else "")
         for name, kind in KINDS.items()
     }
-    made = load.from_document(document, DESTINATIONS)
+    ruleset = load.from_document(document, DESTINATIONS)
 
     def make(now):
         return simulation.Simulation(
-            made.decide, places, public_pages.render, examine=public_pages.make_examiner(()), now=now
+            ruleset.decide, places, public_pages.render, examine=public_pages.make_examiner(()), now=now
         )
 
     return [problem.message for problem in rule_test_runner.run(case, make).problems]
 
 
-def fires(operations, drafts=DRAFT, more=""):
+def make_test(operations, drafts=DRAFT, more=""):
     return f"{drafts}, alerts: [{{labels: {{a: b}}}}], {more}expect: {{operations: [{operations}]}}"
 
 
@@ -60,25 +60,25 @@ def fires(operations, drafts=DRAFT, more=""):
 )
 def test_published_draft_keeps_the_configured_fields(kept, said):
     operations = f"{{at: 0s, open: devhelm}}, {{at: 0s, publish: page, {said}}}"
-    assert complaints(fires(operations), kept=kept) == []
-    assert complaints(fires(operations.replace("Down,", "Other,").replace("fail,", "pass,")), kept=kept) != []
+    assert list_problems(make_test(operations), kept=kept) == []
+    assert list_problems(make_test(operations.replace("Down,", "Other,").replace("fail,", "pass,")), kept=kept) != []
 
 
 def test_draft_gets_the_rule_s_texts_and_waits():
     published = "{at: 5m, publish: page, title: Checks fail, message: Sorry.}"
     people = "people: [{at: 5m, approve: page}], "
-    assert complaints(fires(OPENED + published, more=people), publish="review", kept="[title]") == []
-    assert complaints(fires(OPENED), publish="review", kept="[title]") == []
+    assert list_problems(make_test(OPENED + published, more=people), publish="review", kept="[title]") == []
+    assert list_problems(make_test(OPENED), publish="review", kept="[title]") == []
 
 
 def test_kept_draft_text_is_checked_for_leaks():
     host = DRAFT.replace("Checks fail", "db-17.prod.example.com fails")
-    assert complaints(fires(OPENED, host), kept="[title]") == []
-    assert complaints(fires("{at: 0s, open: devhelm}, {at: 0s, publish: page}", host), kept="[impact]") == []
+    assert list_problems(make_test(OPENED, host), kept="[title]") == []
+    assert list_problems(make_test("{at: 0s, open: devhelm}, {at: 0s, publish: page}", host), kept="[impact]") == []
 
 
 def test_missing_draft_is_reported():
-    (problem,) = complaints(fires("{at: 0s, open: devhelm}, {at: 0s, open: page}"), follows="")
+    (problem,) = list_problems(make_test("{at: 0s, open: devhelm}, {at: 0s, open: page}"), follows="")
     assert "nothing was drafted" in problem
 
 

@@ -36,7 +36,7 @@ def rule(resolve, *, publish="auto", at="page", rest="", rule_rest=""):
     )
 
 
-def a_test(alerts, operations, *, people="", until="3h"):
+def make_test(alerts, operations, *, people="", until="3h"):
     listed = ", ".join(alerts)
     return (
         f"tests:\n  - {{name: t, alerts: [{listed}], people: [{people}], until: {until}, "
@@ -44,15 +44,15 @@ def a_test(alerts, operations, *, people="", until="3h"):
     )
 
 
-def complaints(rules, alerts, operations, **more):
+def list_problems(rules, alerts, operations, **more):
     """Return all problems of the test."""
-    document = documents.parse((rules + a_test(alerts, operations, **more)).encode(), "r.yaml")
+    document = documents.parse((rules + make_test(alerts, operations, **more)).encode(), "r.yaml")
     found = []
     (case,) = rule_tests.read(document, DESTINATIONS, found)
     assert found == []
-    made = load.from_document(document, DESTINATIONS)
+    ruleset = load.from_document(document, DESTINATIONS)
     result = rule_test_runner.run(
-        case, lambda now: simulation.Simulation(made.decide, PLACES, public_pages.render, now=now)
+        case, lambda now: simulation.Simulation(ruleset.decide, PLACES, public_pages.render, now=now)
     )
     return [problem.message for problem in result.problems]
 
@@ -61,14 +61,14 @@ def test_post_is_monitored_before_it_is_resolved():
     alerts = [FIRES % "0s", ENDS % "5m"]
     message = 'update_message: "It works again. We keep an eye on it.", update_status: MONITORING'
     ends = "{at: 20m, resolve: page}, {at: 20m, resolve: on-call}"
-    assert complaints(rule(MONITOR), alerts, f"{OPENED}, {{at: 5m, monitor: page, {message}}}, {ends}") == []
-    assert complaints(rule(MONITOR), alerts, f"{OPENED}, {ends}") != []
+    assert list_problems(rule(MONITOR), alerts, f"{OPENED}, {{at: 5m, monitor: page, {message}}}, {ends}") == []
+    assert list_problems(rule(MONITOR), alerts, f"{OPENED}, {ends}") != []
 
 
 def test_monitoring_begins_after_resolve_after():
     rules = rule(MONITOR, rule_rest="    timing: {resolve_after: 10m}\n")
     ends = "{at: 15m, monitor: page}, {at: 30m, resolve: page}, {at: 30m, resolve: on-call}"
-    assert complaints(rules, [FIRES % "0s", ENDS % "5m"], f"{OPENED}, {ends}") == []
+    assert list_problems(rules, [FIRES % "0s", ENDS % "5m"], f"{OPENED}, {ends}") == []
 
 
 def test_refiring_alert_reverts_the_monitored_post():
@@ -76,14 +76,14 @@ def test_refiring_alert_reverts_the_monitored_post():
     alerts = [FIRES % "0s", ENDS % "5m", FIRES % "10m", ENDS % "30m"]
     again = "{at: 5m, monitor: page}, {at: 10m, update: page, update_status: INVESTIGATING}"
     ends = "{at: 30m, monitor: page}, {at: 45m, resolve: page}, {at: 45m, resolve: on-call}"
-    assert complaints(rule(MONITOR), alerts, f"{OPENED}, {again}, {ends}") == []
+    assert list_problems(rule(MONITOR), alerts, f"{OPENED}, {again}, {ends}") == []
 
 
 def test_refiring_alert_restores_the_rule_s_status():
     rules = rule(MONITOR, rest=", status: IDENTIFIED")
     alerts = [FIRES % "0s", ENDS % "5m", FIRES % "10m"]
     again = "{at: 5m, monitor: page}, {at: 10m, update: page, update_status: IDENTIFIED}"
-    assert complaints(rules, alerts, f"{OPENED}, {again}", until="11m") == []
+    assert list_problems(rules, alerts, f"{OPENED}, {again}", until="11m") == []
 
 
 def test_monitoring_of_a_reviewed_post_is_reviewed():
@@ -92,9 +92,9 @@ def test_monitoring_of_a_reviewed_post_is_reviewed():
     opened = "{at: 0s, open: on-call}, {at: 1m, open: page}"
     ends = "{at: 20m, resolve: page}, {at: 20m, resolve: on-call}"
     approved = "{at: 1m, approve: page}, {at: 7m, approve: page}"
-    assert complaints(rules, alerts, f"{opened}, {{at: 7m, monitor: page}}, {ends}", people=approved) == []
+    assert list_problems(rules, alerts, f"{opened}, {{at: 7m, monitor: page}}, {ends}", people=approved) == []
     # Without a review of the monitoring step, the post is still resolved.
-    assert complaints(rules, alerts, f"{opened}, {ends}", people="{at: 1m, approve: page}") == []
+    assert list_problems(rules, alerts, f"{opened}, {ends}", people="{at: 1m, approve: page}") == []
 
 
 def test_reviewed_monitoring_text_is_withdrawn_after_refiring():
@@ -107,65 +107,65 @@ def test_reviewed_monitoring_text_is_withdrawn_after_refiring():
         f"{{at: 0s, open: on-call}}, {{at: 1m, open: page, title: Slow}}, {monitored}, "
         "{at: 10m, update: page, title: Slow, update_message: null}"
     )
-    assert complaints(rules, alerts, operations, people=people, until="12m") == []
+    assert list_problems(rules, alerts, operations, people=people, until="12m") == []
 
 
 def test_unapproved_post_is_not_opened_after_alerts_resolve():
     rules = rule(MONITOR, publish="review")
-    found = complaints(
+    problems = list_problems(
         rules, [FIRES % "0s", ENDS % "5m"], "{at: 0s, open: on-call}, {at: 20m, resolve: on-call}",
         people="{at: 6m, approve: page}",
     )  # fmt: skip
-    assert found == ['nothing awaits approval at "page" at that time']
+    assert problems == ['nothing awaits approval at "page" at that time']
 
 
 def test_frozen_post_is_neither_monitored_nor_resolved():
     alerts = [FIRES % "0s", ENDS % "5m"]
     frozen = "{at: 4m, freeze: upgrade}"
     resolved = "{at: 20m, resolve: on-call}"
-    assert complaints(rule(MONITOR), alerts, f"{OPENED}, {resolved}", people=frozen) == []
+    assert list_problems(rule(MONITOR), alerts, f"{OPENED}, {resolved}", people=frozen) == []
     thawed = f"{OPENED}, {{at: 8m, monitor: page}}, {resolved}, {{at: 20m, resolve: page}}"
-    assert complaints(rule(MONITOR), alerts, thawed, people=f"{frozen}, {{at: 8m, thaw: true}}") == []
+    assert list_problems(rule(MONITOR), alerts, thawed, people=f"{frozen}, {{at: 8m, thaw: true}}") == []
 
 
 @pytest.mark.parametrize("resolve", ["resolve: review", "resolve: {review: true}"])
 def test_resolution_waits_for_a_reviewer(resolve):
     alerts = [FIRES % "0s", ENDS % "5m"]
     ends = "{at: 5m, resolve: on-call}"
-    assert complaints(rule(resolve), alerts, f"{OPENED}, {ends}") == []
+    assert list_problems(rule(resolve), alerts, f"{OPENED}, {ends}") == []
     approved = f"{OPENED}, {ends}, {{at: 30m, resolve: page}}"
-    assert complaints(rule(resolve), alerts, approved, people="{at: 30m, approve: page}") == []
+    assert list_problems(rule(resolve), alerts, approved, people="{at: 30m, approve: page}") == []
     edited = f"{OPENED}, {ends}, {{at: 30m, resolve: page, resolve_message: Done.}}"
     people = "{at: 30m, edit: page, fields: {resolve_message: Done.}}"
-    assert complaints(rule(resolve), alerts, edited, people=people) == []
+    assert list_problems(rule(resolve), alerts, edited, people=people) == []
     # A reviewer who dismisses the resolution ends the post at the vendor manually.
-    assert complaints(rule(resolve), alerts, f"{OPENED}, {ends}", people="{at: 30m, dismiss: page}") == []
+    assert list_problems(rule(resolve), alerts, f"{OPENED}, {ends}", people="{at: 30m, dismiss: page}") == []
 
 
 def test_resolution_is_published_at_its_review_deadline():
     alerts = [FIRES % "0s", ENDS % "5m"]
     rules = rule("resolve: review", rest=", review: {timeout: 10m, on_timeout: publish}")
     ends = "{at: 5m, resolve: on-call}"
-    assert complaints(rules, alerts, f"{OPENED}, {ends}, {{at: 15m, resolve: page}}") == []
+    assert list_problems(rules, alerts, f"{OPENED}, {ends}, {{at: 15m, resolve: page}}") == []
     # A dismissing deadline applies only to posts that aren't published yet.
     waits = rule("resolve: review", rest=", review: {timeout: 10m, on_timeout: dismiss}")
-    assert complaints(waits, alerts, f"{OPENED}, {ends}") == []
+    assert list_problems(waits, alerts, f"{OPENED}, {ends}") == []
 
 
 def test_monitored_post_waits_for_a_reviewed_resolution():
     resolve = 'resolve: {monitor_for: 15m, message: "It works again.", review: true}'
     ends = "{at: 5m, monitor: page}, {at: 20m, resolve: on-call}, {at: 1h, resolve: page}"
     alerts = [FIRES % "0s", ENDS % "5m"]
-    assert complaints(rule(resolve), alerts, f"{OPENED}, {ends}", people="{at: 1h, approve: page}") == []
+    assert list_problems(rule(resolve), alerts, f"{OPENED}, {ends}", people="{at: 1h, approve: page}") == []
 
 
 @pytest.mark.parametrize(("at", "status"), [("page", "MONITORING"), ("other-page", "monitoring")])
 def test_monitoring_uses_the_page_s_own_status_name(at, status):
     operations = f"{{open: on-call}}, {{open: {at}}}, {{at: 5m, monitor: {at}, update_status: {status}}}"
-    assert complaints(rule(MONITOR, at=at), [FIRES % "0s", ENDS % "5m"], operations, until="6m") == []
+    assert list_problems(rule(MONITOR, at=at), [FIRES % "0s", ENDS % "5m"], operations, until="6m") == []
 
 
-def problems(text):
+def list_refusals(text):
     with pytest.raises(load.RulesRefused) as raised:
         load.from_document(documents.parse(text.encode(), "r.yaml"), DESTINATIONS)
     return str(raised.value)
@@ -186,7 +186,7 @@ def problems(text):
     ],
 )
 def test_invalid_resolve_setting_is_refused_with_advice(text, said):
-    assert said in problems(text)
+    assert said in list_refusals(text)
 
 
 @pytest.mark.parametrize("at", ["on-call", "devhelm"])
@@ -194,9 +194,9 @@ def test_invalid_resolve_setting_is_refused_with_advice(text, said):
 def test_internal_destination_kinds_refuse_resolve_settings(at, resolve):
     name = "name" if at == "on-call" else "title"
     text = f"rules:\n  - name: r\n    when: {{labels.a: b}}\n    open: [{{at: {at}, {name}: Down, {resolve}}}]\n"
-    said = problems(text)
-    assert f'customers don\'t see what is at "{at}" (kind {KINDS[at]})' in said
-    assert "r.yaml:4:" in said
+    refusals = list_refusals(text)
+    assert f'customers don\'t see what is at "{at}" (kind {KINDS[at]})' in refusals
+    assert "r.yaml:4:" in refusals
 
 
 AGAIN = [FIRES % "0s", ENDS % "5m", FIRES % "30m", ENDS % "40m"]
@@ -207,11 +207,11 @@ def test_post_awaiting_resolution_continues_after_refiring(timing):
     """The post is neither resolved without the review nor duplicated. The second end waits for its own review."""
     rules = rule("resolve: review", rule_rest=timing)
     on_call = "{at: 5m, resolve: on-call}, {at: 30m, open: on-call}, {at: 40m, resolve: on-call}"
-    assert complaints(rules, AGAIN, f"{OPENED}, {on_call}") == []
+    assert list_problems(rules, AGAIN, f"{OPENED}, {on_call}") == []
     approved = f"{OPENED}, {on_call}, {{at: 1h, resolve: page}}"
-    assert complaints(rules, AGAIN, approved, people="{at: 1h, approve: page}") == []
+    assert list_problems(rules, AGAIN, approved, people="{at: 1h, approve: page}") == []
     early = f"{OPENED}, {on_call}, {{at: 10m, resolve: page}}, {{at: 30m, open: page}}"
-    assert complaints(rules, AGAIN, early, people="{at: 10m, approve: page}") == []
+    assert list_problems(rules, AGAIN, early, people="{at: 10m, approve: page}") == []
 
 
 def test_resolution_deadline_restarts_after_refiring():
@@ -219,10 +219,10 @@ def test_resolution_deadline_restarts_after_refiring():
     alerts = [FIRES % "0s", ENDS % "5m", FIRES % "30m", ENDS % "50m"]
     rules = rule("resolve: review, review: {timeout: 1h, on_timeout: publish}")
     on_call = "{at: 5m, resolve: on-call}, {at: 30m, open: on-call}, {at: 50m, resolve: on-call}"
-    assert complaints(rules, alerts, f"{OPENED}, {on_call}, {{at: 1h50m, resolve: page}}") == []
+    assert list_problems(rules, alerts, f"{OPENED}, {on_call}, {{at: 1h50m, resolve: page}}") == []
 
 
 def test_post_awaiting_resolution_is_updated_after_refiring():
     operations = f"{OPENED}, {{at: 5m, resolve: on-call}}, {{at: 30m, open: on-call}}, {{at: 30m, update: page}}"
     alerts = [FIRES % "0s", ENDS % "5m", "{at: 30m, labels: {a: b}, severity: critical}"]
-    assert complaints(rule("resolve: review"), alerts, operations) == []
+    assert list_problems(rule("resolve: review"), alerts, operations) == []

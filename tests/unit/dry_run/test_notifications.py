@@ -7,7 +7,7 @@ from router.domain import subscriptions
 from router.dry_run import notification_checks, rule_test_runner, simulation
 from router.rules import destination_info, load, rule_tests
 from router.yaml_source import documents
-from tests.unit.dry_run import playing
+from tests.unit.dry_run import scenarios
 from tests.unit.rules import conftest
 
 CONFIGURED = destination_info.Configured(conftest.DESTINATIONS, ["approvals", "leads", "shop-chat"])
@@ -34,34 +34,36 @@ tests:
 """
 
 
-def results(test: str, *, subscribed=SUBSCRIBED, destinations=CONFIGURED) -> list[rule_test_runner.Result]:
+def list_results(test: str, *, subscribed=SUBSCRIBED, destinations=CONFIGURED) -> list[rule_test_runner.Result]:
     document = documents.parse((RULES + test).encode(), "r.yaml")
     found = []
     read = list(rule_tests.read(document, destinations, found))
     if found:
         raise load.RulesRefused(found)
-    made = load.from_document(document, destinations)
+    ruleset = load.from_document(document, destinations)
 
     def world(now: int) -> simulation.Simulation:
-        return simulation.Simulation(made.decide, playing.PLACES, public_pages.render, now=now, subscribed=subscribed)
+        return simulation.Simulation(
+            ruleset.decide, scenarios.PLACES, public_pages.render, now=now, subscribed=subscribed
+        )
 
     return [rule_test_runner.run(case, world) for case in read]
 
 
-def complaints(test: str, **more) -> list[str]:
-    (result,) = results(test, **more)
+def list_problems(test: str, **more) -> list[str]:
+    (result,) = list_results(test, **more)
     return [f"{problem.line}:{problem.column}: {problem.message}" for problem in result.problems]
 
 
-def received(test: str, **more) -> list[str]:
+def list_notifications(test: str, **more) -> list[str]:
     """Return the notifications of a test in the format shown to its author."""
-    (result,) = results(test, **more)
+    (result,) = list_results(test, **more)
     return list(notification_checks.format_lines(result.notifications, result.started_at))
 
 
 def test_reminders_and_escalation_are_sent_on_time():
     assert (
-        complaints("""
+        list_problems("""
   - name: t
     alerts: [{labels: {a: reviewed}, title: Boom}]
     people: [{at: 32m, approve: page}]
@@ -83,7 +85,7 @@ def test_reminders_and_escalation_are_sent_on_time():
 
 
 def test_owner_and_named_notifiers_receive_every_event_once():
-    assert received(
+    assert list_notifications(
         """
   - name: t
     alerts:
@@ -118,12 +120,12 @@ def test_minor_events_wait_as_in_a_worker():
     until: 1h
     expect: {notifications: []}
 """
-    assert '{at: "30s", to: "leads", event: "incident.escalated"}' in received(text)
+    assert '{at: "30s", to: "leads", event: "incident.escalated"}' in list_notifications(text)
 
 
 def test_freeze_is_received_by_its_subscribers():
     assert (
-        complaints("""
+        list_problems("""
   - name: t
     alerts: [{labels: {a: none}}]
     people: [{at: 1m, freeze: upgrade}, {at: 5m, thaw: true}]
@@ -161,9 +163,9 @@ def test_difference_is_reported_with_its_position(expected, problem):
     expect:
       notifications: [{expected}]
 """
-    found = complaints(text)
-    assert [line.partition(": ")[2] for line in found] == [problem.partition(": ")[2]]
-    assert found[0].split(":")[0] == str(RULES.count("\n") + 5)
+    problems = list_problems(text)
+    assert [line.partition(": ")[2] for line in problems] == [problem.partition(": ")[2]]
+    assert problems[0].split(":")[0] == str(RULES.count("\n") + 5)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +183,9 @@ def test_difference_is_reported_with_its_position(expected, problem):
 )
 def test_invalid_expectation_is_refused_with_the_nearest_name(expected, problem):
     with pytest.raises(load.RulesRefused) as refused:
-        results(f"  - {{name: t, alerts: [{{labels: {{a: reviewed}}}}], expect: {{notifications: [{expected}]}}}}\n")
+        list_results(
+            f"  - {{name: t, alerts: [{{labels: {{a: reviewed}}}}], expect: {{notifications: [{expected}]}}}}\n"
+        )
     assert problem in str(refused.value)
     assert str(refused.value).startswith(f"r.yaml:{RULES.count(chr(10)) + 1}:")
 
@@ -191,11 +195,11 @@ def test_any_notifier_is_accepted_without_known_notifiers():
         "  - {name: t, alerts: [{labels: {a: owned}, severity: minor}], until: 1s, "
         "expect: {notifications: [{to: x, event: incident.opened}]}}\n"
     )
-    assert complaints(text, destinations=conftest.DESTINATIONS)[0].endswith(
+    assert list_problems(text, destinations=conftest.DESTINATIONS)[0].endswith(
         "expected incident.opened to x, but there was none"
     )
 
 
 def test_nothing_is_announced_unless_a_test_expects_it():
-    (result,) = results("  - {name: t, alerts: [{labels: {a: owned}, severity: minor}], expect: {}}\n")
+    (result,) = list_results("  - {name: t, alerts: [{labels: {a: owned}, severity: minor}], expect: {}}\n")
     assert result.notifications == ()

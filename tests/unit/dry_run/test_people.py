@@ -3,7 +3,7 @@
 import pytest
 
 from router.rules import load
-from tests.unit.dry_run import playing
+from tests.unit.dry_run import scenarios
 
 RULES = """rules:
   - name: published
@@ -22,8 +22,8 @@ tests:
 """
 
 
-def passes(test):
-    return playing.complaints(RULES + test) == []
+def is_passing(test):
+    return scenarios.list_problems(RULES + test) == []
 
 
 def case(kind, operations, *, people="", resolved="", until="2h"):
@@ -37,43 +37,43 @@ def case(kind, operations, *, people="", resolved="", until="2h"):
 
 
 def test_post_is_published_at_its_review_deadline():
-    assert passes(case("published", "{at: 15m, open: page, title: Down}"))
-    assert not passes(case("published", ""))
-    assert passes(case("published", "", until="14m"))
+    assert is_passing(case("published", "{at: 15m, open: page, title: Down}"))
+    assert not is_passing(case("published", ""))
+    assert is_passing(case("published", "", until="14m"))
 
 
 def test_post_is_dismissed_at_its_review_deadline():
-    assert passes(case("dismissed", ""))
+    assert is_passing(case("dismissed", ""))
     approved_late = case("dismissed", "", people="{at: 16m, approve: page}")
-    assert "nothing awaits approval" in "".join(playing.complaints(RULES + approved_late))
+    assert "nothing awaits approval" in "".join(scenarios.list_problems(RULES + approved_late))
 
 
 def test_incident_ended_before_the_deadline_is_never_published():
-    assert passes(case("published", "", resolved="10m"))
+    assert is_passing(case("published", "", resolved="10m"))
 
 
 def test_approval_before_the_deadline_publishes_immediately():
-    assert passes(case("published", "{at: 3m, open: page}", people="{at: 3m, approve: page}"))
+    assert is_passing(case("published", "{at: 3m, open: page}", people="{at: 3m, approve: page}"))
 
 
 def test_dismissed_post_is_not_published_at_the_deadline():
-    assert passes(case("published", "", people="{at: 3m, dismiss: page}"))
+    assert is_passing(case("published", "", people="{at: 3m, dismiss: page}"))
 
 
 def test_edited_post_is_published_with_the_reviewers_texts():
     edit = "{at: 3m, edit: page, fields: {title: Slow}}"
-    assert passes(case("published", "{at: 3m, open: page, title: Slow}", people=edit))
+    assert is_passing(case("published", "{at: 3m, open: page, title: Slow}", people=edit))
 
 
 def test_frozen_post_is_published_when_thawed():
     frozen = "{at: 1m, freeze: upgrade}, {at: 2m, approve: page}"
-    assert passes(case("waits", "", people=frozen))
-    assert passes(case("waits", "{at: 30m, open: page}", people=frozen + ", {at: 30m, thaw: true}"))
+    assert is_passing(case("waits", "", people=frozen))
+    assert is_passing(case("waits", "{at: 30m, open: page}", people=frozen + ", {at: 30m, thaw: true}"))
 
 
 def test_deadline_during_a_freeze_publishes_after_it():
     people = "{at: 1m, freeze: upgrade}, {at: 30m, thaw: true}"
-    assert passes(case("published", "{at: 30m, open: page}", people=people))
+    assert is_passing(case("published", "{at: 30m, open: page}", people=people))
 
 
 def test_silenced_alert_opens_when_its_silence_ends():
@@ -81,10 +81,10 @@ def test_silenced_alert_opens_when_its_silence_ends():
     alert = "  - {name: t, alerts: [{at: 1m, labels: {a: paged}}], people: [PEOPLE], until: 2h, expect: OPENS}\n"
     opens = "{operations: [{at: 1h, open: on-call}]}"
     lasting = alert.replace("PEOPLE", silenced + ", for: 1h}").replace("OPENS", opens)
-    assert passes(lasting)
-    assert passes(alert.replace("PEOPLE", silenced + "}").replace("OPENS", "{operations: []}"))
+    assert is_passing(lasting)
+    assert is_passing(alert.replace("PEOPLE", silenced + "}").replace("OPENS", "{operations: []}"))
     ended = alert.replace("PEOPLE", silenced + '}, {at: 30m, end_silence: ["a=paged"]}')
-    assert passes(ended.replace("OPENS", "{operations: [{open: on-call}]}"))
+    assert is_passing(ended.replace("OPENS", "{operations: [{open: on-call}]}"))
 
 
 @pytest.mark.parametrize(
@@ -102,36 +102,36 @@ def test_silenced_alert_opens_when_its_silence_ends():
     ],
 )
 def test_invalid_action_is_an_error(people, said):
-    found = playing.rules(RULES + case("waits", "", people=people))[2]
+    found = scenarios.rules(RULES + case("waits", "", people=people))[2]
     assert any(said in problem.message for problem in found), found
 
 
 def test_expiring_a_missing_silence_is_an_error():
-    (complaint, *_) = playing.complaints(RULES + case("waits", "", people='{end_silence: ["a=b"]}'))
+    (complaint, *_) = scenarios.list_problems(RULES + case("waits", "", people='{end_silence: ["a=b"]}'))
     assert "no such silence is active at that time" in complaint
 
 
 def test_retracted_post_is_removed_until_approved_again():
     retracted = "{at: 5m, approve: page}, {at: 10m, retract: page, message: Sorry.}"
     shown = "{at: 5m, open: page}, {at: 10m, retract: page, message: Sorry.}"
-    assert passes(case("waits", shown, people=retracted))
-    assert passes(case("waits", shown, people=retracted, resolved="1h"))
+    assert is_passing(case("waits", shown, people=retracted))
+    assert is_passing(case("waits", shown, people=retracted, resolved="1h"))
     again = shown + ", {at: 30m, open: page, title: Down}"
-    assert passes(case("waits", again, people=retracted + ", {at: 30m, approve: page}"))
+    assert is_passing(case("waits", again, people=retracted + ", {at: 30m, approve: page}"))
 
 
 def test_retraction_prevents_publication_of_a_pending_post():
-    assert passes(case("published", "", people="{at: 5m, retract: page}"))
+    assert is_passing(case("published", "", people="{at: 5m, retract: page}"))
 
 
 def test_retraction_of_nothing_is_an_error():
-    (complaint, *_) = playing.complaints(RULES + case("paged", "{open: on-call}", people="{retract: page}"))
+    (complaint, *_) = scenarios.list_problems(RULES + case("paged", "{open: on-call}", people="{retract: page}"))
     assert 'nothing can be retracted at "page" at that time' in complaint
 
 
 def test_frozen_post_is_retracted():
     frozen = "{at: 1m, approve: page}, {at: 2m, freeze: upgrade}, {at: 3m, retract: page}"
-    assert passes(case("waits", "{at: 1m, open: page}, {at: 3m, retract: page}", people=frozen))
+    assert is_passing(case("waits", "{at: 1m, open: page}, {at: 3m, retract: page}", people=frozen))
 
 
 AFTERWARDS = RULES.replace(
@@ -150,15 +150,15 @@ tests:
 def test_approval_after_the_end_publishes_a_retrospective_incident():
     over = "{at: 30m, retrospective: past-page, title: Down}"
     approved = case("afterwards", over, people="{at: 30m, approve: past-page}", resolved="10m")
-    assert playing.complaints(AFTERWARDS + approved) == []
-    assert playing.complaints(AFTERWARDS + case("afterwards", "", resolved="10m", until="240h")) == []
+    assert scenarios.list_problems(AFTERWARDS + approved) == []
+    assert scenarios.list_problems(AFTERWARDS + case("afterwards", "", resolved="10m", until="240h")) == []
 
 
 def test_frozen_automatic_post_becomes_a_retrospective_incident():
     people = "{at: 0s, freeze: upgrade}, {at: 30m, thaw: true}"
     alerts = case("automatic", "{at: 30m, retrospective: past-page}", people=people, resolved="10m")
     alerts = alerts.replace("{labels:", "{at: 1m, labels:", 1)
-    assert playing.complaints(AFTERWARDS + alerts) == []
+    assert scenarios.list_problems(AFTERWARDS + alerts) == []
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_frozen_automatic_post_becomes_a_retrospective_incident():
 def test_destination_without_retrospective_incidents_is_an_error(at, said):
     text = f"rules:\n  - name: a\n    open:\n      - {{at: {at}, title: Down, retrospective: true}}\n"
     with pytest.raises(load.RulesRefused) as refused:
-        playing.rules(text)
-    assert [(one.line, one.message) for one in refused.value.problems if "retrospective" in one.message] == [
-        (4, f'rule "a": {said}')
-    ]
+        scenarios.rules(text)
+    assert [
+        (problem.line, problem.message) for problem in refused.value.problems if "retrospective" in problem.message
+    ] == [(4, f'rule "a": {said}')]

@@ -4,7 +4,7 @@ from router.bootstrap import public_pages
 from router.domain import alerts
 from router.domain.recordings import Recording
 from router.dry_run import replay, simulation
-from tests.unit.dry_run import playing
+from tests.unit.dry_run import scenarios
 
 RULES = """rules:
   - name: shop
@@ -17,33 +17,33 @@ RULES = """rules:
 """
 
 
-def recordings(*moves):
+def make_recordings(*moves):
     """Make deliveries from (seconds, status, labels)."""
     for number, (seconds, status, labels) in enumerate(moves):
-        one = alerts.Alert("am", repr(sorted(labels.items())), status, 1, 0, "Boom", labels)
-        yield Recording(f"d{number}", "am", playing.START + seconds * playing.SECOND, [one])
+        alert = alerts.Alert("am", repr(sorted(labels.items())), status, 1, 0, "Boom", labels)
+        yield Recording(f"d{number}", "am", scenarios.START + seconds * scenarios.SECOND, [alert])
 
 
 EU, US, API = {"service": "shop", "region": "eu"}, {"service": "shop", "region": "us"}, {"service": "api"}
 MOVES = [(0, "firing", EU), (10, "firing", US), (20, "firing", API), (30, "firing", {"x": "y"}), (300, "resolved", EU)]
 
 
-def played(text, moves=MOVES):
-    ruleset, _, _ = playing.rules(text)
-    scene = simulation.Simulation(ruleset.decide, playing.PLACES, public_pages.render, approves=True)
-    return replay.play(recordings(*moves), scene, ruleset.version, tail=3600 * playing.SECOND)
+def run_replay(text, moves=MOVES):
+    ruleset, _, _ = scenarios.rules(text)
+    scene = simulation.Simulation(ruleset.decide, scenarios.PLACES, public_pages.render, approves=True)
+    return replay.play(make_recordings(*moves), scene, ruleset.version, tail=3600 * scenarios.SECOND)
 
 
-def compared(*changes):
+def compare(*changes):
     after = RULES
     for change in changes:
         assert change[0] in after
         after = after.replace(*change)
-    return replay.compare(played(RULES), played(after))
+    return replay.compare(run_replay(RULES), run_replay(after))
 
 
 def test_replay_counts_and_lists_its_calls():
-    one = played(RULES)
+    one = run_replay(RULES)
     assert (one.deliveries, one.alerts, one.ignored) == (5, 5, 1)
     assert [(life.key, life.rule, life.severity, bool(life.closed_at)) for life in one.lives] == [
         ('shop{labels.region="eu"}', "shop", "major", True),
@@ -51,7 +51,7 @@ def test_replay_counts_and_lists_its_calls():
         ("rest", "rest", "minor", False),
     ]
     eu = one.lives[0]
-    assert [(call.kind, call.destination, call.publish, call.after // playing.SECOND) for call in eu.calls] == [
+    assert [(call.kind, call.destination, call.publish, call.after // scenarios.SECOND) for call in eu.calls] == [
         ("open", "on-call", "", 0),
         ("open", "page", "review", 0),
         ("resolve", "on-call", "", 360),
@@ -60,13 +60,13 @@ def test_replay_counts_and_lists_its_calls():
 
 
 def test_equal_rules_have_no_differences():
-    difference = replay.compare(played(RULES), played(RULES))
+    difference = replay.compare(run_replay(RULES), run_replay(RULES))
     assert not difference.any
     assert difference.same == 3
 
 
 def test_changed_review_deadline_is_reported():
-    difference = compared(("title: Down", "title: Down, review: {timeout: 15m, on_timeout: publish}"))
+    difference = compare(("title: Down", "title: Down, review: {timeout: 15m, on_timeout: publish}"))
     assert list(replay.differences(difference.change[0])) == [
         ("open at page: review", "no deadline", "publish after 15m"),
         ("resolve at page: review", "no deadline", "publish after 15m"),
@@ -74,7 +74,7 @@ def test_changed_review_deadline_is_reported():
 
 
 def test_changed_text_is_reported():
-    difference = compared(("title: Down", "title: Unavailable"))
+    difference = compare(("title: Down", "title: Unavailable"))
     assert (len(difference.change), difference.same) == (2, 1)
     assert list(replay.differences(difference.change[0])) == [
         ("open at page: title", "Down", "Unavailable"),
@@ -83,7 +83,7 @@ def test_changed_text_is_reported():
 
 
 def test_hold_delays_opening_and_shadow_removes_a_post():
-    difference = compared(("{resolve_after: 1m}", "{open_after: 2m}"), ("publish: review", "publish: shadow"))
+    difference = compare(("{resolve_after: 1m}", "{open_after: 2m}"), ("publish: review", "publish: shadow"))
     eu = difference.change[0]
     assert list(replay.differences(eu)) == [
         ("opened", "after 0 s", "after 120 s"),
@@ -94,7 +94,7 @@ def test_hold_delays_opening_and_shadow_removes_a_post():
 
 
 def test_changed_severity_and_publish_are_reported():
-    difference = compared(("severity: major", "severity: critical"), ("publish: review", "publish: auto"))
+    difference = compare(("severity: major", "severity: critical"), ("publish: review", "publish: auto"))
     told = list(replay.differences(difference.change[0]))
     assert ("severity", "major", "critical") in told
     assert ("open at page: publish", "review", "auto") in told
@@ -103,15 +103,15 @@ def test_changed_severity_and_publish_are_reported():
 
 def test_ignoring_rule_removes_and_new_rule_adds_incidents():
     ignoring = RULES.replace("open: [{at: on-call}]}", "ignore: quiet}")
-    difference = replay.compare(played(RULES), played(ignoring))
+    difference = replay.compare(run_replay(RULES), run_replay(ignoring))
     assert [life.key for life in difference.vanish] == ["rest"]
     assert difference.appear == ()
-    back = replay.compare(played(ignoring), played(RULES))
+    back = replay.compare(run_replay(ignoring), run_replay(RULES))
     assert [life.key for life in back.appear] == ["rest"]
 
 
 def test_incident_under_another_key_is_changed():
-    difference = compared(("name: shop", "name: store"))
+    difference = compare(("name: shop", "name: store"))
     assert (difference.appear, difference.vanish) == ((), ())
     assert list(replay.differences(difference.change[1]))[:2] == [
         ("key", 'shop{labels.region="us"}', 'store{labels.region="us"}'),
@@ -120,7 +120,7 @@ def test_incident_under_another_key_is_changed():
 
 
 def test_merged_incidents_are_one_changed_and_others_removed():
-    difference = compared(("group_by: [labels.region]", "group_by: []"))
+    difference = compare(("group_by: [labels.region]", "group_by: []"))
     assert [life.key for life in difference.vanish] == ['shop{labels.region="us"}']
     assert [change.after.key for change in difference.change] == ["shop"]
 
@@ -131,6 +131,6 @@ def test_second_call_of_a_kind_is_labeled():
         "severity: major", "severity: {from: labels.n, map: {'1': major, '2': critical}, default: info}"
     )
     other = rules.replace("title: Down", "title: Gone")
-    difference = replay.compare(played(rules, moves), played(other, moves))
+    difference = replay.compare(run_replay(rules, moves), run_replay(other, moves))
     names = [what for what, _, _ in replay.differences(difference.change[0])]
     assert names == ["open at page: title", "update at page: title", "update at page (2): title"]

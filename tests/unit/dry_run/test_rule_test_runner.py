@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.unit.dry_run import playing
+from tests.unit.dry_run import scenarios
 
 RULES = """rules:
   - name: held
@@ -21,12 +21,12 @@ tests:
 """
 
 
-def passes(test):
-    return playing.complaints(RULES + test) == []
+def is_passing(test):
+    return scenarios.list_problems(RULES + test) == []
 
 
 def test_operations_happen_at_their_due_times():
-    assert passes("""
+    assert is_passing("""
   - name: t
     alerts: [{labels: {a: held}, title: Boom}, {at: 5m, status: resolved, labels: {a: held}}]
     until: 8m
@@ -43,19 +43,19 @@ def test_only_approved_posts_are_published():
 """
     post = "{at: 2m, open: page, title: Down, notify: false, components: {API: outage}}, "
     approved = test.replace("PEOPLE", "{at: 2m, approve: page}").replace("POST", post)
-    assert passes(approved.replace("MORE", ", {at: 5m, resolve: page}"))
-    assert passes(test.replace("PEOPLE", "").replace("POST", "").replace("MORE", ""))
-    assert not passes(test.replace("PEOPLE", "").replace("POST", post).replace("MORE", ""))
+    assert is_passing(approved.replace("MORE", ", {at: 5m, resolve: page}"))
+    assert is_passing(test.replace("PEOPLE", "").replace("POST", "").replace("MORE", ""))
+    assert not is_passing(test.replace("PEOPLE", "").replace("POST", post).replace("MORE", ""))
 
 
 def test_numbers_in_labels_keep_their_written_form():
-    assert passes(
+    assert is_passing(
         "\n  - {name: t, alerts: [{labels: {a: public, b: 007}}], expect: {key: 'public{labels.b=\"007\"}'}}\n"
     )
 
 
 def test_each_alert_may_have_its_own_expectation():
-    assert passes("""
+    assert is_passing("""
   - name: t
     alerts:
       - {labels: {a: public}, expect: {rule: public, severity: critical, at: [page, on-call]}}
@@ -65,7 +65,7 @@ def test_each_alert_may_have_its_own_expectation():
 
 def test_test_expectation_applies_to_each_firing_alert():
     test = "\n  - {name: t, alerts: [{labels: {a: public}}, {labels: {a: held}}], expect: {rule: public}}\n"
-    assert playing.complaints(RULES + test) == ["14:84: alert 2: expected rule public, got rule held"]
+    assert scenarios.list_problems(RULES + test) == ["14:84: alert 2: expected rule public, got rule held"]
 
 
 @pytest.mark.parametrize(
@@ -89,11 +89,11 @@ def test_test_expectation_applies_to_each_firing_alert():
     ],
 )
 def test_every_unmet_expectation_is_reported(expected, complaint):
-    (told,) = playing.complaints(
+    (problem,) = scenarios.list_problems(
         RULES + f"\n  - {{name: t, alerts: [{{labels: {{a: public}}}}], expect: {{{expected}}}}}\n"
     )
-    assert complaint in told
-    assert re.match(r"14:\d+: ", told)
+    assert complaint in problem
+    assert re.match(r"14:\d+: ", problem)
 
 
 @pytest.mark.parametrize(
@@ -111,27 +111,27 @@ def test_every_unmet_expectation_is_reported(expected, complaint):
 def test_ignored_alert_has_no_properties_of_an_incident(expected, complaints):
     """A test that expects destinations fails if a typo lets another rule ignore the alert."""
     test = f"\n  - {{name: t, alerts: [{{labels: {{a: no}}}}], expect: {{{expected}}}}}\n"
-    found = playing.complaints(RULES + test)
+    found = scenarios.list_problems(RULES + test)
     assert len(found) == len(complaints)
     assert all(text in complaint for complaint, text in zip(found, complaints, strict=True))
 
 
 def test_approval_without_a_pending_review_is_reported():
     test = "\n  - {name: t, alerts: [{labels: {a: held}}], people: [{approve: page}]}\n"
-    assert playing.complaints(RULES + test) == ['14:65: nothing awaits approval at "page" at that time']
+    assert scenarios.list_problems(RULES + test) == ['14:65: nothing awaits approval at "page" at that time']
 
 
 def test_simultaneous_operations_may_be_in_any_order():
     test = "\n  - {name: t, alerts: [{labels: {a: public}}], people: [{approve: page}], expect: {operations: [OPS]}}\n"
-    assert passes(test.replace("OPS", "{open: page}, {open: on-call}"))
-    assert passes(test.replace("OPS", "{open: on-call}, {open: page}"))
+    assert is_passing(test.replace("OPS", "{open: page}, {open: on-call}"))
+    assert is_passing(test.replace("OPS", "{open: on-call}, {open: page}"))
 
 
 def test_operations_are_printed_as_expectations():
     test = "\n  - {name: t, alerts: [{labels: {a: held}, title: Boom}], until: 1m}\n"
-    (result,) = playing.results(RULES + test)
-    (said,) = playing.rule_test_runner.format_calls(result.calls, result.started_at)
-    assert passes(test.replace("until: 1m", f"expect: {{operations: [{said}]}}"))
+    (result,) = scenarios.list_results(RULES + test)
+    (said,) = scenarios.rule_test_runner.format_calls(result.calls, result.started_at)
+    assert is_passing(test.replace("until: 1m", f"expect: {{operations: [{said}]}}"))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_operations_are_printed_as_expectations():
     ],
 )
 def test_invalid_rule_test_is_refused_with_advice(test, problem):
-    _, read, found = playing.rules(f"{RULES}\n  - {test}\n")
+    _, read, found = scenarios.rules(f"{RULES}\n  - {test}\n")
     assert read == []
     assert len(found) == 1
     assert problem in found[0].message

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from router.domain import alerts
 from router.worker import reviews
-from tests.unit.dry_run import playing
+from tests.unit.dry_run import scenarios
 
 RULES = """rules:
   - name: a
@@ -29,7 +29,7 @@ APPROVED = reviews.ReviewDecision("approved", "somebody")
 
 @pytest.fixture(scope="module")
 def ruleset():
-    return playing.rules(RULES)[0]
+    return scenarios.rules(RULES)[0]
 
 
 def alert(kind, *, status="firing", starts_at=1, group="", name="f", severity=""):
@@ -37,30 +37,30 @@ def alert(kind, *, status="firing", starts_at=1, group="", name="f", severity=""
     return alerts.Alert("test", f"{kind}{group}{name}", status, starts_at, 0, labels=labels, severity=severity)
 
 
-def kinds(world, destination="on-call"):
+def list_kinds(world, destination="on-call"):
     return [call.kind for call in world.calls if call.destination == destination]
 
 
 def test_timers_expire_in_order_at_their_times(ruleset):
-    world = playing.a_world(ruleset)
+    world = scenarios.make_world(ruleset)
     world.arrive([alert("a")])
-    world.move_to(playing.START + 60 * playing.SECOND)
+    world.move_to(scenarios.START + 60 * scenarios.SECOND)
     (call,) = world.calls
-    assert (call.kind, call.at - playing.START) == ("open", 10 * playing.SECOND)
-    assert world.now == playing.START + 60 * playing.SECOND
+    assert (call.kind, call.at - scenarios.START) == ("open", 10 * scenarios.SECOND)
+    assert world.now == scenarios.START + 60 * scenarios.SECOND
 
 
 def test_worse_alert_updates_and_repeat_does_nothing(ruleset):
-    world = playing.a_world(ruleset)
+    world = scenarios.make_world(ruleset)
     world.arrive([alert("b", severity="info")])
     world.arrive([alert("b", severity="info")])
     world.arrive([alert("b", name="g", severity="critical")])
-    assert kinds(world) == ["open", "update"]
+    assert list_kinds(world) == ["open", "update"]
     assert world.calls[-1].content.severity.word == "critical"
 
 
 def test_reviewed_post_opens_on_approval_and_shadow_never(ruleset):
-    world = playing.a_world(ruleset)
+    world = scenarios.make_world(ruleset)
     world.arrive([alert("c")])
     assert world.calls == []
     assert world.decide("page", APPROVED) == 1
@@ -71,11 +71,11 @@ def test_reviewed_post_opens_on_approval_and_shadow_never(ruleset):
 
 
 def test_alert_with_changed_labels_ends_at_its_origin(ruleset):
-    world = playing.a_world(ruleset)
+    world = scenarios.make_world(ruleset)
     world.arrive([alert("b", group="1")])
     moved = alerts.Alert("test", "b1f", "resolved", 1, 2, labels={"k": "d"})
     world.arrive([moved])
-    assert kinds(world) == ["open", "resolve"]
+    assert list_kinds(world) == ["open", "resolve"]
 
 
 move = st.one_of(
@@ -90,10 +90,10 @@ move = st.one_of(
 
 @hypothesis.given(moves=st.lists(move, max_size=30))
 def test_every_episode_opens_and_ends_once_per_destination(ruleset, moves):
-    world = playing.a_world(ruleset)
+    world = scenarios.make_world(ruleset)
     for what, argument in moves:
         if what == "wait":
-            world.move_to(world.now + argument * playing.SECOND)
+            world.move_to(world.now + argument * scenarios.SECOND)
         elif what == "approve":
             world.decide(argument, APPROVED)
         else:
@@ -103,10 +103,10 @@ def test_every_episode_opens_and_ends_once_per_destination(ruleset, moves):
         for group in ("", "1"):
             for name in "fg":
                 world.arrive([alert(kind, status="resolved", group=group, name=name, starts_at=9)])
-    world.move_to(world.now + 3600 * playing.SECOND)
-    told = Counter((call.episode, call.destination, call.kind) for call in world.calls)
-    opened = {key[:2] for key in told if key[2] == "open"}
-    assert {key[:2] for key in told if key[2] == "resolve"} == opened
-    assert all(count == 1 for key, count in told.items() if key[2] != "update")
+    world.move_to(world.now + 3600 * scenarios.SECOND)
+    counts = Counter((call.episode, call.destination, call.kind) for call in world.calls)
+    opened = {key[:2] for key in counts if key[2] == "open"}
+    assert {key[:2] for key in counts if key[2] == "resolve"} == opened
+    assert all(count == 1 for key, count in counts.items() if key[2] != "update")
     assert all(incident.status == "closed" for incident in world.incidents.values())
     assert "titled-page" not in {call.destination for call in world.calls}

@@ -14,17 +14,17 @@ from tests.contract import notifier_samples
 CONSOLE = "https://console.example"
 
 
-def rendered(*found: events.Event) -> plain_text.PlainMessage:
-    return plain_text.render(notifier_samples.recorded(*found), CONSOLE)
+def render(*found: events.Event) -> plain_text.PlainMessage:
+    return plain_text.render(notifier_samples.record(*found), CONSOLE)
 
 
-def named(title: str, **more) -> events.Incident:
+def make_incident(title: str, **more) -> events.Incident:
     return events.Incident("down", "IR-1", title, "major", "open", times.to_datetime(notifier_samples.NOW), **more)
 
 
 @pytest.mark.parametrize("event", notifier_samples.ALL, ids=events.type_of)
 def test_every_event_has_a_title_and_a_text(event):
-    message = rendered(event)
+    message = render(event)
     assert message.title
     assert "\n" not in message.title
     assert plain_text.line(event) in message.body
@@ -35,12 +35,12 @@ def test_unknown_event_type_is_described_by_its_name():
         incident: events.Incident
         by: str
 
-    message = rendered(Acknowledged(notifier_samples.INCIDENT, "ann"))
+    message = render(Acknowledged(notifier_samples.INCIDENT, "ann"))
     assert message.body.startswith("Incident acknowledged by ann: Checkout is down\n")
 
 
 def test_message_about_an_incident_links_to_the_console():
-    message = rendered(notifier_samples.ALL[0])
+    message = render(notifier_samples.ALL[0])
     assert message.title == "Major: Checkout is down"
     assert message.body.endswith("Reference: IR-1\nhttps://console.example/incident?key=down")
     assert message.tone == "failure"
@@ -61,7 +61,7 @@ def test_review_shows_the_text_for_customers():
         began_at=times.to_datetime(notifier_samples.NOW),
         ended_at=times.to_datetime(notifier_samples.NOW + 60_000_000),
     )
-    message = rendered(
+    message = render(
         events.IncidentOpened(notifier_samples.INCIDENT), events.ReviewWaiting(notifier_samples.INCIDENT, review)
     )
     assert message.title == "Review: Checkout fails"
@@ -74,7 +74,7 @@ def test_review_shows_the_text_for_customers():
 def test_decided_review_shows_no_post():
     waiting = events.ReviewWaiting(notifier_samples.INCIDENT, notifier_samples.REVIEW)
     decided = events.ReviewDecided(notifier_samples.INCIDENT, "page", "dismissed", "d1", "ann")
-    message = rendered(waiting, decided)
+    message = render(waiting, decided)
     assert "Customers will see" not in message.body
     assert "Dismissed by ann at page" in message.body
 
@@ -93,22 +93,22 @@ def test_decided_review_shows_no_post():
 )
 def test_markup_in_alert_text_is_disabled(text, shown):
     assert plain_text.plain(text) == shown
-    assert rendered(events.IncidentOpened(named(text))).title == f"Major: {shown}"
+    assert render(events.IncidentOpened(make_incident(text))).title == f"Major: {shown}"
 
 
 @given(st.text(max_size=6000), st.text(max_size=6000), st.integers(1, 60))
 def test_lengths_are_limited_and_control_characters_removed(title, text, count):
-    incident = named(title, owner=text, runbook=text)
+    incident = make_incident(title, owner=text, runbook=text)
     review = events.Review("page", "opening", "d", "why", title, text, {text: text})
-    message = rendered(*[events.ReviewWaiting(incident, review)] * count)
+    message = render(*[events.ReviewWaiting(incident, review)] * count)
     assert len(message.title) <= plain_text.TITLE
     assert len(message.body) <= plain_text.BODY
     assert message.body.endswith("https://console.example/incident?key=down")
-    unseen = {one for one in message.body if unicodedata.category(one) in {"Cc", "Cs"}}
+    unseen = {statement for statement in message.body if unicodedata.category(statement) in {"Cc", "Cs"}}
     assert unseen <= {"\n"}
 
 
 def test_many_events_show_the_newest():
-    message = rendered(*[events.IncidentEscalated(notifier_samples.INCIDENT, "minor")] * 30, notifier_samples.ALL[4])
+    message = render(*[events.IncidentEscalated(notifier_samples.INCIDENT, "minor")] * 30, notifier_samples.ALL[4])
     assert message.body.startswith("(11 earlier events)\n")
     assert "Resolved: Checkout is down\n" in message.body

@@ -21,7 +21,7 @@ def text(randomness: random.Random, lengths=LENGTHS) -> str:
     return "".join(randomness.choices(LETTERS, k=randomness.choice(lengths)))
 
 
-def a_review(randomness: random.Random) -> events.Review:
+def make_review(randomness: random.Random) -> events.Review:
     components = {f"{text(randomness, (1, 20, 1000))}{n}": "degraded" for n in range(randomness.choice((0, 3, 11, 60)))}
     later = {name: text(randomness) for name in randomness.choice(((), ("resolution",), ("monitoring", "resolution")))}
     ended = randomness.choice((None, NOW))
@@ -47,27 +47,27 @@ def incident(**more) -> events.Incident:
     return events.Incident("down" * 900, "IR-7F3K2QXM-A1B4T9", "Down", "major", "open", NOW, **more)
 
 
-def buttons(made: list) -> list[str]:
-    return [one["action_id"] for block in made if block["type"] == "actions" for one in block["elements"]]
+def list_buttons(made: list) -> list[str]:
+    return [element["action_id"] for block in made if block["type"] == "actions" for element in block["elements"]]
 
 
-def plain(made: list) -> str:
+def list_plain_blocks(made: list) -> str:
     """Return the plain-text blocks, which Slack shows without formatting."""
     return "".join(block["text"]["text"] for block in made if block.get("text", {}).get("type") == "plain_text")
 
 
 @pytest.mark.parametrize("seed", range(60))
 def test_review_of_any_size_fits_slacks_limits(seed):
-    review = a_review(random.Random(seed))
+    review = make_review(random.Random(seed))
     made = slack_reviews.ReviewRenderer("https://router.example", buttons=True).blocks(
         slack_reviews.ReviewView(incident(), review)
     )
     assert len(made) <= slack_blocks.BLOCKS
     for block in made:
         sdk.Block.parse(block).validate_json()
-    assert slack_reviews.DISMISS in buttons(made)
-    if slack_reviews.APPROVE in buttons(made):
-        assert plain(made) == review.title + review.message + "".join(review.later.values())
+    assert slack_reviews.DISMISS in list_buttons(made)
+    if slack_reviews.APPROVE in list_buttons(made):
+        assert list_plain_blocks(made) == review.title + review.message + "".join(review.later.values())
         cells = [cell["text"] for block in made for cell in block.get("fields", [])]
         names = [f"*{slack_blocks.escape(name)}:* degraded" for name in review.components]
         assert cells == names
@@ -76,29 +76,29 @@ def test_review_of_any_size_fits_slacks_limits(seed):
 def test_too_long_review_is_not_approved_in_slack():
     review = events.Review("page", "opening", "d", "review", "t", "m" * 30_001)
     made = slack_reviews.ReviewRenderer("", buttons=True).blocks(slack_reviews.ReviewView(incident(), review))
-    assert buttons(made) == [slack_reviews.DISMISS]
+    assert list_buttons(made) == [slack_reviews.DISMISS]
     assert "Decide in the console" in str(made)
 
 
 @pytest.mark.parametrize("work", WORKS)
 def test_buttons_depend_on_the_kind_of_review(work):
     review = events.Review("page", work, "d", "review", "t", "m")
-    shown = slack_reviews.ReviewView(incident(), review)
-    made = slack_reviews.ReviewRenderer("https://router.example", buttons=True).blocks(shown)
-    assert (slack_reviews.EDIT in buttons(made)) == (work != "retraction")
+    view = slack_reviews.ReviewView(incident(), review)
+    made = slack_reviews.ReviewRenderer("https://router.example", buttons=True).blocks(view)
+    assert (slack_reviews.EDIT in list_buttons(made)) == (work != "retraction")
     [actions] = [block for block in made if block["type"] == "actions"]
-    for one in actions["elements"]:
-        subject = slack_reviews.read_subject(one["value"])
+    for element in actions["elements"]:
+        subject = slack_reviews.read_subject(element["value"])
         assert subject == slack_reviews.ButtonSubject("IR-7F3K2QXM-A1B4T9", "page", "d")
-        assert ("confirm" in one) == (one["action_id"] == slack_reviews.DISMISS)
+        assert ("confirm" in element) == (element["action_id"] == slack_reviews.DISMISS)
     assert actions["elements"][-1]["url"].startswith("https://router.example/review?incident=IR-7F3K2QXM-A1B4T9")
 
 
 def test_decided_review_and_other_notifiers_have_no_buttons():
     review = events.Review("page", "opening", "d", "review", "t", "m")
-    shown = slack_reviews.ReviewView(incident(), review, "Approved by ann")
-    assert buttons(slack_reviews.ReviewRenderer("", buttons=True).blocks(shown)) == []
-    assert buttons(slack_reviews.ReviewRenderer("", buttons=False).blocks(shown._replace(decision=""))) == []
+    view = slack_reviews.ReviewView(incident(), review, "Approved by ann")
+    assert list_buttons(slack_reviews.ReviewRenderer("", buttons=True).blocks(view)) == []
+    assert list_buttons(slack_reviews.ReviewRenderer("", buttons=False).blocks(view._replace(decision=""))) == []
 
 
 @pytest.mark.parametrize("what", WORKS)

@@ -18,18 +18,18 @@ OTHER_SECRET = "whsec_" + "B" * 43 + "="
 VALIDATOR = jsonschema_rs.Draft202012Validator(event_schema.schema())
 
 
-def requests(*found: events.Event, monkeypatch=None, **settings) -> list[receiver.Request]:
+def make_requests(*found: events.Event, monkeypatch=None, **settings) -> list[receiver.Request]:
     """Return the requests for these events, sent now."""
-    with receiver.receiving() as at:
+    with receiver.run_receiver() as at:
         now = int(dt.datetime.now(dt.UTC).timestamp() * 1_000_000)
         monkeypatch.setattr(notifier_samples, "NOW", now)
-        notifier_samples.delivered("webhook", at, notifier_samples.recorded(*found), **settings)
+        notifier_samples.deliver("webhook", at, notifier_samples.record(*found), **settings)
         return at.requests
 
 
 @pytest.mark.parametrize("event", notifier_samples.ALL, ids=events.type_of)
 def test_request_is_accepted_by_the_reference_libraries(event, monkeypatch):
-    [request] = requests(event, monkeypatch=monkeypatch)
+    [request] = make_requests(event, monkeypatch=monkeypatch)
     verified = standardwebhooks.Webhook(notifier_samples.SECRET).verify(request.body, request.headers)
     VALIDATOR.validate(verified["data"])
     message = cloudevents_http.HTTPMessage(request.headers, request.body)
@@ -48,18 +48,18 @@ def test_schema_rejects_invalid_events():
 
 
 def test_every_secret_signs_to_allow_rotation(monkeypatch):
-    with receiver.receiving() as at:
+    with receiver.run_receiver() as at:
         monkeypatch.setattr(notifier_samples, "NOW", int(dt.datetime.now(dt.UTC).timestamp() * 1_000_000))
         two = {"url": at.url, "secrets": [notifier_samples.SECRET, OTHER_SECRET]}
         monkeypatch.setitem(notifier_samples.SETTINGS, "webhook", lambda _: two)
-        notifier_samples.delivered("webhook", at, notifier_samples.recorded(notifier_samples.ALL[0]))
+        notifier_samples.deliver("webhook", at, notifier_samples.record(notifier_samples.ALL[0]))
         [request] = at.requests
     for secret in (notifier_samples.SECRET, OTHER_SECRET):
         standardwebhooks.Webhook(secret).verify(request.body, request.headers)
 
 
 def test_changed_body_fails_verification(monkeypatch):
-    [request] = requests(notifier_samples.ALL[0], monkeypatch=monkeypatch)
+    [request] = make_requests(notifier_samples.ALL[0], monkeypatch=monkeypatch)
     with pytest.raises(standardwebhooks.WebhookVerificationError):
         standardwebhooks.Webhook(notifier_samples.SECRET).verify(request.body + b" ", request.headers)
 
@@ -71,17 +71,15 @@ def test_old_request_fails_verification():
 
 
 def test_query_and_headers_are_sent(monkeypatch):
-    [request] = requests(notifier_samples.ALL[0], monkeypatch=monkeypatch, headers={"authorization": "Bearer t"})
+    [request] = make_requests(notifier_samples.ALL[0], monkeypatch=monkeypatch, headers={"authorization": "Bearer t"})
     assert request.path == f"/in?token={notifier_samples.TOKEN}"
     assert request.headers["authorization"] == "Bearer t"
 
 
 def test_response_body_is_ignored():
-    with receiver.receiving() as at:
+    with receiver.run_receiver() as at:
         at.answers, at.body = [200], b"ok"
-        assert (
-            notifier_samples.delivered("webhook", at, notifier_samples.recorded(notifier_samples.ALL[0])).sequence == 1
-        )
+        assert notifier_samples.deliver("webhook", at, notifier_samples.record(notifier_samples.ALL[0])).sequence == 1
 
 
 def test_event_of_the_router_has_no_subject():

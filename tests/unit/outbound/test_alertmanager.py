@@ -19,13 +19,13 @@ ALERT = {
 BEGAN = 1_700_000_000_123_000
 
 
-def asked(wire, ask, said: object):
+def answer_with(wire, ask, said: object):
     wire.answer(200, msgspec.json.encode(said), "content-type: application/json")
     return wire.run(ask)
 
 
 def test_alert_has_receivers_and_start(wire):
-    (one,) = asked(wire, alertmanager.read_alerts, [ALERT])
+    (one,) = answer_with(wire, alertmanager.read_alerts, [ALERT])
     assert one == alertmanager.Listed(
         "f1", BEGAN, True, ("a", "b"), {"alertname": "Down"}, {"summary": "S"}, "http://prometheus/graph"
     )
@@ -34,7 +34,7 @@ def test_alert_has_receivers_and_start(wire):
 
 @pytest.mark.parametrize("state", ["suppressed", "unprocessed"])
 def test_suppressed_alert_is_listed_as_inactive(wire, state):
-    (one,) = asked(wire, alertmanager.read_alerts, [{**ALERT, "status": {"state": state}}])
+    (one,) = answer_with(wire, alertmanager.read_alerts, [{**ALERT, "status": {"state": state}}])
     assert not one.active
 
 
@@ -43,14 +43,14 @@ def test_suppressed_alert_is_listed_as_inactive(wire, state):
 )
 def test_invalid_response_is_not_read_as_empty(wire, wrong):
     with pytest.raises(errors.Temporary, match="unexpected response"):
-        asked(wire, alertmanager.read_alerts, wrong)
+        answer_with(wire, alertmanager.read_alerts, wrong)
 
 
 @pytest.mark.parametrize(("word", "settled"), [("ready", True), ("disabled", True), ("settling", False)])
 def test_settled_cluster_is_recognized(wire, word, settled):
     said = {"cluster": {"status": word}, "uptime": "2023-11-14T22:13:20.123456Z", "versionInfo": {}}
-    assert asked(wire, alertmanager.read_status, said) == alertmanager.ServerStatus(BEGAN + 456, settled)
+    assert answer_with(wire, alertmanager.read_status, said) == alertmanager.ServerStatus(BEGAN + 456, settled)
 
 
 def test_receivers_are_read_by_name(wire):
-    assert asked(wire, alertmanager.read_receivers, [{"name": "a"}, {"name": "b"}]) == ["a", "b"]
+    assert answer_with(wire, alertmanager.read_receivers, [{"name": "a"}, {"name": "b"}]) == ["a", "b"]

@@ -11,7 +11,7 @@ from router.outbound import client, errors
 from tests import ports
 
 
-def failure_of(wire, *, method="POST", path="/v1/things"):
+def catch_failure(wire, *, method="POST", path="/v1/things"):
     with pytest.raises(errors.Failure) as caught:
         wire.run(lambda http: http.call(method, path, json={"a": 1} if method == "POST" else None))
     return caught.value
@@ -82,15 +82,15 @@ def test_connections_are_reused(wire):
 
 def test_redirects_are_not_followed(wire):
     wire.answer(302, b"", "location: http://127.0.0.1:1/elsewhere")
-    failure = failure_of(wire)
+    failure = catch_failure(wire)
     assert len(wire.received) == 1
     assert "302" in failure.message
 
 
 def test_proxy_redirect_is_not_a_response(wire):
     wire.answer(302, b"", "location: http://127.0.0.1:1/elsewhere")
-    assert type(failure_of(wire)) is errors.Unanswered
-    assert type(failure_of(wire, method="GET")) is errors.Temporary
+    assert type(catch_failure(wire)) is errors.Unanswered
+    assert type(catch_failure(wire, method="GET")) is errors.Temporary
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_endpoint_name_replaces_ids_with_placeholders(method, path, named):
 @pytest.mark.parametrize("path", ["v1/things", "http://127.0.0.1:1/", "@127.0.0.1:1/"])
 def test_only_paths_below_the_base_url_are_called(wire, path):
     wire.answer(200, b"{}")
-    assert isinstance(failure_of(wire, path=path), errors.Permanent)
+    assert isinstance(catch_failure(wire, path=path), errors.Permanent)
     assert wire.received == []
 
 
@@ -145,7 +145,7 @@ def test_id_is_quoted_as_one_path_segment(text, quoted):
 )
 def test_each_status_has_its_error_class(wire, status, kind):
     wire.answer(status, b"<html>")
-    failure = failure_of(wire)
+    failure = catch_failure(wire)
     assert type(failure) is kind
     assert str(status) in failure.message
     assert getattr(failure, "status", status) == status
@@ -154,7 +154,7 @@ def test_each_status_has_its_error_class(wire, status, kind):
 @pytest.mark.parametrize("status", [408, 500, 503])
 def test_unanswered_get_is_a_temporary_failure(wire, status):
     wire.answer(status, b"", "retry-after: 7")
-    failure = failure_of(wire, method="GET")
+    failure = catch_failure(wire, method="GET")
     assert type(failure) is errors.Temporary
     assert failure.retry_after == 7
 
@@ -162,7 +162,7 @@ def test_unanswered_get_is_a_temporary_failure(wire, status):
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_is_read_from_the_header(wire, status):
     wire.answer(status, b"{}", "retry-after: 30")
-    assert failure_of(wire).retry_after == 30
+    assert catch_failure(wire).retry_after == 30
 
 
 def test_vendor_specific_function_reads_the_error_body(wire):
@@ -176,18 +176,18 @@ def test_vendor_specific_function_reads_the_error_body(wire):
 
     wire.settings["read_error"] = read_error
     wire.answer(422, b'{"why": "too long"}', "X-Id: r9")
-    failure = failure_of(wire)
+    failure = catch_failure(wire)
     assert "422 too long" in failure.message
     assert (failure.field, failure.request_id) == ("name", "r9")
     wire.answers.clear()
     wire.answer(429, b'{"why": "slow down"}', "X-Id: r9")
-    assert failure_of(wire).retry_after == 60
+    assert catch_failure(wire).retry_after == 60
 
 
 def test_error_messages_contain_no_secret(wire, secret):
     wire.settings["read_error"] = lambda _, body, __: client.VendorMessage(body, field=body)
     wire.answer(401, json.dumps(f"the key {secret} is not valid").encode())
-    failure = failure_of(wire, path=f"/v1/{secret}")
+    failure = catch_failure(wire, path=f"/v1/{secret}")
     assert "***" in failure.message
     assert secret not in repr(failure) + failure.field + str(failure.__dict__)
 
@@ -218,7 +218,7 @@ def test_secrets_are_not_in_the_clients_repr(wire, secret):
 )
 def test_broken_response_leaves_the_outcome_unknown(wire, answer):
     wire.answers.append(answer)
-    assert type(failure_of(wire)) is errors.Unanswered
+    assert type(catch_failure(wire)) is errors.Unanswered
 
 
 UNDECODABLE = [b'{"name": "\xff"}', b"[" * 100_000, b'{"at": "\\ud800"}', b"1e999"]
@@ -227,7 +227,7 @@ UNDECODABLE = [b'{"name": "\xff"}', b"[" * 100_000, b'{"at": "\\ud800"}', b"1e99
 @pytest.mark.parametrize("body", UNDECODABLE, ids=["not UTF-8", "too deep", "a lone surrogate", "no number"])
 def test_undecodable_response_leaves_the_outcome_unknown(wire, body):
     wire.answer(200, body)
-    failure = failure_of(wire)
+    failure = catch_failure(wire)
     assert type(failure) is errors.Unanswered
     assert "not JSON" in failure.message
 
@@ -235,13 +235,13 @@ def test_undecodable_response_leaves_the_outcome_unknown(wire, body):
 @pytest.mark.parametrize("body", UNDECODABLE, ids=["not UTF-8", "too deep", "a lone surrogate", "no number"])
 def test_undecodable_error_response_is_a_rejection(wire, body):
     wire.answer(422, body)
-    assert type(failure_of(wire)) is errors.Permanent
+    assert type(catch_failure(wire)) is errors.Permanent
 
 
 def test_response_is_read_up_to_the_limit(wire):
     wire.settings["most_bytes"] = 1000
     wire.answer(200, b'"' + b"x" * 2000 + b'"')
-    failure = failure_of(wire)
+    failure = catch_failure(wire)
     assert type(failure) is errors.Unanswered
     assert "larger than 1000 bytes" in failure.message
 
@@ -249,13 +249,13 @@ def test_response_is_read_up_to_the_limit(wire):
 def test_oversize_error_response_is_classified_by_its_status(wire):
     wire.settings["most_bytes"] = 1000
     wire.answer(400, b"x" * 2000)
-    assert type(failure_of(wire)) is errors.Permanent
+    assert type(catch_failure(wire)) is errors.Permanent
 
 
 def test_timeout_leaves_the_outcome_unknown(wire):
     wire.settings["timeout_seconds"] = 0.05
     wire.answers.append(None)
-    failure = failure_of(wire)
+    failure = catch_failure(wire)
     assert type(failure) is errors.Unanswered
     assert "on-call: POST /v1/things" in failure.message
 
@@ -265,14 +265,14 @@ def test_timeout_applies_to_the_whole_call(wire):
     wire.settings["timeout_seconds"] = 0.2
     wire.trickles = True
     wire.answers.append(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
-    failure = failure_of(wire)
+    failure = catch_failure(wire)
     assert type(failure) is errors.Unanswered
     assert "no answer within 0.2 s" in failure.message
 
 
 def test_failed_connection_is_a_temporary_failure():
     async def main():
-        url = f"http://127.0.0.1:{ports.unanswered()}"
+        url = f"http://127.0.0.1:{ports.reserve_closed()}"
         http = client.Client(name="x", base_url=url, headers={}, timeout_seconds=5, now=lambda: 0)
         try:
             await http.call("POST", "/v1/things", json={})

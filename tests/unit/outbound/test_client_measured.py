@@ -6,7 +6,7 @@ from router.outbound import call_policy, errors
 from router.telemetry import metrics
 
 
-def measured(wire, outcome: str, operation: str = "other") -> float:
+def count_measured(wire, outcome: str, operation: str = "other") -> float:
     name = "incident_router_vendor_request_duration_seconds_count"
     labels = {"destination": wire.run(_name), "operation": operation, "outcome": outcome}
     return metrics.REGISTRY.get_sample_value(name, labels) or 0.0
@@ -22,7 +22,7 @@ async def _name(http):
 )
 def test_request_is_measured_with_its_outcome(wire, status, outcome):
     wire.answer(status, b"{}")
-    before = measured(wire, outcome)
+    before = count_measured(wire, outcome)
 
     async def call(http):
         with_failure = status != 200
@@ -32,28 +32,28 @@ def test_request_is_measured_with_its_outcome(wire, status, outcome):
             assert with_failure
 
     wire.run(call)
-    assert measured(wire, outcome) == before + 1
+    assert count_measured(wire, outcome) == before + 1
 
 
 def test_request_without_a_response_is_measured(wire):
     wire.answers.append(None)
     wire.settings["timeout_seconds"] = 0.05
-    before = measured(wire, "unanswered")
+    before = count_measured(wire, "unanswered")
 
     async def call(http):
         with pytest.raises(errors.Unanswered):
             await http.call("POST", "/v1/things", json={})
 
     wire.run(call)
-    assert measured(wire, "unanswered") == before + 1
+    assert count_measured(wire, "unanswered") == before + 1
 
 
 def test_request_is_measured_under_its_operation(wire):
     wire.answer(200, b"{}")
-    before = measured(wire, "ok", "resolve")
+    before = count_measured(wire, "ok", "resolve")
 
     async def call(http):
         await http.within(call_policy.CallBudget(operation="resolve")).call("GET", "/v1/things")
 
     wire.run(call)
-    assert measured(wire, "ok", "resolve") == before + 1
+    assert count_measured(wire, "ok", "resolve") == before + 1

@@ -13,20 +13,20 @@ from router.outbound import client, connections, errors
 METHODS = ("POST", "PUT", "PATCH", "GET")
 
 
-def pooled(http):
+def list_idle_connections(http):
     """Return the idle connections of a client."""
     found = http._transport._session.connector._conns
     return [protocol for kept in found.values() for protocol, _ in kept]
 
 
-def foreign_exceptions():
+def list_foreign_exceptions():
     """Return the exceptions that a request may raise. Exclude unused WebSockets, server streams, and warnings."""
     others = (Warning, aiohttp.EofStream, aiohttp.WebSocketError, aiohttp.WSMessageTypeError)
     members = inspect.getmembers(aiohttp, inspect.isclass)
     return [member for _, member in members if issubclass(member, Exception) and not issubclass(member, others)]
 
 
-@pytest.mark.parametrize("kind", foreign_exceptions(), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", list_foreign_exceptions(), ids=lambda kind: kind.__name__)
 def test_exception_is_temporary_only_if_nothing_was_sent(kind):
     unsent = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
     problem = kind.__new__(kind)
@@ -64,9 +64,9 @@ def test_connection_closed_while_idle_is_replaced(wire):
 
     async def body(http):
         await http.call("POST", "/v1/things", json={})
-        (kept,) = pooled(http)
+        (idle_connection,) = list_idle_connections(http)
         wire.hang_up()
-        while kept.is_connected():
+        while idle_connection.is_connected():
             await asyncio.sleep(0)
         return (await http.call("POST", "/v1/things", json={})).body
 
@@ -80,9 +80,9 @@ def test_unsolicited_response_is_discarded(wire):
 
     async def body(http):
         await http.call("POST", "/v1/things", json={})
-        (kept,) = pooled(http)
+        (idle_connection,) = list_idle_connections(http)
         wire.push(b'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n"unasked"')
-        while not kept.should_close:
+        while not idle_connection.should_close:
             await asyncio.sleep(0)
         return (await http.call("POST", "/v1/things", json={})).body
 

@@ -14,14 +14,14 @@ class Thing(msgspec.Struct):
     id: str
 
 
-def reading(wire, times=1):
+def read_times(wire, times=1):
     async def body(http):
         return [await http.read("/v1/things", Thing) for _ in range(times)]
 
     return wire.run(body)
 
 
-def failing(wire):
+def catch_failure(wire):
     async def body(http):
         with pytest.raises(errors.Failure) as caught:
             await http.read("/v1/things", Thing)
@@ -39,14 +39,14 @@ def test_read_succeeds_after_one_or_two_failures(wire, answer):
     wire.answer(*answer)
     wire.answer(*answer)
     wire.answer(200, b'{"id": "one"}')
-    assert reading(wire) == [Thing("one")]
+    assert read_times(wire) == [Thing("one")]
     assert len(wire.received) == 3
 
 
 def test_third_failure_of_a_read_is_raised(wire):
     for status in (500, 502, 503):
         wire.answer(status)
-    failure = failing(wire)
+    failure = catch_failure(wire)
     assert type(failure) is errors.Temporary
     assert "503" in failure.message
     assert len(wire.received) == call_policy.TRIES
@@ -57,14 +57,14 @@ def test_third_failure_of_a_read_is_raised(wire):
 )
 def test_rejection_and_long_pause_are_raised_immediately(wire, status, headers):
     wire.answer(status, b"", *headers)
-    failing(wire)
+    catch_failure(wire)
     assert len(wire.received) == 1
 
 
 def test_call_that_used_its_time_is_not_retried(wire):
     wire.settings["timeout_seconds"] = 0.5
     wire.answers.append(None)
-    assert "no answer within" in failing(wire).message
+    assert "no answer within" in catch_failure(wire).message
     assert len(wire.received) == 1
 
 

@@ -79,7 +79,7 @@ class Network:
             await asyncio.gather(*self._serving)
 
 
-def calls(network, base_url, monkeypatch, *, count=1, loop=asyncio.new_event_loop, **environment):
+def call_vendor(network, base_url, monkeypatch, *, count=1, loop=asyncio.new_event_loop, **environment):
     """Call a vendor with these variables; ``{proxy}`` and ``{vendor}`` are the ports."""
 
     async def main():
@@ -111,7 +111,7 @@ def test_private_authority_is_trusted_on_request(files, monkeypatch):
 def test_unknown_authority_is_not_called(files, monkeypatch):
     network = Network(files)
     with pytest.raises(errors.Temporary, match="certificate verify failed"):
-        calls(network, "https://127.0.0.1:{vendor}", monkeypatch)
+        call_vendor(network, "https://127.0.0.1:{vendor}", monkeypatch)
     assert network.received == []
 
 
@@ -121,7 +121,10 @@ def test_vendor_is_called_through_proxy_with_private_authority(files, monkeypatc
     monkeypatch.setattr("router.outbound.loopback.is_loopback", lambda _: False)
     network = Network(files)
     environment = {"HTTPS_PROXY": "http://me:p%40ss@127.0.0.1:{proxy}", "SSL_CERT_FILE": files.ca}
-    assert calls(network, "https://127.0.0.1:{vendor}", monkeypatch, count=2, loop=loop, **environment) == [200, 200]
+    assert call_vendor(network, "https://127.0.0.1:{vendor}", monkeypatch, count=2, loop=loop, **environment) == [
+        200,
+        200,
+    ]
     (asked,) = network.asked
     assert asked.startswith(f"CONNECT 127.0.0.1:{network.vendor_port} HTTP/1.1\r\n")
     assert f"proxy-authorization: basic {base64.b64encode(b'me:p@ss').decode()}".lower() in asked.lower()
@@ -133,7 +136,7 @@ def test_vendor_without_tls_is_called_by_the_proxy(files, monkeypatch):
     network = Network(files)
     network.answers.append(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
     proxy = "http://me:p%40ss@127.0.0.1:{proxy}"
-    assert calls(network, "http://vendor.test", monkeypatch, HTTP_PROXY=proxy) == [200]
+    assert call_vendor(network, "http://vendor.test", monkeypatch, HTTP_PROXY=proxy) == [200]
     (asked,) = network.asked
     assert asked.startswith("POST http://vendor.test/v1/things HTTP/1.1\r\n")
     assert f"proxy-authorization: basic {base64.b64encode(b'me:p@ss').decode()}".lower() in asked.lower()
@@ -144,14 +147,14 @@ def test_proxy_that_refuses_means_nothing_was_sent(files, monkeypatch, status):
     network = Network(files)
     network.answers.append(f"HTTP/1.1 {status} No\r\ncontent-length: 0\r\n\r\n".encode())
     with pytest.raises(errors.Temporary, match="ClientHttpProxyError") as caught:
-        calls(network, "https://vendor.test", monkeypatch, HTTPS_PROXY="http://me:secret@127.0.0.1:{proxy}")
+        call_vendor(network, "https://vendor.test", monkeypatch, HTTPS_PROXY="http://me:secret@127.0.0.1:{proxy}")
     assert "secret" not in str(caught.value)
     assert network.received == []
 
 
 def test_proxy_without_response_means_nothing_was_sent(files, monkeypatch):
     with pytest.raises(errors.Temporary, match="can't connect to") as caught:
-        calls(Network(files), "https://vendor.test", monkeypatch, HTTPS_PROXY="http://me:secret@127.0.0.1:1")
+        call_vendor(Network(files), "https://vendor.test", monkeypatch, HTTPS_PROXY="http://me:secret@127.0.0.1:1")
     assert "secret" not in str(caught.value)
 
 

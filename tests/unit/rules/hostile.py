@@ -11,10 +11,10 @@ import string
 from collections.abc import Callable, Iterator
 from urllib import parse
 
-Make = Callable[["Words"], str]
+Make = Callable[["WordGenerator"], str]
 
 
-class Words:
+class WordGenerator:
     """Random parts of values."""
 
     def __init__(self, chance: random.Random) -> None:
@@ -32,7 +32,7 @@ class Words:
     def hexa(self, low: int, high: int = 0) -> str:
         return self.of("0123456789abcdef", low, high)
 
-    def mixed(self, low: int, high: int = 0) -> str:
+    def draw_mixed(self, low: int, high: int = 0) -> str:
         return self.of(string.ascii_letters + string.digits, low, high)
 
     def one(self, *choices: str) -> str:
@@ -71,7 +71,7 @@ class Words:
         return f"{first} {last}"
 
 
-def inside(text: str, letter: str) -> str:
+def insert(text: str, letter: str) -> str:
     middle = max(1, len(text) // 2)
     return text[:middle] + letter + text[middle:]
 
@@ -80,7 +80,7 @@ def each(text: str, letters: str) -> str:
     return letters.join(text)
 
 
-def mapped(text: str, table: dict[str, str]) -> str:
+def replace_letters(text: str, table: dict[str, str]) -> str:
     return "".join(table.get(letter, letter) for letter in text)
 
 
@@ -120,12 +120,12 @@ ADDRESSES: dict[str, Make] = {
     "ipv4 over lines": lambda w: w.ip.replace(".", ".\n"),
     "ipv4 with a further part": lambda w: f"{w.ip}.{w.number(65535, 1)}",
     "ipv4 behind an interface": lambda w: f"eth0.{w.ip}",
-    "ipv4 with Arabic digits": lambda w: mapped(w.ip, ARABIC),
-    "ipv4 with Devanagari digits": lambda w: mapped(w.ip, DEVANAGARI),
-    "ipv4 full-width": lambda w: mapped(w.ip, WIDE),
-    "ipv4 circled": lambda w: mapped(w.ip, CIRCLED),
+    "ipv4 with Arabic digits": lambda w: replace_letters(w.ip, ARABIC),
+    "ipv4 with Devanagari digits": lambda w: replace_letters(w.ip, DEVANAGARI),
+    "ipv4 full-width": lambda w: replace_letters(w.ip, WIDE),
+    "ipv4 circled": lambda w: replace_letters(w.ip, CIRCLED),
     "ipv4 with other dots": lambda w: w.ip.replace(".", w.one(*DOTS)),
-    "ipv4 with invisible characters": lambda w: inside(w.ip, w.one(*INVISIBLE)),
+    "ipv4 with invisible characters": lambda w: insert(w.ip, w.one(*INVISIBLE)),
     "ipv4 with invisible characters everywhere": lambda w: each(w.ip, w.one(*INVISIBLE)),
     "ipv4 reversed by an override": lambda w: "\u202e" + w.ip[::-1],
     "ipv4 in bold Markdown": lambda w: w.ip.replace(".", "**.**"),
@@ -139,7 +139,7 @@ ADDRESSES: dict[str, Make] = {
     "ipv6 in brackets": lambda w: f"[{w.ip6}]:{w.number(9999, 1)}",
     "ipv6 mapped": lambda w: f"::ffff:{w.ip}",
     "ipv6 glued to a word": lambda w: f"addr_{w.ip6}",
-    "ipv6 with invisible characters": lambda w: inside(w.ip6, w.one(*INVISIBLE)),
+    "ipv6 with invisible characters": lambda w: insert(w.ip6, w.one(*INVISIBLE)),
     "MAC address": lambda w: ":".join(w.hexa(2) for _ in range(6)),
     "MAC address, Cisco": lambda w: ".".join(w.hexa(4) for _ in range(3)),
     "SNMP identifier": lambda w: "1.3.6.1.4.1." + ".".join(w.digits(1, 3) for _ in range(8)),
@@ -151,10 +151,10 @@ NAMES: dict[str, Make] = {
     "host behind an @": lambda w: f"@{w.host}",
     "host behind a dash": lambda w: f"-{w.host}",
     "host with other dots": lambda w: w.host.replace(".", w.one(*DOTS)),
-    "host with Cyrillic letters": lambda w: mapped(w.host, CYRILLIC),
-    "host full-width": lambda w: mapped(w.host, WIDE),
-    "host in mathematical letters": lambda w: mapped(w.host, BOLD),
-    "host with invisible characters": lambda w: inside(w.host, w.one(*INVISIBLE)),
+    "host with Cyrillic letters": lambda w: replace_letters(w.host, CYRILLIC),
+    "host full-width": lambda w: replace_letters(w.host, WIDE),
+    "host in mathematical letters": lambda w: replace_letters(w.host, BOLD),
+    "host with invisible characters": lambda w: insert(w.host, w.one(*INVISIBLE)),
     "host with an umlaut": lambda w: f"bücher-{w.host}",
     "host in punycode": lambda w: f"xn--{w.lower(6)}-{w.lower(3)}.{w.tld}",
     "host of a cluster": lambda w: f"{w.lower(5)}.{w.lower(5)}.svc.cluster.local",
@@ -165,8 +165,8 @@ NAMES: dict[str, Make] = {
     "machine, one word": lambda w: w.one("db", "web", "srv", "kafka", "node") + w.digits(1, 3),
     "machine with a port": lambda w: f"{w.one('redis-master', 'pg', 'kafka-0')}:{w.number(65535, 1)}",
     "machine like a region": lambda w: f"{w.one('db', 'pg', 'zk')}-{w.one('primary', 'master', 'prod')}-{w.digits(1)}",
-    "pod": lambda w: f"{w.lower(5)}-{w.hexa(9)}-{w.mixed(5).lower()}",
-    "pod of a daemon": lambda w: f"node-exporter-{w.mixed(5).lower()}",
+    "pod": lambda w: f"{w.lower(5)}-{w.hexa(9)}-{w.draw_mixed(5).lower()}",
+    "pod of a daemon": lambda w: f"node-exporter-{w.draw_mixed(5).lower()}",
     "pod with its namespace": lambda w: f"{w.lower(6)}/{w.lower(3)}-{w.digits(1)}",
     "EC2 instance": lambda w: f"i-{w.hexa(17)}",
     "EC2 name": lambda w: f"ip-{w.ip.replace('.', '-')}.ec2.internal",
@@ -188,43 +188,43 @@ NAMES: dict[str, Make] = {
     "registry key": lambda w: rf"HKLM\Software\{w.lower(6)}",
 }
 SECRETS: dict[str, Make] = {
-    "password=": lambda w: f"{w.one('password', 'passwd', 'pwd', 'pw', 'pass')}={w.mixed(6, 12)}",
-    "password in words": lambda w: f"{w.one('password', 'passphrase', 'PIN')} is {w.mixed(6, 12)}",
-    "password in JSON": lambda w: json.dumps({"password": w.mixed(9)}),
+    "password=": lambda w: f"{w.one('password', 'passwd', 'pwd', 'pw', 'pass')}={w.draw_mixed(6, 12)}",
+    "password in words": lambda w: f"{w.one('password', 'passphrase', 'PIN')} is {w.draw_mixed(6, 12)}",
+    "password in JSON": lambda w: json.dumps({"password": w.draw_mixed(9)}),
     "password of a variable": lambda w: (
-        f"{w.one('DB_PASSWORD', 'MYSQL_PWD', 'client_secret', 'ACCESS_TOKEN')}={w.mixed(10)}"
+        f"{w.one('DB_PASSWORD', 'MYSQL_PWD', 'client_secret', 'ACCESS_TOKEN')}={w.draw_mixed(10)}"
     ),
-    "password alone": lambda w: w.mixed(8, 12),
-    "password with signs": lambda w: w.mixed(6) + w.one("!", "$", "#", "^") + w.mixed(3),
+    "password alone": lambda w: w.draw_mixed(8, 12),
+    "password with signs": lambda w: w.draw_mixed(6) + w.one("!", "$", "#", "^") + w.draw_mixed(3),
     "passphrase": lambda w: " ".join(w.lower(4, 8) for _ in range(4)),
-    "Bearer": lambda w: f"Authorization: Bearer {w.mixed(12)}",
-    "Basic": lambda w: f"Basic {base64.b64encode(f'{w.lower(4)}:{w.mixed(5)}'.encode()).decode()}",
+    "Bearer": lambda w: f"Authorization: Bearer {w.draw_mixed(12)}",
+    "Basic": lambda w: f"Basic {base64.b64encode(f'{w.lower(4)}:{w.draw_mixed(5)}'.encode()).decode()}",
     "AWS key": lambda w: "AKIA" + w.of(string.ascii_uppercase + string.digits, 16),
-    "AWS key with a gap": lambda w: inside(
+    "AWS key with a gap": lambda w: insert(
         "AKIA" + w.of(string.ascii_uppercase + string.digits, 16), w.one(" ", "\n", "-")
     ),
     "AWS secret": lambda w: w.of(string.ascii_letters + string.digits + "/+", 40),
-    "GitHub token": lambda w: f"gh{w.one('p', 'o', 's')}_{w.mixed(36)}",
-    "GitLab token": lambda w: f"glpat-{w.mixed(20)}",
-    "Slack token": lambda w: f"xoxb-{w.digits(12)}-{w.mixed(24)}",
-    "Stripe key": lambda w: f"sk_live_{w.mixed(24)}",
-    "Stripe key in Markdown": lambda w: f"sk\\_live\\_{w.mixed(24)}",
-    "Google key": lambda w: "AIza" + w.mixed(35),
-    "JWT": lambda w: f"eyJ{w.mixed(20)}.eyJ{w.mixed(30)}.{w.mixed(43)}",
-    "private key": lambda w: f"-----BEGIN {w.one('RSA ', 'EC ', '')}PRIVATE KEY-----\n{w.mixed(64)}",
-    "SSH key": lambda w: f"ssh-ed25519 AAAAC3Nz{w.mixed(40)} {w.lower(4)}@{w.machine}",
-    "webhook": lambda w: f"https://hooks.slack.com/services/T{w.mixed(8)}/B{w.mixed(8)}/{w.mixed(24)}",
-    "database address": lambda w: f"postgres://{w.lower(4)}:{w.mixed(8)}@{w.machine}/{w.lower(4)}",
-    "JDBC address": lambda w: f"jdbc:mysql://{w.machine}:3306/{w.lower(5)}?user=root&password={w.mixed(8)}",
+    "GitHub token": lambda w: f"gh{w.one('p', 'o', 's')}_{w.draw_mixed(36)}",
+    "GitLab token": lambda w: f"glpat-{w.draw_mixed(20)}",
+    "Slack token": lambda w: f"xoxb-{w.digits(12)}-{w.draw_mixed(24)}",
+    "Stripe key": lambda w: f"sk_live_{w.draw_mixed(24)}",
+    "Stripe key in Markdown": lambda w: f"sk\\_live\\_{w.draw_mixed(24)}",
+    "Google key": lambda w: "AIza" + w.draw_mixed(35),
+    "JWT": lambda w: f"eyJ{w.draw_mixed(20)}.eyJ{w.draw_mixed(30)}.{w.draw_mixed(43)}",
+    "private key": lambda w: f"-----BEGIN {w.one('RSA ', 'EC ', '')}PRIVATE KEY-----\n{w.draw_mixed(64)}",
+    "SSH key": lambda w: f"ssh-ed25519 AAAAC3Nz{w.draw_mixed(40)} {w.lower(4)}@{w.machine}",
+    "webhook": lambda w: f"https://hooks.slack.com/services/T{w.draw_mixed(8)}/B{w.draw_mixed(8)}/{w.draw_mixed(24)}",
+    "database address": lambda w: f"postgres://{w.lower(4)}:{w.draw_mixed(8)}@{w.machine}/{w.lower(4)}",
+    "JDBC address": lambda w: f"jdbc:mysql://{w.machine}:3306/{w.lower(5)}?user=root&password={w.draw_mixed(8)}",
     "secret in hexadecimal": lambda w: w.hexa(16, 64),
     "secret of digits": lambda w: w.digits(16, 24),
     "secret of lower-case letters": lambda w: w.lower(20, 32),
     "secret of upper-case letters": lambda w: w.of(string.ascii_uppercase, 20, 32),
-    "secret in base64": lambda w: base64.b64encode(w.mixed(12).encode()).decode(),
-    "secret with invisible characters": lambda w: inside(f"sk_live_{w.mixed(24)}", w.one(*INVISIBLE)),
-    "secret in groups": lambda w: "-".join(w.mixed(4).upper() for _ in range(5)),
+    "secret in base64": lambda w: base64.b64encode(w.draw_mixed(12).encode()).decode(),
+    "secret with invisible characters": lambda w: insert(f"sk_live_{w.draw_mixed(24)}", w.one(*INVISIBLE)),
+    "secret in groups": lambda w: "-".join(w.draw_mixed(4).upper() for _ in range(5)),
     "UUID": lambda w: f"{w.hexa(8)}-{w.hexa(4)}-4{w.hexa(3)}-a{w.hexa(3)}-{w.hexa(12)}",
-    "session": lambda w: f"PHPSESSID={w.mixed(26).lower()}",
+    "session": lambda w: f"PHPSESSID={w.draw_mixed(26).lower()}",
     "one-time code": lambda w: f"code {w.digits(6)}",
 }
 PEOPLE: dict[str, Make] = {
@@ -237,7 +237,7 @@ PEOPLE: dict[str, Make] = {
     "person": lambda w: w.person,
     "person on call": lambda w: f"on call: {w.person}",
     "mention": lambda w: f"@{w.lower(4)}.{w.lower(5)}",
-    "Slack mention": lambda w: f"<@U{w.mixed(8).upper()}>",
+    "Slack mention": lambda w: f"<@U{w.draw_mixed(8).upper()}>",
     "telephone": lambda w: f"+{w.digits(2)} {w.digits(2)} {w.digits(3)} {w.digits(4)}",
     "customer": lambda w: f"customer {w.lower(4).title()} {w.one('GmbH', 'Inc.', 's.r.o.', 'AG')}",
     "account number": lambda w: f"DE{w.digits(20)}",
@@ -247,7 +247,7 @@ PEOPLE: dict[str, Make] = {
 }
 LINKS: dict[str, Make] = {
     "address": lambda w: f"https://{w.host}/{w.lower(4)}",
-    "address with credentials": lambda w: f"https://{w.lower(4)}:{w.mixed(6)}@{w.host}/",
+    "address with credentials": lambda w: f"https://{w.lower(4)}:{w.draw_mixed(6)}@{w.host}/",
     "address with one slash": lambda w: f"https:/{w.host}/login",
     "address with backslashes": lambda w: f"https:\\\\{w.host}\\login",
     "address that begins like ours": lambda w: f"https://acme.com.{w.lower(5)}.{w.tld}/",
@@ -259,11 +259,11 @@ LINKS: dict[str, Make] = {
     "Markdown link without a scheme": lambda w: f"[status](//{w.host})",
     "Markdown image": lambda w: f"![](https://{w.host}/{w.lower(4)}.png)",
     "script address": lambda w: f"[x](javascript:alert({w.digits(3)}))",
-    "data address": lambda w: f"data:text/html;base64,{w.mixed(12)}",
+    "data address": lambda w: f"data:text/html;base64,{w.draw_mixed(12)}",
     "HTML": lambda w: f"<img src=x onerror=alert({w.digits(3)})>",
     "HTML link": lambda w: f'<a href="//{w.host}">status</a>',
     "template": lambda w: "{{ alert.annotations." + w.lower(6) + " }}",
-    "Grafana panel": lambda w: f"https://grafana.{w.lower(4)}.{w.tld}/d/{w.mixed(9)}?var-host={w.machine}",
+    "Grafana panel": lambda w: f"https://grafana.{w.lower(4)}.{w.tld}/d/{w.draw_mixed(9)}?var-host={w.machine}",
 }
 TRACES: dict[str, Make] = {
     "Python": lambda w: f'Traceback (most recent call last):\n  File "/{w.lower(4)}.py", line {w.digits(2)}',
@@ -287,10 +287,10 @@ TRACES: dict[str, Make] = {
     "query of metrics": lambda w: f'rate({w.lower(5)}_total{{job="{w.lower(4)}"}}[5m]) > {w.digits(2)}',
     "version of software": lambda w: f"OpenSSH_{w.digits(1)}.{w.digits(1)}p1 Debian-{w.digits(1)}",
     "vulnerability": lambda w: f"CVE-20{w.digits(2)}-{w.digits(5)} unpatched",
-    "control characters": lambda w: f"\x1b]52;c;{w.mixed(8)}\x07\x1b[2J",
+    "control characters": lambda w: f"\x1b]52;c;{w.draw_mixed(8)}\x07\x1b[2J",
     "bidirectional text": lambda w: f"\u202e{w.lower(8)}\u2066{w.lower(4)}\u2069",
     "invisible text": lambda w: "".join(chr(0xE0000 + ord(letter)) for letter in w.lower(12)),
-    "very long text": lambda w: w.lower(8) + " " * 70 + w.mixed(12),
+    "very long text": lambda w: w.lower(8) + " " * 70 + w.draw_mixed(12),
     "marks without end": lambda w: w.lower(3) + "\u0301\u0316" * 40,
     "object": lambda w: json.dumps({"host": w.machine, "owner": w.lower(4)}),
     "base64 of an object": lambda w: base64.b64encode(json.dumps({"host": w.machine}).encode()).decode(),
@@ -300,9 +300,9 @@ TRACES: dict[str, Make] = {
 KINDS: dict[str, Make] = {**ADDRESSES, **NAMES, **SECRETS, **PEOPLE, **LINKS, **TRACES}
 
 
-def corpus(each_kind: int, seed: int = 20261130) -> Iterator[tuple[str, str]]:
+def generate_corpus(each_kind: int, seed: int = 20261130) -> Iterator[tuple[str, str]]:
     """Yield this number of values of each kind, with the kind's name. A seed always gives the same values."""
-    words = Words(random.Random(seed))
+    words = WordGenerator(random.Random(seed))
     for kind, make in KINDS.items():
         for number in range(each_kind):
             value = make(words)

@@ -6,7 +6,7 @@ import re
 from router.domain import severities
 
 
-def field_of(one, field):
+def get_field(one, field):
     part, _, key = field.partition(".")
     return getattr(one, part).get(key, "") if key else getattr(one, part)
 
@@ -19,15 +19,15 @@ def compare(wanted, value, ordered):
     return number(value) is not None and ordered(number(value), float(wanted))
 
 
-def within(wanted, value):
+def is_within(wanted, value):
     try:
         address = ipaddress.ip_address(value)
     except ValueError:
         return False
-    return any(address in ipaddress.ip_network(network) for network in listed(wanted))
+    return any(address in ipaddress.ip_network(network) for network in as_list(wanted))
 
 
-def listed(wanted):
+def as_list(wanted):
     return wanted if isinstance(wanted, list) else [wanted]
 
 
@@ -42,16 +42,16 @@ def holds(wanted, value):
         "one_of": lambda inner: value in inner,
         "matches": lambda inner: re.search(inner, value) is not None,
         "not": lambda inner: not holds(inner, value),
-        "starts_with": lambda inner: any(value[: len(one)] == one for one in listed(inner)),
-        "ends_with": lambda inner: any(value[-len(one) :] == one for one in listed(inner)),
-        "contains": lambda inner: any(value.find(one) >= 0 for one in listed(inner)),
+        "starts_with": lambda inner: any(value[: len(one)] == one for one in as_list(inner)),
+        "ends_with": lambda inner: any(value[-len(one) :] == one for one in as_list(inner)),
+        "contains": lambda inner: any(value.find(one) >= 0 for one in as_list(inner)),
         "exists": lambda inner: bool(value) == inner,
         "gt": lambda inner: compare(inner, value, lambda found, limit: found > limit),
         "gte": lambda inner: compare(inner, value, lambda found, limit: not found < limit),
         "lt": lambda inner: compare(inner, value, lambda found, limit: found < limit),
         "lte": lambda inner: compare(inner, value, lambda found, limit: not found > limit),
         "in": lambda inner: value in inner,
-        "cidr": lambda inner: within(inner, value),
+        "cidr": lambda inner: is_within(inner, value),
     }
     return all(results[name](inner) for name, inner in wanted.items())
 
@@ -63,12 +63,12 @@ GROUPS = {
 }
 
 
-def asked(when, one):
+def matches(when, one):
     """Return whether everything under a `when`, including groups, holds for an alert."""
     return all(
-        GROUPS[name]([asked(member, one) for member in wanted])
+        GROUPS[name]([matches(member, one) for member in wanted])
         if name in GROUPS
-        else holds(wanted, field_of(one, name))
+        else holds(wanted, get_field(one, name))
         for name, wanted in when.items()
     )
 
@@ -80,8 +80,8 @@ def decide(rules, one):
     """
     chain = []
     for entry in rules:
-        left_out = entry["unless"] is not None and asked(entry["unless"], one)
-        if asked(entry["when"], one) and not left_out:
+        left_out = entry["unless"] is not None and matches(entry["unless"], one)
+        if matches(entry["when"], one) and not left_out:
             chain.append(entry)
             if not entry["continue"]:
                 break

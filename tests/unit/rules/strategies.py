@@ -65,7 +65,7 @@ alert = st.builds(
 )
 
 
-def made(rules, destinations):
+def build_ruleset(rules, destinations):
     """Build a rule set. Each target's summary is its rule's name, so that tests can identify its source."""
     data = []
     for number, entry in enumerate(rules):

@@ -4,13 +4,13 @@ import pytest
 
 from router.domain import decisions
 from router.rules import load
-from tests.unit.rules.test_notify import ALERT, made
+from tests.unit.rules.test_notify import ALERT, load_rules
 
 MINUTE = 60_000_000
 
 
-def reminders(text: str) -> decisions.Reminders:
-    return made(text).decide(ALERT, 1).response.reminders
+def decide_reminders(text: str) -> decisions.Reminders:
+    return load_rules(text).decide(ALERT, 1).response.reminders
 
 
 def rule(said: str = "") -> str:
@@ -29,7 +29,7 @@ def rule(said: str = "") -> str:
     ],
 )
 def test_rule_configures_the_reminder_times(text, found):
-    assert reminders(text) == decisions.Reminders(*(minutes * MINUTE for minutes in found))
+    assert decide_reminders(text) == decisions.Reminders(*(minutes * MINUTE for minutes in found))
 
 
 @pytest.mark.parametrize(
@@ -43,10 +43,10 @@ def test_rule_configures_the_reminder_times(text, found):
 )
 def test_invalid_acknowledgement_settings_are_reported(said, problem):
     with pytest.raises(load.RulesRefused) as refused:
-        made(rule(f", acknowledgement: {said}"))
+        load_rules(rule(f", acknowledgement: {said}"))
     assert problem in str(refused.value)
 
 
 def test_acknowledgement_and_ignore_exclude_each_other():
     with pytest.raises(load.RulesRefused, match='"acknowledgement" and "ignore" exclude each other'):
-        made("rules: [{name: r, when: {}, ignore: test, acknowledgement: {stale_after: 1h}}]")
+        load_rules("rules: [{name: r, when: {}, ignore: test, acknowledgement: {stale_after: 1h}}]")

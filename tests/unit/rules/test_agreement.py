@@ -14,7 +14,7 @@ from tests.unit.rules import naive, strategies
     rules=st.lists(strategies.rule, max_size=25), given=st.lists(strategies.alert, min_size=1, max_size=8)
 )
 def test_index_agrees_with_a_linear_scan(rules, given, destinations):
-    ruleset = strategies.made(rules, destinations)
+    ruleset = strategies.build_ruleset(rules, destinations)
     for one in given:
         decision = ruleset.decide(one, 0)
         chain, severity, targets = naive.decide(rules, one)
@@ -24,7 +24,7 @@ def test_index_agrees_with_a_linear_scan(rules, given, destinations):
         assert decision.response.rule == chain[0]["name"]
         assert decision.severity is severity
         assert {target.destination: target.fields["summary"] for target in decision.response.targets} == targets
-        pairs = [f'{field}="{naive.field_of(one, field)}"' for field in chain[0]["group_by"]]
+        pairs = [f'{field}="{naive.get_field(one, field)}"' for field in chain[0]["group_by"]]
         assert decision.incident_key == chain[0]["name"] + (f"{{{','.join(pairs)}}}" if pairs else "")
 
 
@@ -35,11 +35,11 @@ def test_index_agrees_with_a_linear_scan(rules, given, destinations):
     rules=st.lists(strategies.rule, max_size=15), given=st.lists(strategies.alert, min_size=2, max_size=6)
 )
 def test_equal_alerts_get_equal_decisions(rules, given, destinations):
-    ruleset = strategies.made(rules, destinations)
+    ruleset = strategies.build_ruleset(rules, destinations)
     forwards = [ruleset.decide(one, 0) for one in given]
     backwards = [ruleset.decide(one, 0) for one in reversed(given)]
     assert forwards == backwards[::-1]
-    assert forwards == [strategies.made(rules, destinations).decide(one, 0) for one in given]
+    assert forwards == [strategies.build_ruleset(rules, destinations).decide(one, 0) for one in given]
 
 
 def test_every_condition_agrees_with_the_naive_evaluation():

@@ -3,27 +3,27 @@ import pytest
 from router.rules.conditions import condition, equality, regex, registry
 
 
-def one(value):
+def read_condition(value):
     (read,) = registry.read(value)
     return read
 
 
 def test_text_is_equality_and_list_is_membership():
-    assert one("a") == equality.Equal("a") == one({"equal": "a"})
-    assert one(["a", "b"]) == equality.OneOf(frozenset("ab")) == one({"one_of": ["b", "a", "a"]})
+    assert read_condition("a") == equality.Equal("a") == read_condition({"equal": "a"})
+    assert read_condition(["a", "b"]) == equality.OneOf(frozenset("ab")) == read_condition({"one_of": ["b", "a", "a"]})
 
 
 @pytest.mark.parametrize("value", ["a", ["a", "b"], {"matches": "a"}, {"not": "a"}, {"not": {"matches": "a"}}])
 def test_equivalent_conditions_are_equal_and_hash_equally(value):
-    first, second = one(value), one(value)
+    first, second = read_condition(value), read_condition(value)
     assert first == second
     assert hash(first) == hash(second)
 
 
 def test_upper_and_lower_case_are_different():
-    assert not one("a").holds("A")
-    assert not one(["a"]).holds("A")
-    assert one({"matches": "(?i)a"}).holds("A")
+    assert not read_condition("a").holds("A")
+    assert not read_condition(["a"]).holds("A")
+    assert read_condition({"matches": "(?i)a"}).holds("A")
 
 
 @pytest.mark.parametrize(
@@ -39,18 +39,18 @@ def test_upper_and_lower_case_are_different():
     ],
 )
 def test_pattern_matches_anywhere_unless_anchored(pattern, text, holds):
-    assert one({"matches": pattern}).holds(text) is holds
+    assert read_condition({"matches": pattern}).holds(text) is holds
 
 
 def test_pathological_pattern_is_evaluated_quickly():
-    assert not one({"matches": "^(a+)+$"}).holds("a" * 50_000 + "!")
+    assert not read_condition({"matches": "^(a+)+$"}).holds("a" * 50_000 + "!")
 
 
 def test_not_negates_any_condition():
-    assert one({"not": "a"}).holds("b")
-    assert not one({"not": ["a", "b"]}).holds("b")
-    assert one({"not": {"matches": "^a"}}).holds("ba")
-    both = one({"not": {"matches": "a", "not": "ab"}})
+    assert read_condition({"not": "a"}).holds("b")
+    assert not read_condition({"not": ["a", "b"]}).holds("b")
+    assert read_condition({"not": {"matches": "^a"}}).holds("ba")
+    both = read_condition({"not": {"matches": "a", "not": "ab"}})
     assert [both.holds(text) for text in ("a", "ab", "b")] == [False, True, True]
 
 
@@ -84,27 +84,27 @@ def test_not_negates_any_condition():
     ],
 )
 def test_each_condition_matches_only_its_texts(word, wanted, holding, others):
-    asked = one({word: wanted})
+    asked = read_condition({word: wanted})
     assert [text for text in (*holding, *others) if asked.holds(text)] == holding
-    turned = one({"not": {word: wanted}})
+    turned = read_condition({"not": {word: wanted}})
     assert [text for text in (*holding, *others) if turned.holds(text)] == others
 
 
 @pytest.mark.parametrize("word", ["gt", "gte", "lt", "lte"])
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e999", "1_0", "٣", "0x10", "", "\ud800", "9" * 100_000 + "x"])
 def test_non_numeric_text_matches_no_comparison(word, text):
-    assert not one({word: "0"}).holds(text)
-    assert not one({word: "5"}).holds(text)
+    assert not read_condition({word: "0"}).holds(text)
+    assert not read_condition({word: "5"}).holds(text)
 
 
 def test_only_finite_conditions_list_their_values():
-    assert one({"exists": "false"}).values == {""}
-    assert one({"exists": "true"}).values is None
-    assert one({"starts_with": "a"}).values is None
-    assert one("a").values == {"a"}
-    assert one(["a", "b"]).values == {"a", "b"}
-    assert one({"matches": "a"}).values is None
-    assert one({"not": "a"}).values is None
+    assert read_condition({"exists": "false"}).values == {""}
+    assert read_condition({"exists": "true"}).values is None
+    assert read_condition({"starts_with": "a"}).values is None
+    assert read_condition("a").values == {"a"}
+    assert read_condition(["a", "b"]).values == {"a", "b"}
+    assert read_condition({"matches": "a"}).values is None
+    assert read_condition({"not": "a"}).values is None
 
 
 def test_all_conditions_on_one_field_must_hold():

@@ -5,21 +5,21 @@ from router.domain import severities
 OPEN = [{"at": "on-call"}]
 
 
-def rule_of(ruleset, alert):
+def get_rule(ruleset, alert):
     decision = ruleset.decide(alert, 0)
     return decision.response.rule if decision.response else None
 
 
 def test_first_matching_rule_decides(build, make_alert):
     ruleset = build({"when": {"labels.a": "2"}}, {"when": {"labels.a": "1"}}, {"when": {"labels.a": ["1", "2"]}})
-    assert rule_of(ruleset, make_alert({"a": "1"})) == "r1"
-    assert rule_of(ruleset, make_alert({"a": "2"})) == "r0"
+    assert get_rule(ruleset, make_alert({"a": "1"})) == "r1"
+    assert get_rule(ruleset, make_alert({"a": "2"})) == "r0"
 
 
 def test_earlier_rule_of_another_field_wins(build, make_alert):
     ruleset = build({"when": {"labels.b": "1"}}, {"when": {"labels.a": "1"}}, {"when": {"labels.b": "2"}})
-    assert rule_of(ruleset, make_alert({"a": "1", "b": "1"})) == "r0"
-    assert rule_of(ruleset, make_alert({"a": "1", "b": "2"})) == "r1"
+    assert get_rule(ruleset, make_alert({"a": "1", "b": "1"})) == "r0"
+    assert get_rule(ruleset, make_alert({"a": "1", "b": "2"})) == "r1"
 
 
 def test_alert_without_matching_rule_is_ignored_with_reason(build, make_alert):
@@ -33,15 +33,15 @@ def test_alert_is_ignored_without_any_rules(build, make_alert):
 
 
 def test_rule_without_conditions_matches_every_alert(build, make_alert):
-    assert rule_of(build({}), make_alert()) == "r0"
+    assert get_rule(build({}), make_alert()) == "r0"
 
 
 def test_all_conditions_of_a_rule_must_hold(build, make_alert):
     ruleset = build({"when": {"labels.a": "1", "title": {"matches": "5xx"}, "source": {"not": "json"}}})
-    assert rule_of(ruleset, make_alert({"a": "1"}, title="many 5xx")) == "r0"
-    assert rule_of(ruleset, make_alert({"a": "1"}, title="fine")) is None
-    assert rule_of(ruleset, make_alert({"a": "1"}, title="5xx", source="json")) is None
-    assert rule_of(ruleset, make_alert({"a": "2"}, title="5xx")) is None
+    assert get_rule(ruleset, make_alert({"a": "1"}, title="many 5xx")) == "r0"
+    assert get_rule(ruleset, make_alert({"a": "1"}, title="fine")) is None
+    assert get_rule(ruleset, make_alert({"a": "1"}, title="5xx", source="json")) is None
+    assert get_rule(ruleset, make_alert({"a": "2"}, title="5xx")) is None
 
 
 @pytest.mark.parametrize(
@@ -57,23 +57,23 @@ def test_all_conditions_of_a_rule_must_hold(build, make_alert):
 )
 def test_every_field_can_be_used_in_conditions(build, make_alert, field, others):
     ruleset = build({"when": {field: "x"}}, {"when": {field: {"not": "x"}}})
-    assert rule_of(ruleset, make_alert(**others)) == "r0"
-    assert rule_of(ruleset, make_alert(title="t")) == "r1"
+    assert get_rule(ruleset, make_alert(**others)) == "r0"
+    assert get_rule(ruleset, make_alert(title="t")) == "r1"
 
 
 def test_absent_label_equals_the_empty_text(build, make_alert):
     ruleset = build({"when": {"labels.env": ""}}, {"when": {"labels.env": {"not": "staging"}}})
-    assert rule_of(ruleset, make_alert()) == "r0"
-    assert rule_of(ruleset, make_alert({"env": ""})) == "r0"
-    assert rule_of(ruleset, make_alert({"env": "production"})) == "r1"
-    assert rule_of(ruleset, make_alert({"env": "staging"})) is None
+    assert get_rule(ruleset, make_alert()) == "r0"
+    assert get_rule(ruleset, make_alert({"env": ""})) == "r0"
+    assert get_rule(ruleset, make_alert({"env": "production"})) == "r1"
+    assert get_rule(ruleset, make_alert({"env": "staging"})) is None
 
 
 def test_list_condition_may_contain_the_empty_text(build, make_alert):
     ruleset = build({"when": {"labels.env": ["", "production"]}})
-    assert rule_of(ruleset, make_alert()) == "r0"
-    assert rule_of(ruleset, make_alert({"env": "production"})) == "r0"
-    assert rule_of(ruleset, make_alert({"env": "x"})) is None
+    assert get_rule(ruleset, make_alert()) == "r0"
+    assert get_rule(ruleset, make_alert({"env": "production"})) == "r0"
+    assert get_rule(ruleset, make_alert({"env": "x"})) is None
 
 
 def test_response_object_is_shared_by_alerts(build, make_alert):
@@ -160,5 +160,5 @@ def test_resolved_alert_gets_the_firing_alert_s_decision(build, make_alert):
 
 def test_alert_with_invalid_utf_8_gets_a_decision(build, make_alert):
     ruleset = build({"when": {"title": {"matches": "5xx"}}}, {"when": {"title": {"matches": "nothing"}}}, {})
-    assert rule_of(ruleset, make_alert(title="5xx \ud800")) == "r0"
-    assert rule_of(ruleset, make_alert(title="\udfff")) == "r2"
+    assert get_rule(ruleset, make_alert(title="5xx \ud800")) == "r0"
+    assert get_rule(ruleset, make_alert(title="\udfff")) == "r2"

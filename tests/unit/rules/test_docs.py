@@ -40,7 +40,7 @@ def test_every_example_loads(example, folder):
 
 @pytest.mark.parametrize("example", [text for text in EXAMPLES if "tests:" in text])
 def test_every_documented_rule_test_passes(example):
-    made = load.from_document(documents.parse(example.encode(), "r"), DESTINATIONS)
+    ruleset = load.from_document(documents.parse(example.encode(), "r"), DESTINATIONS)
     follows = {"devhelm-page": "devhelm"}
     places = {
         name: public_pages.ConfiguredPage(router.destinations.registry.KINDS[kind], follows.get(name, ""))
@@ -49,7 +49,7 @@ def test_every_documented_rule_test_passes(example):
     found = []
     for case in rule_tests.read(documents.parse(example.encode(), "r"), DESTINATIONS, found):
         result = rule_test_runner.run(
-            case, lambda now: simulation.Simulation(made.decide, places, public_pages.render, now=now)
+            case, lambda now: simulation.Simulation(ruleset.decide, places, public_pages.render, now=now)
         )
         assert result.passed, "\n".join(map(str, result.problems))
     assert found == []
@@ -121,8 +121,8 @@ def test_documented_error_message_is_correct(folder):
 
 
 def test_documented_filters_exist():
-    (listed,) = re.findall(r"The filters are those of Liquid: (.*?) and others", TEXT, re.DOTALL)
-    named = re.findall(r"`(\w+)`", listed)
-    assert len(named) > 10
-    for name in named:
+    (match,) = re.findall(r"The filters are those of Liquid: (.*?) and others", TEXT, re.DOTALL)
+    matches = re.findall(r"`(\w+)`", match)
+    assert len(matches) > 10
+    for name in matches:
         assert not any("unknown filter" in said for said in templates.problems(f"{{{{ alert.title | {name} }}}}")), name

@@ -16,7 +16,7 @@ from tests.unit.rules import strategies
     rules=st.lists(strategies.rule, max_size=12), given=st.lists(strategies.alert, min_size=1, max_size=4)
 )
 def test_explanation_agrees_with_the_decision(rules, given, destinations):
-    ruleset = strategies.made(rules, destinations)
+    ruleset = strategies.build_ruleset(rules, destinations)
     for one in given:
         said = explain.explain_alert(ruleset, one, 0)
         decision = ruleset.decide(one, 0)

@@ -26,9 +26,9 @@ from router.rules import expressions
 )
 def test_expression_reads_the_fields_of_the_alert(make_alert, text, holds):
     alert = make_alert({"a": "5", "a.b": "1"}, title="Boom", severity="page", annotations={"summary": "x"})
-    asked = expressions.Expression(text)
-    assert asked.holds(alert) is holds
-    assert asked.explain(alert) is holds
+    expression = expressions.Expression(text)
+    assert expression.holds(alert) is holds
+    assert expression.explain(alert) is holds
 
 
 @pytest.mark.parametrize(
@@ -41,10 +41,10 @@ def test_expression_reads_the_fields_of_the_alert(make_alert, text, holds):
     ],
 )
 def test_failing_expression_does_not_match_and_explains_why(make_alert, text, why):
-    asked = expressions.Expression(text)
+    expression = expressions.Expression(text)
     alert = make_alert({"a": "[", "zero": "0"})
-    assert asked.holds(alert) is False
-    assert why in asked.explain(alert)
+    assert expression.holds(alert) is False
+    assert why in expression.explain(alert)
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_fingerprint_changes_with_files_and_ignores_pipes(tmp_path):
     assert folders.fingerprint(tmp_path) != before
 
 
-def seconds(text):
+def measure_seconds(text):
     started = time.thread_time()
     reader = rule_parser.RuleFileParser(conftest.DESTINATIONS)
     reader.read(documents.parse(text.encode(), "x.yaml"))
@@ -79,13 +79,13 @@ def seconds(text):
 )
 def test_file_with_many_errors_takes_linear_time(head, line):
     most = (documents.MAX_BYTES - len(head)) // (len(line) + 4)
-    taken, problems = seconds(head + "".join(line % number for number in range(min(most, 6_000))))
+    taken, problems = measure_seconds(head + "".join(line % number for number in range(min(most, 6_000))))
     assert taken < 10
-    assert all(str(one) for one in problems[:50])
+    assert all(str(problem) for problem in problems[:50])
 
 
 def test_reading_stops_at_a_thousand_problems():
-    _, problems = seconds("rules:\n" + "  - {name: x, wen: {}}\n" * 2_000)
+    _, problems = measure_seconds("rules:\n" + "  - {name: x, wen: {}}\n" * 2_000)
     assert problems[-1].message == "more than 1000 problems: the rules from here on are not read"
     assert len(problems) < 1_010
 

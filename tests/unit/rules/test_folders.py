@@ -29,11 +29,11 @@ def rule(name):
     return ONE.format(name)
 
 
-def names(rules):
+def list_names(rules):
     return [one.name for one in rules.rules]
 
 
-def told(path, destinations):
+def list_problems(path, destinations):
     return [
         str(problem).splitlines()[0].removeprefix(f"{path}/")
         for problem in check.check_folder(path, destinations).problems
@@ -59,9 +59,9 @@ DEAD = (
 
 def test_file_without_any_matching_rule_is_an_error(tree, destinations):
     top = tree({"90.yaml": CATCH_ALL, "payments/10.yaml": rule("pay"), "10.yaml": rule("first")})
-    assert told(top, destinations) == [f"payments/10.yaml:1:9: {DEAD}"]
+    assert list_problems(top, destinations) == [f"payments/10.yaml:1:9: {DEAD}"]
     top = tree({"payments/10.yaml": None, "80-payments/10.yaml": rule("pay")})
-    assert told(top, destinations) == []
+    assert list_problems(top, destinations) == []
 
 
 def test_file_with_one_matching_rule_is_used(tree, destinations):
@@ -75,7 +75,7 @@ def test_file_with_one_matching_rule_is_used(tree, destinations):
 def test_isolated_folder_cannot_hide_rules_of_other_files(tree, destinations):
     top = tree({"a/folder.yaml": "isolate: true\n", "a/1.yaml": CATCH_ALL, "b.yaml": rule("b")})
     loaded = load.load_apart(top, destinations)
-    assert names(loaded.rules) == ["b"]
+    assert list_names(loaded.rules) == ["b"]
     (problem,) = loaded.refused["a"]
     assert problem.message == 'rule "rest" matches every alert of b.yaml, so no rule of that file can match'
 
@@ -98,7 +98,7 @@ def test_folder_inherits_defaults_and_lists(tree, destinations):
 
 def test_errors_in_inherited_files_are_reported_once(tree, destinations):
     top = tree({"a/folder.yaml": "defaults: {ownr: x}\nrules: []\n", "a/1.yaml": rule("r"), "a/2.yaml": rule("s")})
-    assert told(top, destinations) == [
+    assert list_problems(top, destinations) == [
         'a/folder.yaml:1:12: defaults: unknown key "ownr"; did you mean "owner"?',
         'a/folder.yaml:2:1: unknown key "rules"; valid here: defaults, inhibit_rules, isolate, lists, time_intervals',
     ]
@@ -110,7 +110,7 @@ APART = {"1.yaml": rule("shared"), "pay/folder.yaml": "isolate: true\n", "pay/1.
 def test_broken_file_disables_only_its_isolated_folder(tree, destinations):
     top = tree({**APART, "pay/deep/2.yaml": rule("deep"), "pay/3.yaml": "rules: [{name: x}]"})
     loaded = load.load_apart(top, destinations)
-    assert names(loaded.rules) == ["shared"]
+    assert list_names(loaded.rules) == ["shared"]
     assert list(loaded.refused) == ["pay"]
     assert any('"open" is missing' in str(problem) for problem in loaded.refused["pay"])
     with pytest.raises(load.RulesRefused):
@@ -120,14 +120,14 @@ def test_broken_file_disables_only_its_isolated_folder(tree, destinations):
 def test_isolated_folder_keeps_last_good_rules_in_place(tree, destinations, make_alert):
     top = tree({**APART, "pay/deep/2.yaml": rule("deep"), "z/1.yaml": rule("last")})
     first = load.load_apart(top, destinations)
-    assert names(first.rules) == ["shared", "pay", "deep", "last"]
+    assert list_names(first.rules) == ["shared", "pay", "deep", "last"]
     tree({"pay/1.yaml": "rules: [", "z/1.yaml": rule("newer")})
     second = load.load_apart(top, destinations, first.good)
-    assert names(second.rules) == ["shared", "pay", "deep", "newer"]
+    assert list_names(second.rules) == ["shared", "pay", "deep", "newer"]
     assert second.rules.decide(make_alert({"a": "pay"}), 0).response.rule == "pay"
     tree({"pay/1.yaml": rule("better")})
     third = load.load_apart(top, destinations, second.good)
-    assert (names(third.rules), third.refused) == (["shared", "better", "deep", "newer"], {})
+    assert (list_names(third.rules), third.refused) == (["shared", "better", "deep", "newer"], {})
 
 
 def test_broken_shared_file_refuses_everything(tree, destinations):
@@ -139,7 +139,7 @@ def test_broken_shared_file_refuses_everything(tree, destinations):
 def test_broken_header_keeps_an_isolated_folder_isolated(tree, destinations):
     first = load.load_apart(tree(APART), destinations)
     top = tree({"pay/folder.yaml": "isolate: [\n"})
-    assert names(load.load_apart(top, destinations, first.good).rules) == ["shared", "pay"]
+    assert list_names(load.load_apart(top, destinations, first.good).rules) == ["shared", "pay"]
     with pytest.raises(load.RulesRefused):
         load.load_apart(top, destinations)
 
@@ -147,13 +147,13 @@ def test_broken_header_keeps_an_isolated_folder_isolated(tree, destinations):
 def test_duplicate_name_is_the_isolated_folder_s_error(tree, destinations):
     top = tree({"a/folder.yaml": "isolate: true\n", "a/1.yaml": rule("same"), "z.yaml": rule("same")})
     loaded = load.load_apart(top, destinations)
-    assert names(loaded.rules) == ["same"]
+    assert list_names(loaded.rules) == ["same"]
     (problem,) = loaded.refused["a"]
     assert "the name is taken by the rule at z.yaml:1" in problem.message
 
 
 def test_root_folder_cannot_be_isolated(tree, destinations):
-    assert told(tree({"folder.yaml": "isolate: true\n", "a.yaml": "rules: []\n"}), destinations) == [
+    assert list_problems(tree({"folder.yaml": "isolate: true\n", "a.yaml": "rules: []\n"}), destinations) == [
         "folder.yaml:1:10: the top folder can't be isolated"
     ]
 

@@ -49,17 +49,17 @@ def test_text_shared_by_many_rules_is_split_further(build, make_alert):
         for n in range(2000)
     ]
     ruleset = build(*rules)
-    one = make_alert({"team": "t", "service": "s42", "region": "r7"})
-    assert ruleset.decide(one, 0).response.rule == "r742"
-    assert candidates_met(ruleset, one) == 1
+    alert = make_alert({"team": "t", "service": "s42", "region": "r7"})
+    assert ruleset.decide(alert, 0).response.rule == "r742"
+    assert candidates_met(ruleset, alert) == 1
 
 
 def test_rules_over_many_labels_are_indexed(build, make_alert):
     ruleset = build(*({"when": {f"labels.l{n}": "x"}} for n in range(500)), {"when": {"labels.other": ""}})
-    one = make_alert({"l321": "x", "l400": "x"})
-    assert ruleset.decide(one, 0).response.rule == "r321"
+    alert = make_alert({"l321": "x", "l400": "x"})
+    assert ruleset.decide(alert, 0).response.rule == "r321"
     assert ruleset.decide(make_alert({"l1": "y"}), 0).response.rule == "r500"
-    assert candidates_met(ruleset, one) <= 3
+    assert candidates_met(ruleset, alert) <= 3
     assert ruleset._root.label_tables is not None
 
 
@@ -92,9 +92,9 @@ def test_patterns_below_a_shared_text_share_sets(build, make_alert):
 
 def test_rules_with_only_prefixes_are_found_by_prefix(build, make_alert):
     ruleset = build(*({"when": {"title": {"starts_with": f"[{n:04}] disk"}}} for n in range(2000)))
-    one = make_alert(title="[1234] disk full")
-    assert ruleset.decide(one, 0).response.rule == "r1234"
-    assert candidates_met(ruleset, one) == 1
+    alert = make_alert(title="[1234] disk full")
+    assert ruleset.decide(alert, 0).response.rule == "r1234"
+    assert candidates_met(ruleset, alert) == 1
     assert ruleset.decide(make_alert(title="[1234] dis"), 0).ignored
     assert ruleset._root.rest is None
 
@@ -124,9 +124,9 @@ def test_prefix_shared_by_many_rules_is_split_further(build, make_alert):
         *({"when": {"title": {"starts_with": "[shop]"}, "labels.service": f"s{n}"}} for n in range(1000)),
         *({"when": {"title": {"starts_with": "[shop]"}, "labels.host": {"starts_with": f"h{n}-"}}} for n in range(500)),
     )
-    one = make_alert({"service": "s77"}, title="[shop] down")
-    assert ruleset.decide(one, 0).response.rule == "r77"
-    assert candidates_met(ruleset, one) == 1
+    alert = make_alert({"service": "s77"}, title="[shop] down")
+    assert ruleset.decide(alert, 0).response.rule == "r77"
+    assert candidates_met(ruleset, alert) == 1
     assert ruleset.decide(make_alert({"host": "h499-a"}, title="[shop] down"), 0).response.rule == "r1499"
     assert ruleset.decide(make_alert({"host": "h499-a"}, title="[shop"), 0).ignored
 

@@ -9,7 +9,7 @@ RULES = {"a": "rules: [{name: all, when: {}, group_by: [labels.x], open: [{at: o
 
 
 @pytest.fixture
-def inhibited(folder, destinations):
+def inhibiting_rules(folder, destinations):
     """Load a file with ``inhibit_rules``."""
 
     def make(rules, **more):
@@ -28,21 +28,21 @@ CLUSTER = (
 )
 
 
-def test_source_supports_the_key_that_mutes_its_target(inhibited, make_alert):
-    ruleset = inhibited(CLUSTER)
+def test_source_supports_the_key_that_mutes_its_target(inhibiting_rules, make_alert):
+    ruleset = inhibiting_rules(CLUSTER)
     assert keys(ruleset, make_alert({"n": "Down", "c": 'e"1'})) == (('inhibit:cluster{labels.c="e\\"1"}',), ())
     assert keys(ruleset, make_alert({"n": "Pod", "c": 'e"1'})) == ((), ('inhibit:cluster{labels.c="e\\"1"}',))
     assert keys(ruleset, make_alert({"n": "Other", "c": "1"})) == ((), ())
 
 
-def test_absent_label_equals_an_absent_label(inhibited, make_alert):
-    ruleset = inhibited(CLUSTER)
+def test_absent_label_equals_an_absent_label(inhibiting_rules, make_alert):
+    ruleset = inhibiting_rules(CLUSTER)
     assert keys(ruleset, make_alert({"n": "Down"}))[0] == keys(ruleset, make_alert({"n": "Node"}))[1]
 
 
-def test_alert_on_both_sides_does_not_inhibit_itself(inhibited, make_alert):
+def test_alert_on_both_sides_does_not_inhibit_itself(inhibiting_rules, make_alert):
     """As in Alertmanager, alerts that match both sides don't inhibit one another, and no alert inhibits itself."""
-    ruleset = inhibited(
+    ruleset = inhibiting_rules(
         "  - {name: worse, source_match: {labels.s: [critical, warning]}, target_match: {labels.s: [warning, info]}}"
     )
     assert keys(ruleset, make_alert({"s": "critical"})) == (("inhibit:worse",), ())
@@ -50,13 +50,13 @@ def test_alert_on_both_sides_does_not_inhibit_itself(inhibited, make_alert):
     assert keys(ruleset, make_alert({"s": "info"})) == ((), ("inhibit:worse", "inhibit:worse:both"))
 
 
-def test_resolved_source_names_the_key_that_it_supported(inhibited, make_alert):
-    ruleset = inhibited(CLUSTER)
+def test_resolved_source_names_the_key_that_it_supported(inhibiting_rules, make_alert):
+    ruleset = inhibiting_rules(CLUSTER)
     assert keys(ruleset, make_alert({"n": "Down"}, status="resolved")) == keys(ruleset, make_alert({"n": "Down"}))
 
 
-def test_test_alerts_mute_only_test_alerts(inhibited, make_alert):
-    ruleset = inhibited(CLUSTER)
+def test_test_alerts_mute_only_test_alerts(inhibiting_rules, make_alert):
+    ruleset = inhibiting_rules(CLUSTER)
     ((real,), _) = keys(ruleset, make_alert({"n": "Down"}))
     ((tried,), _) = keys(ruleset, make_alert({"n": "Down", "test": "true"}))
     assert tried == f"{real} (test)"

@@ -19,15 +19,15 @@ weekdays = st.tuples(st.integers(0, 6), st.integers(0, 6))
 zones = st.sampled_from(["UTC", "Europe/Zurich", "Asia/Kolkata", "America/New_York"])
 
 
-def moment(at):
+def to_micros(at):
     return int(at.timestamp()) * 1_000_000
 
 
-def minutes(text):
+def parse_minutes(text):
     return int(text[:2]) * 60 + int(text[3:])
 
 
-def plainly(local, spans, days):
+def is_inside(local, spans, days):
     """Return whether a local time is in the interval, without the module's own arithmetic."""
 
     def day_counts(day):
@@ -44,11 +44,11 @@ def plainly(local, spans, days):
     if not spans:
         return day_counts(local)
     for start, end in spans:
-        if minutes(start) < minutes(end):
-            if minutes(start) <= now < minutes(end) and day_counts(local):
+        if parse_minutes(start) < parse_minutes(end):
+            if parse_minutes(start) <= now < parse_minutes(end) and day_counts(local):
                 return True
-        elif (now >= minutes(start) and day_counts(local)) or (
-            now < minutes(end) and day_counts(local.date() - timedelta(days=1))
+        elif (now >= parse_minutes(start) and day_counts(local)) or (
+            now < parse_minutes(end) and day_counts(local.date() - timedelta(days=1))
         ):
             return True
     return False
@@ -70,7 +70,7 @@ def test_interval_agrees_with_a_plain_evaluation(spans, days, zone, after):
         }
     )
     at = START + timedelta(minutes=after)
-    assert shape.interval().holds(moment(at)) == plainly(at.astimezone(ZoneInfo(zone)), spans, days)
+    assert shape.interval().holds(to_micros(at)) == is_inside(at.astimezone(ZoneInfo(zone)), spans, days)
 
 
 @pytest.mark.parametrize(
@@ -89,12 +89,12 @@ def test_interval_agrees_with_a_plain_evaluation(spans, days, zone, after):
 def test_months_days_and_years_limit_the_interval(given, inside, outside):
     interval = intervals.Shape.model_validate(given).interval()
     for text, holds in ((inside, True), (outside, False)):
-        assert interval.holds(moment(datetime.fromisoformat(f"{text}T12:00+00:00"))) is holds
+        assert interval.holds(to_micros(datetime.fromisoformat(f"{text}T12:00+00:00"))) is holds
 
 
 def test_empty_interval_always_holds():
     interval = intervals.Shape.model_validate({}).interval()
-    assert all(interval.holds(moment(START + timedelta(hours=hours))) for hours in range(0, 1000, 7))
+    assert all(interval.holds(to_micros(START + timedelta(hours=hours))) for hours in range(0, 1000, 7))
 
 
 @pytest.mark.parametrize(
@@ -117,6 +117,6 @@ def test_schedule_is_evaluated_for_each_minute():
     inside, outside = intervals.Schedule((interval,)), intervals.Schedule((interval,), outside=True)
     noon = START.replace(hour=12)
     for seconds, holds in ((-1, False), (0, True), (59, True), (60, False), (0, True)):
-        at = moment(noon) + seconds * 1_000_000
+        at = to_micros(noon) + seconds * 1_000_000
         assert inside(at) is holds
         assert outside(at) is not holds

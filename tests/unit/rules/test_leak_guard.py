@@ -71,7 +71,7 @@ def test_intended_public_text_passes(text):
     ],
 )
 def test_private_text_is_found(text, what):
-    (*_, found) = [one for one in leak_guard.objections(text, ALLOWED) if what in one] or [""]
+    (*_, found) = [objection for objection in leak_guard.objections(text, ALLOWED) if what in objection] or [""]
     assert what in found, leak_guard.objections(text, ALLOWED)
 
 

@@ -12,7 +12,7 @@ OPEN = [{"at": "on-call"}]
 WORLD = lint_warnings.LintContext(("alertmanager", "json"), frozenset({"service", "region"}))
 
 
-def doubted(build, *rules, world=lint_warnings.NOTHING):
+def list_warnings(build, *rules, world=lint_warnings.NOTHING):
     return [(doubt.rule.name, doubt.message) for doubt in lint.lint(build(*rules).rules, world)]
 
 
@@ -27,7 +27,7 @@ def unreachable(build, *rules):
     rules=st.lists(strategies.rule, max_size=12), given=st.lists(strategies.alert, min_size=1, max_size=12)
 )
 def test_unreachable_rule_never_decides(rules, given, destinations):
-    ruleset = strategies.made(rules, destinations)
+    ruleset = strategies.build_ruleset(rules, destinations)
     named = {rule.name for rule, _ in reachability.unreachable_rules(ruleset.rules)}
     for one in given:
         response = ruleset.decide(one, 0).response
@@ -38,7 +38,7 @@ def test_unreachable_rule_never_decides(rules, given, destinations):
 @hypothesis.given(narrow=strategies.condition, broad=strategies.condition, text=st.sampled_from(strategies.TEXTS))
 def test_implied_condition_holds_whenever_the_narrower_one_holds(narrow, broad, text):
     def read(written):
-        return registry.read(agreement_written(written))
+        return registry.read(write_scalars(written))
 
     for one in read(narrow):
         for other in read(broad):
@@ -46,12 +46,12 @@ def test_implied_condition_holds_whenever_the_narrower_one_holds(narrow, broad, 
                 assert other.holds(text)
 
 
-def agreement_written(value):
+def write_scalars(value):
     """Convert numbers and Booleans to their YAML text."""
     if isinstance(value, dict):
-        return {key: agreement_written(inner) for key, inner in value.items()}
+        return {key: write_scalars(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [agreement_written(inner) for inner in value]
+        return [write_scalars(inner) for inner in value]
     return str(value).lower() if isinstance(value, bool | int | float) else value
 
 
@@ -103,30 +103,30 @@ def test_ten_thousand_rules_are_linted_quickly(build):
 
 def test_rule_with_one_incident_for_everything_gives_warning(build):
     said = "makes one incident of all alerts"
-    assert said in doubted(build, {"open": OPEN})[0][1]
-    assert said in doubted(build, {"when": {"source": "json", "severity": "page"}, "open": OPEN})[0][1]
+    assert said in list_warnings(build, {"open": OPEN})[0][1]
+    assert said in list_warnings(build, {"when": {"source": "json", "severity": "page"}, "open": OPEN})[0][1]
     for fine in (
         {"open": OPEN, "group_by": ["fingerprint"]},
         {"when": {"labels.a": "1"}, "open": OPEN},
         {"open": []},
         {"open": OPEN, "expr": "alert.title == 'x'", "when": {"title": {"matches": "x"}}},
     ):
-        assert doubted(build, fine) == []
+        assert list_warnings(build, fine) == []
 
 
 def test_expression_without_other_conditions_gives_a_warning(build):
-    (doubt,) = doubted(build, {"expr": "true", "open": OPEN})
+    (doubt,) = list_warnings(build, {"expr": "true", "open": OPEN})
     assert "evaluated for every alert" in doubt[1]
-    assert doubted(build, {"expr": "true", "when": {"title": {"matches": "x"}}}) == []
-    assert len(doubted(build, {"expr": "true", "when": {"title": {"contains": "x"}}})) == 1
+    assert list_warnings(build, {"expr": "true", "when": {"title": {"matches": "x"}}}) == []
+    assert len(list_warnings(build, {"expr": "true", "when": {"title": {"contains": "x"}}})) == 1
 
 
 def test_unconfigured_source_gives_a_warning(build):
     rule = {"when": {"source": ["json", "alertmanger"]}}
-    assert doubted(build, rule, world=WORLD) == [
+    assert list_warnings(build, rule, world=WORLD) == [
         ("r0", 'there is no source "alertmanger"; did you mean "alertmanager"?')
     ]
-    assert doubted(build, rule) == []
+    assert list_warnings(build, rule) == []
 
 
 def test_label_absent_from_recorded_alerts_gives_a_warning(build):
@@ -135,12 +135,12 @@ def test_label_absent_from_recorded_alerts_gives_a_warning(build):
         "labels": {"team": "a", "zone": {"from": "labels.az"}},
         "group_by": ["labels.team", "labels.host"],
     }
-    assert sorted(message for _, message in doubted(build, rule, world=WORLD)) == [
+    assert sorted(message for _, message in list_warnings(build, rule, world=WORLD)) == [
         "no recorded alert carries the label az",
         "no recorded alert carries the label host",
         'no recorded alert carries the label servce; did you mean "labels.service"?',
     ]
-    assert doubted(build, rule) == []
+    assert list_warnings(build, rule) == []
 
 
 def test_warnings_have_positions_and_errors_hide_them(folder, destinations):
@@ -162,14 +162,14 @@ def test_warnings_have_positions_and_errors_hide_them(folder, destinations):
 
 def test_broad_rule_with_empty_group_gives_a_warning(build):
     said = "alerts that have none of labels.a, annotations.b become one incident"
-    assert said in doubted(build, {"open": OPEN, "group_by": ["source", "labels.a", "annotations.b"]})[0][1]
+    assert said in list_warnings(build, {"open": OPEN, "group_by": ["source", "labels.a", "annotations.b"]})[0][1]
     for fine in (
         {"open": OPEN, "group_by": ["labels.a", "fingerprint"]},
         {"open": OPEN, "group_by": ["labels.a"], "when": {"labels.a": {"exists": True}}},
         {"open": OPEN, "group_by": ["labels.a"], "labels": {"a": "x"}},
         {"open": [], "group_by": ["labels.a"]},
     ):
-        assert doubted(build, fine) == []
+        assert list_warnings(build, fine) == []
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_broad_rule_with_empty_group_gives_a_warning(build):
 def test_possibly_too_long_text_gives_a_warning(build, title, warned):
     world = lint_warnings.LintContext(limits={"on-call": {"name": 200}})
     rule = {"name": "a", "when": {"labels.service": "web"}, "open": [{"at": "on-call", "name": title}]}
-    found = doubted(build, rule, world=world)
+    warnings = list_warnings(build, rule, world=world)
     said = "may render to more than the 200 characters that on-call accepts, and is then truncated"
-    assert any(said in message for _, message in found) is warned
-    assert not any(said in message for _, message in doubted(build, rule))
+    assert any(said in message for _, message in warnings) is warned
+    assert not any(said in message for _, message in list_warnings(build, rule))

@@ -6,7 +6,7 @@ ONE = "rules: [{name: one, when: {}, open: []}]\n"
 TWO = "rules:\n  - name: two\n    when: {labels.a: x}\n    open: [{at: on-call}]\n"
 
 
-def told(path, destinations):
+def list_problems(path, destinations):
     return [
         str(problem).splitlines()[0].removeprefix(str(path))
         for problem in check.check_folder(path, destinations).problems
@@ -35,11 +35,11 @@ def test_only_yaml_files_of_the_folder_are_rules(folder, destinations):
 def test_file_with_yml_extension_is_refused(folder, destinations):
     path = folder(a=ONE)
     (path / "b.yml").write_text(ONE)
-    assert told(path, destinations) == ["/b.yml: would not be read; name it .yaml"]
+    assert list_problems(path, destinations) == ["/b.yml: would not be read; name it .yaml"]
 
 
 def test_missing_folder_is_refused(tmp_path, destinations):
-    assert told(tmp_path / "none", destinations) == [": can't be read: No such file or directory"]
+    assert list_problems(tmp_path / "none", destinations) == [": can't be read: No such file or directory"]
 
 
 def test_files_without_rules_ignore_every_alert(folder, destinations, make_alert):
@@ -50,19 +50,19 @@ def test_files_without_rules_ignore_every_alert(folder, destinations, make_alert
 
 def test_rule_name_is_unique_over_all_files(folder, destinations):
     path = folder(a=ONE, b="# the same again\n" + ONE)
-    assert told(path, destinations) == ['/b.yaml:2:16: rule "one": the name is taken by the rule at a.yaml:1']
+    assert list_problems(path, destinations) == ['/b.yaml:2:16: rule "one": the name is taken by the rule at a.yaml:1']
 
 
 def test_duplicate_name_on_one_line_is_found(folder, destinations):
     path = folder(a="rules: [{name: x, when: {}, open: []}, {name: x, when: {}, open: []}]\n")
-    assert len(told(path, destinations)) == 1
+    assert len(list_problems(path, destinations)) == 1
 
 
 def test_errors_of_all_files_are_reported_in_order(folder, destinations):
     path = folder(
         c="rules: 5\n", a="rules: [\n", b="rules:\n  - {name: x, when: {}, open: [{at: nowhere}]}\n  - {when: {}}\n"
     )
-    places = [line.split(": ")[0] for line in told(path, destinations)]
+    places = [line.split(": ")[0] for line in list_problems(path, destinations)]
     assert places == ["/a.yaml:2:1", "/b.yaml:2:37", "/b.yaml:3:5", "/b.yaml:3:5", "/c.yaml:1:8"]
 
 
@@ -74,7 +74,7 @@ def test_refusal_text_contains_position_and_caret(folder, destinations):
 
 
 def test_file_without_a_mapping_is_refused(folder, destinations):
-    assert told(folder(a="- 5\n"), destinations) == [
+    assert list_problems(folder(a="- 5\n"), destinations) == [
         '/a.yaml:1:1: a rule file is a mapping; put the list of rules under the key "rules:"'
     ]
 

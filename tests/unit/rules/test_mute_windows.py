@@ -11,28 +11,28 @@ HOUR = 3_600_000_000
 NIGHT = {"times": [{"start_time": "20:00", "end_time": "06:00"}]}
 
 
-def windows(ruleset, alert, now=NOON):
+def list_windows(ruleset, alert, now=NOON):
     found = ruleset.decide(alert, now).mute_windows
     return [((start - NOON) / HOUR, (end - NOON) / HOUR, name) for start, end, name in found]
 
 
 def test_rule_without_mute_during_has_no_windows(build, make_alert):
-    assert windows(build({}), make_alert()) == []
+    assert list_windows(build({}), make_alert()) == []
 
 
 def test_windows_are_the_current_and_the_next_ones(build, make_alert):
     ruleset = build({"mute_during": [NIGHT]})
-    found = windows(ruleset, make_alert())
-    assert found[:2] == [(7.5, 17.5, "20:00-06:00 UTC"), (31.5, 41.5, "20:00-06:00 UTC")]
-    assert len(found) == mute_windows.MAX_WINDOWS
-    assert windows(ruleset, make_alert(), NOON + 8 * HOUR)[0] == found[0]
-    assert windows(ruleset, make_alert(), NOON + 18 * HOUR)[0] == found[1]
+    windows = list_windows(ruleset, make_alert())
+    assert windows[:2] == [(7.5, 17.5, "20:00-06:00 UTC"), (31.5, 41.5, "20:00-06:00 UTC")]
+    assert len(windows) == mute_windows.MAX_WINDOWS
+    assert list_windows(ruleset, make_alert(), NOON + 8 * HOUR)[0] == windows[0]
+    assert list_windows(ruleset, make_alert(), NOON + 18 * HOUR)[0] == windows[1]
 
 
 def test_window_has_the_name_of_its_time_interval(folder, destinations, make_alert):
     text = "time_intervals: {sunday: {weekdays: [sunday]}}\nrules: [{name: r, when: {}, mute_during: sunday, open: []}]"
     ruleset = load.load(folder(a=text), destinations)
-    assert windows(ruleset, make_alert()) == [(131.5, 155.5, "sunday"), (299.5, 323.5, "sunday")]
+    assert list_windows(ruleset, make_alert()) == [(131.5, 155.5, "sunday"), (299.5, 323.5, "sunday")]
 
 
 def test_windows_of_all_matched_rules_are_merged(build, make_alert):
@@ -41,8 +41,8 @@ def test_windows_of_all_matched_rules_are_merged(build, make_alert):
         {"when": {"labels.a": "1"}, "mute_during": [evening], "continue": True},
         {"mute_during": [NIGHT, evening]},
     )
-    assert windows(ruleset, make_alert({"a": "1"}))[0] == (5.5, 17.5, "18:00-21:00 UTC, 20:00-06:00 UTC")
-    assert windows(ruleset, make_alert())[0] == (5.5, 17.5, "18:00-21:00 UTC, 20:00-06:00 UTC")
+    assert list_windows(ruleset, make_alert({"a": "1"}))[0] == (5.5, 17.5, "18:00-21:00 UTC, 20:00-06:00 UTC")
+    assert list_windows(ruleset, make_alert())[0] == (5.5, 17.5, "18:00-21:00 UTC, 20:00-06:00 UTC")
 
 
 @pytest.mark.parametrize("always", [{}, [{}], [NIGHT, {"location": "Europe/Zurich"}]])

@@ -11,12 +11,12 @@ CONFIGURED = destination_info.Configured(conftest.DESTINATIONS, ["team-a", "team
 ALERT = alerts.Alert("am", "f1", "firing", 1, 0, labels={"a": "x"})
 
 
-def made(text: str, destinations=CONFIGURED):
+def load_rules(text: str, destinations=CONFIGURED):
     return load.from_document(documents.parse(text.encode(), "r.yaml"), destinations)
 
 
-def notified(text: str) -> tuple[str, ...]:
-    return made(text).decide(ALERT, 1).response.notify
+def get_notified(text: str) -> tuple[str, ...]:
+    return load_rules(text).decide(ALERT, 1).response.notify
 
 
 RULE = "{name: r, when: {}, open: []}"
@@ -38,7 +38,7 @@ RULE = "{name: r, when: {}, open: []}"
     ],
 )
 def test_incident_notifies_the_notifiers_of_its_rules(text, names):
-    assert notified(text) == names
+    assert get_notified(text) == names
 
 
 @pytest.mark.parametrize(
@@ -53,22 +53,22 @@ def test_incident_notifies_the_notifiers_of_its_rules(text, names):
 )
 def test_unknown_notifier_is_reported_with_its_position(text, problem):
     with pytest.raises(load.RulesRefused, match="notifier") as refused:
-        made(text)
+        load_rules(text)
     assert problem in str(refused.value)
 
 
 def test_any_name_is_accepted_without_known_notifiers():
-    assert made("rules: [{name: r, when: {}, notify: [any], open: []}]", conftest.DESTINATIONS)
+    assert load_rules("rules: [{name: r, when: {}, notify: [any], open: []}]", conftest.DESTINATIONS)
 
 
 def test_notify_and_ignore_exclude_each_other():
     with pytest.raises(load.RulesRefused, match='"notify" and "ignore" exclude each other'):
-        made("rules: [{name: r, when: {}, ignore: test, notify: [team-a]}]")
+        load_rules("rules: [{name: r, when: {}, ignore: test, notify: [team-a]}]")
 
 
 def test_notifiers_of_all_joined_asks_are_combined():
     first, second = (
-        made(f"rules: [{{name: r, when: {{}}, notify: [{team}], open: []}}]").decide(ALERT, 1).response
+        load_rules(f"rules: [{{name: r, when: {{}}, notify: [{team}], open: []}}]").decide(ALERT, 1).response
         for team in ("team-a", "team-b")
     )
     both = [
@@ -78,14 +78,14 @@ def test_notifiers_of_all_joined_asks_are_combined():
     assert set(asks.combine(both[0], both).notify) == {"team-a", "team-b"}
 
 
-def review_of(review: str):
+def get_review(review: str):
     rule = f"{{name: r, when: {{}}, open: [{{at: page, publish: review, review: {review}, title: T}}]}}"
-    (target,) = made(f"rules: [{rule}]").decide(ALERT, 1).response.targets
+    (target,) = load_rules(f"rules: [{rule}]").decide(ALERT, 1).response.targets
     return target
 
 
 def test_review_settings_configure_reminders_and_escalation():
-    target = review_of("{remind_every: 10m, escalate_after: 25m, escalate_to: [team-b]}")
+    target = get_review("{remind_every: 10m, escalate_after: 25m, escalate_to: [team-b]}")
     assert (target.remind_every, target.escalate_after, target.escalate_to) == (600_000_000, 1_500_000_000, ("team-b",))
     assert target.deadline == 0
 
@@ -103,5 +103,5 @@ def test_review_settings_configure_reminders_and_escalation():
 )
 def test_invalid_review_settings_are_reported(review, problem):
     with pytest.raises(load.RulesRefused) as refused:
-        review_of(review)
+        get_review(review)
     assert problem in str(refused.value)

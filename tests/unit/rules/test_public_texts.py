@@ -40,24 +40,24 @@ def opened(value: str, name: str = "", **more) -> tuple[decisions.Target, incide
     )  # fmt: skip
 
 
-def posted(target: decisions.Target, one: incidents.Incident) -> dict | None:
+def render_post(target: decisions.Target, incident: incidents.Incident) -> dict | None:
     """Return the fields that the worker would publish automatically now, or None."""
-    one = msgspec.structs.replace(one, response=msgspec.structs.replace(one.response, targets=(target,)))
+    incident = msgspec.structs.replace(incident, response=msgspec.structs.replace(incident.response, targets=(target,)))
     desires = desired_state.DesiredStateBuilder(public_pages.render, public_pages.make_public_renderer(["acme.com"]))
-    known = publications.Publication("e1", "page", opened_at=NOW)
-    desired = desires.build(one, known, [], PAGE)
-    step = plan.plan(desired, known, now=NOW)
+    publication = publications.Publication("e1", "page", opened_at=NOW)
+    desired = desires.build(incident, publication, [], PAGE)
+    step = plan.plan(desired, publication, now=NOW)
     return desired.content.fields if isinstance(step, steps.Execute) else None
 
 
 def test_none_of_12000_hostile_values_reaches_the_page():
     assert len(hostile.KINDS) >= 120
-    values = list(hostile.corpus(-(-12_000 // len(hostile.KINDS))))
+    values = list(hostile.generate_corpus(-(-12_000 // len(hostile.KINDS))))
     assert len(values) >= 12_000
     leaks = []
     for kind, value in values:
         for name in DECLARED:
-            shown = posted(*opened(value, name))
+            shown = render_post(*opened(value, name))
             if shown is not None:
                 leaks.append((kind, name, value, shown))
     print(f"{len(values)} values of {len(hostile.KINDS)} kinds for {len(DECLARED)} variables: {len(leaks)} leaks")
@@ -65,8 +65,8 @@ def test_none_of_12000_hostile_values_reaches_the_page():
 
 
 def test_fallback_post_contains_no_trace_of_the_value():
-    for kind, value in hostile.corpus(4, seed=7):
-        shown = posted(*opened(value, fallback={"title": "An outage"}))
+    for kind, value in hostile.generate_corpus(4, seed=7):
+        shown = render_post(*opened(value, fallback={"title": "An outage"}))
         assert shown == {"title": "An outage", "message": "Sorry."}, kind
 
 
@@ -76,7 +76,7 @@ def test_none_of_200_ordinary_sentences_is_held_back():
     held = []
     for sentence in ORDINARY:
         target = decisions.Target("page", {"title": sentence, "message": sentence}, "auto")
-        if posted(target, one) != {"title": sentence, "message": sentence}:
+        if render_post(target, one) != {"title": sentence, "message": sentence}:
             held.append(sentence)
     warned = [sentence for sentence in ORDINARY if leak_guard.objections(sentence, ["acme.com"])]
     print(f"{len(ORDINARY)} sentences: {len(held)} held back, {len(warned)} warned of when rules are checked")
@@ -96,15 +96,15 @@ def test_none_of_200_ordinary_sentences_is_held_back():
     ],
 )
 def test_declared_value_is_published(name, value):
-    assert posted(*opened(value, name)) == {"title": LITERAL + value, "message": "Sorry."}
+    assert render_post(*opened(value, name)) == {"title": LITERAL + value, "message": "Sorry."}
 
 
 @pytest.mark.parametrize("value", ["europe", "Europe ", " Europe", "Europe\n", "Europe\u200b", "Europa", "EuropeAsia"])
 def test_near_miss_of_declared_value_is_not_shown(value):
-    assert posted(*opened(value)) is None
+    assert render_post(*opened(value)) is None
 
 
-def context_of(labels):
+def make_context(labels):
     first = alerts.Alert("am", "a", "firing", 1, 0, title="secret title", labels=labels)
     return templates.context(
         first, decisions.Response("rule-name", "f:1", "v", owner="team"), key="key{a=b}",
@@ -112,13 +112,13 @@ def context_of(labels):
     )  # fmt: skip
 
 
-def rendered(fields, labels, allowed=DECLARED):
-    return public_texts.render(fields, context_of(labels), allowed, ("acme.com",))
+def render(fields, labels, allowed=DECLARED):
+    return public_texts.render(fields, make_context(labels), allowed, ("acme.com",))
 
 
 def test_router_variables_need_no_declaration():
     text = "{{ incident.reference }} {{ incident.severity }} {{ incident.opened_at | date: '%H:%M' }}"
-    assert rendered({"title": text}, {}) == ({"title": "IR-1 major 00:00"}, "")
+    assert render({"title": text}, {}) == ({"title": "IR-1 major 00:00"}, "")
 
 
 @pytest.mark.parametrize(
@@ -140,21 +140,21 @@ def test_router_variables_need_no_declaration():
 )
 def test_no_template_renders_an_undeclared_value(text):
     labels = {"other": "hunter2", "listed": "Europe", "Europe": "hunter2"}
-    shown = rendered({"title": text}, labels)
-    assert "which the rule does not declare as public" in shown.objection
+    rendered = render({"title": text}, labels)
+    assert "which the rule does not declare as public" in rendered.objection
     # Even without the objection, the template must not render the value.
-    seen = public_texts._restrict(context_of(labels), DECLARED)
+    seen = public_texts._restrict(make_context(labels), DECLARED)
     assert "hunter2" not in str(templates.render({"title": text}, seen, leak_guard.BROKEN))
 
 
 def test_reviewer_sees_the_final_text_and_the_reason():
-    shown = rendered({"title": "In {{ alert.labels.listed }}"}, {"listed": "10.0.0\u200b.7"})
-    assert shown == ({"title": "In 10.0.0.7"}, "alert.labels.listed, which the rule does not allow")
+    rendered = render({"title": "In {{ alert.labels.listed }}"}, {"listed": "10.0.0\u200b.7"})
+    assert rendered == ({"title": "In 10.0.0.7"}, "alert.labels.listed, which the rule does not allow")
 
 
 def test_value_matching_its_pattern_is_still_searched():
-    shown = rendered({"title": "{{ alert.labels.region }}"}, {"region": "db-primary-1"})
-    assert shown.objection == "the name of a machine in alert.labels.region"
+    rendered = render({"title": "{{ alert.labels.region }}"}, {"region": "db-primary-1"})
+    assert rendered.objection == "the name of a machine in alert.labels.region"
 
 
 def test_nested_fields_are_checked_for_undeclared_variables():
@@ -163,7 +163,7 @@ def test_nested_fields_are_checked_for_undeclared_variables():
         {"components": ["{{ alert.labels.other }}"]},
         {"anything": {"deep": [{"down": "{{ alert.labels.other }}"}]}},
     ):
-        assert rendered(fields, {"other": "x"}).objection
+        assert render(fields, {"other": "x"}).objection
 
 
 @pytest.mark.parametrize(
@@ -180,18 +180,18 @@ def test_nested_fields_are_checked_for_undeclared_variables():
 )
 def test_link_with_variable_must_have_an_allowed_host(link, label, objected):
     allowed = {"alert.labels.host": decisions.Allowed((label,))}
-    shown = rendered({"postmortem_url": link}, {"host": label}, allowed)
-    assert shown.objection == ("a link to a host that is not allowed" if objected else "")
+    rendered = render({"postmortem_url": link}, {"host": label}, allowed)
+    assert rendered.objection == ("a link to a host that is not allowed" if objected else "")
 
 
 def test_failing_template_gives_an_objection():
     allowed = {"alert.labels.n": decisions.Allowed(("x",))}
-    shown = rendered({"title": "{{ alert.labels.n | divided_by: 0 }}"}, {"n": "x"}, allowed)
-    assert shown == ({"title": leak_guard.BROKEN}, "a part that could not be rendered")
+    rendered = render({"title": "{{ alert.labels.n | divided_by: 0 }}"}, {"n": "x"}, allowed)
+    assert rendered == ({"title": leak_guard.BROKEN}, "a part that could not be rendered")
 
 
 def test_invisible_characters_of_literal_text_are_removed():
-    assert rendered({"title": "Do\u200bwn \u202e", "components": ["A\u2060PI"]}, {}) == (
+    assert render({"title": "Do\u200bwn \u202e", "components": ["A\u2060PI"]}, {}) == (
         {"title": "Down ", "components": ["API"]},
         "",
     )
@@ -200,4 +200,4 @@ def test_invisible_characters_of_literal_text_are_removed():
 def test_incident_of_an_earlier_version_waits_for_review():
     target = decisions.Target("page", {"title": "In {{ alert.labels.region }}"}, "auto")
     _, one = opened("eu-west-1", "alert.labels.region")
-    assert posted(target, one) is None
+    assert render_post(target, one) is None

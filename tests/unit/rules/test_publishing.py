@@ -11,24 +11,24 @@ from tests.unit.rules import conftest
 TITLE = {"at": "page", "title": "Down"}
 
 
-def only(build, **opening):
+def get_target(build, **opening):
     (target,) = build({"open": [{**TITLE, **opening}]}).rules[0].targets
     return target
 
 
 def test_review_without_a_deadline_never_times_out(build):
-    target = only(build)
+    target = get_target(build)
     assert (target.publish, target.deadline, target.at_deadline) == ("review", 0, "dismiss")
 
 
 @pytest.mark.parametrize(("then", "said"), [({}, "dismiss"), ({"on_timeout": "publish"}, "publish")])
 def test_review_deadline_has_its_configured_action(build, then, said):
-    target = only(build, review={"timeout": "15m", **then})
+    target = get_target(build, review={"timeout": "15m", **then})
     assert (target.deadline, target.at_deadline) == (900_000_000, said)
 
 
 def test_update_texts_are_separate_fields(build):
-    target = only(build, fallback={"title": "An outage"})
+    target = get_target(build, fallback={"title": "An outage"})
     assert (target.fields, target.fallback) == ({"title": "Down"}, {"title": "An outage"})
 
 
@@ -64,7 +64,7 @@ rules:
 """
 
 
-def warned(folder, text, **more):
+def list_warnings(folder, text, **more):
     page = dataclasses.replace(conftest.DESTINATIONS["page"], **more)
     report = check.check_folder(folder(a=text), {**conftest.DESTINATIONS, "page": page})
     assert {problem.level for problem in report.problems} <= {"warning"}
@@ -72,7 +72,7 @@ def warned(folder, text, **more):
 
 
 def test_private_literal_text_gives_only_a_warning(folder):
-    first, second, third = warned(folder, LITERAL)
+    first, second, third = list_warnings(folder, LITERAL)
     assert first.startswith('8:16: rule "leaky": customers will read an IP address in "10.0.0.1 is down, mail"')
     assert second.startswith('10:27: rule "leaky": customers will read an e-mail address in "Mail root@localhost"')
     assert "add it to allow_text" in second
@@ -81,12 +81,12 @@ def test_private_literal_text_gives_only_a_warning(folder):
 
 
 def test_allowed_hosts_may_be_named(folder):
-    assert len(warned(folder, LITERAL, hosts=("acme.com",))) == 2
+    assert len(list_warnings(folder, LITERAL, hosts=("acme.com",))) == 2
 
 
 def test_invisible_characters_and_empty_permissions_give_warnings(folder):
     text = 'rules: [{name: r, when: {}, group_by: [title], allow_text: [""], open: [{at: page, title: "a\\u200bb"}]}]'
-    assert warned(folder, text) == [
+    assert list_warnings(folder, text) == [
         '1:60: rule "r": an empty text in allow_text allows nothing',
         '1:91: rule "r": invisible characters are removed from posts',
     ]
@@ -130,8 +130,8 @@ def test_follow_severity_is_off_by_default(build, make_alert, follow):
 
 def test_monitoring_is_refused_without_a_monitoring_status(build):
     with pytest.raises(load.RulesRefused, match=r'"page" \(kind page\) has no status for a monitored post'):
-        only(build, resolve={"monitor_for": "15m", "message": "It works again."})
-    assert only(build, resolve="review").ending == decisions.Ending(review=True)
+        get_target(build, resolve={"monitor_for": "15m", "message": "It works again."})
+    assert get_target(build, resolve="review").ending == decisions.Ending(review=True)
 
 
 class Updated(conftest.Post):
@@ -154,9 +154,9 @@ rules:
 
 def test_monitoring_message_is_checked_as_public_text(folder):
     page = {"opening": Updated, "monitoring": "monitoring"}
-    (said,) = warned(folder, MONITORED.replace("MESSAGE", "10.0.0.1 is up again"), **page)
-    assert said.startswith('9:46: rule "r": customers will read an IP address in "10.0.0.1 is up again"')
-    assert warned(folder, MONITORED.replace("MESSAGE", "It works in {{ alert.labels.region }}."), **page) == []
+    (warning,) = list_warnings(folder, MONITORED.replace("MESSAGE", "10.0.0.1 is up again"), **page)
+    assert warning.startswith('9:46: rule "r": customers will read an IP address in "10.0.0.1 is up again"')
+    assert list_warnings(folder, MONITORED.replace("MESSAGE", "It works in {{ alert.labels.region }}."), **page) == []
 
 
 def test_target_contains_the_variables_of_monitoring_texts(folder):

@@ -30,7 +30,7 @@ rules:
 
 
 @pytest.fixture
-def found(folder, destinations):
+def label_names(folder, destinations):
     return load.load(folder(rules=RULES), destinations).labels_named()
 
 
@@ -41,12 +41,12 @@ def found(folder, destinations):
         *("cluster", "copied", "region", "titled", "quoted.name"),
     ],
 )
-def test_labels_are_found_anywhere_in_rules(found, name):
-    assert name in found
+def test_labels_are_found_anywhere_in_rules(label_names, name):
+    assert name in label_names
 
 
-def test_unreferenced_labels_are_not_found(found):
-    assert not {"instance", "web", "fixed"} & found
+def test_unreferenced_labels_are_not_found(label_names):
+    assert not {"instance", "web", "fixed"} & label_names
 
 
 def test_mappings_in_tuples_are_searched_for_labels():

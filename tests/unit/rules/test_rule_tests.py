@@ -14,7 +14,7 @@ MARKS = {"# expected: ": "error", "# warning: ": "warning"}
 WORLD = lint_warnings.LintContext(("alertmanager", "json"), repeating=("alertmanager",))
 
 
-def alone(path, folder):
+def copy_alone(path, folder):
     made = folder / "rules"
     made.mkdir()
     (made / path.name).write_bytes(path.read_bytes())
@@ -23,7 +23,7 @@ def alone(path, folder):
 
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.name)
 def test_good_file_is_loaded(path, destinations, tmp_path):
-    assert load.load(alone(path, tmp_path), destinations).rules
+    assert load.load(copy_alone(path, tmp_path), destinations).rules
 
 
 @pytest.mark.parametrize("path", BAD, ids=lambda path: path.name)
@@ -32,8 +32,8 @@ def test_bad_file_gives_its_declared_messages(path, destinations, tmp_path):
     expected = sorted(
         (level, line.removeprefix(mark)) for mark, level in MARKS.items() for line in lines if line.startswith(mark)
     )
-    found = check.check_folder(alone(path, tmp_path), destinations, WORLD).problems
-    told = sorted((one.level, f"{one.line}:{one.column}: {one.message}") for one in found)
+    found = check.check_folder(copy_alone(path, tmp_path), destinations, WORLD).problems
+    told = sorted((problem.level, f"{problem.line}:{problem.column}: {problem.message}") for problem in found)
     assert expected
     assert told == expected
 

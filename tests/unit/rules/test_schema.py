@@ -36,18 +36,18 @@ TESTED = validator(conftest.DESTINATIONS)
 SHOP = validator(REAL)
 
 
-def complaints(found, data):
+def list_problems(found, data):
     return [f"{'.'.join(map(str, error.instance_path))}: {error.message}" for error in found.iter_errors(data)]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "rules").glob("*.yaml")), ids=lambda path: path.name)
 def test_every_example_rule_file_validates(path):
-    assert complaints(SHOP, documents.read(path).data) == []
+    assert list_problems(SHOP, documents.read(path).data) == []
 
 
 @pytest.mark.parametrize("path", sorted(CASES.glob("*.good.yaml")), ids=lambda path: path.name)
 def test_every_good_case_validates(path):
-    assert complaints(TESTED, documents.read(path).data) == []
+    assert list_problems(TESTED, documents.read(path).data) == []
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: text.split("name: ")[-1].split("\n")[0])
@@ -58,7 +58,7 @@ def test_every_example_of_the_manual_validates(example):
         name: destination_info.DestinationInfo(registry.KINDS[kind].opening, registry.KINDS[kind].public, kind)
         for name, kind in kinds.items()
     }
-    assert complaints(validator(destinations), documents.parse(example.encode(), "x").data) == []
+    assert list_problems(validator(destinations), documents.parse(example.encode(), "x").data) == []
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_structurally_invalid_cases_do_not_validate(name):
     assert data is not None
     if name == "gt":  # A schema can't require a number in a text, but it can reject a list.
         data["rules"][0]["when"] = {"labels.d": data["rules"][0]["when"]["labels.d"]}
-    assert complaints(TESTED, data)
+    assert list_problems(TESTED, data)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_structurally_invalid_cases_do_not_validate(name):
     ],
 )
 def test_invalid_structure_does_not_validate(wrong):
-    assert complaints(TESTED, wrong)
+    assert list_problems(TESTED, wrong)
 
 
 RIGHT = """
@@ -130,13 +130,13 @@ def test_everything_the_loader_accepts_validates():
     assert len(reader.read(document)) == 1
     assert len(list(rule_tests.read(document, conftest.DESTINATIONS, reader.problems))) == 1
     assert reader.problems == []
-    assert complaints(TESTED, document.data) == []
+    assert list_problems(TESTED, document.data) == []
 
 
 @pytest.mark.parametrize("name", [*fields.PLAIN, *(f"{part}.a-b.c/d" for part in fields.NAMED)])
 def test_loader_and_schema_accept_the_same_fields(name):
     assert fields.parse(name).name == name
-    assert complaints(TESTED, {"rules": [{"name": "x", "when": {name: "y"}, "group_by": [name], "open": []}]}) == []
+    assert list_problems(TESTED, {"rules": [{"name": "x", "when": {name: "y"}, "group_by": [name], "open": []}]}) == []
 
 
 def keys(part, path=""):
@@ -189,7 +189,7 @@ def test_destination_has_its_own_optional_fields():
 
 def test_schema_without_destinations_accepts_any_destination():
     made = validator({})
-    assert complaints(made, {"rules": [{"name": "x", "when": {}, "open": [{"at": "y", "z": 1}]}]}) == []
+    assert list_problems(made, {"rules": [{"name": "x", "when": {}, "open": [{"at": "y", "z": 1}]}]}) == []
 
 
 def test_schema_has_a_title_and_a_dialect():

@@ -20,11 +20,11 @@ CASES = [
 ]
 
 
-def templated(value: Any) -> Any:
+def add_templates(value: Any) -> Any:
     """Replace every text and Boolean in the value with a template."""
     if isinstance(value, dict):
-        return {key: templated(inner) for key, inner in value.items()}
-    return [templated(inner) for inner in value] if isinstance(value, list) else TEMPLATE
+        return {key: add_templates(inner) for key, inner in value.items()}
+    return [add_templates(inner) for inner in value] if isinstance(value, list) else TEMPLATE
 
 
 def read(kind: str, fields: dict[str, Any]) -> tuple[list[str], list[str]]:
@@ -38,12 +38,12 @@ def read(kind: str, fields: dict[str, Any]) -> tuple[list[str], list[str]]:
     document = documents.Document("rules.yaml", data={"rules": [rule]})
     reader = rule_parser.RuleFileParser(test_schema.REAL)
     reader.read(document)
-    return [one.message for one in reader.problems], test_schema.complaints(test_schema.SHOP, document.data)
+    return [problem.message for problem in reader.problems], test_schema.list_problems(test_schema.SHOP, document.data)
 
 
 @pytest.mark.parametrize(("kind", "field"), CASES)
 def test_text_fields_accept_a_template(kind, field):
-    assert read(kind, {field: templated(accounts.ACCOUNTS[kind].fields[field])}) == ([], [])
+    assert read(kind, {field: add_templates(accounts.ACCOUNTS[kind].fields[field])}) == ([], [])
 
 
 @pytest.mark.parametrize(("kind", "field"), CASES)

@@ -33,7 +33,7 @@ CONTEXT = templates.context(
 )
 
 
-def rendered(text):
+def render_text(text):
     return templates.render({"text": text}, CONTEXT)["text"]
 
 
@@ -63,7 +63,7 @@ def rendered(text):
 )
 def test_templates_are_rendered(text, result):
     assert templates.problems(text) == ()
-    assert rendered(text) == result
+    assert render_text(text) == result
 
 
 def test_every_variable_is_accepted_in_templates():
@@ -76,7 +76,7 @@ def test_every_variable_is_accepted_in_templates():
 
 
 def test_missing_label_renders_as_empty_text():
-    assert rendered("in {{ alert.labels.region }}{{ alert.annotations.nothing.at.all }}!") == "in !"
+    assert render_text("in {{ alert.labels.region }}{{ alert.annotations.nothing.at.all }}!") == "in !"
 
 
 def test_nested_templates_are_rendered():
@@ -115,17 +115,17 @@ def test_all_template_errors_are_reported_together():
 
 def test_text_that_fails_for_alert_becomes_its_title():
     assert templates.problems("{{ 6 | divided_by: alert.labels.n }}") != ()
-    assert rendered("{% if alert.labels.service %}{{ 6 | divided_by: 0 }}{% endif %}") == "5xx"
+    assert render_text("{% if alert.labels.service %}{{ 6 | divided_by: 0 }}{% endif %}") == "5xx"
 
 
 def test_template_cannot_read_the_current_time():
-    assert rendered("{{ 'now' | date: '%Y' }}{{ 'today' | date: '%Y' }}") == "nowtoday"
-    assert rendered("{{ '10:00' | date: '%Y' }}") == "10:00"
+    assert render_text("{{ 'now' | date: '%Y' }}{{ 'today' | date: '%Y' }}") == "nowtoday"
+    assert render_text("{{ '10:00' | date: '%Y' }}") == "10:00"
 
 
 @pytest.mark.parametrize("text", ["{{ alert.title.__class__ }}", "{{ alert.labels.__class__.__mro__ }}"])
 def test_template_cannot_access_python_attributes(text):
-    assert rendered(text) == ""
+    assert render_text(text) == ""
 
 
 def test_alert_without_title_is_named_by_incident_key():

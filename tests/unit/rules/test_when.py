@@ -14,7 +14,7 @@ def at(text, zone="UTC"):
     return int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp() * 1_000_000)
 
 
-def matches(ruleset, alert, now=0):
+def is_matching(ruleset, alert, now=0):
     return ruleset.decide(alert, now).response is not None
 
 
@@ -34,23 +34,23 @@ def matches(ruleset, alert, now=0):
 )
 def test_any_all_and_none_groups_are_evaluated(build, make_alert, when, holds, fails):
     ruleset = build({"when": when})
-    assert all(matches(ruleset, make_alert(labels)) for labels in holds)
-    assert not any(matches(ruleset, make_alert(labels)) for labels in fails)
+    assert all(is_matching(ruleset, make_alert(labels)) for labels in holds)
+    assert not any(is_matching(ruleset, make_alert(labels)) for labels in fails)
 
 
 def test_alert_matching_all_unless_conditions_is_excluded(build, make_alert):
     ruleset = build({"when": {"labels.a": "1"}, "unless": {"labels.env": "staging", "title": {"contains": "test"}}})
-    assert matches(ruleset, make_alert({"a": "1", "env": "staging"}, title="real"))
-    assert matches(ruleset, make_alert({"a": "1"}, title="test"))
-    assert not matches(ruleset, make_alert({"a": "1", "env": "staging"}, title="a test"))
+    assert is_matching(ruleset, make_alert({"a": "1", "env": "staging"}, title="real"))
+    assert is_matching(ruleset, make_alert({"a": "1"}, title="test"))
+    assert not is_matching(ruleset, make_alert({"a": "1", "env": "staging"}, title="a test"))
 
 
 def test_failing_expression_is_false(build, make_alert):
     ruleset = build({"when": {"labels.a": "1"}, "expr": "alert.labels.b == alert.title && size(alert.labels) == 2"})
-    assert matches(ruleset, make_alert({"a": "1", "b": "t"}, title="t"))
-    assert not matches(ruleset, make_alert({"a": "1", "b": "u"}, title="t"))
-    assert not matches(ruleset, make_alert({"a": "1"}, title="t"))
-    assert not matches(ruleset, make_alert({"a": "1", "b": "\ud800"}, title="\ud800"))
+    assert is_matching(ruleset, make_alert({"a": "1", "b": "t"}, title="t"))
+    assert not is_matching(ruleset, make_alert({"a": "1", "b": "u"}, title="t"))
+    assert not is_matching(ruleset, make_alert({"a": "1"}, title="t"))
+    assert not is_matching(ruleset, make_alert({"a": "1", "b": "\ud800"}, title="\ud800"))
 
 
 def test_expression_is_evaluated_only_after_other_conditions_match(build, make_alert, monkeypatch):
@@ -58,9 +58,9 @@ def test_expression_is_evaluated_only_after_other_conditions_match(build, make_a
     (expression,) = ruleset.rules[0].other_conditions.cel_expressions
     asked = []
     monkeypatch.setattr(type(expression), "explain", lambda _, alert: asked.append(alert) or True)
-    assert not matches(ruleset, make_alert({"a": "2"}))
+    assert not is_matching(ruleset, make_alert({"a": "2"}))
     assert not asked
-    assert matches(ruleset, make_alert({"a": "1"}))
+    assert is_matching(ruleset, make_alert({"a": "1"}))
     assert len(asked) == 1
 
 
@@ -92,16 +92,16 @@ OFFICE = {"weekdays": ["monday:friday"], "times": [{"start_time": "09:00", "end_
 )
 def test_rule_applies_only_during_its_times(build, make_alert, during, time, holds):
     now = at(time)
-    assert matches(build({"during": during}), make_alert(), now) == holds
-    assert matches(build({"except_during": during}), make_alert(), now) != holds
+    assert is_matching(build({"during": during}), make_alert(), now) == holds
+    assert is_matching(build({"except_during": during}), make_alert(), now) != holds
 
 
 def test_times_use_the_named_zone_with_dst(build, make_alert):
     ruleset = build({"during": {**OFFICE, "location": "Europe/Zurich"}})
-    assert matches(ruleset, make_alert(), at("2030-01-07T09:00", "Europe/Zurich"))
-    assert matches(ruleset, make_alert(), at("2030-07-01T09:00", "Europe/Zurich"))
-    assert matches(ruleset, make_alert(), at("2030-07-01T07:00"))
-    assert not matches(ruleset, make_alert(), at("2030-01-07T07:00"))
+    assert is_matching(ruleset, make_alert(), at("2030-01-07T09:00", "Europe/Zurich"))
+    assert is_matching(ruleset, make_alert(), at("2030-07-01T09:00", "Europe/Zurich"))
+    assert is_matching(ruleset, make_alert(), at("2030-07-01T07:00"))
+    assert not is_matching(ruleset, make_alert(), at("2030-01-07T07:00"))
 
 
 def test_named_lists_and_times_apply_to_their_file(folder, destinations, make_alert):
@@ -122,7 +122,7 @@ rules:
     payments = make_alert({"service": "payments"})
     assert ruleset.decide(payments, at("2030-03-04T03:00")).severity is severities.Severity.INFO
     assert ruleset.decide(payments, at("2030-03-04T13:00")).severity is severities.Severity.CRITICAL
-    assert not matches(ruleset, make_alert({"service": "search"}))
+    assert not is_matching(ruleset, make_alert({"service": "search"}))
 
 
 def test_mapped_severity_follows_label_default_and_sender(build, make_alert):

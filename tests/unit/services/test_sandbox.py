@@ -36,7 +36,7 @@ def file(tmp_path):
     return str(tmp_path / "router.yaml")
 
 
-def explained(file, rules, limits=GENEROUS, **environment):
+def explain(file, rules, limits=GENEROUS, **environment):
     async def main():
         return await sandbox.Sandbox(limits, {**os.environ, **environment}).explain(file, rules, [ALERT], 1_000_000)
 
@@ -44,16 +44,16 @@ def explained(file, rules, limits=GENEROUS, **environment):
 
 
 def test_sandbox_explains_the_rules(file):
-    found = explained(file, RULES % ("severity: major", "{{ alert.title }}"))
-    assert found.problems == []
-    (one,) = found.explained
+    explanation = explain(file, RULES % ("severity: major", "{{ alert.title }}"))
+    assert explanation.problems == []
+    (one,) = explanation.explained
     assert one["alert"]["title"] == "Shop is down"
     assert one["rule"] == "down"
 
 
 def test_rule_errors_have_their_positions(file):
-    found = explained(file, RULES % ("severty: major", "x"))
-    assert found == sandbox.Outcome(
+    explanation = explain(file, RULES % ("severty: major", "x"))
+    assert explanation == sandbox.Outcome(
         problems=['line 5, column 5: rule "down": unknown key "severty"; did you mean "severity"?']
     )
 
@@ -77,9 +77,9 @@ def test_rule_errors_have_their_positions(file):
     ids=["broken line", "wrong keys", "replace", "range", "CEL", "Liquid", "aliases", "depth"],
 )
 def test_expensive_text_is_refused_within_the_limits(file, text):
-    found = explained(file, text)
-    assert found.problems
-    assert found.explained == []
+    explanation = explain(file, text)
+    assert explanation.problems
+    assert explanation.explained == []
 
 
 @pytest.mark.parametrize(
@@ -97,9 +97,9 @@ def test_process_over_a_limit_is_ended_and_reported(file, limits, problem, tmp_p
     if "cpu_seconds" in limits:
         text = "rules:\n" + "".join(f"  - {{name: r{n}, when: {{labels.a: x{n}}}, open: []}}\n" for n in range(18_000))
     started = time.thread_time()
-    found = explained(file, text, dataclasses.replace(GENEROUS, **limits))
-    assert found.explained == []
-    (said,) = found.problems
+    explanation = explain(file, text, dataclasses.replace(GENEROUS, **limits))
+    assert explanation.explained == []
+    (said,) = explanation.problems
     assert problem in said
     assert time.thread_time() - started < 5
 
@@ -107,5 +107,5 @@ def test_process_over_a_limit_is_ended_and_reported(file, limits, problem, tmp_p
 def test_sandbox_process_gets_no_secret(file, monkeypatch):
     told = sandbox.Sandbox(environment={"KEY": "vendor-secret", "PATH": "/bin", "WEBHOOK_TOKEN": "x"})._environment
     assert told == {"PATH": "/bin"}
-    found = explained(file, RULES % ("severity: major", "x"), KEY="vendor-secret", WEBHOOK_TOKEN="webhook-secret")
-    assert "vendor-secret" not in str(found)
+    explanation = explain(file, RULES % ("severity: major", "x"), KEY="vendor-secret", WEBHOOK_TOKEN="webhook-secret")
+    assert "vendor-secret" not in str(explanation)

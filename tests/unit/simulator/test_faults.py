@@ -42,7 +42,7 @@ def create(simulator, timeout: float = 5.0) -> tuple[int, dict, http.client.HTTP
         connection.close()
 
 
-def made(simulator) -> int:
+def count_incidents(simulator) -> int:
     return len(harness.ask(f"{simulator.url}/state")[1]["devhelm"]["incidents"])
 
 
@@ -52,7 +52,7 @@ def test_refusal_uses_the_vendor_s_envelope_and_does_nothing(simulator, action):
     status, body, headers = create(simulator)
     assert (status, body["status"]) == (int(action), int(action))
     assert headers.get("retry-after") == "7"
-    assert made(simulator) == 0
+    assert count_incidents(simulator) == 0
     assert create(simulator)[0] == 201
 
 
@@ -65,14 +65,14 @@ def test_dropped_call_has_no_response_and_no_effect(simulator):
     order(simulator, action="drop")
     with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
         create(simulator)
-    assert made(simulator) == 0
+    assert count_incidents(simulator) == 0
 
 
 def test_executed_dropped_call_has_an_effect(simulator):
     order(simulator, action="act-then-drop")
     with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
         create(simulator)
-    assert made(simulator) == 1
+    assert count_incidents(simulator) == 1
 
 
 @pytest.mark.parametrize(("action", "effect"), [("hang", 0), ("act-then-hang", 1)])
@@ -80,10 +80,10 @@ def test_hanging_call_times_out(simulator, action, effect):
     order(simulator, action=action, hang_seconds=1.0)
     with pytest.raises(TimeoutError):
         create(simulator, timeout=0.2)
-    harness.eventually("it had its effect", lambda: made(simulator) == effect)
+    harness.eventually("it had its effect", lambda: count_incidents(simulator) == effect)
 
 
-def pending(simulator) -> int:
+def count_pending(simulator) -> int:
     return harness.ask(f"{simulator.url}/faults")[1]["pending"]
 
 
@@ -93,22 +93,22 @@ def test_late_request_is_pending_until_carried_out(action):
         order(simulator, action=action, hang_seconds=600)
         with pytest.raises((http.client.RemoteDisconnected, ConnectionError, TimeoutError)):
             create(simulator, timeout=0.2)
-        harness.eventually("it is pending", lambda: pending(simulator) == 1)
-        assert made(simulator) == 0
+        harness.eventually("it is pending", lambda: count_pending(simulator) == 1)
+        assert count_incidents(simulator) == 0
 
 
 def test_dropped_request_is_carried_out_late(simulator):
     order(simulator, action="act-late", hang_seconds=0.2)
     with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
         create(simulator)
-    harness.eventually("it is carried out", lambda: (pending(simulator), made(simulator)) == (0, 1))
+    harness.eventually("it is carried out", lambda: (count_pending(simulator), count_incidents(simulator)) == (0, 1))
 
 
 def test_timed_out_request_is_carried_out_late(simulator):
     order(simulator, action="hang-then-act", hang_seconds=1.0)
     with pytest.raises(TimeoutError):
         create(simulator, timeout=0.2)
-    harness.eventually("it is carried out", lambda: (pending(simulator), made(simulator)) == (0, 1))
+    harness.eventually("it is carried out", lambda: (count_pending(simulator), count_incidents(simulator)) == (0, 1))
 
 
 def test_fault_window_applies_to_every_matching_call(simulator):
@@ -130,7 +130,7 @@ def test_truncated_response_ends_before_its_length(simulator):
     order(simulator, action="truncate")
     with pytest.raises((http.client.IncompleteRead, ConnectionError)):
         create(simulator)
-    assert made(simulator) == 1
+    assert count_incidents(simulator) == 1
 
 
 def test_fault_applies_only_as_often_as_configured(simulator):

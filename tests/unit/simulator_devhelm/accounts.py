@@ -43,8 +43,8 @@ class Account:
         if status == 204:
             assert answer.content == b""
             return None
-        told = answer.json()
-        return told["data"] if set(told) == {"data"} else told
+        document = answer.json()
+        return document["data"] if set(document) == {"data"} else document
 
     def page(self, slug: str) -> dict[str, Any]:
         """Return the page with this slug."""
@@ -61,17 +61,17 @@ class Account:
     def components(self, slug: str) -> dict[str, str]:
         """Map each component's name to its ID."""
         found = self.expect(200, "GET", f"/status-pages/{self.page(slug)['id']}/components")["data"]
-        return {one["name"]: one["id"] for one in found}
+        return {item["name"]: item["id"] for item in found}
 
     def shown(self, slug: str) -> dict[str, str]:
         """Return the state of each component that isn't operational."""
         found = self.expect(200, "GET", f"/status-pages/{self.page(slug)['id']}/components")["data"]
-        return {one["name"]: one["currentStatus"] for one in found if one["currentStatus"] != "OPERATIONAL"}
+        return {item["name"]: item["currentStatus"] for item in found if item["currentStatus"] != "OPERATIONAL"}
 
     def affected(self, slug: str, **states: str) -> list[dict[str, str]]:
         """Return ``affectedComponents`` of a body. In names, underscores stand for spaces."""
-        known = self.components(slug)
-        return [{"componentId": known[name.replace("_", " ")], "status": state} for name, state in states.items()]
+        components = self.components(slug)
+        return [{"componentId": components[name.replace("_", " ")], "status": state} for name, state in states.items()]
 
     def open(self, title: str = "Checkout is down", severity: str = "DOWN", **others: Any) -> str:
         """Open an incident. Return its ID."""

@@ -39,7 +39,7 @@ def test_post_sets_and_resets_component_statuses(account):
 def test_resolved_post_keeps_its_affected_components(account):
     post = account.post(affectedComponents=account.affected("acme", Payments="PARTIAL_OUTAGE"))
     over = account.expect(201, "POST", f"{account.posts_of('acme')}/{post}/updates", OVER)
-    assert [one["componentName"] for one in over["affectedComponents"]] == ["Payments"]
+    assert [component["componentName"] for component in over["affectedComponents"]] == ["Payments"]
 
 
 def test_update_can_change_the_affected_components(account):

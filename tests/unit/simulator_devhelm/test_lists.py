@@ -8,21 +8,21 @@ import pytest
 from tests.unit.simulator_devhelm import accounts
 
 
-def found(account, **query):
+def list_titles(account, **query):
     """Return the titles of a list of incidents."""
-    return [one["title"] for one in account.expect(200, "GET", "/incidents", params=query)["data"]]
+    return [item["title"] for item in account.expect(200, "GET", "/incidents", params=query)["data"]]
 
 
 @pytest.fixture
-def three(account):
+def three_incidents(account):
     """Three incidents, the second of which is resolved. Their IDs are ``three.ids``."""
     account.ids = [account.open("Checkout is down"), account.open("Search is slow", "DEGRADED"), account.open("Mail")]
     account.expect(200, "POST", f"/incidents/{account.ids[1]}/resolve", {"body": "Restarted."})
     return account
 
 
-def test_all_incidents_are_listed_newest_first_by_default(three):
-    assert found(three) == ["Mail", "Search is slow", "Checkout is down"]
+def test_all_incidents_are_listed_newest_first_by_default(three_incidents):
+    assert list_titles(three_incidents) == ["Mail", "Search is slow", "Checkout is down"]
 
 
 @pytest.mark.parametrize(
@@ -39,25 +39,27 @@ def test_all_incidents_are_listed_newest_first_by_default(three):
         ({"monitorId": "11111111-1111-4111-8111-111111111111"}, []),
     ],
 )
-def test_incidents_are_filtered_by_the_query(three, query, titles):
-    assert found(three, **query) == titles
+def test_incidents_are_filtered_by_the_query(three_incidents, query, titles):
+    assert list_titles(three_incidents, **query) == titles
 
 
-def test_search_finds_an_id_and_filter_excludes_it(three):
-    assert found(three, search=three.ids[0][:13]) == ["Checkout is down"]
-    assert found(three, excludeId=three.ids[0]) == ["Mail", "Search is slow"]
+def test_search_finds_an_id_and_filter_excludes_it(three_incidents):
+    assert list_titles(three_incidents, search=three_incidents.ids[0][:13]) == ["Checkout is down"]
+    assert list_titles(three_incidents, excludeId=three_incidents.ids[0]) == ["Mail", "Search is slow"]
 
 
-def test_time_range_includes_its_bounds(three):
-    began = three.expect(200, "GET", f"/incidents/{three.ids[1]}")["incident"]["startedAt"]
-    assert found(three, startedFrom=began, startedTo=began) == ["Search is slow"]
-    assert found(three, startedFrom=began) == ["Mail", "Search is slow"]
-    assert found(three, startedTo=began) == ["Search is slow", "Checkout is down"]
+def test_time_range_includes_its_bounds(three_incidents):
+    began = three_incidents.expect(200, "GET", f"/incidents/{three_incidents.ids[1]}")["incident"]["startedAt"]
+    assert list_titles(three_incidents, startedFrom=began, startedTo=began) == ["Search is slow"]
+    assert list_titles(three_incidents, startedFrom=began) == ["Mail", "Search is slow"]
+    assert list_titles(three_incidents, startedTo=began) == ["Search is slow", "Checkout is down"]
     moment = dt.datetime.fromisoformat(began)
-    assert found(three, startedTo=(moment - dt.timedelta(microseconds=1)).isoformat()) == ["Checkout is down"]
-    assert found(three, startedFrom=(moment + dt.timedelta(microseconds=1)).isoformat()) == ["Mail"]
+    assert list_titles(three_incidents, startedTo=(moment - dt.timedelta(microseconds=1)).isoformat()) == [
+        "Checkout is down"
+    ]
+    assert list_titles(three_incidents, startedFrom=(moment + dt.timedelta(microseconds=1)).isoformat()) == ["Mail"]
     elsewhere = moment.astimezone(dt.timezone(dt.timedelta(hours=5))).isoformat()
-    assert found(three, startedFrom=elsewhere, startedTo=elsewhere) == ["Search is slow"]
+    assert list_titles(three_incidents, startedFrom=elsewhere, startedTo=elsewhere) == ["Search is slow"]
 
 
 @pytest.mark.parametrize(
@@ -96,8 +98,8 @@ def test_incidents_are_listed_by_pages(account, page, numbers, before, after):
 def test_page_of_incidents_has_ten_by_default(account):
     for number in range(11):
         account.open(f"{number}")
-    assert len(found(account)) == 10
-    assert len(found(account, size=200)) == 11
+    assert len(list_titles(account)) == 10
+    assert len(list_titles(account, size=200)) == 11
 
 
 def test_posts_are_filtered_by_several_statuses(account):
@@ -106,7 +108,7 @@ def test_posts_are_filtered_by_several_statuses(account):
     path = account.posts_of("acme")
 
     def titles(query):
-        return [one["title"] for one in account.expect(200, "GET", f"{path}{query}")["data"]]
+        return [item["title"] for item in account.expect(200, "GET", f"{path}{query}")["data"]]
 
     assert titles("") == ["Resolved", "Identified", "Investigating"]
     assert titles("?status=IDENTIFIED") == ["Identified"]
@@ -123,12 +125,12 @@ def test_incident_has_a_timeline_of_its_statuses(account):
     account.expect(201, "POST", f"{path}/updates", {"body": "Still looking.", "notifySubscribers": True})
     account.expect(200, "POST", f"{path}/resolve", {"body": "Restarted."})
     told = account.expect(200, "GET", path)
-    assert [(one["oldStatus"], one["newStatus"], one["body"]) for one in told["updates"]] == [
+    assert [(update["oldStatus"], update["newStatus"], update["body"]) for update in told["updates"]] == [
         (None, "CONFIRMED", "5xx above 20%"),
         ("CONFIRMED", "CONFIRMED", "Still looking."),
         ("CONFIRMED", "RESOLVED", "Restarted."),
     ]
-    assert [one["notifySubscribers"] for one in told["updates"]] == [False, True, False]
+    assert [update["notifySubscribers"] for update in told["updates"]] == [False, True, False]
     incident = told["incident"]
     assert (incident["resolutionReason"], incident["resolutionNote"]) == ("MANUAL", "Restarted.")
     assert incident["resolvedAt"] == incident["updatedAt"] > incident["startedAt"]
@@ -170,8 +172,8 @@ def test_reset_deletes_created_items_and_keeps_pages(account):
 def test_state_contains_all_items_as_plain_data(account):
     incident = account.open()
     account.post(affectedComponents=account.affected("acme", Payments="MAJOR_OUTAGE"))
-    told = json.loads(json.dumps(account.vendor.state()))
-    assert [one["incident"]["id"] for one in told["incidents"]] == [incident]
-    pages = {page["slug"]: page for page in told["pages"]}
+    document = json.loads(json.dumps(account.vendor.state()))
+    assert [one["incident"]["id"] for one in document["incidents"]] == [incident]
+    pages = {page["slug"]: page for page in document["pages"]}
     assert pages["acme"]["components"]["Payments"] == "MAJOR_OUTAGE"
     assert {slug: len(page["incidents"]) for slug, page in pages.items()} == {"acme": 1, "acme-eu": 1, "acme-auto": 1}

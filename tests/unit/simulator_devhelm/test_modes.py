@@ -6,14 +6,14 @@ PAGES = ("acme", "acme-eu", "acme-auto")
 NOW_WHAT = {"body": "A fix is out.", "status": "MONITORING"}
 
 
-def draft_of(account):
+def get_draft_path(account):
     """Return a draft's path on the page with reviews."""
     account.open("Checkout is down [IR-7]")
     (draft,) = account.posts("acme-eu")
     return f"{account.posts_of('acme-eu')}/{draft['id']}"
 
 
-def seen(account, slug):
+def list_visible_titles(account, slug):
     """Return the titles that customers see on a page."""
     return [post.title for page in account.vendor.pages() if page.slug == slug for post in page.posts]
 
@@ -31,7 +31,7 @@ def test_review_page_creates_an_invisible_draft(account):
     assert draft["publishedAt"] is None
     assert (draft["incidentId"], draft["title"], draft["status"]) == (incident, "Checkout is down", "INVESTIGATING")
     assert draft["updates"][0]["notifySubscribers"] is False
-    assert seen(account, "acme-eu") == []
+    assert list_visible_titles(account, "acme-eu") == []
 
 
 def test_automatic_page_publishes_immediately(account):
@@ -40,7 +40,7 @@ def test_automatic_page_publishes_immediately(account):
     (post,) = account.posts("acme-auto")
     assert post["publishedAt"] == post["startedAt"]
     assert (post["incidentId"], post["title"], post["status"]) == (incident, "Checkout is down", "INVESTIGATING")
-    assert seen(account, "acme-auto") == ["Checkout is down"]
+    assert list_visible_titles(account, "acme-auto") == ["Checkout is down"]
 
 
 @pytest.mark.parametrize(("severity", "impact"), [("DOWN", "CRITICAL"), ("DEGRADED", "MINOR"), ("MAINTENANCE", "NONE")])
@@ -80,7 +80,7 @@ def test_incident_lists_its_posts_and_their_origin(account):
 
 
 def test_publish_without_text_keeps_the_draft_s_text(account):
-    path = draft_of(account)
+    path = get_draft_path(account)
     before = account.expect(200, "GET", path)
     post = account.expect(200, "POST", f"{path}/publish")
     assert post["publishedAt"]
@@ -88,11 +88,11 @@ def test_publish_without_text_keeps_the_draft_s_text(account):
     assert {name: post[name] for name in kept} == {name: before[name] for name in kept}
     (update,) = post["updates"]
     assert (update["body"], update["notifySubscribers"]) == (before["updates"][0]["body"], True)
-    assert seen(account, "acme-eu") == [before["title"]]
+    assert list_visible_titles(account, "acme-eu") == [before["title"]]
 
 
 def test_publish_request_overrides_the_draft_s_fields(account):
-    path = draft_of(account)
+    path = get_draft_path(account)
     said = {"title": "Checkout fails", "impact": "MINOR", "status": "IDENTIFIED", "body": "We know why."}
     affected = account.affected("acme-eu", Payments="PARTIAL_OUTAGE")
     body = {**said, "notifySubscribers": False, "affectedComponents": affected}
@@ -111,17 +111,17 @@ def test_publish_request_overrides_the_draft_s_fields(account):
 
 
 def test_draft_cannot_be_published_as_resolved(account):
-    path = draft_of(account)
+    path = get_draft_path(account)
     account.expect(400, "POST", f"{path}/publish", {"status": "RESOLVED"})
     account.expect(200, "PUT", path, {"status": "RESOLVED"})
     account.expect(400, "POST", f"{path}/publish")
-    assert seen(account, "acme-eu") == []
+    assert list_visible_titles(account, "acme-eu") == []
     assert account.expect(200, "POST", f"{path}/publish", {"status": "MONITORING"})["resolvedAt"] is None
 
 
 @pytest.mark.parametrize("action", ["publish", "dismiss"])
 def test_published_draft_cannot_be_published_or_dismissed(account, action):
-    path = draft_of(account)
+    path = get_draft_path(account)
     account.expect(200, "POST", f"{path}/publish")
     before = account.expect(200, "GET", path)
     assert account.expect(409, "POST", f"{path}/{action}")["code"] == "CONFLICT"
@@ -129,7 +129,7 @@ def test_published_draft_cannot_be_published_or_dismissed(account, action):
 
 
 def test_dismissed_draft_is_deleted(account):
-    path = draft_of(account)
+    path = get_draft_path(account)
     account.expect(204, "POST", f"{path}/dismiss")
     account.expect(404, "GET", path)
     account.expect(404, "POST", f"{path}/dismiss")
@@ -137,7 +137,7 @@ def test_dismissed_draft_is_deleted(account):
 
 
 def test_draft_can_be_changed_before_publishing(account):
-    path = draft_of(account)
+    path = get_draft_path(account)
     affected = account.affected("acme-eu", Search="MAJOR_OUTAGE")
     draft = account.expect(
         200, "PUT", path, {"title": "Search fails", "impact": "MAJOR", "affectedComponents": affected}
@@ -149,7 +149,7 @@ def test_draft_can_be_changed_before_publishing(account):
 
 
 def test_updates_of_a_draft_survive_publishing(account):
-    path = draft_of(account)
+    path = get_draft_path(account)
     account.expect(201, "POST", f"{path}/updates", NOW_WHAT)
     post = account.expect(200, "POST", f"{path}/publish", {"body": "It broke."})
     assert [update["body"] for update in post["updates"]] == ["It broke.", "A fix is out."]
@@ -161,9 +161,12 @@ def test_post_can_be_unpublished_and_republished(account):
         f"{account.posts_of('acme')}/{account.post(affectedComponents=account.affected('acme', Search='MAJOR_OUTAGE'))}"
     )
     assert account.expect(200, "PUT", path, {"published": False})["publishedAt"] is None
-    assert (seen(account, "acme"), account.shown("acme")) == ([], {})
+    assert (list_visible_titles(account, "acme"), account.shown("acme")) == ([], {})
     assert account.expect(200, "PUT", path, {"published": True})["publishedAt"]
-    assert (seen(account, "acme"), account.shown("acme")) == (["Checkout fails"], {"Search": "MAJOR_OUTAGE"})
+    assert (list_visible_titles(account, "acme"), account.shown("acme")) == (
+        ["Checkout fails"],
+        {"Search": "MAJOR_OUTAGE"},
+    )
 
 
 def test_created_post_is_published_and_linked(account):

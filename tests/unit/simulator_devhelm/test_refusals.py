@@ -15,24 +15,24 @@ UPDATE = {"status": "MONITORING", "body": "A fix is out."}
 TOO_LONG_URL = "https://docs.example.com/" + "a" * 2048
 
 
-def without(body, name):
+def remove_member(body, name):
     return {key: value for key, value in body.items() if key != name}
 
 
-def refused(answer, status, code, *fields):
+def check_refusal(answer, status, code, *fields):
     """Assert that the envelope is complete and names exactly these fields."""
     assert answer.status_code == status, answer.text
-    told = answer.json()
-    assert set(told) == {"status", "code", "message", "timestamp", "requestId", "errors"}
-    assert (told["status"], told["code"]) == (status, code)
-    assert told["message"]
-    assert told["requestId"] == answer.headers["x-request-id"]
-    assert [entry["field"] for entry in told["errors"] or []] == list(fields)
-    for entry in told["errors"] or []:
+    document = answer.json()
+    assert set(document) == {"status", "code", "message", "timestamp", "requestId", "errors"}
+    assert (document["status"], document["code"]) == (status, code)
+    assert document["message"]
+    assert document["requestId"] == answer.headers["x-request-id"]
+    assert [entry["field"] for entry in document["errors"] or []] == list(fields)
+    for entry in document["errors"] or []:
         assert set(entry) == {"code", "field", "message"}
         assert entry["code"]
         assert entry["message"]
-    return told
+    return document
 
 
 @pytest.mark.parametrize("key", ["", "another"])
@@ -43,7 +43,7 @@ def refused(answer, status, code, *fields):
 def test_request_without_a_valid_key_is_unauthorized(key, method, path):
     account = accounts.Account(api_keys=frozenset({accounts.KEY}))
     account.key = key
-    refused(account.call(method, path), 401, "UNAUTHORIZED")
+    check_refusal(account.call(method, path), 401, "UNAUTHORIZED")
     account.key = accounts.KEY
     assert account.call("GET", "/incidents").status_code == 200
 
@@ -51,12 +51,12 @@ def test_request_without_a_valid_key_is_unauthorized(key, method, path):
 def test_unauthorized_request_changes_nothing():
     account = accounts.Account(api_keys=frozenset({accounts.KEY}))
     account.key = "another"
-    refused(account.call("POST", "/incidents", INCIDENT), 401, "UNAUTHORIZED")
+    check_refusal(account.call("POST", "/incidents", INCIDENT), 401, "UNAUTHORIZED")
     assert account.vendor.state()["incidents"] == []
 
 
 def test_error_timestamp_is_in_milliseconds(account):
-    told = refused(account.call("GET", f"/incidents/{UNKNOWN}"), 404, "NOT_FOUND")
+    told = check_refusal(account.call("GET", f"/incidents/{UNKNOWN}"), 404, "NOT_FOUND")
     assert told["timestamp"] == account.now // 1000
 
 
@@ -72,8 +72,8 @@ def test_every_response_has_its_own_request_id(account):
 @pytest.mark.parametrize(
     ("body", "field", "code"),
     [
-        (without(INCIDENT, "title"), "title", "REQUIRED"),
-        (without(INCIDENT, "severity"), "severity", "REQUIRED"),
+        (remove_member(INCIDENT, "title"), "title", "REQUIRED"),
+        (remove_member(INCIDENT, "severity"), "severity", "REQUIRED"),
         ({**INCIDENT, "title": ""}, "title", "INVALID"),
         ({**INCIDENT, "title": 5}, "title", "INVALID"),
         ({**INCIDENT, "severity": "critical"}, "severity", "INVALID"),
@@ -82,13 +82,13 @@ def test_every_response_has_its_own_request_id(account):
     ],
 )
 def test_invalid_incident_is_refused_with_its_field(account, body, field, code):
-    told = refused(account.call("POST", "/incidents", body), 400, "BAD_REQUEST", field)
+    told = check_refusal(account.call("POST", "/incidents", body), 400, "BAD_REQUEST", field)
     assert told["errors"][0]["code"] == code
     assert account.vendor.state()["incidents"] == []
 
 
 def test_all_invalid_fields_are_reported_together(account):
-    refused(account.call("POST", "/incidents", {"severity": "BAD"}), 400, "BAD_REQUEST", "title", "severity")
+    check_refusal(account.call("POST", "/incidents", {"severity": "BAD"}), 400, "BAD_REQUEST", "title", "severity")
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b'"text"', b"\xff"])
@@ -109,16 +109,16 @@ def test_body_without_an_object_is_refused(account, raw):
 )
 def test_incident_update_must_set_notify(account, body, field):
     incident = account.open()
-    refused(account.call("POST", f"/incidents/{incident}/updates", body), 400, "BAD_REQUEST", field)
+    check_refusal(account.call("POST", f"/incidents/{incident}/updates", body), 400, "BAD_REQUEST", field)
     assert len(account.expect(200, "GET", f"/incidents/{incident}")["updates"]) == 1
 
 
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        (without(POST, "title"), "title"),
-        (without(POST, "impact"), "impact"),
-        (without(POST, "body"), "body"),
+        (remove_member(POST, "title"), "title"),
+        (remove_member(POST, "impact"), "impact"),
+        (remove_member(POST, "body"), "body"),
         ({**POST, "title": "x" * 501}, "title"),
         ({**POST, "body": ""}, "body"),
         ({**POST, "impact": "major"}, "impact"),
@@ -132,7 +132,7 @@ def test_incident_update_must_set_notify(account, body, field):
     ],
 )
 def test_incomplete_page_incident_is_refused(account, body, field):
-    refused(account.call("POST", account.posts_of("acme"), body), 400, "BAD_REQUEST", field)
+    check_refusal(account.call("POST", account.posts_of("acme"), body), 400, "BAD_REQUEST", field)
     assert account.posts("acme") == []
 
 
@@ -142,7 +142,7 @@ def test_title_of_500_characters_is_accepted(account):
 
 def test_page_incident_cannot_link_a_missing_incident(account):
     body = {**POST, "monitoringIncidentId": UNKNOWN}
-    refused(account.call("POST", account.posts_of("acme"), body), 404, "NOT_FOUND")
+    check_refusal(account.call("POST", account.posts_of("acme"), body), 404, "NOT_FOUND")
     assert account.posts("acme") == []
 
 
@@ -159,7 +159,7 @@ def test_component_of_another_page_is_refused_everywhere(account):
         ("POST", f"/{draft}/publish", {"title": "Other", **foreign}),
         ("POST", f"/{draft}/updates", {**UPDATE, **foreign}),
     ]:
-        refused(account.call(method, path + tail, body), 400, "BAD_REQUEST", "affectedComponents")
+        check_refusal(account.call(method, path + tail, body), 400, "BAD_REQUEST", "affectedComponents")
     assert account.vendor.state() == before
 
 
@@ -177,22 +177,22 @@ def test_component_of_another_page_is_refused_everywhere(account):
 def test_change_of_a_page_incident_is_validated(account, body, field):
     path = f"{account.posts_of('acme')}/{account.post()}"
     before = account.expect(200, "GET", path)
-    refused(account.call("PUT", path, body), 400, "BAD_REQUEST", field)
+    check_refusal(account.call("PUT", path, body), 400, "BAD_REQUEST", field)
     assert account.expect(200, "GET", path) == before
 
 
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        (without(UPDATE, "status"), "status"),
-        (without(UPDATE, "body"), "body"),
+        (remove_member(UPDATE, "status"), "status"),
+        (remove_member(UPDATE, "body"), "body"),
         ({**UPDATE, "body": ""}, "body"),
         ({**UPDATE, "status": "FIXED"}, "status"),
     ],
 )
 def test_update_of_a_page_incident_is_validated(account, body, field):
     path = f"{account.posts_of('acme')}/{account.post()}"
-    refused(account.call("POST", f"{path}/updates", body), 400, "BAD_REQUEST", field)
+    check_refusal(account.call("POST", f"{path}/updates", body), 400, "BAD_REQUEST", field)
     assert len(account.expect(200, "GET", path)["updates"]) == 1
 
 
@@ -216,26 +216,26 @@ def test_update_of_a_page_incident_is_validated(account, body, field):
 )
 def test_id_must_be_a_known_uuid(account, method, path, body):
     page = account.posts_of("acme")
-    refused(account.call(method, path.format(UNKNOWN, page=page), body), 404, "NOT_FOUND")
+    check_refusal(account.call(method, path.format(UNKNOWN, page=page), body), 404, "NOT_FOUND")
     field = "incidentId" if path.startswith("{page}") else "id"
-    refused(account.call(method, path.format("IR-7", page=page), body), 400, "BAD_REQUEST", field)
+    check_refusal(account.call(method, path.format("IR-7", page=page), body), 400, "BAD_REQUEST", field)
 
 
 def test_post_of_another_page_is_not_found(account):
     post = account.post("acme")
-    refused(account.call("GET", f"{account.posts_of('acme-eu')}/{post}"), 404, "NOT_FOUND")
+    check_refusal(account.call("GET", f"{account.posts_of('acme-eu')}/{post}"), 404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
 def test_missing_path_has_the_same_error_format(account, method):
-    refused(account.call(method, "/monitors"), 404, "NOT_FOUND")
+    check_refusal(account.call(method, "/monitors"), 404, "NOT_FOUND")
 
 
 def test_resolved_incident_cannot_be_resolved_again(account):
     incident = account.open()
     account.expect(200, "POST", f"/incidents/{incident}/resolve")
     before = account.vendor.state()
-    refused(account.call("POST", f"/incidents/{incident}/resolve", {"body": "Again"}), 409, "CONFLICT")
+    check_refusal(account.call("POST", f"/incidents/{incident}/resolve", {"body": "Again"}), 409, "CONFLICT")
     assert account.vendor.state() == before
 
 

@@ -9,7 +9,7 @@ from tools.soak import cluster, figures
 MIB = 1024 * 1024
 
 
-def reading(
+def make_reading(
     seconds: float, held: dict[cluster.Life, float], store: float = 0, descriptors: int = 10
 ) -> figures.Reading:
     usages = {life: figures.Usage(int(memory * MIB), descriptors) for life, memory in held.items()}
@@ -66,36 +66,38 @@ def test_slope_is_computed_over_all_series(points, rise):
 
 class TestTrends:
     def test_growth_within_each_life_is_detected(self):
-        grown = [reading(60.0 * at, {FIRST: 50 + at}) for at in range(10)]
-        grown += [reading(600 + 60.0 * at, {SECOND: 50 + at}) for at in range(10)]
+        grown = [make_reading(60.0 * at, {FIRST: 50 + at}) for at in range(10)]
+        grown += [make_reading(600 + 60.0 * at, {SECOND: 50 + at}) for at in range(10)]
         assert figures.trend(grown, "web").slope_mb_per_hour == pytest.approx(60.0)
 
     def test_different_size_after_a_restart_is_no_slope(self):
-        level = [reading(60.0 * at, {FIRST: 90}) for at in range(10)]
-        level += [reading(600 + 60.0 * at, {SECOND: 40}) for at in range(10)]
+        level = [make_reading(60.0 * at, {FIRST: 90}) for at in range(10)]
+        level += [make_reading(600 + 60.0 * at, {SECOND: 40}) for at in range(10)]
         assert figures.trend(level, "web").slope_mb_per_hour == 0.0
 
     def test_growth_during_warm_up_is_no_slope(self):
-        warming = [reading(60.0 * at, {FIRST: 50 + 10 * min(at, 2)}) for at in range(12)]
+        warming = [make_reading(60.0 * at, {FIRST: 50 + 10 * min(at, 2)}) for at in range(12)]
         assert figures.trend(warming, "web").slope_mb_per_hour == 0.0
 
     def test_first_reading_of_a_life_is_discarded(self):
-        found = [reading(60.0 * at, {FIRST: 60}) for at in range(10)]
-        found += [reading(600 + 60.0 * at, {SECOND: 60 if at else 5}) for at in range(10)]
+        found = [make_reading(60.0 * at, {FIRST: 60}) for at in range(10)]
+        found += [make_reading(600 + 60.0 * at, {SECOND: 60 if at else 5}) for at in range(10)]
         assert figures.trend(found, "web").slope_mb_per_hour == 0.0
 
     def test_trends_are_computed_per_process_kind(self):
-        found = [reading(60.0 * at, {FIRST: 50, WORKER: 50 + at}) for at in range(10)]
+        found = [make_reading(60.0 * at, {FIRST: 50, WORKER: 50 + at}) for at in range(10)]
         assert figures.trend(found, "web").slope_mb_per_hour == 0.0
         assert figures.trend(found, "worker").slope_mb_per_hour == pytest.approx(60.0)
 
     def test_memory_is_the_largest_final_value(self):
-        found = [reading(60, {FIRST: 99, OTHER: 5}), reading(120, {FIRST: 20, OTHER: 30, WORKER: 80})]
+        found = [make_reading(60, {FIRST: 99, OTHER: 5}), make_reading(120, {FIRST: 20, OTHER: 30, WORKER: 80})]
         assert figures.trend(found, "web").memory_mb == 30
         assert figures.memory(found[:1], "web") == 99
 
     def test_descriptors_are_compared_from_warm_start_to_end(self):
-        found = [reading(at, {FIRST: 1}, descriptors=descriptors) for at, descriptors in enumerate([1, 10, 11, 30])]
+        found = [
+            make_reading(at, {FIRST: 1}, descriptors=descriptors) for at, descriptors in enumerate([1, 10, 11, 30])
+        ]
         trend = figures.trend(found, "web")
         assert (trend.descriptors_early, trend.descriptors_late) == (10, 30)
 
@@ -103,11 +105,11 @@ class TestTrends:
         assert figures.trend([], "web") == figures.Trend(0, 0, 0, 0)
 
     def test_store_slope_continues_over_its_lives(self):
-        found = [reading(60.0 * at, {}, store=5 + at) for at in range(10)]
+        found = [make_reading(60.0 * at, {}, store=5 + at) for at in range(10)]
         assert figures.store_slope(found) == pytest.approx(60.0)
 
     def test_reading_without_a_store_is_omitted(self):
-        found = [reading(60.0 * at, {}, store=0 if at == 6 else 5) for at in range(10)]
+        found = [make_reading(60.0 * at, {}, store=0 if at == 6 else 5) for at in range(10)]
         assert figures.store_slope(found) == 0.0
 
 

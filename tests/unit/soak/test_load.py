@@ -29,7 +29,7 @@ class Web(client.Client):
         return client.VendorResponse(202, {"delivery": answer, "alerts": []}, {})
 
 
-def sending(web: Web, *, most: int, ticks=lambda: 0, seed: int = 1) -> load.Ledger:
+def send_calls(web: Web, *, most: int, ticks=lambda: 0, seed: int = 1) -> load.Ledger:
     """Make this many calls with one sender of one alert."""
     ledger = load.Ledger()
     made = itertools.count(NOW, SECOND)
@@ -49,7 +49,7 @@ def sending(web: Web, *, most: int, ticks=lambda: 0, seed: int = 1) -> load.Ledg
 
 
 def test_accepted_message_stays_in_the_ledger_until_seen():
-    ledger = sending(Web("d1", *(f"more{number}" for number in range(9))), most=1)
+    ledger = send_calls(Web("d1", *(f"more{number}" for number in range(9))), most=1)
     assert "d1" in ledger.open
     assert ledger.standing == {"k1-0": load.Standing(NOW // 1000, 0)}
 
@@ -57,34 +57,34 @@ def test_accepted_message_stays_in_the_ledger_until_seen():
 @pytest.mark.parametrize("failure", [errors.Temporary("later"), errors.Unanswered("nothing")])
 def test_refused_message_is_sent_again_unchanged(failure):
     web = Web(failure, failure, *(f"d{number}" for number in range(9)))
-    ledger = sending(web, most=1)
+    ledger = send_calls(web, most=1)
     assert ledger.repeats == 2
     assert web.bodies[0] == web.bodies[1] == web.bodies[2]
     assert ledger.refused == []
 
 
 def test_permanent_refusal_is_recorded_without_retries():
-    ledger = sending(Web(errors.Permanent("no such source"), *(f"d{number}" for number in range(9))), most=1)
+    ledger = send_calls(Web(errors.Permanent("no such source"), *(f"d{number}" for number in range(9))), most=1)
     assert ledger.refused == ["no such source"]
     assert ledger.repeats == 0
 
 
 def test_router_that_stays_unavailable_is_reported():
     passing = itertools.count(0, load.PATIENCE_MICROS // 2)
-    ledger = sending(Web(*(errors.Temporary("later") for _ in range(99))), most=1, ticks=lambda: next(passing))
+    ledger = send_calls(Web(*(errors.Temporary("later") for _ in range(99))), most=1, ticks=lambda: next(passing))
     assert ledger.refused[0] == "k1-0 was not accepted within 60 s"
 
 
 def test_latency_is_from_call_to_response():
     passing = itertools.count(0, SECOND // 4)
-    ledger = sending(Web(*(f"d{number}" for number in range(9))), most=1, ticks=lambda: next(passing))
+    ledger = send_calls(Web(*(f"d{number}" for number in range(9))), most=1, ticks=lambda: next(passing))
     assert list(ledger.spans[0])[:1] == [0.25]
 
 
 def test_most_messages_repeat_and_some_change_state():
     number = 2_000
     web = Web(*(f"d{position}" for position in range(number + 50)))
-    sending(web, most=number)
+    send_calls(web, most=number)
     seen = [(body["starts_at"], body.get("ends_at", 0)) for body in web.bodies[:number]]
     told = list(dict.fromkeys(seen))
     assert 5 <= len(told) <= 60

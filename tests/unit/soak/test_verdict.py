@@ -7,7 +7,7 @@ import pytest
 from tools.soak import cluster, verdict
 
 
-def ours(key: str = "k1", category: str = "live", reference: str = "IR-1") -> dict:
+def make_incident_io_incident(key: str = "k1", category: str = "live", reference: str = "IR-1") -> dict:
     status = {"category": category}
     return {"name": f"Key {key}", "incident_status": status, "summary": f"Something.\n\nReference: {reference}"}
 
@@ -16,7 +16,7 @@ def on_page(key: str = "k1", status: str = "investigating") -> dict:
     return {"name": f"Outage {key}", "incident_status": status}
 
 
-def theirs(key: str = "k1", status: str = "WATCHING") -> dict:
+def make_devhelm_incident(key: str = "k1", status: str = "WATCHING") -> dict:
     return {"incident": {"title": f"Key {key} [IR-1]", "status": status}}
 
 
@@ -32,10 +32,10 @@ def vendors(**parts: list) -> dict:
     ]
     return {
         "incident-io": {
-            "incidents": parts.get("ours", [ours()]),
+            "incidents": parts.get("ours", [make_incident_io_incident()]),
             "status_page_incidents": parts.get("on_page", [on_page()]),
         },
-        "devhelm": {"incidents": parts.get("theirs", [theirs()]), "pages": pages},
+        "devhelm": {"incidents": parts.get("theirs", [make_devhelm_incident()]), "pages": pages},
     }
 
 
@@ -49,9 +49,9 @@ def test_one_open_item_per_destination_is_correct():
 @pytest.mark.parametrize(
     ("parts", "place"),
     [
-        ({"ours": [ours(), ours(reference="IR-2")]}, "on-call"),
+        ({"ours": [make_incident_io_incident(), make_incident_io_incident(reference="IR-2")]}, "on-call"),
         ({"on_page": [on_page(), on_page()]}, "public-page"),
-        ({"theirs": [theirs(), theirs()]}, "devhelm"),
+        ({"theirs": [make_devhelm_incident(), make_devhelm_incident()]}, "devhelm"),
         ({"posts": [post(), post()]}, "devhelm-page"),
     ],
 )
@@ -62,9 +62,9 @@ def test_duplicate_open_items_are_found(parts, place):
 @pytest.mark.parametrize(
     "parts",
     [
-        {"ours": [ours(), ours(category="closed", reference="IR-2")]},
+        {"ours": [make_incident_io_incident(), make_incident_io_incident(category="closed", reference="IR-2")]},
         {"on_page": [on_page(), on_page(status="resolved")]},
-        {"theirs": [theirs(), theirs(status="RESOLVED")]},
+        {"theirs": [make_devhelm_incident(), make_devhelm_incident(status="RESOLVED")]},
         {"posts": [post(), post(status="RESOLVED")]},
         {"elsewhere": [post(), post()]},
     ],
@@ -74,7 +74,7 @@ def test_ended_and_foreign_items_are_not_counted(parts):
 
 
 def test_ended_duplicate_at_incident_io_is_found():
-    twice = vendors(ours=[ours(), ours(category="closed")])
+    twice = vendors(ours=[make_incident_io_incident(), make_incident_io_incident(category="closed")])
     assert list(verdict.doubled(twice, WANTED)) == ["incident.io has 2 incidents of IR-1"]
 
 
@@ -83,7 +83,14 @@ def test_open_items_without_firing_alerts_are_found():
 
 
 def test_keys_are_read_from_titles():
-    found = verdict.shown(vendors(theirs=[theirs("k12")], posts=[post("k12")], ours=[ours("k12")], on_page=[]))
+    found = verdict.shown(
+        vendors(
+            theirs=[make_devhelm_incident("k12")],
+            posts=[post("k12")],
+            ours=[make_incident_io_incident("k12")],
+            on_page=[],
+        )
+    )
     assert [place for place, keys in found.items() if keys == {"k12": 1}] == ["on-call", "devhelm", "devhelm-page"]
     assert found["public-page"] == {}
 

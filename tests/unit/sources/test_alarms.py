@@ -14,7 +14,7 @@ MESSAGE = {"AlarmName": "a name", "NewStateValue": "ALARM", "AWSAccountId": "1",
 EVENT = {"detail-type": eventbridge.DETAIL_TYPE, "resources": [ARN], "detail": {"alarmName": "a name"}}
 
 
-def by_sns(body: dict, **settings) -> base.Parsed:
+def parse_sns(body: dict, **settings) -> base.Parsed:
     source = cloudwatch.CloudWatch(cloudwatch.Config(auth="none", **settings))
     return source.read(reading.Reading("here", NOW), body)
 
@@ -24,12 +24,12 @@ def envelope(message: Any, **fields) -> dict:
     return {"Type": "Notification", "TopicArn": "t", "Message": text, **fields}
 
 
-def by_eventbridge(state: Any, **settings) -> base.Parsed:
+def parse_eventbridge(state: Any, **settings) -> base.Parsed:
     source = eventbridge.EventBridge(eventbridge.Config(auth="none", **settings))
     return source.read(reading.Reading("here", NOW), {**EVENT, "detail": {"alarmName": "a name", "state": state}})
 
 
-def refused(call, *arguments, **settings) -> base.Unparsable:
+def expect_refusal(call, *arguments, **settings) -> base.Unparsable:
     with pytest.raises(base.Unparsable) as caught:
         call(*arguments, **settings)
     return caught.value
@@ -49,16 +49,16 @@ def refused(call, *arguments, **settings) -> base.Unparsable:
     ],
 )
 def test_invalid_body_is_refused_with_its_field(body, where, problem):
-    error = refused(by_sns, body)
+    error = expect_refusal(parse_sns, body)
     assert error.where == where
     assert problem in error.problem
 
 
 def test_other_message_is_refused_unless_ignored():
-    assert "other_messages: ignore" in refused(by_sns, envelope("the deploy is done")).problem
-    parsed = by_sns(envelope("the deploy is done"), other_messages="ignore")
+    assert "other_messages: ignore" in expect_refusal(parse_sns, envelope("the deploy is done")).problem
+    parsed = parse_sns(envelope("the deploy is done"), other_messages="ignore")
     assert (parsed.alerts, parsed.about["topic"]) == ([], "t")
-    assert by_sns({"anything": 1}, other_messages="ignore").alerts == []
+    assert parse_sns({"anything": 1}, other_messages="ignore").alerts == []
 
 
 URL = "https://sns.eu-north-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn=t&Token=00"
@@ -73,7 +73,7 @@ URL = "https://sns.eu-north-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn
 )
 def test_sns_confirmation_message_reports_the_manual_step(kind, what):
     for settings in ({}, {"other_messages": "ignore"}):
-        error = refused(by_sns, envelope("You have chosen to", Type=kind, SubscribeURL=URL), **settings)
+        error = expect_refusal(parse_sns, envelope("You have chosen to", Type=kind, SubscribeURL=URL), **settings)
         assert error.where == "Type"
         assert what in error.problem
         assert error.problem.endswith(f": open {URL}")
@@ -93,55 +93,55 @@ def test_sns_confirmation_message_reports_the_manual_step(kind, what):
     ],
 )
 def test_url_of_another_host_is_not_repeated(url):
-    error = refused(by_sns, envelope("x", Type="SubscriptionConfirmation", SubscribeURL=url))
+    error = expect_refusal(parse_sns, envelope("x", Type="SubscriptionConfirmation", SubscribeURL=url))
     assert error.problem.endswith("open the URL in SubscribeURL, if it belongs to SNS")
 
 
 def test_all_formats_of_an_alarm_are_one_alert():
     ways = [
-        by_sns(envelope({**MESSAGE, "AlarmArn": ARN})),
-        by_sns({**MESSAGE, "AlarmArn": ARN}),
-        by_sns(envelope({**EVENT, "detail": {"alarmName": "a name", "state": {"value": "OK"}}})),
-        by_eventbridge({"value": "OK"}),
+        parse_sns(envelope({**MESSAGE, "AlarmArn": ARN})),
+        parse_sns({**MESSAGE, "AlarmArn": ARN}),
+        parse_sns(envelope({**EVENT, "detail": {"alarmName": "a name", "state": {"value": "OK"}}})),
+        parse_eventbridge({"value": "OK"}),
     ]
     assert {way.alerts[0].identity for way in ways} == {f"here/{ARN}"}
 
 
 def test_alarm_without_arn_is_identified_without_link():
-    alert = by_sns(envelope(MESSAGE)).alerts[0]
+    alert = parse_sns(envelope(MESSAGE)).alerts[0]
     assert alert.fingerprint == "1/EU (Stockholm)/a name"
     assert alert.labels["region"] == "EU (Stockholm)"
     assert alert.link == ""
 
 
 def test_link_opens_the_alarm_in_the_console():
-    alert = by_sns(envelope({**MESSAGE, "AlarmArn": ARN})).alerts[0]
+    alert = parse_sns(envelope({**MESSAGE, "AlarmArn": ARN})).alerts[0]
     expected = "eu-north-1.console.aws.amazon.com/cloudwatch/home?region=eu-north-1#alarmsV2:alarm/a%20name"
     assert alert.link == f"https://{expected}"
-    elsewhere = by_sns(envelope({**MESSAGE, "AlarmArn": ARN.replace("arn:aws:", "arn:aws-cn:")})).alerts[0]
+    elsewhere = parse_sns(envelope({**MESSAGE, "AlarmArn": ARN.replace("arn:aws:", "arn:aws-cn:")})).alerts[0]
     assert (elsewhere.link, elsewhere.labels["region"]) == ("", "eu-north-1")
 
 
 @pytest.mark.parametrize(("setting", "statuses"), [("ignore", []), ("firing", ["firing"]), ("resolved", ["resolved"])])
 def test_insufficient_data_follows_the_settings(setting, statuses):
-    found = by_eventbridge({"value": "INSUFFICIENT_DATA"}, insufficient_data=setting)
+    found = parse_eventbridge({"value": "INSUFFICIENT_DATA"}, insufficient_data=setting)
     assert [alert.status for alert in found.alerts] == statuses
     message = {**MESSAGE, "NewStateValue": "INSUFFICIENT_DATA"}
-    found = by_sns(envelope(message), insufficient_data=setting)
+    found = parse_sns(envelope(message), insufficient_data=setting)
     assert [alert.status for alert in found.alerts] == statuses
     assert all(alert.title == "a name (insufficient data)" for alert in found.alerts)
 
 
 def test_insufficient_data_is_ignored_by_default():
-    assert by_eventbridge({"value": "INSUFFICIENT_DATA"}).alerts == []
-    assert by_sns(envelope({**MESSAGE, "NewStateValue": "INSUFFICIENT_DATA"})).alerts == []
+    assert parse_eventbridge({"value": "INSUFFICIENT_DATA"}).alerts == []
+    assert parse_sns(envelope({**MESSAGE, "NewStateValue": "INSUFFICIENT_DATA"})).alerts == []
 
 
 def test_alarm_order_follows_its_own_times():
-    fired = by_eventbridge({"value": "ALARM", "timestamp": "2026-03-02T12:00:00.000+0000"}).alerts[0]
-    over = by_eventbridge({"value": "OK", "timestamp": "2026-03-02T12:00:01.000+0000"}).alerts[0]
+    fired = parse_eventbridge({"value": "ALARM", "timestamp": "2026-03-02T12:00:00.000+0000"}).alerts[0]
+    over = parse_eventbridge({"value": "OK", "timestamp": "2026-03-02T12:00:01.000+0000"}).alerts[0]
     assert fired.starts_at < over.starts_at == over.ends_at
-    assert by_eventbridge({"value": "OK"}).alerts[0].ends_at == NOW
+    assert parse_eventbridge({"value": "OK"}).alerts[0].ends_at == NOW
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_alarm_order_follows_its_own_times():
     ],
 )
 def test_event_without_alarm_is_reported_with_its_path(event, where, problem):
-    error = refused(eventbridge.alarm, DELIVERY, event)
+    error = expect_refusal(eventbridge.alarm, DELIVERY, event)
     assert error.where == where
     assert problem in error.problem
 
@@ -208,4 +208,4 @@ def test_dimension_does_not_replace_identifying_labels():
 @pytest.mark.parametrize("odd", [None, "x", 7, [], [None], ["x"], [{"Expression": "a-b"}], [{"MetricStat": "x"}]])
 def test_malformed_metrics_are_ignored(odd):
     assert list(alarms.metrics(odd)) == []
-    assert by_sns(envelope({**MESSAGE, "Trigger": {"Metrics": odd, "Dimensions": odd}})).alerts
+    assert parse_sns(envelope({**MESSAGE, "Trigger": {"Metrics": odd, "Dimensions": odd}})).alerts

@@ -19,11 +19,11 @@ def alert(**fields) -> dict:
     return {"status": "firing", "labels": {"alertname": "A"}, "fingerprint": "f", **fields}
 
 
-def one(**fields):
+def parse_one(**fields):
     return SOURCE.parse(body(alert(**fields)), {}, NOW).alerts[0]
 
 
-def refused(raw: bytes) -> base.Unparsable:
+def expect_refusal(raw: bytes) -> base.Unparsable:
     with pytest.raises(base.Unparsable) as caught:
         SOURCE.parse(raw, {}, NOW)
     return caught.value
@@ -51,7 +51,7 @@ def refused(raw: bytes) -> base.Unparsable:
     ],
 )
 def test_invalid_body_is_refused_with_its_field(raw, where, problem):
-    error = refused(raw)
+    error = expect_refusal(raw)
     assert error.where == where
     assert problem in error.problem
 
@@ -74,7 +74,7 @@ def test_only_the_invalid_alert_is_quarantined(bad, where, problem):
     assert problem in parsed.rejected.problem
     alone = json.loads(parsed.rejected.body)
     assert (alone["alerts"], alone["receiver"]) == ([bad], "r")
-    assert refused(parsed.rejected.body).where == where.replace("[1]", "[0]")
+    assert expect_refusal(parsed.rejected.body).where == where.replace("[1]", "[0]")
 
 
 def test_good_alerts_are_unaffected_by_a_bad_one():
@@ -91,7 +91,7 @@ def test_several_bad_alerts_are_counted():
 
 
 def test_long_version_text_is_not_repeated():
-    assert len(refused(body(version="x" * 5000)).problem) < 200
+    assert len(expect_refusal(body(version="x" * 5000)).problem) < 200
 
 
 @pytest.mark.parametrize(
@@ -105,15 +105,15 @@ def test_long_version_text_is_not_repeated():
     ],
 )
 def test_title_is_the_best_available_text(annotations, labels, title):
-    assert one(annotations=annotations, labels=labels).title == title
+    assert parse_one(annotations=annotations, labels=labels).title == title
 
 
 def test_firing_alert_has_no_end_despite_predicted_one():
-    assert one(endsAt="2030-01-01T00:00:00Z").ends_at == 0
+    assert parse_one(endsAt="2030-01-01T00:00:00Z").ends_at == 0
 
 
 def test_severity_is_the_unchanged_label():
-    assert one(labels={"severity": "PAGE me"}).severity == "PAGE me"
+    assert parse_one(labels={"severity": "PAGE me"}).severity == "PAGE me"
 
 
 def test_link_defaults_to_alertmanager_s_url():
@@ -123,7 +123,7 @@ def test_link_defaults_to_alertmanager_s_url():
 
 def test_empty_fingerprint_is_derived_as_in_alertmanager():
     labels = {"alertname": "alert1", "lbl1": "val1"}
-    assert one(labels=labels, fingerprint="").fingerprint == "fac0861a85de433a"
+    assert parse_one(labels=labels, fingerprint="").fingerprint == "fac0861a85de433a"
 
 
 def test_route_labels_are_excluded_from_derived_fingerprints():
@@ -169,7 +169,7 @@ def test_unknown_fields_are_ignored():
 
 
 def test_null_map_is_read_as_empty():
-    assert one(annotations=None).annotations == {}
+    assert parse_one(annotations=None).annotations == {}
     assert SOURCE.parse(body(alert(), routeLabels=None, commonLabels=None), {}, NOW).alerts
 
 
@@ -207,7 +207,7 @@ def test_invalid_group_field_never_loses_its_alerts(field, value):
 
 
 def test_other_time_forms_and_label_types_are_read():
-    read = one(startsAt="2026-03-02 10:00:00 +0000 UTC", labels={"a": 1, "b": None, "c": True})
+    read = parse_one(startsAt="2026-03-02 10:00:00 +0000 UTC", labels={"a": 1, "b": None, "c": True})
     assert (read.starts_at, read.labels) == (1_772_445_600_000_000, {"a": "1", "c": "true"})
 
 

@@ -13,7 +13,7 @@ def parse(context: object = None, custom: object = None, **essentials) -> base.P
     return azure.read(reading.Reading("here", NOW), {"schemaId": "azureMonitorCommonAlertSchema", "data": data})
 
 
-def one(*arguments, **essentials):
+def parse_one(*arguments, **essentials):
     return parse(*arguments, **essentials).alerts[0]
 
 
@@ -53,18 +53,18 @@ def test_invalid_field_is_refused_with_its_name(essentials, field, problem):
 
 
 def test_alert_identity_ignores_the_case_of_its_id():
-    assert one(alertId="/Sub/A/Microsoft.X/1").identity == one(alertId="/sub/a/microsoft.x/1").identity
+    assert parse_one(alertId="/Sub/A/Microsoft.X/1").identity == parse_one(alertId="/sub/a/microsoft.x/1").identity
 
 
 def test_resolved_alert_without_end_ends_now():
-    alert = one(monitorCondition="resolved", firedDateTime="2026-03-02T09:15:30.0000001Z")
+    alert = parse_one(monitorCondition="resolved", firedDateTime="2026-03-02T09:15:30.0000001Z")
     assert (alert.starts_at, alert.ends_at) == (1_772_442_930_000_000, NOW)
-    assert one().starts_at == NOW
+    assert parse_one().starts_at == NOW
 
 
 def test_labels_come_from_user_dimensions_and_azure():
     context = condition(dimensions=[{"name": "Motor", "value": "left"}, {"name": "rule", "value": "x"}])
-    assert one(context, {"team": "a", "Motor": "y"}, signalType="Metric").labels == {
+    assert parse_one(context, {"team": "a", "Motor": "y"}, signalType="Metric").labels == {
         "team": "a",
         "Motor": "left",
         "rule": "r",
@@ -73,7 +73,7 @@ def test_labels_come_from_user_dimensions_and_azure():
 
 
 def test_resource_details_are_labels():
-    found = one(resourceType="vm", resourceGroupName="g", monitoringService="Platform", signalType="Log").labels
+    found = parse_one(resourceType="vm", resourceGroupName="g", monitoringService="Platform", signalType="Log").labels
     assert found == {
         "rule": "r",
         "resource_type": "vm",
@@ -84,9 +84,9 @@ def test_resource_details_are_labels():
 
 
 def test_target_is_the_first_resource_in_lower_case():
-    assert one(alertTargetIDs=["/Sub/VM", "/Sub/Other"]).labels["target"] == "/sub/vm"
+    assert parse_one(alertTargetIDs=["/Sub/VM", "/Sub/Other"]).labels["target"] == "/sub/vm"
     for odd in (None, [], "x", [None], {}):
-        assert "target" not in one(alertTargetIDs=odd).labels
+        assert "target" not in parse_one(alertTargetIDs=odd).labels
 
 
 @pytest.mark.parametrize(
@@ -95,12 +95,12 @@ def test_target_is_the_first_resource_in_lower_case():
     + [condition(dimensions=odd) for odd in (None, "x", [None], [{}], [{"name": "a"}], [{"value": "b"}])],
 )
 def test_context_of_another_service_is_ignored(context):
-    assert one(context).labels == {"rule": "r"}
+    assert parse_one(context).labels == {"rule": "r"}
 
 
 def test_values_are_those_of_the_first_condition():
     context = {"condition": {"allOf": [{"metricName": "m", "threshold": "1", "metricValue": 2}, {"metricName": "n"}]}}
-    assert one(context, description="d").annotations == {
+    assert parse_one(context, description="d").annotations == {
         "description": "d",
         "metric": "m",
         "threshold": "1",
@@ -110,22 +110,22 @@ def test_values_are_those_of_the_first_condition():
 
 def test_link_is_the_investigation_or_search_link():
     context = condition(linkToSearchResultsUI="s", linkToFilteredSearchResultsUI="f")
-    assert one(context, investigationLink="i").link == "i"
-    assert one(context).link == "f"
-    assert one(condition(linkToSearchResultsUI="s")).link == "s"
-    assert one().link == ""
+    assert parse_one(context, investigationLink="i").link == "i"
+    assert parse_one(context).link == "f"
+    assert parse_one(condition(linkToSearchResultsUI="s")).link == "s"
+    assert parse_one().link == ""
 
 
 @pytest.mark.parametrize("severity", ["Sev0", "Sev1", "Sev2", "Sev3", "Sev4"])
 def test_severity_keeps_azure_s_name(severity):
-    assert one(severity=severity).severity == severity
+    assert parse_one(severity=severity).severity == severity
 
 
 def test_only_rule_properties_become_labels():
     rule = {"properties": {"team": "payments", "runbook": "https://wiki/x"}, **condition(metricName="m")}
-    assert one(rule, {"team": "web"}).labels == {"rule": "r", "team": "web", "runbook": "https://wiki/x"}
-    assert one({"properties": {"title": "an event"}}).labels == {"rule": "r"}
-    assert one({"properties": ["x"], **condition()}).labels == {"rule": "r"}
+    assert parse_one(rule, {"team": "web"}).labels == {"rule": "r", "team": "web", "runbook": "https://wiki/x"}
+    assert parse_one({"properties": {"title": "an event"}}).labels == {"rule": "r"}
+    assert parse_one({"properties": ["x"], **condition()}).labels == {"rule": "r"}
 
 
 def test_details_of_older_log_alerts_are_read():
@@ -134,7 +134,7 @@ def test_details_of_older_log_alerts_are_read():
         "LinkToSearchResults": "https://portal/all",
         "LinkToFilteredSearchResultsUI": "https://portal/filtered",
     }
-    alert = one(context)
+    alert = parse_one(context)
     assert (alert.labels["Computer"], alert.link) == ("vm-1", "https://portal/filtered")
-    assert one({"LinkToSearchResults": "https://portal/all"}).link == "https://portal/all"
-    assert one(context, investigationLink="https://portal/i").link == "https://portal/i"
+    assert parse_one({"LinkToSearchResults": "https://portal/all"}).link == "https://portal/all"
+    assert parse_one(context, investigationLink="https://portal/i").link == "https://portal/i"

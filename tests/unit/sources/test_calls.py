@@ -7,7 +7,7 @@ import pytest
 from hypothesis import strategies as st
 
 from router.sources import base, calls, registry
-from tests.unit.sources import delivering
+from tests.unit.sources import parsing
 
 
 @hypothesis.given(
@@ -47,22 +47,22 @@ def test_empty_body_is_stored_as_null(body):
 
 def test_create_request_without_message_is_explained():
     with pytest.raises(base.Unparsable, match="message: missing or empty: required in a create request"):
-        delivering.parse("opsgenie-api", {"alias": "lock/3"})
+        parsing.parse("opsgenie-api", {"alias": "lock/3"})
 
 
 def test_create_request_without_a_body_is_unparsable():
     with pytest.raises(base.Unparsable, match="body: missing: required in a create request"):
-        delivering.parse("opsgenie-api", {"request": "POST /v2/alerts", "body": None})
+        parsing.parse("opsgenie-api", {"request": "POST /v2/alerts", "body": None})
 
 
 def test_stored_call_with_unsupported_path_is_unparsable():
     with pytest.raises(base.Unparsable, match=r"request: this source serves POST /v2/alerts, .*"):
-        delivering.parse("opsgenie-api", {"request": "GET /v2/schedules", "body": None})
+        parsing.parse("opsgenie-api", {"request": "GET /v2/schedules", "body": None})
 
 
 def test_alert_without_alias_is_identified_by_its_message():
     def key(**body: object) -> str:
-        return delivering.parse("opsgenie-api", {"message": "m", "entity": "pump", **body}).alerts[0].fingerprint
+        return parsing.parse("opsgenie-api", {"message": "m", "entity": "pump", **body}).alerts[0].fingerprint
 
     assert key(details={"value": "97"}) == key(details={"value": "98"}, priority="P1")
     assert len({key(), key(message="n"), key(entity="lock"), key(source="s")}) == 4
@@ -70,12 +70,12 @@ def test_alert_without_alias_is_identified_by_its_message():
 
 @pytest.mark.parametrize("named", [{"teams": [{"name": "canal"}]}, {"responders": [{"name": "canal"}, 7, {}]}])
 def test_responders_become_a_label(named):
-    (alert,) = delivering.parse("opsgenie-api", {"message": "m", **named}).alerts
+    (alert,) = parsing.parse("opsgenie-api", {"message": "m", **named}).alerts
     assert alert.labels == {"responders": "canal"}
 
 
 def test_missing_priority_is_opsgenie_s_default():
-    assert delivering.parse("opsgenie-api", {"message": "m"}).alerts[0].severity == "P3"
+    assert parsing.parse("opsgenie-api", {"message": "m"}).alerts[0].severity == "P3"
 
 
 def test_only_the_kind_s_authentication_scheme_is_accepted():

@@ -22,7 +22,7 @@ def parse(body: bytes, headers: dict[bytes, bytes], **settings) -> base.Parsed:
     return json.Json("grid", json.Config(auth="none", **settings)).parse(body, headers, NOW)
 
 
-def sent(mode, data=DATA, **attributes) -> tuple[bytes, dict[bytes, bytes]]:
+def encode(mode, data=DATA, **attributes) -> tuple[bytes, dict[bytes, bytes]]:
     """Encode an event with the package. Header names are in the form that a server receives."""
     known = {name: text for name, text in EVENT.items() if name != "specversion"}
     event = v1.CloudEvent({**known, "time": TIME, "datacontenttype": "application/json", **attributes}, data)
@@ -35,7 +35,7 @@ MODES = {"structured": http.to_structured, "binary": http.to_binary}
 
 @pytest.mark.parametrize("mode", MODES)
 def test_event_is_read_in_any_mode_without_mapping(mode):
-    (alert,) = parse(*sent(MODES[mode])).alerts
+    (alert,) = parse(*encode(MODES[mode])).alerts
     assert (alert.status, alert.title, alert.labels) == ("firing", "disk is full", {"host": "ci-3"})
     assert alert.fingerprint == "/probes disk é/ci-3"
     assert alert.starts_at == TIME.timestamp() * 1_000_000
@@ -43,9 +43,9 @@ def test_event_is_read_in_any_mode_without_mapping(mode):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_firing_and_resolved_event_share_a_fingerprint(mode):
-    (fired,) = parse(*sent(MODES[mode])).alerts
+    (fired,) = parse(*encode(MODES[mode])).alerts
     later = {"id": "2", "time": TIME + dt.timedelta(minutes=5)}
-    (over,) = parse(*sent(MODES[mode], {"status": "ok"}, **later)).alerts
+    (over,) = parse(*encode(MODES[mode], {"status": "ok"}, **later)).alerts
     assert (over.status, over.identity) == ("resolved", fired.identity)
     assert over.starts_at > fired.starts_at
 
@@ -59,13 +59,13 @@ def test_mapping_reads_attributes_and_data_in_both_modes(mode):
         "fingerprint": "data.key || join('/', [source, subject])",
         "body_labels": {"origin": "source"},
     }
-    (alert,) = parse(*sent(MODES[mode], severitytext="ERROR"), **settings).alerts
+    (alert,) = parse(*encode(MODES[mode], severitytext="ERROR"), **settings).alerts
     assert (alert.title, alert.severity, alert.fingerprint) == ("disk is full", "ERROR", "/probes/disk é/ci-3")
     assert alert.labels == {"host": "ci-3", "origin": "/probes"}
 
 
 def test_key_in_the_data_overrides_source_and_subject():
-    (alert,) = parse(*sent(http.to_binary, {**DATA, "dedup_key": "k"})).alerts
+    (alert,) = parse(*encode(http.to_binary, {**DATA, "dedup_key": "k"})).alerts
     assert alert.fingerprint == "k"
 
 

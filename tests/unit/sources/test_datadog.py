@@ -18,11 +18,11 @@ def parse(**body) -> base.Parsed:
     return datadog.read(reading.Reading("here", NOW), body)
 
 
-def one(**body):
+def parse_one(**body):
     return parse(**{"alert_transition": "Triggered", "alert_cycle_key": "c", "title": "t", **body}).alerts[0]
 
 
-def refused(**body) -> base.Unparsable:
+def expect_refusal(**body) -> base.Unparsable:
     with pytest.raises(base.Unparsable) as caught:
         parse(**body)
     return caught.value
@@ -78,7 +78,7 @@ def test_sample_payload_without_values_is_a_test():
     ],
 )
 def test_transition_fires_unless_it_is_a_recovery(transition, status):
-    assert one(alert_transition=transition).status == status
+    assert parse_one(alert_transition=transition).status == status
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_title_determines_the_status_without_a_transition(title, status, rest):
 
 
 def test_transition_words_in_the_monitor_name_are_ignored():
-    assert refused(title="CPU of [Recovered] hosts").where == "alert_transition"
+    assert expect_refusal(title="CPU of [Recovered] hosts").where == "alert_transition"
 
 
 def test_title_and_group_identify_alerts_without_key():
@@ -110,25 +110,25 @@ def test_title_and_group_identify_alerts_without_key():
 
 
 def test_cycle_key_overrides_monitor_and_group():
-    assert one(alert_id="7", alert_scope="a:b").fingerprint == "c"
-    assert one(alert_cycle_key="$ALERT_CYCLE_KEY", alert_id="7", alert_scope="a:b").fingerprint == "7/a:b"
-    assert one(alert_cycle_key="", alert_id="7", alert_scope="").fingerprint == "7/"
+    assert parse_one(alert_id="7", alert_scope="a:b").fingerprint == "c"
+    assert parse_one(alert_cycle_key="$ALERT_CYCLE_KEY", alert_id="7", alert_scope="a:b").fingerprint == "7/a:b"
+    assert parse_one(alert_cycle_key="", alert_id="7", alert_scope="").fingerprint == "7/"
 
 
 @pytest.mark.parametrize("transition", ["No Data", "Re-No Data", "re-no data"])
 def test_missing_data_is_noted_in_the_title(transition):
-    assert one(alert_transition=transition).title == "t (No Data)"
-    assert one(alert_transition="No Data Recovered").title == "t"
+    assert parse_one(alert_transition=transition).title == "t (No Data)"
+    assert parse_one(alert_transition="No Data Recovered").title == "t"
 
 
 def test_missing_transition_alone_is_not_a_test():
-    assert refused(alert_transition="$ALERT_TRANSITION", alert_cycle_key="c").where == "alert_transition"
+    assert expect_refusal(alert_transition="$ALERT_TRANSITION", alert_cycle_key="c").where == "alert_transition"
     assert parse(alert_transition="$ALERT_TRANSITION", alert_cycle_key="$ALERT_CYCLE_KEY").alerts == []
 
 
 def test_monitor_details_are_annotations():
     said = {"alert_status": "s", "alert_query": "q", "snapshot": "p", "id": "7", "text": "x", "body": "y"}
-    assert one(**said).annotations == {
+    assert parse_one(**said).annotations == {
         "transition": "Triggered",
         "status": "s",
         "query": "q",
@@ -136,18 +136,18 @@ def test_monitor_details_are_annotations():
         "event_id": "7",
         "description": "x",
     }
-    assert one(body="y").annotations["description"] == "y"
+    assert parse_one(body="y").annotations["description"] == "y"
 
 
 @pytest.mark.parametrize("absent", ["", " ", "null", "$ALERT_PRIORITY", "$TAGS[env]", None])
 def test_variable_without_a_value_is_absent(absent):
-    alert = one(alert_priority=absent, alert_type="info", tags=absent, link=absent, hostname=absent)
+    alert = parse_one(alert_priority=absent, alert_type="info", tags=absent, link=absent, hostname=absent)
     assert (alert.severity, alert.labels, alert.link) == ("info", {}, "")
 
 
 @pytest.mark.parametrize("text", ["$5 are missing", "$HOME is full", "costs $USD"])
 def test_text_with_a_dollar_is_kept(text):
-    assert one(alert_title=text).title == text
+    assert parse_one(alert_title=text).title == text
 
 
 @pytest.mark.parametrize(
@@ -161,11 +161,13 @@ def test_text_with_a_dollar_is_kept(text):
     ],
 )
 def test_severity_is_the_priority_or_datadog_s_alert_type(body, severity):
-    assert one(**body).severity == severity
+    assert parse_one(**body).severity == severity
 
 
 def test_datadog_s_labels_override_tags():
-    labels = one(tags="env:prod, team:a,team:b,team:a,lonely,url:http://x,:odd", hostname="h", alert_id="7").labels
+    labels = parse_one(
+        tags="env:prod, team:a,team:b,team:a,lonely,url:http://x,:odd", hostname="h", alert_id="7"
+    ).labels
     assert labels == {
         "env": "prod",
         "team": "a,b",
@@ -175,18 +177,18 @@ def test_datadog_s_labels_override_tags():
         "hostname": "h",
         "monitor_id": "7",
     }
-    assert one(tags="hostname:mine", hostname="datadog-s").labels == {"hostname": "datadog-s"}
+    assert parse_one(tags="hostname:mine", hostname="datadog-s").labels == {"hostname": "datadog-s"}
 
 
 def test_receipt_replaces_missing_or_unreadable_times():
-    assert one(date="$DATE").starts_at == NOW
-    assert one(date="", last_updated="1772442930000").starts_at == 1_772_442_930_000_000
-    assert one(date="soon").starts_at == NOW
+    assert parse_one(date="$DATE").starts_at == NOW
+    assert parse_one(date="", last_updated="1772442930000").starts_at == 1_772_442_930_000_000
+    assert parse_one(date="soon").starts_at == NOW
 
 
 def test_other_payload_is_refused_with_advice():
-    assert "paste the documented payload" in refused(text="hello").problem
-    assert refused(alert_transition="Triggered").where == "alert_cycle_key"
+    assert "paste the documented payload" in expect_refusal(text="hello").problem
+    assert expect_refusal(alert_transition="Triggered").where == "alert_cycle_key"
 
 
 def test_form_encoded_payload_is_the_same_alert():

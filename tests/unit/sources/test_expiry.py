@@ -21,29 +21,29 @@ def parse(body, now: int = NOW, **settings):
     return source(**settings).parse(standard_json.dumps(body).encode(), {}, now)
 
 
-def ends(body, now: int = NOW, **settings) -> list[int]:
+def list_ends(body, now: int = NOW, **settings) -> list[int]:
     return [alert.ends_at for alert in parse(body, now, **settings).alerts]
 
 
 def test_firing_alert_ends_within_sixteenth_of_resolve_after():
     for second in range(0, 4000, 100):
         now = NOW + second * SECOND
-        (ends_at,) = ends(FIRES, now)
+        (ends_at,) = list_ends(FIRES, now)
         assert 0 <= ends_at - now - 3600 * SECOND < 3600 * SECOND // 16
 
 
 def test_repeats_mostly_have_the_same_end():
-    assert len({ends(FIRES, NOW + second * SECOND)[0] for second in range(3600)}) <= 17
+    assert len({list_ends(FIRES, NOW + second * SECOND)[0] for second in range(3600)}) <= 17
 
 
 def test_resolved_alerts_and_own_ends_are_unchanged():
     resolved = {**FIRES, "status": "ok", "ends_at": 1_772_440_000}
     own = {**FIRES, "ends_at": 1_772_450_061}
-    assert ends([resolved, own]) == [1_772_440_000 * SECOND, NOW + 61 * SECOND]
+    assert list_ends([resolved, own]) == [1_772_440_000 * SECOND, NOW + 61 * SECOND]
 
 
 def test_alert_without_resolve_after_fires_until_resolved():
-    assert ends(FIRES, resolve_after="0") == [0]
+    assert list_ends(FIRES, resolve_after="0") == [0]
     assert not json.Config(auth="none").resolve_after
 
 

@@ -14,7 +14,7 @@ def parse(version: str = "1.2", **incident) -> base.Parsed:
     )
 
 
-def one(**incident):
+def parse_one(**incident):
     return parse(**incident).alerts[0]
 
 
@@ -46,19 +46,19 @@ def test_channel_test_makes_no_alert():
     [("Critical", "Critical"), ("warning", "warning"), ("No severity", ""), ("no severity", ""), (None, ""), ([], "")],
 )
 def test_severity_is_google_s_name_or_empty(sent, severity):
-    assert one(severity=sent).severity == severity
+    assert parse_one(severity=sent).severity == severity
 
 
 @pytest.mark.parametrize("end", [None, 0])
 def test_closed_incident_without_end_ends_now(end):
-    assert one(ended_at=end).ends_at == 0
-    assert one(ended_at=end, state="CLOSED").ends_at == NOW
-    assert one(started_at=end).starts_at == NOW
+    assert parse_one(ended_at=end).ends_at == 0
+    assert parse_one(ended_at=end, state="CLOSED").ends_at == NOW
+    assert parse_one(started_at=end).starts_at == NOW
 
 
 def test_specific_label_overrides_the_general_one():
     def labels(**incident):
-        return one(**incident).labels
+        return parse_one(**incident).labels
 
     metadata, resource = {"user_labels": {"a": "1", "b": "1"}}, {"labels": {"b": "2", "c": "2"}, "type": "t"}
     metric, policy = {"labels": {"c": "3", "d": "3"}, "type": "m"}, {"d": "4", "policy": "mine"}
@@ -68,7 +68,7 @@ def test_specific_label_overrides_the_general_one():
 
 @pytest.mark.parametrize("odd", [None, "x", 7, [], ["x"]])
 def test_malformed_metadata_gives_no_labels(odd):
-    assert one(metadata=odd, resource=odd, metric=odd, policy_user_labels=odd).labels == {}
+    assert parse_one(metadata=odd, resource=odd, metric=odd, policy_user_labels=odd).labels == {}
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,9 @@ def test_malformed_metadata_gives_no_labels(odd):
     ],
 )
 def test_documentation_text_becomes_the_description(documentation, annotations):
-    assert one(documentation=documentation).annotations == annotations
+    assert parse_one(documentation=documentation).annotations == annotations
 
 
 def test_title_is_the_policy_s_or_condition_s_name():
-    assert one(policy_name="p", condition_name="c").title == "p"
-    assert one(condition_name="c").title == "c"
+    assert parse_one(policy_name="p", condition_name="c").title == "p"
+    assert parse_one(condition_name="c").title == "c"

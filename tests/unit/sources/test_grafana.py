@@ -13,11 +13,11 @@ def parse(*alerts: dict, **top) -> base.Parsed:
     return grafana.read(reading.Reading("here", NOW), json.loads(json.dumps({"version": "1", "alerts": alerts, **top})))
 
 
-def one(**fields):
+def parse_one(**fields):
     return parse({"status": "firing", "labels": {"alertname": "A"}, "fingerprint": "f", **fields}).alerts[0]
 
 
-def refused(**top) -> base.Unparsable:
+def expect_refusal(**top) -> base.Unparsable:
     with pytest.raises(base.Unparsable) as caught:
         grafana.read(reading.Reading("here", NOW), top)
     return caught.value
@@ -39,7 +39,7 @@ def refused(**top) -> base.Unparsable:
     ],
 )
 def test_invalid_body_is_refused_with_its_field(body, where, problem):
-    error = refused(**body)
+    error = expect_refusal(**body)
     assert error.where == where
     assert problem in error.problem
 
@@ -57,17 +57,17 @@ def test_invalid_body_is_refused_with_its_field(body, where, problem):
     ],
 )
 def test_title_contains_missing_data_and_errors(labels, annotations, title):
-    assert one(labels=labels, annotations=annotations).title == title
+    assert parse_one(labels=labels, annotations=annotations).title == title
 
 
 def test_missing_data_alert_differs_from_the_rule_s():
-    rule = one(labels={"alertname": "A"}, fingerprint="")
-    missing = one(labels={"alertname": "DatasourceNoData", "rulename": "A"}, fingerprint="")
+    rule = parse_one(labels={"alertname": "A"}, fingerprint="")
+    missing = parse_one(labels={"alertname": "DatasourceNoData", "rulename": "A"}, fingerprint="")
     assert rule.fingerprint != missing.fingerprint
 
 
 def test_rule_uid_links_both_alerts():
-    alert = one(ruleUID="u1", fingerprint="")
+    alert = parse_one(ruleUID="u1", fingerprint="")
     assert alert.labels == {"alertname": "A", "rule_uid": "u1"}
     assert alert.fingerprint == alertmanager.fingerprint({"alertname": "A"})
 
@@ -90,7 +90,7 @@ def test_link_is_the_most_specific_url(fields, link):
 
 def test_links_and_values_are_annotations_by_default():
     sent = {"silenceURL": "s", "dashboardURL": "d", "panelURL": "p", "imageURL": "i", "valueString": "v"}
-    assert one(**sent, annotations={"dashboard_url": "mine"}).annotations == {
+    assert parse_one(**sent, annotations={"dashboard_url": "mine"}).annotations == {
         "silence_url": "s",
         "dashboard_url": "mine",
         "panel_url": "p",
@@ -100,14 +100,14 @@ def test_links_and_values_are_annotations_by_default():
 
 
 def test_empty_values_and_annotations_are_omitted():
-    alert = one(values=None, valueString="", annotations=None, dashboardURL=None)
+    alert = parse_one(values=None, valueString="", annotations=None, dashboardURL=None)
     assert alert.annotations == {}
 
 
 def test_only_resolved_alerts_have_an_end():
-    assert one(endsAt="2030-01-01T00:00:00Z").ends_at == 0
-    assert one(status="resolved", endsAt="0001-01-01T00:00:00Z").ends_at == NOW
-    assert one(status="resolved").starts_at == NOW
+    assert parse_one(endsAt="2030-01-01T00:00:00Z").ends_at == 0
+    assert parse_one(status="resolved", endsAt="0001-01-01T00:00:00Z").ends_at == NOW
+    assert parse_one(status="resolved").starts_at == NOW
 
 
 def test_only_invalid_alerts_are_quarantined():
@@ -119,7 +119,7 @@ def test_only_invalid_alerts_are_quarantined():
     assert parsed.rejected.problem.endswith("expected firing or resolved (and 1 more)")
     alone = json.loads(parsed.rejected.body)
     assert (alone["alerts"], alone["receiver"]) == ([bad, {**good, "status": 7}], "r")
-    assert refused(**alone).where == "alerts[0].status"
+    assert expect_refusal(**alone).where == "alerts[0].status"
     assert parse(good).rejected is None
 
 
@@ -142,4 +142,4 @@ def test_invalid_labels_are_ignored_beside_a_fingerprint():
     assert [(notice.code, notice.where, notice.fingerprint) for notice in parsed.notices] == [
         ("field_ignored", "alerts[0].labels", "f")
     ]
-    assert refused(version="1", alerts=[{"status": "firing", "labels": ["a"]}]).where == "alerts[0].labels"
+    assert expect_refusal(version="1", alerts=[{"status": "firing", "labels": ["a"]}]).where == "alerts[0].labels"

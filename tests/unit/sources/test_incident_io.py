@@ -3,13 +3,13 @@
 import pytest
 
 from router.destinations import references
-from tests.unit.sources import delivering
+from tests.unit.sources import parsing
 
 CREATED = "public_incident.incident_created_v2"
 
 
-def created(**more: object) -> dict[str, object]:
-    incident = delivering.body("incident-io", "created")[CREATED]
+def make_body(**more: object) -> dict[str, object]:
+    incident = parsing.body("incident-io", "created")[CREATED]
     return {"event_type": CREATED, CREATED: {**incident, **more}}
 
 
@@ -17,13 +17,13 @@ def created(**more: object) -> dict[str, object]:
 @pytest.mark.parametrize("rewritten", [str, lambda summary: f"{summary}\r\n", lambda summary: f"<p>{summary}</p>"])
 def test_incident_created_by_the_router_makes_no_alert(text, rewritten):
     summary = rewritten(references.add_footer(text, "IR-7F3K2QXM"))
-    found = delivering.parse("incident-io", created(summary=summary))
+    found = parsing.parse("incident-io", make_body(summary=summary))
     assert found.alerts == []
     assert found.about["no_alert"] == "the router itself opened this incident as IR-7F3K2QXM"
 
 
 def test_incident_mentioning_a_reference_is_an_alert():
-    assert delivering.one("incident-io", created(summary="As in IR-7F3K2QXM.\nReference: IR-7F3K2QXM, again"))
+    assert parsing.parse_one("incident-io", make_body(summary="As in IR-7F3K2QXM.\nReference: IR-7F3K2QXM, again"))
 
 
 @pytest.mark.parametrize(
@@ -38,17 +38,17 @@ def test_incident_mentioning_a_reference_is_an_alert():
 )
 def test_custom_field_becomes_a_label(values, label):
     entries = [{"custom_field": {"name": "Line"}, "values": values}, 7]
-    alert = delivering.one("incident-io", created(custom_field_entries=entries))
+    alert = parsing.parse_one("incident-io", make_body(custom_field_entries=entries))
     assert alert.labels.get("Line") == label
 
 
 def test_reopened_incident_fires_after_its_end():
-    closed = delivering.one("incident-io", delivering.body("incident-io", "status-closed"))
-    again = delivering.one("incident-io", created(updated_at="2026-03-02T11:00:00Z"))
+    closed = parsing.parse_one("incident-io", parsing.body("incident-io", "status-closed"))
+    again = parsing.parse_one("incident-io", make_body(updated_at="2026-03-02T11:00:00Z"))
     assert (again.status, again.fingerprint) == ("firing", closed.fingerprint)
     assert again.starts_at > closed.ends_at
 
 
 @pytest.mark.parametrize("mode", [None, [], {}, 7, "standard"])
 def test_mode_of_another_type_is_ignored(mode):
-    assert "test" not in delivering.one("incident-io", created(mode=mode)).labels
+    assert "test" not in parsing.parse_one("incident-io", make_body(mode=mode)).labels

@@ -5,13 +5,13 @@ import json
 import pytest
 
 from router.sources import base
-from tests.unit.sources import delivering
+from tests.unit.sources import parsing
 
 
 def test_only_the_invalid_alert_is_quarantined():
-    group = delivering.body("incident-io-alerts", "of-alertmanager-firing")
+    group = parsing.body("incident-io-alerts", "of-alertmanager-firing")
     bad = {**group, "alerts": [{"status": "neither"}, *group["alerts"]]}
-    found = delivering.parse("incident-io-alerts", bad)
+    found = parsing.parse("incident-io-alerts", bad)
     assert [alert.title for alert in found.alerts] == ["Ice machine 2 is too warm"]
     assert found.rejected is not None
     again = json.loads(found.rejected.body)
@@ -19,6 +19,6 @@ def test_only_the_invalid_alert_is_quarantined():
 
 
 def test_alertmanager_webhook_error_names_the_version_read():
-    group = {**delivering.body("incident-io-alerts", "of-alertmanager-firing"), "version": "4"}
+    group = {**parsing.body("incident-io-alerts", "of-alertmanager-firing"), "version": "4"}
     with pytest.raises(base.Unparsable, match="'4' is not Alertmanager's version '1'"):
-        delivering.parse("incident-io-alerts", group)
+        parsing.parse("incident-io-alerts", group)

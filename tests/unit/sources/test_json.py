@@ -23,7 +23,7 @@ def parse(body, **settings):
     return source(**settings).parse(standard_json.dumps(body).encode(), {}, NOW).alerts
 
 
-def one(body, **settings):
+def parse_one(body, **settings):
     (alert,) = parse(body, **settings)
     return alert
 
@@ -112,7 +112,9 @@ def test_notice_about_a_list_names_its_alert():
     body = standard_json.dumps([{**GOOD, "dedup_key": "a"}, {**GOOD, "dedup_key": "b", "link": []}, 7]).encode()
     assert source().parse(body, {}, NOW).notices == ()
     body = standard_json.dumps([{**GOOD, "dedup_key": "a"}, {**GOOD, "dedup_key": "b", "link": [1]}, 7]).encode()
-    assert [(one.where, one.fingerprint) for one in source().parse(body, {}, NOW).notices] == [("[1].link", "b")]
+    assert [(notice.where, notice.fingerprint) for notice in source().parse(body, {}, NOW).notices] == [
+        ("[1].link", "b")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -129,67 +131,70 @@ def test_notice_about_a_list_names_its_alert():
     ],
 )
 def test_default_status_words_are_case_insensitive(word, status):
-    assert one({**GOOD, "status": word}).status == status
+    assert parse_one({**GOOD, "status": word}).status == status
 
 
 def test_configured_status_words_override_the_defaults():
     words = {"path": "level", "firing": ["ok", 2], "resolved": ["Calm"]}
-    assert one({"level": "OK", "title": "T"}, status=words).status == "firing"
-    assert one({"level": 2, "title": "T"}, status=words).status == "firing"
-    assert one({"level": "calm", "title": "T"}, status=words).status == "resolved"
-    assert one({"level": "alerting", "title": "T"}, status=words).status == "firing"
+    assert parse_one({"level": "OK", "title": "T"}, status=words).status == "firing"
+    assert parse_one({"level": 2, "title": "T"}, status=words).status == "firing"
+    assert parse_one({"level": "calm", "title": "T"}, status=words).status == "resolved"
+    assert parse_one({"level": "alerting", "title": "T"}, status=words).status == "firing"
 
 
 def test_otherwise_applies_to_missing_and_unknown_words():
     lenient = {"path": "status", "otherwise": "firing"}
-    assert one({"title": "T"}, status=lenient).status == "firing"
-    assert one({"title": "T", "status": "purple"}, status=lenient).status == "firing"
-    assert one({"title": "T", "status": "ok"}, status=lenient).status == "resolved"
+    assert parse_one({"title": "T"}, status=lenient).status == "firing"
+    assert parse_one({"title": "T", "status": "purple"}, status=lenient).status == "firing"
+    assert parse_one({"title": "T", "status": "ok"}, status=lenient).status == "resolved"
 
 
 def test_status_may_be_a_jmespath_literal():
-    assert one({"title": "T"}, status="'firing'").status == "firing"
+    assert parse_one({"title": "T"}, status="'firing'").status == "firing"
 
 
 def test_alert_without_keys_is_identified_by_labels():
     readings = ("CPU 97%", "CPU 98%")
-    fired = [one({**GOOD, "title": title, "labels": {"host": "a", "b": "2"}}) for title in readings]
-    over = one({"status": "resolved", "title": "CPU is fine", "labels": {"b": "2", "host": "a"}, "severity": "x"})
+    fired = [parse_one({**GOOD, "title": title, "labels": {"host": "a", "b": "2"}}) for title in readings]
+    over = parse_one({"status": "resolved", "title": "CPU is fine", "labels": {"b": "2", "host": "a"}, "severity": "x"})
     assert len({over.fingerprint, *(alert.fingerprint for alert in fired)}) == 1
     others = [{**GOOD, "labels": {"host": "a"}}, {**GOOD, "labels": {"host": "a", "b": "3"}}, GOOD]
-    assert len({over.fingerprint, *(one(other).fingerprint for other in others)}) == 4
+    assert len({over.fingerprint, *(parse_one(other).fingerprint for other in others)}) == 4
 
 
 def test_title_identifies_without_keys_or_labels():
-    assert one(GOOD).fingerprint == one({**GOOD, "status": "ok", "description": "other"}).fingerprint
-    assert one(GOOD).fingerprint != one({**GOOD, "title": "U"}).fingerprint
+    assert parse_one(GOOD).fingerprint == parse_one({**GOOD, "status": "ok", "description": "other"}).fingerprint
+    assert parse_one(GOOD).fingerprint != parse_one({**GOOD, "title": "U"}).fingerprint
 
 
 def test_labels_differing_in_name_boundaries_are_distinct():
-    first, second = one({**GOOD, "labels": {"a": "b", "c": "d"}}), one({**GOOD, "labels": {"a": "bc", "d": ""}})
+    first, second = (
+        parse_one({**GOOD, "labels": {"a": "b", "c": "d"}}),
+        parse_one({**GOOD, "labels": {"a": "bc", "d": ""}}),
+    )
     assert first.fingerprint != second.fingerprint
 
 
 def test_alias_is_not_a_default_key():
-    disk = one({**GOOD, "alias": "host-1", "labels": {"service": "disk"}})
-    assert disk.fingerprint != one({**GOOD, "alias": "host-1", "labels": {"service": "cpu"}}).fingerprint
-    assert one({**GOOD, "alias": "host-1"}, fingerprint="alias").fingerprint == "host-1"
+    disk = parse_one({**GOOD, "alias": "host-1", "labels": {"service": "disk"}})
+    assert disk.fingerprint != parse_one({**GOOD, "alias": "host-1", "labels": {"service": "cpu"}}).fingerprint
+    assert parse_one({**GOOD, "alias": "host-1"}, fingerprint="alias").fingerprint == "host-1"
 
 
 @pytest.mark.parametrize("name", ["dedup_key", "deduplication_key", "alert_uid", "fingerprint"])
 def test_key_is_read_from_its_usual_fields(name):
-    assert one({**GOOD, name: "k"}).fingerprint == "k"
+    assert parse_one({**GOOD, name: "k"}).fingerprint == "k"
 
 
 @pytest.mark.parametrize("extra", [{"link": "u"}, {"url": "u"}, {"source_url": "u"}, {"links": [{"href": "u"}]}])
 def test_link_is_read_from_its_usual_fields(extra):
-    assert one({**GOOD, **extra}).link == "u"
+    assert parse_one({**GOOD, **extra}).link == "u"
 
 
 def test_labels_of_alert_override_those_of_the_body():
     body = {"team": "outer", "site": "s", "events": [{**GOOD, "labels": {"team": "inner"}}]}
     settings = {"alerts": "events", "body_labels": {"team": "team", "site": "site"}}
-    assert one(body, **settings).labels == {"team": "inner", "site": "s"}
+    assert parse_one(body, **settings).labels == {"team": "inner", "site": "s"}
 
 
 @pytest.mark.parametrize("setting", ["labels", "body_labels", "annotations"])
@@ -204,38 +209,38 @@ def test_value_too_deep_to_serialize_is_unparsable(setting):
 
 
 def test_single_object_at_alerts_is_one_alert():
-    assert one({"event": GOOD}, alerts="event").title == "T"
+    assert parse_one({"event": GOOD}, alerts="event").title == "T"
     assert parse({"events": []}, alerts="events") == []
     assert parse([]) == []
 
 
 def test_missing_times_default_to_the_receipt_time():
-    assert one(GOOD).starts_at == NOW
-    resolved = one({**GOOD, "status": "resolved", "starts_at": 0, "ends_at": ""})
+    assert parse_one(GOOD).starts_at == NOW
+    resolved = parse_one({**GOOD, "status": "resolved", "starts_at": 0, "ends_at": ""})
     assert (resolved.starts_at, resolved.ends_at) == (NOW, NOW)
 
 
 def test_firing_alert_s_end_applies_from_one_minute_ahead():
-    assert one({**GOOD, "ends_at": NOW + MINUTE}).ends_at == NOW + MINUTE
-    assert one({**GOOD, "ends_at": "2026-03-02T12:00:00Z"}).ends_at > NOW
+    assert parse_one({**GOOD, "ends_at": NOW + MINUTE}).ends_at == NOW + MINUTE
+    assert parse_one({**GOOD, "ends_at": "2026-03-02T12:00:00Z"}).ends_at > NOW
     ahead = NOW + 60 * MINUTE
-    assert one({**GOOD, "starts_at": ahead, "ends_at": ahead + MINUTE}).ends_at == ahead + MINUTE
-    assert one({**GOOD, "starts_at": ahead, "ends_at": ahead + 3_000_000}).ends_at == 0
+    assert parse_one({**GOOD, "starts_at": ahead, "ends_at": ahead + MINUTE}).ends_at == ahead + MINUTE
+    assert parse_one({**GOOD, "starts_at": ahead, "ends_at": ahead + 3_000_000}).ends_at == 0
     for none in (NOW, NOW + 3_000_000, NOW + MINUTE - 1, NOW - 1, "", None, "0001-01-01T00:00:00Z", "soon", {}):
-        assert one({**GOOD, "ends_at": none}).ends_at == 0
+        assert parse_one({**GOOD, "ends_at": none}).ends_at == 0
 
 
 @pytest.mark.parametrize("ahead", [3_000_000, 360_000_000, 3_600_000_000])
 def test_equal_start_and_end_never_ends_firing_alert(ahead):
     body = {**GOOD, "at": NOW + ahead}
-    assert one(body, starts_at="at", ends_at="at").ends_at == 0
-    assert one({**body, "status": "ok"}, starts_at="at", ends_at="at").ends_at == NOW + ahead
+    assert parse_one(body, starts_at="at", ends_at="at").ends_at == 0
+    assert parse_one({**body, "status": "ok"}, starts_at="at", ends_at="at").ends_at == NOW + ahead
 
 
 def test_announced_end_is_the_firing_alert_s_expiry():
-    assert one({**GOOD, "expires_at": NOW + 1}).ends_at == NOW + 1
-    assert one({**GOOD, "valid": NOW + 5, "ends_at": NOW + 60 * MINUTE}, expires_at="valid").ends_at == NOW + 5
-    assert one({**GOOD, "status": "ok", "expires_at": NOW + 1}).ends_at == NOW
+    assert parse_one({**GOOD, "expires_at": NOW + 1}).ends_at == NOW + 1
+    assert parse_one({**GOOD, "valid": NOW + 5, "ends_at": NOW + 60 * MINUTE}, expires_at="valid").ends_at == NOW + 5
+    assert parse_one({**GOOD, "status": "ok", "expires_at": NOW + 1}).ends_at == NOW
 
 
 def test_mapping_reads_body_header_and_query_values():
@@ -387,12 +392,12 @@ def test_invalid_setting_is_refused_with_advice(settings, said):
     ],
 )
 def test_time_is_parsed_in_the_mapped_format(time, value, expected):
-    assert one({**GOOD, "at": value}, starts_at={"path": "at", **time}).starts_at == expected
+    assert parse_one({**GOOD, "at": value}, starts_at={"path": "at", **time}).starts_at == expected
 
 
 def test_time_outside_the_date_range_never_raises():
     for value in ("9999-12-31T23:59:59-14:00", "9999-12-31T23:59:60Z", 1e300, -1e300, 10**400, "1e400"):
-        assert one({**GOOD, "starts_at": value}).starts_at > 0
+        assert parse_one({**GOOD, "starts_at": value}).starts_at > 0
 
 
 def test_settings_schema_accepts_a_bare_path():
@@ -401,8 +406,8 @@ def test_settings_schema_accepts_a_bare_path():
 
 
 def test_annotations_include_the_description():
-    assert one({**GOOD, "annotations": {"description": "inner"}}).annotations == {"description": "inner"}
-    assert one({**GOOD, "description": "outer"}).annotations == {"description": "outer"}
+    assert parse_one({**GOOD, "annotations": {"description": "inner"}}).annotations == {"description": "inner"}
+    assert parse_one({**GOOD, "description": "outer"}).annotations == {"description": "outer"}
 
 
 @pytest.mark.parametrize(
@@ -446,10 +451,10 @@ def test_invalid_element_quarantines_the_whole_nested_body():
 
 def test_mapped_severities_are_standard_and_others_unchanged():
     ladder = {"path": "level", "map": {"P1": "critical", 5: "major"}, "otherwise": "minor"}
-    found = [one({**GOOD, **level}, severity=ladder).severity for level in ({"level": " p1"}, {"level": 5}, {})]
+    found = [parse_one({**GOOD, **level}, severity=ladder).severity for level in ({"level": " p1"}, {"level": 5}, {})]
     assert found == ["critical", "major", "minor"]
-    assert one({**GOOD, "level": "Odd"}, severity=ladder).severity == "Odd"
-    assert one({**GOOD, "level": "P1"}, severity="level").severity == "P1"
+    assert parse_one({**GOOD, "level": "Odd"}, severity=ladder).severity == "Odd"
+    assert parse_one({**GOOD, "level": "P1"}, severity="level").severity == "P1"
 
 
 ANYTHING = st.recursive(

@@ -7,7 +7,7 @@ from router.sources import base, newrelic, reading
 NOW = 1_772_450_000_000_000
 
 
-def one(**body):
+def parse_one(**body):
     return newrelic.read(reading.Reading("here", NOW), {"id": "i", "state": "ACTIVATED", **body}).alerts[0]
 
 
@@ -38,18 +38,18 @@ def test_invalid_body_is_refused_with_its_field(body, where, problem):
     ],
 )
 def test_issue_fires_until_it_is_closed(state, status):
-    assert one(state=state).status == status
+    assert parse_one(state=state).status == status
 
 
 def test_closed_incident_does_not_end_its_issue():
-    alert = one(trigger="INCIDENT_CLOSED", updatedAt=1_772_442_930_000)
+    alert = parse_one(trigger="INCIDENT_CLOSED", updatedAt=1_772_442_930_000)
     assert (alert.status, alert.ends_at) == ("firing", 0)
 
 
 def test_issue_starts_at_creation_and_ends_at_update():
-    alert = one(state="CLOSED", createdAt=1_772_442_930_000, updatedAt="1772444730000")
+    alert = parse_one(state="CLOSED", createdAt=1_772_442_930_000, updatedAt="1772444730000")
     assert (alert.starts_at, alert.ends_at) == (1_772_442_930_000_000, 1_772_444_730_000_000)
-    assert (one(state="CLOSED").starts_at, one(state="CLOSED").ends_at) == (NOW, NOW)
+    assert (parse_one(state="CLOSED").starts_at, parse_one(state="CLOSED").ends_at) == (NOW, NOW)
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,9 @@ def test_issue_starts_at_creation_and_ends_at_update():
     [(["a", "b"], "a, b"), (["a", None, ""], "a"), ("a", "a"), ([], None), (None, None), ([{"x": 1}], None)],
 )
 def test_several_policies_are_joined_in_one_label(names, label):
-    assert one(alertPolicyNames=names).labels.get("policy") == label
+    assert parse_one(alertPolicyNames=names).labels.get("policy") == label
 
 
 def test_priority_is_the_severity_and_issue_the_link():
-    alert = one(priority="HIGH", issueUrl="u", title=["t"])
+    alert = parse_one(priority="HIGH", issueUrl="u", title=["t"])
     assert (alert.severity, alert.link, alert.title) == ("HIGH", "u", "t")

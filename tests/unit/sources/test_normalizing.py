@@ -8,7 +8,7 @@ from router.domain import alerts
 from router.sources import base, links, normalizing
 
 
-class Sends:
+class FixedSource:
     """A source with exactly these alerts."""
 
     name = "here"
@@ -24,8 +24,8 @@ def alert(title: str = "t", link: str = "") -> alerts.Alert:
     return alerts.Alert("here", "f", "firing", 1, 0, title=title, link=link)
 
 
-def parsed(*found: alerts.Alert) -> base.Parsed:
-    return normalizing.Normalizing(Sends(*found)).parse(b"", {}, 1)
+def parse(*found: alerts.Alert) -> base.Parsed:
+    return normalizing.Normalizing(FixedSource(*found)).parse(b"", {}, 1)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def parsed(*found: alerts.Alert) -> base.Parsed:
     ],
 )
 def test_title_is_one_line_of_visible_text(title, shown):
-    assert parsed(alert(title)).alerts[0].title == shown
+    assert parse(alert(title)).alerts[0].title == shown
 
 
 @given(st.text(max_size=40))
@@ -76,7 +76,7 @@ def test_no_title_has_controls_or_several_lines(title):
     ],
 )
 def test_unusable_link_is_omitted_with_a_notice(link, followed):
-    read = parsed(alert(link=link), alert())
+    read = parse(alert(link=link), alert())
     assert read.alerts[0].link.replace("HTTPS", "https") == followed
     told = [(notice.code, notice.where, notice.fingerprint) for notice in read.notices]
     assert told == ([("field_ignored", "link", "f")] if link and not followed else [])
@@ -99,7 +99,7 @@ def test_relative_link_is_joined_to_the_sender_s_url(link, joined):
 
 def test_normal_alerts_are_unchanged():
     found = [alert(), alert(link="https://g.example")]
-    assert all(after is before for before, after in zip(found, parsed(*found).alerts, strict=True))
+    assert all(after is before for before, after in zip(found, parse(*found).alerts, strict=True))
 
 
 def test_error_of_the_source_is_raised_unchanged():

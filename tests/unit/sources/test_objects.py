@@ -9,7 +9,7 @@ NOW = 1_772_450_000_000_000
 DELIVERY = reading.Reading("here", NOW)
 
 
-def said(call, *arguments) -> tuple[str, str]:
+def expect_refusal(call, *arguments) -> tuple[str, str]:
     with pytest.raises(base.Unparsable) as caught:
         call(*arguments)
     return caught.value.where, caught.value.problem
@@ -39,13 +39,16 @@ def test_source_passes_its_name_and_time_to_readers():
     ],
 )
 def test_body_without_an_object_is_unparsable(raw, problem):
-    where, said_of_it = said(objects.Source("here", echo).parse, raw, {}, NOW)
+    where, said_of_it = expect_refusal(objects.Source("here", echo).parse, raw, {}, NOW)
     assert where == ""
     assert problem in said_of_it
 
 
 def test_too_deep_recursion_is_an_unparsable_body():
-    assert said(objects.Source("here", too_deep).parse, b"{}", {}, NOW) == ("", "the JSON is nested too deeply")
+    assert expect_refusal(objects.Source("here", too_deep).parse, b"{}", {}, NOW) == (
+        "",
+        "the JSON is nested too deeply",
+    )
 
 
 def test_delivery_without_an_alert_has_a_reason():
@@ -56,9 +59,9 @@ def test_delivery_without_an_alert_has_a_reason():
 
 def test_missing_required_object_is_named():
     assert objects.members({"a": 1}, "data") == {"a": 1}
-    assert said(objects.members, None, "data") == ("data", "missing")
-    assert said(objects.members, None, "data", "send it") == ("data", "missing: send it")
-    assert said(objects.members, [1], "data") == ("data", "expected an object")
+    assert expect_refusal(objects.members, None, "data") == ("data", "missing")
+    assert expect_refusal(objects.members, None, "data", "send it") == ("data", "missing: send it")
+    assert expect_refusal(objects.members, [1], "data") == ("data", "expected an object")
 
 
 def test_missing_optional_object_is_empty():
@@ -71,8 +74,8 @@ def test_missing_required_value_is_named():
     assert objects.require_text(7, "id") == "7"
     assert objects.require_text(0, "id") == "0"
     for nothing in (None, "", [], {"a": 1}):
-        assert said(objects.require_text, nothing, "id") == ("id", "missing or empty")
-    assert said(objects.require_text, "", "id", "set it") == ("id", "missing or empty: set it")
+        assert expect_refusal(objects.require_text, nothing, "id") == ("id", "missing or empty")
+    assert expect_refusal(objects.require_text, "", "id", "set it") == ("id", "missing or empty: set it")
 
 
 def test_empty_texts_are_omitted_and_others_converted():
@@ -86,26 +89,29 @@ def test_digest_is_equal_only_for_equal_parts():
     assert len(objects.digest()) == 16
 
 
-def even(item, where):
+def require(item, where):
     return alerts.Alert("here", objects.require_text(item, where), "firing", NOW, 0)
 
 
 def test_invalid_alerts_are_rejected_and_others_read():
-    found, rejected = objects.several(DELIVERY, [1, None, 2, []], "all", even, lambda bad: {"bad": bad})
+    found, rejected = objects.several(DELIVERY, [1, None, 2, []], "all", require, lambda bad: {"bad": bad})
     assert [alert.fingerprint for alert in found] == ["1", "2"]
     assert rejected == base.Rejected("all[1]", "missing or empty (and 1 more)", b'{"bad":[null,[]]}')
 
 
 def test_single_invalid_alert_is_reported_without_a_count():
-    assert objects.several(DELIVERY, [1, None], "all", even, list)[1] == base.Rejected(
+    assert objects.several(DELIVERY, [1, None], "all", require, list)[1] == base.Rejected(
         "all[1]", "missing or empty", b"[null]"
     )
 
 
 def test_delivery_with_only_invalid_alerts_is_unparsable():
-    assert objects.several(DELIVERY, [], "all", even, list) == ([], None)
-    assert objects.several(DELIVERY, [1], "all", even, list)[1] is None
-    assert said(objects.several, DELIVERY, [None, None], "all", even, list) == ("all[0]", "missing or empty")
+    assert objects.several(DELIVERY, [], "all", require, list) == ([], None)
+    assert objects.several(DELIVERY, [1], "all", require, list)[1] is None
+    assert expect_refusal(objects.several, DELIVERY, [None, None], "all", require, list) == (
+        "all[0]",
+        "missing or empty",
+    )
 
 
 def test_notices_name_their_alert_even_if_refused():
@@ -113,7 +119,7 @@ def test_notices_name_their_alert_even_if_refused():
 
     def noted(item, where):
         delivery.ignore(f"{where}.link", "expected a text")
-        return even(item, where)
+        return require(item, where)
 
     found, _ = objects.several(delivery, ["a", None, "b"], "all", noted, list)
     notices = delivery.close(base.Parsed(found)).notices

@@ -14,7 +14,7 @@ def parse(kind: str = "incident.triggered", at: str = "", **incident) -> base.Pa
     )
 
 
-def one(*arguments, **incident):
+def parse_one(*arguments, **incident):
     return parse(*arguments, **incident).alerts[0]
 
 
@@ -49,7 +49,7 @@ def test_invalid_body_is_refused_with_its_field(body, where, problem):
     ],
 )
 def test_incident_fires_until_it_is_resolved(kind, status, expected):
-    assert one(kind, status=status).status == expected
+    assert parse_one(kind, status=status).status == expected
 
 
 @pytest.mark.parametrize(
@@ -63,10 +63,10 @@ def test_unrelated_event_makes_no_alert(kind, type_):
 
 
 def test_event_order_follows_their_own_times():
-    fired, over = one(at="2026-03-02T09:15:30Z"), one("incident.resolved", at="2026-03-02T09:15:31Z")
-    again = one("incident.reopened", at="2026-03-02T09:15:32Z")
+    fired, over = parse_one(at="2026-03-02T09:15:30Z"), parse_one("incident.resolved", at="2026-03-02T09:15:31Z")
+    again = parse_one("incident.reopened", at="2026-03-02T09:15:32Z")
     assert fired.starts_at < over.starts_at == over.ends_at < again.starts_at
-    assert one().starts_at == NOW
+    assert parse_one().starts_at == NOW
 
 
 @pytest.mark.parametrize(
@@ -79,20 +79,22 @@ def test_event_order_follows_their_own_times():
     ],
 )
 def test_severity_is_the_priority_or_urgency(incident, severity):
-    assert one(**incident).severity == severity
+    assert parse_one(**incident).severity == severity
 
 
 def test_labels_are_the_service_and_the_teams():
-    assert one(service={"id": "P", "summary": "s"}, teams=[{"summary": "a"}, {"summary": "b"}, None]).labels == {
+    assert parse_one(service={"id": "P", "summary": "s"}, teams=[{"summary": "a"}, {"summary": "b"}, None]).labels == {
         "service": "s",
         "service_id": "P",
         "team": "a, b",
     }
-    assert one(service=None, teams={"summary": "a"}).labels == {}
+    assert parse_one(service=None, teams={"summary": "a"}).labels == {}
 
 
 def test_changing_details_are_annotations():
-    assert one("incident.resolved", escalation_policy={"summary": "e"}, number=7, resolve_reason=None).annotations == {
+    assert parse_one(
+        "incident.resolved", escalation_policy={"summary": "e"}, number=7, resolve_reason=None
+    ).annotations == {
         "event_type": "incident.resolved",
         "escalation_policy": "e",
         "status": "triggered",

@@ -11,12 +11,12 @@ def parse(now: int = NOW, **body) -> base.Parsed:
     return pagerduty_events.read(reading.Reading("here", now), body)
 
 
-def triggered(payload: dict | None = None, **body):
+def parse_trigger(payload: dict | None = None, **body):
     whole = {"summary": "s", "source": "h", "severity": "error", **(payload or {})}
     return parse(event_action="trigger", payload=whole, **body).alerts[0]
 
 
-def refused(**body) -> base.Unparsable:
+def expect_refusal(**body) -> base.Unparsable:
     with pytest.raises(base.Unparsable) as caught:
         parse(**body)
     return caught.value
@@ -35,13 +35,13 @@ def refused(**body) -> base.Unparsable:
     ],
 )
 def test_invalid_body_is_refused_with_its_field(body, where, problem):
-    error = refused(**body)
+    error = expect_refusal(**body)
     assert error.where == where
     assert problem in error.problem
 
 
 def test_long_action_text_is_not_repeated():
-    assert len(refused(event_action="x" * 5000).problem) < 200
+    assert len(expect_refusal(event_action="x" * 5000).problem) < 200
 
 
 def test_every_event_returns_its_dedup_key():
@@ -60,8 +60,8 @@ def test_acknowledgement_makes_no_alert():
 
 
 def test_event_without_key_is_identified_by_content():
-    assert triggered().fingerprint == triggered(routing_key="changed").fingerprint
-    others = {triggered(payload).fingerprint for payload in ({}, {"summary": "t"}, {"source": "i"}, {"class": "c"})}
+    assert parse_trigger().fingerprint == parse_trigger(routing_key="changed").fingerprint
+    others = {parse_trigger(payload).fingerprint for payload in ({}, {"summary": "t"}, {"source": "i"}, {"class": "c"})}
     assert len(others) == 4
 
 
@@ -71,7 +71,7 @@ def test_derived_key_resolves_its_alert():
 
 
 def test_arrival_order_decides_despite_event_times():
-    late = triggered({"timestamp": "2030-01-01T00:00:00Z"}, dedup_key="k")
+    late = parse_trigger({"timestamp": "2030-01-01T00:00:00Z"}, dedup_key="k")
     assert late.starts_at == NOW
     assert late.annotations["timestamp"] == "2030-01-01T00:00:00Z"
     over = parse(now=NOW + 1, event_action="resolve", dedup_key="k").alerts[0]
@@ -88,7 +88,7 @@ def test_arrival_order_decides_despite_event_times():
     ],
 )
 def test_custom_details_of_any_type_are_annotations(details, annotations):
-    assert triggered({"custom_details": details}).annotations == annotations
+    assert parse_trigger({"custom_details": details}).annotations == annotations
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_custom_details_of_any_type_are_annotations(details, annotations):
     ],
 )
 def test_link_is_the_event_s_first_or_its_client_s(body, link):
-    assert triggered(**body).link == link
+    assert parse_trigger(**body).link == link
 
 
 def test_trigger_without_severity_or_source_is_accepted():
@@ -111,4 +111,4 @@ def test_trigger_without_severity_or_source_is_accepted():
 
 
 def test_alert_never_contains_the_routing_key():
-    assert "r0ut1ng" not in repr(triggered(routing_key="r0ut1ng"))
+    assert "r0ut1ng" not in repr(parse_trigger(routing_key="r0ut1ng"))

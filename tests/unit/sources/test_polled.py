@@ -14,7 +14,7 @@ def config(**said) -> polled.Config:
     return polled.Config(url=URL, **said)
 
 
-def listed(*receivers: str, **labels: str) -> Listed:
+def make_listed(*receivers: str, **labels: str) -> Listed:
     return Listed(
         "f1",
         BEGAN,
@@ -69,11 +69,11 @@ def test_source_without_poll_settings_does_not_poll():
     ],
 )
 def test_filters_and_receiver_select_alerts(said, receivers, env, counts):
-    assert polled.make_selector(config(**said))(listed(*receivers, env=env)) is counts
+    assert polled.make_selector(config(**said))(make_listed(*receivers, env=env)) is counts
 
 
 def test_polled_alert_equals_its_webhook():
-    body = polled.webhook([polled.firing_alert(listed(severity="critical"))], URL)
+    body = polled.webhook([polled.firing_alert(make_listed(severity="critical"))], URL)
     (alert,) = alertmanager.Alertmanager("am").parse(body, {}, 5).alerts
     assert (alert.identity, alert.status, alert.starts_at, alert.ends_at) == ("am/f1", "firing", BEGAN, 0)
     assert (alert.title, alert.severity, alert.link) == ("S", "critical", "http://prometheus:9090/graph")

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.unit.sources import delivering
+from tests.unit.sources import parsing
 
 Change = tuple[str, Any]
 
 
-def changed(body: dict[str, Any], changes: list[Change]) -> dict[str, Any]:
+def replace_members(body: dict[str, Any], changes: list[Change]) -> dict[str, Any]:
     """Return the body with replaced members: ``a/b`` is the member ``b`` of ``a``, and None removes it."""
     body = copy.deepcopy(body)
     for path, value in changes:
@@ -26,7 +26,7 @@ def changed(body: dict[str, Any], changes: list[Change]) -> dict[str, Any]:
 
 
 def key(kind: str, case: str, changes: list[Change]) -> str:
-    return delivering.one(kind, changed(delivering.body(kind, case), changes)).fingerprint
+    return parsing.parse_one(kind, replace_members(parsing.body(kind, case), changes)).fingerprint
 
 
 INCIDENT = "public_incident.incident_created_v2"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from router.sources import base, registry
-from tests.unit.sources import delivering
+from tests.unit.sources import parsing
 
 
 @pytest.mark.parametrize(
@@ -28,53 +28,53 @@ from tests.unit.sources import delivering
 )
 def test_payload_of_another_sender_is_unparsable(kind, found, where):
     with pytest.raises(base.Unparsable) as caught:
-        delivering.parse(kind, found)
+        parsing.parse(kind, found)
     assert caught.value.where == where
 
 
 @pytest.mark.parametrize("state", ["OK", "up", "Ok"])
 def test_healthy_nagios_state_has_no_severity(state):
-    found = {**delivering.body("nagios", "service-recovery"), "service_state": state}
-    assert delivering.one("nagios", found).severity == ""
+    found = {**parsing.body("nagios", "service-recovery"), "service_state": state}
+    assert parsing.parse_one("nagios", found).severity == ""
 
 
 @pytest.mark.parametrize(
     ("event", "attributes", "at"),
     [
         ("", {"started_at": "2026-03-02T09:00:00Z"}, 1_772_442_000_000_000),
-        ("acknowledged", {"started_at": "2026-03-02T09:00:00Z", "acknowledged_at": None}, delivering.NOW),
-        ("reopened", {"started_at": "2026-03-02T09:00:00Z", "resolved_at": "2026-03-02T10:00:00Z"}, delivering.NOW),
+        ("acknowledged", {"started_at": "2026-03-02T09:00:00Z", "acknowledged_at": None}, parsing.NOW),
+        ("reopened", {"started_at": "2026-03-02T09:00:00Z", "resolved_at": "2026-03-02T10:00:00Z"}, parsing.NOW),
     ],
 )
 def test_better_stack_start_depends_on_the_event(event, attributes, at):
-    alert = delivering.one(
+    alert = parsing.parse_one(
         "betterstack", {"event": event, "data": {"id": "1", "attributes": {"name": "x", **attributes}}}
     )
     assert (alert.status, alert.starts_at) == ("firing", at)
 
 
 def test_clock_ahead_does_not_end_a_firing_alert():
-    ahead = str(delivering.NOW // 1_000_000 + 30)
-    alert = delivering.one("nagios", {**delivering.body("nagios", "service-problem"), "timet": ahead})
-    assert (alert.starts_at, alert.ends_at) == (delivering.NOW + 30_000_000, 0)
+    ahead = str(parsing.NOW // 1_000_000 + 30)
+    alert = parsing.parse_one("nagios", {**parsing.body("nagios", "service-problem"), "timet": ahead})
+    assert (alert.starts_at, alert.ends_at) == (parsing.NOW + 30_000_000, 0)
 
 
 def test_certificate_alert_differs_from_its_monitor_s():
-    ends = delivering.one("uptimerobot", delivering.body("uptimerobot", "certificate-ends"))
-    down, up = (delivering.one("uptimerobot", delivering.body("uptimerobot", case)) for case in ("down", "up"))
+    ends = parsing.parse_one("uptimerobot", parsing.body("uptimerobot", "certificate-ends"))
+    down, up = (parsing.parse_one("uptimerobot", parsing.body("uptimerobot", case)) for case in ("down", "up"))
     assert ends.fingerprint != down.fingerprint == up.fingerprint
 
 
 def test_splunk_search_is_one_alert_over_its_runs():
-    first, again = (delivering.one("splunk", delivering.body("splunk", case)) for case in ("search", "search-again"))
+    first, again = (parsing.parse_one("splunk", parsing.body("splunk", case)) for case in ("search", "search-again"))
     assert first.fingerprint == again.fingerprint
-    unnamed = {**delivering.body("splunk", "without-a-name"), "sid": "another"}
+    unnamed = {**parsing.body("splunk", "without-a-name"), "sid": "another"}
     assert (
-        delivering.one("splunk", unnamed).fingerprint
-        == delivering.one("splunk", delivering.body("splunk", "without-a-name")).fingerprint
+        parsing.parse_one("splunk", unnamed).fingerprint
+        == parsing.parse_one("splunk", parsing.body("splunk", "without-a-name")).fingerprint
     )
     began, over = (
-        delivering.one("splunk", delivering.body("splunk", case)) for case in ("row-with-a-key", "row-that-is-over")
+        parsing.parse_one("splunk", parsing.body("splunk", case)) for case in ("row-with-a-key", "row-that-is-over")
     )
     assert (began.fingerprint, over.status) == (over.fingerprint, "resolved")
 
@@ -94,39 +94,39 @@ def test_splunk_search_is_one_alert_over_its_runs():
     ],
 )
 def test_every_checkly_alert_type_is_mapped(word, severity, status):
-    alert = delivering.one("checkly", {**delivering.body("checkly", "failure"), "alert_type": word})
+    alert = parsing.parse_one("checkly", {**parsing.body("checkly", "failure"), "alert_type": word})
     assert (alert.severity, alert.status) == (severity, status)
 
 
 @pytest.mark.parametrize("dimensions", [None, "", [], "host=a"])
 def test_splunk_observability_detector_may_lack_dimensions(dimensions):
-    alert = delivering.one("splunk-observability", {"status": "anomalous", "rule": "r", "dimensions": dimensions})
+    alert = parsing.parse_one("splunk-observability", {"status": "anomalous", "rule": "r", "dimensions": dimensions})
     assert alert.labels == {"rule": "r"}
 
 
 @pytest.mark.parametrize("word", ["ok", "OK", "manually resolved", "stopped"])
 def test_every_end_status_of_splunk_observability_resolves(word):
-    found = {**delivering.body("splunk-observability", "anomalous"), "status": word}
-    assert delivering.one("splunk-observability", found).status == "resolved"
+    found = {**parsing.body("splunk-observability", "anomalous"), "status": word}
+    assert parsing.parse_one("splunk-observability", found).status == "resolved"
 
 
 @pytest.mark.parametrize("case", [str.upper, str.lower, str.title])
 def test_fields_of_statuscake_are_read_in_any_case(case):
-    found = {case(name): value for name, value in delivering.body("statuscake", "down-with-an-id").items()}
-    assert delivering.one("statuscake", found) == delivering.one(
-        "statuscake", delivering.body("statuscake", "down-with-an-id")
+    found = {case(name): value for name, value in parsing.body("statuscake", "down-with-an-id").items()}
+    assert parsing.parse_one("statuscake", found) == parsing.parse_one(
+        "statuscake", parsing.body("statuscake", "down-with-an-id")
     )
 
 
 def test_incident_io_client_gets_incident_io_s_response():
     answer = registry.KINDS["incident-io-alerts"].answer
-    found = delivering.parse("incident-io-alerts", {"title": "x", "status": "firing", "deduplication_key": "k"})
+    found = parsing.parse("incident-io-alerts", {"title": "x", "status": "firing", "deduplication_key": "k"})
     assert answer(found, "delivery") == {
         "status": "success",
         "message": "Event accepted for processing",
         "deduplication_key": "k",
     }
-    unnamed = delivering.parse("incident-io-alerts", {"title": "x", "status": "firing"})
+    unnamed = parsing.parse("incident-io-alerts", {"title": "x", "status": "firing"})
     assert answer(unnamed, "delivery")["deduplication_key"] == unnamed.alerts[0].fingerprint
     assert answer(base.Parsed([]), "delivery")["deduplication_key"] == ""
 
@@ -142,21 +142,21 @@ def test_incident_io_client_gets_incident_io_s_response():
     ],
 )
 def test_devhelm_incident_is_found_in_any_envelope(envelope):
-    incident = delivering.body("devhelm", "created")["data"]
-    alert = delivering.one("devhelm", envelope(incident))
+    incident = parsing.body("devhelm", "created")["data"]
+    alert = parsing.parse_one("devhelm", envelope(incident))
     assert (alert.fingerprint, alert.status, alert.title) == (incident["id"], "firing", "Tide gauge")
 
 
 @pytest.mark.parametrize("event", ["monitor.created", "webhook.test", "service.status_changed"])
 def test_other_devhelm_events_make_no_alert(event):
-    found = delivering.parse("devhelm", {"type": event, "data": {"id": "1", "status": "TRIGGERED", "title": "x"}})
+    found = parsing.parse("devhelm", {"type": event, "data": {"id": "1", "status": "TRIGGERED", "title": "x"}})
     assert (found.alerts, found.about) == ([], {"no_alert": f"{event} is not about an incident"})
 
 
 def unnamed_search(sid: str = "s1", **row) -> str:
     """Return the fingerprint of a Splunk search without a name."""
     body = {"sid": sid, "search_name": None, "app": "search", "owner": "admin", "result": row}
-    return delivering.one("splunk", body).fingerprint
+    return parsing.parse_one("splunk", body).fingerprint
 
 
 def test_unnamed_searches_of_splunk_are_different_alerts():
@@ -181,7 +181,7 @@ def test_certificate_and_monitor_differ_without_ids(kind):
             {"alert_type": "2", "monitor_name": "shop"},
         ),
     }[kind]
-    assert delivering.one(kind, certificate).fingerprint != delivering.one(kind, up).fingerprint
+    assert parsing.parse_one(kind, certificate).fingerprint != parsing.parse_one(kind, up).fingerprint
 
 
 def test_incident_io_events_without_key_stay_distinct():
@@ -190,12 +190,15 @@ def test_incident_io_events_without_key_stay_distinct():
         {"title": "Disk full", "status": "firing", "metadata": {"host": "b"}},
         {"title": "CPU busy", "status": "firing", "metadata": {"host": "a"}},
     ]
-    assert len({delivering.one("incident-io-alerts", event).fingerprint for event in events}) == 3
+    assert len({parsing.parse_one("incident-io-alerts", event).fingerprint for event in events}) == 3
     turned = {**events[0], "metadata": {"z": "1", "host": "a"}}
     again = {**events[0], "metadata": {"host": "a", "z": "1"}}
-    assert delivering.one("incident-io-alerts", turned).identity == delivering.one("incident-io-alerts", again).identity
+    assert (
+        parsing.parse_one("incident-io-alerts", turned).identity
+        == parsing.parse_one("incident-io-alerts", again).identity
+    )
     with pytest.raises(base.Unparsable):
-        delivering.one("incident-io-alerts", {"status": "resolved"})
+        parsing.parse_one("incident-io-alerts", {"status": "resolved"})
 
 
 @pytest.mark.parametrize(
@@ -214,20 +217,20 @@ def test_incident_io_events_without_key_stay_distinct():
     ],
 )
 def test_each_sender_s_severity_is_mapped(kind, case, fields, severity):
-    body = delivering.body(kind, case)
+    body = parsing.body(kind, case)
     body = {**body, "alert": {**body["alert"], **fields}} if kind == "opsgenie" else {**body, **fields}
-    assert delivering.one(kind, body).severity == severity
+    assert parsing.parse_one(kind, body).severity == severity
 
 
 @pytest.mark.parametrize("event", ["comment", "commented", "Comment_Added"])
 def test_better_stack_comment_makes_no_alert(event):
-    body = {**delivering.body("betterstack", "started"), "event": event}
-    assert delivering.parse("betterstack", body).alerts == []
+    body = {**parsing.body("betterstack", "started"), "event": event}
+    assert parsing.parse("betterstack", body).alerts == []
 
 
-def changed(kind: str) -> tuple[dict, dict]:
+def make_bodies(kind: str) -> tuple[dict, dict]:
     """Return a body of the kind, and a body with a lower severity of the same alert."""
-    body = delivering.firing(kind)
+    body = parsing.firing(kind)
     if kind == "newrelic":
         return {**body, "priority": "CRITICAL"}, {**body, "priority": "LOW", "trigger": "PRIORITY_CHANGED"}
     if kind == "zabbix":
@@ -242,14 +245,14 @@ def changed(kind: str) -> tuple[dict, dict]:
     ("kind", "words"), [("newrelic", "CRITICAL LOW"), ("zabbix", "High Warning"), ("opsgenie", "P1 P4")]
 )
 def test_changed_severity_keeps_alert_and_start(kind, words):
-    before, after = (delivering.one(kind, body) for body in changed(kind))
+    before, after = (parsing.parse_one(kind, body) for body in make_bodies(kind))
     assert (before.identity, before.starts_at, before.status) == (after.identity, after.starts_at, after.status)
     assert [before.severity, after.severity] == words.split()
 
 
 def test_preset_uses_the_zone_of_its_setting():
-    body = {**delivering.body("zabbix", "problem"), "event_timestamp": "2026.03.02 13:00:00"}
-    alert = delivering.one("zabbix", body, mapping={"starts_at": {"zone": "Europe/Zurich"}})
+    body = {**parsing.body("zabbix", "problem"), "event_timestamp": "2026.03.02 13:00:00"}
+    alert = parsing.parse_one("zabbix", body, mapping={"starts_at": {"zone": "Europe/Zurich"}})
     assert alert.starts_at == 1_772_452_800_000_000
 
 
@@ -259,9 +262,9 @@ def test_preset_mapping_may_name_headers_and_query():
     )
     assert config.reads_query
     assert not registry.KINDS["zabbix"].config(auth="none").reads_query
-    body = json.dumps(delivering.body("zabbix", "problem")).encode()
+    body = json.dumps(parsing.body("zabbix", "problem")).encode()
     headers = {b"x-site": b"oslo", base.QUERY: b"environment=prod"}
-    (alert,) = registry.build("here", config).source.parse(body, headers, delivering.NOW).alerts
+    (alert,) = registry.build("here", config).source.parse(body, headers, parsing.NOW).alerts
     assert (alert.labels["site"], alert.labels["environment"]) == ("oslo", "prod")
 
 
@@ -277,6 +280,6 @@ def test_preset_mapping_may_name_headers_and_query():
     ],
 )
 def test_untitled_alert_is_named_by_other_fields(kind, found, name):
-    parsed = delivering.parse(kind, found)
+    parsed = parsing.parse(kind, found)
     assert [alert.title for alert in parsed.alerts] == [name]
     assert [(notice.code, notice.where) for notice in parsed.notices] == [("field_ignored", "title")]

@@ -10,7 +10,7 @@ import pytest
 
 from router.sources import base, registry
 from router.sources.presets import preset, tags
-from tests.unit.sources import delivering
+from tests.unit.sources import parsing
 
 PRESETS = sorted(name for name, kind in registry.KINDS.items() if issubclass(kind.config, preset.Config))
 
@@ -41,21 +41,21 @@ class Config(preset.Config):
 
 def short(found, **settings):
     source = preset.kind(Config, "short").make("here", Config(auth="none", **settings))
-    return source.parse(json.dumps(found).encode(), {}, delivering.NOW)
+    return source.parse(json.dumps(found).encode(), {}, parsing.NOW)
 
 
 @pytest.mark.parametrize(("kind", "case"), FLAT.items())
 def test_form_with_equal_fields_is_equal(kind, case):
-    flat = delivering.body(kind, case)
-    assert delivering.one(kind, urllib.parse.urlencode(flat).encode()) == delivering.one(kind, flat)
+    flat = parsing.body(kind, case)
+    assert parsing.parse_one(kind, urllib.parse.urlencode(flat).encode()) == parsing.parse_one(kind, flat)
 
 
 @pytest.mark.parametrize("kind", PRESETS)
 def test_source_s_mapping_overrides_the_preset_s(kind):
-    found = delivering.firing(kind)
+    found = parsing.firing(kind)
     before, after = (
-        delivering.one(kind, found),
-        delivering.one(kind, found, mapping={"title": "'mine'", "labels": {"team": "'mine'"}}),
+        parsing.parse_one(kind, found),
+        parsing.parse_one(kind, found, mapping={"title": "'mine'", "labels": {"team": "'mine'"}}),
     )
     assert after.title == "mine"
     assert after.labels == {**before.labels, "team": "mine"}
@@ -85,18 +85,18 @@ def test_invalid_mapping_is_refused_on_load(kind, mapping, problem):
 
 
 def test_whole_expression_replaces_all_labels():
-    assert delivering.one("zabbix", delivering.body("zabbix", "problem"), mapping={"labels": "nothing"}).labels == {}
+    assert parsing.parse_one("zabbix", parsing.body("zabbix", "problem"), mapping={"labels": "nothing"}).labels == {}
 
 
 def test_configured_status_words_are_added():
-    found = {**delivering.body("pingdom", "down"), "current_state": "PAUSED"}
-    assert delivering.one("pingdom", found, mapping={"status": {"resolved": ["paused"]}}).status == "resolved"
+    found = {**parsing.body("pingdom", "down"), "current_state": "PAUSED"}
+    assert parsing.parse_one("pingdom", found, mapping={"status": {"resolved": ["paused"]}}).status == "resolved"
     assert (
-        delivering.one("pingdom", delivering.body("pingdom", "down"), mapping={"status": {"resolved": ["x"]}}).status
+        parsing.parse_one("pingdom", parsing.body("pingdom", "down"), mapping={"status": {"resolved": ["x"]}}).status
         == "firing"
     )
     with pytest.raises(base.Unparsable, match="'PAUSED' isn't a known status"):
-        delivering.parse("pingdom", found)
+        parsing.parse("pingdom", found)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_configured_status_words_are_added():
 def test_mismatch_names_the_setting_without_a_match(found, settings, where, problem):
     source = preset.kind(Config, "short").make("here", Config(auth="none", **settings))
     with pytest.raises(base.Unparsable) as caught:
-        source.parse(found if isinstance(found, bytes) else json.dumps(found).encode(), {}, delivering.NOW)
+        source.parse(found if isinstance(found, bytes) else json.dumps(found).encode(), {}, parsing.NOW)
     assert caught.value.where == where
     assert problem in caught.value.problem
 

@@ -37,16 +37,16 @@ WAYS = {
 }
 
 
-def refusals(config, shown: proof.Proven, more: bytes = b"") -> list[str]:
+def list_refusals(config, proven: proof.Proven, more: bytes = b"") -> list[str]:
     """Return the credentials that the source doesn't accept."""
     endpoint = registry.build("here", config)
-    headers = {name.lower().encode(): value.encode() for name, value in shown.headers.items()}
+    headers = {name.lower().encode(): value.encode() for name, value in proven.headers.items()}
     found = [] if endpoint.verifier.accepts(headers.get(b"authorization")) else ["authorization"]
-    query = parse.urlencode(shown.query).encode()
+    query = parse.urlencode(proven.query).encode()
     token = endpoint.token
-    if token and not (token.accepts_body(shown.body) if token.in_body else token.accepts(headers, query)):
+    if token and not (token.accepts_body(proven.body) if token.in_body else token.accepts(headers, query)):
         found.append("token")
-    if endpoint.signature and (problem := endpoint.signature.problem(headers, shown.body + more, NOW)):
+    if endpoint.signature and (problem := endpoint.signature.problem(headers, proven.body + more, NOW)):
         found.append(problem)
     return found
 
@@ -54,19 +54,19 @@ def refusals(config, shown: proof.Proven, more: bytes = b"") -> list[str]:
 @pytest.mark.parametrize("way", WAYS)
 def test_generated_credentials_are_accepted(way):
     config = registry.KINDS["json"].config(**WAYS[way])
-    assert refusals(config, proof.of(config, BODY, NOW, "delivery-1")) == []
+    assert list_refusals(config, proof.of(config, BODY, NOW, "delivery-1")) == []
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_request_without_credentials_is_refused(way):
     config = registry.KINDS["json"].config(**WAYS[way])
-    assert refusals(config, proof.Proven(BODY, {}, {}))
+    assert list_refusals(config, proof.Proven(BODY, {}, {}))
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if "signature" in WAYS[way]])
 def test_signature_of_another_body_is_refused(way):
     config = registry.KINDS["json"].config(**WAYS[way])
-    assert refusals(config, proof.of(config, BODY, NOW, "delivery-1"), b" ")
+    assert list_refusals(config, proof.of(config, BODY, NOW, "delivery-1"), b" ")
 
 
 def test_source_without_authentication_needs_no_proof():

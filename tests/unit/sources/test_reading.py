@@ -10,7 +10,7 @@ NOW = 1_772_450_000_000_000
 ALERT = alerts.Alert("here", "f", "firing", NOW, 0)
 
 
-def notices(delivery: reading.Reading, *found: alerts.Alert):
+def list_notices(delivery: reading.Reading, *found: alerts.Alert):
     return delivery.close(base.Parsed(list(found))).notices
 
 
@@ -32,14 +32,14 @@ def notices(delivery: reading.Reading, *found: alerts.Alert):
 def test_times_of_all_vendor_forms_are_read(value, expected):
     delivery = reading.Reading("here", NOW)
     assert delivery.moment(value, "at") == expected
-    assert notices(delivery) == ()
+    assert list_notices(delivery) == ()
 
 
 @pytest.mark.parametrize("value", ["yesterday", True, [], {}, "1" * 41, 10**30, 1e300])
 def test_unreadable_time_is_reported_with_its_path(value):
     delivery = reading.Reading("here", NOW)
     assert delivery.moment(value, "at") == 0
-    (notice,) = notices(delivery)
+    (notice,) = list_notices(delivery)
     assert (notice.code, notice.where) == ("time_unreadable", "at")
     assert notice.detail.endswith("the time of receipt is used")
     assert len(notice.detail) < 200
@@ -48,19 +48,19 @@ def test_unreadable_time_is_reported_with_its_path(value):
 def test_notice_about_a_single_alert_names_it():
     delivery = reading.Reading("here", NOW)
     delivery.ignore("link", "expected a text")
-    assert [notice.fingerprint for notice in notices(delivery, ALERT)] == ["f"]
+    assert [notice.fingerprint for notice in list_notices(delivery, ALERT)] == ["f"]
 
 
 def test_notice_without_an_alert_belongs_to_the_delivery():
     delivery = reading.Reading("here", NOW)
     delivery.ignore("query", "not UTF-8")
-    assert [notice.fingerprint for notice in notices(delivery, ALERT, ALERT)] == [""]
+    assert [notice.fingerprint for notice in list_notices(delivery, ALERT, ALERT)] == [""]
 
 
 def test_many_notices_are_limited_and_counted():
     delivery = reading.Reading("here", NOW)
     for position in range(2_500):
         delivery.ignore(f"[{position}].link", "expected a text")
-    found = notices(delivery)
-    assert len(found) == MAX_PER_CODE + 1
-    assert sum(notice.count for notice in found) == 2_500
+    notices = list_notices(delivery)
+    assert len(notices) == MAX_PER_CODE + 1
+    assert sum(notice.count for notice in notices) == 2_500

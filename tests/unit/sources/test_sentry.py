@@ -21,7 +21,7 @@ def issue(action: str, **fields) -> base.Parsed:
     return parse(action, {"issue": {"id": "7", "title": "t", **fields}})
 
 
-def metric(action: str, **fields):
+def parse_metric_alert(action: str, **fields):
     return parse(action, {"metric_alert": {"id": "4", "title": "t", **fields}}).alerts[0]
 
 
@@ -84,25 +84,25 @@ def test_new_issues_can_be_ignored():
     ],
 )
 def test_metric_alert_state_follows_its_action(action, status, severity):
-    alert = metric(action, status=2)
+    alert = parse_metric_alert(action, status=2)
     assert (alert.status, alert.severity, alert.fingerprint) == (status, severity, "metric/4")
 
 
 def test_metric_alert_keeps_start_and_ends_when_closed():
-    assert metric("warning", date_started="2026-03-02T09:15:30Z").starts_at == BEFORE * 1_000_000
-    assert metric("warning", date_detected="2026-03-02T09:15:30Z").starts_at == BEFORE * 1_000_000
-    assert metric("resolved", date_closed=None).ends_at == NOW
-    assert metric("resolved", date_closed="2026-03-02T09:15:30Z").ends_at == BEFORE * 1_000_000
+    assert parse_metric_alert("warning", date_started="2026-03-02T09:15:30Z").starts_at == BEFORE * 1_000_000
+    assert parse_metric_alert("warning", date_detected="2026-03-02T09:15:30Z").starts_at == BEFORE * 1_000_000
+    assert parse_metric_alert("resolved", date_closed=None).ends_at == NOW
+    assert parse_metric_alert("resolved", date_closed="2026-03-02T09:15:30Z").ends_at == BEFORE * 1_000_000
 
 
 def test_metric_alert_is_named_by_its_rule():
-    assert metric("warning", alert_rule={"name": "r"}).title == "r"
-    assert metric("warning", alert_rule=None).title == "t"
+    assert parse_metric_alert("warning", alert_rule={"name": "r"}).title == "r"
+    assert parse_metric_alert("warning", alert_rule=None).title == "t"
 
 
 def test_metric_alert_names_all_its_projects():
-    assert metric("warning", projects=["a", None, "b"]).labels["project"] == "a,b"
-    assert metric("warning", projects="a").labels == {"resource": "metric_alert"}
+    assert parse_metric_alert("warning", projects=["a", None, "b"]).labels["project"] == "a,b"
+    assert parse_metric_alert("warning", projects="a").labels == {"resource": "metric_alert"}
 
 
 def test_issue_details_are_annotations():

@@ -22,7 +22,7 @@ def digest(signed: bytes, secret: str = SECRET) -> bytes:
     return hmac.new(secret.encode(), signed, hashlib.sha256).digest()
 
 
-def plain(header, written=lambda mac: mac.hex()):
+def make_signer(header, written=lambda mac: mac.hex()):
     return lambda body, secret=SECRET: {header: written(digest(body, secret))}
 
 
@@ -44,13 +44,13 @@ def devhelm(body, secret=SECRET):
 
 
 SIGN = {
-    "checkly": plain("x-checkly-signature"),
+    "checkly": make_signer("x-checkly-signature"),
     "devhelm": devhelm,
-    "github": plain("x-hub-signature-256", lambda mac: "sha256=" + mac.hex()),
-    "grafana": plain("x-grafana-alerting-signature"),
-    "pagerduty": plain("x-pagerduty-signature", lambda mac: "v1=" + mac.hex()),
-    "sentry": plain("sentry-hook-signature"),
-    "splunk": plain("x-sfx-signature", lambda mac: base64.b64encode(mac).decode()),
+    "github": make_signer("x-hub-signature-256", lambda mac: "sha256=" + mac.hex()),
+    "grafana": make_signer("x-grafana-alerting-signature"),
+    "pagerduty": make_signer("x-pagerduty-signature", lambda mac: "v1=" + mac.hex()),
+    "sentry": make_signer("sentry-hook-signature"),
+    "splunk": make_signer("x-sfx-signature", lambda mac: base64.b64encode(mac).decode()),
     "standard-webhooks": standard("webhook"),
     "svix": standard("svix"),
 }
@@ -58,10 +58,10 @@ ENCODING = {"standard-webhooks", "svix"}
 TIMED = {"devhelm", "standard-webhooks", "svix"}
 
 
-def made(scheme, *secrets, **more):
+def make_scheme(scheme, *secrets, **more):
     given = secrets or (SECRET,)
     if scheme in ENCODING:
-        given = tuple("whsec_" + base64.b64encode(one.encode()).decode() for one in given)
+        given = tuple("whsec_" + base64.b64encode(secret.encode()).decode() for secret in given)
     return signatures.Signature(signatures.Config(scheme=scheme, secrets=given, **more))
 
 
@@ -75,7 +75,7 @@ def test_every_scheme_is_tested():
 
 @pytest.mark.parametrize("scheme", SIGN)
 def test_valid_signature_is_accepted_and_changed_bytes_not(scheme):
-    signature = made(scheme)
+    signature = make_scheme(scheme)
     signed = headers(SIGN[scheme](BODY))
     assert signature.problem(signed, BODY, NOW) == ""
     for position in range(len(BODY)):
@@ -87,14 +87,14 @@ def test_valid_signature_is_accepted_and_changed_bytes_not(scheme):
 @pytest.mark.parametrize("scheme", SIGN)
 def test_unknown_secret_is_refused_and_rotated_accepted(scheme):
     other = headers(SIGN[scheme](BODY, "another secret"))
-    assert made(scheme).problem(other, BODY, NOW) == "the signature is not accepted"
-    assert made(scheme, SECRET, "another secret").problem(other, BODY, NOW) == ""
-    assert made(scheme, "another secret", SECRET).problem(headers(SIGN[scheme](BODY)), BODY, NOW) == ""
+    assert make_scheme(scheme).problem(other, BODY, NOW) == "the signature is not accepted"
+    assert make_scheme(scheme, SECRET, "another secret").problem(other, BODY, NOW) == ""
+    assert make_scheme(scheme, "another secret", SECRET).problem(headers(SIGN[scheme](BODY)), BODY, NOW) == ""
 
 
 @pytest.mark.parametrize("scheme", SIGN)
 def test_incomplete_headers_are_refused_without_errors(scheme):
-    signature = made(scheme)
+    signature = make_scheme(scheme)
     whole = SIGN[scheme](BODY)
     for name in whole:
         left = {key: value for key, value in whole.items() if key != name}
@@ -107,16 +107,16 @@ def test_incomplete_headers_are_refused_without_errors(scheme):
 def test_signed_time_outside_the_tolerance_is_a_replay(scheme):
     signed = headers(SIGN[scheme](BODY))
     for seconds, accepted in ((0, True), (300, True), (-300, True), (301, False), (-301, False)):
-        said = made(scheme).problem(signed, BODY, NOW + seconds * 1_000_000)
+        said = make_scheme(scheme).problem(signed, BODY, NOW + seconds * 1_000_000)
         assert (said == "") is accepted
         assert accepted or "a replay, or a wrong clock" in said
-    assert made(scheme, tolerance="10m").problem(signed, BODY, NOW + 599 * 1_000_000) == ""
+    assert make_scheme(scheme, tolerance="10m").problem(signed, BODY, NOW + 599 * 1_000_000) == ""
 
 
 def test_grafana_signs_time_if_its_header_is_set():
     mac = digest(f"{SECONDS}:".encode() + BODY).hex()
     signed = headers({"x-time": SECONDS, "x-mine": mac})
-    signature = made("grafana", header="X-Mine", time_header="X-Time")
+    signature = make_scheme("grafana", header="X-Mine", time_header="X-Time")
     assert signature.problem(signed, BODY, NOW) == ""
     assert "a replay" in signature.problem(signed, BODY, NOW + 10**9)
     assert signature.problem(headers({"x-mine": digest(BODY).hex()}), BODY, NOW)
@@ -125,15 +125,15 @@ def test_grafana_signs_time_if_its_header_is_set():
 def test_pagerduty_may_send_several_signatures():
     right = digest(BODY).hex()
     for written in (f"v1={'0' * 64},v1={right}", f"v1={right}, v1={'0' * 64}", f"v0=x,v1={right.upper()}"):
-        assert made("pagerduty").problem(headers({"x-pagerduty-signature": written}), BODY, NOW) == ""
-    assert made("pagerduty").problem(headers({"x-pagerduty-signature": f"v2={right}"}), BODY, NOW)
+        assert make_scheme("pagerduty").problem(headers({"x-pagerduty-signature": written}), BODY, NOW) == ""
+    assert make_scheme("pagerduty").problem(headers({"x-pagerduty-signature": f"v2={right}"}), BODY, NOW)
 
 
 def test_signatures_of_the_reference_library_are_accepted():
     at = datetime.fromtimestamp(NOW / 1_000_000, UTC)
     written = standardwebhooks.Webhook(ENCODED).sign("msg_7", at, BODY.decode())
     sent = {"webhook-id": "msg_7", "webhook-timestamp": SECONDS, "webhook-signature": f"v1a,xx {written}"}
-    assert made("standard-webhooks").problem(headers(sent), BODY, NOW) == ""
+    assert make_scheme("standard-webhooks").problem(headers(sent), BODY, NOW) == ""
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_invalid_settings_are_refused_without_the_secret(wrong):
 
 
 def test_repr_contains_no_secret():
-    assert repr(made("github", "hunter2")) == "Signature(x-hub-signature-256, 1 secrets)"
+    assert repr(make_scheme("github", "hunter2")) == "Signature(x-hub-signature-256, 1 secrets)"
 
 
 def test_every_secret_is_compared_even_after_a_match(monkeypatch):
@@ -162,5 +162,5 @@ def test_every_secret_is_compared_even_after_a_match(monkeypatch):
     monkeypatch.setattr(
         signatures.hmac, "compare_digest", lambda one, other: compared.append(other) or real(one, other)
     )
-    assert made("github", SECRET, "second", "third").problem(headers(SIGN["github"](BODY)), BODY, NOW) == ""
+    assert make_scheme("github", SECRET, "second", "third").problem(headers(SIGN["github"](BODY)), BODY, NOW) == ""
     assert len(compared) == 3

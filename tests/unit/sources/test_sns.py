@@ -15,13 +15,13 @@ from cryptography.x509.oid import NameOID
 from router.sources import registry, sns, verifications
 from router.web import client_addresses
 from router.yaml_source import quantities
-from tests.unit.web import asking
+from tests.unit.web import asgi_client
 
 REGION = "eu-north-1"
 TOPIC = f"arn:aws:sns:{REGION}:111122223333:alarms"
 CERTIFICATE_URL = f"https://sns.{REGION}.amazonaws.com/SimpleNotificationService-0123.pem"
 SUBSCRIBE_URL = f"https://sns.{REGION}.amazonaws.com/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=abc"
-NOW = asking.NOW
+NOW = asgi_client.NOW
 SENT_AT = "2026-03-02T11:10:00.000Z"  # A few minutes from NOW, within the hour.
 ALARM = {
     "AlarmName": "Freezer is warm",
@@ -31,7 +31,7 @@ ALARM = {
 }
 
 
-def certified(key: rsa.RSAPrivateKey, until: str = "2030-01-01") -> bytes:
+def make_certificate(key: rsa.RSAPrivateKey, until: str = "2030-01-01") -> bytes:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
     made = (
         x509.CertificateBuilder()
@@ -47,7 +47,7 @@ def certified(key: rsa.RSAPrivateKey, until: str = "2030-01-01") -> bytes:
 
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-CERTIFICATE = certified(KEY)
+CERTIFICATE = make_certificate(KEY)
 FIELDS = {
     "Notification": ["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"],
     "SubscriptionConfirmation": ["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"],
@@ -74,7 +74,7 @@ def message(version: str = "2", key: rsa.RSAPrivateKey = KEY, **changes: str) ->
 SUBSCRIPTION = {"Type": "SubscriptionConfirmation", "Token": "abc", "SubscribeURL": SUBSCRIBE_URL, "Message": "You may"}
 
 
-class Amazon:
+class StubAmazon:
     """Record the fetched URLs."""
 
     def __init__(self, certificate: bytes = CERTIFICATE) -> None:
@@ -89,15 +89,15 @@ class Amazon:
         return self.certificate if url.endswith(".pem") else b"<ConfirmSubscriptionResponse/>"
 
 
-def admitted(told: dict[str, str], amazon: Amazon | None = None, now: int = NOW) -> verifications.Verified:
-    topics = sns.Topics([TOPIC], quantities.duration("23h"), (amazon or Amazon()).fetch)
+def admit(told: dict[str, str], amazon: StubAmazon | None = None, now: int = NOW) -> verifications.Verified:
+    topics = sns.Topics([TOPIC], quantities.duration("23h"), (amazon or StubAmazon()).fetch)
     return asyncio.run(topics.verify(json.dumps(told).encode(), now))
 
 
 @pytest.mark.parametrize("version", ["1", "2"])
 def test_both_signature_versions_are_verified(version):
-    assert admitted(message(version)) == verifications.Verified("m-1")
-    assert admitted(message(version, Subject="ALARM: it is warm")) == verifications.Verified("m-1")
+    assert admit(message(version)) == verifications.Verified("m-1")
+    assert admit(message(version, Subject="ALARM: it is warm")) == verifications.Verified("m-1")
 
 
 @pytest.mark.parametrize("field", ["Message", "MessageId", "Timestamp", "Subject"])
@@ -105,7 +105,7 @@ def test_no_signed_field_can_be_changed(field):
     told = message(Subject="s")
     told[field] = {"Timestamp": "2026-03-02T11:10:01.000Z"}.get(field, told[field] + " ")
     with pytest.raises(verifications.RejectedError, match="the signature is not accepted"):
-        admitted(told)
+        admit(told)
 
 
 def test_other_keys_versions_and_malformed_signatures_are_refused():
@@ -117,7 +117,7 @@ def test_other_keys_versions_and_malformed_signatures_are_refused():
         {**message(), "SignatureVersion": "3"},
     ):
         with pytest.raises(verifications.RejectedError):
-            admitted(told)
+            admit(told)
 
 
 @pytest.mark.parametrize(
@@ -138,9 +138,9 @@ def test_other_keys_versions_and_malformed_signatures_are_refused():
     ],
 )
 def test_certificate_is_fetched_only_from_sns_addresses(url):
-    amazon = Amazon()
+    amazon = StubAmazon()
     with pytest.raises(verifications.RejectedError):
-        admitted({**message(), "SigningCertURL": url}, amazon)
+        admit({**message(), "SigningCertURL": url}, amazon)
     assert amazon.asked == []
 
 
@@ -155,31 +155,31 @@ def test_certificate_is_fetched_only_from_sns_addresses(url):
     ],
 )
 def test_foreign_topic_is_refused_before_any_fetch(told):
-    amazon = Amazon()
+    amazon = StubAmazon()
     with pytest.raises(verifications.RejectedError):
-        admitted(told, amazon)
+        admit(told, amazon)
     assert amazon.asked == []
 
 
 def test_old_replayed_message_is_refused():
-    admitted(message(), now=NOW + quantities.duration("20h"))
+    admit(message(), now=NOW + quantities.duration("20h"))
     with pytest.raises(verifications.RejectedError, match="too far away"):
-        admitted(message(), now=NOW + quantities.duration("25h"))
+        admit(message(), now=NOW + quantities.duration("25h"))
 
 
 def test_expired_certificate_is_refused():
     with pytest.raises(verifications.RejectedError, match="not valid now"):
-        admitted(message(), Amazon(certified(KEY, "2026-01-01")))
+        admit(message(), StubAmazon(make_certificate(KEY, "2026-01-01")))
 
 
 def test_invalid_certificate_is_fetched_again_later():
-    amazon = Amazon(b"<html>")
+    amazon = StubAmazon(b"<html>")
     with pytest.raises(verifications.UnavailableError):
-        admitted(message(), amazon)
+        admit(message(), amazon)
 
 
 def test_certificate_is_fetched_once():
-    amazon = Amazon()
+    amazon = StubAmazon()
     topics = sns.Topics([TOPIC], quantities.duration("23h"), amazon.fetch)
 
     async def twice() -> None:
@@ -191,39 +191,39 @@ def test_certificate_is_fetched_once():
 
 
 def test_subscription_is_confirmed_only_at_sns():
-    amazon = Amazon()
-    assert admitted(message(**SUBSCRIPTION), amazon) == verifications.Verified("m-1", TOPIC)
+    amazon = StubAmazon()
+    assert admit(message(**SUBSCRIPTION), amazon) == verifications.Verified("m-1", TOPIC)
     assert amazon.asked == [CERTIFICATE_URL, SUBSCRIBE_URL]
-    elsewhere = Amazon()
+    elsewhere = StubAmazon()
     with pytest.raises(verifications.RejectedError):
-        admitted(message(**{**SUBSCRIPTION, "SubscribeURL": "https://evil.example/?Action=x"}), elsewhere)
+        admit(message(**{**SUBSCRIPTION, "SubscribeURL": "https://evil.example/?Action=x"}), elsewhere)
     assert elsewhere.asked == [CERTIFICATE_URL]
 
 
-def posted(amazon: Amazon, body: bytes, store: asking.Recording, **more: object) -> asking.Answer:
+def post(amazon: StubAmazon, body: bytes, store: asgi_client.Recording, **more: object) -> asgi_client.Answer:
     config = registry.KINDS["cloudwatch"].config(topics=[TOPIC])
-    web_server = asking.web_server(store, endpoints={"aws": registry.build("aws", config, amazon.fetch)}, **more)
-    answer = asking.ask(web_server, "/v1/webhooks/aws", chunks=(body,), headers=())
+    web_server = asgi_client.web_server(store, endpoints={"aws": registry.build("aws", config, amazon.fetch)}, **more)
+    answer = asgi_client.send(web_server, "/v1/webhooks/aws", chunks=(body,), headers=())
     assert answer is not None
     return answer
 
 
 def test_signed_alarm_is_accepted_and_forged_one_refused():
-    store = asking.Recording()
-    assert posted(Amazon(), json.dumps(message()).encode(), store).status == 202
+    store = asgi_client.Recording()
+    assert post(StubAmazon(), json.dumps(message()).encode(), store).status == 202
     assert store.accepted[0][0].rows[0].alert.title == "Freezer is warm"
-    forged = asking.Recording()
-    assert posted(Amazon(), json.dumps({**message(), "Message": "{}"}).encode(), forged).status == 403
+    forged = asgi_client.Recording()
+    assert post(StubAmazon(), json.dumps({**message(), "Message": "{}"}).encode(), forged).status == 403
     assert (forged.accepted, forged.kept) == ([], [])
 
 
 def test_confirmation_is_reported_and_unreachable_sns_is_503():
-    store = asking.Recording()
-    answer = posted(Amazon(), json.dumps(message(**SUBSCRIPTION)).encode(), store)
+    store = asgi_client.Recording()
+    answer = post(StubAmazon(), json.dumps(message(**SUBSCRIPTION)).encode(), store)
     assert (answer.status, answer.json["about"]["topic"]) == (202, TOPIC)
-    away = Amazon()
+    away = StubAmazon()
     away.failing = True
-    answer = posted(away, json.dumps(message()).encode(), store)
+    answer = post(away, json.dumps(message()).encode(), store)
     assert (answer.status, b"retry-after" in answer.headers, store.kept) == (503, True, [])
 
 
@@ -232,7 +232,7 @@ def test_invalid_topic_is_refused_in_settings():
         registry.KINDS["cloudwatch"].config(topics=["alarms"])
 
 
-def topics(amazon: Amazon) -> sns.Topics:
+def make_topics(amazon: StubAmazon) -> sns.Topics:
     return sns.Topics([TOPIC], quantities.duration("23h"), amazon.fetch)
 
 
@@ -241,11 +241,11 @@ def other(number: int) -> dict[str, str]:
 
 
 def test_certificate_is_fetched_once_for_waiting_messages():
-    amazon = Amazon()
+    amazon = StubAmazon()
 
     async def main() -> None:
-        known = topics(amazon)
-        await asyncio.gather(*(known.verify(json.dumps(message()).encode(), NOW) for _ in range(50)))
+        topics = make_topics(amazon)
+        await asyncio.gather(*(topics.verify(json.dumps(message()).encode(), NOW) for _ in range(50)))
         assert amazon.asked == [CERTIFICATE_URL]
 
     asyncio.run(main())
@@ -253,25 +253,25 @@ def test_certificate_is_fetched_once_for_waiting_messages():
 
 def test_certificate_fetches_are_limited_for_each_network():
     """A sender that knows a topic's name can name new certificates. Each fetch costs a TLS connection."""
-    amazon = Amazon()
+    amazon = StubAmazon()
 
     async def main() -> None:
-        known = topics(amazon)
-        await known.verify(json.dumps(message()).encode(), NOW)
-        assert await flood(known, ["203.0.113.7", "203.0.113.8"], 100) == 94
+        topics = make_topics(amazon)
+        await topics.verify(json.dumps(message()).encode(), NOW)
+        assert await flood(topics, ["203.0.113.7", "203.0.113.8"], 100) == 94
         assert len(amazon.asked) == 7
-        assert (await known.verify(json.dumps(message()).encode(), NOW)).delivery_id == "m-1"
+        assert (await topics.verify(json.dumps(message()).encode(), NOW)).delivery_id == "m-1"
         later = NOW + 1_000_000
-        assert (await known.verify(json.dumps(other(400)).encode(), later, "203.0.113.7")).delivery_id == "m-1"
+        assert (await topics.verify(json.dumps(other(400)).encode(), later, "203.0.113.7")).delivery_id == "m-1"
 
     asyncio.run(main())
 
 
 def test_flood_does_not_block_certificates_for_other_networks():
     async def main() -> None:
-        known = topics(Amazon())
-        assert await flood(known, ["203.0.113.7"], 100) > 90
-        assert (await known.verify(json.dumps(message()).encode(), NOW, "54.239.98.1")).delivery_id == "m-1"
+        topics = make_topics(StubAmazon())
+        assert await flood(topics, ["203.0.113.7"], 100) > 90
+        assert (await topics.verify(json.dumps(message()).encode(), NOW, "54.239.98.1")).delivery_id == "m-1"
 
     asyncio.run(main())
 
@@ -280,24 +280,24 @@ def test_flood_does_not_block_certificates_for_known_senders():
     """SNS changes its certificate about once a year. Before that, its network has sent authentic messages."""
 
     async def main() -> None:
-        known = topics(Amazon())
-        await known.verify(json.dumps(message()).encode(), NOW, "54.239.98.1")
-        assert await flood(known, [f"203.{number}.113.7" for number in range(250)], 1000) > 900
+        topics = make_topics(StubAmazon())
+        await topics.verify(json.dumps(message()).encode(), NOW, "54.239.98.1")
+        assert await flood(topics, [f"203.{number}.113.7" for number in range(250)], 1000) > 900
         with pytest.raises(verifications.UnavailableError):
-            await known.verify(json.dumps(other(400)).encode(), NOW, "198.51.100.1")
-        assert (await known.verify(json.dumps(other(401)).encode(), NOW, "54.239.98.200")).delivery_id == "m-1"
+            await topics.verify(json.dumps(other(400)).encode(), NOW, "198.51.100.1")
+        assert (await topics.verify(json.dumps(other(401)).encode(), NOW, "54.239.98.200")).delivery_id == "m-1"
 
     asyncio.run(main())
 
 
-async def flood(known: sns.Topics, clients: list[str], count: int) -> int:
+async def flood(topics: sns.Topics, clients: list[str], count: int) -> int:
     """Send forged messages that name new certificates. Return the number whose certificates weren't fetched."""
     refused = 0
     for number in range(count):
         url = CERTIFICATE_URL.replace("0123", f"f{number:04}")
         forged = json.dumps({**message(), "Message": "forged", "SigningCertURL": url}).encode()
         try:
-            await known.verify(forged, NOW, clients[number % len(clients)])
+            await topics.verify(forged, NOW, clients[number % len(clients)])
         except verifications.UnavailableError:
             refused += 1
         except verifications.RejectedError:
@@ -307,24 +307,26 @@ async def flood(known: sns.Topics, clients: list[str], count: int) -> int:
 
 @pytest.mark.parametrize("more", ["?x=1", "#x", "?", "/../x.pem", "%2e.pem", "x" * 300 + ".pem", ";x.pem"])
 def test_certificate_url_with_additional_parts_is_refused(more):
-    amazon = Amazon()
+    amazon = StubAmazon()
     with pytest.raises(verifications.RejectedError):
-        admitted({**message(), "SigningCertURL": CERTIFICATE_URL + more}, amazon)
+        admit({**message(), "SigningCertURL": CERTIFICATE_URL + more}, amazon)
     assert amazon.asked == []
 
 
 def test_fetch_limits_use_the_forwarded_client_address():
-    amazon = Amazon()
+    amazon = StubAmazon()
     config = registry.KINDS["cloudwatch"].config(topics=[TOPIC])
     known = client_addresses.ClientAddresses([ipaddress.ip_network("10.0.0.0/8")])
-    web_server = asking.web_server(
-        asking.Recording(), endpoints={"aws": registry.build("aws", config, amazon.fetch)}, addresses=known
+    web_server = asgi_client.web_server(
+        asgi_client.Recording(), endpoints={"aws": registry.build("aws", config, amazon.fetch)}, addresses=known
     )
 
     def ask(number: int, sender: str) -> int:
         body = json.dumps(other(number)).encode()
         headers = [(b"x-forwarded-for", sender.encode())]
-        answer = asking.ask(web_server, "/v1/webhooks/aws", chunks=(body,), headers=headers, client=("10.1.2.3", 5))
+        answer = asgi_client.send(
+            web_server, "/v1/webhooks/aws", chunks=(body,), headers=headers, client=("10.1.2.3", 5)
+        )
         assert answer is not None
         return answer.status
 
@@ -333,13 +335,13 @@ def test_fetch_limits_use_the_forwarded_client_address():
 
 
 def test_certificate_of_a_forged_message_is_not_cached():
-    amazon = Amazon()
+    amazon = StubAmazon()
 
     async def main() -> None:
-        known = topics(amazon)
+        topics = make_topics(amazon)
         for _ in range(2):
             with pytest.raises(verifications.RejectedError, match="the signature is not accepted"):
-                await known.verify(json.dumps({**message(), "Message": "forged"}).encode(), NOW)
+                await topics.verify(json.dumps({**message(), "Message": "forged"}).encode(), NOW)
         assert amazon.asked == [CERTIFICATE_URL] * 2
 
     asyncio.run(main())
@@ -351,4 +353,4 @@ def test_certificate_of_a_forged_message_is_not_cached():
 )
 def test_malformed_or_oversize_body_is_refused(body):
     with pytest.raises(verifications.RejectedError):
-        asyncio.run(topics(Amazon()).verify(body, NOW))
+        asyncio.run(make_topics(StubAmazon()).verify(body, NOW))

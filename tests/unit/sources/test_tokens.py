@@ -10,12 +10,12 @@ import pytest
 from router.sources import tokens
 
 
-def made(*values, **place):
+def make_token(*values, **place):
     return tokens.Token(tokens.Config(values=values, **place))
 
 
 def test_only_the_header_s_token_is_accepted():
-    token = made("old", "new", header="X-Api-Key")
+    token = make_token("old", "new", header="X-Api-Key")
     assert token.accepts({b"x-api-key": b"old"}, b"")
     assert token.accepts({b"x-api-key": b"new"}, b"")
     for headers in ({}, {b"x-api-key": b""}, {b"x-api-key": b"ne"}, {b"x-other": b"new"}):
@@ -23,7 +23,7 @@ def test_only_the_header_s_token_is_accepted():
 
 
 def test_only_the_query_s_token_is_accepted():
-    token = made("se cret&ü", query="auth_token")
+    token = make_token("se cret&ü", query="auth_token")
     assert token.accepts({}, b"a=b&auth_token=se%20cret%26%C3%BC")
     assert token.accepts({}, b"auth_token=wrong&auth_token=se+cret%26%C3%BC")
     for query in (b"", b"auth_token", b"auth_token=", b"auth_token=se", b"token=se%20cret%26%C3%BC", b"%ff=\xff"):
@@ -31,19 +31,19 @@ def test_only_the_query_s_token_is_accepted():
 
 
 def test_only_token_in_form_or_json_is_accepted():
-    form = made("se cret", form="Token")
+    form = make_token("se cret", form="Token")
     assert form.in_body
     assert form.accepts_body(b"a=b&Token=se+cret")
     assert not form.accepts_body(b"a=se+cret")
-    member = made("s1", "s2", member="routing_key")
+    member = make_token("s1", "s2", member="routing_key")
     assert member.accepts_body(b'{"routing_key": "s2", "x": []}')
     for body in (b"", b"{", b"[]", b'{"routing_key": 1}', b'{"key": "s1"}', b'{"x": {"routing_key": "s1"}}', b'"s1"'):
         assert not member.accepts_body(body)
 
 
 def test_token_is_masked_in_the_body():
-    assert made("se cret", form="Token").mask(b"Token=se+cret&x=1") == b"Token=***&x=1"
-    assert made('q"k', member="key").mask(b'{"key":"q\\"k"}') == b'{"key":"***"}'
+    assert make_token("se cret", form="Token").mask(b"Token=se+cret&x=1") == b"Token=***&x=1"
+    assert make_token('q"k', member="key").mask(b'{"key":"q\\"k"}') == b'{"key":"***"}'
 
 
 @pytest.mark.parametrize(
@@ -62,14 +62,14 @@ def test_invalid_token_settings_are_refused(wrong):
 
 
 def test_repr_contains_the_place_but_no_secret():
-    assert repr(made("hunter2", header="X-Api-Key")) == "Token(header x-api-key, 1 secrets)"
-    assert made("hunter2", query="t").place == "query parameter t"
+    assert repr(make_token("hunter2", header="X-Api-Key")) == "Token(header x-api-key, 1 secrets)"
+    assert make_token("hunter2", query="t").place == "query parameter t"
 
 
 def test_token_is_removed_from_the_query():
-    token = made("x", query="auth token")
+    token = make_token("x", query="auth token")
     assert token.without(b"a=%31&auth+token=x&b&auth%20token&c=auth+token") == b"a=%31&b&c=auth+token"
-    assert made("x", header="a").without(b"a=x") == b"a=x"
+    assert make_token("x", header="a").without(b"a=x") == b"a=x"
 
 
 def test_form_with_too_many_fields_has_no_token():

@@ -12,7 +12,7 @@ SOURCE = registry.build("here", uptime_kuma.Config(auth="none")).source
 BODY = {"heartbeat": {"monitorID": 7, "status": 0}, "monitor": {"id": 7, "name": "m"}, "msg": 'it is "down" \u2013 🔴'}
 
 
-def one(monitor: dict | None = None, **heartbeat):
+def parse_one(monitor: dict | None = None, **heartbeat):
     whole = {"heartbeat": {"status": 0, **heartbeat}, "monitor": {"id": 7, **(monitor or {})}, "msg": "g"}
     return uptime_kuma.read(reading.Reading("here", NOW), whole).alerts[0]
 
@@ -26,7 +26,7 @@ def form(**fields: str) -> tuple[bytes, dict[bytes, bytes]]:
     return urllib.parse.urlencode(fields).encode(), {b"content-type": b"application/x-www-form-urlencoded"}
 
 
-def as_members() -> dict[str, str]:
+def make_members() -> dict[str, str]:
     return {"msg": BODY["msg"], "heartbeat": json.dumps(BODY["heartbeat"]), "monitor": json.dumps(BODY["monitor"])}
 
 
@@ -36,8 +36,8 @@ ENCODINGS = {
     "json that is called a form": (json.dumps(BODY).encode(), form()[1]),
     "a field of a multipart form": multipart(data=json.dumps(BODY)),
     "a field of a form": form(data=json.dumps(BODY)),
-    "a form of members": form(**as_members()),
-    "a multipart form of members": multipart(**as_members()),
+    "a form of members": form(**make_members()),
+    "a multipart form of members": multipart(**make_members()),
 }
 
 
@@ -104,19 +104,21 @@ def test_down_fires_and_up_resolves_the_alert(status, expected):
 
 
 def test_times_without_zone_are_utc():
-    alert = one(time="2026-03-02 09:15:30.500", timezone="Asia/Tokyo", localDateTime="2026-03-02 18:15:30")
+    alert = parse_one(time="2026-03-02 09:15:30.500", timezone="Asia/Tokyo", localDateTime="2026-03-02 18:15:30")
     assert alert.starts_at == 1_772_442_930_500_000
 
 
 def test_repeat_while_down_is_older_than_the_end():
-    repeat = one(time="2026-03-02 09:20:00.000")
-    over = one(status=1, time="2026-03-02 09:30:00.000", lastDownTime="2026-03-02 09:15:00.000")
+    repeat = parse_one(time="2026-03-02 09:20:00.000")
+    over = parse_one(status=1, time="2026-03-02 09:30:00.000", lastDownTime="2026-03-02 09:15:00.000")
     assert over.starts_at > repeat.starts_at
 
 
 def test_tags_are_labels_and_set_the_severity():
     tags = [{"name": "severity", "value": "p1"}, {"name": "public", "value": ""}, {"name": "a", "value": "1"}]
-    labels = one({"tags": [*tags, {"name": "a", "value": "2"}, {"value": "x"}, None], "name": "n", "type": "port"})
+    labels = parse_one(
+        {"tags": [*tags, {"name": "a", "value": "2"}, {"value": "x"}, None], "name": "n", "type": "port"}
+    )
     assert labels.labels == {"severity": "p1", "public": "true", "a": "1,2", "monitor": "n", "type": "port"}
     assert labels.severity == "p1"
 
@@ -125,8 +127,8 @@ def test_tags_are_labels_and_set_the_severity():
     ("url", "link"), [("https://", ""), ("", ""), (None, ""), ("https://x.example", "https://x.example")]
 )
 def test_placeholder_url_is_not_a_link(url, link):
-    assert one({"url": url}).link == link
+    assert parse_one({"url": url}).link == link
 
 
 def test_monitor_without_name_is_named_by_its_message():
-    assert (one().title, one({"name": "n"}).title) == ("g", "n")
+    assert (parse_one().title, parse_one({"name": "n"}).title) == ("g", "n")

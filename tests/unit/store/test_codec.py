@@ -14,37 +14,37 @@ def response(rule: str) -> decisions.Response:
     return decisions.Response(rule, f"f:{rule}", "v1", (decisions.Target(rule, {"title": MARK}),))
 
 
-def folded(*rules: str) -> incidents.Incident:
-    one = incidents.Incident(key="k")
+def make_incident(*rules: str) -> incidents.Incident:
+    incident = incidents.Incident(key="k")
     for name in rules:
         fired = alerts.Alert("am", name, "firing", NOW - 1, 0, title="down")
         decided = decisions.Decision("k", severities.Severity.MINOR, response(name))
-        one = fold.fold(one, [decisions.Routed(fired, decided, NOW)], now=NOW, episode="e")
-    return one
+        incident = fold.fold(incident, [decisions.Routed(fired, decided, NOW)], now=NOW, episode="e")
+    return incident
 
 
 @pytest.mark.parametrize("rules", [(), ("a",), ("a", "b")])
 def test_incident_survives_a_round_trip(rules):
-    one = folded(*rules)
-    assert len(one.asks) == len(rules)
-    assert codec.unpack_incident(codec.pack_incident(one)) == one
+    incident = make_incident(*rules)
+    assert len(incident.asks) == len(rules)
+    assert codec.unpack_incident(codec.pack_incident(incident)) == incident
 
 
 def test_single_ask_stores_response_and_alert_once():
-    packed = codec.pack_incident(folded("a"))
+    packed = codec.pack_incident(make_incident("a"))
     assert packed.count(MARK.encode()) == 1
     assert packed.count(b"down") == 1
 
 
 def test_ask_that_differs_from_incident_is_stored_completely():
-    one = folded("a")
-    (ask,) = one.asks
-    other = msgspec.structs.replace(one, asks=(msgspec.structs.replace(ask, response=response("b")),))
+    incident = make_incident("a")
+    (ask,) = incident.asks
+    other = msgspec.structs.replace(incident, asks=(msgspec.structs.replace(ask, response=response("b")),))
     assert codec.unpack_incident(codec.pack_incident(other)) == other
 
 
 def test_single_ask_without_a_response_is_refused():
-    document = msgspec.msgpack.decode(codec.pack_incident(folded("a")))
+    document = msgspec.msgpack.decode(codec.pack_incident(make_incident("a")))
     del document["response"]
     with pytest.raises(errors.UnreadableDocument, match="a request without a response"):
         codec.unpack_incident(msgspec.msgpack.encode(document))
@@ -59,7 +59,7 @@ def test_damaged_documents_are_refused(unpack, data):
         unpack(data)
 
 
-def delivered(count: int) -> deliveries.Delivery:
+def pack_delivery(count: int) -> deliveries.Delivery:
     found = [alerts.Alert("am", f"a{number}", "firing", NOW, 0, labels={"host": "db-1"}) for number in range(count)]
     decided = decisions.Decision("k", severities.Severity.MINOR, response("a"))
     return deliveries.pack("d1", "am", NOW, [(alert, decided) for alert in found])
@@ -67,23 +67,23 @@ def delivered(count: int) -> deliveries.Delivery:
 
 @pytest.mark.parametrize("count", [0, 1, 100])
 def test_delivery_survives_a_round_trip(count):
-    one = delivered(count)
+    one = pack_delivery(count)
     packed = codec.pack_delivery(one)
     assert codec.unpack_delivery(packed) == one
     assert codec.delivery_size(packed) == len(msgspec.msgpack.encode(one))
 
 
 def test_long_delivery_is_compressed():
-    assert len(codec.pack_delivery(delivered(100))) < len(msgspec.msgpack.encode(delivered(100))) // 3
+    assert len(codec.pack_delivery(pack_delivery(100))) < len(msgspec.msgpack.encode(pack_delivery(100))) // 3
 
 
 def test_uncompressed_deliveries_of_earlier_versions_are_read():
-    assert codec.unpack_delivery(msgspec.msgpack.encode(delivered(100))) == delivered(100)
+    assert codec.unpack_delivery(msgspec.msgpack.encode(pack_delivery(100))) == pack_delivery(100)
     assert codec.unpack_body({b"h": b"", b"b": b"body " * 1000}) == b"body " * 1000
 
 
 def test_damaged_compressed_delivery_is_refused():
-    packed = codec.pack_delivery(delivered(100))
+    packed = codec.pack_delivery(pack_delivery(100))
     for damaged in (packed[:-1], packed[:5], packed[:1] + b"\xff" * 20):
         with pytest.raises(errors.UnreadableDocument):
             codec.unpack_delivery(damaged)

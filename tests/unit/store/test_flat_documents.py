@@ -29,7 +29,7 @@ CORRECTION = corrections.Correction("u1", "fixed", "d", "ann", NOW)
 ACKNOWLEDGEMENT = acknowledgements.Acknowledgement("ann", NOW, MAJOR)
 
 
-def unpacked(**fields) -> incidents.Incident:
+def unpack(**fields) -> incidents.Incident:
     return codec.unpack_incident(msgspec.msgpack.encode({"key": "k", **fields}))
 
 
@@ -105,25 +105,25 @@ NEW = incidents.Incident(
 
 
 def test_every_part_of_old_document_is_read():
-    assert unpacked(**OLD) == NEW
+    assert unpack(**OLD) == NEW
 
 
 def test_absent_fields_of_old_document_are_none():
-    assert unpacked() == incidents.Incident("k")
+    assert unpack() == incidents.Incident("k")
 
 
 def test_pending_incident_of_old_document_is_held():
-    assert unpacked(status="pending", pending_since=5, held_since=3).hold == incidents.Hold(3, 5)
-    assert unpacked(status="pending", pending_since=5).hold == incidents.Hold(5, 5)
+    assert unpack(status="pending", pending_since=5, held_since=3).hold == incidents.Hold(3, 5)
+    assert unpack(status="pending", pending_since=5).hold == incidents.Hold(5, 5)
 
 
 def test_alerts_of_uncounted_old_document_are_counted():
-    assert unpacked(alerts={"am/a": FIRING, "am/b": RESOLVED}).still_fires == 1
+    assert unpack(alerts={"am/a": FIRING, "am/b": RESOLVED}).still_fires == 1
 
 
 def test_single_ask_of_old_document_is_complete():
     stored = [0, NOW, NOW, 1, MAJOR, True]
-    (ask,) = unpacked(response=RESPONSE, opening_alert=ALERT, sole_ask=stored).asks
+    (ask,) = unpack(response=RESPONSE, opening_alert=ALERT, sole_ask=stored).asks
     assert (ask.response, ask.alert, ask.fires, ask.is_joined) == (RESPONSE, ALERT, 1, True)
 
 
@@ -136,7 +136,7 @@ def test_version_4_refuses_documents_of_this_version():
 
 def test_document_of_neither_version_is_refused():
     with pytest.raises(errors.UnreadableDocument, match="is not an incident"):
-        unpacked(status="unknown")
+        unpack(status="unknown")
 
 
 def unpacked_publication(**fields) -> publications.Publication:

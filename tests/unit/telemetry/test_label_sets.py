@@ -9,7 +9,7 @@ from router.domain import notices, publications
 from router.telemetry import label_sets, metrics
 
 
-def zeros(name: str, **labels: str) -> set[tuple[str, ...]]:
+def list_zeros(name: str, **labels: str) -> set[tuple[str, ...]]:
     """Return the other labels of a metric's series that are 0 and have these labels."""
     text = metrics.render()[0].decode()
     families = {family.name: family for family in parser.text_string_to_metric_families(text)}
@@ -42,42 +42,44 @@ def _started():
     ],
 )
 def test_source_has_every_value_of_the_other_label(name, values):
-    assert zeros(f"incident_router_{name}", source="zero-source") == each(values)
+    assert list_zeros(f"incident_router_{name}", source="zero-source") == each(values)
 
 
 @pytest.mark.parametrize("name", ["truncated_alerts", "quarantined", "late_alerts", "conflicting_deliveries"])
 def test_source_has_its_counters(name):
-    assert zeros(f"incident_router_{name}", source="zero-source") == {()}
+    assert list_zeros(f"incident_router_{name}", source="zero-source") == {()}
 
 
 def test_only_polled_sources_have_poll_counters():
-    assert zeros("incident_router_polls", source="zero-polled") == each(label_sets.POLL_RESULTS)
-    assert zeros("incident_router_polled_alerts", source="zero-polled") == each(label_sets.POLLED_OUTCOMES)
-    assert zeros("incident_router_polls", source="zero-source") == set()
+    assert list_zeros("incident_router_polls", source="zero-polled") == each(label_sets.POLL_RESULTS)
+    assert list_zeros("incident_router_polled_alerts", source="zero-polled") == each(label_sets.POLLED_OUTCOMES)
+    assert list_zeros("incident_router_polls", source="zero-source") == set()
 
 
 def test_destination_has_every_operation_with_every_result():
-    found = zeros("incident_router_operations", destination="zero-on-call")
+    labels = list_zeros("incident_router_operations", destination="zero-on-call")
     kinds, results = typing.get_args(publications.Kind), label_sets.OPERATION_RESULTS
-    assert found == {(kind, result) for kind in kinds for result in results}
+    assert labels == {(kind, result) for kind in kinds for result in results}
 
 
 @pytest.mark.parametrize("name", ["not_found", "duplicates_ended", "retractions", "accepted_to_opened_seconds"])
 def test_destination_has_its_series(name):
-    assert zeros(f"incident_router_{name}", destination="zero-on-call") == {()}
+    assert list_zeros(f"incident_router_{name}", destination="zero-on-call") == {()}
 
 
 def test_circuit_breaker_of_a_destination_starts_closed():
-    assert zeros("incident_router_circuit_breaker_state", destination="zero-on-call") == each(["open", "half_open"])
+    assert list_zeros("incident_router_circuit_breaker_state", destination="zero-on-call") == each(
+        ["open", "half_open"]
+    )
 
 
 def test_destination_with_webhooks_has_every_outcome():
-    found = zeros("incident_router_vendor_webhooks", destination="zero-page")
-    assert found == each(label_sets.VENDOR_WEBHOOK_OUTCOMES)
+    labels = list_zeros("incident_router_vendor_webhooks", destination="zero-page")
+    assert labels == each(label_sets.VENDOR_WEBHOOK_OUTCOMES)
 
 
 def test_rules_and_no_rule_have_decision_counters():
-    assert zeros("incident_router_decisions", rule="zero-rule") == {()}
+    assert list_zeros("incident_router_decisions", rule="zero-rule") == {()}
     assert ("", "unknown_source") in {
         (sample.labels["source"], sample.labels["outcome"])
         for family in metrics.deliveries.collect()

@@ -27,7 +27,7 @@ def lines(stream: io.StringIO) -> list[dict]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
-def configured(**settings) -> io.StringIO:
+def configure(**settings) -> io.StringIO:
     stream = io.StringIO()
     log.configure(stream=stream, **settings)
     return stream
@@ -38,7 +38,7 @@ def fail_with(secret: str) -> None:
 
 
 def test_json_line_has_all_its_members():
-    stream = configured(format="json")
+    stream = configure(format="json")
     log.get("worker").info("operation", destination="on-call", attempt=2)
     (line,) = lines(stream)
     assert line.pop("timestamp").endswith("Z")
@@ -47,7 +47,7 @@ def test_json_line_has_all_its_members():
 
 def test_earlier_logger_obeys_later_configuration():
     early = log.get("web")
-    stream = configured(format="json", level="warning")
+    stream = configure(format="json", level="warning")
     early.info("unheard")
     early.warning("heard")
     assert [line["event"] for line in lines(stream)] == ["heard"]
@@ -55,7 +55,7 @@ def test_earlier_logger_obeys_later_configuration():
 
 @pytest.mark.parametrize("level", ["debug", "INFO", "warning", "error"])
 def test_lines_below_the_level_are_dropped(level):
-    stream = configured(format="json", level=level)
+    stream = configure(format="json", level=level)
     for name in ("debug", "info", "warning", "error"):
         getattr(log.get("x"), name)(name)
     heard = [line["event"] for line in lines(stream)]
@@ -69,7 +69,7 @@ def test_unknown_level_error_lists_valid_ones():
 
 
 def test_console_format_is_plain_text():
-    stream = configured(format="console")
+    stream = configure(format="console")
     log.get("web").info("started", port=8080)
     assert "started" in stream.getvalue()
     assert "port=8080" in stream.getvalue()
@@ -78,7 +78,7 @@ def test_console_format_is_plain_text():
 
 @pytest.mark.parametrize("form", ["json", "console"])
 def test_stack_trace_shows_no_local_variables(form):
-    stream = configured(format=form)
+    stream = configure(format=form)
     secret = "hunt" + "er2"  # Split, because the console shows source lines.
     try:
         fail_with(secret)
@@ -90,7 +90,7 @@ def test_stack_trace_shows_no_local_variables(form):
 
 
 def test_library_warnings_use_the_configured_format():
-    stream = configured(format="json", level="debug")
+    stream = configure(format="json", level="debug")
     logging.getLogger("some.library").info("chatter")
     logging.getLogger("some.library").warning("%d retries", 3)
     (line,) = lines(stream)
@@ -98,15 +98,15 @@ def test_library_warnings_use_the_configured_format():
 
 
 def test_value_unknown_to_json_is_written_as_text():
-    stream = configured(format="json")
+    stream = configure(format="json")
     log.get("web").info("odd", value={1}, error=ValueError("why"))
     (line,) = lines(stream)
     assert (line["value"], line["error"]) == ("{1}", "why")
 
 
 def test_second_configuration_replaces_the_first():
-    first = configured(format="json")
-    second = configured(format="json")
+    first = configure(format="json")
+    second = configure(format="json")
     log.get("web").info("once")
     logging.getLogger("lib").error("once, too")
     assert first.getvalue() == ""
@@ -138,14 +138,14 @@ class Letter(msgspec.Struct):
     ],
 )
 def test_foreign_texts_and_secrets_are_never_logged(form, value):
-    stream = configured(format=form)
+    stream = configure(format=form)
     log.get("web").info("odd", value=value)
     assert "hunter2" not in stream.getvalue()
     assert "value" in stream.getvalue()
 
 
 def test_console_format_shows_values_of_all_types():
-    stream = configured(format="console")
+    stream = configure(format="console")
     log.get("web").info("odd", number=2, text="a", none=None, several=[1, "b"], error=ValueError("why"))
     for shown in ("number=2", "text=a", "none=None", "several=[1, 'b']", "error=why"):
         assert shown in stream.getvalue()

@@ -12,28 +12,28 @@ import router
 from router.telemetry import metrics, registries
 from tests import collectors
 
-DOCUMENTED = collectors.documented()
+DOCUMENTED = collectors.list_documented_metrics()
 WEB, WORKER, SHARED = DOCUMENTED["web"], DOCUMENTED["worker"], DOCUMENTED["shared"]
 LABELS = WEB | WORKER | SHARED
 
 
-def rendered(roles: Collection[registries.Role] = registries.ROLES) -> dict:
+def render_families(roles: Collection[registries.Role] = registries.ROLES) -> dict:
     text = metrics.render("", roles)[0].decode()
     return {family.name: family for family in parser.text_string_to_metric_families(text)}
 
 
-def ours(families: Iterable[str]) -> set[str]:
+def filter_own(families: Iterable[str]) -> set[str]:
     return {name for name in families if name.startswith("incident_router_")}
 
 
 def test_every_metric_exists_with_help():
-    families = rendered()
+    families = render_families()
     assert LABELS.keys() <= families.keys()
     assert all(len(families[name].documentation) > 20 for name in LABELS)
 
 
 def test_every_metric_is_documented_with_its_labels():
-    assert {name: metric.labels for name, metric in collectors.defined().items()} == LABELS
+    assert {name: metric.labels for name, metric in collectors.list_metrics().items()} == LABELS
 
 
 @pytest.mark.parametrize(
@@ -42,13 +42,13 @@ def test_every_metric_is_documented_with_its_labels():
     ids=["web", "worker", "both"],
 )
 def test_process_exports_only_the_metrics_of_its_roles(roles, exported):
-    assert ours(rendered(roles)) == exported.keys()
+    assert filter_own(render_families(roles)) == exported.keys()
 
 
 @pytest.mark.parametrize("role", ["web", "worker"])
 def test_process_metrics_are_exported_by_every_process(role):
-    families = rendered({role})
-    others = families.keys() - ours(families)
+    families = render_families({role})
+    others = families.keys() - filter_own(families)
     assert {"process_start_time_seconds", "process_resident_memory_bytes", "process_cpu_seconds"} <= others
     assert {"process_open_fds", "python_info", "python_gc_collections"} <= others
     [start] = families["process_start_time_seconds"].samples
@@ -57,19 +57,19 @@ def test_process_metrics_are_exported_by_every_process(role):
 
 @pytest.mark.parametrize("role", ["web", "worker"])
 def test_build_info_has_the_version(role):
-    [sample] = rendered({role})["incident_router_build_info"].samples
+    [sample] = render_families({role})["incident_router_build_info"].samples
     assert (sample.labels, sample.value) == ({"version": router.__version__}, 1)
 
 
 @pytest.mark.parametrize("name", LABELS)
 def test_name_follows_the_conventions_of_prometheus(name):
     """Base units only. A timestamp ends in ``_timestamp_seconds``, a ratio in ``_ratio``."""
-    kind = collectors.defined()[name].kind
+    kind = collectors.list_metrics()[name].kind
     assert re.fullmatch(r"incident_router_[a-z_]+", name)
     assert not re.search(r"_(milliseconds|ms|micros|minutes|hours|kib|mib|percent|total|count|sum)$", name)
     if kind == "histogram":
         assert name.endswith("_seconds")
-    text = rendered()[name].documentation
+    text = render_families()[name].documentation
     assert ("Unix time" in text) == name.endswith("_timestamp_seconds")
     assert ("as a share" in text) == name.endswith("_ratio")
 
@@ -83,7 +83,7 @@ def test_counter_is_rendered_with_its_labels():
     metrics.operations.labels("on-call", "open", "done").inc(3)
     samples = {
         tuple(sorted(sample.labels.items())): sample.value
-        for sample in rendered()["incident_router_operations"].samples
+        for sample in render_families()["incident_router_operations"].samples
     }
     assert samples[("destination", "on-call"), ("operation", "open"), ("result", "done")] >= 3
 
@@ -94,7 +94,7 @@ def test_open_latency_covers_milliseconds_to_five_minutes(seconds, bound):
     metrics.accepted_to_opened_seconds.labels(name).observe(seconds)
     counted = [
         sample.labels["le"]
-        for sample in rendered()["incident_router_accepted_to_opened_seconds"].samples
+        for sample in render_families()["incident_router_accepted_to_opened_seconds"].samples
         if sample.name.endswith("_bucket") and sample.labels["destination"] == name and sample.value
     ]
     assert counted[0] == bound
@@ -112,7 +112,7 @@ def test_text_format_is_the_default(accept):
     assert b"# EOF" not in rendered
 
 
-def exemplars(destination: str) -> list[dict[str, str]]:
+def list_exemplars(destination: str) -> list[dict[str, str]]:
     rendered, content_type = metrics.render(PROMETHEUS)
     assert content_type.startswith("application/openmetrics-text; version=1.0.0")
     families = {one.name: one for one in openmetrics.text_string_to_metric_families(rendered.decode())}
@@ -126,7 +126,7 @@ def exemplars(destination: str) -> list[dict[str, str]]:
 def test_openmetrics_has_incident_and_trace_as_exemplar():
     metrics.observe_opening("exemplary", 0.4, "IR-7F3K2QXM", TRACE)
     metrics.observe_opening("exemplary", 4.0, "IR-7F3K2QXN")
-    assert exemplars("exemplary") == [
+    assert list_exemplars("exemplary") == [
         {"reference": "IR-7F3K2QXM", "trace_id": "0af7651916cd43dd8448eb211c80319c"},
         {"reference": "IR-7F3K2QXN"},
     ]

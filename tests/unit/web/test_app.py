@@ -10,44 +10,46 @@ from starlette import responses, routing
 from router.store import errors
 from router.telemetry import metrics, registries
 from router.web import app, health
-from tests.unit.web import asking
+from tests.unit.web import asgi_client
 
 
 async def ready() -> health.CheckResult:
     return health.CheckResult(True, "rules 7f3a")
 
 
-async def behind() -> health.CheckResult:
+async def report_behind() -> health.CheckResult:
     return health.CheckResult(False, "the worker was last heard of 90 s ago")
 
 
-async def away() -> health.CheckResult:
+async def fail_check() -> health.CheckResult:
     raise errors.Unavailable("Redis cannot be reached")
 
 
-async def hanging() -> health.CheckResult:
+async def hang() -> health.CheckResult:
     await asyncio.Event().wait()
     return health.CheckResult(True, "never")
 
 
 def application(**settings) -> app.App:
-    return app.create_app(asking.web_server(asking.Recording()), checks=settings.pop("checks", {}), **settings)
+    return app.create_app(
+        asgi_client.web_server(asgi_client.Recording()), checks=settings.pop("checks", {}), **settings
+    )
 
 
-def get(path: str, method: str = "GET", **settings) -> asking.Answer:
-    answer = asking.ask(application(**settings), path, method=method, headers=())
+def get(path: str, method: str = "GET", **settings) -> asgi_client.Answer:
+    answer = asgi_client.send(application(**settings), path, method=method, headers=())
     assert answer is not None
     return answer
 
 
 def test_webhook_request_is_handled():
     body = b'{"status":"ok","dedup_key":"a"}'
-    answer = asking.ask(application(), "/v1/webhooks/open", chunks=(body,), headers=())
+    answer = asgi_client.send(application(), "/v1/webhooks/open", chunks=(body,), headers=())
     assert answer.status == 202
 
 
 def test_process_is_alive_without_its_dependencies():
-    assert get("/healthz", checks={"redis": away}).json == {"status": "alive"}
+    assert get("/healthz", checks={"redis": fail_check}).json == {"status": "alive"}
 
 
 def test_process_is_ready_when_every_check_passes():
@@ -56,7 +58,7 @@ def test_process_is_ready_when_every_check_passes():
 
 
 def test_failing_check_is_named_with_its_reason():
-    answer = get("/readyz", checks={"rules": ready, "redis": away, "worker": behind})
+    answer = get("/readyz", checks={"rules": ready, "redis": fail_check, "worker": report_behind})
     assert answer.status == 503
     assert answer.headers[b"content-type"] == b"application/problem+json"
     assert answer.json["detail"] == "not ready: redis, worker"
@@ -68,24 +70,24 @@ def test_failing_check_is_named_with_its_reason():
 
 
 def test_check_that_times_out_is_not_ready():
-    probes = health.probes(lambda: health.states({"redis": hanging}, timeout_seconds=0.01))
-    answer = asking.ask(routing.Router(probes), "/readyz", method="GET", headers=())
+    probes = health.probes(lambda: health.states({"redis": hang}, timeout_seconds=0.01))
+    answer = asgi_client.send(routing.Router(probes), "/readyz", method="GET", headers=())
     assert answer.status == 503
     assert answer.json["checks"] == {"redis": "no answer within 0.01 s"}
 
 
-def metrics_page(roles: Collection[registries.Role]) -> asking.Answer:
-    answer = asking.ask(routing.Router([health.metrics_route(roles)]), "/metrics", method="GET", headers=())
+def get_metrics_page(roles: Collection[registries.Role]) -> asgi_client.Answer:
+    answer = asgi_client.send(routing.Router([health.metrics_route(roles)]), "/metrics", method="GET", headers=())
     assert answer is not None
     return answer
 
 
 def test_only_metrics_of_the_roles_are_exported():
     metrics.inbox_entries.set(4711)
-    answer = metrics_page(registries.ROLES)
+    answer = get_metrics_page(registries.ROLES)
     assert answer.headers[b"content-type"] == b"text/plain; version=0.0.4; charset=utf-8"
     assert b"incident_router_inbox_entries 4711.0" in answer.body
-    assert b"inbox" not in metrics_page({"web"}).body
+    assert b"inbox" not in get_metrics_page({"web"}).body
 
 
 def test_metrics_are_not_served_beside_webhooks():

@@ -6,12 +6,12 @@ import pytest
 
 from router.sources import registry
 from router.web import client_addresses
-from tests.unit.web import asking
+from tests.unit.web import asgi_client
 
 NETWORKS = [ipaddress.ip_network(text) for text in ("10.0.0.0/8", "fd00::/8")]
 
 
-def address(peer: str | None, forwarded: str = "", trusted: bool = True) -> str:
+def get_address(peer: str | None, forwarded: str = "", trusted: bool = True) -> str:
     headers = {b"x-forwarded-for": forwarded.encode()} if forwarded else {}
     scope = {"client": (peer, 1) if peer else None}
     return client_addresses.ClientAddresses(NETWORKS if trusted else ()).address(scope, headers)
@@ -34,11 +34,11 @@ def address(peer: str | None, forwarded: str = "", trusted: bool = True) -> str:
     ],
 )
 def test_forwarded_addresses_are_trusted_up_to_foreign_proxies(peer, forwarded, expected):
-    assert address(peer, forwarded) == expected
+    assert get_address(peer, forwarded) == expected
 
 
 def test_forwarded_header_is_ignored_without_trusted_proxies():
-    assert address("10.1.2.3", "203.0.113.9", trusted=False) == "10.1.2.3"
+    assert get_address("10.1.2.3", "203.0.113.9", trusted=False) == "10.1.2.3"
 
 
 def test_unknown_address_is_in_no_network():
@@ -50,8 +50,8 @@ def test_unknown_address_is_in_no_network():
 def status(peer: str, forwarded: str = "", **settings: object) -> int:
     config = registry.KINDS["json"].config(bearer=["token"], allow_from=["203.0.113.0/24"], **settings)
     known = client_addresses.ClientAddresses(NETWORKS)
-    web_server = asking.web_server(
-        asking.Recording(), endpoints={"any": registry.build("any", config)}, addresses=known
+    web_server = asgi_client.web_server(
+        asgi_client.Recording(), endpoints={"any": registry.build("any", config)}, addresses=known
     )
     headers = [(b"authorization", b"Bearer token")]
     if forwarded:
@@ -61,7 +61,7 @@ def status(peer: str, forwarded: str = "", **settings: object) -> int:
         await web_server({**scope, "client": (peer, 4711)}, receive, send)
 
     body = b'{"status": "firing", "title": "t"}'
-    answer = asking.ask(from_there, "/v1/webhooks/any", chunks=(body,), headers=headers)
+    answer = asgi_client.send(from_there, "/v1/webhooks/any", chunks=(body,), headers=headers)
     assert answer is not None
     return answer.status
 

@@ -3,7 +3,7 @@
 import pytest
 
 from router.sources import registry
-from tests.unit.web import asking
+from tests.unit.web import asgi_client
 
 ORIGIN = (b"webhook-request-origin", b"eventemitter.example.com")
 TOKEN = (b"authorization", b"Bearer token")
@@ -13,9 +13,9 @@ def source(kind: str = "json", **config) -> dict[str, registry.ConfiguredSource]
     return {"any": registry.build("any", registry.KINDS[kind].config(**{"bearer": ["token"], **config}))}
 
 
-def ask(*headers, path="/v1/webhooks/any", **settings) -> asking.Answer:
-    web_server = asking.web_server(store := asking.Recording(), **settings)
-    answer = asking.ask(web_server, path, method="OPTIONS", headers=headers)
+def ask(*headers, path="/v1/webhooks/any", **settings) -> asgi_client.Answer:
+    web_server = asgi_client.web_server(store := asgi_client.Recording(), **settings)
+    answer = asgi_client.send(web_server, path, method="OPTIONS", headers=headers)
     assert store.accepted == store.kept == []
     return answer
 

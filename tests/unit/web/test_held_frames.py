@@ -11,12 +11,12 @@ import types
 import pytest
 
 from router.web import problems, request_limits
-from tests.unit.web import asking
+from tests.unit.web import asgi_client
 
 MIB = 1024 * 1024
 
 
-def frames(error: BaseException | None) -> list[types.FrameType]:
+def list_frames(error: BaseException | None) -> list[types.FrameType]:
     """The frames in the tracebacks of an error and of its causes."""
     found, seen = [], []
     while error is not None and error not in seen:
@@ -29,16 +29,16 @@ def frames(error: BaseException | None) -> list[types.FrameType]:
     return found
 
 
-def held(error: BaseException | None) -> list[str]:
+def list_held_functions(error: BaseException | None) -> list[str]:
     """The functions in the tracebacks of an error and of its causes, without those of the webhook handler."""
-    found = [frame.f_code.co_qualname for frame in frames(error)]
+    found = [frame.f_code.co_qualname for frame in list_frames(error)]
     return [name for name in found if not name.startswith(("WebhookHandler.", "asked", "Recording."))]
 
 
-def large_values(error: BaseException) -> list[str]:
+def list_large_values(error: BaseException) -> list[str]:
     """The names of variables with more than 1 MiB in the tracebacks of an error and of its causes."""
     found = []
-    for frame in frames(error):
+    for frame in list_frames(error):
         for name, value in frame.f_locals.items():
             values = value if isinstance(value, list) else [value]
             found += [name for one in values if isinstance(one, bytes) and len(one) > MIB]
@@ -58,20 +58,20 @@ def large_values(error: BaseException) -> list[str]:
 def test_refused_compressed_body_is_released(body):
     with pytest.raises(problems.Problem) as refused:
         request_limits.inflate(body, b"gzip", 16 * MIB)
-    assert large_values(refused.value) == []
+    assert list_large_values(refused.value) == []
 
 
-class Watching(asking.Recording):
+class Watching(asgi_client.Recording):
     """Record which functions the handled error holds when something is stored."""
 
     held: list[str] | None = None
 
     async def add(self, *arguments):
-        self.held = held(sys.exception())
+        self.held = list_held_functions(sys.exception())
         return await super().add(*arguments)
 
     async def count_refused(self, *arguments):
-        self.held = held(sys.exception())
+        self.held = list_held_functions(sys.exception())
         return await super().count_refused(*arguments)
 
 
@@ -91,5 +91,5 @@ class Watching(asking.Recording):
 def test_refused_body_is_released_while_stored(source, body, headers):
     store = Watching()
     token = (b"authorization", b"Bearer token")
-    asking.ask(asking.web_server(store), f"/v1/webhooks/{source}", chunks=(body,), headers=[token, *headers])
+    asgi_client.send(asgi_client.web_server(store), f"/v1/webhooks/{source}", chunks=(body,), headers=[token, *headers])
     assert store.held == []

@@ -13,13 +13,13 @@ import pytest
 from router.domain import alerts, notices
 from router.sources import base, registry
 from router.web import problems, request_limits
-from tests.unit.web import asking
+from tests.unit.web import asgi_client
 
 BODY = json.dumps({"status": "firing", "title": "t", "dedup_key": "a"}).encode()
 ANY = "/v1/webhooks/any"
 
 
-def nested(depth: int, around: str = "[]") -> bytes:
+def make_nested(depth: int, around: str = "[]") -> bytes:
     opening, closing = around[0], around[-1]
     inner = f'"k"{":" if opening == "{" else ""}' if opening == "{" else ""
     text = ""
@@ -30,19 +30,19 @@ def nested(depth: int, around: str = "[]") -> bytes:
 
 @pytest.mark.parametrize("around", ["[]", "{}"])
 def test_json_may_be_nested_up_to_the_limit(around):
-    request_limits.check_depth(nested(32, around), 32)
+    request_limits.check_depth(make_nested(32, around), 32)
     with pytest.raises(base.Unparsable, match="nested more than 32 deep"):
-        request_limits.check_depth(nested(33, around), 32)
+        request_limits.check_depth(make_nested(33, around), 32)
 
 
 def test_brackets_in_texts_do_not_count_as_nesting():
     request_limits.check_depth(json.dumps({"a": "[" * 500 + '"\\' + "{" * 500, "b": "\\\\", "c": [[1]]}).encode(), 32)
 
 
-def depth_of(value: object) -> int:
+def get_depth(value: object) -> int:
     if isinstance(value, dict):
-        return 1 + max(map(depth_of, value.values()), default=0)
-    return 1 + max(map(depth_of, value), default=0) if isinstance(value, list) else 0
+        return 1 + max(map(get_depth, value.values()), default=0)
+    return 1 + max(map(get_depth, value), default=0) if isinstance(value, list) else 0
 
 
 def test_measured_depth_agrees_with_a_parser():
@@ -64,13 +64,13 @@ def test_measured_depth_agrees_with_a_parser():
             request_limits.check_depth(body, 4)
         except base.Unparsable:
             refused += 1
-            assert depth_of(value) > 4
+            assert get_depth(value) > 4
         else:
-            assert depth_of(value) <= 4
+            assert get_depth(value) <= 4
     assert refused > 20
 
 
-def one(**changes: object) -> alerts.Alert:
+def make_alert(**changes: object) -> alerts.Alert:
     return msgspec.structs.replace(alerts.Alert("s", "f", "firing", 1, 0, "t", {"a": "b"}, {"c": "d"}), **changes)
 
 
@@ -79,12 +79,12 @@ LIMITS = request_limits.RequestLimits(alerts=3, labels=4, value_bytes=100)
 
 
 def test_alerts_within_the_limits_are_unchanged():
-    parsed = base.Parsed([one(), one(fingerprint="g", labels={str(n): "v" * 100 for n in range(4)})])
+    parsed = base.Parsed([make_alert(), make_alert(fingerprint="g", labels={str(n): "v" * 100 for n in range(4)})])
     assert request_limits.cut_to_limits(parsed, LARGE, LIMITS) == parsed
 
 
 def test_alerts_beyond_the_limit_are_dropped_with_notice():
-    found = request_limits.cut_to_limits(base.Parsed([one(fingerprint=str(n)) for n in range(5)]), b"", LIMITS)
+    found = request_limits.cut_to_limits(base.Parsed([make_alert(fingerprint=str(n)) for n in range(5)]), b"", LIMITS)
     assert [alert.fingerprint for alert in found.alerts] == ["0", "1", "2"]
     (notice,) = found.notices
     assert (notice.code, notice.where, notice.fingerprint, notice.count) == ("alerts_truncated", "alerts", "", 2)
@@ -94,7 +94,9 @@ def test_alerts_beyond_the_limit_are_dropped_with_notice():
 def test_labels_referenced_by_rules_are_kept_first():
     """Without these labels, no rule would match the alert, or the alert would join another incident."""
     many = {"a": "1", "b": "2", "c": "3", "team": "web", "severity": "critical", "zone": "eu"}
-    found = request_limits.cut_to_limits(base.Parsed([one(labels=many)]), LARGE, LIMITS, lambda: {"team", "zone"})
+    found = request_limits.cut_to_limits(
+        base.Parsed([make_alert(labels=many)]), LARGE, LIMITS, lambda: {"team", "zone"}
+    )
     assert found.alerts[0].labels == {"a": "1", "team": "web", "severity": "critical", "zone": "eu"}
     (notice,) = found.notices
     assert (notice.code, notice.where, notice.fingerprint, notice.count) == ("labels_truncated", "labels", "f", 2)
@@ -102,7 +104,9 @@ def test_labels_referenced_by_rules_are_kept_first():
 
 
 def test_annotations_beyond_the_limit_are_dropped():
-    found = request_limits.cut_to_limits(base.Parsed([one(annotations={str(n): "v" for n in range(9)})]), LARGE, LIMITS)
+    found = request_limits.cut_to_limits(
+        base.Parsed([make_alert(annotations={str(n): "v" for n in range(9)})]), LARGE, LIMITS
+    )
     assert list(found.alerts[0].annotations) == ["0", "1", "2", "3"]
     assert "left out: '4', '5', '6', '7', '8'" in found.notices[0].detail
 
@@ -114,8 +118,8 @@ def test_identifying_texts_stay_distinct_when_truncated(place):
     def long(ending: str) -> alerts.Alert:
         text = "ü" * 60 + ending
         if place == "fingerprint":
-            return one(fingerprint=text)
-        return one(labels={"host": text} if place == "value" else {text: "v"})
+            return make_alert(fingerprint=text)
+        return make_alert(labels={"host": text} if place == "value" else {text: "v"})
 
     first, same, other = request_limits.cut_to_limits(
         base.Parsed([long("a"), long("a"), long("b")]), LARGE, LIMITS
@@ -127,15 +131,15 @@ def test_identifying_texts_stay_distinct_when_truncated(place):
 
 
 def test_truncated_texts_give_one_notice_per_alert():
-    long = one(labels={"host": "v" * 101, "other": "v" * 102}, severity="s" * 200)
-    (notice,) = request_limits.cut_to_limits(base.Parsed([long, one(fingerprint="g")]), LARGE, LIMITS).notices
+    long = make_alert(labels={"host": "v" * 101, "other": "v" * 102}, severity="s" * 200)
+    (notice,) = request_limits.cut_to_limits(base.Parsed([long, make_alert(fingerprint="g")]), LARGE, LIMITS).notices
     assert (notice.code, notice.where, notice.fingerprint, notice.count) == ("value_truncated", "labels.host", "f", 3)
     assert notice.detail == "101 bytes, and at most 100 are kept (web.max_value_bytes); and 2 more texts"
 
 
 def test_notices_are_limited_and_the_rest_counted():
     limits = request_limits.RequestLimits(alerts=1000, labels=1)
-    many = [one(fingerprint=str(n), labels={"a": "1", "b": "2"}) for n in range(500)]
+    many = [make_alert(fingerprint=str(n), labels={"a": "1", "b": "2"}) for n in range(500)]
     found = request_limits.cut_to_limits(base.Parsed(many), LARGE, limits)
     assert len(found.notices) == notices.MAX_PER_CODE + 1
     assert sum(notice.count for notice in found.notices) == 500
@@ -143,13 +147,13 @@ def test_notices_are_limited_and_the_rest_counted():
 
 
 def test_notices_of_the_source_are_kept():
-    said = notices.Notice("time_unreadable", "starts_at", "the time of receipt is used", "f")
-    found = request_limits.cut_to_limits(base.Parsed([one()], notices=(said,)), b"", LIMITS)
-    assert found.notices == (said,)
+    notice = notices.Notice("time_unreadable", "starts_at", "the time of receipt is used", "f")
+    found = request_limits.cut_to_limits(base.Parsed([make_alert()], notices=(notice,)), b"", LIMITS)
+    assert found.notices == (notice,)
 
 
 def test_long_texts_are_truncated_and_long_links_omitted():
-    long = one(annotations={"text": "ü" * 80, "short": "s"}, title="t" * 101, link="https://x/" + "y" * 100)
+    long = make_alert(annotations={"text": "ü" * 80, "short": "s"}, title="t" * 101, link="https://x/" + "y" * 100)
     (cut,) = request_limits.cut_to_limits(base.Parsed([long]), LARGE, LIMITS).alerts
     assert cut.annotations == {"text": "ü" * 48 + "…", "short": "s"}
     assert len(cut.annotations["text"].encode()) <= 100
@@ -180,9 +184,9 @@ def test_any_16_mib_body_is_measured_quickly(body):
 
 @pytest.mark.parametrize(("name", "pack"), [(b"gzip", gzip.compress), (b"deflate", zlib.compress)])
 def test_compressed_body_is_decompressed_and_accepted(name, pack):
-    store = asking.Recording()
+    store = asgi_client.Recording()
     headers = [(b"authorization", b"Bearer token"), (b"content-encoding", name)]
-    answer = asking.ask(asking.web_server(store), ANY, chunks=(pack(BODY),), headers=headers)
+    answer = asgi_client.send(asgi_client.web_server(store), ANY, chunks=(pack(BODY),), headers=headers)
     assert answer.status == 202
     assert store.accepted[0][1] == BODY
 
@@ -197,10 +201,10 @@ def test_compressed_body_is_decompressed_and_accepted(name, pack):
     ],
 )
 def test_body_that_cannot_be_decompressed_is_refused(encoding, body, status):
-    store = asking.Recording()
+    store = asgi_client.Recording()
     headers = [(b"authorization", b"Bearer token"), (b"content-encoding", encoding)]
-    web_server = asking.web_server(store, limits=request_limits.RequestLimits(100_000))
-    answer = asking.ask(web_server, ANY, chunks=(body,), headers=headers)
+    web_server = asgi_client.web_server(store, limits=request_limits.RequestLimits(100_000))
+    answer = asgi_client.send(web_server, ANY, chunks=(body,), headers=headers)
     assert (answer.status, store.accepted, store.kept) == (status, [], [])
     assert answer.json["detail"]
 
@@ -231,9 +235,9 @@ def test_decompression_stops_at_the_size_limit():
 
 
 def test_body_nested_too_deeply_is_quarantined():
-    store = asking.Recording()
-    body = b'{"status": "firing", "labels": ' + nested(40, "{}") + b"}"
-    answer = asking.ask(asking.web_server(store), ANY, chunks=(body,))
+    store = asgi_client.Recording()
+    body = b'{"status": "firing", "labels": ' + make_nested(40, "{}") + b"}"
+    answer = asgi_client.send(asgi_client.web_server(store), ANY, chunks=(body,))
     assert answer.status == 422
     assert "max_depth" in answer.json["detail"]
     assert store.kept[0][1] == body
@@ -245,10 +249,12 @@ WRONG = [b"NaN", b"Infinity", b"-Infinity", b'"\\ud800"', b'"\xed\xa0\x80"', b'"
 @pytest.mark.parametrize("value", WRONG)
 @pytest.mark.parametrize("kind", sorted(registry.KINDS))
 def test_invalid_value_is_repaired_or_quarantined(kind, value):
-    store = asking.Recording()
+    store = asgi_client.Recording()
     endpoint = registry.build("here", registry.KINDS[kind].config(auth="none"))
     body = b'{"status": "firing", "title": ' + value + b"}"
-    answer = asking.ask(asking.web_server(store, endpoints={"here": endpoint}), "/v1/webhooks/here", chunks=(body,))
+    answer = asgi_client.send(
+        asgi_client.web_server(store, endpoints={"here": endpoint}), "/v1/webhooks/here", chunks=(body,)
+    )
     if store.accepted:
         assert answer.status == 202
         assert store.accepted[0][0].notices[0].code == "body_repaired"
@@ -259,24 +265,24 @@ def test_invalid_value_is_repaired_or_quarantined(kind, value):
 
 @pytest.mark.parametrize("value", WRONG)
 def test_invalid_unused_value_does_not_lose_alerts(value):
-    store = asking.Recording()
+    store = asgi_client.Recording()
     body = b'{"status": "firing", "title": "a", "dedup_key": "a", "output": ' + value + b"}"
-    assert asking.ask(asking.web_server(store), ANY, chunks=(body,)).status == 202
+    assert asgi_client.send(asgi_client.web_server(store), ANY, chunks=(body,)).status == 202
     (notice,) = store.accepted[0][0].notices
     assert (notice.code, notice.where) == ("body_repaired", "body")
 
 
 def test_repair_keeps_the_depth_limit():
-    store = asking.Recording()
-    body = b'{"status": "firing", "title": "a", "x": "\xe9", "labels": ' + nested(40, "{}") + b"}"
-    assert asking.ask(asking.web_server(store), ANY, chunks=(body,)).status == 422
+    store = asgi_client.Recording()
+    body = b'{"status": "firing", "title": "a", "x": "\xe9", "labels": ' + make_nested(40, "{}") + b"}"
+    assert asgi_client.send(asgi_client.web_server(store), ANY, chunks=(body,)).status == 422
     assert store.kept[0][1] == body
 
 
 def test_last_of_duplicate_keys_applies():
-    store = asking.Recording()
+    store = asgi_client.Recording()
     body = b'{"status": "firing", "title": "first", "dedup_key":"a", "title": "last"}'
-    assert asking.ask(asking.web_server(store), ANY, chunks=(body,)).status == 202
+    assert asgi_client.send(asgi_client.web_server(store), ANY, chunks=(body,)).status == 202
     assert store.accepted[0][0].rows[0].alert.title == "last"
 
 
@@ -293,7 +299,7 @@ def test_last_of_duplicate_keys_applies():
 )
 def test_refused_authentic_deliveries_count_as_unreadable(path, headers, body, counted):
     """The worker opens an incident about them. Unauthenticated senders can't cause one."""
-    store = asking.Recording()
+    store = asgi_client.Recording()
     kinds = registry.KINDS
     secret = {"scheme": "github", "secrets": ["word"]}
     endpoints = {
@@ -301,8 +307,8 @@ def test_refused_authentic_deliveries_count_as_unreadable(path, headers, body, c
         "pages": registry.build("pages", kinds["json"].config(token={"member": "key", "values": ["word"]})),
         "signed": registry.build("signed", kinds["json"].config(signature=secret)),
     }
-    web_server = asking.web_server(store, limits=request_limits.RequestLimits(100_000), endpoints=endpoints)
-    assert asking.ask(web_server, path, chunks=(body,), headers=headers).status in {401, 413, 415}
+    web_server = asgi_client.web_server(store, limits=request_limits.RequestLimits(100_000), endpoints=endpoints)
+    assert asgi_client.send(web_server, path, chunks=(body,), headers=headers).status in {401, 413, 415}
     assert len(store.refusals) == counted
 
 

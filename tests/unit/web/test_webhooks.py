@@ -8,7 +8,7 @@ from router.domain import severities
 from router.store import errors
 from router.telemetry import metrics
 from router.web import request_limits
-from tests.unit.web import asking
+from tests.unit.web import asgi_client
 
 PROD = "/v1/webhooks/prod"
 ANY = "/v1/webhooks/any"
@@ -22,18 +22,18 @@ def group(*alerts: dict, **top) -> bytes:
     return json.dumps({"version": "4", "status": "firing", "alerts": alerts, **top}).encode()
 
 
-def post(store: asking.Recording, body: bytes, path: str = PROD, **request) -> asking.Answer:
-    answer = asking.ask(asking.web_server(store), path, chunks=(body,), **request)
+def post(store: asgi_client.Recording, body: bytes, path: str = PROD, **request) -> asgi_client.Answer:
+    answer = asgi_client.send(asgi_client.web_server(store), path, chunks=(body,), **request)
     assert answer is not None
     return answer
 
 
-def counted(name: str, **labels: str) -> float:
+def count(name: str, **labels: str) -> float:
     return metrics.REGISTRY.get_sample_value(f"incident_router_{name}_total", labels) or 0.0
 
 
 def test_delivery_response_lists_its_alerts_incidents():
-    store = asking.Recording()
+    store = asgi_client.Recording()
     answer = post(store, group(alert("f1", region="eu"), alert("f2", env="staging"), alert("f3", "resolved")))
     ((entry, _),) = store.accepted
     assert answer.status == 202
@@ -49,13 +49,13 @@ def test_delivery_response_lists_its_alerts_incidents():
 
 
 def test_inbox_gets_alerts_decisions_and_the_original_body():
-    store = asking.Recording()
+    store = asgi_client.Recording()
     body = group(alert("f1", region="eu"), alert("f2", env="staging"))
     post(store, body)
     ((entry, kept),) = store.accepted
     assert kept == body
-    assert (entry.source, entry.received_at) == ("prod", asking.NOW)
-    assert entry.responses == [asking.RESPONSE]
+    assert (entry.source, entry.received_at) == ("prod", asgi_client.NOW)
+    assert entry.responses == [asgi_client.RESPONSE]
     assert [(row.alert.fingerprint, row.response, row.ignored) for row in entry.rows] == [
         ("f1", 0, ""),
         ("f2", -1, "no rule matches"),
@@ -64,16 +64,16 @@ def test_inbox_gets_alerts_decisions_and_the_original_body():
 
 
 def test_every_delivery_has_its_own_id():
-    store = asking.Recording()
-    web_server = asking.web_server(store)
+    store = asgi_client.Recording()
+    web_server = asgi_client.web_server(store)
     for _ in range(3):
-        asking.ask(web_server, PROD, chunks=(group(alert()),))
+        asgi_client.send(web_server, PROD, chunks=(group(alert()),))
     assert len({entry.id for entry, _ in store.accepted}) == 3
 
 
 def test_explanation_adds_severity_targets_and_position():
     answer = post(
-        asking.Recording(), group(alert(), alert("f2", env="staging"), receiver="r"), query=b"a=b&explain=true"
+        asgi_client.Recording(), group(alert(), alert("f2", env="staging"), receiver="r"), query=b"a=b&explain=true"
     )
     first, second = answer.json["alerts"]
     assert first["severity"] == "major"
@@ -91,44 +91,44 @@ def test_explanation_adds_severity_targets_and_position():
 
 @pytest.mark.parametrize("query", [b"explain=false", b"xexplain=true", b"explain=true1", b"explain"])
 def test_only_explain_true_requests_an_explanation(query):
-    assert "about" not in post(asking.Recording(), group(alert()), query=query).json
+    assert "about" not in post(asgi_client.Recording(), group(alert()), query=query).json
 
 
 def test_truncated_parts_are_reported_and_counted():
-    before = counted("truncated_alerts", source="prod")
-    assert post(asking.Recording(), group(alert(), truncatedAlerts=41)).json["truncated"] == 41
-    assert counted("truncated_alerts", source="prod") == before + 41
+    before = count("truncated_alerts", source="prod")
+    assert post(asgi_client.Recording(), group(alert(), truncatedAlerts=41)).json["truncated"] == 41
+    assert count("truncated_alerts", source="prod") == before + 41
 
 
 def test_delivery_without_alerts_is_accepted_without_entry():
-    store = asking.Recording()
+    store = asgi_client.Recording()
     answer = post(store, group())
     assert (answer.status, answer.json["alerts"], store.accepted) == (202, [], [])
 
 
 def test_rules_may_be_replaced_between_two_deliveries():
-    store = asking.Recording()
-    web_server = asking.web_server(store)
-    web_server.decide = lambda alert, now: asking.decide(alert, now).__class__(ignored="new rules")
-    answer = asking.ask(web_server, PROD, chunks=(group(alert()),))
+    store = asgi_client.Recording()
+    web_server = asgi_client.web_server(store)
+    web_server.decide = lambda alert, now: asgi_client.decide(alert, now).__class__(ignored="new rules")
+    answer = asgi_client.send(web_server, PROD, chunks=(group(alert()),))
     assert answer.json["alerts"] == [{"fingerprint": "f1", "ignored": "new rules"}]
 
 
 def test_alerts_and_decisions_are_counted_by_outcome():
     names = [("firing", 2), ("resolved", 1), ("ignored", 1)]
-    before = {name: counted("alerts", source="prod", outcome=name) for name, _ in names}
-    ruled, unruled = counted("decisions", rule="checkout-down"), counted("decisions", rule="")
-    accepted = counted("deliveries", source="prod", outcome="accepted")
-    post(asking.Recording(), group(alert(), alert("f2"), alert("f3", "resolved"), alert("f4", env="staging")))
-    assert [(name, counted("alerts", source="prod", outcome=name) - before[name]) for name, _ in names] == names
-    assert counted("decisions", rule="checkout-down") == ruled + 3
-    assert counted("decisions", rule="") == unruled + 1
-    assert counted("deliveries", source="prod", outcome="accepted") == accepted + 1
+    before = {name: count("alerts", source="prod", outcome=name) for name, _ in names}
+    ruled, unruled = count("decisions", rule="checkout-down"), count("decisions", rule="")
+    accepted = count("deliveries", source="prod", outcome="accepted")
+    post(asgi_client.Recording(), group(alert(), alert("f2"), alert("f3", "resolved"), alert("f4", env="staging")))
+    assert [(name, count("alerts", source="prod", outcome=name) - before[name]) for name, _ in names] == names
+    assert count("decisions", rule="checkout-down") == ruled + 3
+    assert count("decisions", rule="") == unruled + 1
+    assert count("deliveries", source="prod", outcome="accepted") == accepted + 1
 
 
 @pytest.mark.parametrize("path", ["/v1/webhooks/", "/v1/webhooks/nope", "/v1/webhooks/prod/", "/v1/webhooks/PROD"])
 def test_unknown_source_is_404_without_naming_sources(path):
-    answer = post(asking.Recording(), group(alert()), path)
+    answer = post(asgi_client.Recording(), group(alert()), path)
     assert answer.status == 404
     assert answer.json["type"] == "urn:incident-router:problem:unknown-source"
     assert answer.json["instance"] == path
@@ -139,8 +139,8 @@ def test_unknown_source_is_404_without_naming_sources(path):
     "header", [(), ((b"authorization", b"Bearer wrong"),), ((b"authorization", b"Basic dG9rZW4="),)]
 )
 def test_wrong_credentials_are_401_before_body_is_read(header):
-    store = asking.Recording()
-    answer = asking.ask(asking.web_server(store), PROD, chunks=(), headers=header)
+    store = asgi_client.Recording()
+    answer = asgi_client.send(asgi_client.web_server(store), PROD, chunks=(), headers=header)
     assert answer.status == 401
     assert answer.headers[b"www-authenticate"].startswith(b"Bearer, Basic realm=")
     assert answer.headers[b"content-type"] == b"application/problem+json"
@@ -149,28 +149,32 @@ def test_wrong_credentials_are_401_before_body_is_read(header):
 
 
 def test_basic_credentials_and_open_sources_are_accepted():
-    assert post(asking.Recording(), group(alert()), headers=[(b"authorization", b"Basic YW5uOndvcmQ=")]).status == 202
-    assert post(asking.Recording(), b'{"status":"ok","dedup_key":"a"}', "/v1/webhooks/open", headers=[]).status == 202
+    assert (
+        post(asgi_client.Recording(), group(alert()), headers=[(b"authorization", b"Basic YW5uOndvcmQ=")]).status == 202
+    )
+    assert (
+        post(asgi_client.Recording(), b'{"status":"ok","dedup_key":"a"}', "/v1/webhooks/open", headers=[]).status == 202
+    )
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD", "OPTIONS"])
 def test_other_method_is_405_naming_the_right_one(method):
-    answer = asking.ask(asking.web_server(asking.Recording()), PROD, method=method)
+    answer = asgi_client.send(asgi_client.web_server(asgi_client.Recording()), PROD, method=method)
     assert (answer.status, answer.headers[b"allow"]) == (405, b"POST")
 
 
 def test_body_may_arrive_in_several_chunks():
-    store = asking.Recording()
+    store = asgi_client.Recording()
     body = group(alert())
-    answer = asking.ask(asking.web_server(store), PROD, chunks=(body[:5], b"", body[5:20], body[20:]))
+    answer = asgi_client.send(asgi_client.web_server(store), PROD, chunks=(body[:5], b"", body[5:20], body[20:]))
     assert (answer.status, store.accepted[0][1]) == (202, body)
 
 
 @pytest.mark.parametrize("length", [b"101", b"9" * 18, b"9" * 5000])
 def test_announced_oversize_body_is_413_before_reading(length):
     headers = [(b"authorization", b"Bearer token"), (b"content-length", length)]
-    answer = asking.ask(
-        asking.web_server(asking.Recording(), limits=request_limits.RequestLimits(100)),
+    answer = asgi_client.send(
+        asgi_client.web_server(asgi_client.Recording(), limits=request_limits.RequestLimits(100)),
         PROD,
         chunks=(),
         headers=headers,
@@ -181,8 +185,10 @@ def test_announced_oversize_body_is_413_before_reading(length):
 @pytest.mark.parametrize("chunks", [(b"x" * 101,), (b"x" * 60, b"x" * 41, None), (b"", b"x" * 101, None)])
 def test_growing_oversize_body_is_413_immediately(chunks):
     assert (
-        asking.ask(
-            asking.web_server(asking.Recording(), limits=request_limits.RequestLimits(100)), PROD, chunks=chunks
+        asgi_client.send(
+            asgi_client.web_server(asgi_client.Recording(), limits=request_limits.RequestLimits(100)),
+            PROD,
+            chunks=chunks,
         ).status
         == 413
     )
@@ -191,14 +197,16 @@ def test_growing_oversize_body_is_413_immediately(chunks):
 def test_body_of_exactly_the_limit_is_accepted():
     body = group(alert())
     assert (
-        asking.ask(
-            asking.web_server(asking.Recording(), limits=request_limits.RequestLimits(len(body))), PROD, chunks=(body,)
+        asgi_client.send(
+            asgi_client.web_server(asgi_client.Recording(), limits=request_limits.RequestLimits(len(body))),
+            PROD,
+            chunks=(body,),
         ).status
         == 202
     )
     assert (
-        asking.ask(
-            asking.web_server(asking.Recording(), limits=request_limits.RequestLimits(len(body) - 1)),
+        asgi_client.send(
+            asgi_client.web_server(asgi_client.Recording(), limits=request_limits.RequestLimits(len(body) - 1)),
             PROD,
             chunks=(body,),
         ).status
@@ -208,15 +216,15 @@ def test_body_of_exactly_the_limit_is_accepted():
 
 @pytest.mark.parametrize("chunks", [(None,), (b"{", None), (group(alert())[:30], b"", None)])
 def test_delivery_of_a_disconnected_sender_is_not_accepted(chunks):
-    store = asking.Recording()
-    before = counted("deliveries", source="prod", outcome="disconnected")
-    assert asking.ask(asking.web_server(store), PROD, chunks=chunks) is None
+    store = asgi_client.Recording()
+    before = count("deliveries", source="prod", outcome="disconnected")
+    assert asgi_client.send(asgi_client.web_server(store), PROD, chunks=chunks) is None
     assert (store.accepted, store.kept) == ([], [])
-    assert counted("deliveries", source="prod", outcome="disconnected") == before + 1
+    assert count("deliveries", source="prod", outcome="disconnected") == before + 1
 
 
 def test_unavailable_redis_is_503_with_retry_after():
-    store = asking.Recording(errors.Unavailable("Redis cannot be reached", 7))
+    store = asgi_client.Recording(errors.Unavailable("Redis cannot be reached", 7))
     answer = post(store, group(alert()))
     assert (answer.status, answer.headers[b"retry-after"]) == (503, b"7")
     assert "Redis cannot be reached" in answer.json["detail"]

@@ -13,7 +13,7 @@ from router.sources import alertmanager
 from router.store import errors
 from router.telemetry import log, metrics
 from router.web import request_limits, webhooks
-from tests.unit.web import asking
+from tests.unit.web import asgi_client
 
 PROD = "/v1/webhooks/prod"
 ANY = "/v1/webhooks/any"
@@ -29,36 +29,36 @@ HEADERS = [
 
 
 @pytest.fixture
-def written() -> Iterator[io.StringIO]:
+def log_stream() -> Iterator[io.StringIO]:
     stream = io.StringIO()
     log.configure(stream=stream)
     yield stream
     structlog.reset_defaults()
 
 
-def post(store: asking.Recording, body: bytes, path: str, **settings) -> asking.Answer:
-    answer = asking.ask(asking.web_server(store, **settings), path, chunks=(body,), headers=HEADERS)
+def post(store: asgi_client.Recording, body: bytes, path: str, **settings) -> asgi_client.Answer:
+    answer = asgi_client.send(asgi_client.web_server(store, **settings), path, chunks=(body,), headers=HEADERS)
     assert answer is not None
     return answer
 
 
-def counted(source: str) -> float:
+def count_quarantined(source: str) -> float:
     return metrics.REGISTRY.get_sample_value("incident_router_quarantined_total", {"source": source}) or 0.0
 
 
 def test_unparsable_body_is_quarantined_with_status_422():
-    store = asking.Recording()
-    before = counted("any")
+    store = asgi_client.Recording()
+    before = count_quarantined("any")
     answer = post(store, b'{"status":"purple"}', ANY)
     assert answer.status == 422
     assert answer.headers[b"content-type"] == b"application/problem+json"
     assert (answer.json["where"], answer.json["quarantined"]) == ("status", "kept-1")
     assert "'purple' isn't a known status" in answer.json["problem"]
-    assert counted("any") == before + 1
+    assert count_quarantined("any") == before + 1
 
 
 def test_alertmanager_gets_202_for_a_quarantined_body():
-    store = asking.Recording()
+    store = asgi_client.Recording()
     answer = post(store, b'{"version":"1","alerts":[]}', PROD)
     assert answer.status == 202
     assert answer.json["quarantined"] == "kept-1"
@@ -67,31 +67,31 @@ def test_alertmanager_gets_202_for_a_quarantined_body():
 
 
 def test_quarantine_keeps_the_body_and_harmless_headers():
-    store = asking.Recording()
+    store = asgi_client.Recording()
     post(store, b"\xff not json", ANY)
     ((source, body, headers, problem, now),) = store.kept
-    assert (source, body, now) == ("any", b"\xff not json", asking.NOW)
+    assert (source, body, now) == ("any", b"\xff not json", asgi_client.NOW)
     assert headers == {"content-type": "application/json", "user-agent": "agent\xe9"}
     assert "JSON" in problem
 
 
 @pytest.mark.parametrize("path", [PROD, ANY])
 def test_body_that_cannot_be_stored_is_503(path):
-    store = asking.Recording(errors.Unavailable("Redis is out of memory", 30))
+    store = asgi_client.Recording(errors.Unavailable("Redis is out of memory", 30))
     answer = post(store, b"nonsense", path)
     assert (answer.status, answer.headers[b"retry-after"]) == (503, b"30")
 
 
-def test_failing_rule_is_500_and_keeps_the_body(written):
+def test_failing_rule_is_500_and_keeps_the_body(log_stream):
     def broken(_alert, _now):
         raise ZeroDivisionError("a secret detail")
 
-    store = asking.Recording()
+    store = asgi_client.Recording()
     answer = post(store, b'{"status":"firing","title":"t"}', ANY, decide=broken)
     assert (answer.status, answer.json["quarantined"]) == (500, "kept-1")
     assert b"secret detail" not in answer.body
     assert b"ZeroDivisionError" not in answer.body
-    events = [json.loads(line) for line in written.getvalue().splitlines()]
+    events = [json.loads(line) for line in log_stream.getvalue().splitlines()]
     assert events[0]["event"] == "delivery_undecided"
     assert events[0]["exception"][0]["exc_type"] == "ZeroDivisionError"
 
@@ -101,32 +101,32 @@ def test_failing_parser_is_500_and_keeps_the_body(monkeypatch):
         raise LookupError
 
     monkeypatch.setattr(alertmanager.Alertmanager, "parse", broken)
-    store = asking.Recording()
+    store = asgi_client.Recording()
     assert post(store, b"{}", PROD).status == 500
     assert store.kept[0][3] == "the router failed: LookupError"
 
 
-def test_failing_inbox_is_500_without_a_stack_trace(written):
-    answer = post(asking.Recording(RuntimeError("internal detail")), b'{"status":"ok","dedup_key":"a"}', ANY)
+def test_failing_inbox_is_500_without_a_stack_trace(log_stream):
+    answer = post(asgi_client.Recording(RuntimeError("internal detail")), b'{"status":"ok","dedup_key":"a"}', ANY)
     assert (answer.status, answer.json["type"]) == (500, "urn:incident-router:problem:internal")
     assert b"internal detail" not in answer.body
-    assert "internal detail" in written.getvalue()
+    assert "internal detail" in log_stream.getvalue()
 
 
-def test_log_has_refusals_and_no_secrets(written):
-    web_server = asking.web_server(asking.Recording())
-    asking.ask(web_server, PROD, headers=[(b"authorization", b"Bearer hunter2")])
-    asking.ask(web_server, ANY, chunks=(b"nonsense",), headers=HEADERS)
-    events = [json.loads(line) for line in written.getvalue().splitlines()]
+def test_log_has_refusals_and_no_secrets(log_stream):
+    web_server = asgi_client.web_server(asgi_client.Recording())
+    asgi_client.send(web_server, PROD, headers=[(b"authorization", b"Bearer hunter2")])
+    asgi_client.send(web_server, ANY, chunks=(b"nonsense",), headers=HEADERS)
+    events = [json.loads(line) for line in log_stream.getvalue().splitlines()]
     assert [(event["event"], event.get("status")) for event in events] == [
         ("delivery_refused", 401),
         ("delivery_quarantined", None),
         ("delivery_refused", 422),
     ]
-    assert "hunter2" not in written.getvalue()
+    assert "hunter2" not in log_stream.getvalue()
 
 
-class Held(asking.Recording):
+class BlockingInbox(asgi_client.Recording):
     """An inbox that waits before it stores."""
 
     def __init__(self) -> None:
@@ -141,24 +141,24 @@ class Held(asking.Recording):
         await self.may_go_on.wait()
 
 
-async def posted(
+async def post_body(
     web_server: webhooks.WebhookHandler, body: bytes = b'{"status":"ok","dedup_key":"a"}'
-) -> asking.Answer:
-    answer = await asking.asked(web_server, ANY, chunks=(body,), headers=HEADERS)
+) -> asgi_client.Answer:
+    answer = await asgi_client.send_chunks(web_server, ANY, chunks=(body,), headers=HEADERS)
     assert answer is not None
     return answer
 
 
 def test_requests_in_flight_are_limited():
     async def main() -> None:
-        store = Held()
-        web_server = asking.web_server(store, limits=request_limits.RequestLimits(in_flight=2))
-        first = [asyncio.create_task(posted(web_server)) for _ in range(2)]
+        store = BlockingInbox()
+        web_server = asgi_client.web_server(store, limits=request_limits.RequestLimits(in_flight=2))
+        first = [asyncio.create_task(post_body(web_server)) for _ in range(2)]
         await store.has_two.wait()
-        refused = await posted(web_server)
+        refused = await post_body(web_server)
         assert (refused.status, refused.headers[b"retry-after"]) == (503, b"1")
         store.may_go_on.set()
         assert [answer.status for answer in await asyncio.gather(*first)] == [202, 202]
-        assert (await posted(web_server)).status == 202
+        assert (await post_body(web_server)).status == 202
 
     asyncio.run(main())

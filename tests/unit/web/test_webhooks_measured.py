@@ -6,23 +6,23 @@ import pytest
 
 from router.store import errors
 from router.telemetry import metrics
-from tests.unit.web import asking
+from tests.unit.web import asgi_client
 
 PROD = "/v1/webhooks/prod"
 BODY = json.dumps({"version": "4", "alerts": [{"status": "firing", "labels": {}, "fingerprint": "f"}]}).encode()
 
 
-def measured(source: str, code: str) -> float:
+def count_measured(source: str, code: str) -> float:
     labels = {"source": source, "code": code}
     return metrics.REGISTRY.get_sample_value("incident_router_webhook_duration_seconds_count", labels) or 0.0
 
 
-class Away(asking.Recording):
+class Away(asgi_client.Recording):
     async def accept(self, *_):
         raise errors.Unavailable("away")
 
 
-class Failing(asking.Recording):
+class Failing(asgi_client.Recording):
     async def accept(self, *_):
         raise RuntimeError("a fault of ours")
 
@@ -30,22 +30,22 @@ class Failing(asking.Recording):
 @pytest.mark.parametrize(
     ("store", "request_", "source", "code"),
     [
-        (asking.Recording, {}, "prod", "2xx"),
-        (asking.Recording, {"method": "PUT"}, "prod", "4xx"),
-        (asking.Recording, {"path": "/v1/webhooks/nobody"}, "", "4xx"),
+        (asgi_client.Recording, {}, "prod", "2xx"),
+        (asgi_client.Recording, {"method": "PUT"}, "prod", "4xx"),
+        (asgi_client.Recording, {"path": "/v1/webhooks/nobody"}, "", "4xx"),
         (Away, {}, "prod", "5xx"),
         (Failing, {}, "prod", "5xx"),
     ],
     ids=["accepted", "refused", "unknown source", "Redis is away", "a failure"],
 )
 def test_response_is_measured(store, request_, source, code):
-    before = measured(source, code)
-    answer = asking.ask(asking.web_server(store()), **{"path": PROD, "chunks": (BODY,), **request_})
+    before = count_measured(source, code)
+    answer = asgi_client.send(asgi_client.web_server(store()), **{"path": PROD, "chunks": (BODY,), **request_})
     assert f"{answer.status // 100}xx" == code
-    assert measured(source, code) == before + 1
+    assert count_measured(source, code) == before + 1
 
 
 def test_request_that_gets_no_response_is_not_measured():
-    before = [measured("prod", code) for code in ("2xx", "4xx", "5xx")]
-    assert asking.ask(asking.web_server(asking.Recording()), PROD, chunks=(b"{", None)) is None
-    assert [measured("prod", code) for code in ("2xx", "4xx", "5xx")] == before
+    before = [count_measured("prod", code) for code in ("2xx", "4xx", "5xx")]
+    assert asgi_client.send(asgi_client.web_server(asgi_client.Recording()), PROD, chunks=(b"{", None)) is None
+    assert [count_measured("prod", code) for code in ("2xx", "4xx", "5xx")] == before

@@ -5,16 +5,16 @@ import json
 import pytest
 
 from router.sources import registry
-from tests.unit.web import asking
+from tests.unit.web import asgi_client
 
 QUERY = b"status=firing&title=shop%20is%20down&dedup_key=7"
 
 
 def ask(query, *, method="GET", **settings):
-    store = asking.Recording()
+    store = asgi_client.Recording()
     config = registry.KINDS["json"].config(**{"auth": "none", "encoding": "query", **settings})
-    web_server = asking.web_server(store, endpoints={"any": registry.build("any", config)})
-    return asking.ask(web_server, "/v1/webhooks/any", chunks=(b"ignored",), method=method, query=query), store
+    web_server = asgi_client.web_server(store, endpoints={"any": registry.build("any", config)})
+    return asgi_client.send(web_server, "/v1/webhooks/any", chunks=(b"ignored",), method=method, query=query), store
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -38,16 +38,16 @@ def test_query_token_authenticates_and_is_never_stored():
 
 
 def test_mapped_query_parameters_are_kept_without_the_token():
-    store = asking.Recording()
+    store = asgi_client.Recording()
     settings = {"labels": {"environment": {"query": "environment"}}, "token": {"query": "key", "values": ["hunter2"]}}
     endpoint = registry.build("any", registry.KINDS["json"].config(**settings))
-    web_server = asking.web_server(store, endpoints={"any": endpoint})
+    web_server = asgi_client.web_server(store, endpoints={"any": endpoint})
     query = b"environment=prod&key=hunter2"
     body = b'{"status":"firing","title":"t","dedup_key":"a"}'
-    assert asking.ask(web_server, "/v1/webhooks/any", chunks=(body,), query=query).status == 202
+    assert asgi_client.send(web_server, "/v1/webhooks/any", chunks=(body,), query=query).status == 202
     ((entry, kept),) = store.accepted
     assert (entry.rows[0].alert.labels, kept) == ({"environment": "prod"}, body)
-    assert asking.ask(web_server, "/v1/webhooks/any", chunks=(b"{}",), query=query).status == 422
+    assert asgi_client.send(web_server, "/v1/webhooks/any", chunks=(b"{}",), query=query).status == 422
     headers = store.kept[0][2]
     assert headers[":query"] == "environment=prod"
     assert "hunter" not in json.dumps([str(one) for one in store.kept])

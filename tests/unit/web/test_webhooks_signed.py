@@ -8,7 +8,7 @@ import pytest
 
 from router.sources import registry
 from router.web import webhooks
-from tests.unit.web import asking
+from tests.unit.web import asgi_client
 
 BODY = json.dumps({"status": "firing", "title": "t"}).encode()
 SECRET = "shared"
@@ -18,18 +18,20 @@ def web_server(store, **settings):
     config = registry.KINDS["json"].config(**settings)
     return webhooks.WebhookHandler(
         {"any": registry.build("any", config)},
-        asking.decide,
+        asgi_client.decide,
         inbox=store,
         quarantine=store,
-        clock=lambda: asking.NOW,
-        randomness=asking.random.Random(1),
+        clock=lambda: asgi_client.NOW,
+        randomness=asgi_client.random.Random(1),
     )
 
 
-def sent(given, body=BODY, *, query=b"", **headers):
-    store = asking.Recording()
+def send(given, body=BODY, *, query=b"", **headers):
+    store = asgi_client.Recording()
     pairs = tuple((name.replace("_", "-").encode(), value.encode()) for name, value in headers.items())
-    answer = asking.ask(web_server(store, **given), "/v1/webhooks/any", chunks=(body,), headers=pairs, query=query)
+    answer = asgi_client.send(
+        web_server(store, **given), "/v1/webhooks/any", chunks=(body,), headers=pairs, query=query
+    )
     return answer, store
 
 
@@ -38,7 +40,7 @@ RIGHT = "sha256=" + hmac.new(SECRET.encode(), BODY, hashlib.sha256).hexdigest()
 
 
 def test_signed_body_is_accepted():
-    answer, store = sent(SIGNED, x_hub_signature_256=RIGHT)
+    answer, store = send(SIGNED, x_hub_signature_256=RIGHT)
     assert (answer.status, len(store.accepted)) == (202, 1)
 
 
@@ -50,21 +52,21 @@ def test_signed_body_is_accepted():
     ],
 )
 def test_unsigned_body_is_401_and_not_kept(headers, said):
-    answer, store = sent(SIGNED, **headers)
+    answer, store = send(SIGNED, **headers)
     assert (answer.status, store.accepted, store.kept) == (401, [], [])
     assert said in answer.json["detail"]
     assert SECRET not in answer.body.decode()
 
 
 def test_unsigned_body_is_not_parsed():
-    answer, store = sent(SIGNED, b"{", x_hub_signature_256=RIGHT)
+    answer, store = send(SIGNED, b"{", x_hub_signature_256=RIGHT)
     assert (answer.status, store.kept) == (401, [])
 
 
 def test_query_parameter_token_authenticates_the_sender():
     given = {"token": {"query": "auth_token", "values": ["t0k"]}}
-    assert sent(given, query=b"auth_token=t0k")[0].status == 202
-    answer, store = sent(given, query=b"auth_token=t0")
+    assert send(given, query=b"auth_token=t0k")[0].status == 202
+    answer, store = send(given, query=b"auth_token=t0")
     assert (answer.status, store.accepted) == (401, [])
     assert "query parameter auth_token" in answer.json["detail"]
     assert "t0k" not in answer.body.decode()
@@ -73,9 +75,9 @@ def test_query_parameter_token_authenticates_the_sender():
 def test_every_configured_credential_is_required():
     given = {**SIGNED, "bearer": ["b"], "token": {"header": "x-key", "values": ["k"]}}
     whole = {"x_hub_signature_256": RIGHT, "authorization": "Bearer b", "x_key": "k"}
-    assert sent(given, **whole)[0].status == 202
+    assert send(given, **whole)[0].status == 202
     for name in whole:
-        assert sent(given, **{key: value for key, value in whole.items() if key != name})[0].status == 401
+        assert send(given, **{key: value for key, value in whole.items() if key != name})[0].status == 401
 
 
 def test_auth_none_beside_a_signature_is_refused():
@@ -85,7 +87,7 @@ def test_auth_none_beside_a_signature_is_refused():
 
 def test_token_header_is_not_kept_with_quarantined_body():
     given = {"token": {"header": "x-pass", "values": ["k"]}}
-    answer, store = sent(given, b"{", x_pass="k", user_agent="seen")
+    answer, store = send(given, b"{", x_pass="k", user_agent="seen")
     assert answer.status == 422
     ((_, _, headers, _, _),) = store.kept
     assert headers == {"user-agent": "seen"}

@@ -117,7 +117,7 @@ def test_circuit_opens_after_five_consecutive_failures(steps):
         assert state.until - now <= 30 * SECOND
 
 
-def told(name: str) -> float | None:
+def read_open_state(name: str) -> float | None:
     return metrics.REGISTRY.get_sample_value(
         "incident_router_circuit_breaker_state", {"destination": name, "state": "open"}
     )
@@ -146,7 +146,7 @@ def test_only_vendor_failures_open_the_circuit(kind, said, ill):
     assert at.open_until("another", NOW) == 0
 
 
-def in_other_words(failure: errors.Failure) -> errors.Failure:
+def wrap(failure: errors.Failure) -> errors.Failure:
     other = errors.Unanswered(f"of an operation: {failure}")
     other.__cause__ = failure
     return other
@@ -158,7 +158,7 @@ def test_shared_call_is_recorded_as_one_failure():
         shared = errors.Temporary("no answer within 1 s")
         for _ in range(5):
             at.record("x", shared, NOW)
-            at.record("x", in_other_words(shared), NOW)
+            at.record("x", wrap(shared), NOW)
     assert at.open_until("x", NOW) == 0
     at.record("another", shared, NOW)
     at.record("x", errors.Temporary("no answer within 1 s"), NOW)
@@ -169,12 +169,12 @@ def test_opening_and_closing_are_reported():
     at = circuit_breaker.CircuitBreakers(random.Random(1))
     for _ in range(5):
         at.record("told", errors.Unanswered("no answer"), NOW)
-    assert told("told") == 1
+    assert read_open_state("told") == 1
     at.record("told", None, NOW)
-    assert told("told") == 0
+    assert read_open_state("told") == 0
 
 
-def unknown(cause: errors.Failure) -> errors.Failure:
+def wrap_unknown(cause: errors.Failure) -> errors.Failure:
     other = errors.Unanswered(str(cause))
     other.__cause__ = cause
     return other
@@ -183,7 +183,7 @@ def unknown(cause: errors.Failure) -> errors.Failure:
 def test_rejected_repeat_of_open_is_not_a_failure():
     at = circuit_breaker.CircuitBreakers(random.Random(1))
     for _ in range(9):
-        at.record("x", unknown(errors.Permanent("422", status=422)), NOW, "open")
+        at.record("x", wrap_unknown(errors.Permanent("422", status=422)), NOW, "open")
     assert at.open_until("x", NOW) == 0
     assert at.health["x"].works
 

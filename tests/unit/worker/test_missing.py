@@ -51,7 +51,9 @@ def test_repeated_rejection_of_a_readable_object_is_final():
         ask(at, attempts=5)
 
 
-@pytest.mark.parametrize("problem", [vendor.not_found(), vendor.permanent(), vendor.temporary(), vendor.unanswered()])
+@pytest.mark.parametrize(
+    "problem", [vendor.not_found(), vendor.make_permanent(), vendor.temporary(), vendor.make_unanswered()]
+)
 def test_unreadable_account_does_not_prove_absence(problem):
     at = vendor.Vendor()
     at.unreadable = problem
@@ -71,33 +73,33 @@ def test_repeated_other_not_found_errors_are_rejections():
     assert at.looks == 0
 
 
-def noted(publication, seconds, **more):
+def note_missing(publication, seconds, **more):
     return not_found.record_missing(publication, not_found.ConfirmedMissing("404"), NOW + seconds * SECOND, **more)
 
 
 def test_repeated_not_found_over_one_minute_proves_absence():
-    found = noted(noted(OPEN, 0), 20)
+    found = note_missing(note_missing(OPEN, 0), 20)
     assert (found.state, found.gone, found.missing.answers) == ("open", False, 2)
-    assert not noted(found, 59).gone
-    found = noted(found, 60)
+    assert not note_missing(found, 59).gone
+    found = note_missing(found, 60)
     assert (found.state, found.gone, found.problem) == ("dismissed", True, not_found.PROBLEM)
 
 
 def test_many_responses_within_seconds_do_not_prove_absence():
     found = OPEN
     for second in range(30):
-        found = noted(found, second)
+        found = note_missing(found, second)
     assert (found.state, found.missing.answers) == ("open", 30)
 
 
 def test_two_responses_do_not_prove_absence():
-    assert not noted(noted(OPEN, 0), 3600).gone
+    assert not note_missing(note_missing(OPEN, 0), 3600).gone
 
 
 @pytest.mark.parametrize("keeps", [True, False])
 def test_unfinished_operation_waits_for_the_next_response(keeps):
     intent = publications.Intent("resolve", 3, NOW, CONTENT)
     begun = publications.Publication("e1", "on-call", state="open", vendor_id="v1", number=3, intent=intent)
-    found = noted(begun, 0, keeps_intent=keeps)
+    found = note_missing(begun, 0, keeps_intent=keeps)
     assert (found.intent, found.number) == ((intent, 3) if keeps else (None, 2))
     assert found.retry_at == NOW + SECOND

@@ -18,12 +18,14 @@ KNOWN = publications.Publication(
 )
 
 
-def shown(entries=("1", "2", "3"), told=("first", "over"), **more):
+def make_vendor_state(entries=("1", "2", "3"), told=("first", "over"), **more):
     view = publications.View({"title": "t"}, entries=entries)
     return operations.VendorState("p", "open", told=told, view=view, **more)
 
 
-@pytest.mark.parametrize("seen", [shown(), shown(entries=("1", "2"))], ids=["own text in an update", "status alone"])
+@pytest.mark.parametrize(
+    "seen", [make_vendor_state(), make_vendor_state(entries=("1", "2"))], ids=["own text in an update", "status alone"]
+)
 def test_late_change_of_the_router_reopens_the_post(seen):
     after = operation_outcome.verify(KNOWN, seen, NOW, is_reopened=False)
     assert (after.state, after.looked_at) == ("open", NOW)
@@ -32,10 +34,10 @@ def test_late_change_of_the_router_reopens_the_post(seen):
 @pytest.mark.parametrize(
     ("seen", "is_reopened"),
     [
-        (shown(), True),
-        (shown(told=("first", "over", "a person's")), False),
-        (shown(told=()), False),
-        (shown(edited="a person has posted an update"), False),
+        (make_vendor_state(), True),
+        (make_vendor_state(told=("first", "over", "a person's")), False),
+        (make_vendor_state(told=()), False),
+        (make_vendor_state(edited="a person has posted an update"), False),
     ],
     ids=["reopened by a later episode", "with a new text", "without texts", "edited"],
 )
@@ -46,4 +48,4 @@ def test_post_reopened_otherwise_stays_resolved(seen, is_reopened):
 
 def test_reopening_without_an_unanswered_change_is_manual():
     known = msgspec.structs.replace(KNOWN, unanswered_change_at=0)
-    assert operation_outcome.verify(known, shown(), NOW, is_reopened=False).state == "resolved"
+    assert operation_outcome.verify(known, make_vendor_state(), NOW, is_reopened=False).state == "resolved"

@@ -21,7 +21,7 @@ KINDS = list(itertools.product(WHATS, WORDS))
 INTERLEAVINGS = 10_000
 
 
-def seen(what: reviews.What, destination: str = "page") -> reviews.Review:
+def make_review(what: reviews.What, destination: str = "page") -> reviews.Review:
     fields = {"title": "Down", "message": "Sorry."}
     return reviews.Review(
         "down", "e1", destination, what, "digest", "review", "rule", "major", fields, 1, publication=f"e1/{destination}"
@@ -52,12 +52,12 @@ class Document:
 Outcomes = dict[str, Verdict | None]
 
 
-def deciding(document: Document, what: reviews.What, kind: str, who: str, outcomes: Outcomes) -> Iterator[None]:
+def decide(document: Document, what: reviews.What, kind: str, who: str, outcomes: Outcomes) -> Iterator[None]:
     """Decide as one reviewer, like ``Reviews.decide``. Stop at each point where another writer can interleave."""
     checked = document.incident
     yield
     verdict, fields = WORDS[kind]
-    one = seen(what)
+    one = make_review(what)
     earlier = checked.interventions.verdicts.get("page")
     given = reviews.verdict(one, reviews.ReviewDecision(verdict, who, fields=fields), 5, earlier)
     yield
@@ -73,7 +73,7 @@ def deciding(document: Document, what: reviews.What, kind: str, who: str, outcom
             return
 
 
-def retracting(document: Document, who: str) -> Iterator[None]:
+def retract(document: Document, who: str) -> Iterator[None]:
     """Retract the post as an operator, like ``Retractions.retract``."""
     known = [publications.Publication("e1", "page", "open")]
     found = [retractions.Retracted("page", "e1", "retracting")]
@@ -86,7 +86,7 @@ def retracting(document: Document, who: str) -> Iterator[None]:
             return
 
 
-def folding(document: Document) -> Iterator[None]:
+def fold(document: Document) -> Iterator[None]:
     """Write the incident concurrently, as a worker does."""
     for number in range(2):
         incident, version = document.incident, document.version
@@ -95,7 +95,7 @@ def folding(document: Document) -> Iterator[None]:
         yield
 
 
-def interleaved(randomness: random.Random, *actors: Iterator[None]) -> None:
+def interleave(randomness: random.Random, *actors: Iterator[None]) -> None:
     left = list(actors)
     while left:
         actor = randomness.choice(left)
@@ -104,23 +104,23 @@ def interleaved(randomness: random.Random, *actors: Iterator[None]) -> None:
 
 
 @pytest.fixture
-def contest() -> Callable[[random.Random, reviews.What, tuple[str, ...]], tuple[Document, Outcomes]]:
+def run_contest() -> Callable[[random.Random, reviews.What, tuple[str, ...]], tuple[Document, Outcomes]]:
     def run(randomness: random.Random, what: reviews.What, kinds: tuple[str, ...]) -> tuple[Document, Outcomes]:
         document, outcomes = Document(opened(what)), Outcomes()
-        people = [deciding(document, what, kind, f"p{n}", outcomes) for n, kind in enumerate(kinds)]
-        interleaved(randomness, *people, folding(document))
+        people = [decide(document, what, kind, f"p{n}", outcomes) for n, kind in enumerate(kinds)]
+        interleave(randomness, *people, fold(document))
         return document, outcomes
 
     return run
 
 
-def test_exactly_one_of_two_decisions_wins(contest):
+def test_exactly_one_of_two_decisions_wins(run_contest):
     """10,000 random interleavings of two reviewers, with every pair of decisions, and a worker."""
     randomness = random.Random(20261130)
     pairs = itertools.cycle(itertools.product(WHATS, WORDS, WORDS))
     lost = 0
     for _, (what, one, other) in zip(range(INTERLEAVINGS), pairs, strict=False):
-        document, outcomes = contest(randomness, what, (one, other))
+        document, outcomes = run_contest(randomness, what, (one, other))
         won = [given for given in outcomes.values() if given is not None]
         # A reviewer that starts after the other's write decides on the other's verdict, without a conflict.
         last = document.incident.interventions.verdicts["page"]
@@ -136,10 +136,10 @@ def test_one_of_several_concurrent_decisions_wins():
     randomness = random.Random(20261130)
     for what, *kinds in itertools.product(WHATS, WORDS, WORDS, WORDS):
         document, outcomes = Document(opened(what)), Outcomes()
-        people = [deciding(document, what, kind, f"p{n}", outcomes) for n, kind in enumerate(kinds)]
+        people = [decide(document, what, kind, f"p{n}", outcomes) for n, kind in enumerate(kinds)]
         for person in people:
             next(person)
-        interleaved(randomness, *people, folding(document))
+        interleave(randomness, *people, fold(document))
         (won,) = (given for given in outcomes.values() if given is not None)
         assert document.incident.interventions.verdicts["page"] == won
         assert len(outcomes) == 3
@@ -151,10 +151,10 @@ def test_retraction_defeats_decisions_on_earlier_versions():
     refused = 0
     for what, *kinds in itertools.islice(itertools.cycle(itertools.product(WHATS, WORDS, WORDS)), INTERLEAVINGS):
         document, outcomes = Document(opened(what)), Outcomes()
-        people = [deciding(document, what, kind, f"p{n}", outcomes) for n, kind in enumerate(kinds)]
+        people = [decide(document, what, kind, f"p{n}", outcomes) for n, kind in enumerate(kinds)]
         for person in people:
             next(person)
-        interleaved(randomness, *people, retracting(document, "ann"), folding(document))
+        interleave(randomness, *people, retract(document, "ann"), fold(document))
         assert document.incident.interventions.retractions["e1/page"].who == "ann"
         won = [given for given in outcomes.values() if given is not None]
         assert len(won) <= 1
@@ -169,7 +169,7 @@ def test_retraction_defeats_decisions_on_earlier_versions():
 def test_publishing_again_is_refused_after_another_retraction(kind):
     verdict, fields = WORDS[kind]
     first, second = (Retraction("ann", at, "false", RETRACTION) for at in (3, 4))
-    one = seen("opening")._replace(retraction=first)
+    one = make_review("opening")._replace(retraction=first)
     given = reviews.verdict(one, reviews.ReviewDecision(verdict, "bob", fields=fields), 5)
     incident = incidents.with_interventions(opened("opening"), retractions={"e1/page": second})
     assert reviews.apply_verdict(incident, one, given, None) is None
@@ -183,7 +183,7 @@ def test_publishing_again_is_refused_after_another_retraction(kind):
 def test_decisions_on_two_pages_are_independent(what):
     incident = opened(what)
     for page in ("page", "other-page"):
-        one = seen(what, page)
+        one = make_review(what, page)
         earlier = incident.interventions.verdicts.get(page)
         incident = reviews.apply_verdict(
             incident, one, reviews.verdict(one, reviews.ReviewDecision("approved", "ann"), 5), earlier
@@ -195,7 +195,7 @@ def test_decisions_on_two_pages_are_independent(what):
 @pytest.mark.parametrize(("what", "kind"), KINDS)
 def test_decision_on_another_episode_is_refused(what, kind):
     verdict, fields = WORDS[kind]
-    one = seen(what)
+    one = make_review(what)
     given = reviews.verdict(one, reviews.ReviewDecision(verdict, "ann", fields=fields), 5)
     later = msgspec.structs.replace(opened(what), episode="e2", interventions=incidents.Interventions())
     assert reviews.apply_verdict(later, one, given, None) is None

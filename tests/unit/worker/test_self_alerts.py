@@ -28,8 +28,8 @@ def test_account_failing_for_an_hour_is_reported(condition, fires):
 def test_tripped_guard_is_reported_immediately_and_freeze_later():
     def fires(state: publishing_state.PublishingState) -> list[bool | None]:
         found = list(self_alerts.pages(state, HOUR, NOW))
-        assert [one.fires for one in found if one.report is self_alerts.EARLIER_GUARD] == [False]
-        return [one.fires for one in found if one.report is not self_alerts.EARLIER_GUARD]
+        assert [alert.fires for alert in found if alert.report is self_alerts.EARLIER_GUARD] == [False]
+        return [alert.fires for alert in found if alert.report is not self_alerts.EARLIER_GUARD]
 
     assert fires(publishing_state.ACTIVE) == [False, False]
     assert fires(publishing_state.PublishingState(tripped=publishing_state.Stop("guard", 0, "too many"))) == [

@@ -27,7 +27,7 @@ class Incomparable(Exception):
     """ruamel.yaml accepts a document that rule files must not contain, or refuses a valid rule file."""
 
 
-def expected(text):
+def read_expected(text):
     """Return the document as ruamel.yaml reads it: kinds, texts, values, and positions."""
     try:
         return _expected(YAML(typ="safe", pure=True).compose(text))
@@ -49,7 +49,7 @@ def _expected(node):
     return "scalar", place if node.value or node.style else None, node.value, value
 
 
-def actual(text):
+def read_actual(text):
     """Return the document as the router reads it."""
     problems = []
     root = composer.compose(text, lambda *problem: problems.append(problem))
@@ -79,13 +79,13 @@ def _actual(node):
 def test_repository_files_agree_with_the_other_parser(path):
     text = path.read_bytes().decode("utf-8-sig")
     try:
-        wanted = expected(text)
+        expected = read_expected(text)
     except Incomparable:
         with pytest.raises(Incomparable):
-            actual(text)
+            read_actual(text)
         return
     try:
-        assert actual(text) == wanted
+        assert read_actual(text) == expected
     except Incomparable:
         assert path.name.endswith(".bad.yaml") or "!" in text or "---" in text or "<<" in text
 
@@ -119,7 +119,7 @@ def test_documents_that_both_parsers_accept_are_equal(text):
     if text.lstrip().startswith(("|", ">")):
         return  # In a top-level block scalar, libyaml treats a line that begins with # as a comment.
     try:
-        wanted, found = expected(text), actual(text)
+        wanted, found = read_expected(text), read_actual(text)
     except Incomparable:
         return
     assert found == wanted
@@ -139,17 +139,17 @@ _data = strategies.recursive(
 )
 
 
-def written(data, indent=0):
+def write_yaml(data, indent=0):
     """Write data as a YAML document in block style, with JSON's quotes."""
     pad = "  " * indent
     match data:
         case dict() if data:
-            lines = [f"{pad}{quoted(key)}:\n{written(value, indent + 1)}" for key, value in data.items()]
+            lines = [f"{pad}{quote(key)}:\n{write_yaml(value, indent + 1)}" for key, value in data.items()]
             return "\n".join(lines)
         case list() if data:
-            return "\n".join(f"{pad}-\n{written(item, indent + 1)}" for item in data)
+            return "\n".join(f"{pad}-\n{write_yaml(item, indent + 1)}" for item in data)
         case str():
-            return pad + quoted(data)
+            return pad + quote(data)
         case None:
             return f"{pad}null"
         case bool():
@@ -159,7 +159,7 @@ def written(data, indent=0):
     return pad + repr(data)
 
 
-def quoted(text):
+def quote(text):
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
@@ -168,7 +168,7 @@ def quoted(text):
 @hypothesis.given(_data)
 def test_data_survives_a_round_trip(data):
     problems = []
-    text = written(data)
+    text = write_yaml(data)
     root = composer.compose(text, lambda *problem: problems.append(problem))
     assert problems == []
     assert plain(root) == data

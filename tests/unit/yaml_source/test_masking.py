@@ -5,7 +5,7 @@ import pytest
 from router.yaml_source import documents, masking
 
 
-def shown(text, line):
+def mask_line(text, line):
     return masking.Lines(text.split("\n")).masked_line(line)
 
 
@@ -27,8 +27,8 @@ def shown(text, line):
     ],
 )
 def test_value_of_a_secret_key_is_hidden(line):
-    assert "hunter2" not in shown(line, 0)
-    assert "***" in shown(line, 0)
+    assert "hunter2" not in mask_line(line, 0)
+    assert "***" in mask_line(line, 0)
 
 
 @pytest.mark.parametrize(
@@ -61,11 +61,11 @@ def test_content_below_a_secret_key_is_hidden(text):
     ],
 )
 def test_other_lines_are_unchanged(line):
-    assert shown(line, 0) == line
+    assert mask_line(line, 0) == line
 
 
 def test_sibling_of_a_secret_is_shown():
-    assert shown("bearer:\n  - x\nkind: json", 2) == "kind: json"
+    assert mask_line("bearer:\n  - x\nkind: json", 2) == "kind: json"
 
 
 def test_broken_configuration_does_not_show_secrets():

@@ -59,4 +59,4 @@ def test_no_error_message_names_python_types(one):
 def test_phrases_describe_the_allowed_values(given, told):
     with pytest.raises(pydantic.ValidationError) as refused:
         Sample.model_validate(given)
-    assert [phrases.phrase(one) for one in refused.value.errors()] == [told]
+    assert [phrases.phrase(error) for error in refused.value.errors()] == [told]

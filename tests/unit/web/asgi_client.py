@@ -78,12 +78,12 @@ def web_server(store: Recording, **settings: Any) -> webhooks.WebhookHandler:
     )
 
 
-def ask(app: Any, path: str, **request: Any) -> Answer | None:
+def send(app: Any, path: str, **request: Any) -> Answer | None:
     """Send one request in a new event loop. Return None without a response."""
-    return asyncio.run(asked(app, path, **request))
+    return asyncio.run(send_chunks(app, path, **request))
 
 
-async def asked(
+async def send_chunks(
     app: Any,
     path: str,
     *,

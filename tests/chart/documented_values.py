@@ -37,7 +37,7 @@ def leaves(data: Any, path: str = "") -> Iterator[str]:
 
 def table() -> str:
     """Return a Markdown table of all values."""
-    rows = [f"| `{one.path}` | {_shown(one.default)} | {one.text.replace('|', '/')} |\n" for one in values()]
+    rows = [f"| `{value.path}` | {_shown(value.default)} | {value.text.replace('|', '/')} |\n" for value in values()]
     return "".join(["| value | default | what it is |\n", "| --- | --- | --- |\n", *rows])
 
 

@@ -38,10 +38,17 @@ class Image(NamedTuple):
         program = shutil.which(self.entrypoint[0], path=self.environment["PATH"])
         assert program, f"{self.entrypoint[0]} is not on the image's PATH"
         given = [f"{name}={value}" for name, value in (self.environment | environment).items()]
-        return [*demoted(self.user, self.group), "--ignore-environment", "--chdir=/", *given, program, *arguments]
+        return [
+            *get_demotion_prefix(self.user, self.group),
+            "--ignore-environment",
+            "--chdir=/",
+            *given,
+            program,
+            *arguments,
+        ]
 
 
-def demoted(user: int | None, group: int | None = None) -> list[str]:
+def get_demotion_prefix(user: int | None, group: int | None = None) -> list[str]:
     """Return the prefix that runs a command as this user, with the pod's `restricted` security context."""
     # env is necessary because setpriv could still execute files that only root can reach.
     if user is None:
@@ -52,7 +59,7 @@ def demoted(user: int | None, group: int | None = None) -> list[str]:
 
 def build(root: Path) -> Image:
     """Run every step; make the folder read-only, and remove what only the build needs."""
-    [*before, final] = dockerfile.stages((tree.ROOT / "Dockerfile").read_text())
+    [*before, final] = dockerfile.parse_stages((tree.ROOT / "Dockerfile").read_text())
     number = int(final.values("USER")[-1].partition(":")[0])
     user = number if os.geteuid() == 0 else None
     for stage in [*before, final]:
@@ -68,7 +75,12 @@ def build(root: Path) -> Image:
 def interpreter(user: int | None) -> str:
     """Return a Python for the base image's: the tests' own, else the system's. This user must be able to run it."""
     for candidate in (Path(sys.base_prefix) / "bin/python3", Path("/usr/bin/python3"), Path("/usr/local/bin/python3")):
-        probe = [*demoted(user), str(candidate), "-c", "import sys, ensurepip; sys.exit(sys.version_info < (3, 11))"]
+        probe = [
+            *get_demotion_prefix(user),
+            str(candidate),
+            "-c",
+            "import sys, ensurepip; sys.exit(sys.version_info < (3, 11))",
+        ]
         if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
             return str(candidate)
     raise AssertionError(f"there is no Python 3.11 or newer that user {user} may start")
@@ -90,7 +102,7 @@ class _Build:
                     self._folder = Path(_placed(value, self._root))
                     self._folder.mkdir(parents=True, exist_ok=True)
                 case "COPY":
-                    self._copy(dockerfile.copied(value))
+                    self._copy(dockerfile.parse_copy(value))
                 case "RUN":
                     self._command(value)
                 case "ENV":

@@ -39,22 +39,22 @@ def rules(text):
     document = documents.parse(text.encode(), "r.yaml")
     found = []
     read = list(rule_tests.read(document, conftest.DESTINATIONS, found))
-    made = load.from_document(document, conftest.DESTINATIONS)
-    return made, read, found
+    ruleset = load.from_document(document, conftest.DESTINATIONS)
+    return ruleset, read, found
 
 
-def a_world(ruleset, now=START):
+def make_world(ruleset, now=START):
     return simulation.Simulation(ruleset.decide, PLACES, public_pages.render, now=now)
 
 
-def results(text):
+def list_results(text):
     """Run each test of a file and return its result."""
     ruleset, read, found = rules(text)
     assert found == []
-    return [rule_test_runner.run(case, lambda now: a_world(ruleset, now)) for case in read]
+    return [rule_test_runner.run(case, lambda now: make_world(ruleset, now)) for case in read]
 
 
-def complaints(text):
+def list_problems(text):
     """Return the problems of the file's only test, with their positions."""
-    (result,) = results(text)
+    (result,) = list_results(text)
     return [f"{problem.line}:{problem.column}: {problem.message}" for problem in result.problems]

@@ -23,7 +23,7 @@ def settings(hook: receiver.Receiver) -> str:
     )
 
 
-async def lost(hook: receiver.Receiver, store: Any, subjects: Iterable[str]) -> AsyncIterator[str]:
+async def list_lost(hook: receiver.Receiver, store: Any, subjects: Iterable[str]) -> AsyncIterator[str]:
     """Yield each stored event that the receiver didn't get."""
     received = {request.headers["webhook-id"] for request in list(hook.requests)}
     for subject in subjects:
@@ -32,7 +32,7 @@ async def lost(hook: receiver.Receiver, store: Any, subjects: Iterable[str]) -> 
                 yield f"{subject}: {event.id} ({event.type}) was not delivered"
 
 
-def doubled(requests: Sequence[receiver.Request], kills: int) -> Iterator[str]:
+def list_unexplained(requests: Sequence[receiver.Request], kills: int) -> Iterator[str]:
     """Yield deliveries that killed workers don't explain: too many repetitions, or different bodies."""
     if not requests:
         yield "no event was delivered"

@@ -24,6 +24,6 @@ def parse(kind, found, **settings):
     return source.parse(found if isinstance(found, bytes) else json.dumps(found).encode(), {}, NOW)
 
 
-def one(kind, found, **settings):
+def parse_one(kind, found, **settings):
     (alert,) = parse(kind, found, **settings).alerts
     return alert
