@@ -31,6 +31,7 @@ from router.worker import (
     silencing,
     storm_control,
     timeline_messages,
+    unknown_destinations,
 )
 from router.worker.announcer import Announcer
 from router.worker.lease_session import LeaseSession
@@ -119,8 +120,7 @@ class Reconciler:
                 raise
 
     async def reconcile(self, lease: Lease) -> bool:
-        """Take the steps of one incident that are due now. Return True if it has changed in the meantime and is due
-        again."""
+        """Take the due steps of one incident. Return True if it has changed in the meantime and is due again."""
         try:
             desires = await self._pages.desires(public=self._is_public(lease))
             session = LeaseSession(lease, self._store, self._ticks, desires, self._pages)
@@ -232,7 +232,7 @@ class Reconciler:
         """Take steps until the publication has to wait: plan, check the guards, then dispatch."""
         place = self._places.get(publication.destination)
         if place is None:
-            return Wait(Cause(Reason.DESTINATION_REMOVED), waiting_on=WaitingOn.OPERATOR)
+            return unknown_destinations.wait(session.incident, publication, session.now())
         refreshed = None
         for _ in range(MAX_STEPS):
             desired = await self._build_desired(session, place, publication)
