@@ -26,7 +26,7 @@ async def due_in(on) -> float:
     return (due - await on.redis_now()) / 1_000_000
 
 
-def test_post_is_resolved_after_a_worker_without_its_page(with_redis):
+def test_worker_with_the_page_resolves_the_post(with_redis):
     async def play(new, old, page):
         await new.deliver(workers.firing(), response=ON_PAGE)
         await new.turn()
@@ -41,7 +41,7 @@ def test_post_is_resolved_after_a_worker_without_its_page(with_redis):
     run(with_redis, play)
 
 
-def test_post_is_opened_after_a_worker_without_its_page(with_redis):
+def test_worker_with_the_page_opens_the_post(with_redis):
     async def play(new, old, page):
         await old.deliver(workers.firing(), response=ON_PAGE)
         await old.turn()
