@@ -91,19 +91,19 @@ class Silences(NoParams):
     over: bool = False
 
 
-class Why(NoParams):
+class ReasonQuery(NoParams):
     """The reason for an action."""
 
     reason: request_bodies.Reason = ""
 
 
-class Acknowledgement(Why):
+class Acknowledgement(ReasonQuery):
     """The acknowledgement of an incident, by its key, its reference, or the beginning of either."""
 
     incident: Annotated[str, pydantic.Field(min_length=1, max_length=4000)]
 
 
-class Take(Why):
+class Take(ReasonQuery):
     """The take of a review."""
 
     incident: Annotated[str, pydantic.Field(min_length=1, max_length=4000)]

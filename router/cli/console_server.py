@@ -37,7 +37,7 @@ async def serving(
     settings = router.settings
     dependencies = app.dependencies(settings, store, factories.clock, secrets.token_urlsafe, router.in_force)
     pages, feed = views.routes(dependencies, secrets.token_urlsafe)
-    slack = SlackApp.of(dependencies.queries, dependencies.actions)
+    slack = SlackApp.from_settings(dependencies.queries, dependencies.actions)
     pages += slack_endpoints.routes(dependencies.queries, slack)
     host, port = settings.management.host, listeners.console_port(settings)
     async with contextlib.AsyncExitStack() as stack:

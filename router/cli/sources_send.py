@@ -52,7 +52,11 @@ def send(
     now, identity = factories.clock(), factories.new_id()
     body = samples.body(kind, status, now, identity)
     source_config = _make_config(kind, secret_env, bearer_env)
-    proven = proof.of(source_config, body, now, identity) if source_config is not None else proof.Proven(body, {}, {})
+    proven = (
+        proof.authenticate(source_config, body, now, identity)
+        if source_config is not None
+        else proof.Proven(body, {}, {})
+    )
     # Nothing was added, so the kind's signature needs a key that only the sender has.
     if source_config is not None and proven == (body, {}, {}):
         raise startup.usage(

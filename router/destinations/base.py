@@ -230,7 +230,7 @@ class Destination(Protocol):
         ...
 
     async def correct(self, operation: operations.Operation, /) -> operations.VendorState:
-        """Replace the text of an update that the router has posted, as ``correction.of(operation.content)`` says.
+        """Replace the text of an update that the router has posted. ``corrections.from_content`` reads the new text.
 
         ``Permanent`` if the update says something else than the operator has seen. Kinds that ``corrects`` do so.
         """

@@ -13,7 +13,7 @@ WELL = "operational"
 _PARTS = frozenset({"labels", "annotations"})
 
 
-def by(routed: decisions.Routed) -> tuple[tuple[str, str], ...]:
+def find_affected(routed: decisions.Routed) -> tuple[tuple[str, str], ...]:
     """Return what an alert affects, as pairs of a destination and a component there."""
     response = routed.decision.response
     if response is None or not response.targets:
@@ -26,7 +26,7 @@ def by(routed: decisions.Routed) -> tuple[tuple[str, str], ...]:
     )
 
 
-def now(incident: incidents.Incident) -> dict[tuple[str, str], severities.Severity]:
+def current_severities(incident: incidents.Incident) -> dict[tuple[str, str], severities.Severity]:
     """Return what the firing alerts affect now, each with the worst severity of its alerts."""
     worst: dict[tuple[str, str], severities.Severity] = {}
     if incident.response is None or not any(target.parts for target in incident.response.targets):
@@ -38,7 +38,7 @@ def now(incident: incidents.Incident) -> dict[tuple[str, str], severities.Severi
     return worst
 
 
-def ever(incident: incidents.Incident) -> dict[tuple[str, str], severities.Severity]:
+def worst_severities(incident: incidents.Incident) -> dict[tuple[str, str], severities.Severity]:
     """Return what the incident's alerts affect or have affected, each with the worst severity of its alerts."""
     worst: dict[tuple[str, str], severities.Severity] = {}
     for state in incident.alerts.values():
@@ -61,7 +61,7 @@ def build_statuses(
     else:
         statuses = dict.fromkeys(map(str, fixed if isinstance(fixed, list | tuple) else ()), incident.severity.word)
     # A retrospective post names the components that were affected during the incident.
-    parts = ever(incident) if incident.status == "closed" else now(incident)
+    parts = worst_severities(incident) if incident.status == "closed" else current_severities(incident)
     firing = {name: worst.word for (place, name), worst in parts.items() if place == target.destination}
     named_components = {name for of_field in target.parts.values() for name in of_field.values()}
     last_statuses = last if isinstance(last, Mapping) else {}

@@ -111,7 +111,7 @@ def _message(routed: decisions.Routed, book: Book) -> alert_states.AlertState:
         return alert_states.message_of(routed, routed.received_at)
     # A firing alert asks for its rule's destinations.
     ask = book.id_of(routed)
-    affects = affected_components.by(routed) if book.affects else ()
+    affects = affected_components.find_affected(routed) if book.affects else ()
     return alert_states.message_of(routed, routed.received_at, ask=ask, affects=affects)
 
 

@@ -125,7 +125,7 @@ def _is_plain(routed: decisions.Routed, now: Timestamp) -> bool:
 
 def _state(routed: decisions.Routed, ask: int) -> alert_states.AlertState:
     response = routed.decision.response
-    affects = affected_components.by(routed) if response is not None and response.targets else ()
+    affects = affected_components.find_affected(routed) if response is not None and response.targets else ()
     return alert_states.message_of(routed, routed.received_at, ask=ask, affects=affects)
 
 

@@ -56,7 +56,7 @@ class SlackApp:
         self._reviews = reviews.SlackReviews(query_service, acting, self._api, hasten)
 
     @classmethod
-    def of(cls, query_service: queries.Queries, acting: actions.Actions) -> "SlackApp | None":
+    def from_settings(cls, query_service: queries.Queries, acting: actions.Actions) -> "SlackApp | None":
         """Create the configured Slack app. Return None if the settings have no ``slack_app``."""
         config = query_service.settings.slack_app
         return cls(config, query_service, acting) if config is not None else None

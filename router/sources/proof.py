@@ -18,7 +18,7 @@ class Proven(NamedTuple):
     query: dict[str, str]
 
 
-def of(config: base.Config, body: bytes, now: Timestamp, identity: str) -> Proven:
+def authenticate(config: base.Config, body: bytes, now: Timestamp, identity: str) -> Proven:
     """Authenticate ``body``, a JSON object or a form, to a source with these settings at ``now`` (microseconds).
 
     The first of several secrets is used. ``identity`` is the delivery's ID, for schemes that sign one. SNS signatures

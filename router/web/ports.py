@@ -46,7 +46,7 @@ class Placements(Protocol):
         ...
 
 
-class Seen(Protocol):
+class DeliveryIdStore(Protocol):
     """Stores senders' delivery IDs for a day, to recognize repeated deliveries."""
 
     async def find(self, source: str, name: str) -> str:

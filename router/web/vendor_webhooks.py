@@ -60,7 +60,7 @@ class VendorWebhooks:
     """Receives the webhooks of vendors."""
 
     def __init__(
-        self, receivers: Mapping[str, Receiver], recheck: Recheck, seen: ports.Seen, clock: ports.Clock
+        self, receivers: Mapping[str, Receiver], recheck: Recheck, seen: ports.DeliveryIdStore, clock: ports.Clock
     ) -> None:
         self._receivers = receivers
         self._recheck = recheck

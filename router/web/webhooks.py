@@ -84,7 +84,7 @@ class WebhookHandler:
         quarantine: ports.Quarantine,
         clock: ports.Clock,
         randomness: identity.Randomness,
-        seen: ports.Seen | None = None,
+        seen: ports.DeliveryIdStore | None = None,
         placements: ports.Placements | None = None,
         limits: request_limits.RequestLimits | None = None,
         addresses: client_addresses.ClientAddresses | None = None,

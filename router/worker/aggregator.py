@@ -390,7 +390,7 @@ def is_visible_change(before: incidents.Incident, after: incidents.Incident) -> 
     ):
         return True
     # A page shows the components that firing alerts affect, which may change while the severity stays.
-    return affected_components.now(before) != affected_components.now(after)
+    return affected_components.current_severities(before) != affected_components.current_severities(after)
 
 
 def has_targets(incident: incidents.Incident) -> bool:

@@ -161,11 +161,11 @@ class Reviews:
                 pending += waiting(incident, documents, self._places, (desires, self._preview), now)
         return sorted(pending, key=lambda review: (review.since, review.incident, review.destination))
 
-    async def of(self, incident: str) -> list[Review]:
+    async def read_of_incident(self, incident: str) -> list[Review]:
         """Return the reviews of one incident, and the retracted posts that a reviewer may publish again."""
-        return await self._of((await self._store.incidents.read([incident]))[incident].incident)
+        return await self._build((await self._store.incidents.read([incident]))[incident].incident)
 
-    async def _of(self, incident: incidents.Incident) -> list[Review]:
+    async def _build(self, incident: incidents.Incident) -> list[Review]:
         all_publications = await self._store.publications.look(incident.key)
         saying = (await self._pages.desires(public=True), self._preview)
         pending = waiting(incident, all_publications, self._places, saying, self._clock())
@@ -202,7 +202,7 @@ class Reviews:
 
     async def _current(self, seen: Review, incident: incidents.Incident) -> Review | None:
         """Return the review of the same publication as it is now, or else another one at the same destination."""
-        pending_reviews = [review for review in await self._of(incident) if review.destination == seen.destination]
+        pending_reviews = [review for review in await self._build(incident) if review.destination == seen.destination]
         return next(
             (review for review in pending_reviews if review.publication == seen.publication),
             pending_reviews[0] if pending_reviews else None,

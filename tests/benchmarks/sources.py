@@ -53,7 +53,7 @@ def deliveries(config, first):
         body = samples.body(config.kind, "firing", now, f"delivery-{now}")
         if getattr(config, "topics", ()):
             body = amazon.sign(body)
-        shown = proof.of(config, body, now, f"delivery-{now}")
+        shown = proof.authenticate(config, body, now, f"delivery-{now}")
         headers = {name.lower().encode(): value.encode() for name, value in shown.headers.items()}
         made.append((headers, parse.urlencode(shown.query).encode(), shown.body, now))
     return made

@@ -178,7 +178,7 @@ async def serve_console(loaded: configuration.Settings, store: Any) -> AsyncIter
     clock = Clock()
     made = app.dependencies(loaded, store, clock, secrets.token_urlsafe)
     routes, feed = views.routes(made, secrets.token_urlsafe)
-    slack = SlackApp.of(made.queries, made.actions)
+    slack = SlackApp.from_settings(made.queries, made.actions)
     routes += slack_endpoints.routes(made.queries, slack)
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(serve.serve(app.create_app(made, routes), "127.0.0.1", 0, started.set_result))

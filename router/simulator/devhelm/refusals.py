@@ -33,7 +33,7 @@ def invalid(field: str, message: str) -> Refusal:
     return Refusal(400, "Validation failed", [{"code": "INVALID", "field": field, "message": message}])
 
 
-def of(error: pydantic.ValidationError) -> Refusal:
+def from_validation_error(error: pydantic.ValidationError) -> Refusal:
     """Return a 400 about all errors of a body or a query."""
     entries = [
         {

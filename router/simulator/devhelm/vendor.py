@@ -144,7 +144,7 @@ class DevHelm:
         try:
             return await handler(request)
         except pydantic.ValidationError as error:
-            raise refusals.of(error) from error
+            raise refusals.from_validation_error(error) from error
 
     async def _reject_unknown_path(self, request: http.Request) -> Answer:
         raise refusals.Refusal(404, f"No such endpoint: {request.method} /{request.path_params['rest']}")

@@ -30,9 +30,11 @@ def get_shown(incident: incidents.Incident, fixed=None, last=None) -> dict[str, 
 
 
 def test_field_value_selects_the_affected_component():
-    assert affected_components.by(route("pay")) == (("page", "Checkout"),)
-    assert affected_components.by(route("mail")) == ()
-    assert affected_components.by(decisions.Routed(route("pay").alert, decisions.Decision(ignored="no"))) == ()
+    assert affected_components.find_affected(route("pay")) == (("page", "Checkout"),)
+    assert affected_components.find_affected(route("mail")) == ()
+    assert (
+        affected_components.find_affected(decisions.Routed(route("pay").alert, decisions.Decision(ignored="no"))) == ()
+    )
 
 
 @pytest.mark.parametrize(
@@ -43,14 +45,14 @@ def test_components_are_read_from_every_alert_field(field, text):
     of = response(decisions.Target("page", parts={field: {text: "Website"}}))
     labels = {"a.b": "dotted"}
     alert = alerts.Alert("am", "f", "firing", 1, 0, "t", labels, {"team": "web"}, "page")
-    assert affected_components.by(decisions.Routed(alert, decisions.Decision("key", MINOR, of))) == (
+    assert affected_components.find_affected(decisions.Routed(alert, decisions.Decision("key", MINOR, of))) == (
         ("page", "Website"),
     )
 
 
 def test_label_set_by_rule_overrides_the_sender_s_label():
     of = response(labels={"service": "find"})
-    assert affected_components.by(route("pay", of=of)) == (("page", "Search"),)
+    assert affected_components.find_affected(route("pay", of=of)) == (("page", "Search"),)
 
 
 def test_component_has_the_worst_severity_of_firing_alerts():
@@ -58,7 +60,7 @@ def test_component_has_the_worst_severity_of_firing_alerts():
     one = fold_alerts(
         route("pay"), decisions.Routed(other, decisions.Decision("key", CRITICAL, response())), route("find")
     )
-    assert affected_components.now(one) == {("page", "Checkout"): CRITICAL, ("page", "Search"): MINOR}
+    assert affected_components.current_severities(one) == {("page", "Checkout"): CRITICAL, ("page", "Search"): MINOR}
     assert get_shown(one) == {"Checkout": "critical", "Search": "minor"}
 
 

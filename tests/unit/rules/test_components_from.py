@@ -33,7 +33,7 @@ def test_rule_overrides_the_destination_defaults():
 def test_decision_contains_the_affected_components(make_alert):
     alert = make_alert({"service": "pay"})
     decided = rules({"components_from": PARTS}).decide(alert, 0)
-    assert affected_components.by(decisions.Routed(alert, decided)) == (("page", "Checkout API"),)
+    assert affected_components.find_affected(decisions.Routed(alert, decided)) == (("page", "Checkout API"),)
 
 
 @pytest.mark.parametrize(

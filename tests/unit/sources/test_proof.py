@@ -54,7 +54,7 @@ def list_refusals(config, proven: proof.Proven, more: bytes = b"") -> list[str]:
 @pytest.mark.parametrize("way", WAYS)
 def test_generated_credentials_are_accepted(way):
     config = registry.KINDS["json"].config(**WAYS[way])
-    assert list_refusals(config, proof.of(config, BODY, NOW, "delivery-1")) == []
+    assert list_refusals(config, proof.authenticate(config, BODY, NOW, "delivery-1")) == []
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -66,9 +66,9 @@ def test_request_without_credentials_is_refused(way):
 @pytest.mark.parametrize("way", [way for way in WAYS if "signature" in WAYS[way]])
 def test_signature_of_another_body_is_refused(way):
     config = registry.KINDS["json"].config(**WAYS[way])
-    assert list_refusals(config, proof.of(config, BODY, NOW, "delivery-1"), b" ")
+    assert list_refusals(config, proof.authenticate(config, BODY, NOW, "delivery-1"), b" ")
 
 
 def test_source_without_authentication_needs_no_proof():
     config = registry.KINDS["json"].config(auth="none")
-    assert proof.of(config, BODY, NOW, "delivery-1") == proof.Proven(BODY, {}, {})
+    assert proof.authenticate(config, BODY, NOW, "delivery-1") == proof.Proven(BODY, {}, {})
