@@ -61,7 +61,7 @@ class ApiRequest(Generic[_Query, _Body]):
 
 _Plain = ApiRequest[params.NoParams, None]
 """A call without query parameters and body."""
-_Action = ApiRequest[params.ReasonQuery, None]
+_Action = ApiRequest[params.WithReason, None]
 """A call of an action without a body."""
 Handle = Callable[[ApiRequest[Any, Any]], Awaitable[pydantic.BaseModel | None]]
 """A handler of any query and body. The functions that make endpoints check that they fit."""
@@ -287,7 +287,7 @@ def _search(
 
 
 def _act(path: str, summary: str, handle: Callable[[_Action], Awaitable[_Answer]], answer: type[_Answer]) -> Endpoint:
-    return Endpoint("POST", path, RESPONDER, summary, handle, answer, params.ReasonQuery)
+    return Endpoint("POST", path, RESPONDER, summary, handle, answer, params.WithReason)
 
 
 def _post(
@@ -306,7 +306,7 @@ def _post(
 def _delete(
     path: str, summary: str, handle: Callable[[_Action], Awaitable[None]], role: access.Role = RESPONDER
 ) -> Endpoint:
-    return Endpoint("DELETE", path, role, summary, handle, query=params.ReasonQuery, status=204)
+    return Endpoint("DELETE", path, role, summary, handle, query=params.WithReason, status=204)
 
 
 def _end(
@@ -316,7 +316,7 @@ def _end(
     answer: type[_Answer],
     role: access.Role = RESPONDER,
 ) -> Endpoint:
-    return Endpoint("DELETE", path, role, summary, handle, answer, params.ReasonQuery)
+    return Endpoint("DELETE", path, role, summary, handle, answer, params.WithReason)
 
 
 def _end_one(
@@ -403,9 +403,7 @@ ENDPOINTS = (
     _end("/pauses/{destination}", "Lift a destination's pauses", _lift, resources.Lifted),
     _get("/orphans", "Orphans: open items without a known incident", _as_page(_orphans), models.Page[resources.Orphan]),
     _act("/orphans/{id}/resolve", "Resolve an orphan at its vendor", _resolve_orphan, resources.Orphan),
-    Endpoint(
-        "POST", "/dead-letters/{id}/redrive", RESPONDER, "Redrive", _redrive, query=params.ReasonQuery, status=204
-    ),
+    Endpoint("POST", "/dead-letters/{id}/redrive", RESPONDER, "Redrive", _redrive, query=params.WithReason, status=204),
     _delete("/dead-letters/{id}", "Discard a dead letter", _discard),
     _search("/quarantine", "The quarantine", _quarantine, models.Page[resources.Quarantined], params.StreamPage),
     _get("/quarantine/{id}", "One quarantined body", _quarantined_body, resources.Quarantined),

@@ -91,19 +91,19 @@ class Silences(NoParams):
     over: bool = False
 
 
-class ReasonQuery(NoParams):
+class WithReason(NoParams):
     """The reason for an action."""
 
     reason: request_bodies.Reason = ""
 
 
-class Acknowledgement(ReasonQuery):
+class Acknowledgement(WithReason):
     """The acknowledgement of an incident, by its key, its reference, or the beginning of either."""
 
     incident: Annotated[str, pydantic.Field(min_length=1, max_length=4000)]
 
 
-class Take(ReasonQuery):
+class Take(WithReason):
     """The take of a review."""
 
     incident: Annotated[str, pydantic.Field(min_length=1, max_length=4000)]

@@ -49,7 +49,7 @@ def test_router_accepts_the_configuration(name, tmp_path):
 
 
 def test_every_cluster_file_has_its_own_test():
-    own = set(re.findall(r'clusters\.rendered\("([\w-]+)"\)', Path(__file__).read_text()))
+    own = set(re.findall(r'clusters\.render\("([\w-]+)"\)', Path(__file__).read_text()))
     assert set(RENDERED) == own | BUDGETS.keys()
 
 
