@@ -133,9 +133,7 @@ class Actions:
             act = act._replace(subject=f"{key} at {body.destination}")
         async with self._audit_action(act, "review"):
             reviews = self._queries.pending_reviews()
-            waits = [
-                item for item in await reviews.read_of_incident(body.incident) if item.destination == body.destination
-            ]
+            waits = [item for item in await reviews.of_incident(body.incident) if item.destination == body.destination]
             waits.sort(key=lambda item: item.digest != body.seen)  # Posts of two episodes may be pending.
             # The decision was about another version: a reviewer must not publish what they haven't seen.
             if not waits or waits[0].digest != body.seen:
@@ -305,9 +303,7 @@ class Actions:
     async def _find_pending(self, key: str, destination: str) -> Review:
         """Return the pending review of an incident at a destination."""
         waits = [
-            item
-            for item in await self._queries.pending_reviews().read_of_incident(key)
-            if item.destination == destination
+            item for item in await self._queries.pending_reviews().of_incident(key) if item.destination == destination
         ]
         # A retracted post isn't pending, although an approval could publish it again.
         waits = [item for item in waits if item.retraction is None]

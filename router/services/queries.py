@@ -225,7 +225,7 @@ class Queries:
         ``seen``. Raises ``incident_names.Ambiguous``.
         """
         key = await self.find_key(incident)
-        reviews_of_incident = await self.pending_reviews().read_of_incident(key) if key is not None else []
+        reviews_of_incident = await self.pending_reviews().of_incident(key) if key is not None else []
         matching = sorted(
             (candidate for candidate in reviews_of_incident if candidate.destination == destination),
             key=lambda candidate: candidate.digest != seen,

@@ -161,7 +161,7 @@ class Reviews:
                 pending += waiting(incident, documents, self._places, (desires, self._preview), now)
         return sorted(pending, key=lambda review: (review.since, review.incident, review.destination))
 
-    async def read_of_incident(self, incident: str) -> list[Review]:
+    async def of_incident(self, incident: str) -> list[Review]:
         """Return the reviews of one incident, and the retracted posts that a reviewer may publish again."""
         return await self._build((await self._store.incidents.read([incident]))[incident].incident)
 

@@ -74,7 +74,7 @@ def test_disabled_tracing_imports_no_opentelemetry():
         "from router.bootstrap import processes\n"
         "from router.bootstrap import traces\n"
         "from router.configuration import sections\n"
-        "assert not traces.start(sections.Tracing()).on\n"
+        "assert not traces.start(sections.Tracing()).is_on\n"
         "wanted = ('router.telemetry.otel', 'opentelemetry.sdk.trace', 'opentelemetry.exporter')\n"
         "print([name for name in sys.modules if name.startswith(wanted)])\n"
     )

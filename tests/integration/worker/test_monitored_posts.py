@@ -199,7 +199,7 @@ def test_tripped_guard_sends_monitoring_to_review(with_redis, at, kind):
         await page.store.publishing_controls.trip(1, "too many posts")
         await page.end_alert()
         assert page.statuses() == ["investigating"]
-        (waits,) = await make_reviews(page).read_of_incident("down")
+        (waits,) = await make_reviews(page).of_incident("down")
         assert (waits.what, waits.fields["update_message"]) == ("monitoring", TEXT)
         await make_reviews(page).decide(
             waits, reviews.ReviewDecision("approved", "ann", fields={"update_message": "Fixed."})
@@ -218,10 +218,10 @@ def test_reviewer_resolves_the_post(with_redis, at, kind, monitor_for):
         await page.end_alert()
 
         if monitor_for:
-            assert await make_reviews(page).read_of_incident("down") == []
+            assert await make_reviews(page).of_incident("down") == []
             await page.advance()
         assert "resolved" not in page.statuses()
-        (seen,) = await make_reviews(page).read_of_incident("down")
+        (seen,) = await make_reviews(page).of_incident("down")
         assert (seen.what, seen.asked) == ("resolution", RESOLUTION)
         word = reviews.ReviewDecision("approved", "ann", fields={"resolve_message": "All is well."})
         await make_reviews(page).decide(seen, word)
@@ -239,7 +239,7 @@ def test_opening_review_shows_the_resolution_texts(with_redis, at, kind):
         (target,) = page.rule.targets
         page.rule = workers.rule(decisions.Target(target.destination, target.fields, "review", ending=target.ending))
         await page.fire()
-        (seen,) = await make_reviews(page).read_of_incident("down")
+        (seen,) = await make_reviews(page).of_incident("down")
         assert seen.what == "opening"
         assert list(seen.later) == ["monitoring", "resolution"]
 

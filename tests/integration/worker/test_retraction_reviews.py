@@ -26,7 +26,7 @@ def test_retraction_review_is_decided_in_the_next_episode(with_redis, at, kind):
         await page.fire(starts_at=1_000)
         page.person("PUT", {"name": "Cards fail", "title": "Cards fail"})
         await page.retracts()
-        (seen,) = [one for one in await page.reviews().read_of_incident("down") if one.what == "retraction"]
+        (seen,) = [one for one in await page.reviews().of_incident("down") if one.what == "retraction"]
         await page.reviews().decide(seen, reviews.ReviewDecision("approved", "bob"))
         await page.on.turn()
         assert page.is_down()

@@ -274,7 +274,7 @@ def test_retraction_stops_at_an_unseen_change(with_redis, at, kind):
         page.person("PUT", {"name": "Cards fail", "title": "Cards fail"})
         assert await page.retracts() == ["retracting"]
         assert not page.is_down()
-        (waits,) = await page.reviews().read_of_incident("down")
+        (waits,) = await page.reviews().of_incident("down")
         assert (waits.what, waits.reason) == ("retraction", Reason.EDITED_AT_VENDOR)
         await page.reviews().decide(waits, reviews.ReviewDecision("approved", "bob"))
         await page.on.turn()
@@ -289,7 +289,7 @@ def test_dismissed_retraction_keeps_a_post_changed_by_person(with_redis, at, kin
         await page.fire()
         page.person("PUT", {"name": "Cards fail", "title": "Cards fail"})
         await page.retracts()
-        (waits,) = await page.reviews().read_of_incident("down")
+        (waits,) = await page.reviews().of_incident("down")
         await page.reviews().decide(waits, reviews.ReviewDecision("dismissed", "bob"))
         await page.on.turn()
         assert not page.is_down()
@@ -318,7 +318,7 @@ def test_approval_publishes_a_retracted_post_again(with_redis, at, kind):
         await page.fire()
         await page.retracts()
         assert await page.reviews().waiting() == []
-        (again,) = await page.reviews().read_of_incident("down")
+        (again,) = await page.reviews().of_incident("down")
         assert (again.what, again.reason) == ("opening", Reason.RETRACTED)
         await page.reviews().decide(again, reviews.ReviewDecision("approved", "bob"))
         await page.on.turn()
@@ -359,7 +359,7 @@ def test_retraction_after_an_approval_withdraws_it(with_redis, at, kind, was_sho
             page.target = decisions.Target(page.target.destination, page.target.fields, "review")
         await page.fire()
         await page.retracts()
-        (again,) = await page.reviews().read_of_incident("down")
+        (again,) = await page.reviews().of_incident("down")
         await page.reviews().decide(again, reviews.ReviewDecision("approved", "bob"))
         creates = len(page.scene.list_creates())
         assert await page.retracts() == ["withdrawn" if was_shown else "dismissed"]
@@ -367,7 +367,7 @@ def test_retraction_after_an_approval_withdraws_it(with_redis, at, kind, was_sho
         assert len(page.scene.list_creates()) == creates == int(was_shown)
         if was_shown:
             assert page.is_down()
-        (anew,) = await page.reviews().read_of_incident("down")
+        (anew,) = await page.reviews().of_incident("down")
         await page.reviews().decide(anew, reviews.ReviewDecision("approved", "bob"))
         await page.on.turn()
         assert (await page.scene.get_publication()).state == "open"
@@ -383,7 +383,7 @@ def test_retraction_during_republishing_takes_post_down(with_redis, at, kind, po
     async def play(page):
         await page.fire()
         await page.retracts()
-        (again,) = await page.reviews().read_of_incident("down")
+        (again,) = await page.reviews().of_incident("down")
         await page.reviews().decide(again, reviews.ReviewDecision("approved", "bob"))
         page.dies_at(point)
         with pytest.raises(WorkerKilled):
@@ -410,7 +410,7 @@ def test_approval_from_before_retraction_is_refused(with_redis, at, kind):
     async def play(page):
         page.target = decisions.Target(page.target.destination, page.target.fields, "review")
         await page.fire()
-        (seen,) = await page.reviews().read_of_incident("down")
+        (seen,) = await page.reviews().of_incident("down")
         await page.reviews().decide(seen, reviews.ReviewDecision("approved", "bob"))
         await page.on.turn()
         await page.retracts()
@@ -418,7 +418,7 @@ def test_approval_from_before_retraction_is_refused(with_redis, at, kind):
             await page.reviews().decide(seen, reviews.ReviewDecision("approved", "bob"))
         await page.on.turn()
         assert page.is_down()
-        (again,) = await page.reviews().read_of_incident("down")
+        (again,) = await page.reviews().of_incident("down")
         assert again.digest != seen.digest
         own = {"message": "In other words."}
         await page.reviews().decide(again, reviews.ReviewDecision("approved", "bob", fields=own))
