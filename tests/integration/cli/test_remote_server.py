@@ -65,7 +65,7 @@ class Scene:
     def run_both(self, *arguments):
         """Run a command locally and remotely at the same time."""
         with futures.ThreadPoolExecutor() as pool:
-            ways = [pool.submit(way, *arguments) for way in (self.run_locally, self.elsewhere)]
+            ways = [pool.submit(way, *arguments) for way in (self.run_locally, self.run_remotely)]
             return [way.result() for way in ways]
 
 
@@ -172,7 +172,7 @@ def test_json_output_matches_the_api_model(scene, silence, words):
     named["REFERENCE"] = scene.reference
     command = [*words.split(), *(named.get(word, word) for word in AS_JSON.get(words, [])), "--json"]
     way = (
-        scene.elsewhere
+        scene.run_remotely
         if "--server" in list_options(words)
         else scene.run_locally
         if "--config" in list_options(words)
@@ -197,7 +197,7 @@ def test_binary_body_is_transferred_unchanged(scene):
 
 
 def test_remote_export_equals_local_export(scene, tmp_path):
-    for name, way in (("here", scene.run_locally), ("elsewhere", scene.elsewhere)):
+    for name, way in (("here", scene.run_locally), ("elsewhere", scene.run_remotely)):
         assert way("deliveries", "export", str(tmp_path / name)).returncode == 0
     assert (tmp_path / "here").read_bytes() == (tmp_path / "elsewhere").read_bytes() != b""
 
