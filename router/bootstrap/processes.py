@@ -258,7 +258,8 @@ async def working(
     Once ``stop`` is set, the worker begins to drain.
     """
     _freeze()
-    gc.set_threshold(_OBJECTS_A_COLLECTION, 20, 20)
+    # With 20 for the oldest generation, an idle worker's garbage would wait for an hour, and take up to 40 MB.
+    gc.set_threshold(_OBJECTS_A_COLLECTION, 10, 5)
     at = factories.places(settings, store)
     label_sets.start_worker(settings.sources, settings.destinations, settings.notifiers)
     spans = traces.start(settings.tracing)
