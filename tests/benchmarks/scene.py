@@ -43,6 +43,7 @@ RULE = """
 BUSY = "busy: server, load, Valkey, others"
 SPENT = "processor seconds of server, load, Valkey"
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+STEP_SECONDS = 1 / _TICKS_A_SECOND  # The resolution of processor times.
 
 
 def parse_arguments(description: str | None) -> argparse.Namespace:
@@ -114,7 +115,8 @@ class Scene:
         found: dict[str, Any] = {}
         yield found
         took = time.perf_counter() - began
-        spent = [cpu_seconds(pid) - was for pid, was in zip(watched, before, strict=True)]
+        # A short run can take less than a step. With 0, the ratio to another program would be infinite.
+        spent = [max(cpu_seconds(pid) - was, STEP_SECONDS) for pid, was in zip(watched, before, strict=True)]
         found[SPENT] = spent
         shares = [seconds / took for seconds in spent]
         shares.append(max(0.0, (_all_cpu_seconds() - all_before) / took - sum(shares)))
