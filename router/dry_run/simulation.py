@@ -149,7 +149,7 @@ class Simulation:
     def arrive(self, arrived: Iterable[alerts.Alert]) -> list[decisions.Decision]:
         """Accept one delivery. Return the decision about each of its alerts."""
         routeds = [decisions.Routed(alert, self._decide(alert, self.now), self.now) for alert in arrived]
-        # Recorded before the fold, because an alert inhibits others of its own delivery.
+        # Recorded before the fold, because an alert inhibits others in the same delivery.
         self._muting.record_support(routeds)
         groups: dict[str, list[decisions.Routed]] = {}
         for routed_alert in routeds:

@@ -167,7 +167,7 @@ class Apprise:
         """Send one message to one URL. Return the failure, or None if the message was delivered."""
         message = plain_text.render(recorded_events, self._console)
         try:
-            # Each URL is a call of its own, so each takes its own place in the quota.
+            # Each URL is a separate call, so each takes a separate place in the quota.
             if self._quota is not None:
                 await call_policy.wait_for_quota(self._quota, call_policy.Turn(0.0), service.label)
             if not self._is_loaded:

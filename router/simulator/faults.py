@@ -285,7 +285,7 @@ class Gate:
         """Execute the request, and don't send its usual response."""
         match fault.action:
             case "act-late" | "hang-then-act":
-                # The request gets a task of its own, so that `act-late` can close the connection first, and `pending`
+                # The request gets a separate task, so that `act-late` can close the connection first, and `pending`
                 # counts the request.
                 task = asyncio.create_task(self._act_late(fault.hang_seconds, scope, raw))
                 # The event loop keeps only weak references to tasks.

@@ -65,7 +65,7 @@ def after_call(
             retracted=operation.kind == "retract" and seen.state != "open",
             uncertain=publication.uncertain if publications.may_change_late(publication, now) else (),
         )
-    # The page has no draft of its own, so the router opens a post without asking again.
+    # The page hasn't drafted a post, so the router opens a post without asking again.
     if operation.kind == "adopt":
         return msgspec.structs.replace(settled, adoption_tried=True)
     if operation.kind == "open":

@@ -59,7 +59,7 @@ def end_events(
     """Return the events for the end of an operation."""
     result = ended.result
     reason = "; ".join([messages.describe_all(ended.causes), *ended.notes])
-    # The page has no draft of its own, and the open that follows is reported.
+    # The page hasn't drafted a post, and the open that follows is reported.
     if operation.kind == "adopt" and after.state == "absent":
         return []
     if result in {"temporary", "unanswered"} and after.attempts > _MAX_FAILURES:

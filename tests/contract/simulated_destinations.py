@@ -91,10 +91,15 @@ class World:
         return [f"{call.method} {call.path}" for call in self.simulator.app.state.calls.all if call.method != "GET"]
 
 
-@pytest.fixture
-def world(simulator):
+def reset(simulator):
+    """Delete the vendors' objects, the recorded calls, and the faults."""
     for vendor in simulator.app.state.vendors.values():
         vendor.reset()
     simulator.app.state.calls.all.clear()
     simulator.app.state.faults.clear()
+
+
+@pytest.fixture
+def world(simulator):
+    reset(simulator)
     return World(simulator)

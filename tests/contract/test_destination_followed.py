@@ -11,10 +11,7 @@ KIND = "incident-io"
 
 @pytest.fixture
 def life(simulator):
-    for vendor in simulator.app.state.vendors.values():
-        vendor.reset()
-    simulator.app.state.calls.all.clear()
-    simulator.app.state.faults.clear()
+    simulated_destinations.reset(simulator)
     return Life(simulator)
 
 

@@ -12,10 +12,7 @@ REFERENCE = scripted.operation("open", {}).reference
 
 @pytest.fixture
 def world(simulator):
-    for vendor in simulator.app.state.vendors.values():
-        vendor.reset()
-    simulator.app.state.calls.all.clear()
-    simulator.app.state.faults.clear()
+    simulated_destinations.reset(simulator)
     return simulated_destinations.World(simulator)
 
 

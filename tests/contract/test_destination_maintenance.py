@@ -11,10 +11,7 @@ MAINTAINED = "UNDER_MAINTENANCE"
 
 @pytest.fixture
 def world(simulator):
-    for vendor in simulator.app.state.vendors.values():
-        vendor.reset()
-    simulator.app.state.calls.all.clear()
-    simulator.app.state.faults.clear()
+    simulated_destinations.reset(simulator)
     return Maintained(simulator)
 
 

@@ -13,10 +13,7 @@ PATH = "/v2/status_page_retrospective_incidents"
 
 @pytest.fixture
 def world(simulator):
-    for vendor in simulator.app.state.vendors.values():
-        vendor.reset()
-    simulator.app.state.calls.all.clear()
-    simulator.app.state.faults.clear()
+    simulated_destinations.reset(simulator)
     return simulated_destinations.World(simulator)
 
 

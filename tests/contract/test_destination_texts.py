@@ -82,10 +82,7 @@ class Life(simulated_destinations.World):
 
 @pytest.fixture
 def life(simulator, kind):
-    for vendor in simulator.app.state.vendors.values():
-        vendor.reset()
-    simulator.app.state.calls.all.clear()
-    simulator.app.state.faults.clear()
+    simulated_destinations.reset(simulator)
     return Life(simulator, kind)
 
 

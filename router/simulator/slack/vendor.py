@@ -128,7 +128,7 @@ class Slack:
         method = request.path_params["method"]
         try:
             self._authenticate(method, request.headers.get("authorization", ""))
-            # A rate limit is one of the few errors with an HTTP status of its own.
+            # A rate limit is one of the few errors with a separate HTTP status.
             if wait := self._seconds_to_wait(method):
                 headers = {"retry-after": str(wait)}
                 return responses.JSONResponse({"ok": False, "error": "ratelimited"}, 429, headers)
